@@ -1,0 +1,111 @@
+/**
+ * Typed channels: a name, and with a schema also what may be sent through it.
+ *
+ * @module
+ */
+
+import type { StandardSchemaV1 } from "./standard_schema.ts";
+import { checkName } from "./names.ts";
+
+/** A queue of messages of a workflow. Made with {@linkcode topic}. */
+export interface Topic<out T, out Name extends string = string> extends Channel<T> {
+  /** Which kind of channel it is. */
+  readonly kind: "topic";
+  /** The topic's name. */
+  readonly name: Name;
+}
+
+/** An event of a workflow: a value that can be replaced. Made with {@linkcode event}. */
+export interface EventKey<out T> extends Channel<T> {
+  /** Which kind of channel it is. */
+  readonly kind: "event";
+}
+
+/** A stream of a workflow: values that are appended. Made with {@linkcode stream}. */
+export interface StreamKey<out T> extends Channel<T> {
+  /** Which kind of channel it is. */
+  readonly kind: "stream";
+}
+
+/** What all channels have. */
+export interface Channel<out T> {
+  /** The channel's name: 1 to 255 characters. */
+  readonly name: string;
+  /** Checks what is sent, where it is sent. */
+  readonly schema?: StandardSchemaV1<unknown, T>;
+  /** The type of its values. Only for the type checker; never there at run time. */
+  readonly "~type"?: T;
+}
+
+/**
+ * Defines a topic. Pure: no I/O, so it belongs at module level.
+ *
+ * @param name Its name, 1 to 255 characters.
+ * @param schema Any Standard Schema (Valibot, Zod, ArkType). It checks every message at the sender and types both ends.
+ * @returns The topic, for `send`, `recv` and `recvAny`.
+ * @throws {ValidationError} If the name is not legal.
+ *
+ * @example A topic whose messages are checked
+ * ```ts
+ * import { topic } from "@parley/parley";
+ * import * as v from "valibot";
+ *
+ * const payment = topic("payment", v.object({ paid: v.boolean() }));
+ * ```
+ */
+export function topic<T, const Name extends string = string>(name: Name, schema?: StandardSchemaV1<unknown, T>): Topic<T, Name> {
+  checkName(name, "topic");
+  return { kind: "topic", name, ...(schema && { schema }) };
+}
+
+/**
+ * Defines an event. Pure: no I/O, so it belongs at module level.
+ *
+ * @param name Its key, 1 to 255 characters.
+ * @param schema Any Standard Schema. It checks every value where it is set.
+ * @returns The event, for `setEvent`, `getEvent` and `watchEvent`.
+ * @throws {ValidationError} If the name is not legal.
+ *
+ * @example An event that holds a URL
+ * ```ts
+ * import { event } from "@parley/parley";
+ *
+ * const paymentUrl = event<string>("payment-url");
+ * ```
+ */
+export function event<T>(name: string, schema?: StandardSchemaV1<unknown, T>): EventKey<T> {
+  checkName(name, "event key");
+  return { kind: "event", name, ...(schema && { schema }) };
+}
+
+/**
+ * Defines a stream. Pure: no I/O, so it belongs at module level.
+ *
+ * @param name Its key, 1 to 255 characters.
+ * @param schema Any Standard Schema. It checks every value where it is written.
+ * @returns The stream, for `writeStream`, `closeStream`, `writable` and `readStream`.
+ * @throws {ValidationError} If the name is not legal.
+ *
+ * @example A stream of progress reports
+ * ```ts
+ * import { stream } from "@parley/parley";
+ *
+ * const progress = stream<{ percent: number }>("progress");
+ * ```
+ */
+export function stream<T>(name: string, schema?: StandardSchemaV1<unknown, T>): StreamKey<T> {
+  checkName(name, "stream key");
+  return { kind: "stream", name, ...(schema && { schema }) };
+}
+
+/** A channel given by its definition or by its bare name, as every operation takes it. */
+export function toChannel<T>(channel: Channel<T> | string, what: string): Channel<T> {
+  if (typeof channel !== "string") return channel;
+  checkName(channel, what);
+  return { name: channel };
+}
+
+/** The topic of an operation. None, and the empty name, are the queue of messages without a topic. */
+export function toTopic<T>(topic: Channel<T> | string | undefined): Channel<T> {
+  return topic === undefined || topic === "" ? { name: "" } : toChannel(topic, "topic");
+}

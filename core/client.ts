@@ -1,0 +1,195 @@
+/**
+ * What can be done with workflows from outside: the same over a database (`Parley`) and over HTTP (`connect`).
+ *
+ * @module
+ */
+
+import type { EventKey, StreamKey, Topic } from "./channel.ts";
+import type { WorkflowStatus } from "./driver.ts";
+import type { Duration } from "./duration.ts";
+import type { SerializedError } from "./serialized_error.ts";
+import type { Workflow } from "./workflow.ts";
+
+/** The operations from outside. */
+export interface Client {
+  /**
+   * Starts a workflow. An ID that exists is that workflow, and nothing is run twice.
+   *
+   * @throws {UnknownWorkflowError} If the name is not known here and `enqueue` is not set.
+   * @throws {WorkflowConflictError} If the ID exists under another workflow name.
+   * @throws {ValidationError} @throws {ValueTooLargeError} Nothing was written.
+   */
+  start<I, O>(workflow: Workflow<I, O> | string, input: NoInfer<I>, options?: StartOptions): Promise<WorkflowHandle<O>>;
+  /** A handle on a workflow, whether it exists or not. No I/O. */
+  handle<O = unknown>(workflowId: string): WorkflowHandle<O>;
+  /**
+   * Sends a message. When it returns, the workflow can receive the message, whatever happens.
+   *
+   * @throws {WorkflowNotFoundError} @throws {WorkflowEndedError} @throws {IdempotencyConflictError} @throws {ValidationError}
+   * @throws {ValueTooLargeError} Nothing was sent.
+   */
+  send<T>(destinationId: string, message: NoInfer<T>, options?: SendOptions<T>): Promise<SendReceipt>;
+  /** Sends messages, all or none. The same idempotency key twice for one destination is refused; an empty list does nothing. */
+  sendAll(messages: readonly OutgoingMessage[]): Promise<SendReceipt[]>;
+  /**
+   * The latest value of an event. Waits if there is none, also for a workflow that does not exist yet.
+   *
+   * @throws {TimeoutError} After `timeout`; default 60 s.
+   */
+  getEvent<T>(workflowId: string, key: EventKey<T> | string, options?: WaitOptions): Promise<T>;
+  /** The current value of an event, then every later one it can see (the latest wins when several come at once), until the workflow ends. */
+  watchEvent<T>(workflowId: string, key: EventKey<T> | string, options?: { signal?: AbortSignal }): AsyncIterable<T>;
+  /** Reads a stream, live. Reading rejects with `WorkflowNotFoundError` if there is no such workflow. */
+  readStream<T>(workflowId: string, key: StreamKey<T> | string, options?: ReadStreamOptions): StreamReader<T>;
+  /** Workflows, newest first. */
+  list(query?: ListOptions): Promise<WorkflowPage>;
+  /**
+   * Cancels a workflow: at once where it waits, else at its next operation. Cancelling it again does nothing.
+   *
+   * @throws {WorkflowNotFoundError} @throws {WorkflowEndedError} If it ended otherwise.
+   */
+  cancel(workflowId: string): Promise<void>;
+  /**
+   * Carries on a workflow that was cancelled or used up its recovery attempts. Resuming one that has not ended does nothing.
+   *
+   * @throws {WorkflowNotFoundError} @throws {WorkflowEndedError} If it ended otherwise.
+   */
+  resume(workflowId: string): Promise<void>;
+}
+
+/** A workflow, from outside. */
+export interface WorkflowHandle<out O> {
+  /** The workflow's ID. */
+  readonly workflowId: string;
+  /** What the store knows of it. @throws {WorkflowNotFoundError} */
+  status(): Promise<WorkflowInfo>;
+  /**
+   * Waits until it has ended and returns its result.
+   *
+   * @throws {WorkflowFailedError} @throws {WorkflowCancelledError} @throws {WorkflowNotFoundError}
+   * @throws {TimeoutError} After `timeout`; default none.
+   */
+  result(options?: WaitOptions): Promise<O>;
+  /** {@linkcode Client.send} to this workflow. */
+  send<T>(message: NoInfer<T>, options?: SendOptions<T>): Promise<SendReceipt>;
+  /** {@linkcode Client.getEvent} of this workflow. */
+  getEvent<T>(key: EventKey<T> | string, options?: WaitOptions): Promise<T>;
+  /** {@linkcode Client.watchEvent} of this workflow. */
+  watchEvent<T>(key: EventKey<T> | string, options?: { signal?: AbortSignal }): AsyncIterable<T>;
+  /** {@linkcode Client.readStream} of this workflow. */
+  readStream<T>(key: StreamKey<T> | string, options?: ReadStreamOptions): StreamReader<T>;
+  /** {@linkcode Client.cancel} of this workflow. */
+  cancel(): Promise<void>;
+}
+
+/** Options of {@linkcode Client.start}. */
+export interface StartOptions {
+  /** 1 to 255 characters. Default a new UUID. */
+  workflowId?: string;
+  /** `false`, the default: run it here, now. `true`: store it `ENQUEUED`; a `sweep` or `work` that knows it runs it. */
+  enqueue?: boolean;
+}
+
+/** Options of `send`. */
+export interface SendOptions<T> {
+  /** Which queue. Default the one of messages without a topic. */
+  topic?: Topic<T> | string;
+  /** Makes the message once per destination and key, for the life of the workflow, also after it was received; 1 to 255 characters. */
+  idempotencyKey?: string;
+}
+
+/** A message of {@linkcode Client.sendAll}. */
+export interface OutgoingMessage<T = unknown> extends SendOptions<T> {
+  /** The workflow that is to receive it. */
+  destinationId: string;
+  /** The message. */
+  message: T;
+}
+
+/** What `send` returns. */
+export interface SendReceipt {
+  /** The message's ID; of the first one, if this is a duplicate. */
+  messageId: string;
+  /** Whether the idempotency key was used before, so that nothing was sent now. */
+  duplicate: boolean;
+}
+
+/** Options of a wait. */
+export interface WaitOptions {
+  /** How long at most; 0 takes what is there. */
+  timeout?: Duration;
+  /** Ends the wait early: it rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** Options of {@linkcode Client.readStream}. */
+export interface ReadStreamOptions {
+  /** The first offset to read; 0 or more. Default 0. */
+  from?: number;
+  /** `true`, the default: until the stream is closed or its workflow inactive. `false`: what is there now. */
+  wait?: boolean;
+  /** Ends the reading early: it rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** Reads a stream, as values or with their offsets. Each iteration begins at `from` again. */
+export interface StreamReader<out T> extends AsyncIterable<T> {
+  /** The values with their offsets. */
+  entries(): AsyncIterable<{ offset: number; value: T }>;
+  /** All values at once. `closed`: nothing will come any more. `nextOffset`: where to read on. */
+  collect(): Promise<{ values: T[]; closed: boolean; nextOffset: number }>;
+  /** The values as a `ReadableStream`, which reads as fast as it is read. */
+  toReadableStream(): ReadableStream<T>;
+}
+
+/** Options of {@linkcode Client.list}. */
+export interface ListOptions {
+  /** Only these. Default all. */
+  status?: WorkflowStatus | WorkflowStatus[];
+  /** Only workflows of this name. */
+  name?: string;
+  /** How many at most; 1 to 1,000. Default 50. */
+  limit?: number;
+  /** The `cursor` of the page before. */
+  cursor?: string;
+}
+
+/** A page of {@linkcode Client.list}. */
+export interface WorkflowPage {
+  /** The workflows, newest first. */
+  workflows: WorkflowInfo[];
+  /** For the next page; not there on the last one. */
+  cursor?: string;
+}
+
+/** What the store knows of a workflow. */
+export interface WorkflowInfo {
+  /** Its ID. */
+  workflowId: string;
+  /** Its definition's name. */
+  name: string;
+  /** Where it is. */
+  status: WorkflowStatus;
+  /** What it waits for, while it is suspended. */
+  waiting?: WaitInfo;
+  /** What it was started with. */
+  input: unknown;
+  /** What it returned, after `SUCCESS`. */
+  output?: unknown;
+  /** Why it failed, after `ERROR` or `MAX_RECOVERY_ATTEMPTS_EXCEEDED`. */
+  error?: SerializedError;
+  /** Epoch milliseconds, by the store's clock. */
+  createdAt: number;
+  /** Epoch milliseconds of the last change of its status, wait or journal, by the store's clock. */
+  updatedAt: number;
+  /** How often it was taken over from a dead run since its last progress. */
+  recoveryAttempts: number;
+}
+
+/** What a suspended workflow waits for. */
+export interface WaitInfo {
+  /** Its open operations, as in `recv "payment"`. */
+  operations: string[];
+  /** The earliest of their deadlines, in epoch milliseconds by the store's clock; not there if there is none. */
+  until?: number;
+}

@@ -1,0 +1,240 @@
+/**
+ * The way of one run's operations into the store: one commit under way at a time, and what is issued meanwhile travels together in the next.
+ *
+ * @module
+ */
+
+import { type Clock, nextTask } from "./clock.ts";
+import type { CommitRequest, Committed, Driver, Effect, Operation, OperationResult, Transition, Wait, WatchTarget } from "./driver.ts";
+
+/** What a commit carries at most. A request should stay well under the 10 MB that a store's proxy takes. */
+const MAX_OPERATIONS = 1_000;
+const MAX_CHARACTERS = 2 ** 21;
+
+/** An operation on its way. */
+export interface Slot {
+  position: number | null;
+  label: string;
+  /** The operation, or a promise of it while its value is being checked; of nothing if it was refused. */
+  body: Body | Promise<Body | void>;
+  /** Gets each result: once an outcome, before that any number of times how long a wait still has. */
+  onResult(result: OperationResult): void;
+}
+
+/** What an operation does. */
+export type Body = Effect | Wait;
+
+/** Who the run is, and who is told what. */
+export interface CommitsOptions {
+  driver: Driver;
+  clock: Clock;
+  workflowId: string;
+  epoch: number;
+  leaseMs: number;
+  /** After each commit: the workflows to wake, and those for which something may have changed. */
+  onCommit(result: { now: number; woken: string[]; touched: WatchTarget[] }): void;
+  /** The lease is gone; nothing can be written any more. */
+  onGone(state: "lost" | "cancelled"): void;
+  /** The store cannot be reached. */
+  onFailure(error: unknown): void;
+}
+
+type ReadySlot = Slot & { body: Body };
+
+interface Release {
+  transition: Transition;
+  allowed: () => boolean;
+  settle: (released: boolean) => void;
+}
+
+/** Group commit, looks at open waits, renewal of the lease. */
+export class Commits {
+  readonly #options: CommitsOptions;
+  /** In the order in which the code issued them. */
+  readonly #queue: Slot[] = [];
+  /** Open waits: asked for, recorded as begun, without an outcome. */
+  readonly #waits = new Map<number, ReadySlot>();
+  #lookers: (() => void)[] = [];
+  #release: Release | undefined;
+  #number = 0;
+  #flushing = false;
+  #closed = false;
+  #stopRenewal = () => {};
+
+  /** @param options Who the run is, and who is told what. */
+  constructor(options: CommitsOptions) {
+    this.#options = options;
+    this.#renewLater();
+  }
+
+  /** The open waits. */
+  get waits(): ReadonlyMap<number, { body: Body }> {
+    return this.#waits;
+  }
+
+  /** Queues an operation. */
+  push(slot: Slot): void {
+    this.#queue.push(slot);
+    this.#flush();
+  }
+
+  /** Looks at all open waits; without any, renews the lease. Settles when the results were handed out, or never will be. */
+  look(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    return new Promise((looked) => {
+      this.#lookers.push(looked);
+      this.#flush();
+    });
+  }
+
+  /**
+   * Lets go of the workflow, after everything that is queued, in the same write as the last of it.
+   *
+   * @param transition How. A suspend carries a last look at all open waits, and is refused if there is something.
+   * @param allowed Asked right before: whether it is still to be done.
+   * @returns Whether the workflow was let go of.
+   */
+  release(transition: Transition, allowed: () => boolean = () => true): Promise<boolean> {
+    return new Promise((settle) => {
+      this.#release = { transition, allowed, settle };
+      this.#flush();
+    });
+  }
+
+  /** Drops what is queued. */
+  drop(): void {
+    this.#queue.length = 0;
+  }
+
+  /** Sends nothing more. */
+  close(): void {
+    this.#closed = true;
+    this.#stopRenewal();
+    this.drop();
+    this.#waits.clear();
+    this.#endLooks();
+  }
+
+  #flush(): void {
+    if (this.#flushing || this.#closed) return;
+    this.#flushing = true;
+    this.#flushAll().catch((error) => {
+      if (this.#closed) return;
+      this.close();
+      this.#options.onFailure(error);
+    });
+  }
+
+  async #flushAll(): Promise<void> {
+    for (;;) {
+      // What is issued together, also by code that several promises woke, goes together.
+      await nextTask();
+      if (this.#closed || !(this.#queue.length > 0 || this.#lookers.length > 0 || this.#release)) break;
+      const slots = await this.#takeBatch();
+      const release = this.#takeRelease();
+      const batch = this.#withLooks(slots, release?.transition.to === "suspend");
+      if (batch.length === 0 && !release && this.#lookers.length === 0) continue;
+      const lookers = this.#lookers.length;
+      const result = await this.#commit(batch, release?.transition ?? null);
+      if (!result) return;
+      this.#endLooks(lookers);
+      release?.settle(result.state === "released");
+    }
+    this.#flushing = false;
+  }
+
+  /** The next operations of the queue, in their order, as many as a request may carry. */
+  async #takeBatch(): Promise<ReadySlot[]> {
+    const batch: ReadySlot[] = [];
+    for (let size = 0; batch.length < MAX_OPERATIONS && size < MAX_CHARACTERS;) {
+      const slot = this.#queue.shift();
+      if (!slot) break;
+      const body = await slot.body;
+      if (!body) continue;
+      batch.push(Object.assign(slot, { body }));
+      size += sizeOf(body);
+    }
+    return batch;
+  }
+
+  /** The release, if it is wanted and nothing has to go before it. */
+  #takeRelease(): Release | undefined {
+    const release = this.#release;
+    if (!release || this.#queue.length > 0) return undefined;
+    this.#release = undefined;
+    if (release.allowed()) return release;
+    release.settle(false);
+    return undefined;
+  }
+
+  /**
+   * The slots, after the open waits where those have to be looked at. A new `recv` must not overtake an earlier one of the
+   * same topic that still waits, so it takes the earlier ones along.
+   */
+  #withLooks(slots: ReadySlot[], suspending: boolean): ReadySlot[] {
+    const needed = suspending || this.#lookers.length > 0 || slots.some(({ body }) => body.type === "receive");
+    const open = needed ? [...this.#waits.values()].sort((a, b) => a.position! - b.position!) : [];
+    for (const slot of slots) if (isWait(slot.body)) this.#waits.set(slot.position!, slot);
+    return [...open, ...slots];
+  }
+
+  async #commit(batch: ReadySlot[], transition: Transition | null): Promise<Committed | undefined> {
+    const { driver, workflowId, epoch, leaseMs, onCommit, onGone } = this.#options;
+    const operations = batch.map(({ position, label, body }): Operation => ({ position, label, ...body }));
+    const request: CommitRequest = { workflowId, epoch, number: ++this.#number, leaseMs, operations, transition };
+    this.#stopRenewal();
+    const result = await driver.commit(request);
+    if (this.#closed) return undefined;
+    if (result.state === "lost" || result.state === "cancelled") {
+      this.close();
+      onGone(result.state);
+      return undefined;
+    }
+    if (result.state === "released") this.close();
+    else this.#renewLater();
+    onCommit({ now: result.now, woken: result.woken, touched: touchedBy(request) });
+    batch.forEach((slot, index) => this.#handOut(slot, result.results[index]!));
+    return result;
+  }
+
+  #handOut(slot: ReadySlot, result: OperationResult): void {
+    if ("outcome" in result && slot.position !== null) this.#waits.delete(slot.position);
+    slot.onResult(result);
+  }
+
+  /** Settles the looks that were asked for first. */
+  #endLooks(count = this.#lookers.length): void {
+    for (const looked of this.#lookers.splice(0, count)) looked();
+  }
+
+  /** Three times within a lease, so that one lost renewal does no harm. */
+  #renewLater(): void {
+    const { clock, leaseMs } = this.#options;
+    this.#stopRenewal = clock.after(leaseMs / 3, () => void this.look());
+  }
+}
+
+/** Whether an operation may have to wait. */
+export function isWait(body: Body): body is Wait {
+  return body.type === "receive" || body.type === "observeEvent" || body.type === "observeResult" || body.type === "sleep";
+}
+
+function sizeOf(body: Body): number {
+  if (body.type === "setEvent" || body.type === "writeStream") return body.value.length;
+  if (body.type === "record") return body.outcome.value?.length ?? 0;
+  if (body.type === "send") return body.message.value.length;
+  return body.type === "start" ? body.workflow.input.length : 0;
+}
+
+/** Whose watchers should look again after a commit. A mere look or renewal changes nothing. */
+function touchedBy({ workflowId, operations, transition }: CommitRequest): WatchTarget[] {
+  const touched = new Set<WatchTarget>();
+  if (transition) touched.add(`outbox:${workflowId}`);
+  for (const operation of operations) {
+    if (operation.type === "setEvent" || operation.type === "writeStream" || operation.type === "closeStream") {
+      touched.add(`outbox:${workflowId}`);
+    }
+    if (operation.type === "send") touched.add(`inbox:${operation.message.destinationId}`);
+  }
+  return [...touched];
+}

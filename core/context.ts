@@ -1,0 +1,225 @@
+/**
+ * What a workflow's code calls: each operation with its place in the journal.
+ *
+ * @module
+ */
+
+import { type EventKey, type StreamKey, toChannel, type Topic, toTopic } from "./channel.ts";
+import type { SendOptions, SendReceipt } from "./client.ts";
+import type { Body } from "./commits.ts";
+import { type Duration, toMilliseconds } from "./duration.ts";
+import { UnknownWorkflowError, ValidationError, WorkflowConflictError } from "./errors.ts";
+import type { OperationSpec, Run } from "./executor.ts";
+import { checkName } from "./names.ts";
+import { prepareMessage, readSent, toDestination } from "./outgoing.ts";
+import { readDone, readFound, readRecorded, readResult } from "./outcomes.ts";
+import { stepOperation } from "./step.ts";
+import { validate } from "./values.ts";
+import type { ChildHandle, Received, StepContext, StepOptions, Workflow, WorkflowContext } from "./workflow.ts";
+
+/** How many values a `WritableStream` may have under way, so that they travel together. */
+const WRITES_UNDER_WAY = 100;
+
+/** The context of one run. */
+export class Context implements WorkflowContext {
+  readonly workflowId: string;
+  readonly signal: AbortSignal;
+  readonly #run: Run;
+
+  constructor(run: Run) {
+    this.#run = run;
+    this.workflowId = run.workflowId;
+    this.signal = run.signal;
+  }
+
+  step<T>(name: string, code: (step: StepContext) => T | Promise<T>, options: StepOptions = {}): Promise<T> {
+    return this.#run.operate(() => stepOperation(this.#run, name, code, options));
+  }
+
+  sleep(duration: Duration): Promise<void> {
+    return this.#run.operate(() => {
+      const timeoutMs = toMilliseconds(duration, "duration of the sleep");
+      return { label: "sleep", begin: () => ({ type: "sleep", timeoutMs }), read: () => {} };
+    });
+  }
+
+  now(): Promise<number> {
+    return this.#record("now", () => this.#run.now());
+  }
+
+  uuid(): Promise<string> {
+    return this.#record("uuid", () => crypto.randomUUID());
+  }
+
+  send<T>(destinationId: string, message: T, options: SendOptions<T> = {}): Promise<SendReceipt> {
+    return this.#run.operate(() => {
+      const destination = toDestination(destinationId, options);
+      return {
+        label: label("send", destination.topic.name),
+        begin: async (): Promise<Body> => ({ type: "send", message: await prepareMessage(this.#run.host.values, destination, message) }),
+        read: (outcome) => readSent(outcome, destination),
+      };
+    });
+  }
+
+  recv<T>(topic?: Topic<T> | string, options: { timeout?: Duration } = {}): Promise<T> {
+    return this.#run.operate(() => {
+      const { name } = toTopic(topic);
+      const wait = { label: label("recv", name), timeoutMs: toTimeout(options) };
+      return {
+        label: wait.label,
+        begin: () => ({ type: "receive", topics: [name], timeoutMs: wait.timeoutMs }),
+        read: (outcome) => readFound(this.#run, outcome, wait) as T,
+      };
+    });
+  }
+
+  recvAny<const Topics extends readonly (Topic<unknown> | string)[]>(
+    topics: Topics,
+    options: { timeout?: Duration } = {},
+  ): Promise<Received<Topics>> {
+    return this.#run.operate(() => {
+      const names = [...new Set(topics.map((topic) => toTopic(topic).name))];
+      if (names.length === 0) throw new ValidationError("Receiving from any of no topics: there must be at least one");
+      const wait = { label: label("recvAny", names), timeoutMs: toTimeout(options) };
+      return {
+        label: wait.label,
+        begin: () => ({ type: "receive", topics: names, timeoutMs: wait.timeoutMs }),
+        read: (outcome) => ({ topic: outcome.topic ?? "", message: readFound(this.#run, outcome, wait) }) as Received<Topics>,
+      };
+    });
+  }
+
+  setEvent<T>(key: EventKey<T> | string, value: T): Promise<void> {
+    return this.#run.operate(() => {
+      const channel = toChannel(key, "event key");
+      const { values } = this.#run.host;
+      return {
+        label: label("setEvent", channel.name),
+        begin: () =>
+          then(values.encodeFor(channel, value, "event value"), (text) => ({ type: "setEvent", key: channel.name, value: text })),
+        read: () => {},
+      };
+    });
+  }
+
+  getEvent<T>(workflowId: string, key: EventKey<T> | string, options: { timeout?: Duration } = {}): Promise<T> {
+    return this.#run.operate(() => {
+      checkName(workflowId, "workflow ID");
+      const { name } = toChannel(key, "event key");
+      const wait = { label: label("getEvent", name), timeoutMs: toTimeout(options) };
+      return {
+        label: wait.label,
+        begin: () => ({ type: "observeEvent", workflowId, key: name, timeoutMs: wait.timeoutMs }),
+        read: (outcome) => readFound(this.#run, outcome, wait) as T,
+      };
+    });
+  }
+
+  writeStream<T>(key: StreamKey<T> | string, value: T): Promise<void> {
+    return this.#run.operate(() => {
+      const channel = toChannel(key, "stream key");
+      const { values } = this.#run.host;
+      return {
+        label: label("writeStream", channel.name),
+        begin: () =>
+          then(values.encodeFor(channel, value, "stream value"), (text) => ({ type: "writeStream", key: channel.name, value: text })),
+        read: (outcome) => readDone(outcome, { workflowId: this.workflowId, key: channel.name }),
+      };
+    });
+  }
+
+  closeStream(key: StreamKey<unknown> | string): Promise<void> {
+    return this.#run.operate(() => {
+      const { name } = toChannel(key, "stream key");
+      return {
+        label: label("closeStream", name),
+        begin: () => ({ type: "closeStream", key: name }),
+        read: (outcome) => readDone(outcome, { workflowId: this.workflowId, key: name }),
+      };
+    });
+  }
+
+  writable<T>(key: StreamKey<T> | string): WritableStream<T> {
+    const underWay = new Set<Promise<void>>();
+    let failure: { error: unknown } | undefined;
+    return new WritableStream<T>({
+      write: async (value) => {
+        if (failure) throw failure.error;
+        const written = this.writeStream<T>(key, value as NoInfer<T>);
+        underWay.add(written);
+        written.catch((error) => failure ??= { error }).finally(() => underWay.delete(written));
+        if (underWay.size >= WRITES_UNDER_WAY) await Promise.race(underWay);
+      },
+      close: async () => {
+        await Promise.all(underWay);
+        if (failure) throw failure.error;
+        await this.closeStream(key);
+      },
+    });
+  }
+
+  start<I, O>(child: Workflow<I, O>, input: I, options: { workflowId?: string } = {}): Promise<ChildHandle<O>> {
+    return this.#run.operate(() => {
+      const { name } = child;
+      if (!this.#run.host.knows(name)) throw new UnknownWorkflowError(name);
+      if (options.workflowId !== undefined) checkName(options.workflowId, "workflow ID");
+      const workflowId = options.workflowId ?? crypto.randomUUID();
+      const { values } = this.#run.host;
+      return {
+        label: label("start", name),
+        begin: async (): Promise<Body> => {
+          const valid = child.input ? await validate(child.input, input, "workflow's input") : input;
+          return { type: "start", workflow: { workflowId, name, input: values.encode(valid, "workflow's input") } };
+        },
+        read: ({ tag, value }) => {
+          if (tag === "workflow_conflict") throw new WorkflowConflictError(workflowId);
+          return this.#childHandle<O>(value!);
+        },
+      };
+    });
+  }
+
+  #childHandle<O>(workflowId: string): ChildHandle<O> {
+    return {
+      workflowId,
+      result: (options = {}) => this.#result(workflowId, options),
+      send: (message, options) => this.send(workflowId, message, options),
+      getEvent: (key, options) => this.getEvent(workflowId, key, options),
+    };
+  }
+
+  #result<O>(workflowId: string, options: { timeout?: Duration }): Promise<O> {
+    return this.#run.operate(() => {
+      const wait = { label: "result", timeoutMs: toTimeout(options), workflowId };
+      return {
+        label: wait.label,
+        begin: () => ({ type: "observeResult", workflowId, timeoutMs: wait.timeoutMs }),
+        read: (outcome) => readResult(this.#run, outcome, wait) as O,
+      };
+    });
+  }
+
+  /** An operation that only has to be the same on every replay. */
+  #record<T>(name: string, produce: () => T): Promise<T> {
+    const operation: OperationSpec<T> = {
+      label: name,
+      begin: () => ({ type: "record", outcome: { tag: "value", value: this.#run.host.values.encode(produce(), name) } }),
+      read: (outcome) => readRecorded(this.#run, outcome) as T,
+    };
+    return this.#run.operate(() => operation);
+  }
+}
+
+function label(operation: string, name: string | string[]): string {
+  return `${operation} ${JSON.stringify(name)}`;
+}
+
+function toTimeout({ timeout }: { timeout?: Duration }): number | null {
+  return timeout === undefined ? null : toMilliseconds(timeout, "timeout");
+}
+
+/** Goes on at once where there is no promise, so that operations without a schema are queued in the turn that called them. */
+function then<T, R>(value: T | Promise<T>, next: (value: T) => R): R | Promise<R> {
+  return value instanceof Promise ? value.then(next) : next(value);
+}

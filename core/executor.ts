@@ -1,0 +1,353 @@
+/**
+ * One run of one claimed workflow: replay, live operations, suspend, hand over, end.
+ *
+ * @module
+ */
+
+import { type Body, Commits, type CommitsOptions } from "./commits.ts";
+import { Context } from "./context.ts";
+import type { Claimed, OperationResult, Outcome, Transition, WatchTarget } from "./driver.ts";
+import { ContextError, LeaseLostError, NonDeterminismError, quote, WorkflowCancelledError } from "./errors.ts";
+import { type Difference, Journal, type Recorded } from "./journal.ts";
+import { currentStep } from "./step.ts";
+import type { Values } from "./values.ts";
+import { Waiter, type WaitSources } from "./wait.ts";
+import type { Workflow } from "./workflow.ts";
+
+/** How a run came to its end. `failed`: the store could not be reached, so the lease will lapse. */
+export type RunEnd = "finished" | "suspended" | "yielded" | "cancelled" | "lost" | "failed";
+
+/** What a run needs of the `Parley` it runs in. */
+export interface RunHost extends WaitSources {
+  readonly values: Values;
+  readonly hotWaitMs: number;
+  readonly leaseMs: number;
+  readonly budgetMs: number;
+  /** Aborts when all runs have to hand over. */
+  readonly closing: AbortSignal;
+  /** Whether a workflow of this name can be run here. */
+  knows(name: string): boolean;
+  /** Continues workflows that became due. */
+  wake(workflowIds: string[]): void;
+  /** Tells of an error that no caller gets. */
+  report(error: unknown): void;
+}
+
+/** An operation of a workflow's code. */
+export interface OperationSpec<T> {
+  /** Names it in the journal: what it is, and of which channel or step. */
+  label: string;
+  /** Begins it. Only called if it has no recorded outcome. */
+  begin(position: number): Body | Promise<Body>;
+  /** `true`: it takes its place among the commits when it is done, as a step does; else when it is called. */
+  takesTime?: boolean;
+  /** Its value, or throws its error. */
+  read(outcome: Outcome): T;
+}
+
+/** One run. */
+export class Run {
+  /** The workflow's ID. */
+  readonly workflowId: string;
+  /** When the workflow was created; with the ID it names this workflow and none that is created after a purge. */
+  readonly createdAt: number;
+  readonly host: RunHost;
+  readonly commits: Commits;
+  readonly #workflow: Workflow<unknown, unknown>;
+  readonly #input: string;
+  readonly #journal: Journal;
+  readonly #waiter: Waiter;
+  readonly #aborting = new AbortController();
+  readonly #startedAt: number;
+  #settle!: (end: RunEnd) => void;
+  readonly #ended: Promise<RunEnd> = new Promise((resolve) => this.#settle = resolve);
+  /** The store's time, and what this isolate's clock said then. */
+  #time: { store: number; local: number };
+  /** Operations under way that are no open waits. */
+  #busy = 0;
+  /** Operations left to the next run. */
+  #parked = 0;
+  /** When open waits reach their deadlines, by this isolate's clock. */
+  readonly #deadlines = new Map<number, number>();
+  #progress = false;
+  #watching = false;
+  #suspending = false;
+  #stopIdleTimer: (() => void) | undefined;
+  #stopBudgetTimer: () => void = () => {};
+  /** Set when nothing new may begin: what an operation that comes too late gets. `null`: never an answer, since the code is abandoned. */
+  #over: { error: Error | null } | undefined;
+  #gone: "lost" | "cancelled" | undefined;
+  #codeDone = false;
+
+  constructor(host: RunHost, workflow: Workflow<unknown, unknown>, claimed: Claimed) {
+    const { workflowId, createdAt, input } = claimed.workflow;
+    this.host = host;
+    this.workflowId = workflowId;
+    this.createdAt = createdAt;
+    this.#workflow = workflow;
+    this.#input = input;
+    this.#startedAt = host.clock.now();
+    this.#time = { store: claimed.now, local: this.#startedAt };
+    this.#waiter = new Waiter(host);
+    const load = (after: number) => host.driver.readJournal({ workflowId, after, limit: 1_000 });
+    this.#journal = new Journal(claimed, load, () => this.#update());
+    this.commits = new Commits({
+      driver: host.driver,
+      clock: host.clock,
+      workflowId,
+      epoch: claimed.epoch,
+      leaseMs: host.leaseMs,
+      onCommit: (result) => this.#onCommit(result),
+      onGone: (state) => this.#onGone(state),
+      onFailure: (error) => this.#fail(error),
+    });
+  }
+
+  /** Aborts when the workflow is cancelled or this run loses its lease. */
+  get signal(): AbortSignal {
+    return this.#aborting.signal;
+  }
+
+  /** The store's time, as well as this isolate knows it. It never goes back. */
+  now(): number {
+    const { store, local } = this.#time;
+    return store + Math.max(0, this.host.clock.now() - local);
+  }
+
+  /** What an operation gets that comes after the run is over; `undefined` while it is not. */
+  get over(): { error: Error | null } | undefined {
+    return this.#over;
+  }
+
+  /** Runs the workflow's code. Settles when nothing is left to do here; never rejects. */
+  execute(): Promise<RunEnd> {
+    const { closing, budgetMs, clock } = this.host;
+    closing.addEventListener("abort", this.#update);
+    if (budgetMs < Infinity) this.#stopBudgetTimer = clock.after(budgetMs, this.#update);
+    const code = async () => await this.#workflow.run(new Context(this), this.host.values.decode(this.#input));
+    code().then((value) => this.#finish(() => this.#success(value)), (error) => this.#finish(() => this.#failure(error)));
+    return this.#ended;
+  }
+
+  /** Has the lease renewed, which tells whether the workflow was cancelled. */
+  check(): void {
+    if (!this.#over) void this.commits.look();
+  }
+
+  /** Carries out an operation of the workflow's code, or answers it from the journal. What `describe` throws is the operation's error. */
+  operate<T>(describe: () => OperationSpec<T>): Promise<T> {
+    const promise = new Promise<T>((resolve, reject) => {
+      const spec = describe();
+      if (currentStep.get()?.run === this) {
+        throw new ContextError(`Calling ${spec.label} inside a step: call it in the workflow, or use the step's own context`);
+      }
+      if (this.#over) return this.#over.error && reject(this.#over.error);
+      const settle = (outcome: Outcome) => {
+        try {
+          resolve(spec.read(outcome));
+        } catch (error) {
+          reject(error);
+        }
+      };
+      const position = this.#journal.take({ label: spec.label, settle, reject });
+      const recorded = this.#journal.ask(position, spec.label);
+      if (!(recorded instanceof Promise)) this.#begin(position, spec, recorded);
+      else recorded.then((found) => this.#begin(position, spec, found)).catch((error) => this.#fail(error));
+    });
+    // Code that does not await an operation must not end the process with it.
+    promise.catch(() => {});
+    return promise;
+  }
+
+  #begin(position: number, spec: OperationSpec<unknown>, recorded: Recorded | Difference): void {
+    if (this.#over) return;
+    if (typeof recorded === "object") return this.#diverge(recorded);
+    if (recorded === "complete") return;
+    if (this.#handingOver()) {
+      this.#parked++;
+      return this.#update();
+    }
+    this.#busy++;
+    const refuse = (error: unknown): undefined => {
+      this.#busy--;
+      this.#journal.fail(position, error);
+      this.#update();
+    };
+    const push = (body: Body | Promise<Body | undefined>) =>
+      this.commits.push({ position, label: spec.label, body, onResult: this.#resultHandler(position) });
+    try {
+      const body = spec.begin(position);
+      if (!(body instanceof Promise)) return push(body);
+      const ready = body.catch(refuse);
+      if (!spec.takesTime) push(ready);
+      else void ready.then((done) => done && push(done));
+    } catch (error) {
+      refuse(error);
+    }
+    this.#update();
+  }
+
+  #resultHandler(position: number): (result: OperationResult) => void {
+    let open = false;
+    return (result) => {
+      if (!open) this.#busy--;
+      if ("outcome" in result) {
+        this.#progress = true;
+        this.#deadlines.delete(position);
+        return this.#journal.add(position, result.outcome);
+      }
+      this.#deadlines.set(position, this.host.clock.now() + (result.remainingMs ?? Infinity));
+      if (!open) {
+        open = true;
+        this.#waiter.reset();
+        this.#waiter.poke();
+        this.#update();
+      }
+    };
+  }
+
+  /** Whether what begins now is left to the next run. Without progress of its own a run would hand over for ever. */
+  #handingOver(): boolean {
+    const { closing, clock, budgetMs } = this.host;
+    return closing.aborted || (this.#progress && clock.now() - this.#startedAt >= budgetMs);
+  }
+
+  /** Nothing is under way but open waits, and operations that wait for their turn. */
+  #isIdle(): boolean {
+    return !this.#over && this.#busy === 0 && !this.#journal.delivering && this.#journal.calls.size > 0;
+  }
+
+  /** Decides what the run does next. Called whenever something changed. */
+  readonly #update = (): void => {
+    if (this.#over) return;
+    if (!this.#watching && this.commits.waits.size > 0) void this.#watchWaits();
+    if (!this.#isIdle()) {
+      this.#stopIdleTimer?.();
+      this.#stopIdleTimer = undefined;
+    } else if (this.#handingOver() || this.host.hotWaitMs === 0) {
+      void this.#letGo();
+    } else {
+      this.#stopIdleTimer ??= this.host.clock.after(this.host.hotWaitMs, () => void this.#letGo());
+    }
+  };
+
+  /** Suspends, or yields if there is something that the next run can do at once. */
+  async #letGo(): Promise<void> {
+    if (this.#suspending) return;
+    this.#suspending = true;
+    try {
+      const difference = await this.#journal.firstUnasked("a wait");
+      if (!this.#isIdle()) return;
+      if (difference) return this.#diverge(difference);
+      const transition: Transition = { to: this.#parked > 0 ? "yield" : "suspend" };
+      if (!await this.commits.release(transition, () => this.#isIdle())) return;
+      this.#abandon();
+      if (transition.to === "yield") this.host.wake([this.workflowId]);
+      this.#settle(transition.to === "yield" ? "yielded" : "suspended");
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.#suspending = false;
+      this.#stopIdleTimer = undefined;
+      this.#update();
+    }
+  }
+
+  /** Looks at the open waits when there is a hint, a poll is due or a deadline has passed. */
+  async #watchWaits(): Promise<void> {
+    this.#watching = true;
+    const { waits } = this.commits;
+    while (!this.#over && waits.size > 0) {
+      const bodies = [...waits.values()].map(({ body }) => body);
+      this.#waiter.listen(targetsOf(this.workflowId, bodies));
+      const limitMs = Math.min(...this.#deadlines.values()) - this.host.clock.now();
+      // A sleep alone cannot end early, so there is nothing to poll for.
+      const look = limitMs <= 0 || await this.#waiter.next({ limitMs, poll: bodies.some(({ type }) => type !== "sleep") });
+      if (this.#over) break;
+      if (look) await this.commits.look();
+    }
+    this.#watching = false;
+  }
+
+  #onCommit({ now, woken, touched }: Parameters<CommitsOptions["onCommit"]>[0]): void {
+    this.#time = { store: Math.max(now, this.now()), local: this.host.clock.now() };
+    this.host.hints.notify(touched);
+    if (woken.length > 0) this.host.wake(woken);
+  }
+
+  /** The code has returned or thrown, or cannot go on: writes how the workflow ended. */
+  async #finish(end: () => Transition): Promise<void> {
+    this.#codeDone = true;
+    if (this.#gone) return this.#settle(this.#gone);
+    if (this.#over) return;
+    this.#stop({ error: new ContextError(`Calling an operation of workflow ${quote(this.workflowId)} after its code has returned`) });
+    try {
+      const difference = await this.#journal.firstUnasked("the end of the workflow");
+      const transition = difference ? this.#failure(new NonDeterminismError(this.workflowId, difference)) : end();
+      if (await this.commits.release(transition)) this.#settle("finished");
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** The code does not do what the journal says: it is abandoned where it is. */
+  #diverge(difference: Difference): void {
+    this.#abandon();
+    this.commits.drop();
+    const error = new NonDeterminismError(this.workflowId, difference);
+    this.commits.release(this.#failure(error)).then((released) => released && this.#settle("finished"));
+  }
+
+  #success(value: unknown): Transition {
+    try {
+      return { to: "end", status: "SUCCESS", output: this.host.values.encode(value, "workflow's output"), error: null };
+    } catch (error) {
+      return this.#failure(error);
+    }
+  }
+
+  #failure(error: unknown): Transition {
+    return { to: "end", status: "ERROR", output: null, error: this.host.values.encodeError(error) };
+  }
+
+  /** Another run has the workflow, or it was cancelled: nothing of this one counts any more. */
+  #onGone(state: "lost" | "cancelled"): void {
+    const error = state === "lost" ? new LeaseLostError(this.workflowId) : new WorkflowCancelledError(this.workflowId);
+    this.#gone = state;
+    const abandoned = this.#over?.error === null;
+    this.#stop({ error });
+    this.#aborting.abort(error);
+    this.#journal.failAll(error);
+    if (this.#codeDone || abandoned) this.#settle(state);
+  }
+
+  /** The store does not answer. The code must not act on that, since a replay would not; so it gets no answer at all. */
+  #fail(error: unknown): void {
+    this.#abandon();
+    this.commits.close();
+    this.#aborting.abort(error);
+    this.host.report(error);
+    this.#settle("failed");
+  }
+
+  /** No operation gets an answer from now on. The code and all that it holds is left to the garbage collector. */
+  #abandon(): void {
+    this.#stop({ error: null });
+  }
+
+  #stop(over: { error: Error | null }): void {
+    this.#over = over;
+    this.#waiter.close();
+    this.#stopIdleTimer?.();
+    this.#stopBudgetTimer();
+    this.host.closing.removeEventListener("abort", this.#update);
+  }
+}
+
+/** Where hints for open waits come from. */
+function targetsOf(workflowId: string, waits: Body[]): WatchTarget[] {
+  const others = waits.flatMap((wait): WatchTarget[] =>
+    wait.type === "observeEvent" || wait.type === "observeResult" ? [`outbox:${wait.workflowId}`] : []
+  );
+  return [`inbox:${workflowId}`, ...others];
+}

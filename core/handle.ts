@@ -1,0 +1,89 @@
+/**
+ * A workflow, from outside.
+ *
+ * @module
+ */
+
+import type { EventKey, StreamKey } from "./channel.ts";
+import type {
+  Client,
+  ReadStreamOptions,
+  SendOptions,
+  SendReceipt,
+  StreamReader,
+  WaitOptions,
+  WorkflowHandle,
+  WorkflowInfo,
+} from "./client.ts";
+import type { WorkflowRecord } from "./driver.ts";
+import { toMilliseconds } from "./duration.ts";
+import { TimeoutError, WorkflowCancelledError, WorkflowFailedError, WorkflowNotFoundError } from "./errors.ts";
+import { toInfo } from "./info.ts";
+import { isActive, type ReaderSources } from "./reader.ts";
+import { waitFor } from "./wait.ts";
+
+/** A handle on a workflow in the store. */
+export class Handle<O> implements WorkflowHandle<O> {
+  readonly workflowId: string;
+  readonly #client: Client;
+  readonly #sources: ReaderSources;
+
+  constructor(client: Client, sources: ReaderSources, workflowId: string) {
+    this.#client = client;
+    this.#sources = sources;
+    this.workflowId = workflowId;
+  }
+
+  async status(): Promise<WorkflowInfo> {
+    return toInfo(await this.#read(), this.#sources.values);
+  }
+
+  async result(options: WaitOptions = {}): Promise<O> {
+    const { timeout, signal } = options;
+    const timeoutMs = timeout === undefined ? null : toMilliseconds(timeout, "timeout");
+    const look = async () => {
+      const record = await this.#read();
+      return isActive(record.status) ? undefined : record;
+    };
+    const ended = await waitFor(this.#sources, look, {
+      target: `outbox:${this.workflowId}`,
+      timeoutMs,
+      signal,
+      onTimeout: () => new TimeoutError("result", timeoutMs!),
+    });
+    return this.#resultOf(ended);
+  }
+
+  send<T>(message: NoInfer<T>, options?: SendOptions<T>): Promise<SendReceipt> {
+    return this.#client.send<T>(this.workflowId, message, options);
+  }
+
+  getEvent<T>(key: EventKey<T> | string, options?: WaitOptions): Promise<T> {
+    return this.#client.getEvent<T>(this.workflowId, key, options);
+  }
+
+  watchEvent<T>(key: EventKey<T> | string, options?: { signal?: AbortSignal }): AsyncIterable<T> {
+    return this.#client.watchEvent<T>(this.workflowId, key, options);
+  }
+
+  readStream<T>(key: StreamKey<T> | string, options?: ReadStreamOptions): StreamReader<T> {
+    return this.#client.readStream<T>(this.workflowId, key, options);
+  }
+
+  cancel(): Promise<void> {
+    return this.#client.cancel(this.workflowId);
+  }
+
+  async #read(): Promise<WorkflowRecord> {
+    const record = await this.#sources.driver.readWorkflow(this.workflowId);
+    if (!record) throw new WorkflowNotFoundError(this.workflowId);
+    return record;
+  }
+
+  #resultOf({ status, output, error }: WorkflowRecord): O {
+    const { values } = this.#sources;
+    if (status === "CANCELLED") throw new WorkflowCancelledError(this.workflowId);
+    if (status !== "SUCCESS") throw new WorkflowFailedError(this.workflowId, error === null ? undefined : values.decode(error));
+    return values.decode(output!) as O;
+  }
+}

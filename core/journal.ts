@@ -1,0 +1,154 @@
+/**
+ * Positions and replay: which operation the code has called, what the journal says came of it, and when the code gets to know.
+ *
+ * Outcomes are delivered one after the other in the order in which they were recorded, each in a task of its own and only once the code has
+ * called its operation. In between the code runs as far as it can. So `Promise.race` sees the same winner on every replay.
+ *
+ * @module
+ */
+
+import { nextTask } from "./clock.ts";
+import type { Claimed, JournalEntry, JournalPage, Outcome } from "./driver.ts";
+
+/** An operation that the code has called and whose outcome it does not have yet. */
+export interface Call {
+  readonly label: string;
+  /** Hands the outcome to the code. */
+  settle(outcome: Outcome): void;
+  /** Ends the call without an outcome. */
+  reject(error: unknown): void;
+}
+
+/** What the journal knows of a position: an outcome, a wait that began, or nothing. */
+export type Recorded = "complete" | "open" | "new";
+
+/** Where code and journal differ. */
+export interface Difference {
+  position: number;
+  expected: string;
+  actual: string;
+}
+
+/** One run's view of its workflow's journal. */
+export class Journal {
+  /** Calls without an outcome, by position. */
+  readonly calls: Map<number, Call> = new Map();
+  readonly #load: (after: number) => Promise<JournalPage>;
+  readonly #onDelivered: () => void;
+  /** Labels of the entries that the code has not asked for, by position. */
+  readonly #unasked = new Map<number, { label: string; recorded: "complete" | "open" }>();
+  /** Complete entries that were not delivered, in recorded order. */
+  readonly #recorded: JournalEntry[] = [];
+  /** Outcomes of this run's own, in recorded order; they come after all of the journal's. */
+  readonly #live: { position: number; outcome: Outcome }[] = [];
+  #nextPosition = 0;
+  #lastSeq = 0;
+  #more = false;
+  #loading: Promise<void> | undefined;
+  #delivering = false;
+
+  /**
+   * @param claimed The journal as the claim brought it.
+   * @param load Reads the page after a place in the recorded order.
+   * @param onDelivered Called when there is nothing to deliver for the moment.
+   */
+  constructor(claimed: Pick<Claimed, "journal" | "open">, load: (after: number) => Promise<JournalPage>, onDelivered: () => void) {
+    this.#load = load;
+    this.#onDelivered = onDelivered;
+    for (const { position, label } of claimed.open) this.#unasked.set(position, { label, recorded: "open" });
+    this.#add(claimed.journal);
+  }
+
+  /** Takes the next position for a call. */
+  take(call: Call): number {
+    const position = this.#nextPosition++;
+    this.calls.set(position, call);
+    return position;
+  }
+
+  /** What is recorded at a position. At once, unless pages of the journal have to be read for it. A recorded outcome will be delivered. */
+  ask(position: number, label: string): Recorded | Difference | Promise<Recorded | Difference> {
+    if (!this.#unasked.has(position) && this.#more) return this.#loadUntil(position).then(() => this.ask(position, label));
+    const entry = this.#unasked.get(position);
+    if (!entry) return "new";
+    if (entry.label !== label) return { position, expected: entry.label, actual: label };
+    this.#unasked.delete(position);
+    if (entry.recorded === "complete") this.#deliver();
+    return entry.recorded;
+  }
+
+  /** Adds an outcome that this run has just recorded. */
+  add(position: number, outcome: Outcome): void {
+    this.#live.push({ position, outcome });
+    this.#deliver();
+  }
+
+  /** Ends a call that failed before it was recorded. */
+  fail(position: number, error: unknown): void {
+    const call = this.calls.get(position);
+    this.calls.delete(position);
+    call?.reject(error);
+  }
+
+  /** Ends all calls without an outcome. */
+  failAll(error: unknown): void {
+    for (const position of [...this.calls.keys()]) this.fail(position, error);
+  }
+
+  /** Whether outcomes are being handed to the code at the moment. */
+  get delivering(): boolean {
+    return this.#delivering;
+  }
+
+  /** The first recorded entry that the code has not asked for, when it is not going to ask any more. */
+  async firstUnasked(actual: string): Promise<Difference | undefined> {
+    while (this.#unasked.size === 0 && this.#more) await this.#loadPage();
+    if (this.#unasked.size === 0) return undefined;
+    const position = Math.min(...this.#unasked.keys());
+    return { position, expected: this.#unasked.get(position)!.label, actual };
+  }
+
+  #deliver(): void {
+    if (this.#delivering) return;
+    this.#delivering = true;
+    void this.#deliverAll().then(() => this.#onDelivered());
+  }
+
+  async #deliverAll(): Promise<void> {
+    for (;;) {
+      // Also before the first: the code may be about to call more operations beside this one.
+      await nextTask();
+      const next = this.#nextDelivery();
+      if (!next) break;
+      const call = this.calls.get(next.position);
+      this.calls.delete(next.position);
+      call?.settle(next.outcome);
+    }
+    this.#delivering = false;
+  }
+
+  /** A recorded outcome waits until the code has asked for it; until then nothing later is delivered. */
+  #nextDelivery(): { position: number; outcome: Outcome } | undefined {
+    const [first] = this.#recorded;
+    if (!first) return this.#more ? undefined : this.#live.shift();
+    return this.#unasked.has(first.position) ? undefined : this.#recorded.shift();
+  }
+
+  async #loadUntil(position: number): Promise<void> {
+    while (!this.#unasked.has(position) && this.#more) await this.#loadPage();
+  }
+
+  #loadPage(): Promise<void> {
+    this.#loading ??= this.#load(this.#lastSeq).then((page) => this.#add(page)).finally(() => this.#loading = undefined);
+    return this.#loading;
+  }
+
+  #add({ entries, more }: JournalPage): void {
+    for (const entry of entries) {
+      this.#unasked.set(entry.position, { label: entry.label, recorded: "complete" });
+      this.#recorded.push(entry);
+      this.#lastSeq = entry.seq;
+    }
+    this.#more = more;
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * The options of a `Parley`, and what they default to.
+ *
+ * @module
+ */
+
+import { type Clock, systemClock } from "./clock.ts";
+import { type Codec, devalueCodec } from "./codec.ts";
+import type { Driver } from "./driver.ts";
+import { type Duration, toMilliseconds } from "./duration.ts";
+import { ValidationError } from "./errors.ts";
+import { withRetries } from "./retry.ts";
+import { Runner, type Wake } from "./runner.ts";
+import { Values } from "./values.ts";
+import type { Workflow } from "./workflow.ts";
+
+/** Options of `Parley`. */
+export interface ParleyOptions {
+  /** The store. */
+  driver: Driver;
+  /** The workflows that run here. Default none: such a `Parley` still sends, reads and enqueues. */
+  workflows?: readonly Workflow<unknown, unknown>[];
+  /** Gets every piece of work that goes on after an operation has returned: Cloudflare's `ctx.waitUntil`. Default nothing. */
+  waitUntil?: (work: Promise<unknown>) => void;
+  /**
+   * How whoever makes a suspended workflow due also continues it. `"inline"`, the default: here, beside the caller. `"none"`: a sweep does. A function gets the
+   * IDs, and may call a fresh invocation. It is an optimisation: should it fail, the next sweep finds the workflows due.
+   */
+  wake?: Wake;
+  /** How long a workflow that only waits stays in memory before it suspends. Default `"2s"`. */
+  hotWait?: Duration;
+  /** For how long a run owns its workflow without a sign of life; more than 0. Default `"30s"`. */
+  lease?: Duration;
+  /** The longest one run may keep going before it hands over to another. Default none. */
+  budget?: Duration;
+  /** The largest encoded value, in bytes; more than 0. Default 1 MiB. */
+  maxValueBytes?: number;
+  /** Where the time comes from; it decides nothing durable. Default the runtime's. */
+  clock?: Clock;
+  /** How values become text; every isolate on a store must use the same. Default devalue's format. */
+  codec?: Codec;
+  /** Gets every error that no caller gets, such as that of a failed wake. Default `console.error`. */
+  onError?: (error: unknown) => void;
+}
+
+/** Checks the options and fills in the defaults. */
+export function toRunner(options: ParleyOptions, workflows: ReadonlyMap<string, Workflow<unknown, unknown>>): Runner {
+  const {
+    driver,
+    waitUntil = () => {},
+    wake = "inline",
+    hotWait = "2s",
+    lease = "30s",
+    budget,
+    maxValueBytes = 2 ** 20,
+    clock = systemClock,
+    codec = devalueCodec,
+    onError = (error) => console.error(error),
+  } = options;
+  if (driver.contract !== 1) {
+    throw new ValidationError(
+      `Reading the driver: it implements version ${driver.contract} of the driver contract, and must implement version 1`,
+    );
+  }
+  const leaseMs = toMilliseconds(lease, "lease");
+  if (leaseMs === 0) throw new ValidationError("Reading the lease 0: it must be more than 0 milliseconds");
+  if (!Number.isSafeInteger(maxValueBytes) || maxValueBytes < 1) {
+    throw new ValidationError(`Reading maxValueBytes ${maxValueBytes}: it must be a whole number of bytes, 1 or more`);
+  }
+  return new Runner({
+    driver: withRetries(driver, clock),
+    clock,
+    values: new Values(codec, maxValueBytes),
+    workflows,
+    wake,
+    hotWaitMs: toMilliseconds(hotWait, "hotWait"),
+    leaseMs,
+    budgetMs: budget === undefined ? Infinity : toMilliseconds(budget, "budget"),
+    waitUntil,
+    report: onError,
+  });
+}

@@ -1,0 +1,64 @@
+/**
+ * Messages on their way out, from a workflow, a step or outside.
+ *
+ * @module
+ */
+
+import { type Channel, toTopic } from "./channel.ts";
+import type { SendOptions, SendReceipt } from "./client.ts";
+import type { NewMessage, Outcome, Refusal, WorkflowStatus } from "./driver.ts";
+import { IdempotencyConflictError, ParleyError, WorkflowEndedError, WorkflowNotFoundError } from "./errors.ts";
+import { checkName } from "./names.ts";
+import type { Values } from "./values.ts";
+
+/** Where a message goes. */
+export interface Destination {
+  workflowId: string;
+  topic: Channel<unknown>;
+  idempotencyKey: string | undefined;
+}
+
+/** Checks where a message is to go. */
+export function toDestination(workflowId: string, options: SendOptions<unknown>): Destination {
+  checkName(workflowId, "destination ID");
+  const { topic, idempotencyKey } = options;
+  if (idempotencyKey !== undefined) checkName(idempotencyKey, "idempotency key");
+  return { workflowId, topic: toTopic(topic), idempotencyKey };
+}
+
+/**
+ * Checks and encodes a message.
+ *
+ * @param dedupeKey By what the store knows the message, where the caller gave no idempotency key; default its ID.
+ */
+export async function prepareMessage(
+  values: Values,
+  destination: Destination,
+  message: unknown,
+  dedupeKey?: string,
+): Promise<NewMessage> {
+  const { workflowId, topic, idempotencyKey } = destination;
+  const messageId = crypto.randomUUID();
+  return {
+    destinationId: workflowId,
+    topic: topic.name,
+    messageId,
+    // Prefixes keep the callers' keys apart from the library's.
+    dedupeKey: idempotencyKey !== undefined ? `key:${idempotencyKey}` : dedupeKey ?? `id:${messageId}`,
+    value: await values.encodeFor(topic, message, "message"),
+  };
+}
+
+/** The receipt, or the refusal as an error. */
+export function readSent(outcome: Outcome, destination: Destination): SendReceipt {
+  const { tag, value } = outcome;
+  if (tag === "sent" || tag === "duplicate") return { messageId: value!, duplicate: tag === "duplicate" };
+  throw refusalError(tag as Refusal, destination, value as WorkflowStatus);
+}
+
+/** Why a message was not sent. */
+export function refusalError(reason: Refusal, { workflowId, idempotencyKey }: Destination, status: WorkflowStatus | null): ParleyError {
+  if (reason === "workflow_not_found") return new WorkflowNotFoundError(workflowId);
+  if (reason === "workflow_ended") return new WorkflowEndedError(workflowId, status!);
+  return new IdempotencyConflictError(idempotencyKey ?? "");
+}

@@ -1,0 +1,286 @@
+/**
+ * The entry to everything: a driver, the workflows that run here, and the operations from outside.
+ *
+ * @module
+ */
+
+import { type EventKey, type StreamKey, toChannel } from "./channel.ts";
+import type {
+  Client,
+  ListOptions,
+  OutgoingMessage,
+  ReadStreamOptions,
+  SendOptions,
+  SendReceipt,
+  StartOptions,
+  StreamReader,
+  WaitOptions,
+  WorkflowHandle,
+  WorkflowPage,
+} from "./client.ts";
+import type { NewMessage } from "./driver.ts";
+import { type Duration, toMilliseconds } from "./duration.ts";
+import {
+  IdempotencyConflictError,
+  TimeoutError,
+  UnknownWorkflowError,
+  ValidationError,
+  WorkflowConflictError,
+  WorkflowEndedError,
+  WorkflowNotFoundError,
+} from "./errors.ts";
+import { Handle } from "./handle.ts";
+import { toInfo } from "./info.ts";
+import { checkName } from "./names.ts";
+import { type ParleyOptions, toRunner } from "./options.ts";
+import { type Destination, prepareMessage, refusalError, toDestination } from "./outgoing.ts";
+import { StoredStream, watchEvent } from "./reader.ts";
+import type { Runner, SweepResult } from "./runner.ts";
+import { validate } from "./values.ts";
+import { waitFor } from "./wait.ts";
+import type { Workflow } from "./workflow.ts";
+
+/** How long `getEvent` waits from outside where the caller does not say. */
+const GET_EVENT_TIMEOUT: Duration = "60s";
+
+/**
+ * Durable workflows over a store: starts and runs them, and talks with them.
+ *
+ * It holds no connection and starts nothing by itself, so that it may be made for each request. Workflows that wait are
+ * continued by whoever brings what they wait for (`wake`), and by {@linkcode Parley.sweep} or {@linkcode Parley.work}.
+ *
+ * @example A workflow that waits for a message
+ * ```ts
+ * import { memoryDriver, Parley, topic, workflow } from "@parley/parley";
+ *
+ * const payment = topic<{ paid: boolean }>("payment");
+ * const checkout = workflow("checkout", async (ctx, order: { item: string }) => {
+ *   const { paid } = await ctx.recv(payment, { timeout: "5m" });
+ *   return paid ? `${order.item} is on its way` : "declined";
+ * });
+ *
+ * await using parley = new Parley({ driver: memoryDriver(), workflows: [checkout] });
+ * const handle = await parley.start(checkout, { item: "a lamp" }, { workflowId: "order-1" });
+ * await parley.send("order-1", { paid: true }, { topic: payment, idempotencyKey: "delivery-7" });
+ * console.log(await handle.result()); // a lamp is on its way
+ * ```
+ */
+export class Parley implements Client, AsyncDisposable {
+  readonly #runner: Runner;
+  readonly #workflows: Map<string, Workflow<unknown, unknown>>;
+
+  /**
+   * @param options The driver, the workflows, and how to run them.
+   * @throws {ValidationError} If an option is not legal, or the driver is made for another version of the contract.
+   */
+  constructor(options: ParleyOptions) {
+    this.#workflows = new Map();
+    for (const workflow of options.workflows ?? []) {
+      if (this.#workflows.has(workflow.name)) {
+        throw new ValidationError(`Reading the workflows: ${JSON.stringify(workflow.name)} is there twice, and names must be unique`);
+      }
+      this.#workflows.set(workflow.name, workflow);
+    }
+    this.#runner = toRunner(options, this.#workflows);
+  }
+
+  async start<I, O>(workflow: Workflow<I, O> | string, input: NoInfer<I>, options: StartOptions = {}): Promise<WorkflowHandle<O>> {
+    const { workflowId = crypto.randomUUID(), enqueue = false } = options;
+    const name = typeof workflow === "string" ? workflow : workflow.name;
+    checkName(name, "workflow name");
+    checkName(workflowId, "workflow ID");
+    const known = this.#workflows.get(name);
+    if (!known && !enqueue) throw new UnknownWorkflowError(name);
+    const { values, driver, leaseMs } = this.#runner;
+    const schema = known?.input ?? (typeof workflow === "string" ? undefined : workflow.input);
+    const encoded = values.encode(schema ? await validate(schema, input, "workflow's input") : input, "workflow's input");
+
+    const request = { workflowId, name, input: encoded, owner: crypto.randomUUID(), leaseMs: enqueue ? null : leaseMs };
+    const created = await driver.create(request);
+    if (created.name !== name) throw new WorkflowConflictError(workflowId);
+    if (created.created && enqueue) this.#runner.hints.notify(["due"]);
+    if (created.created && !enqueue) {
+      void this.#runner.run({
+        workflow: {
+          workflowId,
+          name,
+          status: "PENDING",
+          waiting: null,
+          input: encoded,
+          output: null,
+          error: null,
+          createdAt: created.createdAt,
+          updatedAt: created.createdAt,
+          recoveryAttempts: 0,
+        },
+        epoch: created.epoch,
+        now: created.now,
+        journal: { entries: [], more: false },
+        open: [],
+      });
+    }
+    return this.handle(workflowId);
+  }
+
+  handle<O = unknown>(workflowId: string): WorkflowHandle<O> {
+    checkName(workflowId, "workflow ID");
+    return new Handle<O>(this, this.#runner, workflowId);
+  }
+
+  async send<T>(destinationId: string, message: NoInfer<T>, options: SendOptions<T> = {}): Promise<SendReceipt> {
+    const destination = toDestination(destinationId, options);
+    const [receipt] = await this.#sendAll([destination], [await prepareMessage(this.#runner.values, destination, message)]);
+    return receipt!;
+  }
+
+  async sendAll(messages: readonly OutgoingMessage[]): Promise<SendReceipt[]> {
+    const destinations = messages.map(({ destinationId, topic, idempotencyKey }) =>
+      toDestination(destinationId, { ...(topic !== undefined && { topic }), ...(idempotencyKey !== undefined && { idempotencyKey }) })
+    );
+    refuseRepeatedKeys(destinations);
+    const prepared = await Promise.all(
+      messages.map(({ message }, index) => prepareMessage(this.#runner.values, destinations[index]!, message)),
+    );
+    return prepared.length === 0 ? [] : await this.#sendAll(destinations, prepared);
+  }
+
+  async getEvent<T>(workflowId: string, key: EventKey<T> | string, options: WaitOptions = {}): Promise<T> {
+    const { timeout = GET_EVENT_TIMEOUT, signal } = options;
+    checkName(workflowId, "workflow ID");
+    const { name } = toChannel(key, "event key");
+    const timeoutMs = toMilliseconds(timeout, "timeout");
+    const { driver, values } = this.#runner;
+    const found = await waitFor(this.#runner, async () => (await driver.readEvent({ workflowId, key: name })).event ?? undefined, {
+      target: `outbox:${workflowId}`,
+      timeoutMs,
+      signal,
+      onTimeout: () => new TimeoutError(`getEvent ${JSON.stringify(name)}`, timeoutMs),
+    });
+    return values.decode(found.value) as T;
+  }
+
+  watchEvent<T>(workflowId: string, key: EventKey<T> | string, options: { signal?: AbortSignal } = {}): AsyncIterable<T> {
+    checkName(workflowId, "workflow ID");
+    return watchEvent<T>(this.#runner, workflowId, toChannel(key, "event key").name, options.signal);
+  }
+
+  readStream<T>(workflowId: string, key: StreamKey<T> | string, options: ReadStreamOptions = {}): StreamReader<T> {
+    checkName(workflowId, "workflow ID");
+    return new StoredStream<T>(this.#runner, workflowId, toChannel(key, "stream key").name, options);
+  }
+
+  async list(query: ListOptions = {}): Promise<WorkflowPage> {
+    const { status, name = null, limit = 50, cursor = null } = query;
+    checkCount(limit, "limit of the list", 1_000);
+    if (name !== null) checkName(name, "workflow name");
+    const statuses = status === undefined ? null : [status].flat();
+    const page = await this.#runner.driver.listWorkflows({ statuses, name, limit, cursor });
+    const workflows = page.workflows.map((record) => toInfo(record, this.#runner.values));
+    return { workflows, ...(page.cursor !== null && { cursor: page.cursor }) };
+  }
+
+  async cancel(workflowId: string): Promise<void> {
+    await this.#control(workflowId, "cancel");
+  }
+
+  async resume(workflowId: string): Promise<void> {
+    await this.#control(workflowId, "resume");
+  }
+
+  /**
+   * Takes over the workflows that are due and known here, and runs each until it ends or waits; for a cron job. What
+   * runs may make others due; they are taken too.
+   *
+   * @param options `limit`: how many at most, default 100. `signal`: stops taking more.
+   * @returns How many were taken, and what became of them. It settles when none of them runs any more.
+   */
+  async sweep(options: { limit?: number; signal?: AbortSignal } = {}): Promise<SweepResult> {
+    const { limit = 100, signal } = options;
+    checkCount(limit, "limit of the sweep", Infinity);
+    return await this.#runner.sweep(limit, signal);
+  }
+
+  /**
+   * Continues these workflows here, where they are due and known: what the receiver of a `wake` call does.
+   *
+   * @param workflowIds The workflows, as the `wake` function got them.
+   * @returns How many were taken, and what became of them. It settles when none of them runs any more.
+   */
+  async wake(workflowIds: readonly string[]): Promise<SweepResult> {
+    for (const workflowId of workflowIds) checkName(workflowId, "workflow ID");
+    return await this.#runner.runNow(workflowIds);
+  }
+
+  /**
+   * Takes over what is due for as long as a process lives: by push where the driver has it, else by polling. A fault of the store is
+   * reported to `onError` and outlived.
+   *
+   * @param options `signal`: stops taking more. `concurrency`: how many workflows run side by side, default 10.
+   * @returns Settles after the abort, when none of the workflows it took runs any more.
+   */
+  async work(options: { signal: AbortSignal; concurrency?: number }): Promise<void> {
+    const { signal, concurrency = 10 } = options;
+    checkCount(concurrency, "concurrency", Infinity);
+    await this.#runner.work(concurrency, signal);
+  }
+
+  /**
+   * Removes workflows that ended a while ago, oldest first, with their messages, events, streams and journal.
+   *
+   * @param options `olderThan`: how long ago they must have ended. `limit`: how many at most, default 1,000.
+   * @returns How many were removed.
+   */
+  async purge(options: { olderThan: Duration; limit?: number }): Promise<number> {
+    const { olderThan, limit = 1_000 } = options;
+    checkCount(limit, "limit of the purge", Infinity);
+    const { purged } = await this.#runner.driver.purge({ olderThanMs: toMilliseconds(olderThan, "age"), limit });
+    return purged;
+  }
+
+  /** Settles when nothing runs in this isolate any more: every run here ended, suspended or was handed over, and every wake was made. */
+  async idle(): Promise<void> {
+    await this.#runner.idle();
+  }
+
+  /** Has every run here hand over at its next operation, and settles when they have. Another isolate, or a later one, carries them on. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#runner.close();
+  }
+
+  async #sendAll(destinations: Destination[], messages: NewMessage[]): Promise<SendReceipt[]> {
+    const result = await this.#runner.driver.send(messages);
+    if (result.state === "refused") throw refusalError(result.reason, destinations[result.index]!, result.status);
+    this.#runner.hints.notify(destinations.map(({ workflowId }) => `inbox:${workflowId}` as const));
+    if (result.woken.length > 0) this.#runner.wake(result.woken);
+    return result.receipts;
+  }
+
+  async #control(workflowId: string, action: "cancel" | "resume"): Promise<void> {
+    checkName(workflowId, "workflow ID");
+    const { driver, hints } = this.#runner;
+    const result = await driver.control({ workflowId, action });
+    if (result.state === "not_found") throw new WorkflowNotFoundError(workflowId);
+    if (result.state === "ended") throw new WorkflowEndedError(workflowId, result.status);
+    this.#runner.check(workflowId);
+    hints.notify([`inbox:${workflowId}`, `outbox:${workflowId}`]);
+    if (result.woken.length > 0) this.#runner.wake(result.woken);
+  }
+}
+
+function refuseRepeatedKeys(destinations: Destination[]): void {
+  const seen = new Set<string>();
+  for (const { workflowId, idempotencyKey } of destinations) {
+    if (idempotencyKey === undefined) continue;
+    const place = JSON.stringify([workflowId, idempotencyKey]);
+    if (seen.has(place)) throw new IdempotencyConflictError(idempotencyKey);
+    seen.add(place);
+  }
+}
+
+function checkCount(count: number, what: string, most: number): void {
+  if (!Number.isInteger(count) || count < 1 || count > most) {
+    throw new ValidationError(
+      `Reading the ${what} ${count}: it must be a whole number, 1 or more${most < Infinity ? `, at most ${most}` : ""}`,
+    );
+  }
+}

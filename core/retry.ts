@@ -1,0 +1,50 @@
+/**
+ * Repeats calls to the store whose fault may pass. Every call of the driver contract may be repeated, so this is
+ * safe also when the outcome of the first is unknown.
+ *
+ * @module
+ */
+
+import { type Clock, delay } from "./clock.ts";
+import type { Driver } from "./driver.ts";
+import { DriverError, ParleyError } from "./errors.ts";
+
+/** Up to four repeats, about 0.05 + 0.15 + 0.45 + 1.35 s apart. */
+const DELAYS_MS = [50, 150, 450, 1_350];
+
+/** The driver, with every call repeated while its fault may pass. What it rejects with is always a `ParleyError`. */
+export function withRetries(driver: Driver, clock: Clock): Driver {
+  const repeat = <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) => (...args: Args): Promise<Result> =>
+    attempt(() => call.apply(driver, args), clock);
+  return {
+    contract: driver.contract,
+    migrate: repeat(driver.migrate),
+    create: repeat(driver.create),
+    claim: repeat(driver.claim),
+    commit: repeat(driver.commit),
+    readJournal: repeat(driver.readJournal),
+    send: repeat(driver.send),
+    readWorkflow: repeat(driver.readWorkflow),
+    listWorkflows: repeat(driver.listWorkflows),
+    readEvent: repeat(driver.readEvent),
+    readStream: repeat(driver.readStream),
+    control: repeat(driver.control),
+    purge: repeat(driver.purge),
+    ...(driver.watch && { watch: driver.watch.bind(driver) }),
+  };
+}
+
+async function attempt<T>(call: () => Promise<T>, clock: Clock): Promise<T> {
+  for (let tries = 0;; tries++) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!(error instanceof ParleyError)) {
+        throw new DriverError("The driver failed in an unexpected way", { retryable: false, cause: error });
+      }
+      const delayMs = DELAYS_MS[tries];
+      if (!(error instanceof DriverError && error.retryable) || delayMs === undefined) throw error;
+      await delay(clock, delayMs * (0.5 + Math.random()));
+    }
+  }
+}

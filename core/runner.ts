@@ -1,0 +1,240 @@
+/**
+ * The runs of this isolate: which workflows it knows, what it runs at the moment, and how more comes in.
+ *
+ * @module
+ */
+
+import { type Clock } from "./clock.ts";
+import type { Claimed, Driver, WatchTarget } from "./driver.ts";
+import { UnknownWorkflowError, WorkflowFailedError } from "./errors.ts";
+import { Run, type RunEnd, type RunHost } from "./executor.ts";
+import type { Values } from "./values.ts";
+import { Hints, Waiter } from "./wait.ts";
+import type { Workflow } from "./workflow.ts";
+
+/** How a suspended workflow is continued by whoever made it due. */
+export type Wake = "inline" | "none" | ((workflowIds: string[]) => Promise<void>);
+
+/** What became of the workflows that a sweep took. */
+export interface SweepResult {
+  /** How many were taken. */
+  claimed: number;
+  /** How many of them ended. */
+  finished: number;
+  /** How many of them wait again. */
+  suspended: number;
+}
+
+/** What a runner is made of. */
+export interface RunnerOptions {
+  driver: Driver;
+  clock: Clock;
+  values: Values;
+  workflows: ReadonlyMap<string, Workflow<unknown, unknown>>;
+  wake: Wake;
+  hotWaitMs: number;
+  leaseMs: number;
+  budgetMs: number;
+  waitUntil: (work: Promise<unknown>) => void;
+  report: (error: unknown) => void;
+}
+
+/** How many workflows are continued side by side by inline wakes, and by a sweep. */
+const SIDE_BY_SIDE = 16;
+/** How many more may wait for an inline wake; the rest is left to a sweep. */
+const LONGEST_WAKE_QUEUE = 1_000;
+
+/** Claims and runs workflows. */
+export class Runner implements RunHost {
+  readonly driver: Driver;
+  readonly clock: Clock;
+  readonly values: Values;
+  readonly hints: Hints = new Hints();
+  readonly hotWaitMs: number;
+  readonly leaseMs: number;
+  readonly budgetMs: number;
+  readonly report: (error: unknown) => void;
+  readonly #options: RunnerOptions;
+  readonly #closing = new AbortController();
+  readonly #runs = new Map<string, Run>();
+  readonly #work = new Set<Promise<unknown>>();
+  readonly #toWake = new Set<string>();
+  #waking = 0;
+  readonly #reported = new Set<string>();
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+    this.driver = options.driver;
+    this.clock = options.clock;
+    this.values = options.values;
+    this.hotWaitMs = options.hotWaitMs;
+    this.leaseMs = options.leaseMs;
+    this.budgetMs = options.budgetMs;
+    this.report = options.report;
+  }
+
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  knows(name: string): boolean {
+    return this.#options.workflows.has(name);
+  }
+
+  /** Runs what was claimed. Never rejects. */
+  run(claimed: Claimed): Promise<RunEnd> {
+    const ended = this.#run(claimed).catch((error): RunEnd => {
+      this.report(error);
+      return "failed";
+    });
+    this.track(ended);
+    return ended;
+  }
+
+  /** Has a run that is here find out at once whether its workflow was cancelled. */
+  check(workflowId: string): void {
+    this.#runs.get(workflowId)?.check();
+  }
+
+  /** Keeps the isolate alive for work that no caller awaits. */
+  track(work: Promise<unknown>): void {
+    this.#work.add(work);
+    work.finally(() => this.#work.delete(work));
+    this.#options.waitUntil(work);
+  }
+
+  /** Settles when nothing runs here any more. */
+  async idle(): Promise<void> {
+    while (this.#work.size > 0) await Promise.allSettled(this.#work);
+  }
+
+  /** Has all runs hand over, and settles when they have. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.idle();
+  }
+
+  /** Continues workflows that became due, as the `wake` option says, beside the caller. */
+  wake(workflowIds: string[]): void {
+    const { wake, workflows } = this.#options;
+    this.hints.notify(["due"]);
+    if (wake === "none" || this.closing.aborted) return;
+    if (wake !== "inline") return this.track((async () => await wake(workflowIds))().catch(this.report));
+    if (workflows.size === 0) return;
+    for (const workflowId of workflowIds) {
+      if (this.#toWake.size < LONGEST_WAKE_QUEUE) this.#toWake.add(workflowId);
+    }
+    this.#wakeMore();
+  }
+
+  /** Runs those of these workflows that are due and known here. */
+  async runNow(workflowIds: readonly string[]): Promise<SweepResult> {
+    const claimed = await this.#claim(workflowIds.length, workflowIds);
+    return count(await Promise.all(claimed.map((it) => this.run(it))));
+  }
+
+  /** Takes over what is due and runs it, until nothing is due any more or `limit` were taken. */
+  async sweep(limit: number, signal: AbortSignal | undefined): Promise<SweepResult> {
+    const ends: RunEnd[] = [];
+    const running = new Set<Promise<void>>();
+    while (ends.length + running.size < limit && !signal?.aborted) {
+      const room = Math.min(limit - ends.length - running.size, SIDE_BY_SIDE - running.size);
+      const claimed = await this.#claim(room);
+      for (const it of claimed) this.#runIn(running, it, (end) => ends.push(end));
+      if (running.size === 0) break;
+      // What runs may make more due; so look again when some of it is done.
+      if (claimed.length < room || running.size === SIDE_BY_SIDE) await Promise.race(running);
+    }
+    await Promise.all(running);
+    return count(ends);
+  }
+
+  /** Takes over what is due for as long as the process lives. A fault of the store is reported and outlived. */
+  async work(concurrency: number, signal: AbortSignal): Promise<void> {
+    const waiter = new Waiter(this);
+    const running = new Set<Promise<void>>();
+    waiter.listen(["due"]);
+    while (!signal.aborted && !this.closing.aborted) {
+      const room = concurrency - running.size;
+      const claimed = room > 0 ? await this.#claim(room).catch((error) => (this.report(error), [])) : [];
+      for (const it of claimed) this.#runIn(running, it, () => waiter.poke());
+      if (claimed.length > 0) waiter.reset();
+      if (room === 0 || claimed.length < room) await waiter.next({ signal, poll: room > 0 });
+    }
+    waiter.close();
+    await Promise.all(running);
+  }
+
+  async #claim(limit: number, workflowIds: readonly string[] | null = null): Promise<Claimed[]> {
+    const names = [...this.#options.workflows.keys()];
+    if (limit === 0 || this.closing.aborted) return [];
+    const { claimed, unknown } = await this.driver.claim({ workflowIds, names, limit, leaseMs: this.leaseMs, owner: crypto.randomUUID() });
+    for (const name of unknown) {
+      if (this.#reported.has(name)) continue;
+      this.#reported.add(name);
+      this.report(new UnknownWorkflowError(name));
+    }
+    return claimed;
+  }
+
+  #runIn(running: Set<Promise<void>>, claimed: Claimed, onEnd: (end: RunEnd) => void): void {
+    const run: Promise<void> = this.run(claimed).then((end) => {
+      running.delete(run);
+      onEnd(end);
+    });
+    running.add(run);
+  }
+
+  async #run(claimed: Claimed): Promise<RunEnd> {
+    const { workflowId, name, recoveryAttempts } = claimed.workflow;
+    const workflow = this.#options.workflows.get(name)!;
+    if (recoveryAttempts > workflow.maxRecoveryAttempts) return await this.#giveUp(claimed);
+    const run = new Run(this, workflow, claimed);
+    this.#runs.set(workflowId, run);
+    try {
+      return await run.execute();
+    } finally {
+      if (this.#runs.get(workflowId) === run) this.#runs.delete(workflowId);
+    }
+  }
+
+  /** Ends a workflow that was taken over too often without progress. */
+  async #giveUp({ workflow: { workflowId, recoveryAttempts }, epoch }: Claimed): Promise<RunEnd> {
+    const reason = new Error(`It was taken over ${recoveryAttempts} times from dead runs without progress`);
+    const error = this.values.encodeError(reason);
+    const result = await this.driver.commit({
+      workflowId,
+      epoch,
+      number: 1,
+      leaseMs: this.leaseMs,
+      operations: [],
+      transition: { to: "end", status: "MAX_RECOVERY_ATTEMPTS_EXCEEDED", output: null, error },
+    });
+    if (result.state === "lost" || result.state === "cancelled") return result.state;
+    this.report(new WorkflowFailedError(workflowId, reason));
+    this.hints.notify([`outbox:${workflowId}` satisfies WatchTarget]);
+    if (result.woken.length > 0) this.wake(result.woken);
+    return "finished";
+  }
+
+  #wakeMore(): void {
+    const workflowIds = [...this.#toWake].slice(0, SIDE_BY_SIDE - this.#waking);
+    if (workflowIds.length === 0) return;
+    for (const workflowId of workflowIds) this.#toWake.delete(workflowId);
+    this.#waking += workflowIds.length;
+    const free = (slots: number) => {
+      this.#waking -= slots;
+      this.#wakeMore();
+    };
+    const claiming = this.#claim(workflowIds.length, workflowIds).then((claimed) => {
+      for (const it of claimed) void this.run(it).then(() => free(1));
+      free(workflowIds.length - claimed.length);
+    });
+    this.track(claiming.catch((error) => (this.report(error), free(workflowIds.length))));
+  }
+}
+
+function count(ends: RunEnd[]): SweepResult {
+  const of = (end: RunEnd) => ends.filter((it) => it === end).length;
+  return { claimed: ends.length, finished: of("finished"), suspended: of("suspended") };
+}

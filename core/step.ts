@@ -1,0 +1,200 @@
+/**
+ * Steps: code that touches the world, with its tries, and what it may do.
+ *
+ * @module
+ */
+
+import { AsyncScope } from "./async_scope.ts";
+import type { Body } from "./commits.ts";
+import { toChannel } from "./channel.ts";
+import type { EventKey, StreamKey } from "./channel.ts";
+import type { SendOptions, SendReceipt } from "./client.ts";
+import { delay } from "./clock.ts";
+import type { Outcome } from "./driver.ts";
+import { type Duration, toMilliseconds } from "./duration.ts";
+import { ContextError, TimeoutError, ValidationError } from "./errors.ts";
+import type { OperationSpec, Run } from "./executor.ts";
+import { checkName } from "./names.ts";
+import { prepareMessage, readSent, toDestination } from "./outgoing.ts";
+import { readDone, readRecorded } from "./outcomes.ts";
+import { unlessAborted } from "./wait.ts";
+import type { StepContext, StepOptions } from "./workflow.ts";
+
+/** The step that the code at hand belongs to. */
+export const currentStep: AsyncScope<Try> = new AsyncScope();
+
+interface Policy {
+  retries: number;
+  delayMs: number;
+  backoff: number;
+  maxDelayMs: number;
+  timeoutMs: number;
+}
+
+/** The operation that is a step. */
+export function stepOperation<T>(
+  run: Run,
+  name: string,
+  code: (step: StepContext) => T | Promise<T>,
+  options: StepOptions,
+): OperationSpec<T> {
+  checkName(name, "step name");
+  const policy = toPolicy(options);
+  const label = `step ${JSON.stringify(name)}`;
+  return {
+    label,
+    takesTime: true,
+    begin: async (position) => ({ type: "record", outcome: await outcomeOf(run, { position, label, code, policy }) }),
+    read: (outcome) => readRecorded(run, outcome) as T,
+  };
+}
+
+interface Step<T> {
+  position: number;
+  label: string;
+  code: (step: StepContext) => T | Promise<T>;
+  policy: Policy;
+}
+
+/** Tries the step until it succeeds, its retries are used up, or the run is over. */
+async function outcomeOf<T>(run: Run, step: Step<T>): Promise<Outcome> {
+  const { values, clock } = run.host;
+  const { retries, delayMs, backoff, maxDelayMs } = step.policy;
+  for (let attempt = 1;; attempt++) {
+    try {
+      const value = await tryOnce(run, step, attempt);
+      return { tag: "value", value: values.encode(value, `value of ${step.label}`) };
+    } catch (error) {
+      // What a try throws because its run is over must not be taken for what the step came to.
+      if (run.signal.aborted) throw run.signal.reason;
+      if (attempt > retries) return { tag: "error", value: values.encodeError(error) };
+      await delay(clock, Math.min(delayMs * backoff ** (attempt - 1), maxDelayMs), run.signal);
+      run.signal.throwIfAborted();
+    }
+  }
+}
+
+async function tryOnce<T>(run: Run, step: Step<T>, attempt: number): Promise<T> {
+  const aborting = new AbortController();
+  const onAbort = () => aborting.abort(run.signal.reason);
+  run.signal.addEventListener("abort", onAbort);
+  const context = new Try(run, step.position, attempt, aborting.signal);
+  const { timeoutMs } = step.policy;
+  let stopTimer = () => {};
+  const outOfTime = new Promise<never>((_, reject) => {
+    if (timeoutMs === Infinity) return;
+    stopTimer = run.host.clock.after(timeoutMs, () => {
+      const error = new TimeoutError(step.label, timeoutMs);
+      aborting.abort(error);
+      reject(error);
+    });
+  });
+  try {
+    const outcome = currentStep.run(context, async () => await step.code(context));
+    return await Promise.race([outcome, outOfTime]);
+  } finally {
+    context.end();
+    stopTimer();
+    run.signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/** One try of a step. */
+class Try implements StepContext {
+  readonly run: Run;
+  readonly attempt: number;
+  readonly signal: AbortSignal;
+  readonly #position: number;
+  readonly #sent = new Map<string, number>();
+  #over = false;
+
+  constructor(run: Run, position: number, attempt: number, signal: AbortSignal) {
+    this.run = run;
+    this.attempt = attempt;
+    this.signal = signal;
+    this.#position = position;
+  }
+
+  /** After this the context can no longer be used. */
+  end(): void {
+    this.#over = true;
+  }
+
+  async writeStream<T>(key: StreamKey<T> | string, value: T): Promise<void> {
+    const channel = toChannel(key, "stream key");
+    const label = `writeStream ${JSON.stringify(channel.name)}`;
+    const encode = async (): Promise<Body> => ({
+      type: "writeStream",
+      key: channel.name,
+      value: await this.run.host.values.encodeFor(channel, value, "stream value"),
+    });
+    readDone(await this.#write(label, encode()), { workflowId: this.run.workflowId, key: channel.name });
+  }
+
+  async setEvent<T>(key: EventKey<T> | string, value: T): Promise<void> {
+    const channel = toChannel(key, "event key");
+    const label = `setEvent ${JSON.stringify(channel.name)}`;
+    const encode = async (): Promise<Body> => ({
+      type: "setEvent",
+      key: channel.name,
+      value: await this.run.host.values.encodeFor(channel, value, "event value"),
+    });
+    readDone(await this.#write(label, encode()), { workflowId: this.run.workflowId, key: channel.name });
+  }
+
+  async send<T>(destinationId: string, message: T, options: SendOptions<T> = {}): Promise<SendReceipt> {
+    const destination = toDestination(destinationId, options);
+    const place = JSON.stringify([destinationId, destination.topic.name]);
+    const ordinal = this.#sent.get(place) ?? 0;
+    this.#sent.set(place, ordinal + 1);
+    const { workflowId, createdAt } = this.run;
+    // Without a key of its own the message is known by its place in the step.
+    const origin = [workflowId, createdAt, this.#position, destination.topic.name, ordinal];
+    const prepare = async (): Promise<Body> => ({
+      type: "send",
+      message: await prepareMessage(this.run.host.values, destination, message, await digest(JSON.stringify(origin))),
+    });
+    const outcome = await this.#write(`send ${JSON.stringify(destination.topic.name)}`, prepare());
+    const receipt = readSent(outcome, destination);
+    // The message of an earlier try is this one, not another that has its key.
+    return options.idempotencyKey === undefined ? { ...receipt, duplicate: false } : receipt;
+  }
+
+  /** Writes at once, fenced by the lease and outside the journal. */
+  #write(label: string, body: Promise<Body>): Promise<Outcome> {
+    if (this.#over) return Promise.reject(new ContextError(`Calling ${label} of a step whose try is over: await it inside the step`));
+    const written = new Promise<Outcome>((resolve, reject) => {
+      const { over } = this.run;
+      if (over) return over.error && reject(over.error);
+      this.run.commits.push({
+        position: null,
+        label,
+        body: body.catch((error) => void reject(error)),
+        onResult: (result) => "outcome" in result && resolve(result.outcome),
+      });
+    });
+    return unlessAborted(written, this.signal);
+  }
+}
+
+function toPolicy(options: StepOptions): Policy {
+  const { retries = 0, delay = "1s", backoff = 2, maxDelay, timeout } = options;
+  if (!Number.isInteger(retries) || retries < 0) {
+    throw new ValidationError(`Reading retries ${retries}: it must be a whole number, 0 or more`);
+  }
+  if (!(backoff >= 1 && backoff < Infinity)) throw new ValidationError(`Reading backoff ${backoff}: it must be a number, 1 or more`);
+  const optional = (duration: Duration | undefined, what: string) => duration === undefined ? Infinity : toMilliseconds(duration, what);
+  return {
+    retries,
+    backoff,
+    delayMs: toMilliseconds(delay, "delay"),
+    maxDelayMs: optional(maxDelay, "maxDelay"),
+    timeoutMs: optional(timeout, "timeout"),
+  };
+}
+
+/** A fixed-length key for a text of any length. */
+async function digest(text: string): Promise<string> {
+  const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+  return `step:${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}

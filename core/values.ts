@@ -1,0 +1,109 @@
+/**
+ * The way of every value into the store and out of it: schema, encoding, size limit.
+ *
+ * @module
+ */
+
+import type { Channel } from "./channel.ts";
+import type { Codec } from "./codec.ts";
+import { ParleyError, quote, ValidationError, ValueTooLargeError } from "./errors.ts";
+import type { StandardSchemaV1 } from "./standard_schema.ts";
+
+/** Checks, encodes and decodes values. */
+export class Values {
+  readonly #codec: Codec;
+  readonly #limit: number;
+
+  /** @param codec How values become text. @param limit The largest encoded value, in bytes of UTF-8. */
+  constructor(codec: Codec, limit: number) {
+    this.#codec = codec;
+    this.#limit = limit;
+  }
+
+  /** Checks a value with its channel's schema and encodes it. */
+  encodeFor(channel: Channel<unknown>, value: unknown, what: string): string | Promise<string> {
+    if (!channel.schema) return this.encode(value, what);
+    return validate(channel.schema, value, what).then((valid) => this.encode(valid, what));
+  }
+
+  /**
+   * Encodes a value.
+   *
+   * @param value The value.
+   * @param what What it is, for the error.
+   * @throws {ValidationError} If it cannot be encoded.
+   * @throws {ValueTooLargeError} If it is larger than the limit.
+   */
+  encode(value: unknown, what: string): string {
+    const text = this.#toText(value, what);
+    const bytes = utf8Length(text, this.#limit);
+    if (bytes > this.#limit) throw new ValueTooLargeError(what, bytes, this.#limit);
+    return text;
+  }
+
+  /** The value of a text. */
+  decode(text: string): unknown {
+    return this.#codec.decode(text);
+  }
+
+  /** Encodes what was thrown. It never fails: what cannot be kept is left out, down to the name and the beginning of the message. */
+  encodeError(error: unknown): string {
+    const attempts = [() => error, () => bare(error), () => bare(error, 1_000)];
+    for (const attempt of attempts) {
+      try {
+        return this.encode(attempt(), "error");
+      } catch (failure) {
+        if (!(failure instanceof ParleyError)) throw failure;
+      }
+    }
+    return this.#codec.encode(new Error("The error could not be encoded"));
+  }
+
+  #toText(value: unknown, what: string): string {
+    try {
+      return this.#codec.encode(value);
+    } catch (error) {
+      // Not as the cause: a serialiser's error may hold the value itself.
+      const { message, path } = error as { message?: unknown; path?: unknown };
+      const where = typeof path === "string" && /^[\w.$[\]]+$/.test(path) ? ` at ${path}` : "";
+      const reason = error instanceof Error && error.name === "DevalueError" ? `${message}${where}` : "the codec refused it";
+      throw new ValidationError(
+        `Encoding the ${what}: ${reason}; it must be made of JSON values and the other types that Parley can store`,
+      );
+    }
+  }
+}
+
+/**
+ * Checks a value with a schema.
+ *
+ * @returns The value as the schema returns it.
+ * @throws {ValidationError} If the schema refuses it. The message tells where, and not what was there.
+ */
+export async function validate<T>(schema: StandardSchemaV1<unknown, T>, value: unknown, what: string): Promise<T> {
+  const result = await schema["~standard"].validate(value);
+  if (!result.issues) return result.value;
+  const issues = result.issues.map(toIssue);
+  const places = [...new Set(issues.flatMap(({ path }) => path?.length ? [path.map(String).join(".")] : []))];
+  throw new ValidationError(`Checking the ${what}: its schema refuses it${places.length ? ` at ${quote(places.join(", "))}` : ""}`, issues);
+}
+
+/** Only message and path: schema libraries put the value itself beside them. */
+function toIssue({ message, path }: StandardSchemaV1.Issue): StandardSchemaV1.Issue & { path?: PropertyKey[] } {
+  return { message, ...(path && { path: path.map((segment) => typeof segment === "object" ? segment.key : segment) }) };
+}
+
+/** An error without what could make it hard to encode. */
+function bare(error: unknown, longest = Infinity): Error {
+  const isError = error instanceof Error;
+  const plain = new Error(isError ? error.message.slice(0, longest) : `A thrown ${typeof error} that cannot be encoded`);
+  if (isError) plain.name = error.name.slice(0, longest);
+  if (isError && longest === Infinity && error.stack !== undefined) plain.stack = error.stack;
+  else delete plain.stack;
+  return plain;
+}
+
+/** The length of a text in UTF-8. Exact only above the limit or where it costs nothing: a text is at most 3 bytes a unit. */
+function utf8Length(text: string, limit: number): number {
+  return text.length * 3 <= limit ? text.length : new TextEncoder().encode(text).length;
+}

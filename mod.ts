@@ -1,0 +1,77 @@
+/**
+ * Durable messages, events and streams for workflows, at the edge.
+ *
+ * @example A workflow that waits for a message
+ * ```ts
+ * import { memoryDriver, Parley, topic, workflow } from "@parley/parley";
+ *
+ * const payment = topic<{ paid: boolean }>("payment");
+ * const checkout = workflow("checkout", async (ctx, item: string) => {
+ *   const { paid } = await ctx.recv(payment, { timeout: "5m" });
+ *   return paid ? `${item} is on its way` : `${item} is back on the shelf`;
+ * });
+ *
+ * await using parley = new Parley({ driver: memoryDriver(), workflows: [checkout] });
+ * const order = await parley.start(checkout, "A lamp");
+ * await order.send({ paid: true }, { topic: payment });
+ * console.log(await order.result()); // A lamp is on its way
+ * ```
+ *
+ * @module
+ */
+
+export { type Channel, event, type EventKey, stream, type StreamKey, type Topic, topic } from "./core/channel.ts";
+export type {
+  Client,
+  ListOptions,
+  OutgoingMessage,
+  ReadStreamOptions,
+  SendOptions,
+  SendReceipt,
+  StartOptions,
+  StreamReader,
+  WaitInfo,
+  WaitOptions,
+  WorkflowHandle,
+  WorkflowInfo,
+  WorkflowPage,
+} from "./core/client.ts";
+export type { Clock } from "./core/clock.ts";
+export { type Codec, devalueCodec } from "./core/codec.ts";
+export type { Driver, WorkflowStatus } from "./core/driver.ts";
+export type { Duration } from "./core/duration.ts";
+export {
+  ContextError,
+  DriverError,
+  IdempotencyConflictError,
+  LeaseLostError,
+  NonDeterminismError,
+  ParleyError,
+  type ParleyErrorCode,
+  StreamClosedError,
+  TimeoutError,
+  UnknownWorkflowError,
+  ValidationError,
+  ValueTooLargeError,
+  WorkflowCancelledError,
+  WorkflowConflictError,
+  WorkflowEndedError,
+  WorkflowFailedError,
+  WorkflowNotFoundError,
+} from "./core/errors.ts";
+export type { ParleyOptions } from "./core/options.ts";
+export { Parley } from "./core/parley.ts";
+export type { SweepResult, Wake } from "./core/runner.ts";
+export type { SerializedError } from "./core/serialized_error.ts";
+export type { StandardSchemaV1 } from "./core/standard_schema.ts";
+export {
+  type ChildHandle,
+  type Received,
+  type StepContext,
+  type StepOptions,
+  type Workflow,
+  workflow,
+  type WorkflowContext,
+  type WorkflowOptions,
+} from "./core/workflow.ts";
+export { memoryDriver } from "./drivers/memory/mod.ts";
