@@ -62,8 +62,8 @@ export {
 export type { ParleyOptions } from "./core/options.ts";
 export { Parley } from "./core/parley.ts";
 export type { SweepResult, Wake } from "./core/runner.ts";
-export type { SerializedError } from "./core/serialized_error.ts";
 export type { StandardSchemaV1 } from "./core/standard_schema.ts";
+export type { SerializedError } from "./core/serialized_error.ts";
 export {
   type ChildHandle,
   type Received,

@@ -61,7 +61,11 @@ export class Commits {
   #closed = false;
   #stopRenewal = () => {};
 
-  /** @param options Who the run is, and who is told what. */
+  /**
+   * Makes it.
+   *
+   * @param options Who the run is, and who is told what.
+   */
   constructor(options: CommitsOptions) {
     this.#options = options;
     this.#renewLater();

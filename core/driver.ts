@@ -36,17 +36,25 @@
  * @module
  */
 
-/** What became of a workflow. All but `ENQUEUED` and `PENDING` have ended. */
-export type WorkflowStatus =
-  | "ENQUEUED"
-  | "PENDING"
-  | "SUCCESS"
-  | "ERROR"
-  | "CANCELLED"
-  | "MAX_RECOVERY_ATTEMPTS_EXCEEDED";
+import type { CommitRequest, CommitResult } from "./operations.ts";
+import type {
+  ClaimRequest,
+  ClaimResult,
+  ControlResult,
+  CreateRequest,
+  CreateResult,
+  EventSnapshot,
+  JournalPage,
+  ListPage,
+  ListQuery,
+  NewMessage,
+  SendResult,
+  StreamPage,
+  WorkflowRecord,
+} from "./records.ts";
 
-/** How a run may end its workflow. `CANCELLED` comes from {@linkcode Driver.control} alone. */
-export type EndStatus = "SUCCESS" | "ERROR" | "MAX_RECOVERY_ATTEMPTS_EXCEEDED";
+export type * from "./operations.ts";
+export type * from "./records.ts";
 
 /** A store for workflows. See the rules at the top of this module; the conformance suite in `./testing` checks them. */
 export interface Driver {
@@ -150,261 +158,3 @@ export interface Watch {
   /** Ends the subscription. Calling it again does nothing. */
   close(): void;
 }
-
-/** A workflow to be. */
-export interface NewWorkflow {
-  workflowId: string;
-  name: string;
-  input: string;
-}
-
-/** See {@linkcode Driver.create}. */
-export interface CreateRequest extends NewWorkflow {
-  owner: string;
-  /** `null`: enqueue it. */
-  leaseMs: number | null;
-}
-
-/** See {@linkcode Driver.create}. `name` is the stored one: the caller decides whether another name is a conflict. */
-export interface CreateResult {
-  created: boolean;
-  name: string;
-  epoch: number;
-  createdAt: number;
-  /** The store's time. */
-  now: number;
-}
-
-/** See {@linkcode Driver.claim}. */
-export interface ClaimRequest {
-  /** Only these, where they are due; `null`: whichever are due. */
-  workflowIds: readonly string[] | null;
-  names: readonly string[];
-  limit: number;
-  leaseMs: number;
-  owner: string;
-}
-
-/** See {@linkcode Driver.claim}. */
-export interface ClaimResult {
-  claimed: Claimed[];
-  /** Names of workflows that are due and not in `names`; a few of them, and only when fewer than `limit` were claimed by due time. */
-  unknown: string[];
-}
-
-/** A workflow that is now the caller's, with the first page of its journal. */
-export interface Claimed {
-  workflow: WorkflowRecord;
-  epoch: number;
-  now: number;
-  /** Up to 1,000 complete entries, paged as in {@linkcode Driver.readJournal}. */
-  journal: JournalPage;
-  /** Every open entry, by position. */
-  open: OpenEntry[];
-}
-
-/** Complete entries in recorded order. */
-export interface JournalPage {
-  entries: JournalEntry[];
-  more: boolean;
-}
-
-/** A complete entry. `label` names the operation, as in `step "charge"`. */
-export interface JournalEntry {
-  position: number;
-  label: string;
-  seq: number;
-  outcome: Outcome;
-}
-
-/** An open entry. */
-export interface OpenEntry {
-  position: number;
-  label: string;
-}
-
-/**
- * What came of an operation.
- *
- * | tag | of | `value` |
- * | --- | --- | --- |
- * | `value` | record, observeEvent, observeResult | the encoded value |
- * | `error` | record; observeResult of a workflow that failed | the encoded error, or `null` |
- * | `done` | setEvent, writeStream, closeStream, sleep | |
- * | `done` | start | the ID of the started workflow |
- * | `message` | receive | the encoded message; `topic` holds its topic |
- * | `sent`, `duplicate` | send | the message's ID; of the first one with the key |
- * | `timeout` | receive, observeEvent, observeResult | |
- * | `cancelled` | observeResult of a workflow that was cancelled | |
- * | `workflow_not_found` | send | |
- * | `workflow_ended` | send | the status |
- * | `idempotency_conflict` | send | |
- * | `workflow_conflict` | start: the ID exists under another name | |
- * | `stream_closed` | writeStream, closeStream | |
- */
-export interface Outcome {
-  tag: OutcomeTag;
-  value?: string | null;
-  topic?: string | null;
-}
-
-/** See {@linkcode Outcome}. */
-export type OutcomeTag =
-  | "value"
-  | "error"
-  | "done"
-  | "message"
-  | "sent"
-  | "duplicate"
-  | "timeout"
-  | "cancelled"
-  | Refusal;
-
-/** Why a send, a start or a stream write was refused. The same words as the codes of `ParleyError`. */
-export type Refusal =
-  | "workflow_not_found"
-  | "workflow_ended"
-  | "idempotency_conflict"
-  | "workflow_conflict"
-  | "stream_closed";
-
-/** See {@linkcode Driver.commit}. */
-export interface CommitRequest {
-  workflowId: string;
-  epoch: number;
-  /** 1, 2, 3, ... within the epoch: a run has one commit under way at a time. */
-  number: number;
-  leaseMs: number;
-  operations: readonly Operation[];
-  transition: Transition | null;
-}
-
-/**
- * How a run lets go of its workflow.
- *
- * - `suspend`: only if no operation of this call has an outcome; otherwise the lease is kept. The operations
- *   of the call are all the waits that are open: their topics and the earliest of their deadlines decide when it is due again.
- * - `yield`: due at once, for another run to carry on.
- * - `end`: every waiter for its result becomes due.
- */
-export type Transition =
-  | { to: "suspend" }
-  | { to: "yield" }
-  | { to: "end"; status: EndStatus; output: string | null; error: string | null };
-
-/**
- * One operation of a workflow. With `position: null` it was made inside a step: it is applied and not recorded;
- * only `send`, `setEvent` and `writeStream` may be.
- */
-export type Operation = { position: number | null; label: string } & (Effect | Wait);
-
-/** An operation that has its outcome at once. */
-export type Effect =
-  /** Writes an outcome that the run itself produced: of a step, `now` or `uuid`. */
-  | { type: "record"; outcome: Outcome }
-  | { type: "send"; message: NewMessage }
-  /** Inserts or replaces, raises the key's version by one from 1, makes the key's waiters due. */
-  | { type: "setEvent"; key: string; value: string }
-  /** Appends at the key's next offset, from 0. */
-  | { type: "writeStream"; key: string; value: string }
-  | { type: "closeStream"; key: string }
-  /** Inserts a workflow that is `PENDING` and due, if its ID is new. */
-  | { type: "start"; workflow: NewWorkflow };
-
-/**
- * An operation that may have to wait. The first call opens the entry and fixes its deadline, `timeoutMs` from now (`null`:
- * none); later calls look again and ignore `timeoutMs`. What is there wins over a deadline that has passed.
- */
-export type Wait =
-  /** Takes the oldest message over all the topics and records it as received. */
-  | { type: "receive"; topics: readonly string[]; timeoutMs: number | null }
-  /** Reads the latest value, or registers as a waiter, also with a workflow that does not exist yet. */
-  | { type: "observeEvent"; workflowId: string; key: string; timeoutMs: number | null }
-  /** Reads how a workflow ended, or registers as a waiter, also with a workflow that does not exist yet. */
-  | { type: "observeResult"; workflowId: string; timeoutMs: number | null }
-  /** Its outcome is `done` when the deadline has passed. */
-  | { type: "sleep"; timeoutMs: number };
-
-/** See {@linkcode Driver.commit}. */
-export type CommitResult = Committed | { state: "lost" } | { state: "cancelled" };
-
-/** A commit that was let through. */
-export interface Committed {
-  /** `released`: the transition was made. `held`: there was none, or a suspend found something. */
-  state: "held" | "released";
-  /** One for each operation, in the same order. */
-  results: OperationResult[];
-  /** Workflows that this commit made due. */
-  woken: string[];
-  /** The store's time. */
-  now: number;
-}
-
-/** The outcome, or how long an open wait still has (`null`: no deadline). */
-export type OperationResult = { outcome: Outcome } | { remainingMs: number | null };
-
-/** A message to be. */
-export interface NewMessage {
-  destinationId: string;
-  topic: string;
-  /** New for each call of `send`; the same on a repeat of it. */
-  messageId: string;
-  dedupeKey: string;
-  value: string;
-}
-
-/** See {@linkcode Driver.send}. On refusal nothing was sent; `index` is the first message that could not be. */
-export type SendResult =
-  | { state: "sent"; receipts: { messageId: string; duplicate: boolean }[]; woken: string[] }
-  | { state: "refused"; index: number; reason: Exclude<Refusal, "workflow_conflict" | "stream_closed">; status: WorkflowStatus | null };
-
-/** A workflow as the store has it. */
-export interface WorkflowRecord {
-  workflowId: string;
-  name: string;
-  status: WorkflowStatus;
-  /** While suspended: the labels of its open entries, and the earliest deadline. */
-  waiting: { operations: string[]; until: number | null } | null;
-  input: string;
-  output: string | null;
-  error: string | null;
-  createdAt: number;
-  updatedAt: number;
-  recoveryAttempts: number;
-}
-
-/** See {@linkcode Driver.listWorkflows}. `null` means any. */
-export interface ListQuery {
-  statuses: readonly WorkflowStatus[] | null;
-  name: string | null;
-  limit: number;
-  cursor: string | null;
-}
-
-/** See {@linkcode Driver.listWorkflows}. `cursor` is `null` on the last page. */
-export interface ListPage {
-  workflows: WorkflowRecord[];
-  cursor: string | null;
-}
-
-/** See {@linkcode Driver.readEvent}. `status` is `null` where there is no such workflow. */
-export interface EventSnapshot {
-  event: { version: number; value: string } | null;
-  status: WorkflowStatus | null;
-}
-
-/** See {@linkcode Driver.readStream}. */
-export interface StreamPage {
-  values: string[];
-  /** The offset that the next write will get. */
-  tail: number;
-  /** Closed by `closeStream`. */
-  closed: boolean;
-  status: WorkflowStatus | null;
-}
-
-/** See {@linkcode Driver.control}. */
-export type ControlResult =
-  | { state: "done"; woken: string[] }
-  | { state: "not_found" }
-  | { state: "ended"; status: WorkflowStatus };

@@ -47,6 +47,8 @@ export class ParleyError extends Error {
   readonly code: ParleyErrorCode;
 
   /**
+   * Makes the error.
+   *
    * @param code Which error it is.
    * @param message What was being done, the value at hand, the value required.
    * @param options `cause`, where another error led to this one.
@@ -67,7 +69,12 @@ export class TimeoutError extends ParleyError {
   /** How long the wait was, in milliseconds. */
   readonly timeoutMs: number;
 
-  /** @param operation What was waited for. @param timeoutMs How long, in milliseconds. */
+  /**
+   * Makes the error.
+   *
+   * @param operation What was waited for.
+   * @param timeoutMs How long, in milliseconds.
+   */
   constructor(operation: string, timeoutMs: number) {
     super("timeout", `${operation}: nothing came within ${timeoutMs} ms`);
     this.operation = operation;
@@ -83,7 +90,11 @@ export class WorkflowNotFoundError extends ParleyError {
   /** The ID that was asked for. */
   readonly workflowId: string;
 
-  /** @param workflowId The ID that was asked for. */
+  /**
+   * Makes the error.
+   *
+   * @param workflowId The ID that was asked for.
+   */
   constructor(workflowId: string) {
     super("workflow_not_found", `Workflow ${quote(workflowId)} does not exist`);
     this.workflowId = workflowId;
@@ -100,7 +111,12 @@ export class WorkflowEndedError extends ParleyError {
   /** How it ended. */
   readonly status: WorkflowStatus;
 
-  /** @param workflowId The workflow. @param status How it ended. */
+  /**
+   * Makes the error.
+   *
+   * @param workflowId The workflow.
+   * @param status How it ended.
+   */
   constructor(workflowId: string, status: WorkflowStatus) {
     super("workflow_ended", `Workflow ${quote(workflowId)} has ended: it is ${status}, and must be ENQUEUED or PENDING`);
     this.workflowId = workflowId;
@@ -116,7 +132,11 @@ export class WorkflowConflictError extends ParleyError {
   /** The ID that is taken. */
   readonly workflowId: string;
 
-  /** @param workflowId The ID that is taken. */
+  /**
+   * Makes the error.
+   *
+   * @param workflowId The ID that is taken.
+   */
   constructor(workflowId: string) {
     super("workflow_conflict", `Starting workflow ${quote(workflowId)}: the ID exists under another workflow name`);
     this.workflowId = workflowId;
@@ -131,7 +151,11 @@ export class UnknownWorkflowError extends ParleyError {
   /** The name. */
   readonly workflow: string;
 
-  /** @param workflow The name. */
+  /**
+   * Makes the error.
+   *
+   * @param workflow The name.
+   */
   constructor(workflow: string) {
     super(
       "unknown_workflow",
@@ -151,7 +175,12 @@ export class WorkflowFailedError extends ParleyError {
   /** The workflow. */
   readonly workflowId: string;
 
-  /** @param workflowId The workflow. @param cause Its error. */
+  /**
+   * Makes the error.
+   *
+   * @param workflowId The workflow.
+   * @param cause Its error.
+   */
   constructor(workflowId: string, cause: unknown) {
     super("workflow_failed", `Workflow ${quote(workflowId)} failed; its error is the cause`, { cause });
     this.workflowId = workflowId;
@@ -166,7 +195,11 @@ export class WorkflowCancelledError extends ParleyError {
   /** The workflow. */
   readonly workflowId: string;
 
-  /** @param workflowId The workflow. */
+  /**
+   * Makes the error.
+   *
+   * @param workflowId The workflow.
+   */
   constructor(workflowId: string) {
     super("workflow_cancelled", `Workflow ${quote(workflowId)} was cancelled`);
     this.workflowId = workflowId;
@@ -187,7 +220,12 @@ export class NonDeterminismError extends ParleyError {
   /** What the code did. */
   readonly actual: string;
 
-  /** @param workflowId The workflow. @param difference Where, and what was expected and done. */
+  /**
+   * Makes the error.
+   *
+   * @param workflowId The workflow.
+   * @param difference Where, and what was expected and done.
+   */
   constructor(workflowId: string, difference: { position: number; expected: string; actual: string }) {
     const { position, expected, actual } = difference;
     super(
@@ -211,7 +249,12 @@ export class StreamClosedError extends ParleyError {
   /** The stream. */
   readonly key: string;
 
-  /** @param workflowId The workflow. @param key The stream. */
+  /**
+   * Makes the error.
+   *
+   * @param workflowId The workflow.
+   * @param key The stream.
+   */
   constructor(workflowId: string, key: string) {
     super("stream_closed", `Stream ${quote(key)} of workflow ${quote(workflowId)} is closed`);
     this.workflowId = workflowId;
@@ -227,7 +270,12 @@ export class ValidationError extends ParleyError {
   /** What is wrong, in the words of the schema; a single issue where there was no schema. */
   readonly issues: readonly StandardSchemaV1.Issue[];
 
-  /** @param message What was being done and what was required. @param issues What the schema said. */
+  /**
+   * Makes the error.
+   *
+   * @param message What was being done and what was required.
+   * @param issues What the schema said.
+   */
   constructor(message: string, issues: readonly StandardSchemaV1.Issue[] = [{ message }], options?: ErrorOptions) {
     super("invalid_value", message, options);
     this.issues = issues;
@@ -244,7 +292,13 @@ export class ValueTooLargeError extends ParleyError {
   /** The largest size that is allowed. */
   readonly limit: number;
 
-  /** @param what What the value is, as in `message`. @param bytes Its size. @param limit The largest size allowed. */
+  /**
+   * Makes the error.
+   *
+   * @param what What the value is, as in `message`.
+   * @param bytes Its size.
+   * @param limit The largest size allowed.
+   */
   constructor(what: string, bytes: number, limit: number) {
     super("value_too_large", `Encoding the ${what}: it has ${bytes} bytes, and may have at most ${limit}`);
     this.bytes = bytes;
@@ -260,7 +314,11 @@ export class IdempotencyConflictError extends ParleyError {
   /** The idempotency key. */
   readonly key: string;
 
-  /** @param key The idempotency key. */
+  /**
+   * Makes the error.
+   *
+   * @param key The idempotency key.
+   */
   constructor(key: string) {
     super("idempotency_conflict", `Sending with idempotency key ${quote(key)}: the key belongs to another message`);
     this.key = key;
@@ -273,7 +331,11 @@ export class ContextError extends ParleyError {
     this.prototype.name = "ContextError";
   }
 
-  /** @param message What was called, and where it may be. */
+  /**
+   * Makes the error.
+   *
+   * @param message What was called, and where it may be.
+   */
   constructor(message: string) {
     super("invalid_context", message);
   }
@@ -285,7 +347,11 @@ export class LeaseLostError extends ParleyError {
     this.prototype.name = "LeaseLostError";
   }
 
-  /** @param workflowId The workflow. */
+  /**
+   * Makes the error.
+   *
+   * @param workflowId The workflow.
+   */
   constructor(workflowId: string) {
     super("lease_lost", `Workflow ${quote(workflowId)}: another run took it over`);
   }
@@ -299,7 +365,12 @@ export class DriverError extends ParleyError {
   /** Whether the same call may be made again: the fault may pass, and a repeat does no harm. */
   readonly retryable: boolean;
 
-  /** @param message Which call failed and how, without payloads or secrets. @param options Whether it may be repeated, and the cause. */
+  /**
+   * Makes the error.
+   *
+   * @param message Which call failed and how, without payloads or secrets.
+   * @param options Whether it may be repeated, and the cause.
+   */
   constructor(message: string, options: { retryable: boolean; cause?: unknown }) {
     super("driver", message, options.cause === undefined ? undefined : { cause: options.cause });
     this.retryable = options.retryable;

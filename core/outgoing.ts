@@ -7,7 +7,7 @@
 import { type Channel, toTopic } from "./channel.ts";
 import type { SendOptions, SendReceipt } from "./client.ts";
 import type { NewMessage, Outcome, Refusal, WorkflowStatus } from "./driver.ts";
-import { IdempotencyConflictError, ParleyError, WorkflowEndedError, WorkflowNotFoundError } from "./errors.ts";
+import { IdempotencyConflictError, type ParleyError, WorkflowEndedError, WorkflowNotFoundError } from "./errors.ts";
 import { checkName } from "./names.ts";
 import type { Values } from "./values.ts";
 

@@ -70,6 +70,8 @@ export class Parley implements Client, AsyncDisposable {
   readonly #workflows: Map<string, Workflow<unknown, unknown>>;
 
   /**
+   * Makes an entry to a store. No I/O.
+   *
    * @param options The driver, the workflows, and how to run them.
    * @throws {ValidationError} If an option is not legal, or the driver is made for another version of the contract.
    */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Clock } from "./clock.ts";
+import type { Clock } from "./clock.ts";
 import type { Claimed, Driver, WatchTarget } from "./driver.ts";
 import { UnknownWorkflowError, WorkflowFailedError } from "./errors.ts";
 import { Run, type RunEnd, type RunHost } from "./executor.ts";

@@ -1,6 +1,6 @@
 /**
  * The Standard Schema interface, version 1, as published at https://standardschema.dev: the part that Parley uses.
- * Copied, as its authors propose, so that no dependency is needed. Valibot, Zod and ArkType schemas implement it.
+ * Copied, as its authors propose, so that it needs no dependency and is documented with the types that use it. Valibot, Zod and ArkType schemas implement it.
  *
  * @module
  */
@@ -12,7 +12,6 @@ export interface StandardSchemaV1<Input = unknown, Output = Input> {
 }
 
 /** The types that belong to {@linkcode StandardSchemaV1}. */
-// deno-lint-ignore no-namespace -- the name and shape are the standard's
 export declare namespace StandardSchemaV1 {
   /** The properties of a schema. */
   export interface Props<Input = unknown, Output = Input> {

@@ -14,7 +14,12 @@ export class Values {
   readonly #codec: Codec;
   readonly #limit: number;
 
-  /** @param codec How values become text. @param limit The largest encoded value, in bytes of UTF-8. */
+  /**
+   * Makes it.
+   *
+   * @param codec How values become text.
+   * @param limit The largest encoded value, in bytes of UTF-8.
+   */
   constructor(codec: Codec, limit: number) {
     this.#codec = codec;
     this.#limit = limit;

@@ -53,7 +53,11 @@ export class Waiter {
   #hinted = false;
   #waking: AbortController | undefined;
 
-  /** @param sources Where hints and time come from. */
+  /**
+   * Makes it.
+   *
+   * @param sources Where hints and time come from.
+   */
   constructor(sources: WaitSources) {
     this.#sources = sources;
   }
@@ -173,7 +177,7 @@ export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | unde
   if (!signal) return promise;
   return new Promise<T>((resolve, reject) => {
     const onAbort = () => reject(signal.reason);
-    if (signal.aborted) return onAbort();
+    if (signal.aborted) onAbort();
     signal.addEventListener("abort", onAbort);
     promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
   });

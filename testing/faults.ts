@@ -1,0 +1,97 @@
+/**
+ * A driver that fails when it is told to.
+ *
+ * @module
+ */
+
+import type { Driver } from "../core/driver.ts";
+import { DriverError } from "../core/errors.ts";
+
+/** When a call fails: before it takes effect, or after it did and only its answer is lost. */
+export type FaultTime = "before" | "after";
+
+/** Which calls fail. */
+export interface Fault {
+  /** The number of the call, from 1, over all methods. */
+  call: number;
+  /** Before it takes effect or after. */
+  when: FaultTime;
+  /** `true`: from then on every call fails, as those of a process that died. `false`: the fault passes, and the call may be repeated. */
+  dies: boolean;
+}
+
+/** A driver with its faults. */
+export interface FaultyDriver extends Driver {
+  /** How many calls were made. */
+  readonly calls: number;
+  /** Whether the process is dead. */
+  readonly dead: boolean;
+  /** Lets the process die now. */
+  kill(): void;
+}
+
+/**
+ * Wraps a driver so that chosen calls fail.
+ *
+ * @param driver The driver.
+ * @param faults Which calls fail, and how.
+ * @returns The driver with its faults.
+ *
+ * @example Lose the answer of the first call
+ * ```ts
+ * import { memoryDriver } from "@parley/parley";
+ * import { withFaults } from "@parley/parley/testing";
+ * import assert from "node:assert/strict";
+ *
+ * const driver = withFaults(memoryDriver(), [{ call: 1, when: "after", dies: false }]);
+ * await assert.rejects(driver.migrate(), { code: "driver", retryable: true });
+ * await driver.migrate();
+ * ```
+ */
+export function withFaults(driver: Driver, faults: readonly Fault[] = []): FaultyDriver {
+  let calls = 0;
+  let dead = false;
+  const faulty = <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) => async (...args: Args): Promise<Result> => {
+    const fault = faults.find((it) => it.call === calls + 1);
+    calls += 1;
+    if (dead) throw died();
+    if (fault?.dies) dead = true;
+    if (fault?.when === "before") throw fault.dies ? died() : passing();
+    const result = await call.apply(driver, args);
+    if (fault) throw fault.dies ? died() : passing();
+    return result;
+  };
+  return {
+    contract: driver.contract,
+    migrate: faulty(driver.migrate),
+    create: faulty(driver.create),
+    claim: faulty(driver.claim),
+    commit: faulty(driver.commit),
+    readJournal: faulty(driver.readJournal),
+    send: faulty(driver.send),
+    readWorkflow: faulty(driver.readWorkflow),
+    listWorkflows: faulty(driver.listWorkflows),
+    readEvent: faulty(driver.readEvent),
+    readStream: faulty(driver.readStream),
+    control: faulty(driver.control),
+    purge: faulty(driver.purge),
+    ...(driver.watch && { watch: driver.watch.bind(driver) }),
+    get calls() {
+      return calls;
+    },
+    get dead() {
+      return dead;
+    },
+    kill() {
+      dead = true;
+    },
+  };
+}
+
+function died(): DriverError {
+  return new DriverError("The process is dead (injected)", { retryable: false });
+}
+
+function passing(): DriverError {
+  return new DriverError("The answer was lost (injected)", { retryable: true });
+}

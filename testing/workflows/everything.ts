@@ -1,0 +1,153 @@
+/**
+ * A workflow that uses every operation, its partners, and what all of that comes to.
+ *
+ * @module
+ */
+
+import { event, stream, topic } from "../../core/channel.ts";
+import { TimeoutError, WorkflowNotFoundError } from "../../core/errors.ts";
+import type { Parley } from "../../core/parley.ts";
+import { workflow } from "../../core/workflow.ts";
+import type { World } from "./world.ts";
+
+const order = topic<number>("order");
+const cancel = topic<string>("cancel");
+const status = event<string>("status");
+const progress = stream<unknown>("progress");
+const written = stream<unknown>("written");
+
+/** Doubles its input after a while, and publishes it. */
+const child = workflow("child", async (ctx, n: number) => {
+  await ctx.setEvent(status, `child of ${n}`);
+  await ctx.sleep("5s");
+  return n * 2;
+});
+
+/** Sends back what it gets, and returns all of it. */
+const partner = workflow("partner", async (ctx) => {
+  const received: unknown[] = [];
+  for (;;) {
+    const { from, value } = await ctx.recv<{ from?: string; value: unknown }>();
+    received.push(value);
+    if (from === undefined) return received;
+    await ctx.send(from, value, { topic: "answer" });
+  }
+});
+
+/** Every operation, one after the other and side by side. */
+const everything = workflow("everything", async (ctx, input: { partner: string }) => {
+  const log: unknown[] = [];
+  const sure = await ctx.step("sure", () => "a value");
+  const failed = await ctx.step("failing", () => Promise.reject(new RangeError("no"))).catch((error) => `${error}`);
+  const writing = await ctx.step("writing", async (step) => {
+    await step.writeStream(written, "from a step");
+    await step.setEvent("step", "set");
+    await step.send(input.partner, { from: ctx.workflowId, value: "from a step" });
+    await step.send(input.partner, { from: ctx.workflowId, value: "from a step, again" });
+    return "wrote";
+  });
+  log.push(sure, failed, writing, typeof await ctx.now(), (await ctx.uuid()).length);
+
+  await ctx.setEvent(status, "begun");
+  await Promise.all([1, 2, 3].map((n) => ctx.writeStream(progress, n)));
+  const { duplicate } = await ctx.send(input.partner, { from: ctx.workflowId, value: "from the workflow" });
+  const unknown = await ctx.send("nobody", 1).catch((error) => error instanceof WorkflowNotFoundError);
+  log.push(duplicate, unknown);
+  for (let answers = 0; answers < 3; answers++) log.push(await ctx.recv("answer"));
+
+  const handle = await ctx.start(child, 21, { workflowId: `child of ${ctx.workflowId}` });
+  const [published, doubled] = await Promise.all([handle.getEvent(status), handle.result()]);
+  log.push(published, doubled);
+
+  log.push(await ctx.recv(order, { timeout: "1m" }), await ctx.recvAny([cancel, order], { timeout: "1m" }));
+  const [winner] = await Promise.all([
+    Promise.race([ctx.sleep("10s").then(() => "slept"), ctx.recv("never", { timeout: "20s" }).catch(() => "timeout")]),
+    ctx.setEvent(status, "racing"),
+  ]);
+  const late = await ctx.recv("never", { timeout: "1s" }).catch((error) => error instanceof TimeoutError);
+  log.push(winner, late);
+
+  const writer = ctx.writable(progress).getWriter();
+  await writer.write("last");
+  await writer.close();
+  log.push(await ctx.writeStream(progress, "too late").catch((error) => error.code));
+  await ctx.send(input.partner, { value: "end" });
+  await ctx.setEvent(status, "done");
+  return log;
+});
+
+/** All workflows of the story. */
+export const story = [everything, child, partner] as const;
+
+/** What can be seen of the story from outside. */
+export interface Result {
+  output: unknown;
+  received: unknown;
+  events: unknown[];
+  progress: unknown;
+  /** As a set: a step that is tried again writes again. */
+  written: unknown[];
+}
+
+/** What the story comes to when nothing goes wrong. */
+export const EXPECTED: Result = {
+  output: [
+    "a value",
+    "RangeError: no",
+    "wrote",
+    "number",
+    36,
+    false,
+    true,
+    "from a step",
+    "from a step, again",
+    "from the workflow",
+    "child of 21",
+    42,
+    1,
+    { topic: "cancel", message: "two" },
+    "slept",
+    true,
+    "stream_closed",
+  ],
+  received: ["from a step", "from a step, again", "from the workflow", "end"],
+  events: ["done", "set", "child of 21"],
+  progress: { values: [1, 2, 3, "last"], closed: true, nextOffset: 4 },
+  written: ["from a step"],
+};
+
+/** Stores the story, to be run by any sweep, with the messages that come from outside. */
+export async function tell(parley: Parley): Promise<void> {
+  await parley.start(partner, undefined, { workflowId: "partner", enqueue: true });
+  await parley.start(everything, { partner: "partner" }, { workflowId: "everything", enqueue: true });
+  await parley.sendAll([
+    { destinationId: "everything", message: 1, topic: order, idempotencyKey: "delivery 1" },
+    { destinationId: "everything", message: "two", topic: cancel, idempotencyKey: "delivery 2" },
+    { destinationId: "everything", message: 3, topic: order, idempotencyKey: "delivery 3" },
+  ]);
+}
+
+/** Sweeps until the story is over. */
+export async function carryOn(world: World, parley: Parley): Promise<void> {
+  const over = async () => (await parley.list({ status: ["ENQUEUED", "PENDING"] })).workflows.length === 0;
+  while (!await over()) {
+    await world.until(parley.sweep());
+    await world.until(parley.idle());
+    await world.pass(1_000);
+  }
+}
+
+/** What has become of the story. */
+export async function lookBack(parley: Parley): Promise<Result> {
+  return {
+    output: await parley.handle("everything").result(),
+    received: await parley.handle("partner").result(),
+    events: [
+      await parley.getEvent("everything", status, { timeout: 0 }),
+      await parley.getEvent("everything", "step", { timeout: 0 }),
+      await parley.getEvent("child of everything", status, { timeout: 0 }),
+    ],
+    progress: await parley.readStream("everything", progress).collect(),
+    written: [...new Set((await parley.readStream("everything", written).collect()).values)],
+  };
+}

@@ -1,0 +1,35 @@
+/**
+ * Whole workflows over a driver, in two isolates.
+ *
+ * @module
+ */
+
+import type { MakeHarness, RegisterTest } from "../harness.ts";
+import { registerSuite } from "../suite.ts";
+import { crashing } from "./crash.ts";
+import { leasing } from "./leases.ts";
+import { lifecycle } from "./lifecycle.ts";
+import { messaging } from "./messages.ts";
+import { publishing } from "./publishing.ts";
+import { refusing } from "./refusals.ts";
+import { replaying } from "./replay.ts";
+import { stepping } from "./steps.ts";
+import { waiting } from "./waits.ts";
+
+/**
+ * Registers the tests that run whole workflows over a driver.
+ *
+ * @param test Registers one test, as `Deno.test` does.
+ * @param makeHarness Makes a fresh store for each test.
+ * @returns The number of tests registered.
+ */
+export function workflows(test: RegisterTest, makeHarness: MakeHarness): number {
+  return registerSuite(
+    {
+      name: "workflow",
+      concerns: [replaying, stepping, messaging, publishing, waiting, lifecycle, leasing, refusing, crashing(makeHarness)],
+    },
+    test,
+    makeHarness,
+  );
+}

@@ -1,0 +1,92 @@
+/**
+ * Two isolates over one store, in a time that the test moves.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { nextTask } from "../../core/clock.ts";
+import type { ParleyOptions } from "../../core/options.ts";
+import { Parley } from "../../core/parley.ts";
+import type { Workflow } from "../../core/workflow.ts";
+import { type Fault, type FaultyDriver, withFaults } from "../faults.ts";
+import type { Harness } from "../harness.ts";
+
+/** How far time moves between two looks at whether something has happened. */
+const STEP_MS = 25;
+/** No test waits longer than this, in its own time: more than a lease and what follows. */
+const PATIENCE_MS = 120_000;
+
+/** A `Parley` whose process can die. */
+export interface Isolate {
+  readonly parley: Parley;
+  readonly driver: FaultyDriver;
+  /** What was reported to `onError`. */
+  readonly errors: unknown[];
+}
+
+/** What a test makes and waits for. */
+export class World {
+  readonly #harness: Harness;
+
+  constructor(harness: Harness) {
+    this.#harness = harness;
+  }
+
+  /** An isolate: the first or the second one of the store. */
+  isolate(
+    index: 0 | 1,
+    workflows: readonly Workflow<unknown, unknown>[],
+    options: Partial<ParleyOptions> & { faults?: readonly Fault[] } = {},
+  ): Isolate {
+    const { faults, ...rest } = options;
+    const driver = withFaults(this.#harness.drivers[index], faults);
+    const errors: unknown[] = [];
+    const parley = new Parley({
+      driver,
+      workflows,
+      clock: this.#harness.clock,
+      hotWait: 0,
+      onError: (error) => errors.push(error),
+      ...rest,
+    });
+    return { parley, driver, errors };
+  }
+
+  /** Lets time pass. */
+  async pass(ms: number): Promise<void> {
+    await this.#harness.advance(ms);
+  }
+
+  /** Lets time pass until the promise settles. */
+  async until<T>(promise: Promise<T>): Promise<T> {
+    let settled = false;
+    const done = () => settled = true;
+    promise.then(done, done);
+    for (let passed = 0; !settled; passed += STEP_MS) {
+      assert(passed < PATIENCE_MS, `nothing happened within ${PATIENCE_MS} ms`);
+      await this.#settle();
+      if (!settled) await this.#harness.advance(STEP_MS);
+    }
+    return await promise;
+  }
+
+  /** Lets time pass until the condition holds. */
+  async untilTrue(condition: () => boolean | Promise<boolean>): Promise<void> {
+    for (let passed = 0; !await condition(); passed += STEP_MS) {
+      assert(passed < PATIENCE_MS, `it did not come true within ${PATIENCE_MS} ms: ${condition}`);
+      await this.#settle();
+      await this.#harness.advance(STEP_MS);
+    }
+  }
+
+  /** Lets time pass until nothing runs in the isolate. */
+  async idle({ parley }: Isolate): Promise<void> {
+    await this.until(parley.idle());
+  }
+
+  /** Lets what is under way go on without letting time pass. */
+  async #settle(): Promise<void> {
+    for (let task = 0; task < 3; task++) await nextTask();
+  }
+}
