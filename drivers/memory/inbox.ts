@@ -1,0 +1,89 @@
+/**
+ * Messages: sending and taking.
+ *
+ * @module
+ */
+
+import type { NewMessage, Outcome, SendResult, WorkflowStatus } from "../../core/driver.ts";
+import { isEnded, type MemoryStore, messageSignal, Queue, type SentKey, type WorkflowRow } from "./store.ts";
+
+type SendRefusal = Extract<SendResult, { state: "refused" }>["reason"];
+
+/** What would come of a message. `delivered`: it is new. */
+type Verdict =
+  | { is: "delivered" }
+  | { is: "repeated"; messageId: string; duplicate: boolean }
+  | { is: "refused"; reason: SendRefusal; status: WorkflowStatus | null };
+
+/** `Driver.send`: looks at all messages before the first write. */
+export function sendAll(store: MemoryStore, messages: readonly NewMessage[]): SendResult {
+  const refused = findRefusal(store, messages);
+  if (refused) return refused;
+  const woken = new Set<string>();
+  const receipts = messages.map((message) => {
+    const verdict = judge(store, message);
+    if (verdict.is === "repeated") return { messageId: verdict.messageId, duplicate: verdict.duplicate };
+    deliver(store, message, woken);
+    return { messageId: message.messageId, duplicate: false };
+  });
+  return { state: "sent", receipts, woken: [...woken] };
+}
+
+/** `send` as an operation of a workflow. */
+export function sendOne(store: MemoryStore, message: NewMessage, woken: Set<string>): Outcome {
+  const verdict = judge(store, message);
+  if (verdict.is === "refused") return { tag: verdict.reason, value: verdict.status };
+  if (verdict.is === "repeated") return { tag: verdict.duplicate ? "duplicate" : "sent", value: verdict.messageId };
+  deliver(store, message, woken);
+  return { tag: "sent", value: message.messageId };
+}
+
+/** Takes the oldest message over all the topics, if there is one. */
+export function takeOldest(row: WorkflowRow, topics: readonly string[]): Outcome | null {
+  let oldest: { number: number; topic: string } | null = null;
+  for (const topic of topics) {
+    const head = row.inbox.queues.get(topic)?.peek();
+    if (head && (oldest === null || head.number < oldest.number)) oldest = { number: head.number, topic };
+  }
+  if (oldest === null) return null;
+  const message = row.inbox.queues.get(oldest.topic)?.shift();
+  return message ? { tag: "message", value: message.value, topic: oldest.topic } : null;
+}
+
+function findRefusal(store: MemoryStore, messages: readonly NewMessage[]): SendResult | null {
+  // Two messages of one call may carry the same key: the later one is judged as if the earlier one had been sent.
+  const earlier = new Map<string, SentKey>();
+  for (const [index, message] of messages.entries()) {
+    const id = JSON.stringify([message.destinationId, message.dedupeKey]);
+    const verdict = judge(store, message, earlier.get(id));
+    if (verdict.is === "refused") return { state: "refused", index, reason: verdict.reason, status: verdict.status };
+    if (verdict.is === "delivered") earlier.set(id, message);
+  }
+  return null;
+}
+
+/** A repeat is known before the status is looked at: it answers as the first did, even if the destination ended since. */
+function judge(store: MemoryStore, message: NewMessage, earlier?: SentKey): Verdict {
+  const row = store.rows.get(message.destinationId);
+  if (!row) return { is: "refused", reason: "workflow_not_found", status: null };
+  const first = row.inbox.sent.get(message.dedupeKey) ?? earlier;
+  if (first) {
+    if (first.topic !== message.topic) return { is: "refused", reason: "idempotency_conflict", status: null };
+    return { is: "repeated", messageId: first.messageId, duplicate: first.messageId !== message.messageId };
+  }
+  if (isEnded(row.status)) return { is: "refused", reason: "workflow_ended", status: row.status };
+  return { is: "delivered" };
+}
+
+function deliver(store: MemoryStore, message: NewMessage, woken: Set<string>): void {
+  const row = store.rows.get(message.destinationId);
+  if (!row) return;
+  const { inbox } = row;
+  inbox.lastNumber += 1;
+  inbox.sent.set(message.dedupeKey, { messageId: message.messageId, topic: message.topic });
+  let queue = inbox.queues.get(message.topic);
+  if (!queue) inbox.queues.set(message.topic, queue = new Queue());
+  queue.push({ number: inbox.lastNumber, value: message.value });
+  store.signal(messageSignal(row.workflowId, message.topic), woken);
+  store.hints.changed(`inbox:${row.workflowId}`);
+}

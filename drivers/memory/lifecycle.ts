@@ -1,0 +1,71 @@
+/**
+ * The beginning and the end of workflows, as decided from outside.
+ *
+ * @module
+ */
+
+import type { ControlResult, CreateRequest, CreateResult } from "../../core/driver.ts";
+import { isEnded, type MemoryStore, type WorkflowRow } from "./store.ts";
+
+/** `Driver.create`. */
+export function create(store: MemoryStore, request: CreateRequest): CreateResult {
+  const existing = store.rows.get(request.workflowId);
+  if (existing) {
+    const firstEpoch = request.leaseMs === null ? 0 : 1;
+    return toResult(store, existing, existing.owner === request.owner && existing.epoch === firstEpoch);
+  }
+  const row = store.insert(request, request.leaseMs === null ? "ENQUEUED" : "PENDING", request.owner);
+  if (request.leaseMs === null) store.makeDue(row);
+  else store.lease(row, request.owner, request.leaseMs);
+  return toResult(store, row, true);
+}
+
+/** `Driver.control`. */
+export function control(store: MemoryStore, request: { workflowId: string; action: "cancel" | "resume" }): ControlResult {
+  const row = store.rows.get(request.workflowId);
+  if (!row) return { state: "not_found" };
+  return request.action === "cancel" ? cancel(store, row) : resume(store, row);
+}
+
+/** `Driver.purge`. */
+export function purge(store: MemoryStore, request: { olderThanMs: number; limit: number }): { purged: number } {
+  const before = store.now() - request.olderThanMs;
+  const old: { row: WorkflowRow; endedAt: number }[] = [];
+  for (const row of store.rows.values()) {
+    if (row.endedAt !== null && row.endedAt <= before) old.push({ row, endedAt: row.endedAt });
+  }
+  const purged = old.sort((a, b) => a.endedAt - b.endedAt).slice(0, request.limit);
+  // An ended workflow is neither scheduled nor registered as a waiter: its row is all that is left of it.
+  for (const { row } of purged) {
+    store.rows.delete(row.workflowId);
+    store.hints.changed(`outbox:${row.workflowId}`);
+  }
+  return { purged: purged.length };
+}
+
+function cancel(store: MemoryStore, row: WorkflowRow): ControlResult {
+  if (row.status === "CANCELLED") return { state: "done", woken: [] };
+  if (isEnded(row.status)) return { state: "ended", status: row.status };
+  const woken = new Set<string>();
+  store.end(row, { status: "CANCELLED", output: null, error: null }, woken);
+  store.hints.changed(`inbox:${row.workflowId}`);
+  return { state: "done", woken: [...woken] };
+}
+
+function resume(store: MemoryStore, row: WorkflowRow): ControlResult {
+  if (!isEnded(row.status)) return { state: "done", woken: [] };
+  if (row.status !== "CANCELLED" && row.status !== "MAX_RECOVERY_ATTEMPTS_EXCEEDED") return { state: "ended", status: row.status };
+  row.status = "PENDING";
+  row.output = row.error = row.endedAt = null;
+  row.epoch += 1;
+  row.recoveryAttempts = 0;
+  row.updatedAt = store.now();
+  store.makeDue(row);
+  store.hints.changed(`inbox:${row.workflowId}`);
+  store.hints.changed(`outbox:${row.workflowId}`);
+  return { state: "done", woken: [row.workflowId] };
+}
+
+function toResult(store: MemoryStore, row: WorkflowRow, created: boolean): CreateResult {
+  return { created, name: row.name, epoch: row.epoch, createdAt: row.createdAt, now: store.now() };
+}

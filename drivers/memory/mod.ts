@@ -1,0 +1,67 @@
+/**
+ * The reference driver: everything in this process's memory, fenced and timed exactly as in a database.
+ *
+ * @module
+ */
+
+import { type Clock, systemClock } from "../../core/clock.ts";
+import type { Driver } from "../../core/driver.ts";
+import { claim } from "./claim.ts";
+import { commit } from "./commit.ts";
+import { sendAll } from "./inbox.ts";
+import { control, create, purge } from "./lifecycle.ts";
+import { listWorkflows, readEvent, readJournal, readStream, toRecord } from "./read.ts";
+import { MemoryStore } from "./store.ts";
+
+export { MemoryStore } from "./store.ts";
+
+/**
+ * A driver over a new, empty store in memory. What it holds is gone when the process ends.
+ *
+ * @param options `clock`: the store's time, for tests; the runtime's clock otherwise.
+ * @returns The driver. It holds no timer and no connection, so there is nothing to close.
+ *
+ * @example Start without a database
+ * ```ts
+ * import { memoryDriver, Parley } from "@parley/parley";
+ *
+ * const parley = new Parley({ driver: memoryDriver() });
+ * ```
+ */
+export function memoryDriver(options: { clock?: Clock } = {}): Driver {
+  return memoryDriverOver(memoryStore(options));
+}
+
+/** A store for several drivers, as several isolates share one database. */
+export function memoryStore({ clock = systemClock }: { clock?: Clock } = {}): MemoryStore {
+  return new MemoryStore(clock);
+}
+
+/** A driver over a store that exists. */
+export function memoryDriverOver(store: MemoryStore): Driver {
+  return {
+    contract: 1,
+    migrate: () => Promise.resolve(),
+    create: (request) => atomically(() => create(store, request)),
+    claim: (request) => atomically(() => claim(store, request)),
+    commit: (request) => atomically(() => commit(store, request)),
+    readJournal: (request) => atomically(() => readJournal(store, request)),
+    send: (messages) => atomically(() => sendAll(store, messages)),
+    readWorkflow: (workflowId) =>
+      atomically(() => {
+        const row = store.rows.get(workflowId);
+        return row ? toRecord(row) : null;
+      }),
+    listWorkflows: (query) => atomically(() => listWorkflows(store, query)),
+    readEvent: (request) => atomically(() => readEvent(store, request)),
+    readStream: (request) => atomically(() => readStream(store, request)),
+    control: (request) => atomically(() => control(store, request)),
+    purge: (request) => atomically(() => purge(store, request)),
+    watch: (workflowId, hint) => store.hints.watch(workflowId, hint),
+  };
+}
+
+/** Runs a call at once and to its end: atomic, since nothing else runs in between. What it throws becomes a rejection. */
+function atomically<T>(run: () => T): Promise<T> {
+  return new Promise((resolve) => resolve(run()));
+}

@@ -1,0 +1,24 @@
+/**
+ * What the author of a driver provides to run the suites.
+ *
+ * @module
+ */
+
+import type { Driver } from "../core/driver.ts";
+import type { ManualClock } from "./manual_clock.ts";
+
+/** A store for one test. Disposing of it closes what it opened. */
+export interface Harness extends AsyncDisposable {
+  /** Two driver instances over one store, as two isolates have them. */
+  readonly drivers: readonly [Driver, Driver];
+  /** The clock to give to a `Parley` under test. It need not show the store's time: nothing durable depends on it. */
+  readonly clock: ManualClock;
+  /** Moves the store's clock on by so many milliseconds, then {@linkcode Harness.clock}. */
+  advance(ms: number): Promise<void>;
+}
+
+/** Makes a fresh, empty store; called once for each test. */
+export type MakeHarness = () => Promise<Harness>;
+
+/** Registers one test with a test runner. `Deno.test` fits, as do `test` of `node:test` and Vitest. */
+export type RegisterTest = (name: string, run: () => Promise<void>) => void;

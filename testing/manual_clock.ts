@@ -1,0 +1,129 @@
+/**
+ * A clock that tests move by hand.
+ *
+ * @module
+ */
+
+import { type Clock, nextTask } from "../core/clock.ts";
+
+/** How many tasks are given to what a timer started: an await or two on a store in memory, and what follows them. */
+const TASKS_TO_SETTLE = 5;
+
+interface Timer {
+  readonly at: number;
+  readonly run: () => void;
+}
+
+/**
+ * A clock that stands still until it is moved.
+ *
+ * Timers run on time that has passed, as those of a real runtime do: {@linkcode ManualClock.set} changes what time it is, as when a wall clock is
+ * corrected, and fires none.
+ *
+ * @example Fire a timer without waiting for it
+ * ```ts
+ * import { ManualClock } from "@parley/parley/testing";
+ * import assert from "node:assert/strict";
+ *
+ * const clock = new ManualClock();
+ * let fired = false;
+ * clock.after(60_000, () => fired = true);
+ * await clock.advance(59_999);
+ * assert.equal(fired, false);
+ * await clock.advance(1);
+ * assert.equal(fired, true);
+ * ```
+ */
+export class ManualClock implements Clock {
+  #passed = 0;
+  #offset: number;
+  readonly #timers: Set<Timer> = new Set();
+
+  /**
+   * Makes a clock that stands still.
+   *
+   * @param start The first time it shows, in epoch milliseconds; 2025-01-01T00:00:00Z otherwise.
+   */
+  constructor(start: number = Date.UTC(2025, 0, 1)) {
+    this.#offset = start;
+  }
+
+  /** How many timers are armed. A test that expects none left behind compares it with 0. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+
+  /** The time it shows, in epoch milliseconds. */
+  now(): number {
+    return this.#offset + this.#passed;
+  }
+
+  /**
+   * Arms a timer.
+   *
+   * @param ms In how many milliseconds; 0 or less: at the next {@linkcode ManualClock.advance}, also one by 0.
+   * @param run What to call, once.
+   * @returns Disarms the timer.
+   */
+  after(ms: number, run: () => void): () => void {
+    const timer: Timer = { at: this.#passed + Math.max(0, ms), run };
+    this.#timers.add(timer);
+    return () => void this.#timers.delete(timer);
+  }
+
+  /**
+   * Lets time pass. Timers that become due fire in order of time, each at its own time, those of one time in the order
+   * in which they were armed; what one of them arms within this span fires too. After each the work it started gets a few tasks to settle.
+   *
+   * @param ms How many milliseconds, 0 or more.
+   * @throws {RangeError} If `ms` is negative or not finite: {@linkcode ManualClock.set} moves the time backwards.
+   */
+  async advance(ms: number): Promise<void> {
+    if (!(ms >= 0 && Number.isFinite(ms))) throw new RangeError(`Advancing the clock by ${ms} ms: it must be 0 or more`);
+    const until = this.#passed + ms;
+    await settle();
+    for (let timer = this.#next(until); timer; timer = this.#next(until)) {
+      this.#timers.delete(timer);
+      this.#passed = Math.max(this.#passed, timer.at);
+      timer.run();
+      await settle();
+    }
+    this.#passed = Math.max(this.#passed, until);
+    await settle();
+  }
+
+  /**
+   * Sets the time without letting any pass: no timer fires, and each still has as long to go as before.
+   *
+   * @param ms The new time in epoch milliseconds, earlier or later than it was.
+   *
+   * @example Correct the wall clock backwards
+   * ```ts
+   * import { ManualClock } from "@parley/parley/testing";
+   * import assert from "node:assert/strict";
+   *
+   * const clock = new ManualClock(5_000);
+   * let fired = false;
+   * clock.after(100, () => fired = true);
+   * clock.set(1_000);
+   * assert.equal(clock.now(), 1_000);
+   * await clock.advance(100);
+   * assert.deepEqual([fired, clock.now(), clock.pending], [true, 1_100, 0]);
+   * ```
+   */
+  set(ms: number): void {
+    this.#offset = ms - this.#passed;
+  }
+
+  #next(until: number): Timer | undefined {
+    let next: Timer | undefined;
+    for (const timer of this.#timers) {
+      if (timer.at <= until && (next === undefined || timer.at < next.at)) next = timer;
+    }
+    return next;
+  }
+}
+
+async function settle(): Promise<void> {
+  for (let task = 0; task < TASKS_TO_SETTLE; task++) await nextTask();
+}

@@ -1,0 +1,38 @@
+/**
+ * For people who write a driver, or test a workflow.
+ *
+ * {@linkcode conformance} checks a driver against the contract in `./driver`: each rule is a test of its own, and runs over two instances
+ * of the driver that share one fresh store.
+ *
+ * @example Check a driver: with `Deno.test` in place of `register`, this is a test file
+ * ```ts
+ * import { memoryDriver } from "@parley/parley";
+ * import { conformance, ManualClock } from "@parley/parley/testing";
+ *
+ * const tests = new Map<string, () => Promise<void>>();
+ * const register = (name: string, run: () => Promise<void>) => void tests.set(name, run);
+ *
+ * conformance(register, () => {
+ *   const clock = new ManualClock();
+ *   const driver = memoryDriver({ clock });
+ *   return Promise.resolve({
+ *     drivers: [driver, driver], // two connections, where the store is a server
+ *     clock,
+ *     advance: (ms) => clock.advance(ms), // first move the store's own clock, where it has one
+ *     [Symbol.asyncDispose]: () => Promise.resolve(), // drop the store
+ *   });
+ * });
+ *
+ * await tests.get("a null message is a message")?.();
+ * ```
+ *
+ * @module
+ */
+
+export type { Clock } from "../core/clock.ts";
+export type * from "../core/driver.ts";
+export { conformance } from "./conformance/mod.ts";
+export { type Fault, type FaultTime, type FaultyDriver, withFaults } from "./faults.ts";
+export type { Harness, MakeHarness, RegisterTest } from "./harness.ts";
+export { ManualClock } from "./manual_clock.ts";
+export { workflows } from "./workflows/mod.ts";
