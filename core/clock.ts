@@ -38,6 +38,30 @@ export function delay(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
   });
 }
 
+/** What time it is in the store: what it said last, and what has passed since by the clock at hand. It never goes back. */
+export class StoreTime {
+  readonly #clock: Clock;
+  #said: number;
+  #at: number;
+
+  constructor(clock: Clock, now: number) {
+    this.#clock = clock;
+    this.#said = now;
+    this.#at = clock.now();
+  }
+
+  /** The store has said what time it is, in epoch milliseconds. */
+  set(now: number): void {
+    this.#said = Math.max(now, this.now());
+    this.#at = this.#clock.now();
+  }
+
+  /** Epoch milliseconds. */
+  now(): number {
+    return this.#said + Math.max(0, this.#clock.now() - this.#at);
+  }
+}
+
 /** Not in every runtime, and not in the web's types. Deno, Node and Bun have it: 1.6 µs a turn in Deno 2.9. */
 const immediate = (globalThis as { setImmediate?: (run: () => void) => unknown }).setImmediate;
 

@@ -44,7 +44,7 @@ export class Context implements WorkflowContext {
   }
 
   now(): Promise<number> {
-    return this.#record("now", () => this.#run.now());
+    return this.#record("now", () => this.#run.storeTime.now());
   }
 
   uuid(): Promise<string> {

@@ -4,14 +4,16 @@
  * @module
  */
 
+import { StoreTime } from "./clock.ts";
 import { type Body, Commits, type CommitsOptions } from "./commits.ts";
 import { Context } from "./context.ts";
-import type { Claimed, OperationResult, Outcome, Transition, WatchTarget } from "./driver.ts";
+import type { Claimed, OperationResult, Outcome, Transition } from "./driver.ts";
 import { ContextError, LeaseLostError, NonDeterminismError, quote, WorkflowCancelledError } from "./errors.ts";
 import { type Difference, Journal, type Recorded } from "./journal.ts";
+import { OpenWaits } from "./open_waits.ts";
 import { currentStep } from "./step.ts";
 import type { Values } from "./values.ts";
-import { Waiter, type WaitSources } from "./wait.ts";
+import type { WaitSources } from "./wait.ts";
 import type { Workflow } from "./workflow.ts";
 
 /** How a run came to its end. `failed`: the store could not be reached, so the lease will lapse. */
@@ -23,8 +25,8 @@ export interface RunHost extends WaitSources {
   readonly hotWaitMs: number;
   readonly leaseMs: number;
   readonly budgetMs: number;
-  /** Aborts when all runs have to hand over. */
-  readonly closing: AbortSignal;
+  /** Whether all runs have to hand over. */
+  readonly closing: boolean;
   /** Whether a workflow of this name can be run here. */
   knows(name: string): boolean;
   /** Continues workflows that became due. */
@@ -51,26 +53,23 @@ export class Run {
   readonly workflowId: string;
   /** When the workflow was created; with the ID it names this workflow and none that is created after a purge. */
   readonly createdAt: number;
+  /** The store's time, as well as this isolate knows it. */
+  readonly storeTime: StoreTime;
   readonly host: RunHost;
   readonly commits: Commits;
   readonly #workflow: Workflow<unknown, unknown>;
   readonly #input: string;
   readonly #journal: Journal;
-  readonly #waiter: Waiter;
+  readonly #waits: OpenWaits;
   readonly #aborting = new AbortController();
   readonly #startedAt: number;
   #settle!: (end: RunEnd) => void;
   readonly #ended: Promise<RunEnd> = new Promise((resolve) => this.#settle = resolve);
-  /** The store's time, and what this isolate's clock said then. */
-  #time: { store: number; local: number };
   /** Operations under way that are no open waits. */
   #busy = 0;
   /** Operations left to the next run. */
   #parked = 0;
-  /** When open waits reach their deadlines, by this isolate's clock. */
-  readonly #deadlines = new Map<number, number>();
   #progress = false;
-  #watching = false;
   #suspending = false;
   #stopIdleTimer: (() => void) | undefined;
   #stopBudgetTimer: () => void = () => {};
@@ -87,10 +86,9 @@ export class Run {
     this.#workflow = workflow;
     this.#input = input;
     this.#startedAt = host.clock.now();
-    this.#time = { store: claimed.now, local: this.#startedAt };
-    this.#waiter = new Waiter(host);
+    this.storeTime = new StoreTime(host.clock, claimed.now);
     const load = (after: number) => host.driver.readJournal({ workflowId, after, limit: 1_000 });
-    this.#journal = new Journal(claimed, load, () => this.#update());
+    this.#journal = new Journal(claimed, load, () => this.update());
     this.commits = new Commits({
       driver: host.driver,
       clock: host.clock,
@@ -101,17 +99,12 @@ export class Run {
       onGone: (state) => this.#onGone(state),
       onFailure: (error) => this.#fail(error),
     });
+    this.#waits = new OpenWaits(host, workflowId, this.commits);
   }
 
   /** Aborts when the workflow is cancelled or this run loses its lease. */
   get signal(): AbortSignal {
     return this.#aborting.signal;
-  }
-
-  /** The store's time, as well as this isolate knows it. It never goes back. */
-  now(): number {
-    const { store, local } = this.#time;
-    return store + Math.max(0, this.host.clock.now() - local);
   }
 
   /** What an operation gets that comes after the run is over; `undefined` while it is not. */
@@ -121,9 +114,8 @@ export class Run {
 
   /** Runs the workflow's code. Settles when nothing is left to do here; never rejects. */
   execute(): Promise<RunEnd> {
-    const { closing, budgetMs, clock } = this.host;
-    closing.addEventListener("abort", this.#update);
-    if (budgetMs < Infinity) this.#stopBudgetTimer = clock.after(budgetMs, this.#update);
+    const { budgetMs, clock } = this.host;
+    if (budgetMs < Infinity) this.#stopBudgetTimer = clock.after(budgetMs, () => this.update());
     const code = async () => await this.#workflow.run(new Context(this), this.host.values.decode(this.#input));
     code().then((value) => this.#finish(() => this.#success(value)), (error) => this.#finish(() => this.#failure(error)));
     return this.#ended;
@@ -165,13 +157,14 @@ export class Run {
     if (recorded === "complete") return;
     if (this.#handingOver()) {
       this.#parked++;
-      return this.#update();
+      return this.update();
     }
     this.#busy++;
+    this.update();
     const refuse = (error: unknown): undefined => {
       this.#busy--;
       this.#journal.fail(position, error);
-      this.#update();
+      this.update();
     };
     const push = (body: Body | Promise<Body | undefined>) =>
       this.commits.push({ position, label: spec.label, body, onResult: this.#resultHandler(position) });
@@ -184,7 +177,6 @@ export class Run {
     } catch (error) {
       refuse(error);
     }
-    this.#update();
   }
 
   #resultHandler(position: number): (result: OperationResult) => void {
@@ -193,15 +185,13 @@ export class Run {
       if (!open) this.#busy--;
       if ("outcome" in result) {
         this.#progress = true;
-        this.#deadlines.delete(position);
+        this.#waits.ended(position);
         return this.#journal.add(position, result.outcome);
       }
-      this.#deadlines.set(position, this.host.clock.now() + (result.remainingMs ?? Infinity));
+      this.#waits.looked(position, result.remainingMs);
       if (!open) {
         open = true;
-        this.#waiter.reset();
-        this.#waiter.poke();
-        this.#update();
+        this.update();
       }
     };
   }
@@ -209,7 +199,7 @@ export class Run {
   /** Whether what begins now is left to the next run. Without progress of its own a run would hand over for ever. */
   #handingOver(): boolean {
     const { closing, clock, budgetMs } = this.host;
-    return closing.aborted || (this.#progress && clock.now() - this.#startedAt >= budgetMs);
+    return closing || (this.#progress && clock.now() - this.#startedAt >= budgetMs);
   }
 
   /** Nothing is under way but open waits, and operations that wait for their turn. */
@@ -218,9 +208,8 @@ export class Run {
   }
 
   /** Decides what the run does next. Called whenever something changed. */
-  readonly #update = (): void => {
+  update(): void {
     if (this.#over) return;
-    if (!this.#watching && this.commits.waits.size > 0) void this.#watchWaits();
     if (!this.#isIdle()) {
       this.#stopIdleTimer?.();
       this.#stopIdleTimer = undefined;
@@ -229,7 +218,7 @@ export class Run {
     } else {
       this.#stopIdleTimer ??= this.host.clock.after(this.host.hotWaitMs, () => void this.#letGo());
     }
-  };
+  }
 
   /** Suspends, or yields if there is something that the next run can do at once. */
   async #letGo(): Promise<void> {
@@ -249,28 +238,12 @@ export class Run {
     } finally {
       this.#suspending = false;
       this.#stopIdleTimer = undefined;
-      this.#update();
+      this.update();
     }
-  }
-
-  /** Looks at the open waits when there is a hint, a poll is due or a deadline has passed. */
-  async #watchWaits(): Promise<void> {
-    this.#watching = true;
-    const { waits } = this.commits;
-    while (!this.#over && waits.size > 0) {
-      const bodies = [...waits.values()].map(({ body }) => body);
-      this.#waiter.listen(targetsOf(this.workflowId, bodies));
-      const limitMs = Math.min(...this.#deadlines.values()) - this.host.clock.now();
-      // A sleep alone cannot end early, so there is nothing to poll for.
-      const look = limitMs <= 0 || await this.#waiter.next({ limitMs, poll: bodies.some(({ type }) => type !== "sleep") });
-      if (this.#over) break;
-      if (look) await this.commits.look();
-    }
-    this.#watching = false;
   }
 
   #onCommit({ now, woken, touched }: Parameters<CommitsOptions["onCommit"]>[0]): void {
-    this.#time = { store: Math.max(now, this.now()), local: this.host.clock.now() };
+    this.storeTime.set(now);
     this.host.hints.notify(touched);
     if (woken.length > 0) this.host.wake(woken);
   }
@@ -337,17 +310,8 @@ export class Run {
 
   #stop(over: { error: Error | null }): void {
     this.#over = over;
-    this.#waiter.close();
+    this.#waits.stop();
     this.#stopIdleTimer?.();
     this.#stopBudgetTimer();
-    this.host.closing.removeEventListener("abort", this.#update);
   }
-}
-
-/** Where hints for open waits come from. */
-function targetsOf(workflowId: string, waits: Body[]): WatchTarget[] {
-  const others = waits.flatMap((wait): WatchTarget[] =>
-    wait.type === "observeEvent" || wait.type === "observeResult" ? [`outbox:${wait.workflowId}`] : []
-  );
-  return [`inbox:${workflowId}`, ...others];
 }

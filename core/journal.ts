@@ -104,8 +104,8 @@ export class Journal {
   async firstUnasked(actual: string): Promise<Difference | undefined> {
     while (this.#unasked.size === 0 && this.#more) await this.#loadPage();
     if (this.#unasked.size === 0) return undefined;
-    const position = Math.min(...this.#unasked.keys());
-    return { position, expected: this.#unasked.get(position)!.label, actual };
+    const [position, { label }] = [...this.#unasked].reduce((first, entry) => entry[0] < first[0] ? entry : first);
+    return { position, expected: label, actual };
   }
 
   #deliver(): void {

@@ -55,7 +55,7 @@ export class Runner implements RunHost {
   readonly budgetMs: number;
   readonly report: (error: unknown) => void;
   readonly #options: RunnerOptions;
-  readonly #closing = new AbortController();
+  #closing = false;
   readonly #runs = new Map<string, Run>();
   readonly #work = new Set<Promise<unknown>>();
   readonly #toWake = new Set<string>();
@@ -73,8 +73,8 @@ export class Runner implements RunHost {
     this.report = options.report;
   }
 
-  get closing(): AbortSignal {
-    return this.#closing.signal;
+  get closing(): boolean {
+    return this.#closing;
   }
 
   knows(name: string): boolean {
@@ -110,7 +110,8 @@ export class Runner implements RunHost {
 
   /** Has all runs hand over, and settles when they have. */
   async close(): Promise<void> {
-    this.#closing.abort();
+    this.#closing = true;
+    for (const run of this.#runs.values()) run.update();
     await this.idle();
   }
 
@@ -118,7 +119,7 @@ export class Runner implements RunHost {
   wake(workflowIds: string[]): void {
     const { wake, workflows } = this.#options;
     this.hints.notify(["due"]);
-    if (wake === "none" || this.closing.aborted) return;
+    if (wake === "none" || this.closing) return;
     if (wake !== "inline") return this.track((async () => await wake(workflowIds))().catch(this.report));
     if (workflows.size === 0) return;
     for (const workflowId of workflowIds) {
@@ -154,7 +155,7 @@ export class Runner implements RunHost {
     const waiter = new Waiter(this);
     const running = new Set<Promise<void>>();
     waiter.listen(["due"]);
-    while (!signal.aborted && !this.closing.aborted) {
+    while (!signal.aborted && !this.closing) {
       const room = concurrency - running.size;
       const claimed = room > 0 ? await this.#claim(room).catch((error) => (this.report(error), [])) : [];
       for (const it of claimed) this.#runIn(running, it, () => waiter.poke());
@@ -167,7 +168,7 @@ export class Runner implements RunHost {
 
   async #claim(limit: number, workflowIds: readonly string[] | null = null): Promise<Claimed[]> {
     const names = [...this.#options.workflows.keys()];
-    if (limit === 0 || this.closing.aborted) return [];
+    if (limit === 0 || this.closing) return [];
     const { claimed, unknown } = await this.driver.claim({ workflowIds, names, limit, leaseMs: this.leaseMs, owner: crypto.randomUUID() });
     for (const name of unknown) {
       if (this.#reported.has(name)) continue;
