@@ -10,14 +10,18 @@ import { DriverError } from "../core/errors.ts";
 /** When a call fails: before it takes effect, or after it did and only its answer is lost. */
 export type FaultTime = "before" | "after";
 
-/** Which calls fail. */
+/** What happens to a call. */
 export interface Fault {
   /** The number of the call, from 1, over all methods. */
   call: number;
   /** Before it takes effect or after. */
   when: FaultTime;
-  /** `true`: from then on every call fails, as those of a process that died. `false`: the fault passes, and the call may be repeated. */
-  dies: boolean;
+  /**
+   * - `"fails"`: it rejects; the fault passes, and the call may be repeated.
+   * - `"dies"`: it rejects, and so does every later one, as those of a process that died.
+   * - A function: the call is held up until the function's promise settles, as in a process that is frozen; then it goes on.
+   */
+  what: "fails" | "dies" | (() => Promise<void>);
 }
 
 /** A driver with its faults. */
@@ -43,7 +47,7 @@ export interface FaultyDriver extends Driver {
  * import { withFaults } from "@parley/parley/testing";
  * import assert from "node:assert/strict";
  *
- * const driver = withFaults(memoryDriver(), [{ call: 1, when: "after", dies: false }]);
+ * const driver = withFaults(memoryDriver(), [{ call: 1, when: "after", what: "fails" }]);
  * await assert.rejects(driver.migrate(), { code: "driver", retryable: true });
  * await driver.migrate();
  * ```
@@ -55,10 +59,10 @@ export function withFaults(driver: Driver, faults: readonly Fault[] = []): Fault
     const fault = faults.find((it) => it.call === calls + 1);
     calls += 1;
     if (dead) throw died();
-    if (fault?.dies) dead = true;
-    if (fault?.when === "before") throw fault.dies ? died() : passing();
+    if (fault?.what === "dies") dead = true;
+    if (fault?.when === "before") await happen(fault);
     const result = await call.apply(driver, args);
-    if (fault) throw fault.dies ? died() : passing();
+    if (fault?.when === "after") await happen(fault);
     return result;
   };
   return {
@@ -88,10 +92,12 @@ export function withFaults(driver: Driver, faults: readonly Fault[] = []): Fault
   };
 }
 
-function died(): DriverError {
-  return new DriverError("The process is dead (injected)", { retryable: false });
+async function happen({ what }: Fault): Promise<void> {
+  if (what === "dies") throw died();
+  if (what === "fails") throw new DriverError("The answer was lost (injected)", { retryable: true });
+  await what();
 }
 
-function passing(): DriverError {
-  return new DriverError("The answer was lost (injected)", { retryable: true });
+function died(): DriverError {
+  return new DriverError("The process is dead (injected)", { retryable: false });
 }

@@ -5,56 +5,78 @@
  */
 
 import assert from "node:assert/strict";
-import type { AddRule } from "../suite.ts";
-import type { Fault } from "../faults.ts";
+import type { FaultTime } from "../faults.ts";
 import type { MakeHarness } from "../harness.ts";
+import type { AddRule } from "../suite.ts";
 import { carryOn, EXPECTED, lookBack, story, tell } from "./everything.ts";
 import { type Isolate, World } from "./world.ts";
 
-/** The lease of those who may die: short, so that little time has to pass until they are taken over. */
-const LEASE = "10s";
+/** Short, so that little time has to pass until a workflow is taken over. */
+const LEASE_MS = 10_000;
 
-/** Runs the story in an isolate with faults, then carries on what it left behind in another one. */
-async function runWith(makeHarness: MakeHarness, faults: Fault[]): Promise<Isolate> {
+/** What happens to the call; `freezes`: it is held up until another isolate has taken over what it can. */
+type Trouble = "fails" | "dies" | "freezes";
+
+/** Runs the story in an isolate that gets into trouble, then carries on what it left behind in another one. */
+async function runWith(makeHarness: MakeHarness, trouble?: { call: number; when: FaultTime; what: Trouble }): Promise<Isolate> {
   await using harness = await makeHarness();
   const world = new World(harness);
-  const healthy = world.isolate(1, story, { lease: LEASE });
+  const healthy = world.isolate(1, story, { lease: LEASE_MS });
   await tell(healthy.parley);
 
-  const faulty = world.isolate(0, story, { lease: LEASE, faults });
-  // What cannot be done any more because the process is dead is not the point here.
-  for (let sweeps = 0; sweeps < 20 && !faulty.driver.dead; sweeps++) {
-    await world.until(faulty.parley.sweep().catch(() => {}));
-    await world.until(faulty.parley.idle());
+  const takeOver = async () => {
+    await world.pass(LEASE_MS + 1);
+    await world.until(healthy.parley.sweep());
+  };
+  const faults = trouble ? [{ ...trouble, what: trouble.what === "freezes" ? takeOver : trouble.what }] : [];
+  const troubled = world.isolate(0, story, { lease: LEASE_MS, faults });
+  for (let sweeps = 0; sweeps < 20 && !troubled.driver.dead; sweeps++) {
+    // That the isolate in trouble rejects is not the point here.
+    await world.until(troubled.parley.sweep().catch(() => {}));
+    await world.until(troubled.parley.idle());
     await world.pass(1_000);
   }
   await carryOn(world, healthy.parley);
-  assert.deepEqual(await lookBack(healthy.parley), EXPECTED, `with ${JSON.stringify(faults)}`);
-  return faulty;
+  assert.deepEqual(await lookBack(healthy.parley), EXPECTED, `with ${JSON.stringify(trouble)}`);
+  return troubled;
 }
 
 /** Crashing everywhere. */
 export function crashing(makeHarness: MakeHarness): (rule: AddRule) => void {
   return (rule) => {
     rule("a workflow that uses every operation comes to what it should", async () => {
-      const { driver } = await runWith(makeHarness, []);
-      assert(driver.calls > 30, `the story made only ${driver.calls} calls`);
+      const { driver } = await runWith(makeHarness);
+      assert(driver.calls > 60, `the story made only ${driver.calls} calls`);
     });
 
+    const titles: [what: Trouble, title: (when: FaultTime) => string][] = [
+      ["dies", (when) => `a process may die at any call, ${when} it takes effect`],
+      ["fails", (when) => `any call may fail ${when} it takes effect and be repeated`],
+      ["freezes", (when) => `a process may freeze at any call, ${when} it takes effect, lose its lease and go on as a zombie`],
+    ];
     for (const when of ["before", "after"] as const) {
-      rule(`a process may die at any call, ${when} it takes effect`, async () => {
-        for (let call = 1;; call++) {
-          const { driver } = await runWith(makeHarness, [{ call, when, dies: true }]);
-          if (!driver.dead) return;
-        }
-      });
-
-      rule(`any call may fail ${when} it takes effect and be repeated`, async () => {
-        for (let call = 1;; call++) {
-          const { driver } = await runWith(makeHarness, [{ call, when, dies: false }]);
-          if (driver.calls < call) return;
-        }
-      });
+      for (const [what, title] of titles) {
+        rule(title(when), async () => {
+          for (let call = 1, reached = true; reached; call++) {
+            const { driver } = await runWith(makeHarness, { call, when, what });
+            reached = driver.calls >= call;
+          }
+        });
+      }
     }
+
+    rule("two isolates that race for every workflow come to the same", async () => {
+      await using harness = await makeHarness();
+      const world = new World(harness);
+      const isolates = [world.isolate(0, story, { lease: LEASE_MS, hotWait: "1s" }), world.isolate(1, story, { lease: LEASE_MS })];
+      await tell(isolates[0]!.parley);
+      const over = async () => (await isolates[0]!.parley.list({ status: ["ENQUEUED", "PENDING"] })).workflows.length === 0;
+      while (!await over()) {
+        await world.until(Promise.all(isolates.map(({ parley }) => parley.sweep().then(() => parley.idle()))));
+        await world.pass(1_000);
+      }
+      assert.deepEqual(await lookBack(isolates[1]!.parley), EXPECTED);
+      for (const { errors } of isolates) assert.deepEqual(errors, []);
+    });
   };
 }

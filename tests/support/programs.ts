@@ -57,7 +57,11 @@ const program: fc.Arbitrary<Program> = fc.record({
   ),
   inbox: fc.array(fc.record({ name, value, key: fc.option(fc.constantFrom("k", "l")) }), { maxLength: 8 }),
   faults: fc.array(
-    fc.record({ call: fc.integer({ min: 1, max: 40 }), when: fc.constantFrom("before" as const, "after" as const), dies: fc.boolean() }),
+    fc.record({
+      call: fc.integer({ min: 1, max: 40 }),
+      when: fc.constantFrom("before" as const, "after" as const),
+      what: fc.constantFrom("dies" as const, "fails" as const),
+    }),
     {
       maxLength: 4,
     },
