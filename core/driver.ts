@@ -115,7 +115,7 @@ export interface Driver {
   /** One workflow, or `null`. */
   readWorkflow(workflowId: string): Promise<WorkflowRecord | null>;
 
-  /** Workflows, newest first by creation, then by ID. `cursor` continues where the page that gave it ended. */
+  /** Workflows, newest first by creation, then by ID. `cursor` continues where the page that gave it ended; any other is refused with `ValidationError`. */
   listWorkflows(query: ListQuery): Promise<ListPage>;
 
   /** The latest value of an event and the status of its workflow, from one snapshot. */

@@ -18,10 +18,11 @@ import type {
   WorkflowHandle,
   WorkflowPage,
 } from "./client.ts";
-import type { NewMessage } from "./driver.ts";
+import type { NewMessage, WorkflowStatus } from "./driver.ts";
 import { type Duration, toMilliseconds } from "./duration.ts";
 import {
   IdempotencyConflictError,
+  quote,
   TimeoutError,
   UnknownWorkflowError,
   ValidationError,
@@ -42,6 +43,10 @@ import type { Workflow } from "./workflow.ts";
 
 /** How long `getEvent` waits from outside where the caller does not say. */
 const GET_EVENT_TIMEOUT: Duration = "60s";
+
+const STATUSES: ReadonlySet<string> = new Set(
+  ["ENQUEUED", "PENDING", "SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"] satisfies WorkflowStatus[],
+);
 
 /**
  * Durable workflows over a store: starts and runs them, and talks with them.
@@ -176,6 +181,7 @@ export class Parley implements Client, AsyncDisposable {
     checkCount(limit, "limit of the list", 1_000);
     if (name !== null) checkName(name, "workflow name");
     const statuses = status === undefined ? null : [status].flat();
+    for (const it of statuses ?? []) checkStatus(it);
     const page = await this.#runner.driver.listWorkflows({ statuses, name, limit, cursor });
     const workflows = page.workflows.map((record) => toInfo(record, this.#runner.values));
     return { workflows, ...(page.cursor !== null && { cursor: page.cursor }) };
@@ -276,6 +282,12 @@ function refuseRepeatedKeys(destinations: Destination[]): void {
     const place = JSON.stringify([workflowId, idempotencyKey]);
     if (seen.has(place)) throw new IdempotencyConflictError(idempotencyKey);
     seen.add(place);
+  }
+}
+
+function checkStatus(status: string): void {
+  if (!STATUSES.has(status)) {
+    throw new ValidationError(`Listing workflows of status ${quote(status)}: it must be one of ${[...STATUSES].join(", ")}`);
   }
 }
 

@@ -5,7 +5,7 @@
  */
 
 import type { EventSnapshot, JournalPage, ListPage, ListQuery, StreamPage, WorkflowRecord } from "../../core/driver.ts";
-import { DriverError } from "../../core/errors.ts";
+import { DriverError, ValidationError } from "../../core/errors.ts";
 import type { MemoryStore, WorkflowRow } from "./store.ts";
 
 const PAGE_LENGTH = 1_048_576;
@@ -105,5 +105,5 @@ function parseCursor(cursor: string): Place {
   } catch {
     // Not JSON: the same error as below.
   }
-  throw new DriverError("Listing workflows: the cursor must be one that an earlier page gave", { retryable: false });
+  throw new ValidationError("Listing workflows: the cursor must be one that an earlier page gave");
 }

@@ -99,4 +99,10 @@ export function listing(rule: AddRule): void {
     await enqueue(a, "e");
     assert.deepEqual(await listIds(b, { cursor }), []);
   });
+
+  rule("listWorkflows() refuses a cursor that no page gave", async ({ drivers: [a] }) => {
+    for (const cursor of ["", "x", "[]", '["1","w"]', "null"]) {
+      await assert.rejects(a.listWorkflows({ statuses: null, name: null, limit: 10, cursor }), { code: "invalid_value" });
+    }
+  });
 }

@@ -59,6 +59,7 @@ export function refusing(rule: AddRule): void {
       () => parley.readStream("w", "s", { from: -1 }).collect(),
       () => parley.readStream("w", "s", { from: 0.5 }).collect(),
       () => parley.list({ limit: 0 }),
+      () => parley.list({ status: "DONE" as "SUCCESS" }),
       () => parley.sweep({ limit: -1 }),
       () => parley.purge({ olderThan: "-1s" }),
     ];
