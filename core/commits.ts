@@ -30,6 +30,7 @@ export interface CommitsOptions {
   clock: Clock;
   workflowId: string;
   epoch: number;
+  owner: string;
   leaseMs: number;
   /** After each commit: the workflows to wake, and those for which something may have changed. */
   onCommit(result: { now: number; woken: string[]; touched: WatchTarget[] }): void;
@@ -183,9 +184,9 @@ export class Commits {
   }
 
   async #commit(batch: ReadySlot[], transition: Transition | null): Promise<Committed | undefined> {
-    const { driver, workflowId, epoch, leaseMs, onCommit, onGone } = this.#options;
+    const { driver, workflowId, epoch, owner, leaseMs, onCommit, onGone } = this.#options;
     const operations = batch.map(({ position, label, body }): Operation => ({ position, label, ...body }));
-    const request: CommitRequest = { workflowId, epoch, number: ++this.#number, leaseMs, operations, transition };
+    const request: CommitRequest = { workflowId, epoch, owner, number: ++this.#number, leaseMs, operations, transition };
     this.#stopRenewal();
     const result = await driver.commit(request);
     if (this.#closed) return undefined;

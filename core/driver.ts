@@ -8,7 +8,8 @@
  * - **lease**: the right of one run to write. It lasts `leaseMs` by the store's clock and is renewed by every commit.
  * - **epoch**: a counter on the workflow, raised by each claim and each resume. It fences: a write that
  *   carries an older epoch changes nothing.
- * - **owner**: a token that is new for each `create` or `claim` call, so that a repeated call is known as a repeat.
+ * - **owner**: a token that is new for each `create` or `claim` call. It tells a repeat of the call from another one, and the
+ *   lease that the call gave from any other.
  * - **journal**: what a workflow did, one entry per position. A **complete** entry has an outcome and a `seq`, its
  *   place in the order in which outcomes were recorded. An **open** entry is a wait that began: it has a deadline
  *   (or none) and no outcome yet.
@@ -87,7 +88,7 @@ export interface Driver {
   /**
    * The one write of a run. In order: fence, apply the operations in the order given, make the transition, renew the lease.
    *
-   * - Fence: the workflow is `PENDING`, held by a run, at the request's epoch. Otherwise nothing is written and the answer is
+   * - Fence: the workflow is `PENDING`, held by a run, at the request's epoch and by its owner. Otherwise nothing is written and the answer is
    *   `cancelled` (it was cancelled at this epoch) or `lost`. A lease that has lapsed but was not taken over is still held.
    * - An operation with a position whose entry is complete does nothing and answers with the recorded outcome. A `setEvent` or
    *   `writeStream` without a position (made inside a step) does nothing if this commit is a repeat, and answers `done`, or
@@ -95,7 +96,7 @@ export interface Driver {
    * - An operation that is refused (unknown destination, closed stream) records the refusal as its outcome and leaves its neighbours alone.
    * - A new journal entry, open or complete, sets `recoveryAttempts` to 0.
    *
-   * Repeat: `epoch` equals the stored one and `number` is not above the highest number committed at that epoch. A repeat whose first
+   * Repeat: `epoch` and `owner` equal the stored ones and `number` is not above the highest number committed at that epoch. A repeat whose first
    * released the lease answers `released` as long as nobody has claimed the workflow since.
    */
   commit(request: CommitRequest): Promise<CommitResult>;

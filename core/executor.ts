@@ -35,6 +35,11 @@ export interface RunHost extends WaitSources {
   report(error: unknown): void;
 }
 
+/** A claimed workflow and who claimed it. */
+export interface Lease extends Claimed {
+  owner: string;
+}
+
 /** An operation of a workflow's code. */
 export interface OperationSpec<T> {
   /** Names it in the journal: what it is, and of which channel or step. */
@@ -78,22 +83,23 @@ export class Run {
   #gone: "lost" | "cancelled" | undefined;
   #codeDone = false;
 
-  constructor(host: RunHost, workflow: Workflow<unknown, unknown>, claimed: Claimed) {
-    const { workflowId, createdAt, input } = claimed.workflow;
+  constructor(host: RunHost, workflow: Workflow<unknown, unknown>, lease: Lease) {
+    const { workflowId, createdAt, input } = lease.workflow;
     this.host = host;
     this.workflowId = workflowId;
     this.createdAt = createdAt;
     this.#workflow = workflow;
     this.#input = input;
     this.#startedAt = host.clock.now();
-    this.storeTime = new StoreTime(host.clock, claimed.now);
+    this.storeTime = new StoreTime(host.clock, lease.now);
     const load = (after: number) => host.driver.readJournal({ workflowId, after, limit: 1_000 });
-    this.#journal = new Journal(claimed, load, () => this.update());
+    this.#journal = new Journal(lease, load, () => this.update());
     this.commits = new Commits({
       driver: host.driver,
       clock: host.clock,
       workflowId,
-      epoch: claimed.epoch,
+      epoch: lease.epoch,
+      owner: lease.owner,
       leaseMs: host.leaseMs,
       onCommit: (result) => this.#onCommit(result),
       onGone: (state) => this.#onGone(state),

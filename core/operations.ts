@@ -15,6 +15,8 @@ export interface CommitRequest {
   workflowId: string;
   /** The epoch of its lease. */
   epoch: number;
+  /** The owner of its lease. Epochs begin anew with a workflow that is created after a purge; an owner never comes again. */
+  owner: string;
   /** 1, 2, 3, ... within the epoch: a run has one commit under way at a time. */
   number: number;
   /** For how long the lease holds from now on, in milliseconds. */

@@ -102,8 +102,8 @@ export class Parley implements Client, AsyncDisposable {
     const schema = known?.input ?? (typeof workflow === "string" ? undefined : workflow.input);
     const encoded = values.encode(schema ? await validate(schema, input, "workflow's input") : input, "workflow's input");
 
-    const request = { workflowId, name, input: encoded, owner: crypto.randomUUID(), leaseMs: enqueue ? null : leaseMs };
-    const created = await driver.create(request);
+    const owner = crypto.randomUUID();
+    const created = await driver.create({ workflowId, name, input: encoded, owner, leaseMs: enqueue ? null : leaseMs });
     if (created.name !== name) throw new WorkflowConflictError(workflowId);
     if (created.created && enqueue) this.#runner.hints.notify(["due"]);
     if (created.created && !enqueue) {
@@ -121,6 +121,7 @@ export class Parley implements Client, AsyncDisposable {
           recoveryAttempts: 0,
         },
         epoch: created.epoch,
+        owner,
         now: created.now,
         journal: { entries: [], more: false },
         open: [],

@@ -5,9 +5,9 @@
  */
 
 import type { Clock } from "./clock.ts";
-import type { Claimed, Driver, WatchTarget } from "./driver.ts";
+import type { Driver, WatchTarget } from "./driver.ts";
 import { UnknownWorkflowError, WorkflowFailedError } from "./errors.ts";
-import { Run, type RunEnd, type RunHost } from "./executor.ts";
+import { type Lease, Run, type RunEnd, type RunHost } from "./executor.ts";
 import type { Values } from "./values.ts";
 import { Hints, Waiter } from "./wait.ts";
 import type { Workflow } from "./workflow.ts";
@@ -82,8 +82,8 @@ export class Runner implements RunHost {
   }
 
   /** Runs what was claimed. Never rejects. */
-  run(claimed: Claimed): Promise<RunEnd> {
-    const ended = this.#run(claimed).catch((error): RunEnd => {
+  run(lease: Lease): Promise<RunEnd> {
+    const ended = this.#run(lease).catch((error): RunEnd => {
       this.report(error);
       return "failed";
     });
@@ -166,31 +166,32 @@ export class Runner implements RunHost {
     await Promise.all(running);
   }
 
-  async #claim(limit: number, workflowIds: readonly string[] | null = null): Promise<Claimed[]> {
+  async #claim(limit: number, workflowIds: readonly string[] | null = null): Promise<Lease[]> {
     const names = [...this.#options.workflows.keys()];
     if (limit === 0 || this.closing) return [];
-    const { claimed, unknown } = await this.driver.claim({ workflowIds, names, limit, leaseMs: this.leaseMs, owner: crypto.randomUUID() });
+    const owner = crypto.randomUUID();
+    const { claimed, unknown } = await this.driver.claim({ workflowIds, names, limit, leaseMs: this.leaseMs, owner });
     for (const name of unknown) {
       if (this.#reported.has(name)) continue;
       this.#reported.add(name);
       this.report(new UnknownWorkflowError(name));
     }
-    return claimed;
+    return claimed.map((it) => ({ ...it, owner }));
   }
 
-  #runIn(running: Set<Promise<void>>, claimed: Claimed, onEnd: (end: RunEnd) => void): void {
-    const run: Promise<void> = this.run(claimed).then((end) => {
+  #runIn(running: Set<Promise<void>>, lease: Lease, onEnd: (end: RunEnd) => void): void {
+    const run: Promise<void> = this.run(lease).then((end) => {
       running.delete(run);
       onEnd(end);
     });
     running.add(run);
   }
 
-  async #run(claimed: Claimed): Promise<RunEnd> {
-    const { workflowId, name, recoveryAttempts } = claimed.workflow;
+  async #run(lease: Lease): Promise<RunEnd> {
+    const { workflowId, name, recoveryAttempts } = lease.workflow;
     const workflow = this.#options.workflows.get(name)!;
-    if (recoveryAttempts > workflow.maxRecoveryAttempts) return await this.#giveUp(claimed);
-    const run = new Run(this, workflow, claimed);
+    if (recoveryAttempts > workflow.maxRecoveryAttempts) return await this.#giveUp(lease);
+    const run = new Run(this, workflow, lease);
     this.#runs.set(workflowId, run);
     try {
       return await run.execute();
@@ -200,12 +201,13 @@ export class Runner implements RunHost {
   }
 
   /** Ends a workflow that was taken over too often without progress. */
-  async #giveUp({ workflow: { workflowId, recoveryAttempts }, epoch }: Claimed): Promise<RunEnd> {
+  async #giveUp({ workflow: { workflowId, recoveryAttempts }, epoch, owner }: Lease): Promise<RunEnd> {
     const reason = new Error(`It was taken over ${recoveryAttempts} times from dead runs without progress`);
     const error = this.values.encodeError(reason);
     const result = await this.driver.commit({
       workflowId,
       epoch,
+      owner,
       number: 1,
       leaseMs: this.leaseMs,
       operations: [],

@@ -45,11 +45,11 @@ export function claimRequest(options: Partial<ClaimRequest> = {}): ClaimRequest 
 
 /** A commit of the given operations. */
 export function commitRequest(
-  run: { workflowId: string; epoch: number; number: number },
+  run: { workflowId: string; epoch: number; owner: string; number: number },
   operations: readonly Operation[],
   transition: Transition | null = null,
 ): CommitRequest {
-  return { workflowId: run.workflowId, epoch: run.epoch, number: run.number, leaseMs: LEASE_MS, operations, transition };
+  return { ...run, leaseMs: LEASE_MS, operations, transition };
 }
 
 /** Records a value, or any other outcome, as of a step. */

@@ -28,19 +28,25 @@ export class Run {
   readonly driver: Driver;
   readonly workflowId: string;
   readonly epoch: number;
+  readonly owner: string;
   #number = 0;
   #drained = 0;
 
-  constructor(driver: Driver, workflowId: string, epoch: number) {
+  constructor(driver: Driver, workflowId: string, { epoch, owner }: { epoch: number; owner: string }) {
     this.driver = driver;
     this.workflowId = workflowId;
     this.epoch = epoch;
+    this.owner = owner;
   }
 
   /** The next commit, to be made by hand, perhaps twice. */
   next(operations: readonly Operation[] = [], transition: Transition | null = null): CommitRequest {
     this.#number += 1;
-    return commitRequest({ workflowId: this.workflowId, epoch: this.epoch, number: this.#number }, operations, transition);
+    return commitRequest(
+      { workflowId: this.workflowId, epoch: this.epoch, owner: this.owner, number: this.#number },
+      operations,
+      transition,
+    );
   }
 
   commit(operations: readonly Operation[] = [], transition: Transition | null = null): Promise<CommitResult> {
@@ -89,9 +95,10 @@ export class Run {
 
 /** Creates a workflow and leases it. */
 export async function begin(driver: Driver, workflowId: string, { leaseMs = LEASE_MS }: { leaseMs?: number } = {}): Promise<Run> {
-  const { created, epoch } = await driver.create(createRequest(workflowId, { leaseMs }));
+  const request = createRequest(workflowId, { leaseMs });
+  const { created, epoch } = await driver.create(request);
   assert(created, `${workflowId} existed before`);
-  return new Run(driver, workflowId, epoch);
+  return new Run(driver, workflowId, { epoch, owner: request.owner });
 }
 
 /** Creates a workflow that suspends at once for these waits. */
@@ -106,10 +113,11 @@ export async function enqueue(driver: Driver, ...workflowIds: string[]): Promise
 
 /** Claims one workflow, which must be due. */
 export async function take(driver: Driver, workflowId: string, options: Partial<ClaimRequest> = {}): Promise<Run & { claimed: Claimed }> {
-  const { claimed: [claimed] } = await driver.claim(claimRequest({ workflowIds: [workflowId], ...options }));
+  const request = claimRequest({ workflowIds: [workflowId], ...options });
+  const { claimed: [claimed] } = await driver.claim(request);
   assert(claimed, `${workflowId} is not due`);
   assert.equal(claimed.workflow.workflowId, workflowId);
-  return Object.assign(new Run(driver, workflowId, claimed.epoch), { claimed });
+  return Object.assign(new Run(driver, workflowId, { epoch: claimed.epoch, owner: request.owner }), { claimed });
 }
 
 /** The IDs of what a claim takes. */

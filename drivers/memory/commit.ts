@@ -12,7 +12,7 @@ import type { MemoryStore, WorkflowRow } from "./store.ts";
 /** `Driver.commit`. */
 export function commit(store: MemoryStore, request: CommitRequest): CommitResult {
   const row = store.rows.get(request.workflowId);
-  if (!row || row.epoch !== request.epoch) return { state: "lost" };
+  if (!row || row.epoch !== request.epoch || row.owner !== request.owner) return { state: "lost" };
   const repeated = request.number <= row.lastCommit;
   const answersReleased = repeated && row.released && request.number === row.lastCommit;
   if (!answersReleased) {

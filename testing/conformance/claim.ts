@@ -5,8 +5,8 @@
  */
 
 import assert from "node:assert/strict";
-import { claimRequest, createRequest, end, LEASE_MS, NAME, receive, record, sleep, YIELD } from "../requests.ts";
-import { assertAbout, begin, beginSuspended, claimIds, enqueue, take } from "../run.ts";
+import { claimRequest, createRequest, LEASE_MS, NAME, receive, record, sleep, YIELD } from "../requests.ts";
+import { assertAbout, begin, beginSuspended, claimIds, enqueue, Run, take } from "../run.ts";
 import type { AddRule } from "../suite.ts";
 
 /** Claiming what is due. */
@@ -172,15 +172,8 @@ function repeated(rule: AddRule): void {
     await enqueue(a, "ended", "suspended", "held");
     const request = claimRequest();
     await a.claim(request);
-    await a.commit({ workflowId: "ended", epoch: 1, number: 1, leaseMs: LEASE_MS, operations: [], transition: end() });
-    await a.commit({
-      workflowId: "suspended",
-      epoch: 1,
-      number: 1,
-      leaseMs: LEASE_MS,
-      operations: [receive(0, [""])],
-      transition: { to: "suspend" },
-    });
+    await new Run(a, "ended", { epoch: 1, owner: request.owner }).end();
+    await new Run(a, "suspended", { epoch: 1, owner: request.owner }).suspend([receive(0, [""])]);
     assert.deepEqual(epochs((await b.claim(request)).claimed), [["held", 1]]);
   });
 

@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { createRequest, LEASE_MS, NAME, SUSPEND } from "../requests.ts";
-import { begin, claimIds, enqueue, take } from "../run.ts";
+import { begin, claimIds, enqueue, Run, take } from "../run.ts";
 import type { AddRule } from "../suite.ts";
 
 /** Creating workflows, and the reuse of IDs. */
@@ -91,7 +91,7 @@ export function creation(rule: AddRule): void {
     ) {
       const request = createRequest(workflowId);
       await a.create(request);
-      await a.commit({ workflowId, epoch: 1, number: 1, leaseMs: LEASE_MS, operations: [], transition });
+      await new Run(a, workflowId, { epoch: 1, owner: request.owner }).released([], transition);
       const { created, epoch } = await b.create(request);
       assert.deepEqual({ created, epoch }, { created: true, epoch: 1 }, workflowId);
     }

@@ -10,6 +10,7 @@ import {
   claimRequest,
   closeStream,
   commitRequest,
+  createRequest,
   end,
   LEASE_MS,
   newMessage,
@@ -78,17 +79,31 @@ function lost(rule: AddRule): void {
   });
 
   rule("commit() is lost when there is no such workflow", async ({ drivers: [a] }) => {
-    assert.deepEqual(await a.commit(commitRequest({ workflowId: "missing", epoch: 1, number: 1 }, [record(0, "0")])), { state: "lost" });
+    assert.deepEqual(await a.commit(commitRequest({ workflowId: "missing", epoch: 1, owner: "o", number: 1 }, [record(0, "0")])), {
+      state: "lost",
+    });
   });
 
   rule("commit() is lost at an epoch that has not come", async ({ drivers: [a] }) => {
-    await begin(a, "w");
-    assert.deepEqual(await a.commit(commitRequest({ workflowId: "w", epoch: 2, number: 1 }, [])), { state: "lost" });
+    const { owner } = await begin(a, "w");
+    assert.deepEqual(await a.commit(commitRequest({ workflowId: "w", epoch: 2, owner, number: 1 }, [])), { state: "lost" });
+  });
+
+  rule("commit() is lost at the epoch of another workflow of that ID, from before a purge", async ({ drivers: [a, b] }) => {
+    const zombie = await begin(a, "w");
+    await b.control({ workflowId: "w", action: "cancel" });
+    await b.purge({ olderThanMs: 0, limit: 1 });
+    const run = await begin(b, "w");
+    assert.equal(run.epoch, zombie.epoch);
+    assert.deepEqual(await zombie.commit([record(0, "zombie")], end()), { state: "lost" });
+    assert.deepEqual(await run.outcomes([record(0, "new")]), [{ tag: "value", value: "new" }]);
   });
 
   rule("commit() is lost while no run holds the workflow", async ({ drivers: [a, b] }) => {
-    await enqueue(a, "enqueued");
-    assert.deepEqual(await b.commit(commitRequest({ workflowId: "enqueued", epoch: 0, number: 1 }, [record(0, "0")])), { state: "lost" });
+    const request = createRequest("enqueued", { leaseMs: null });
+    await a.create(request);
+    const commit = commitRequest({ workflowId: "enqueued", epoch: 0, owner: request.owner, number: 1 }, [record(0, "0")]);
+    assert.deepEqual(await b.commit(commit), { state: "lost" });
     for (const transition of [SUSPEND, YIELD, end()]) {
       const run = await begin(a, transition.to);
       await run.released([], transition);

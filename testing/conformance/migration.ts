@@ -42,7 +42,7 @@ export function migration(rule: AddRule): void {
       a.readJournal({ workflowId: "w", after: -1, limit: 10 }),
       b.control({ workflowId: "w", action: "cancel" }),
       a.purge({ olderThanMs: 0, limit: 10 }),
-      b.commit(commitRequest({ workflowId: "w", epoch: 1, number: 1 }, [record(0, "0")])),
+      b.commit(commitRequest({ workflowId: "w", epoch: 1, owner: "o", number: 1 }, [record(0, "0")])),
     ]);
     assert.deepEqual(results, [
       null,

@@ -53,12 +53,13 @@ function oddNames(rule: AddRule): void {
       const workflow = await b.readWorkflow(name);
       assert.deepEqual([workflow?.workflowId, workflow?.input], [name, name]);
     }
-    const { claimed } = await b.claim(claimRequest({ limit: NAMES.length + 1 }));
+    const request = claimRequest({ limit: NAMES.length + 1 });
+    const { claimed } = await b.claim(request);
     assert.deepEqual(claimed.map(({ workflow }) => workflow.workflowId).sort(), NAMES.toSorted());
     const listed = await b.listWorkflows({ statuses: null, name: null, limit: NAMES.length + 1, cursor: null });
     assert.deepEqual(listed.workflows.map(({ workflowId }) => workflowId).sort(), NAMES.toSorted());
     for (const { workflow, epoch } of claimed) {
-      const run = new Run(b, workflow.workflowId, epoch);
+      const run = new Run(b, workflow.workflowId, { epoch, owner: request.owner });
       await a.send([newMessage(run.workflowId, { value: run.workflowId })]);
       assert.deepEqual(await run.outcomes([receive(0, [""])]), [{ tag: "message", value: run.workflowId, topic: "" }]);
       assert.equal((await run.released([setEvent(1, "k", run.workflowId)], end("SUCCESS", run.workflowId))).state, "released");
@@ -95,9 +96,10 @@ function oddNames(rule: AddRule): void {
   rule("workflow names and labels may be any text", async ({ drivers: [a, b] }) => {
     for (const [index, name] of NAMES.entries()) await a.create(createRequest(`w${index}`, { name, leaseMs: null }));
     for (const [index, name] of NAMES.entries()) {
-      const { claimed: [taken] } = await b.claim(claimRequest({ names: [name] }));
+      const request = claimRequest({ names: [name] });
+      const { claimed: [taken] } = await b.claim(request);
       assert.deepEqual([taken?.workflow.workflowId, taken?.workflow.name], [`w${index}`, name]);
-      await new Run(b, `w${index}`, 1).held([record(0, "0", name)]);
+      await new Run(b, `w${index}`, { epoch: 1, owner: request.owner }).held([record(0, "0", name)]);
       const { entries } = await a.readJournal({ workflowId: `w${index}`, after: -1, limit: 10 });
       assert.deepEqual(entries.map(({ label }) => label), [name]);
       const { workflows } = await a.listWorkflows({ statuses: null, name, limit: 10, cursor: null });

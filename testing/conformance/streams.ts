@@ -5,6 +5,7 @@
  */
 
 import assert from "node:assert/strict";
+import { nextTask } from "../../core/clock.ts";
 import type { Driver, StreamPage } from "../../core/driver.ts";
 import { closeStream, end, LEASE_MS, writeStream } from "../requests.ts";
 import { begin, enqueue, take } from "../run.ts";
@@ -147,7 +148,7 @@ function snapshots(rule: AddRule): void {
         const page = await read(b, { from: values.length });
         assert.equal(page.tail, values.length + page.values.length);
         values.push(...page.values);
-        await new Promise((resolve) => setTimeout(resolve, 0));
+        await nextTask();
       }
       return values;
     };

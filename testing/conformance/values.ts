@@ -105,7 +105,7 @@ function copies(rule: AddRule): void {
     const request = { ...createRequest("w"), input: "kept" };
     await a.create(request);
     request.input = "changed";
-    const run = new Run(a, "w", 1);
+    const run = new Run(a, "w", { epoch: 1, owner: request.owner });
     const operation = { position: 0, label: "step", type: "record" as const, outcome: { tag: "value" as const, value: "kept" } };
     await run.held([operation]);
     operation.outcome.value = "changed";

@@ -1,0 +1,100 @@
+import { entryPoint, type SchemaName } from "./names.ts";
+
+/** Ending, resuming and removing workflows from outside. */
+export function control({ identifier: s }: SchemaName): string {
+  return cancelOrResume(s) + purge(s);
+}
+
+/** The same locks in the same order as a commit that ends a workflow: the slot of its result, then its row and those of its waiters. */
+function cancelOrResume(s: string): string {
+  return entryPoint(
+    `${s}.control_v1(request jsonb) returns json`,
+    "volatile",
+    `
+declare
+  own constant text := request->>'workflowId';
+  cancels constant boolean := request->>'action' = 'cancel';
+  own_slot constant bigint := ${s}.result_slot_v1(own);
+  now bigint;
+  waiters text[] := '{}';
+  locked text[];
+  w ${s}.workflows;
+begin
+  if cancels then
+    perform ${s}.lock_slots_v1(array[own_slot]);
+    waiters := array(select r.waiter_id from ${s}.waiters as r where r.slot = own_slot);
+  end if;
+  locked := array(select l.id from ${s}.workflows as l where l.id = any (waiters || own) order by l.id for update);
+  waiters := array_remove(locked, own);
+  select * into w from ${s}.workflows as mine where mine.id = own and own = any (locked);
+  now := ${s}.now_ms();
+  if not found then
+    return json_build_object('state', 'not_found');
+  end if;
+  if cancels and w.phase <> 'ended' then
+    update ${s}.workflows as ended set
+      status = 'CANCELLED', phase = 'ended', due_at = null, lease_until = null, ended_at = now, updated_at = now,
+      waiting_topics = null, waiting_labels = null, waiting_until = null
+    where ended.id = own;
+    delete from ${s}.waiters as r where r.waiter_id = own;
+    return json_build_object('state', 'done', 'woken', to_json(${s}.wake_v1(waiters, now)));
+  end if;
+  if cancels and w.status = 'CANCELLED' then
+    -- A repeat names those that its first made due and nobody has claimed yet.
+    return json_build_object(
+      'state', 'done', 'woken', to_json(array(select d.id from ${s}.workflows as d where d.id = any (waiters) and d.phase = 'ready'))
+    );
+  end if;
+  if not cancels and w.status in ('CANCELLED', 'MAX_RECOVERY_ATTEMPTS_EXCEEDED') then
+    -- The next epoch: what the run of this one still has under way is refused.
+    update ${s}.workflows as resumed set
+      status = 'PENDING', phase = 'ready', epoch = resumed.epoch + 1, owner = null, last_commit = 0, released = false, due_at = now,
+      recovery_attempts = 0, output = null, error = null, ended_at = null, updated_at = now
+    where resumed.id = own;
+    return json_build_object('state', 'done', 'woken', json_build_array(own));
+  end if;
+  if not cancels and w.phase <> 'ended' then
+    return json_build_object('state', 'done', 'woken', '[]'::json);
+  end if;
+  return json_build_object('state', 'ended', 'status', w.status);
+end;
+`,
+  );
+}
+
+/**
+ * Removes ended workflows. It holds their rows first, so that a send or a resume that is under way comes before it, and one
+ * that waits for it finds the workflow gone.
+ *
+ * It waits for rows that somebody holds, since an answer of 0 says that there are no more. It does so once: where it waited
+ * in vain, because another purge took all of them away, it holds locks by then and takes the next ones without waiting.
+ */
+function purge(s: string): string {
+  return entryPoint(
+    `${s}.purge_v1(request jsonb) returns json`,
+    "volatile",
+    `
+declare
+  before constant bigint := ${s}.now_ms() - (request->>'olderThanMs')::numeric::bigint;
+  size constant integer := (request->>'limit')::integer;
+  oldest constant text[] := array(select w.id from ${s}.workflows as w where w.ended_at <= before order by w.ended_at limit size);
+  ids text[];
+begin
+  ids := array(select w.id from ${s}.workflows as w where w.id = any (oldest) and w.ended_at <= before order by w.id for update);
+  if cardinality(oldest) > 0 and cardinality(ids) = 0 then
+    ids := array(
+      select w.id from ${s}.workflows as w where w.ended_at <= before order by w.ended_at limit size for update skip locked
+    );
+  end if;
+  delete from ${s}.journal as r where r.workflow_id = any (ids);
+  delete from ${s}.messages as r where r.workflow_id = any (ids);
+  delete from ${s}.inbox_heads as r where r.workflow_id = any (ids);
+  delete from ${s}.events as r where r.workflow_id = any (ids);
+  delete from ${s}.streams as r where r.workflow_id = any (ids);
+  delete from ${s}.stream_values as r where r.workflow_id = any (ids);
+  delete from ${s}.workflows as r where r.id = any (ids);
+  return json_build_object('purged', cardinality(ids));
+end;
+`,
+  );
+}

@@ -1,0 +1,56 @@
+import { entryPoint, helper, type SchemaName } from "./names.ts";
+
+/** Inserting workflows. */
+export function create({ identifier: s }: SchemaName): string {
+  return insertWorkflow(s) + entryPoint(
+    `${s}.create_v1(request jsonb) returns json`,
+    "volatile",
+    `
+declare
+  leased constant boolean := request->>'leaseMs' is not null;
+  fresh boolean;
+  answer json;
+begin
+  -- Once, except where a purge takes away the workflow that was in the way.
+  while answer is null loop
+    fresh := ${s}.insert_workflow_v1(
+      request, case when leased then 'PENDING' else 'ENQUEUED' end, request->>'owner', request->>'leaseMs'
+    );
+    -- A repeat finds its own owner, at the epoch it was created with.
+    select json_build_object(
+      'created', fresh or (w.owner is not distinct from request->>'owner' and w.epoch = leased::integer),
+      'name', w.name, 'epoch', w.epoch, 'createdAt', w.created_at, 'now', ${s}.now_ms()
+    ) into answer
+    from ${s}.workflows as w where w.id = request->>'workflowId';
+  end loop;
+  return answer;
+end;
+`,
+  );
+}
+
+/**
+ * Inserts a workflow unless its ID exists, and says whether it did. The primary key decides between two that insert at
+ * once: the second waits until the first has committed.
+ */
+function insertWorkflow(s: string): string {
+  return helper(
+    `${s}.insert_workflow_v1(workflow jsonb, status text, owner text, lease_ms text) returns boolean`,
+    "plpgsql",
+    "volatile",
+    `
+declare
+  now constant bigint := ${s}.now_ms();
+  lease_end constant bigint := ${s}.after_v1(now, lease_ms);
+begin
+  insert into ${s}.workflows (id, name, status, phase, epoch, owner, due_at, lease_until, created_at, updated_at, input)
+  values (
+    workflow->>'workflowId', workflow->>'name', status, case when lease_end is null then 'ready' else 'running' end,
+    (lease_end is not null)::integer, owner, coalesce(lease_end, now), lease_end, now, now, workflow->>'input'
+  )
+  on conflict (id) do nothing;
+  return found;
+end;
+`,
+  );
+}

@@ -1,0 +1,130 @@
+import { entryPoint, type SchemaName } from "./names.ts";
+
+/**
+ * Reads. They are `stable`: everything inside sees the snapshot of the statement that calls them, so the parts of an
+ * answer belong together.
+ */
+export function read({ identifier: s }: SchemaName): string {
+  return readWorkflow(s) + readJournal(s) + listWorkflows(s) + readEvent(s) + readStream(s);
+}
+
+function readWorkflow(s: string): string {
+  return entryPoint(
+    `${s}.read_workflow_v1(request jsonb) returns json`,
+    "stable",
+    `
+declare
+  answer json;
+begin
+  select ${s}.record_v1(w) into answer from ${s}.workflows as w where w.id = request->>'workflowId';
+  return answer;
+end;
+`,
+  );
+}
+
+function readJournal(s: string): string {
+  return entryPoint(
+    `${s}.read_journal_v1(request jsonb) returns json`,
+    "stable",
+    `
+begin
+  return ${s}.journal_page_v1(request->>'workflowId', (request->>'after')::bigint, (request->>'limit')::integer, 1048576);
+end;
+`,
+  );
+}
+
+/** Newest first, then by ID, which is the order of the index; the cursor is the place of the last row of a page. */
+function listWorkflows(s: string): string {
+  return entryPoint(
+    `${s}.list_workflows_v1(request jsonb) returns json`,
+    "stable",
+    `
+declare
+  statuses constant text[] := array(
+    select jsonb_array_elements_text(case jsonb_typeof(request->'statuses') when 'array' then request->'statuses' else '[]' end)
+  );
+  any_status constant boolean := request->>'statuses' is null;
+  size constant integer := (request->>'limit')::integer;
+  cursor_at constant bigint := request->'cursor'->>0;
+  cursor_id constant text := request->'cursor'->>1;
+  answer json;
+begin
+  with found as materialized (
+    select w as workflow, w.id, w.created_at from ${s}.workflows as w
+    where w.created_at <= coalesce(cursor_at, 9223372036854775807)
+      and (cursor_at is null or w.created_at < cursor_at or w.id > cursor_id)
+      and (any_status or w.status = any (statuses))
+      and (request->>'name' is null or w.name = request->>'name')
+    order by w.created_at desc, w.id limit size + 1
+  ), page as materialized (
+    select * from found as f order by f.created_at desc, f.id limit size
+  )
+  select json_build_object(
+    'workflows', coalesce(json_agg(${s}.record_v1(p.workflow) order by p.created_at desc, p.id), '[]'),
+    'cursor', case when (select count(*) from found) > size then (
+      select json_build_array(last.created_at, last.id) from page as last order by last.created_at, last.id desc limit 1
+    ) end
+  ) into answer from page as p;
+  return answer;
+end;
+`,
+  );
+}
+
+function readEvent(s: string): string {
+  return entryPoint(
+    `${s}.read_event_v1(request jsonb) returns json`,
+    "stable",
+    `
+declare
+  answer json;
+begin
+  select json_build_object(
+    'event', (
+      select json_build_object('version', e.version, 'value', e.value) from ${s}.events as e
+      where e.workflow_id = request->>'workflowId' and e.key = request->>'key'
+    ),
+    'status', (select w.status from ${s}.workflows as w where w.id = request->>'workflowId')
+  ) into answer;
+  return answer;
+end;
+`,
+  );
+}
+
+function readStream(s: string): string {
+  return entryPoint(
+    `${s}.read_stream_v1(request jsonb) returns json`,
+    "stable",
+    `
+declare
+  own constant text := request->>'workflowId';
+  stream_key constant text := request->>'key';
+  size constant integer := (request->>'limit')::integer;
+  answer json;
+begin
+  select json_build_object(
+    'values', (
+      select coalesce(json_agg(v.value order by v.stream_offset) filter (where v.place = 1 or v.bytes <= 1048576), '[]')
+      from (
+        select p.stream_offset, p.value, row_number() over read as place, sum(octet_length(p.value)) over read as bytes
+        from (
+          select s.stream_offset, s.value from ${s}.stream_values as s
+          where s.workflow_id = own and s.key = stream_key and s.stream_offset >= (request->>'from')::bigint
+          order by s.stream_offset limit size
+        ) as p
+        window read as (order by p.stream_offset rows unbounded preceding)
+      ) as v
+    ),
+    'tail', coalesce(t.tail, 0), 'closed', coalesce(t.closed, false), 'status', w.status
+  ) into answer
+  from (select) as nothing
+  left join ${s}.streams as t on t.workflow_id = own and t.key = stream_key
+  left join ${s}.workflows as w on w.id = own;
+  return answer;
+end;
+`,
+  );
+}

@@ -1,0 +1,179 @@
+import { entryPoint, helper, type SchemaName } from "./names.ts";
+
+/**
+ * Messages. Whoever sends holds the row of the destination, and so does whoever takes or is about to suspend: the
+ * counter on that row gives each message its place, and the order of places is the order in which the sends took effect.
+ */
+export function send({ identifier: s }: SchemaName): string {
+  return sendAll(s) + deliver(s) + takeMessage(s);
+}
+
+/**
+ * `Driver.send`. One statement judges all messages after their destinations are locked, and the rest of it writes only if none is refused.
+ *
+ * A message is known by its key, which is looked up before the status: a repeat answers as the first did, also if the
+ * destination has ended since. `woken` also has destinations that a repeat's first made due and nobody has claimed yet.
+ */
+function sendAll(s: string): string {
+  return entryPoint(
+    `${s}.send_v1(messages jsonb) returns json`,
+    "volatile",
+    `
+declare
+  destinations constant text[] := array(select distinct m->>'destinationId' from jsonb_array_elements(messages) as m);
+  locked constant text[] := array(select w.id from ${s}.workflows as w where w.id = any (destinations) order by w.id for update);
+  now bigint;
+  answer json;
+begin
+  now := ${s}.now_ms();
+  with given as materialized (
+    select m.place - 1 as index, m.message->>'destinationId' as id, m.message->>'topic' as topic,
+      m.message->>'messageId' as message_id, m.message->>'dedupeKey' as dedupe_key, m.message->>'value' as value
+    from jsonb_array_elements(messages) with ordinality as m (message, place)
+  ), judged as materialized (
+    -- A key that comes twice in one call: the later message is judged as if the earlier one had been sent.
+    select g.*, w.id is not null as exists, w.status, w.phase, w.inbox_seq, w.waiting_topics,
+      coalesce(stored.topic, first_value(g.topic) over same_key) as first_topic,
+      coalesce(stored.message_id, first_value(g.message_id) over same_key) as first_id,
+      stored.message_id is null and row_number() over same_key = 1 as is_new
+    from given as g
+    left join lateral (select w.* from ${s}.workflows as w where w.id = g.id and w.id = any (locked) limit 1) as w on true
+    left join lateral (
+      select m.* from ${s}.messages as m where m.workflow_id = g.id and m.dedupe_key = g.dedupe_key limit 1
+    ) as stored on true
+    window same_key as (partition by g.id, g.dedupe_key order by g.index)
+  ), refused as materialized (
+    select j.index, case
+        when not j.exists then 'workflow_not_found'
+        when j.first_topic <> j.topic then 'idempotency_conflict'
+        else 'workflow_ended'
+      end as reason, j.status
+    from judged as j
+    where not j.exists or j.first_topic <> j.topic or (j.is_new and j.phase = 'ended')
+    order by j.index limit 1
+  ), inserted as (
+    insert into ${s}.messages (workflow_id, seq, topic, message_id, dedupe_key, value)
+    select j.id, j.inbox_seq + row_number() over (partition by j.id order by j.index), j.topic, j.message_id, j.dedupe_key, j.value
+    from judged as j where j.is_new and not exists (select from refused)
+    returning workflow_id, topic
+  ), arrived as (
+    select i.workflow_id, count(*) as count, array_agg(i.topic) as topics from inserted as i group by i.workflow_id
+  ), bumped as (
+    update ${s}.workflows as w set
+      inbox_seq = w.inbox_seq + a.count,
+      phase = case when ${wakes("w", "a.topics")} then 'ready' else w.phase end,
+      due_at = case when ${wakes("w", "a.topics")} then now else w.due_at end
+    from arrived as a where w.id = a.workflow_id and w.id = any (locked)
+  ), woken as (
+    select w.id from arrived as a join ${s}.workflows as w on w.id = a.workflow_id and w.id = any (locked)
+    where ${wakes("w", "a.topics")}
+    union
+    select j.id from judged as j
+    where not j.is_new and j.first_id = j.message_id and j.phase = 'ready' and j.topic = any (j.waiting_topics)
+  )
+  select case
+    when exists (select from refused) then (
+      select json_build_object(
+        'state', 'refused', 'index', r.index, 'reason', r.reason, 'status', case when r.reason = 'workflow_ended' then r.status end
+      ) from refused as r
+    )
+    else json_build_object(
+      'state', 'sent',
+      'receipts', coalesce((
+        select json_agg(json_build_object('messageId', j.first_id, 'duplicate', j.first_id <> j.message_id) order by j.index)
+        from judged as j
+      ), '[]'),
+      'woken', coalesce((select json_agg(woken.id) from woken), '[]')
+    )
+  end into answer;
+  return answer;
+end;
+`,
+  );
+}
+
+/** Whether messages under these topics make the workflow due: it waits for one of them, and its deadline has not made it due before. */
+function wakes(w: string, topics: string): string {
+  return `(${w}.phase = 'suspended' and ${w}.waiting_topics && ${topics} and (${w}.due_at is null or ${w}.due_at > now))`;
+}
+
+/** One message, sent by a workflow. The caller holds the destination's row, which exists. */
+function deliver(s: string): string {
+  return helper(
+    `${s}.deliver_v1(message jsonb, now bigint, out tag text, out value text, out woken boolean)`,
+    "plpgsql",
+    "volatile",
+    `
+declare
+  destination constant text := message->>'destinationId';
+  message_topic constant text := message->>'topic';
+  first_id text;
+  first_topic text;
+  ended_as text;
+begin
+  select
+    m.message_id, m.topic, case when w.phase = 'ended' then w.status end, ${wakes("w", "array[message_topic]")}
+  into first_id, first_topic, ended_as, woken
+  from ${s}.workflows as w
+  left join ${s}.messages as m on m.workflow_id = w.id and m.dedupe_key = message->>'dedupeKey'
+  where w.id = destination;
+  if first_id is not null or ended_as is not null then
+    woken := false;
+    tag := case
+      when first_topic <> message_topic then 'idempotency_conflict'
+      when first_id = message->>'messageId' then 'sent'
+      when first_id is not null then 'duplicate'
+      else 'workflow_ended'
+    end;
+    value := case tag when 'workflow_ended' then ended_as when 'idempotency_conflict' then null else first_id end;
+    return;
+  end if;
+  tag := 'sent';
+  value := message->>'messageId';
+  update ${s}.workflows as w set
+    inbox_seq = w.inbox_seq + 1,
+    phase = case when deliver_v1.woken then 'ready' else w.phase end,
+    due_at = case when deliver_v1.woken then now else w.due_at end
+  where w.id = destination;
+  insert into ${s}.messages (workflow_id, seq, topic, message_id, dedupe_key, value)
+  select w.id, w.inbox_seq, message_topic, message->>'messageId', message->>'dedupeKey', message->>'value'
+  from ${s}.workflows as w where w.id = destination;
+end;
+`,
+  );
+}
+
+/** Takes the oldest message over all the topics: the first of each by the index of those that wait, and of these the first. */
+function takeMessage(s: string): string {
+  return helper(
+    `${s}.take_message_v1(receiver text, topics text[], out value text, out topic text)`,
+    "plpgsql",
+    "volatile",
+    `
+declare
+  place bigint;
+begin
+  with oldest as materialized (
+    select m.* from unnest(topics) as given (topic)
+    left join lateral (
+      select h.seq from ${s}.inbox_heads as h where h.workflow_id = receiver and h.topic = given.topic limit 1
+    ) as h on true
+    cross join lateral (
+      select m.ctid as tuple, m.seq, m.topic, m.value from ${s}.messages as m
+      where m.workflow_id = receiver and m.topic = given.topic and m.seq > coalesce(h.seq, 0) and m.value is not null
+      order by m.seq limit 1
+    ) as m
+    order by m.seq limit 1
+  ), taken as (
+    -- The receiver's row is locked, so nobody else changes the message between the look and this.
+    update ${s}.messages as m set value = null from oldest where m.ctid = oldest.tuple
+  )
+  select oldest.value, oldest.topic, oldest.seq into value, topic, place from oldest;
+  if found and random() < 1.0 / 64 then
+    insert into ${s}.inbox_heads (workflow_id, topic, seq) values (receiver, take_message_v1.topic, place)
+    on conflict on constraint inbox_heads_pkey do update set seq = excluded.seq;
+  end if;
+end;
+`,
+  );
+}

@@ -1,0 +1,77 @@
+import { helper, type SchemaName } from "./names.ts";
+
+/**
+ * Slots: the things that a workflow can wait for beside messages and deadlines, each named by a 64-bit hash.
+ *
+ * A slot's advisory lock is taken by whoever fills it and by whoever is about to suspend for it. Both look and write under
+ * the lock: one reads the waiters and fills, the other looks and writes itself down. So neither misses the other, also
+ * where there is no row to lock yet. Two things of one hash wake each other's waiters at worst, and those look again.
+ *
+ * Locks are taken in one order everywhere, so that no two calls can wait for each other: first slots, by number; then
+ * rows of workflows, by ID, in one statement. What a call did not get in that step is not there for it, even if it comes
+ * to be a moment later: to touch it would be to lock it out of order.
+ */
+export function slots({ identifier: s, literal: schema }: SchemaName): string {
+  return helper(
+    `${s}.event_slot_v1(id text, key text) returns bigint`,
+    "sql",
+    "immutable",
+    `select hashtextextended(key, hashtextextended(id, hashtextextended(${schema}, 1)))`,
+  ) + helper(
+    `${s}.result_slot_v1(id text) returns bigint`,
+    "sql",
+    "immutable",
+    `select hashtextextended(id, hashtextextended(${schema}, 2))`,
+  ) + helper(
+    // Two commits that start the same children in another order would wait for each other's inserts without it.
+    `${s}.start_slot_v1(id text) returns bigint`,
+    "sql",
+    "immutable",
+    `select hashtextextended(id, hashtextextended(${schema}, 3))`,
+  ) + helper(
+    // A claim and its repeat may arrive at the same time; both would find nothing claimed yet.
+    `${s}.owner_slot_v1(owner text) returns bigint`,
+    "sql",
+    "immutable",
+    `select hashtextextended(owner, hashtextextended(${schema}, 4))`,
+  ) + lockSlots(s) + wake(s);
+}
+
+/** What comes after looks under these locks, which needs a snapshot for each statement: with fewer it would not see what it waited for. */
+function lockSlots(s: string): string {
+  return helper(
+    `${s}.lock_slots_v1(slots bigint[]) returns void`,
+    "plpgsql",
+    "volatile",
+    `
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'Parley needs the isolation level "read committed"' using errcode = 'invalid_transaction_state';
+  end if;
+  perform pg_advisory_xact_lock(sorted.slot) from (select distinct given.slot from unnest(slots) as given (slot) order by 1) as sorted;
+end;
+`,
+  );
+}
+
+/** Makes due those of the workflows that are suspended, unless their deadline has done so. The caller holds their rows. */
+function wake(s: string): string {
+  return helper(
+    `${s}.wake_v1(ids text[], now bigint) returns text[]`,
+    "plpgsql",
+    "volatile",
+    `
+declare
+  woken text[];
+begin
+  with changed as (
+    update ${s}.workflows as w set phase = 'ready', due_at = now
+    where w.id = any (ids) and w.phase = 'suspended' and (w.due_at is null or w.due_at > now)
+    returning w.id
+  )
+  select coalesce(array_agg(c.id order by c.id), '{}') into woken from changed as c;
+  return woken;
+end;
+`,
+  );
+}

@@ -1,0 +1,50 @@
+/**
+ * Every statement that the driver sends, by the method of the contract that sends it.
+ *
+ * Each calls one function, with the request as one JSON text, and answers with one row that has one JSON text. A call is
+ * one statement and needs no session, so it can travel over HTTP or through a pooler. Versions are in the names: see
+ * `migrations.ts`.
+ *
+ * @module
+ */
+
+import { migrateStatement } from "./migrations.ts";
+import { schemaName } from "./sql/names.ts";
+
+/** What can be called; also how errors name it. */
+export type StatementName =
+  | "migrate"
+  | "create"
+  | "claim"
+  | "commit"
+  | "readJournal"
+  | "send"
+  | "readWorkflow"
+  | "listWorkflows"
+  | "readEvent"
+  | "readStream"
+  | "control"
+  | "purge";
+
+/** The text of each statement. All but `migrate` have one parameter, the request, and answer with one column, `result`. */
+export type Statements = Readonly<Record<StatementName, string>>;
+
+/** The statements for a schema. */
+export function statements(schema: string): Statements {
+  const { identifier } = schemaName(schema);
+  const call = (name: string) => `select ${identifier}.${name}($1::jsonb)::text as result`;
+  return {
+    migrate: migrateStatement(schema),
+    create: call("create_v1"),
+    claim: call("claim_v1"),
+    commit: call("commit_v1"),
+    readJournal: call("read_journal_v1"),
+    send: call("send_v1"),
+    readWorkflow: call("read_workflow_v1"),
+    listWorkflows: call("list_workflows_v1"),
+    readEvent: call("read_event_v1"),
+    readStream: call("read_stream_v1"),
+    control: call("control_v1"),
+    purge: call("purge_v1"),
+  };
+}

@@ -1,0 +1,20 @@
+/**
+ * How the scripts run `deno`: the one that runs them, in the root of the repository.
+ *
+ * @module
+ */
+
+/** The root of the repository. */
+export const ROOT: URL = new URL("../", import.meta.url);
+
+/** Runs `deno` with its output passed on, and answers with its exit code. */
+export async function deno(args: readonly string[]): Promise<number> {
+  const { code } = await new Deno.Command(Deno.execPath(), { args: [...args], cwd: ROOT, stdin: "null" }).spawn().status;
+  return code;
+}
+
+/** The files that `deno.json` exports. */
+export async function entryPoints(): Promise<string[]> {
+  const config: { exports: Record<string, string> } = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
+  return Object.values(config.exports);
+}

@@ -1,0 +1,29 @@
+/**
+ * `deno task ok`: everything that CI runs. It stops at the first step that fails, and says which.
+ *
+ * @module
+ */
+
+import { deno, entryPoints } from "./deno.ts";
+
+const entries = await entryPoints();
+
+/** What is published and has to run where there is neither Deno nor Node: all but `testing/`. */
+const EDGE = ["mod.ts", "core/", "drivers/"];
+
+const steps: [name: string, args: string[]][] = [
+  ["format", ["fmt", "--check"]],
+  ["lint", ["lint"]],
+  ["doc lint", ["doc", "--lint", ...entries]],
+  ["types", ["check", "--quiet"]],
+  ["types with DOM and ESNext alone", ["check", "--quiet", "--config", "scripts/edge.json", ...EDGE]],
+  ["publish dry run", ["publish", "--dry-run", "--allow-dirty"]],
+  ["tests", ["run", "--no-lock", "-A", "scripts/test.ts"]],
+];
+
+for (const [name, args] of steps) {
+  console.log(`\n--- ${name}`);
+  if (await deno(args) === 0) continue;
+  if (name !== "tests") console.error(`\nStopped at: ${name}`);
+  Deno.exit(1);
+}

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { deno, ROOT, sourceFiles, withDirectory } from "./files.ts";
+
+interface Import {
+  /** The importing file, from the root. */
+  from: string;
+  /** The imported file, from the root; of anything else, the specifier as it is written, after `type:` if only types are imported. */
+  to: string;
+}
+
+/** The rule for the files that match, first match wins: what they may import. */
+const RULES: readonly { files: RegExp; mayImport: RegExp }[] = [
+  { files: /^core\/codec\.ts$/, mayImport: /^(core\/|devalue$)/ },
+  { files: /^core\//, mayImport: /^core\// },
+  { files: /^mod\.ts$/, mayImport: /^(core\/|drivers\/memory\/)/ },
+  { files: /^drivers\/memory\//, mayImport: /^(core|drivers\/memory)\// },
+  { files: /^drivers\/postgres\//, mayImport: /^(core|drivers\/postgres)\// },
+  { files: /^drivers\/neon\//, mayImport: /^(core\/|drivers\/(neon|postgres)\/|@neondatabase\/serverless$)/ },
+  { files: /^drivers\/upstash\//, mayImport: /^(core\/|drivers\/upstash\/|@upstash\/redis$)/ },
+  { files: /^testing\//, mayImport: /^(core\/|testing\/|node:assert\/strict$)/ },
+  { files: /^tests\//, mayImport: /^/ },
+  { files: /^(examples|bench|scripts)\//, mayImport: /^(?!tests\/)/ },
+];
+
+function isAllowed({ from, to }: Import): boolean {
+  return RULES.find(({ files }) => files.test(from))?.mayImport.test(to) ?? false;
+}
+
+/** What Deno itself finds: static, dynamic and type imports, resolved. */
+async function importsOf(files: readonly string[]): Promise<Import[]> {
+  const { stdout } = await withDirectory(async (directory) => {
+    const root = `${directory}/all.ts`;
+    await Deno.writeTextFile(root, files.map((file) => `import ${JSON.stringify(new URL(file, ROOT))};\n`).join(""));
+    return await deno("info", "--json", "--config", "deno.json", root);
+  });
+  const { modules }: { modules: Module[] } = JSON.parse(stdout);
+  return modules.filter(({ specifier }) => files.includes(fromRoot(specifier))).flatMap(({ specifier, dependencies = [], error }) => {
+    assert(!error, `${specifier}: ${error}`);
+    return dependencies.map((it) => {
+      const resolved = (it.code ?? it.type)?.specifier ?? "";
+      const written = it.code ? it.specifier : `type:${it.specifier}`;
+      return { from: fromRoot(specifier), to: resolved.startsWith("file:") ? fromRoot(resolved) : written };
+    });
+  });
+}
+
+interface Module {
+  specifier: string;
+  error?: string;
+  dependencies?: { specifier: string; code?: { specifier: string }; type?: { specifier: string } }[];
+}
+
+function fromRoot(specifier: string): string {
+  return specifier.replace(ROOT.href, "");
+}
+
+Deno.test("every import keeps to the dependency rule", async () => {
+  const files = sourceFiles();
+  const imports = await importsOf(files);
+  const importing = new Set(imports.map(({ from }) => from));
+  for (const file of ["mod.ts", "core/parley.ts", "drivers/memory/mod.ts", "testing/mod.ts"]) {
+    assert(importing.has(file), `${file} was not read`);
+  }
+  assert.deepEqual(imports.filter((it) => !isAllowed(it)), []);
+});
+
+Deno.test("the dependency rule refuses what it is there to refuse", () => {
+  const refused: Import[] = [
+    { from: "core/parley.ts", to: "drivers/memory/mod.ts" },
+    { from: "core/parley.ts", to: "devalue" },
+    { from: "core/parley.ts", to: "node:crypto" },
+    { from: "core/codec.ts", to: "hono" },
+    { from: "core/values.ts", to: "type:hono" },
+    { from: "drivers/postgres/mod.ts", to: "drivers/memory/mod.ts" },
+    { from: "drivers/postgres/mod.ts", to: "testing/mod.ts" },
+    { from: "testing/mod.ts", to: "drivers/memory/mod.ts" },
+    { from: "examples/checkout/main.ts", to: "tests/project/files.ts" },
+    { from: "elsewhere/mod.ts", to: "core/parley.ts" },
+  ];
+  assert.deepEqual(refused.filter(isAllowed), []);
+});
