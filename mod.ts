@@ -67,6 +67,7 @@ export type { SerializedError } from "./core/serialized_error.ts";
 export {
   type ChildHandle,
   type Received,
+  type ReceivedFrom,
   type StepContext,
   type StepOptions,
   type Workflow,

@@ -12,14 +12,18 @@ export interface Clock {
   after(ms: number, run: () => void): () => void;
 }
 
-/** Longer timers fire at once: the field is 32 bits wide in every runtime. */
+/** A longer timer would fire at once: the field is 32 bits wide in every runtime. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** The runtime's own clock. */
+/** The runtime's own clock. It does not jump when the wall clock is set, since it also measures how long waits last. */
 export const systemClock: Clock = {
-  now: () => Date.now(),
+  now: () => performance.timeOrigin + performance.now(),
   after(ms, run) {
-    const timer = setTimeout(run, Math.min(Math.max(ms, 0), LONGEST_TIMER_MS));
+    let timer: ReturnType<typeof setTimeout>;
+    const arm = (left: number) => {
+      timer = left > LONGEST_TIMER_MS ? setTimeout(arm, LONGEST_TIMER_MS, left - LONGEST_TIMER_MS) : setTimeout(run, left);
+    };
+    arm(Math.max(ms, 0));
     return () => clearTimeout(timer);
   },
 };
@@ -56,9 +60,9 @@ export class StoreTime {
     this.#at = this.#clock.now();
   }
 
-  /** Epoch milliseconds. */
+  /** Whole epoch milliseconds. */
   now(): number {
-    return this.#said + Math.max(0, this.#clock.now() - this.#at);
+    return Math.floor(this.#said + Math.max(0, this.#clock.now() - this.#at));
   }
 }
 

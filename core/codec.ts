@@ -20,14 +20,17 @@ export interface Codec {
  * arrays, `RegExp`, `URL`, `NaN`, `Infinity`, `-0`, repeated and cyclic references, and `Error` with its cause.
  */
 export const devalueCodec: Codec = {
-  encode: (value) => stringify(value, { Error: (it: unknown) => it instanceof Error && serializeError(it), Bytes: viewOfMore }),
-  decode: (text) => parse(text, { Error: (data: SerializedError) => reviveError(data), Bytes: (bytes: Uint8Array) => bytes }),
+  encode: (value) => stringify(value, { Error: (it: unknown) => it instanceof Error && serializeError(it), View: viewOfMore }),
+  decode: (text) => parse(text, { Error: (data: SerializedError) => reviveError(data), View: (view: ArrayBufferView) => view }),
 };
 
 /**
- * A copy of a byte array that shows only part of its buffer. devalue would store the whole buffer, and with it
+ * A copy of a typed array or `DataView` that shows only part of its buffer. devalue would store the whole buffer, and with it
  * whatever else lies there: Node's `Buffer`s share one.
  */
-function viewOfMore(value: unknown): Uint8Array | false {
-  return value instanceof Uint8Array && value.byteLength !== value.buffer.byteLength && new Uint8Array(value);
+function viewOfMore(value: unknown): ArrayBufferView | false {
+  if (!ArrayBuffer.isView(value) || value.byteLength === value.buffer.byteLength) return false;
+  const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength).slice();
+  if (value instanceof Uint8Array) return bytes;
+  return new (value.constructor as new (buffer: ArrayBuffer) => ArrayBufferView)(bytes.buffer);
 }

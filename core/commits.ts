@@ -4,12 +4,26 @@
  * @module
  */
 
-import { type Clock, nextTask } from "./clock.ts";
-import type { CommitRequest, Committed, Driver, Effect, Operation, OperationResult, Transition, Wait, WatchTarget } from "./driver.ts";
+import { type Clock, delay, nextTask } from "./clock.ts";
+import type {
+  CommitRequest,
+  CommitResult,
+  Committed,
+  Driver,
+  Effect,
+  Operation,
+  OperationResult,
+  Transition,
+  Wait,
+  WatchTarget,
+} from "./driver.ts";
+import { DriverError } from "./errors.ts";
 
 /** What a commit carries at most. A request should stay well under the 10 MB that a store's proxy takes. */
 const MAX_OPERATIONS = 1_000;
 const MAX_CHARACTERS = 2 ** 21;
+/** How long to wait until a commit that failed in all of its retries is tried again. */
+const REPEAT_MS = 1_000;
 
 /** An operation on its way. */
 export interface Slot {
@@ -61,6 +75,8 @@ export class Commits {
   #flushing = false;
   #closed = false;
   #stopRenewal = () => {};
+  /** When the store last answered. */
+  #renewedAt: number;
 
   /**
    * Makes it.
@@ -69,6 +85,7 @@ export class Commits {
    */
   constructor(options: CommitsOptions) {
     this.#options = options;
+    this.#renewedAt = options.clock.now();
     this.#renewLater();
   }
 
@@ -80,7 +97,8 @@ export class Commits {
   /** Queues an operation. */
   push(slot: Slot): void {
     this.#queue.push(slot);
-    this.#flush();
+    if (slot.body instanceof Promise) void slot.body.then((body) => this.#prepared(slot, body));
+    else this.#flush();
   }
 
   /** Looks at all open waits; without any, renews the lease. Settles when the results were handed out, or never will be. */
@@ -134,8 +152,8 @@ export class Commits {
     for (;;) {
       // What is issued together, also by code that several promises woke, goes together.
       await nextTask();
-      if (this.#closed || !(this.#queue.length > 0 || this.#lookers.length > 0 || this.#release)) break;
-      const slots = await this.#takeBatch();
+      if (this.#closed || !this.#isWanted()) break;
+      const slots = this.#takeBatch();
       const release = this.#takeRelease();
       const batch = this.#withLooks(slots, release?.transition.to === "suspend");
       if (batch.length === 0 && !release && this.#lookers.length === 0) continue;
@@ -148,16 +166,28 @@ export class Commits {
     this.#flushing = false;
   }
 
+  /** A value was checked. Until then its slot holds up those behind it, and neither looks nor renewals. */
+  #prepared(slot: Slot, body: Body | void): void {
+    if (body) slot.body = body;
+    else this.#queue.splice(this.#queue.indexOf(slot), 1);
+    this.#flush();
+  }
+
+  #isWanted(): boolean {
+    const [first] = this.#queue;
+    if (this.#lookers.length > 0) return true;
+    return first ? isReady(first) : this.#release !== undefined;
+  }
+
   /** The next operations of the queue, in their order, as many as a request may carry. */
-  async #takeBatch(): Promise<ReadySlot[]> {
+  #takeBatch(): ReadySlot[] {
     const batch: ReadySlot[] = [];
     for (let size = 0; batch.length < MAX_OPERATIONS && size < MAX_CHARACTERS;) {
-      const slot = this.#queue.shift();
-      if (!slot) break;
-      const body = await slot.body;
-      if (!body) continue;
-      batch.push(Object.assign(slot, { body }));
-      size += sizeOf(body);
+      const [slot] = this.#queue;
+      if (!slot || !isReady(slot)) break;
+      this.#queue.shift();
+      batch.push(slot);
+      size += sizeOf(slot.body);
     }
     return batch;
   }
@@ -184,12 +214,13 @@ export class Commits {
   }
 
   async #commit(batch: ReadySlot[], transition: Transition | null): Promise<Committed | undefined> {
-    const { driver, workflowId, epoch, owner, leaseMs, onCommit, onGone } = this.#options;
+    const { workflowId, epoch, owner, leaseMs, onCommit, onGone } = this.#options;
     const operations = batch.map(({ position, label, body }): Operation => ({ position, label, ...body }));
     const request: CommitRequest = { workflowId, epoch, owner, number: ++this.#number, leaseMs, operations, transition };
     this.#stopRenewal();
-    const result = await driver.commit(request);
+    const result = await this.#send(request);
     if (this.#closed) return undefined;
+    this.#renewedAt = this.#options.clock.now();
     if (result.state === "lost" || result.state === "cancelled") {
       this.close();
       onGone(result.state);
@@ -200,6 +231,20 @@ export class Commits {
     onCommit({ now: result.now, woken: result.woken, touched: touchedBy(request) });
     batch.forEach((slot, index) => this.#handOut(slot, result.results[index]!));
     return result;
+  }
+
+  /** Has a commit repeated while the lease may still hold: that the store is away for a while need not cost the run. */
+  async #send(request: CommitRequest): Promise<CommitResult> {
+    const { driver, clock, leaseMs } = this.#options;
+    for (;;) {
+      try {
+        return await driver.commit(request);
+      } catch (error) {
+        const mayPass = error instanceof DriverError && error.retryable;
+        if (this.#closed || !mayPass || clock.now() - this.#renewedAt >= leaseMs) throw error;
+        await delay(clock, REPEAT_MS);
+      }
+    }
   }
 
   #handOut(slot: ReadySlot, result: OperationResult): void {
@@ -217,6 +262,10 @@ export class Commits {
     const { clock, leaseMs } = this.#options;
     this.#stopRenewal = clock.after(leaseMs / 3, () => void this.look());
   }
+}
+
+function isReady(slot: Slot): slot is ReadySlot {
+  return !(slot.body instanceof Promise);
 }
 
 /** Whether an operation may have to wait. */

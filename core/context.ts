@@ -4,6 +4,7 @@
  * @module
  */
 
+import { bindMethods } from "./bind.ts";
 import { type EventKey, type StreamKey, toChannel, type Topic, toTopic } from "./channel.ts";
 import type { SendOptions, SendReceipt } from "./client.ts";
 import type { Body } from "./commits.ts";
@@ -20,6 +21,11 @@ import type { ChildHandle, Received, StepContext, StepOptions, Workflow, Workflo
 /** How many values a `WritableStream` may have under way, so that they travel together. */
 const WRITES_UNDER_WAY = 100;
 
+const METHODS = [
+  ...["step", "sleep", "now", "uuid", "send", "recv", "recvAny", "setEvent", "getEvent"] as const,
+  ...["writeStream", "closeStream", "writable", "start"] as const,
+] satisfies (keyof WorkflowContext)[];
+
 /** The context of one run. */
 export class Context implements WorkflowContext {
   readonly workflowId: string;
@@ -30,6 +36,7 @@ export class Context implements WorkflowContext {
     this.#run = run;
     this.workflowId = run.workflowId;
     this.signal = run.signal;
+    bindMethods(this, METHODS);
   }
 
   step<T>(name: string, code: (step: StepContext) => T | Promise<T>, options: StepOptions = {}): Promise<T> {
@@ -162,13 +169,13 @@ export class Context implements WorkflowContext {
   start<I, O>(child: Workflow<I, O>, input: I, options: { workflowId?: string } = {}): Promise<ChildHandle<O>> {
     return this.#run.operate(() => {
       const { name } = child;
-      if (!this.#run.host.knows(name)) throw new UnknownWorkflowError(name);
       if (options.workflowId !== undefined) checkName(options.workflowId, "workflow ID");
       const workflowId = options.workflowId ?? crypto.randomUUID();
       const { values } = this.#run.host;
       return {
         label: label("start", name),
         begin: async (): Promise<Body> => {
+          if (!this.#run.host.knows(name)) throw new UnknownWorkflowError(name);
           const valid = child.input ? await validate(child.input, input, "workflow's input") : input;
           return { type: "start", workflow: { workflowId, name, input: values.encode(valid, "workflow's input") } };
         },

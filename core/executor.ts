@@ -4,7 +4,7 @@
  * @module
  */
 
-import { StoreTime } from "./clock.ts";
+import { nextTask, StoreTime } from "./clock.ts";
 import { type Body, Commits, type CommitsOptions } from "./commits.ts";
 import { Context } from "./context.ts";
 import type { Claimed, OperationResult, Outcome, Transition } from "./driver.ts";
@@ -52,6 +52,9 @@ export interface OperationSpec<T> {
   read(outcome: Outcome): T;
 }
 
+/** How many operations that come too late are rejected. */
+const MOST_REFUSALS = 1_000;
+
 /** One run. */
 export class Run {
   /** The workflow's ID. */
@@ -67,9 +70,12 @@ export class Run {
   readonly #journal: Journal;
   readonly #waits: OpenWaits;
   readonly #aborting = new AbortController();
+  readonly #stopping = new AbortController();
   readonly #startedAt: number;
   #settle!: (end: RunEnd) => void;
   readonly #ended: Promise<RunEnd> = new Promise((resolve) => this.#settle = resolve);
+  /** Operations whose entries may be on a page of the journal that is being read. */
+  readonly #asking = new Set<Promise<void>>();
   /** Operations under way that are no open waits. */
   #busy = 0;
   /** Operations left to the next run. */
@@ -82,6 +88,7 @@ export class Run {
   #over: { error: Error | null } | undefined;
   #gone: "lost" | "cancelled" | undefined;
   #codeDone = false;
+  #refused = 0;
 
   constructor(host: RunHost, workflow: Workflow<unknown, unknown>, lease: Lease) {
     const { workflowId, createdAt, input } = lease.workflow;
@@ -113,9 +120,15 @@ export class Run {
     return this.#aborting.signal;
   }
 
+  /** Aborts when nothing that this run still does counts any more, also at its end. */
+  get stopping(): AbortSignal {
+    return this.#stopping.signal;
+  }
+
   /** What an operation gets that comes after the run is over; `undefined` while it is not. */
   get over(): { error: Error | null } | undefined {
-    return this.#over;
+    if (this.#over || !this.#codeDone) return this.#over;
+    return { error: new ContextError(`Calling an operation of workflow ${quote(this.workflowId)} after its code has returned`) };
   }
 
   /** Runs the workflow's code. Settles when nothing is left to do here; never rejects. */
@@ -136,10 +149,10 @@ export class Run {
   operate<T>(describe: () => OperationSpec<T>): Promise<T> {
     const promise = new Promise<T>((resolve, reject) => {
       const spec = describe();
-      if (currentStep.get()?.run === this) {
+      if (currentStep.get() === this) {
         throw new ContextError(`Calling ${spec.label} inside a step: call it in the workflow, or use the step's own context`);
       }
-      if (this.#over) return this.#over.error && reject(this.#over.error);
+      if (this.over) return this.#refuse(this.over.error, reject);
       const settle = (outcome: Outcome) => {
         try {
           resolve(spec.read(outcome));
@@ -149,12 +162,27 @@ export class Run {
       };
       const position = this.#journal.take({ label: spec.label, settle, reject });
       const recorded = this.#journal.ask(position, spec.label);
-      if (!(recorded instanceof Promise)) this.#begin(position, spec, recorded);
-      else recorded.then((found) => this.#begin(position, spec, found)).catch((error) => this.#fail(error));
+      if (recorded instanceof Promise) this.#ask(recorded.then((found) => this.#begin(position, spec, found)));
+      else this.#begin(position, spec, recorded);
     });
     // Code that does not await an operation must not end the process with it.
     promise.catch(() => {});
     return promise;
+  }
+
+  #ask(begun: Promise<void>): void {
+    const asking = begun.catch((error) => this.#fail(error)).finally(() => this.#asking.delete(asking));
+    this.#asking.add(asking);
+  }
+
+  /**
+   * Rejects an operation that comes too late, and not at once: a loop that swallows errors would never let another task run. One that goes on all
+   * the same gets no answer any more.
+   */
+  #refuse(error: Error | null, reject: (error: Error) => void): void {
+    this.#refused++;
+    if (error && this.#refused <= MOST_REFUSALS) return void nextTask().then(() => reject(error));
+    if (this.#gone) this.#settle(this.#gone);
   }
 
   #begin(position: number, spec: OperationSpec<unknown>, recorded: Recorded | Difference): void {
@@ -168,6 +196,7 @@ export class Run {
     this.#busy++;
     this.update();
     const refuse = (error: unknown): undefined => {
+      if (this.#over) return;
       this.#busy--;
       this.#journal.fail(position, error);
       this.update();
@@ -210,7 +239,7 @@ export class Run {
 
   /** Nothing is under way but open waits, and operations that wait for their turn. */
   #isIdle(): boolean {
-    return !this.#over && this.#busy === 0 && !this.#journal.delivering && this.#journal.calls.size > 0;
+    return !this.#over && this.#busy + this.#asking.size === 0 && !this.#journal.delivering && this.#journal.calls.size > 0;
   }
 
   /** Decides what the run does next. Called whenever something changed. */
@@ -235,7 +264,9 @@ export class Run {
       if (!this.#isIdle()) return;
       if (difference) return this.#diverge(difference);
       const transition: Transition = { to: this.#parked > 0 ? "yield" : "suspend" };
-      if (!await this.commits.release(transition, () => this.#isIdle())) return;
+      // Meanwhile the budget may have run out, and something may have been left to the next run.
+      const stillRight = () => this.#isIdle() && (transition.to === "yield") === (this.#parked > 0);
+      if (!await this.commits.release(transition, stillRight)) return;
       this.#abandon();
       if (transition.to === "yield") this.host.wake([this.workflowId]);
       this.#settle(transition.to === "yield" ? "yielded" : "suspended");
@@ -243,6 +274,7 @@ export class Run {
       this.#fail(error);
     } finally {
       this.#suspending = false;
+      this.#stopIdleTimer?.();
       this.#stopIdleTimer = undefined;
       this.update();
     }
@@ -257,9 +289,10 @@ export class Run {
   /** The code has returned or thrown, or cannot go on: writes how the workflow ended. */
   async #finish(end: () => Transition): Promise<void> {
     this.#codeDone = true;
+    while (this.#asking.size > 0) await Promise.all(this.#asking);
     if (this.#gone) return this.#settle(this.#gone);
     if (this.#over) return;
-    this.#stop({ error: new ContextError(`Calling an operation of workflow ${quote(this.workflowId)} after its code has returned`) });
+    this.#stop(this.over!);
     try {
       const difference = await this.#journal.firstUnasked("the end of the workflow");
       const transition = difference ? this.#failure(new NonDeterminismError(this.workflowId, difference)) : end();
@@ -297,11 +330,15 @@ export class Run {
     this.#stop({ error });
     this.#aborting.abort(error);
     this.#journal.failAll(error);
-    if (this.#codeDone || abandoned) this.#settle(state);
+    if (this.#codeDone || abandoned) return this.#settle(state);
+    // The code may clean up. What hangs in something that is no operation is not waited for.
+    const stopTimer = this.host.clock.after(this.host.leaseMs, () => this.#settle(state));
+    void this.#ended.then(stopTimer);
   }
 
   /** The store does not answer. The code must not act on that, since a replay would not; so it gets no answer at all. */
   #fail(error: unknown): void {
+    if (this.#over?.error === null) return;
     this.#abandon();
     this.commits.close();
     this.#aborting.abort(error);
@@ -319,5 +356,6 @@ export class Run {
     this.#waits.stop();
     this.#stopIdleTimer?.();
     this.#stopBudgetTimer();
+    this.#stopping.abort(over.error ?? new ContextError(`Workflow ${quote(this.workflowId)} does not run here any more`));
   }
 }

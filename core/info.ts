@@ -28,5 +28,6 @@ export function toInfo(record: WorkflowRecord, values: Values): WorkflowInfo {
 
 /** A workflow may throw anything; what is no error is shown as the message of one. */
 function toSerialized(thrown: unknown): SerializedError {
-  return thrown instanceof Error ? serializeError(thrown) : { name: "Error", message: String(thrown) };
+  if (thrown instanceof Error) return serializeError(thrown);
+  return { name: "Error", message: typeof thrown === "object" && thrown !== null ? "A thrown object" : String(thrown) };
 }

@@ -45,20 +45,18 @@ export class StoredStream<T> implements StreamReader<T> {
     this.#signal = signal;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
-    for await (const { values } of this.#batches()) yield* values;
+  [Symbol.asyncIterator](): AsyncIterableIterator<T> {
+    return endable((signal) => this.#values(signal), this.#signal);
   }
 
-  async *entries(): AsyncGenerator<{ offset: number; value: T }, void, undefined> {
-    for await (const { from, values } of this.#batches()) {
-      for (const [index, value] of values.entries()) yield { offset: from + index, value };
-    }
+  entries(): AsyncIterableIterator<{ offset: number; value: T }> {
+    return endable((signal) => this.#entries(signal), this.#signal);
   }
 
   async collect(): Promise<{ values: T[]; closed: boolean; nextOffset: number }> {
     const collected: T[] = [];
     let closed = false;
-    for await (const batch of this.#batches()) {
+    for await (const batch of endable((signal) => this.#batches(signal), this.#signal)) {
       for (const value of batch.values) collected.push(value);
       closed = batch.closed;
     }
@@ -74,37 +72,47 @@ export class StoredStream<T> implements StreamReader<T> {
         else controller.enqueue(value);
       },
       async cancel() {
-        await iterator.return();
+        await iterator.return?.();
       },
     }, { highWaterMark: 0 });
   }
 
+  async *#values(signal: AbortSignal): AsyncGenerator<T, void, undefined> {
+    for await (const { values } of this.#batches(signal)) yield* values;
+  }
+
+  async *#entries(signal: AbortSignal): AsyncGenerator<{ offset: number; value: T }, void, undefined> {
+    for await (const { from, values } of this.#batches(signal)) {
+      for (const [index, value] of values.entries()) yield { offset: from + index, value };
+    }
+  }
+
   /** What each look finds, the last one also if it is empty. `closed`: nothing will come after it. */
-  async *#batches(): AsyncGenerator<{ from: number; values: T[]; closed: boolean }, void, undefined> {
+  async *#batches(signal: AbortSignal): AsyncGenerator<{ from: number; values: T[]; closed: boolean }, void, undefined> {
     const waiter = new Waiter(this.#sources);
     try {
       if (this.#wait) waiter.listen([`outbox:${this.#workflowId}`]);
       for (let from = this.#from;;) {
-        const { values, atEnd, ended } = await this.#look(from);
+        const { values, atEnd, ended } = await this.#look(from, signal);
         const closed = atEnd && ended;
         const last = closed || (atEnd && !this.#wait);
         if (values.length > 0 || last) yield { from, values, closed };
         if (last) return;
         from += values.length;
         if (values.length > 0) waiter.reset();
-        if (atEnd) await this.#nextLook(waiter);
+        if (atEnd) await nextLook(waiter, signal);
       }
     } finally {
       waiter.close();
     }
   }
 
-  async #look(from: number): Promise<{ values: T[]; atEnd: boolean; ended: boolean }> {
+  async #look(from: number, signal: AbortSignal): Promise<{ values: T[]; atEnd: boolean; ended: boolean }> {
     const { driver, values } = this.#sources;
-    this.#signal?.throwIfAborted();
+    signal.throwIfAborted();
     const page = await unlessAborted(
       driver.readStream({ workflowId: this.#workflowId, key: this.#key, from, limit: BATCH }),
-      this.#signal,
+      signal,
     );
     if (page.status === null) throw new WorkflowNotFoundError(this.#workflowId);
     return {
@@ -113,37 +121,80 @@ export class StoredStream<T> implements StreamReader<T> {
       ended: page.closed || !isActive(page.status),
     };
   }
+}
 
-  async #nextLook(waiter: Waiter): Promise<void> {
-    while (!await waiter.next({ signal: this.#signal })) this.#signal?.throwIfAborted();
-  }
+async function nextLook(waiter: Waiter, signal: AbortSignal): Promise<void> {
+  while (!await waiter.next({ signal })) signal.throwIfAborted();
 }
 
 /** The values of an event, as they change, until its workflow ends. */
-export async function* watchEvent<T>(
+export function watchEvent<T>(
   sources: ReaderSources,
   workflowId: string,
   key: string,
   signal: AbortSignal | undefined,
+): AsyncIterableIterator<T> {
+  return endable((signal) => eventValues<T>(sources, workflowId, key, signal), signal);
+}
+
+async function* eventValues<T>(
+  sources: ReaderSources,
+  workflowId: string,
+  key: string,
+  signal: AbortSignal,
 ): AsyncGenerator<T, void, undefined> {
   const { driver, values } = sources;
   const waiter = new Waiter(sources);
   try {
     waiter.listen([`outbox:${workflowId}`]);
-    for (let seen = 0, look = true;;) {
-      signal?.throwIfAborted();
-      if (look) {
-        const { event, status } = await unlessAborted(driver.readEvent({ workflowId, key }), signal);
-        if (event && event.version > seen) {
-          seen = event.version;
-          waiter.reset();
-          yield values.decode(event.value) as T;
-        }
-        if (status !== null && !isActive(status)) return;
+    for (let seen = 0;;) {
+      signal.throwIfAborted();
+      const { event, status } = await unlessAborted(driver.readEvent({ workflowId, key }), signal);
+      if (event && event.version > seen) {
+        seen = event.version;
+        waiter.reset();
+        yield values.decode(event.value) as T;
       }
-      look = await waiter.next({ signal });
+      if (status !== null && !isActive(status)) return;
+      await nextLook(waiter, signal);
     }
   } finally {
     waiter.close();
   }
+}
+
+/**
+ * An iterator whose `return()` also ends a `next()` that waits. A generator alone would put it behind that: a browser that goes away while
+ * nothing is written would be waited for until the workflow ends.
+ */
+function endable<T>(
+  generate: (signal: AbortSignal) => AsyncGenerator<T, void, undefined>,
+  signal: AbortSignal | undefined,
+): AsyncIterableIterator<T> {
+  const ending = new AbortController();
+  const generator = generate(ending.signal);
+  const onAbort = () => ending.abort(signal?.reason);
+  let returned = false;
+  return {
+    async next() {
+      if (signal?.aborted) onAbort();
+      signal?.addEventListener("abort", onAbort);
+      try {
+        return await generator.next();
+      } catch (error) {
+        if (returned) return { done: true, value: undefined };
+        throw error;
+      } finally {
+        signal?.removeEventListener("abort", onAbort);
+      }
+    },
+    async return() {
+      returned = true;
+      ending.abort();
+      return await generator.return();
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
 }

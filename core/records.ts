@@ -67,6 +67,11 @@ export interface ClaimResult {
   claimed: Claimed[];
   /** Names of workflows that are due and not in `names`; a few of them, and only when fewer than `limit` were claimed by due time. */
   unknown: string[];
+  /**
+   * In how many milliseconds the next workflow becomes due by time, when fewer than `limit` were claimed by due time: at a deadline or the end of
+   * a lease. `null`: none does, or it was not asked for.
+   */
+  nextDueMs: number | null;
 }
 
 /** A workflow that is now the caller's, with the first page of its journal. */

@@ -44,6 +44,8 @@ const SIDE_BY_SIDE = 16;
 /** How many more may wait for an inline wake; the rest is left to a sweep. */
 const LONGEST_WAKE_QUEUE = 1_000;
 
+const NOTHING: { leases: Lease[]; nextDueMs: number | null } = { leases: [], nextDueMs: null };
+
 /** Claims and runs workflows. */
 export class Runner implements RunHost {
   readonly driver: Driver;
@@ -61,6 +63,8 @@ export class Runner implements RunHost {
   readonly #toWake = new Set<string>();
   #waking = 0;
   readonly #reported = new Set<string>();
+  /** What the calls of `work` wait on. */
+  readonly #workers = new Set<Waiter>();
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -70,7 +74,13 @@ export class Runner implements RunHost {
     this.hotWaitMs = options.hotWaitMs;
     this.leaseMs = options.leaseMs;
     this.budgetMs = options.budgetMs;
-    this.report = options.report;
+    this.report = (error) => {
+      try {
+        options.report(error);
+      } catch {
+        // There is nobody left to tell.
+      }
+    };
   }
 
   get closing(): boolean {
@@ -100,7 +110,12 @@ export class Runner implements RunHost {
   track(work: Promise<unknown>): void {
     this.#work.add(work);
     work.finally(() => this.#work.delete(work));
-    this.#options.waitUntil(work);
+    try {
+      this.#options.waitUntil(work);
+    } catch (error) {
+      // As Cloudflare's does after the end of its request. The work goes on as long as the isolate lives.
+      this.report(error);
+    }
   }
 
   /** Settles when nothing runs here any more. */
@@ -112,6 +127,7 @@ export class Runner implements RunHost {
   async close(): Promise<void> {
     this.#closing = true;
     for (const run of this.#runs.values()) run.update();
+    for (const waiter of this.#workers) waiter.poke();
     await this.idle();
   }
 
@@ -119,9 +135,9 @@ export class Runner implements RunHost {
   wake(workflowIds: string[]): void {
     const { wake, workflows } = this.#options;
     this.hints.notify(["due"]);
-    if (wake === "none" || this.closing) return;
+    if (wake === "none") return;
     if (wake !== "inline") return this.track((async () => await wake(workflowIds))().catch(this.report));
-    if (workflows.size === 0) return;
+    if (workflows.size === 0 || this.closing) return;
     for (const workflowId of workflowIds) {
       if (this.#toWake.size < LONGEST_WAKE_QUEUE) this.#toWake.add(workflowId);
     }
@@ -130,8 +146,8 @@ export class Runner implements RunHost {
 
   /** Runs those of these workflows that are due and known here. */
   async runNow(workflowIds: readonly string[]): Promise<SweepResult> {
-    const claimed = await this.#claim(workflowIds.length, workflowIds);
-    return count(await Promise.all(claimed.map((it) => this.run(it))));
+    const { leases } = await this.#claim(workflowIds.length, workflowIds);
+    return count(await Promise.all(leases.map((lease) => this.run(lease))));
   }
 
   /** Takes over what is due and runs it, until nothing is due any more or `limit` were taken. */
@@ -140,11 +156,11 @@ export class Runner implements RunHost {
     const running = new Set<Promise<void>>();
     while (ends.length + running.size < limit && !signal?.aborted) {
       const room = Math.min(limit - ends.length - running.size, SIDE_BY_SIDE - running.size);
-      const claimed = await this.#claim(room);
-      for (const it of claimed) this.#runIn(running, it, (end) => ends.push(end));
+      const { leases } = await this.#claim(room);
+      for (const lease of leases) this.#runIn(running, lease, (end) => ends.push(end));
       if (running.size === 0) break;
       // What runs may make more due; so look again when some of it is done.
-      if (claimed.length < room || running.size === SIDE_BY_SIDE) await Promise.race(running);
+      if (leases.length < room || running.size === SIDE_BY_SIDE) await Promise.race(running);
     }
     await Promise.all(running);
     return count(ends);
@@ -153,30 +169,38 @@ export class Runner implements RunHost {
   /** Takes over what is due for as long as the process lives. A fault of the store is reported and outlived. */
   async work(concurrency: number, signal: AbortSignal): Promise<void> {
     const waiter = new Waiter(this);
+    this.#workers.add(waiter);
     const running = new Set<Promise<void>>();
     waiter.listen(["due"]);
     while (!signal.aborted && !this.closing) {
       const room = concurrency - running.size;
-      const claimed = room > 0 ? await this.#claim(room).catch((error) => (this.report(error), [])) : [];
-      for (const it of claimed) this.#runIn(running, it, () => waiter.poke());
-      if (claimed.length > 0) waiter.reset();
-      if (room === 0 || claimed.length < room) await waiter.next({ signal, poll: room > 0 });
+      const { leases, nextDueMs } = room > 0 ? await this.#claim(room).catch((error) => this.#outlive(error)) : NOTHING;
+      // What a run leaves behind may be due sooner than all that was known before.
+      for (const lease of leases) this.#runIn(running, lease, () => waiter.poke());
+      if (leases.length > 0) waiter.reset();
+      if (room === 0 || leases.length < room) await waiter.next({ signal, poll: room > 0, limitMs: nextDueMs ?? Infinity });
     }
     waiter.close();
+    this.#workers.delete(waiter);
     await Promise.all(running);
   }
 
-  async #claim(limit: number, workflowIds: readonly string[] | null = null): Promise<Lease[]> {
+  #outlive(error: unknown): typeof NOTHING {
+    this.report(error);
+    return NOTHING;
+  }
+
+  async #claim(limit: number, workflowIds: readonly string[] | null = null): Promise<{ leases: Lease[]; nextDueMs: number | null }> {
     const names = [...this.#options.workflows.keys()];
-    if (limit === 0 || this.closing) return [];
+    if (limit === 0 || this.closing) return NOTHING;
     const owner = crypto.randomUUID();
-    const { claimed, unknown } = await this.driver.claim({ workflowIds, names, limit, leaseMs: this.leaseMs, owner });
+    const { claimed, unknown, nextDueMs } = await this.driver.claim({ workflowIds, names, limit, leaseMs: this.leaseMs, owner });
     for (const name of unknown) {
       if (this.#reported.has(name)) continue;
       this.#reported.add(name);
       this.report(new UnknownWorkflowError(name));
     }
-    return claimed.map((it) => ({ ...it, owner }));
+    return { leases: claimed.map((it) => ({ ...it, owner })), nextDueMs };
   }
 
   #runIn(running: Set<Promise<void>>, lease: Lease, onEnd: (end: RunEnd) => void): void {
@@ -229,9 +253,9 @@ export class Runner implements RunHost {
       this.#waking -= slots;
       this.#wakeMore();
     };
-    const claiming = this.#claim(workflowIds.length, workflowIds).then((claimed) => {
-      for (const it of claimed) void this.run(it).then(() => free(1));
-      free(workflowIds.length - claimed.length);
+    const claiming = this.#claim(workflowIds.length, workflowIds).then(({ leases }) => {
+      for (const lease of leases) void this.run(lease).then(() => free(1));
+      free(workflowIds.length - leases.length);
     });
     this.track(claiming.catch((error) => (this.report(error), free(workflowIds.length))));
   }

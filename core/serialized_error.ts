@@ -73,5 +73,9 @@ export function reviveError(data: SerializedError): Error {
   // Not enumerable, as `message` and `stack` are, so that it compares equal to the error it came from.
   if (error.name !== data.name) Object.defineProperty(error, "name", { value: data.name, configurable: true, writable: true });
   Object.defineProperty(error, "stack", { value: data.stack, configurable: true, writable: true });
-  return Object.assign(error, data.fields);
+  for (const [key, value] of Object.entries(data.fields ?? {})) {
+    const enumerable = !(key === "errors" && data.name === "AggregateError");
+    Object.defineProperty(error, key, { value, enumerable, configurable: true, writable: true });
+  }
+  return error;
 }

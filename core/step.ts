@@ -5,6 +5,7 @@
  */
 
 import { AsyncScope } from "./async_scope.ts";
+import { bindMethods } from "./bind.ts";
 import type { Body } from "./commits.ts";
 import { toChannel } from "./channel.ts";
 import type { EventKey, StreamKey } from "./channel.ts";
@@ -20,8 +21,8 @@ import { readDone, readRecorded } from "./outcomes.ts";
 import { unlessAborted } from "./wait.ts";
 import type { StepContext, StepOptions } from "./workflow.ts";
 
-/** The step that the code at hand belongs to. */
-export const currentStep: AsyncScope<Try> = new AsyncScope();
+/** The run in one of whose steps the code at hand is. */
+export const currentStep: AsyncScope<Run> = new AsyncScope();
 
 interface Policy {
   retries: number;
@@ -62,57 +63,60 @@ async function outcomeOf<T>(run: Run, step: Step<T>): Promise<Outcome> {
   const { retries, delayMs, backoff, maxDelayMs } = step.policy;
   for (let attempt = 1;; attempt++) {
     try {
-      const value = await tryOnce(run, step, attempt);
-      return { tag: "value", value: values.encode(value, `value of ${step.label}`) };
+      return encodeValue(run, step, await tryOnce(run, step, attempt));
     } catch (error) {
       // What a try throws because its run is over must not be taken for what the step came to.
-      if (run.signal.aborted) throw run.signal.reason;
+      run.stopping.throwIfAborted();
       if (attempt > retries) return { tag: "error", value: values.encodeError(error) };
-      await delay(clock, Math.min(delayMs * backoff ** (attempt - 1), maxDelayMs), run.signal);
-      run.signal.throwIfAborted();
+      await delay(clock, Math.min(delayMs * backoff ** (attempt - 1), maxDelayMs), run.stopping);
+      run.stopping.throwIfAborted();
     }
+  }
+}
+
+/** A value that cannot be stored is the step's error; to run it again would not help. */
+function encodeValue<T>({ host }: Run, { label }: Step<T>, value: T): Outcome {
+  try {
+    return { tag: "value", value: host.values.encode(value, `value of ${label}`) };
+  } catch (error) {
+    return { tag: "error", value: host.values.encodeError(error) };
   }
 }
 
 async function tryOnce<T>(run: Run, step: Step<T>, attempt: number): Promise<T> {
   const aborting = new AbortController();
-  const onAbort = () => aborting.abort(run.signal.reason);
-  run.signal.addEventListener("abort", onAbort);
-  const context = new Try(run, step.position, attempt, aborting.signal);
+  const onStop = () => aborting.abort(run.stopping.reason);
+  run.stopping.addEventListener("abort", onStop);
   const { timeoutMs } = step.policy;
-  let stopTimer = () => {};
-  const outOfTime = new Promise<never>((_, reject) => {
-    if (timeoutMs === Infinity) return;
-    stopTimer = run.host.clock.after(timeoutMs, () => {
-      const error = new TimeoutError(step.label, timeoutMs);
-      aborting.abort(error);
-      reject(error);
-    });
-  });
+  const onTimeout = () => aborting.abort(new TimeoutError(step.label, timeoutMs));
+  const stopTimer = timeoutMs < Infinity ? run.host.clock.after(timeoutMs, onTimeout) : () => {};
+  const context = new Try(run, step.position, attempt, aborting.signal);
   try {
-    const outcome = currentStep.run(context, async () => await step.code(context));
-    return await Promise.race([outcome, outOfTime]);
+    const outcome = currentStep.run(run, async () => await step.code(context));
+    // Code that ignores its signal goes on, but nobody waits for it.
+    return await unlessAborted(outcome, aborting.signal);
   } finally {
     context.end();
     stopTimer();
-    run.signal.removeEventListener("abort", onAbort);
+    run.stopping.removeEventListener("abort", onStop);
   }
 }
 
 /** One try of a step. */
 class Try implements StepContext {
-  readonly run: Run;
   readonly attempt: number;
   readonly signal: AbortSignal;
+  readonly #run: Run;
   readonly #position: number;
   readonly #sent = new Map<string, number>();
   #over = false;
 
   constructor(run: Run, position: number, attempt: number, signal: AbortSignal) {
-    this.run = run;
+    this.#run = run;
     this.attempt = attempt;
     this.signal = signal;
     this.#position = position;
+    bindMethods(this, ["writeStream", "setEvent", "send"]);
   }
 
   /** After this the context can no longer be used. */
@@ -126,9 +130,9 @@ class Try implements StepContext {
     const encode = async (): Promise<Body> => ({
       type: "writeStream",
       key: channel.name,
-      value: await this.run.host.values.encodeFor(channel, value, "stream value"),
+      value: await this.#run.host.values.encodeFor(channel, value, "stream value"),
     });
-    readDone(await this.#write(label, encode()), { workflowId: this.run.workflowId, key: channel.name });
+    readDone(await this.#write(label, encode), { workflowId: this.#run.workflowId, key: channel.name });
   }
 
   async setEvent<T>(key: EventKey<T> | string, value: T): Promise<void> {
@@ -137,9 +141,9 @@ class Try implements StepContext {
     const encode = async (): Promise<Body> => ({
       type: "setEvent",
       key: channel.name,
-      value: await this.run.host.values.encodeFor(channel, value, "event value"),
+      value: await this.#run.host.values.encodeFor(channel, value, "event value"),
     });
-    readDone(await this.#write(label, encode()), { workflowId: this.run.workflowId, key: channel.name });
+    readDone(await this.#write(label, encode), { workflowId: this.#run.workflowId, key: channel.name });
   }
 
   async send<T>(destinationId: string, message: T, options: SendOptions<T> = {}): Promise<SendReceipt> {
@@ -147,33 +151,33 @@ class Try implements StepContext {
     const place = JSON.stringify([destinationId, destination.topic.name]);
     const ordinal = this.#sent.get(place) ?? 0;
     this.#sent.set(place, ordinal + 1);
-    const { workflowId, createdAt } = this.run;
+    const { workflowId, createdAt } = this.#run;
     // Without a key of its own the message is known by its place in the step.
     const origin = [workflowId, createdAt, this.#position, destination.topic.name, ordinal];
     const prepare = async (): Promise<Body> => ({
       type: "send",
-      message: await prepareMessage(this.run.host.values, destination, message, await digest(JSON.stringify(origin))),
+      message: await prepareMessage(this.#run.host.values, destination, message, await digest(JSON.stringify(origin))),
     });
-    const outcome = await this.#write(`send ${JSON.stringify(destination.topic.name)}`, prepare());
+    const outcome = await this.#write(`send ${JSON.stringify(destination.topic.name)}`, prepare);
     const receipt = readSent(outcome, destination);
     // The message of an earlier try is this one, not another that has its key.
     return options.idempotencyKey === undefined ? { ...receipt, duplicate: false } : receipt;
   }
 
   /** Writes at once, fenced by the lease and outside the journal. */
-  #write(label: string, body: Promise<Body>): Promise<Outcome> {
-    if (this.#over) return Promise.reject(new ContextError(`Calling ${label} of a step whose try is over: await it inside the step`));
+  #write(label: string, prepare: () => Promise<Body>): Promise<Outcome> {
     const written = new Promise<Outcome>((resolve, reject) => {
-      const { over } = this.run;
+      const { over } = this.#run;
       if (over) return over.error && reject(over.error);
-      this.run.commits.push({
+      if (this.#over) throw new ContextError(`Calling ${label} of a step whose try is over: await it inside the step`);
+      this.#run.commits.push({
         position: null,
         label,
-        body: body.catch((error) => void reject(error)),
+        body: prepare().catch((error) => void reject(error)),
         onResult: (result) => "outcome" in result && resolve(result.outcome),
       });
     });
-    return unlessAborted(written, this.signal);
+    return this.#over ? written : unlessAborted(written, this.signal);
   }
 }
 

@@ -6,7 +6,7 @@
 
 import type { Channel } from "./channel.ts";
 import type { Codec } from "./codec.ts";
-import { ParleyError, quote, ValidationError, ValueTooLargeError } from "./errors.ts";
+import { quote, ValidationError, ValueTooLargeError } from "./errors.ts";
 import type { StandardSchemaV1 } from "./standard_schema.ts";
 
 /** Checks, encodes and decodes values. */
@@ -53,12 +53,11 @@ export class Values {
 
   /** Encodes what was thrown. It never fails: what cannot be kept is left out, down to the name and the beginning of the message. */
   encodeError(error: unknown): string {
-    const attempts = [() => error, () => bare(error), () => bare(error, 1_000)];
-    for (const attempt of attempts) {
+    for (const attempt of [() => error, () => bare(error), () => bare(error, 1_000)]) {
       try {
         return this.encode(attempt(), "error");
-      } catch (failure) {
-        if (!(failure instanceof ParleyError)) throw failure;
+      } catch {
+        // The next attempt leaves out more.
       }
     }
     return this.#codec.encode(new Error("The error could not be encoded"));
@@ -100,10 +99,10 @@ function toIssue({ message, path }: StandardSchemaV1.Issue): StandardSchemaV1.Is
 
 /** An error without what could make it hard to encode. */
 function bare(error: unknown, longest = Infinity): Error {
-  const isError = error instanceof Error;
-  const plain = new Error(isError ? error.message.slice(0, longest) : `A thrown ${typeof error} that cannot be encoded`);
-  if (isError) plain.name = error.name.slice(0, longest);
-  if (isError && longest === Infinity && error.stack !== undefined) plain.stack = error.stack;
+  if (!(error instanceof Error)) return new Error(`A thrown ${typeof error} that cannot be encoded`);
+  const plain = new Error(String(error.message).slice(0, longest));
+  plain.name = String(error.name).slice(0, longest);
+  if (longest === Infinity) plain.stack = String(error.stack);
   else delete plain.stack;
   return plain;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Channel, EventKey, StreamKey, Topic } from "./channel.ts";
+import type { EventKey, StreamKey, Topic } from "./channel.ts";
 import type { Duration } from "./duration.ts";
 import type { StandardSchemaV1 } from "./standard_schema.ts";
 import type { SendOptions, SendReceipt } from "./client.ts";
@@ -184,11 +184,9 @@ export interface StepOptions {
 }
 
 /** What `recvAny` returns: a union that its `topic` discriminates. */
-export type Received<Topics extends readonly (Topic<unknown> | string)[]> = {
-  [I in keyof Topics]: Topics[I] extends Topic<infer T, infer Name> ? { topic: Name; message: T }
-    : Topics[I] extends string ? { topic: Topics[I]; message: unknown }
-    : never;
-}[number];
+export type Received<Topics extends readonly (Topic<unknown> | string)[]> = ReceivedFrom<Topics[number]>;
 
-/** The type of a channel's values. */
-export type ValueOf<C extends Channel<unknown>> = C extends Channel<infer T> ? T : never;
+/** A message with its topic. */
+export type ReceivedFrom<From> = From extends Topic<infer T, infer Name> ? { topic: Name; message: T }
+  : From extends string ? { topic: From; message: unknown }
+  : never;

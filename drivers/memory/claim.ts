@@ -15,7 +15,7 @@ const UNKNOWN_NAMES = 10;
 export function claim(store: MemoryStore, request: ClaimRequest): ClaimResult {
   const now = store.now();
   const repeated = [...store.leased.get(request.owner) ?? []].filter((row) => row.dueAt !== null && row.dueAt > now);
-  if (repeated.length > 0) return { claimed: repeated.map((row) => toClaimed(store, row)), unknown: [] };
+  if (repeated.length > 0) return { claimed: repeated.map((row) => toClaimed(store, row)), unknown: [], nextDueMs: null };
 
   const names = new Set(request.names);
   const due = dueRows(store, request.workflowIds);
@@ -24,9 +24,20 @@ export function claim(store: MemoryStore, request: ClaimRequest): ClaimResult {
     if (row.held) row.recoveryAttempts += 1;
     store.lease(row, request.owner, request.leaseMs);
   }
-  const lookForUnknown = request.workflowIds === null && taken.length < request.limit;
-  const unknown = lookForUnknown ? new Set(due.filter((row) => !names.has(row.name)).map((row) => row.name)) : [];
-  return { claimed: taken.map((row) => toClaimed(store, row)), unknown: [...unknown].slice(0, UNKNOWN_NAMES) };
+  const all = request.workflowIds === null && taken.length < request.limit;
+  const unknown = all ? new Set(due.filter((row) => !names.has(row.name)).map((row) => row.name)) : [];
+  return {
+    claimed: taken.map((row) => toClaimed(store, row)),
+    unknown: [...unknown].slice(0, UNKNOWN_NAMES),
+    nextDueMs: all ? nextDueMs(store) : null,
+  };
+}
+
+function nextDueMs(store: MemoryStore): number | null {
+  const now = store.now();
+  let next = Infinity;
+  for (const { dueAt } of store.scheduled) if (dueAt !== null && dueAt > now) next = Math.min(next, dueAt);
+  return next < Infinity ? next - now : null;
 }
 
 /** What a claim may take, oldest due first. A sort keeps rows of one instant in the order in which they were scheduled. */

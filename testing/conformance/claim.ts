@@ -5,6 +5,7 @@
  */
 
 import assert from "node:assert/strict";
+import type { ClaimRequest } from "../../core/driver.ts";
 import { claimRequest, createRequest, LEASE_MS, NAME, receive, record, sleep, YIELD } from "../requests.ts";
 import { assertAbout, begin, beginSuspended, claimIds, enqueue, Run, take } from "../run.ts";
 import type { AddRule } from "../suite.ts";
@@ -166,6 +167,24 @@ function repeated(rule: AddRule): void {
     const first = await a.claim(request);
     assert.deepEqual(epochs((await b.claim(request)).claimed), epochs(first.claimed));
     assert.deepEqual(epochs(first.claimed), [["w", 1]]);
+  });
+
+  rule("claim() by due time says when the next workflow becomes due", async ({ drivers: [a, b], advance }) => {
+    const nextDueMs = async (options: Partial<ClaimRequest> = {}) => (await b.claim(claimRequest(options))).nextDueMs;
+    assert.equal(await nextDueMs(), null);
+    await beginSuspended(a, "for ever", [receive(0, [""])]);
+    assert.equal(await nextDueMs(), null);
+    await beginSuspended(a, "later", [receive(0, [""], 500_000)]);
+    await beginSuspended(a, "sooner", [receive(0, [""], 300_000), sleep(1, 400_000)]);
+    assertAbout(await nextDueMs(), 300_000);
+    const { owner, epoch } = await begin(a, "leased", { leaseMs: 200_000 });
+    assertAbout(await nextDueMs(), 200_000);
+    await advance(100_000);
+    await new Run(a, "leased", { owner, epoch }).held();
+    assertAbout(await nextDueMs(), LEASE_MS);
+    await enqueue(a, "due");
+    assert.equal(await nextDueMs({ limit: 1 }), null, "as many as asked for");
+    assert.equal(await nextDueMs({ workflowIds: ["due"] }), null, "not by due time");
   });
 
   rule("claim() repeated leaves out what its runs have let go", async ({ drivers: [a, b] }) => {

@@ -6,7 +6,7 @@ const UNKNOWN_SCANNED = 1_000;
 
 /** Taking over what is due. */
 export function claim({ identifier: s }: SchemaName): string {
-  return takeDue(s) + claimed(s) + unknownNames(s) + entryPoint(
+  return takeDue(s) + claimed(s) + unknownNames(s) + nextDue(s) + entryPoint(
     `${s}.claim_v1(request jsonb) returns json`,
     "volatile",
     `
@@ -14,6 +14,7 @@ declare
   by_due_time constant boolean := jsonb_typeof(request->'workflowIds') = 'null';
   taken text[];
   unknown json := '[]';
+  next_due_ms bigint;
 begin
   -- Two executions of one request follow each other, so that the second finds what the first took.
   perform ${s}.lock_slots_v1(array[${s}.owner_slot_v1(request->>'owner')]);
@@ -23,9 +24,10 @@ begin
     taken := ${s}.take_due_v1(request, by_due_time);
     if by_due_time and cardinality(taken) < (request->>'limit')::integer then
       unknown := ${s}.unknown_names_v1(request->'names');
+      next_due_ms := ${s}.next_due_ms_v1();
     end if;
   end if;
-  return json_build_object('claimed', ${s}.claimed_v1(taken), 'unknown', unknown);
+  return json_build_object('claimed', ${s}.claimed_v1(taken), 'unknown', unknown, 'nextDueMs', next_due_ms);
 end;
 `,
   );
@@ -136,6 +138,25 @@ begin
     limit ${UNKNOWN_NAMES}
   ) as picked;
   return found_names;
+end;
+`,
+  );
+}
+
+/** How long until the next deadline or end of a lease. Where a lease was renewed, due_at may have passed before it ends. */
+function nextDue(s: string): string {
+  return helper(
+    `${s}.next_due_ms_v1() returns bigint`,
+    "plpgsql",
+    "volatile",
+    `
+declare
+  now constant bigint := ${s}.now_ms();
+begin
+  return least(
+    (select w.due_at from ${s}.workflows as w where w.due_at > now order by w.due_at limit 1),
+    (select min(w.lease_until) from ${s}.workflows as w where w.due_at <= now and w.lease_until > now)
+  ) - now;
 end;
 `,
   );
