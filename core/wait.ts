@@ -155,19 +155,21 @@ export interface WaitForOptions {
  */
 export async function waitFor<T>(sources: WaitSources, look: () => Promise<T | undefined>, options: WaitForOptions): Promise<T> {
   const { target, timeoutMs, signal, onTimeout } = options;
-  const deadline = sources.clock.now() + (timeoutMs ?? Infinity);
   const waiter = new Waiter(sources);
+  let timeIsUp = timeoutMs === 0;
+  // A timer, since the difference of two times would be wrong if the clock were set in between.
+  const stopTimer = timeoutMs ? sources.clock.after(timeoutMs, () => (timeIsUp = true, waiter.poke())) : () => {};
   try {
-    if (timeoutMs !== 0) waiter.listen([target]);
+    if (!timeIsUp) waiter.listen([target]);
     for (let due = true;;) {
       signal?.throwIfAborted();
       const found = due ? await unlessAborted(look(), signal) : undefined;
       if (found !== undefined) return found;
-      const limitMs = deadline - sources.clock.now();
-      if (limitMs <= 0) throw onTimeout();
-      due = await waiter.next({ limitMs, signal });
+      if (timeIsUp) throw onTimeout();
+      due = await waiter.next({ signal });
     }
   } finally {
+    stopTimer();
     waiter.close();
   }
 }

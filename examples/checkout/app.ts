@@ -1,0 +1,148 @@
+/**
+ * The shop over HTTP. It holds nothing between two requests: everything is in the workflows.
+ *
+ * @module
+ */
+
+import { type Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { HTTPException } from "hono/http-exception";
+import { type Parley, ParleyError, type ParleyErrorCode, WorkflowEndedError, type WorkflowInfo } from "@parley/parley";
+import * as v from "valibot";
+import { CATALOGUE, Order, total } from "./order.ts";
+import { payPage, shopPage } from "./pages.ts";
+import type { FakeProvider, Session } from "./provider.ts";
+import { verify } from "./signature.ts";
+import { eventStream, resumeFrom } from "./sse.ts";
+import { cancellation, type Checkout, payment, paymentUrl, progress, type Receipt } from "./workflow.ts";
+
+/** What the shop is made of. */
+export interface Shop {
+  /** Knows the workflow `checkout`. */
+  parley: Parley;
+  provider: FakeProvider;
+  /** Webhooks are signed with it; base64. */
+  secret: string;
+  /** After how many idle milliseconds a progress stream sends a comment. Default 15 s. */
+  heartbeatMs?: number;
+}
+
+const PaymentEvent = v.object({
+  type: v.picklist(["payment.paid", "payment.declined"]),
+  data: v.object({ orderId: v.string() }),
+});
+const Decided = v.object({ decision: v.picklist(["paid", "declined"]) });
+
+const STATUS: Partial<Record<ParleyErrorCode, 400 | 404 | 409 | 504>> = {
+  invalid_value: 400,
+  value_too_large: 400,
+  workflow_not_found: 404,
+  workflow_ended: 409,
+  timeout: 504,
+};
+
+/** The app. It starts no server. */
+export function createApp(shop: Shop): Hono {
+  const app = new Hono();
+  app.use(bodyLimit({ maxSize: 64 * 1024 }));
+  app.onError((error, c) => {
+    if (error instanceof HTTPException) return c.json({ error: error.message }, error.status);
+    const status = error instanceof ParleyError ? STATUS[error.code] : undefined;
+    if (!status) console.error(error);
+    return c.json({ error: status ? error.message : "Something went wrong" }, status ?? 500);
+  });
+  app.get("/", (c) => c.html(shopPage()));
+  app.post("/checkout", (c) => checkout(shop, c));
+  app.post("/webhook", (c) => webhook(shop, c));
+  app.get("/orders/:id", async (c) => c.json(toOrder(await shop.parley.handle(c.req.param("id")).status())));
+  app.get("/orders/:id/progress", (c) => follow(shop, c, c.req.param("id")));
+  app.post("/orders/:id/cancel", async (c) => {
+    const { duplicate } = await shop.parley.send(c.req.param("id"), {}, { topic: cancellation, idempotencyKey: "cancel" });
+    return c.json({ received: true, duplicate });
+  });
+  app.get("/pay/:session", (c) => c.html(payPage(sessionOf(shop, c.req.param("session")))));
+  app.post("/pay/:session", async (c) => {
+    const { decision } = parse(Decided, await c.req.parseBody());
+    const session = sessionOf(shop, c.req.param("session"));
+    // A real provider calls from outside; this one takes the same door, signature and all.
+    const answer = await app.request(await shop.provider.webhook(session, decision));
+    if (!answer.ok) throw new HTTPException(502, { message: `The shop answered the webhook with ${answer.status}` });
+    return c.redirect(session.returnUrl, 303);
+  });
+  return app;
+}
+
+/** Starts the workflow and sends the customer to the payment page as soon as there is one. */
+async function checkout({ parley }: Shop, c: Context): Promise<Response> {
+  const isJson = c.req.header("content-type")?.startsWith("application/json");
+  const order = parse(Order, isJson ? await readJson(() => c.req.json()) : await c.req.parseBody());
+  const { id = crypto.randomUUID(), item, quantity, keepFor, customer } = order;
+  const input: Checkout = {
+    goods: `${quantity} × ${CATALOGUE[item].name}`,
+    customer,
+    cents: total(order),
+    windowMs: keepFor * 1_000,
+    returnUrl: new URL(`/?order=${id}`, c.req.url).href,
+  };
+  const handle = await parley.start<Checkout, Receipt>("checkout", input, { workflowId: id });
+  return c.redirect(await handle.getEvent(paymentUrl, { timeout: "30s" }), 303);
+}
+
+/** Sends the workflow what the provider tells. 2xx only once that is stored, else it comes again; the delivery's ID makes that harmless. */
+async function webhook({ parley, secret }: Shop, c: Context): Promise<Response> {
+  const body = new Uint8Array(await c.req.arrayBuffer());
+  const delivery = await verify(secret, c.req.raw.headers, body);
+  if (!delivery) throw new HTTPException(401, { message: "The signature is not valid" });
+  const { type, data } = parse(PaymentEvent, await readJson(() => JSON.parse(new TextDecoder().decode(body))));
+  const status = type === "payment.paid" ? "paid" : "declined";
+  try {
+    const { duplicate } = await parley.send(data.orderId, { status }, { topic: payment, idempotencyKey: delivery.id });
+    return c.json({ received: true, duplicate });
+  } catch (error) {
+    // Nobody will ever receive it, so there is no use in sending it again.
+    if (error instanceof WorkflowEndedError) return c.json({ received: true, ended: true });
+    throw error;
+  }
+}
+
+/** The progress of an order, live, from where the browser left off. */
+async function follow({ parley, heartbeatMs }: Shop, c: Context, orderId: string): Promise<Response> {
+  const from = resumeFrom(c.req.header("last-event-id"));
+  if (from === undefined) throw new HTTPException(400, { message: "Last-Event-ID must be an ID of this stream" });
+  const handle = parley.handle(orderId);
+  await handle.status();
+  return eventStream((signal) => handle.readStream(progress, { from, signal }).entries(), heartbeatMs);
+}
+
+function sessionOf({ provider }: Shop, id: string): Session {
+  const session = provider.session(id);
+  if (!session) throw new HTTPException(404, { message: "There is no such payment session" });
+  return session;
+}
+
+/** An order as `GET /orders/:id` tells of it. */
+export interface OrderInfo extends Partial<Receipt> {
+  orderId: string;
+  status: WorkflowInfo["status"];
+  waiting?: string[];
+}
+
+function toOrder({ workflowId, status, waiting, output }: WorkflowInfo): OrderInfo {
+  const receipt = status === "SUCCESS" ? output as Receipt : undefined;
+  return { orderId: workflowId, status, ...(waiting && { waiting: waiting.operations }), ...receipt };
+}
+
+function parse<S extends v.GenericSchema>(schema: S, value: unknown): v.InferOutput<S> {
+  const result = v.safeParse(schema, value);
+  if (result.success) return result.output;
+  const issues = result.issues.map((issue) => `${v.getDotPath(issue) ?? "body"}: ${issue.message}`);
+  throw new HTTPException(400, { message: issues.join("; ") });
+}
+
+async function readJson(read: () => unknown): Promise<unknown> {
+  try {
+    return await read();
+  } catch {
+    throw new HTTPException(400, { message: "The body must be JSON" });
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * Serves the shop, with its workflows on Postgres in a directory (PGlite).
+ *
+ * @module
+ */
+
+import { parseArgs } from "node:util";
+import { PGlite } from "@electric-sql/pglite";
+import { type Duration, Parley } from "@parley/parley";
+import { postgresDriver } from "@parley/parley/postgres";
+import { createApp } from "./app.ts";
+import { Ledger } from "./ledger.ts";
+import { FakeProvider } from "./provider.ts";
+import { checkoutWorkflow } from "./workflow.ts";
+
+const { values: options } = parseArgs({
+  options: {
+    port: { type: "string", default: Deno.env.get("PORT") ?? "8000" },
+    data: { type: "string", default: Deno.env.get("CHECKOUT_DATA") ?? ".data/checkout" },
+    // For how long a dead server's orders stay with it.
+    lease: { type: "string", default: "10s" },
+    // How slow the payment provider and the warehouse are.
+    latency: { type: "string", default: "400" },
+  },
+});
+
+Deno.mkdirSync(options.data, { recursive: true });
+using _lock = await lock(`${options.data}/lock`);
+const database = await PGlite.create(`${options.data}/postgres`);
+
+const secret = Deno.env.get("WEBHOOK_SECRET") ?? crypto.getRandomValues(new Uint8Array(32)).toBase64();
+const provider = new FakeProvider({ ledger: new Ledger(`${options.data}/ledger.jsonl`), secret, latencyMs: Number(options.latency) });
+const parley = new Parley({
+  driver: postgresDriver(database),
+  workflows: [checkoutWorkflow(provider)],
+  lease: options.lease as Duration,
+});
+
+const stop = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => stop.abort());
+
+// Takes up what an earlier process left behind, and from now on what is due.
+const working = parley.work({ signal: stop.signal });
+const server = Deno.serve({
+  hostname: "127.0.0.1",
+  port: Number(options.port),
+  signal: stop.signal,
+  onListen: ({ hostname, port }) => console.log(`The shop is open at http://${hostname}:${port}/`),
+}, createApp({ parley, provider, secret }).fetch);
+
+await server.finished;
+await parley[Symbol.asyncDispose]();
+await working;
+await database.close();
+
+/** Two processes on one PGlite directory would destroy it. The system gives the lock back however its holder dies. */
+async function lock(path: string): Promise<Deno.FsFile> {
+  const file = await Deno.open(path, { create: true, write: true });
+  if (await file.tryLock(true)) return file;
+  throw new Error(`Opening ${path}: another server uses this directory, and there must be one at a time`);
+}
