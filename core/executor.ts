@@ -7,50 +7,14 @@
 import { nextTask, StoreTime } from "./clock.ts";
 import { type Body, Commits, type CommitsOptions } from "./commits.ts";
 import { Context } from "./context.ts";
-import type { Claimed, OperationResult, Outcome, Transition } from "./driver.ts";
+import type { OperationResult, Outcome, Transition } from "./driver.ts";
 import { ContextError, LeaseLostError, NonDeterminismError, quote, WorkflowCancelledError } from "./errors.ts";
 import { type Difference, Journal, type Recorded } from "./journal.ts";
+import type { OperationSpec } from "./operation_spec.ts";
 import { OpenWaits } from "./open_waits.ts";
 import { currentStep } from "./step.ts";
-import type { Values } from "./values.ts";
-import type { WaitSources } from "./wait.ts";
+import type { Lease, RunEnd, RunHost } from "./run_host.ts";
 import type { Workflow } from "./workflow.ts";
-
-/** How a run came to its end. `failed`: the store could not be reached, so the lease will lapse. */
-export type RunEnd = "finished" | "suspended" | "yielded" | "cancelled" | "lost" | "failed";
-
-/** What a run needs of the `Parley` it runs in. */
-export interface RunHost extends WaitSources {
-  readonly values: Values;
-  readonly hotWaitMs: number;
-  readonly leaseMs: number;
-  readonly budgetMs: number;
-  /** Whether all runs have to hand over. */
-  readonly closing: boolean;
-  /** Whether a workflow of this name can be run here. */
-  knows(name: string): boolean;
-  /** Continues workflows that became due. */
-  wake(workflowIds: string[]): void;
-  /** Tells of an error that no caller gets. */
-  report(error: unknown): void;
-}
-
-/** A claimed workflow and who claimed it. */
-export interface Lease extends Claimed {
-  owner: string;
-}
-
-/** An operation of a workflow's code. */
-export interface OperationSpec<T> {
-  /** Names it in the journal: what it is, and of which channel or step. */
-  label: string;
-  /** Begins it. Only called if it has no recorded outcome. */
-  begin(position: number): Body | Promise<Body>;
-  /** `true`: it takes its place among the commits when it is done, as a step does; else when it is called. */
-  takesTime?: boolean;
-  /** Its value, or throws its error. */
-  read(outcome: Outcome): T;
-}
 
 /** How many operations that come too late are rejected. */
 const MOST_REFUSALS = 1_000;

@@ -7,7 +7,8 @@
 import type { Clock } from "./clock.ts";
 import type { Driver, WatchTarget } from "./driver.ts";
 import { UnknownWorkflowError, WorkflowFailedError } from "./errors.ts";
-import { type Lease, Run, type RunEnd, type RunHost } from "./executor.ts";
+import { Run } from "./executor.ts";
+import type { Lease, RunEnd, RunHost } from "./run_host.ts";
 import type { Values } from "./values.ts";
 import { Hints, Waiter } from "./wait.ts";
 import type { Workflow } from "./workflow.ts";

@@ -1,0 +1,33 @@
+/**
+ * What a run is given, and how it ends.
+ *
+ * @module
+ */
+
+import type { Claimed } from "./driver.ts";
+import type { Values } from "./values.ts";
+import type { WaitSources } from "./wait.ts";
+
+/** How a run came to its end. `failed`: the store could not be reached, so the lease will lapse. */
+export type RunEnd = "finished" | "suspended" | "yielded" | "cancelled" | "lost" | "failed";
+
+/** What a run needs of the `Parley` it runs in. */
+export interface RunHost extends WaitSources {
+  readonly values: Values;
+  readonly hotWaitMs: number;
+  readonly leaseMs: number;
+  readonly budgetMs: number;
+  /** Whether all runs have to hand over. */
+  readonly closing: boolean;
+  /** Whether a workflow of this name can be run here. */
+  knows(name: string): boolean;
+  /** Continues workflows that became due. */
+  wake(workflowIds: string[]): void;
+  /** Tells of an error that no caller gets. */
+  report(error: unknown): void;
+}
+
+/** A claimed workflow and who claimed it. */
+export interface Lease extends Claimed {
+  owner: string;
+}
