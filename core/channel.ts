@@ -41,7 +41,7 @@ export interface Channel<out T> {
  * Defines a topic. Pure: no I/O, so it belongs at module level.
  *
  * @param name Its name, 1 to 255 characters.
- * @param schema Any Standard Schema (Valibot, Zod, ArkType). It checks every message at the sender and types both ends.
+ * @param schema Any Standard Schema (Valibot, Zod, ArkType). It checks every message at the sender and types both ends, so it should accept what it returns.
  * @returns The topic, for `send`, `recv` and `recvAny`.
  * @throws {ValidationError} If the name is not legal.
  *

@@ -1,0 +1,83 @@
+/**
+ * What the types say, checked when this file is type-checked: each line after `@ts-expect-error` must be refused.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import * as v from "valibot";
+import { event, memoryDriver, Parley, stream, topic, type Workflow, workflow, type WorkflowContext } from "../../mod.ts";
+
+const payment = topic("payment", v.object({ paid: v.boolean() }));
+const cancel = topic("cancel", v.string());
+const amount = topic<number>("amount");
+const title = event<string>("title");
+const percent = stream<number>("percent");
+
+const shop = workflow("shop", async (ctx, input: { item: string }) => {
+  const received = await ctx.recvAny([payment, cancel, "bare"]);
+  if (received.topic === "payment") return { sold: received.message.paid && input.item };
+  if (received.topic === "cancel") return { sold: received.message.toUpperCase() };
+  const bare: { topic: "bare"; message: unknown } = received;
+  return { sold: String(bare.message) };
+});
+const double = workflow("double", (_ctx, input) => input.toFixed(2), { input: v.number() });
+const parent = workflow("parent", async (ctx) => {
+  const child = await ctx.start(double, 21);
+  const result: string = await child.result();
+  const read: number = await ctx.recv(amount, { timeout: "5m" });
+  return `${result} and ${read}`;
+});
+
+/** Never called: only the checker reads it. */
+export async function refused(ctx: WorkflowContext, parley: Parley): Promise<void> {
+  // @ts-expect-error the message is not what the topic's schema says
+  await ctx.send("w", { paid: 1 }, { topic: payment });
+  // @ts-expect-error the value is not the event's
+  await ctx.setEvent(title, 1);
+  // @ts-expect-error the value is not the stream's
+  await ctx.writeStream(percent, "1");
+  // @ts-expect-error the input is not the child's
+  await ctx.start(double, "21");
+  // @ts-expect-error the input is not the workflow's
+  await parley.start(shop, { item: 1 });
+  // @ts-expect-error the message is not what the topic's schema says
+  await parley.send("w", "paid", { topic: payment });
+  // @ts-expect-error a duration needs a unit
+  await ctx.sleep("5");
+  await ctx.step("step", async (step) => {
+    // @ts-expect-error the value is not the stream's
+    await step.writeStream(percent, "1");
+  });
+}
+
+Deno.test("workflow() and topic() take their types from Valibot schemas and from annotations", async () => {
+  const workflows: readonly Workflow<unknown, unknown>[] = [shop, double, parent];
+  await using parley = new Parley({ driver: memoryDriver(), workflows });
+  const sale = await parley.start(shop, { item: "a lamp" });
+  await sale.send({ paid: true }, { topic: payment });
+  const { sold }: { sold: string | false } = await sale.result();
+  assert.equal(sold, "a lamp");
+  const sum = await parley.start(parent, undefined);
+  await sum.send(8, { topic: amount });
+  assert.equal(await sum.result(), "21.00 and 8");
+});
+
+Deno.test("a Valibot schema refuses a message, an event, a stream value and an input at the sender", async () => {
+  const flow = workflow("flow", async (ctx) => {
+    const refusals = [
+      ctx.send("w", "no boolean" as never, { topic: payment }),
+      ctx.setEvent(event("e", v.string()), 1 as never),
+      ctx.writeStream(stream("s", v.string()), 1 as never),
+    ];
+    return await Promise.all(refusals.map((refusal) => refusal.catch((error) => error.code)));
+  });
+  await using parley = new Parley({ driver: memoryDriver(), workflows: [flow, double] });
+  const handle = await parley.start(flow, undefined, { workflowId: "w" });
+  assert.deepEqual(await handle.result(), ["invalid_value", "invalid_value", "invalid_value"]);
+  await assert.rejects(parley.start(double, "21" as never), { code: "invalid_value" });
+  await assert.rejects(parley.send("w", { paid: "yes" } as never, { topic: payment }), ({ issues }) => {
+    assert.deepEqual(issues[0].path, ["paid"]);
+    return true;
+  });
+});
