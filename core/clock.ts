@@ -17,7 +17,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** The runtime's own clock. It does not jump when the wall clock is set, since it also measures how long waits last. */
 export const systemClock: Clock = {
-  now: () => performance.timeOrigin + performance.now(),
+  now: () => Math.floor(performance.timeOrigin + performance.now()),
   after(ms, run) {
     let timer: ReturnType<typeof setTimeout>;
     const arm = (left: number) => {
@@ -45,24 +45,27 @@ export function delay(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
 /** What time it is in the store: what it said last, and what has passed since by the clock at hand. It never goes back. */
 export class StoreTime {
   readonly #clock: Clock;
-  #said: number;
+  #time: number;
+  /** When `#time` was right, by the clock at hand. */
   #at: number;
 
   constructor(clock: Clock, now: number) {
     this.#clock = clock;
-    this.#said = now;
+    this.#time = now;
     this.#at = clock.now();
   }
 
   /** The store has said what time it is, in epoch milliseconds. */
   set(now: number): void {
-    this.#said = Math.max(now, this.now());
-    this.#at = this.#clock.now();
+    this.#time = Math.max(now, this.now());
   }
 
   /** Whole epoch milliseconds. */
   now(): number {
-    return Math.floor(this.#said + Math.max(0, this.#clock.now() - this.#at));
+    const at = this.#clock.now();
+    this.#time += Math.max(0, at - this.#at);
+    this.#at = at;
+    return Math.floor(this.#time);
   }
 }
 

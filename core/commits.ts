@@ -74,6 +74,7 @@ export class Commits {
   #number = 0;
   #flushing = false;
   #closed = false;
+  readonly #closing = new AbortController();
   #stopRenewal = () => {};
   /** When the store last answered. */
   #renewedAt: number;
@@ -132,6 +133,7 @@ export class Commits {
   /** Sends nothing more. */
   close(): void {
     this.#closed = true;
+    this.#closing.abort();
     this.#stopRenewal();
     this.drop();
     this.#waits.clear();
@@ -242,7 +244,8 @@ export class Commits {
       } catch (error) {
         const mayPass = error instanceof DriverError && error.retryable;
         if (this.#closed || !mayPass || clock.now() - this.#renewedAt >= leaseMs) throw error;
-        await delay(clock, REPEAT_MS);
+        await delay(clock, REPEAT_MS, this.#closing.signal);
+        if (this.#closed) throw error;
       }
     }
   }

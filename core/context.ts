@@ -157,7 +157,7 @@ export class Context implements WorkflowContext {
         const written = this.writeStream<T>(key, value as NoInfer<T>);
         underWay.add(written);
         written.catch((error) => failure ??= { error }).finally(() => underWay.delete(written));
-        if (underWay.size >= WRITES_UNDER_WAY) await Promise.race(underWay);
+        if (underWay.size >= WRITES_UNDER_WAY) await Promise.allSettled(underWay);
       },
       close: async () => {
         await Promise.all(underWay);

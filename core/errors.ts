@@ -267,8 +267,11 @@ export class ValidationError extends ParleyError {
   static {
     this.prototype.name = "ValidationError";
   }
-  /** What is wrong, in the words of the schema; a single issue where there was no schema. */
-  readonly issues: readonly StandardSchemaV1.Issue[];
+  /**
+   * What is wrong, in the words of the schema; a single issue where there was no schema. Not enumerable: a schema's words may hold the
+   * value, and loggers print every field that is.
+   */
+  declare readonly issues: readonly StandardSchemaV1.Issue[];
 
   /**
    * Makes the error.
@@ -278,7 +281,7 @@ export class ValidationError extends ParleyError {
    */
   constructor(message: string, issues: readonly StandardSchemaV1.Issue[] = [{ message }], options?: ErrorOptions) {
     super("invalid_value", message, options);
-    this.issues = issues;
+    Object.defineProperty(this, "issues", { value: issues, configurable: true, writable: true });
   }
 }
 

@@ -197,8 +197,11 @@ export class Run {
 
   /** Whether what begins now is left to the next run. Without progress of its own a run would hand over for ever. */
   #handingOver(): boolean {
-    const { closing, clock, budgetMs } = this.host;
-    return closing || (this.#progress && clock.now() - this.#startedAt >= budgetMs);
+    return this.host.closing || (this.#progress && this.#budgetLeftMs() <= 0);
+  }
+
+  #budgetLeftMs(): number {
+    return this.host.budgetMs - (this.host.clock.now() - this.#startedAt);
   }
 
   /** Nothing is under way but open waits, and operations that wait for their turn. */
@@ -212,7 +215,7 @@ export class Run {
     if (!this.#isIdle()) {
       this.#stopIdleTimer?.();
       this.#stopIdleTimer = undefined;
-    } else if (this.#handingOver() || this.host.hotWaitMs === 0) {
+    } else if (this.#handingOver() || this.#budgetLeftMs() <= 0 || this.host.hotWaitMs === 0) {
       void this.#letGo();
     } else {
       this.#stopIdleTimer ??= this.host.clock.after(this.host.hotWaitMs, () => void this.#letGo());
@@ -256,6 +259,7 @@ export class Run {
     while (this.#asking.size > 0) await Promise.all(this.#asking);
     if (this.#gone) return this.#settle(this.#gone);
     if (this.#over) return;
+    if (this.#parked > 0) return await this.#yield();
     this.#stop(this.over!);
     try {
       const difference = await this.#journal.firstUnasked("the end of the workflow");
@@ -264,6 +268,14 @@ export class Run {
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /** The code has returned without waiting for operations that were left to the next run: that run will end the workflow. */
+  async #yield(): Promise<void> {
+    this.#abandon();
+    if (!await this.commits.release({ to: "yield" })) return;
+    this.host.wake([this.workflowId]);
+    this.#settle("yielded");
   }
 
   /** The code does not do what the journal says: it is abandoned where it is. */

@@ -174,18 +174,20 @@ function endable<T>(
   const ending = new AbortController();
   const generator = generate(ending.signal);
   const onAbort = () => ending.abort(signal?.reason);
+  let waiting = 0;
   let returned = false;
   return {
     async next() {
       if (signal?.aborted) onAbort();
-      signal?.addEventListener("abort", onAbort);
+      if (waiting++ === 0) signal?.addEventListener("abort", onAbort);
       try {
         return await generator.next();
       } catch (error) {
         if (returned) return { done: true, value: undefined };
         throw error;
       } finally {
-        signal?.removeEventListener("abort", onAbort);
+        // Only while somebody waits, so that an iterator that was dropped leaves no listener.
+        if (--waiting === 0) signal?.removeEventListener("abort", onAbort);
       }
     },
     async return() {

@@ -49,12 +49,15 @@ const BUILT_IN_CLASSES = new Map<string, object>(
   ) => [prototype.name, prototype]),
 );
 
+/** Fields that are not enumerable where they come from: of `AggregateError` and of `ValidationError`. */
+const HIDDEN_FIELDS = ["errors", "issues"];
+
 /** An error as data. */
 export function serializeError(error: Error): SerializedError {
   const { name, message, stack, cause } = error;
   const skipped = new Set(["name", "message", "stack", "cause"]);
   const fields = Object.fromEntries(Object.entries(error).filter(([key]) => !skipped.has(key)));
-  if (error instanceof AggregateError) fields.errors = error.errors;
+  for (const name of HIDDEN_FIELDS) if (Object.hasOwn(error, name)) fields[name] = Reflect.get(error, name);
   return {
     name,
     message,
@@ -74,8 +77,7 @@ export function reviveError(data: SerializedError): Error {
   if (error.name !== data.name) Object.defineProperty(error, "name", { value: data.name, configurable: true, writable: true });
   Object.defineProperty(error, "stack", { value: data.stack, configurable: true, writable: true });
   for (const [key, value] of Object.entries(data.fields ?? {})) {
-    const enumerable = !(key === "errors" && data.name === "AggregateError");
-    Object.defineProperty(error, key, { value, enumerable, configurable: true, writable: true });
+    Object.defineProperty(error, key, { value, enumerable: !HIDDEN_FIELDS.includes(key), configurable: true, writable: true });
   }
   return error;
 }

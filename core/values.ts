@@ -6,7 +6,7 @@
 
 import type { Channel } from "./channel.ts";
 import type { Codec } from "./codec.ts";
-import { quote, ValidationError, ValueTooLargeError } from "./errors.ts";
+import { ValidationError, ValueTooLargeError } from "./errors.ts";
 import type { StandardSchemaV1 } from "./standard_schema.ts";
 
 /** Checks, encodes and decodes values. */
@@ -88,12 +88,17 @@ export async function validate<T>(schema: StandardSchemaV1<unknown, T>, value: u
   const result = await schema["~standard"].validate(value);
   if (!result.issues) return result.value;
   const issues = result.issues.map(toIssue);
-  const places = [...new Set(issues.flatMap(({ path }) => path?.length ? [path.map(String).join(".")] : []))];
-  throw new ValidationError(`Checking the ${what}: its schema refuses it${places.length ? ` at ${quote(places.join(", "))}` : ""}`, issues);
+  const places = [...new Set(issues.flatMap(({ path }) => path?.length ? [path.map(shown).join(".")] : []))].slice(0, 5);
+  throw new ValidationError(`Checking the ${what}: its schema refuses it${places.length ? ` at ${places.join(", ")}` : ""}`, issues);
+}
+
+/** A segment of a path, for a message. What does not look like the name of a field may be data: the key of a record. */
+function shown(segment: PropertyKey): string {
+  return /^\w{1,40}$/.test(String(segment)) ? String(segment) : "…";
 }
 
 /** Only message and path: schema libraries put the value itself beside them. */
-function toIssue({ message, path }: StandardSchemaV1.Issue): StandardSchemaV1.Issue & { path?: PropertyKey[] } {
+function toIssue({ message, path }: StandardSchemaV1.Issue): { message: string; path?: PropertyKey[] } {
   return { message, ...(path && { path: path.map((segment) => typeof segment === "object" ? segment.key : segment) }) };
 }
 
@@ -102,7 +107,7 @@ function bare(error: unknown, longest = Infinity): Error {
   if (!(error instanceof Error)) return new Error(`A thrown ${typeof error} that cannot be encoded`);
   const plain = new Error(String(error.message).slice(0, longest));
   plain.name = String(error.name).slice(0, longest);
-  if (longest === Infinity) plain.stack = String(error.stack);
+  if (longest === Infinity && typeof error.stack === "string") plain.stack = error.stack;
   else delete plain.stack;
   return plain;
 }
