@@ -4,6 +4,7 @@ import type { Driver } from "../../core/driver.ts";
 import { DriverError, ValidationError } from "../../core/errors.ts";
 import { migrateStatement, MIGRATIONS } from "../../drivers/postgres/migrations.ts";
 import { postgresDriver, type Queryable } from "../../drivers/postgres/mod.ts";
+import { statements } from "../../drivers/postgres/statements.ts";
 import { pgliteTest } from "../support/pglite.ts";
 
 // One database for the file, since it takes seconds to boot.
@@ -53,6 +54,24 @@ test("postgresDriver() creates its schema at first use, and then costs one query
   assert.equal(texts.length, 3, "the call, the migration, the call");
   await driver.readWorkflow("w");
   assert.equal(texts.length, 4);
+});
+
+test("every function that a statement calls has its plans fixed and not compiled", async (database, schema) => {
+  await postgresDriver(database, { schema }).migrate();
+  const { rows } = await database.query<{ name: string; config: string[] | null }>(
+    "select p.proname as name, p.proconfig as config from pg_proc as p where p.pronamespace = to_regnamespace($1)",
+    [schema],
+  );
+  const settings = new Map(rows.map(({ name, config }) => [name, config ?? []]));
+  for (const [statement, text] of Object.entries(statements(schema))) {
+    const called = /\."?(\w+_v\d+)"?\(/.exec(text)?.[1];
+    if (statement === "migrate" || !called) continue;
+    assert.deepEqual(
+      new Set(settings.get(called)),
+      new Set(["plan_cache_mode=force_generic_plan", "enable_seqscan=off", "enable_bitmapscan=off", "jit=off"]),
+      called,
+    );
+  }
 });
 
 test("every method is one query of one statement", async (database, schema) => {
