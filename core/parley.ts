@@ -251,7 +251,10 @@ export class Parley implements Client, AsyncDisposable {
     await this.#runner.idle();
   }
 
-  /** Has every run here hand over at its next operation, and settles when they have. Another isolate, or a later one, carries them on. */
+  /**
+   * Has every run here hand over at its next operation, and settles when they have. Another isolate, or a later one, carries them on. It waits for
+   * steps in flight, and for code that awaits something else than an operation.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#runner.close();
   }

@@ -49,15 +49,19 @@ const BUILT_IN_CLASSES = new Map<string, object>(
   ) => [prototype.name, prototype]),
 );
 
-/** Fields that are not enumerable where they come from: of `AggregateError` and of `ValidationError`. */
-const HIDDEN_FIELDS = ["errors", "issues"];
+/** The field that is not enumerable where it comes from, by class. */
+const HIDDEN_FIELDS = new Map<object | null, string>([
+  [AggregateError.prototype, "errors"],
+  [parleyErrors.ValidationError.prototype, "issues"],
+]);
 
 /** An error as data. */
 export function serializeError(error: Error): SerializedError {
   const { name, message, stack, cause } = error;
   const skipped = new Set(["name", "message", "stack", "cause"]);
   const fields = Object.fromEntries(Object.entries(error).filter(([key]) => !skipped.has(key)));
-  for (const name of HIDDEN_FIELDS) if (Object.hasOwn(error, name)) fields[name] = Reflect.get(error, name);
+  const hidden = HIDDEN_FIELDS.get(Object.getPrototypeOf(error));
+  if (hidden) fields[hidden] = Reflect.get(error, hidden);
   return {
     name,
     message,
@@ -77,7 +81,8 @@ export function reviveError(data: SerializedError): Error {
   if (error.name !== data.name) Object.defineProperty(error, "name", { value: data.name, configurable: true, writable: true });
   Object.defineProperty(error, "stack", { value: data.stack, configurable: true, writable: true });
   for (const [key, value] of Object.entries(data.fields ?? {})) {
-    Object.defineProperty(error, key, { value, enumerable: !HIDDEN_FIELDS.includes(key), configurable: true, writable: true });
+    const enumerable = HIDDEN_FIELDS.get(Object.getPrototypeOf(error)) !== key;
+    Object.defineProperty(error, key, { value, enumerable, configurable: true, writable: true });
   }
   return error;
 }

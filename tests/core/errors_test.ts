@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { devalueCodec } from "../../core/codec.ts";
+import * as errors from "../../core/errors.ts";
+import { reviveError, serializeError } from "../../core/serialized_error.ts";
+
+const cause = new TypeError("why");
+
+/** One of every class. The type holds it to the closed list of codes. */
+const samples: Record<errors.ParleyErrorCode, errors.ParleyError> = {
+  timeout: new errors.TimeoutError('recv "t"', 5),
+  workflow_not_found: new errors.WorkflowNotFoundError("w"),
+  workflow_ended: new errors.WorkflowEndedError("w", "CANCELLED"),
+  workflow_conflict: new errors.WorkflowConflictError("w"),
+  unknown_workflow: new errors.UnknownWorkflowError("flow"),
+  workflow_failed: new errors.WorkflowFailedError("w", cause),
+  workflow_cancelled: new errors.WorkflowCancelledError("w"),
+  non_determinism: new errors.NonDeterminismError("w", { position: 3, expected: "recv", actual: "sleep" }),
+  stream_closed: new errors.StreamClosedError("w", "log"),
+  invalid_value: new errors.ValidationError("bad", [{ message: "no", path: ["a", 0] }], { cause }),
+  value_too_large: new errors.ValueTooLargeError("message", 11, 10),
+  idempotency_conflict: new errors.IdempotencyConflictError("k"),
+  invalid_context: new errors.ContextError("not here"),
+  lease_lost: new errors.LeaseLostError("w"),
+  driver: new errors.DriverError("away", { retryable: true, cause }),
+};
+
+const classes = Object.values(errors).filter((it) => typeof it === "function" && it.prototype instanceof errors.ParleyError);
+const roundTrip = (error: unknown) => devalueCodec.decode(devalueCodec.encode(error)) as Error & Record<string, unknown>;
+
+for (const [code, error] of Object.entries(samples)) {
+  Deno.test(`${error.constructor.name} has its code and name, and comes back from the store as itself`, () => {
+    assert.deepEqual([error.code, error.name], [code, error.constructor.name]);
+    const back = roundTrip(error);
+    assert(back instanceof errors.ParleyError);
+    assert.equal(back.constructor, error.constructor);
+    assert.deepStrictEqual(back, error);
+    assert.deepEqual([back.stack, back.cause], [error.stack, error.cause]);
+    assert.deepEqual(Object.keys(back).sort(), Object.keys(error).sort());
+    assert.deepEqual([String(back), "name" in back], [String(error), true]);
+  });
+}
+
+Deno.test("every class has a code of its own", () => {
+  assert.deepEqual(new Set(Object.values(samples).map((it) => it.constructor)), new Set(classes));
+  assert.equal(classes.length, Object.keys(samples).length);
+});
+
+Deno.test("an error comes back as the built-in class of its name, with causes and fields", () => {
+  for (const Class of [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError]) {
+    const error = Object.assign(new Class("m", { cause: new Error("c", { cause: "root" }) }), { code: "E_X", at: new Date(0), list: [1n] });
+    const back = roundTrip({ deep: [error] }) as unknown as { deep: [Error & { cause: Error }] };
+    assert.deepStrictEqual(back.deep[0], error);
+    assert.equal(back.deep[0].constructor, Class);
+    assert.equal(back.deep[0].stack, error.stack);
+    assert.deepEqual([back.deep[0].cause.message, back.deep[0].cause.cause], ["c", "root"]);
+  }
+});
+
+Deno.test("an AggregateError comes back with its errors", () => {
+  const back = roundTrip(new AggregateError([new RangeError("a"), "b"], "m"));
+  assert(back instanceof AggregateError);
+  assert(back.errors[0] instanceof RangeError);
+  assert.deepEqual([back.message, back.errors[0].message, back.errors[1]], ["m", "a", "b"]);
+});
+
+Deno.test("an error of a class that is not known comes back as an Error of its name", () => {
+  class PaymentError extends Error {
+    override name = "PaymentError";
+    amount = 5;
+  }
+  const back = roundTrip(new PaymentError("declined"));
+  assert.equal(Object.getPrototypeOf(back), Error.prototype);
+  assert.deepEqual([back.name, back.message, back.amount, back instanceof Error], ["PaymentError", "declined", 5, true]);
+});
+
+Deno.test("an error is Parley's only where name and code agree", () => {
+  const web = new DOMException("took too long", "TimeoutError");
+  assert(!(roundTrip(web) instanceof errors.ParleyError));
+  assert.equal(roundTrip(web).name, "TimeoutError");
+  const other = Object.assign(new Error("m"), { name: "HttpError", code: "timeout" });
+  assert(!(roundTrip(other) instanceof errors.ParleyError));
+  assert.equal(roundTrip(other).code, "timeout");
+});
+
+Deno.test("an error without a stack or cause comes back without", () => {
+  const bare = new Error("m");
+  delete bare.stack;
+  const back = roundTrip(bare);
+  assert.deepEqual([back.stack, "cause" in back], [undefined, false]);
+  assert.deepEqual(serializeError(bare), { name: "Error", message: "m" });
+  assert.equal(reviveError({ name: "Error", message: "m" }).stack, undefined, "not the stack of the revival");
+  assert.equal("cause" in roundTrip(new Error("m", { cause: null })), true);
+});
+
+Deno.test("name, stack and message of a revived error are not enumerable, as those of any error", () => {
+  const back = roundTrip(Object.assign(new Error("m"), { name: "Named", extra: 1 }));
+  assert.deepEqual(Object.keys(back), ["extra"]);
+});

@@ -1,0 +1,380 @@
+import assert from "node:assert/strict";
+import type { Driver } from "../../core/driver.ts";
+import { DriverError } from "../../core/errors.ts";
+import { workflow } from "../../core/workflow.ts";
+import { countedWatches, gate, settle, setup } from "./setup.ts";
+
+const waiting = workflow("waiting", async (ctx) => await ctx.recv<number>());
+
+/** A workflow whose steps wait at one gate, and how many of them are there. */
+function gated() {
+  const { open, opened } = gate();
+  const at = { now: 0, most: 0, ever: 0 };
+  const flow = workflow("gated", async (ctx, waitFirst: boolean = false) => {
+    if (waitFirst) await ctx.recv();
+    await ctx.step("gate", async () => {
+      at.ever++;
+      at.most = Math.max(at.most, ++at.now);
+      await opened;
+      at.now--;
+    });
+  });
+  return { flow, open, at };
+}
+
+const ids = (count: number) => Array.from({ length: count }, (_, n) => `w${n}`);
+const messages = (count: number) => ids(count).map((destinationId) => ({ destinationId, message: 1 }));
+
+Deno.test("sweep() runs 16 side by side, takes no more than its limit, and settles when none runs any more", async () => {
+  const { world } = await setup();
+  const { flow, open, at } = gated();
+  const { parley } = world.isolate(0, [flow]);
+  for (const workflowId of ids(40)) await parley.start(flow, false, { workflowId, enqueue: true });
+  let swept: unknown;
+  const sweeping = parley.sweep({ limit: 30 }).then((result) => swept = result);
+  await settle();
+  assert.deepEqual([at.now, swept], [16, undefined]);
+  open();
+  await world.until(sweeping);
+  assert.deepEqual(swept, { claimed: 30, finished: 30, suspended: 0 });
+  assert.deepEqual([at.most, at.ever], [16, 30]);
+  const { claimed } = await world.until(parley.sweep({ limit: 1 }));
+  assert.equal(claimed, 1);
+});
+
+Deno.test("sweep() with a limit settles after the run that it took", async () => {
+  const { world } = await setup();
+  const { flow, open } = gated();
+  const { parley } = world.isolate(0, [flow]);
+  await parley.start(flow, false, { enqueue: true });
+  let swept = false;
+  const sweeping = parley.sweep({ limit: 1 }).then(() => swept = true);
+  await settle();
+  assert.equal(swept, false);
+  open();
+  await world.until(sweeping);
+});
+
+Deno.test("sweep() takes no more once its signal has aborted", async () => {
+  const { world } = await setup();
+  const { flow, open, at } = gated();
+  const { parley } = world.isolate(0, [flow]);
+  for (const workflowId of ids(20)) await parley.start(flow, false, { workflowId, enqueue: true });
+  const controller = new AbortController();
+  const sweeping = parley.sweep({ signal: controller.signal });
+  await settle();
+  controller.abort();
+  open();
+  assert.deepEqual(await world.until(sweeping), { claimed: 16, finished: 16, suspended: 0 });
+  assert.equal(at.ever, 16);
+  assert.equal((await parley.sweep({ signal: controller.signal })).claimed, 0);
+});
+
+Deno.test("inline wakes continue what a send made due, 16 side by side, all of them, beside the send", async () => {
+  const { world } = await setup();
+  const { flow, open, at } = gated();
+  const { parley } = world.isolate(0, [flow]);
+  for (const workflowId of ids(40)) await parley.start(flow, true, { workflowId });
+  await world.until(parley.idle());
+  await parley.sendAll(messages(40));
+  assert.equal(at.ever, 0, "nothing runs inside the send");
+  await settle();
+  assert.equal(at.now, 16);
+  open();
+  await world.until(parley.idle());
+  assert.deepEqual([at.most, at.ever], [16, 40]);
+});
+
+Deno.test("inline wakes that find nothing to run, or fail, give their places back and fail no send", async () => {
+  const { world, driver } = await setup();
+  const other = world.isolate(1, [waiting], { wake: "none" });
+  for (const workflowId of ids(40)) await other.parley.start(waiting, undefined, { workflowId });
+  await world.until(other.parley.idle());
+  let broken = false;
+  const flaky: Driver = {
+    ...driver,
+    claim: (request) => broken ? Promise.reject(new DriverError("away", { retryable: false })) : driver.claim(request),
+  };
+  const own = workflow("own", async (ctx) => await ctx.recv<number>());
+  const { parley, errors } = world.isolate(0, [own], { driver: flaky });
+  await parley.start(own, undefined, { workflowId: "own" });
+  await world.until(parley.idle());
+  await parley.sendAll(messages(20));
+  await world.until(parley.idle());
+  assert.deepEqual(errors, []);
+  broken = true;
+  await parley.sendAll(messages(40).slice(20));
+  await world.until(parley.idle());
+  assert(errors.length > 0 && errors.every((error) => (error as Error).message === "away"));
+  broken = false;
+  await parley.send("own", 7);
+  await world.until(parley.idle());
+  assert.equal((await parley.handle("own").status()).output, 7);
+});
+
+Deno.test("inline wakes are bounded: what is too much at once is left to a sweep", async () => {
+  const { world, driver } = await setup();
+  const { open, opened } = gate();
+  let held = false;
+  const slow: Driver = { ...driver, claim: async (request) => (held && await opened, await driver.claim(request)) };
+  const { parley } = world.isolate(0, [waiting], { driver: slow });
+  for (const workflowId of ids(1_200)) await parley.start(waiting, undefined, { workflowId });
+  await world.until(parley.idle());
+  held = true;
+  await parley.sendAll(messages(1_200));
+  open();
+  await world.until(parley.idle());
+  const { claimed } = await world.until(parley.sweep({ limit: 1_200 }));
+  assert.equal(claimed, 200);
+});
+
+Deno.test("wake gets the IDs of what became due; its failure is told and fails no send", async () => {
+  const { world } = await setup();
+  const woken: string[][] = [];
+  for (const fails of [() => Promise.reject(new Error("no route")), () => assert.fail("no route")]) {
+    woken.length = 0;
+    const wake = (workflowIds: string[]) => (woken.push(workflowIds), fails());
+    const { parley, errors } = world.isolate(0, [waiting], { wake });
+    const { workflowId } = await parley.start(waiting, undefined);
+    await world.until(parley.idle());
+    await parley.send(workflowId, 1);
+    await world.until(parley.idle());
+    assert.deepEqual(woken, [[workflowId]]);
+    assert.deepEqual(errors.map((error) => (error as Error).message), ["no route"]);
+    assert.deepEqual(await world.until(parley.wake([workflowId, "nobody"])), { claimed: 1, finished: 1, suspended: 0 });
+  }
+});
+
+Deno.test("waitUntil gets every piece of work that goes on, none of which rejects", async () => {
+  const { world } = await setup();
+  const given: Promise<unknown>[] = [];
+  const { parley, driver, errors } = world.isolate(0, [waiting], { waitUntil: (work) => void given.push(work) });
+  const { workflowId } = await parley.start(waiting, undefined);
+  assert.equal(given.length, 1);
+  await world.until(Promise.all(given));
+  assert.deepEqual((await parley.handle(workflowId).status()).waiting?.operations, ['recv ""']);
+  await parley.send(workflowId, 1);
+  assert(given.length > 1, "the wake");
+  await world.until(parley.idle());
+  await parley.start(waiting, undefined);
+  driver.kill();
+  await world.until(parley.idle());
+  assert.equal(errors.length, 1);
+  await Promise.all(given);
+});
+
+Deno.test("work() runs no more than its concurrency side by side, and settles after the abort when none runs any more", async () => {
+  const { world, clock, driver } = await setup();
+  const { flow, open, at } = gated();
+  const watches = countedWatches(driver);
+  const { parley } = world.isolate(0, [flow], { driver: watches.driver, lease: "1h" });
+  const controller = new AbortController();
+  let ended = false;
+  const working = parley.work({ signal: controller.signal, concurrency: 3 }).then(() => ended = true);
+  for (const workflowId of ids(10)) await parley.start(flow, false, { workflowId, enqueue: true });
+  await world.pass(1_000);
+  assert.equal(at.now, 3);
+  assert(watches.targets.has("due"));
+  controller.abort();
+  await world.pass(1_000);
+  assert.deepEqual([ended, at.now], [false, 3]);
+  open();
+  await world.until(working);
+  assert.deepEqual([at.most, at.ever], [3, 3]);
+  assert.deepEqual([watches.open(), clock.pending], [0, 0]);
+});
+
+Deno.test("work() asks for nothing while it is full, and goes on as soon as it is not", async () => {
+  const { world, driver } = await setup();
+  const { watch: _, ...poll } = driver;
+  let claims = 0;
+  const counting: Driver = { ...poll, claim: (request) => (claims++, driver.claim(request)) };
+  const { flow, open, at } = gated();
+  const { parley } = world.isolate(0, [flow], { driver: counting, lease: "1h" });
+  for (const workflowId of ids(4)) await parley.start(flow, false, { workflowId, enqueue: true });
+  const controller = new AbortController();
+  const working = parley.work({ signal: controller.signal, concurrency: 2 });
+  await settle();
+  const before = claims;
+  await world.pass(30_000);
+  assert.equal(claims, before);
+  open();
+  await settle(100);
+  assert.equal(at.ever, 4, "without waiting for a poll");
+  controller.abort();
+  await world.until(working);
+});
+
+Deno.test("work() outlives faults of the store and tells of them", async () => {
+  const { world, driver } = await setup();
+  let away = true;
+  const flaky: Driver = {
+    ...driver,
+    claim: (request) => away ? Promise.reject(new DriverError("away", { retryable: false })) : driver.claim(request),
+  };
+  const { parley, errors } = world.isolate(0, [waiting], { driver: flaky });
+  const controller = new AbortController();
+  const working = parley.work({ signal: controller.signal });
+  await world.pass(30_000);
+  assert(errors.length >= 2);
+  away = false;
+  const handle = await world.isolate(1, []).parley.start("waiting", undefined, { enqueue: true });
+  await world.untilTrue(async () => (await handle.status()).waiting !== undefined);
+  controller.abort();
+  await world.until(working);
+});
+
+Deno.test("work() finds by polling what becomes due by time, within about a second where there is no push", async () => {
+  const { world, driver } = await setup();
+  const { watch: _, ...poll } = driver;
+  const sleeper = workflow("sleeper", async (ctx) => await ctx.sleep("1m"));
+  const { parley } = world.isolate(0, [sleeper], { driver: poll });
+  const controller = new AbortController();
+  const working = parley.work({ signal: controller.signal });
+  const handle = await parley.start(sleeper, undefined, { enqueue: true });
+  for (let passed = 0; passed < 62_000; passed += 100) await world.pass(100);
+  assert.equal((await handle.status()).status, "SUCCESS");
+  controller.abort();
+  await world.until(working);
+});
+
+Deno.test("disposing ends work(), suspends what only waits at once, takes nothing more, and leaves no timer", async () => {
+  const { world, clock, driver } = await setup();
+  let claims = 0;
+  const counting: Driver = { ...driver, claim: (request) => (claims++, driver.claim(request)) };
+  const { parley } = world.isolate(0, [waiting], { driver: counting, hotWait: "1h" });
+  const working = parley.work({ signal: new AbortController().signal });
+  const handle = await parley.start(waiting, undefined);
+  await settle();
+  assert.equal((await handle.status()).waiting, undefined);
+  await parley[Symbol.asyncDispose]();
+  await working;
+  assert.deepEqual((await handle.status()).waiting?.operations, ['recv ""']);
+  const before = claims;
+  await handle.send(1);
+  assert.equal((await parley.sweep()).claimed, 0);
+  await settle();
+  assert.equal(claims, before);
+  assert.equal(clock.pending, 0);
+});
+
+Deno.test("idle() settles only when what the running work brought about is done too", async () => {
+  const { world } = await setup();
+  const relay = workflow("relay", async (ctx, next: string | null) => {
+    const value = await ctx.recv<number>();
+    if (next !== null) await ctx.send(next, value + 1);
+    return value;
+  });
+  const { parley } = world.isolate(0, [relay]);
+  for (let n = 0; n < 10; n++) await parley.start(relay, n < 9 ? `r${n + 1}` : null, { workflowId: `r${n}` });
+  await world.until(parley.idle());
+  await parley.send("r0", 0);
+  await parley.idle();
+  assert.equal((await parley.handle("r9").status()).output, 9);
+});
+
+Deno.test("without push, hints within the isolate are enough: nobody waits for a poll", async () => {
+  const { world, driver, clock } = await setup();
+  const { watch: _, ...poll } = driver;
+  const owner = workflow("owner", async (ctx) => {
+    await ctx.recv();
+    await ctx.setEvent("state", 1);
+    await ctx.recv();
+    await ctx.writeStream("log", 2);
+    const child = await ctx.start(waiting, undefined, { workflowId: "child" });
+    return await child.result();
+  });
+  const { parley } = world.isolate(0, [owner, waiting], { driver: poll, hotWait: "1h" });
+  const controller = new AbortController();
+  const working = parley.work({ signal: controller.signal });
+  await settle();
+  const handle = await parley.start(owner, undefined, { enqueue: true });
+  await settle();
+  const event = handle.getEvent("state");
+  const first = handle.readStream("log")[Symbol.asyncIterator]();
+  const value = first.next();
+  const result = handle.result();
+  await settle();
+  const start = clock.now();
+  for (const to of [handle.workflowId, handle.workflowId, "child"]) {
+    await parley.send(to, 7);
+    await settle(60);
+  }
+  assert.deepEqual([await event, (await value).value, await result], [1, 2, 7]);
+  const cancelled = await parley.start(waiting, undefined);
+  await settle();
+  const reading = cancelled.readStream("log").collect();
+  await settle();
+  await cancelled.cancel();
+  assert.equal((await reading).closed, true);
+  assert.equal(clock.now(), start);
+  await first.return?.();
+  controller.abort();
+  await working;
+});
+
+Deno.test("cancel() in the isolate of the run aborts a step in flight at once, without push", async () => {
+  const { world, driver, clock } = await setup();
+  const { watch: _, ...poll } = driver;
+  let reason: { code?: string } | undefined;
+  const flow = workflow("flow", async (ctx) => {
+    await ctx.step(
+      "slow",
+      ({ signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(reason = signal.reason))),
+    );
+  });
+  const { parley } = world.isolate(0, [flow], { driver: poll });
+  const handle = await parley.start(flow, undefined);
+  await settle();
+  await handle.cancel();
+  await settle();
+  assert.equal(reason?.code, "workflow_cancelled");
+  assert.equal(clock.pending, 0);
+});
+
+Deno.test("a waitUntil or an onError that throws harms no run", async () => {
+  const { world } = await setup();
+  const options = {
+    waitUntil: () => assert.fail("no request any more"),
+    onError: () => assert.fail("no log any more"),
+  };
+  const { parley, driver } = world.isolate(0, [waiting], options);
+  const handle = await parley.start(waiting, undefined);
+  await world.until(parley.idle());
+  await handle.send(5);
+  assert.equal(await world.until(handle.result()), 5);
+  await parley.start(waiting, undefined);
+  driver.kill();
+  await world.until(parley.idle());
+});
+
+Deno.test("disposing still wakes by a function what its runs hand over", async () => {
+  const { world } = await setup();
+  const woken: string[] = [];
+  const { open, opened } = gate();
+  const flow = workflow("flow", async (ctx) => {
+    await ctx.step("first", () => opened);
+    await ctx.step("second", () => {});
+  });
+  const { parley } = world.isolate(0, [flow], { wake: (workflowIds) => Promise.resolve(void woken.push(...workflowIds)) });
+  await parley.start(flow, undefined, { workflowId: "w" });
+  await settle();
+  const disposing = parley[Symbol.asyncDispose]();
+  open();
+  await disposing;
+  assert.deepEqual(woken, ["w"]);
+});
+
+Deno.test("work() continues what sleeps on time, with push too", async () => {
+  const { world } = await setup();
+  const sleeper = workflow("sleeper", async (ctx) => await ctx.sleep("3s"));
+  const { parley } = world.isolate(0, [sleeper]);
+  const controller = new AbortController();
+  const working = parley.work({ signal: controller.signal });
+  await world.pass(5_000);
+  const handle = await parley.start(sleeper, undefined, { enqueue: true });
+  for (let passed = 0; passed < 3_200; passed += 100) await world.pass(100);
+  assert.equal((await handle.status()).status, "SUCCESS");
+  controller.abort();
+  await world.until(working);
+});

@@ -1,0 +1,107 @@
+/**
+ * What the tests of the core share.
+ *
+ * @module
+ */
+
+import { nextTask } from "../../core/clock.ts";
+import type { Driver } from "../../core/driver.ts";
+import type { ManualClock } from "../../testing/mod.ts";
+import { World } from "../../testing/workflows/world.ts";
+import { memoryHarness } from "../support/memory.ts";
+
+/** Two isolates over one store in memory, and the clock of both. */
+export interface Setup {
+  readonly world: World;
+  readonly clock: ManualClock;
+  readonly driver: Driver;
+}
+
+/** Makes a fresh store. */
+export async function setup(): Promise<Setup> {
+  const harness = await memoryHarness();
+  return { world: new World(harness), clock: harness.clock, driver: harness.drivers[0] };
+}
+
+/** Lets what is under way go on without letting time pass. */
+export async function settle(tasks: number = 20): Promise<void> {
+  for (let task = 0; task < tasks; task++) await nextTask();
+}
+
+/** A promise that the test opens. */
+export function gate<T = void>(): { open: (value: T) => void; opened: Promise<T> } {
+  const { promise, resolve } = Promise.withResolvers<T>();
+  return { open: resolve, opened: promise };
+}
+
+/** A signal that counts who listens to it. */
+export function countedSignal(): { controller: AbortController; signal: AbortSignal; listeners: () => number; added: () => number } {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const listening = new Set<unknown>();
+  let added = 0;
+  const add = signal.addEventListener.bind(signal);
+  const remove = signal.removeEventListener.bind(signal);
+  signal.addEventListener = (type: string, listener: EventListenerOrEventListenerObject) => {
+    added++;
+    listening.add(listener);
+    add(type, listener);
+  };
+  signal.removeEventListener = (type: string, listener: EventListenerOrEventListenerObject) => {
+    listening.delete(listener);
+    remove(type, listener);
+  };
+  return { controller, signal, listeners: () => listening.size, added: () => added };
+}
+
+/** How many subscriptions of `watch` are open. */
+export function countedWatches(
+  driver: Driver,
+  options: { live?: boolean } = {},
+): { driver: Driver; open: () => number; targets: Set<string> } {
+  let open = 0;
+  const targets = new Set<string>();
+  const watch: NonNullable<Driver["watch"]> = (target, hint) => {
+    open++;
+    targets.add(target);
+    const inner = driver.watch?.(target, hint);
+    let closed = false;
+    return {
+      get live() {
+        return options.live ?? inner?.live ?? false;
+      },
+      close() {
+        if (!closed) open--;
+        closed = true;
+        inner?.close();
+      },
+    };
+  };
+  return { driver: { ...driver, watch }, open: () => open, targets };
+}
+
+/** Counts, until it is disposed of, the listeners of all abort signals: those that are there and those that were ever added. */
+export function countListeners(): Disposable & { left: () => number; added: () => number } {
+  const listening = new Map<AbortSignal, Set<unknown>>();
+  let added = 0;
+  const { addEventListener: add, removeEventListener: remove } = EventTarget.prototype;
+  const patch = {
+    addEventListener(this: AbortSignal, ...args: Parameters<typeof add>) {
+      added++;
+      listening.set(this, (listening.get(this) ?? new Set()).add(args[1]));
+      add.apply(this, args);
+    },
+    removeEventListener(this: AbortSignal, ...args: Parameters<typeof remove>) {
+      listening.get(this)?.delete(args[1]);
+      remove.apply(this, args);
+    },
+  };
+  for (const [name, value] of Object.entries(patch)) Object.defineProperty(AbortSignal.prototype, name, { value, configurable: true });
+  return {
+    left: () => [...listening.values()].reduce((sum, { size }) => sum + size, 0),
+    added: () => added,
+    [Symbol.dispose]() {
+      for (const name of Object.keys(patch)) Reflect.deleteProperty(AbortSignal.prototype, name);
+    },
+  };
+}

@@ -1,0 +1,197 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { topic } from "../../core/channel.ts";
+import { devalueCodec } from "../../core/codec.ts";
+import type { StandardSchemaV1 } from "../../core/standard_schema.ts";
+import { validate, Values } from "../../core/values.ts";
+
+const LIMIT = 2 ** 20;
+const values = new Values(devalueCodec, LIMIT);
+const roundTrip = (value: unknown) => values.decode(values.encode(value, "value"));
+
+const SECRET = "hunter2-4242";
+
+/** Any error with everything that can be reached from it, its hidden fields too. */
+function everythingIn(value: unknown, seen: Set<unknown> = new Set()): string {
+  if (typeof value !== "object" || value === null) return String(value);
+  if (seen.has(value)) return "";
+  seen.add(value);
+  return Reflect.ownKeys(value).map((key) => `${String(key)}=${everythingIn(Reflect.get(value, key), seen)}`).join("\n");
+}
+
+const key = fc.string().filter((it) => it !== "__proto__");
+const leaf = fc.oneof(
+  fc.string({ unit: "binary" }),
+  fc.double(),
+  fc.constantFrom(-0, NaN, Infinity, -Infinity, null, undefined, true, false),
+  fc.bigInt(),
+  fc.date({ noInvalidDate: false }),
+  fc.uint8Array(),
+  fc.constantFrom(/a/, /[/\n"]+/giu, /^$/m),
+  fc.webUrl().map((it) => new URL(it)),
+);
+const { value: anything } = fc.letrec((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 4 },
+    leaf,
+    fc.array(tie("value"), { maxLength: 4 }),
+    fc.dictionary(key, tie("value"), { maxKeys: 4, noNullPrototype: true }),
+    fc.array(fc.tuple(tie("value"), tie("value")), { maxLength: 3 }).map((it) => new Map(it)),
+    fc.array(tie("value"), { maxLength: 3 }).map((it) => new Set(it)),
+    fc.tuple(fc.string(), tie("value")).map(([message, cause]) => new TypeError(message, cause === undefined ? {} : { cause })),
+  ),
+}));
+
+Deno.test("encode() and decode() bring every type back equal, however it is nested", () => {
+  fc.assert(fc.property(anything, (value) => assert.deepStrictEqual(roundTrip(value), value)), { numRuns: 500 });
+});
+
+Deno.test("encode() keeps repeated and cyclic references", () => {
+  const shared = { a: 1 };
+  const cycle: { self?: unknown; list: unknown[] } = { list: [shared, shared] };
+  cycle.self = cycle;
+  const back = roundTrip(cycle) as typeof cycle;
+  assert.equal(back.self, back);
+  assert.equal(back.list[0], back.list[1]);
+});
+
+Deno.test("encode() keeps holes, lone surrogates and keys that look like an object's own", () => {
+  for (const value of [[, 1], "\ud800", "\0", { constructor: 1, toString: null, "": 0 }, [undefined, null]]) {
+    assert.deepStrictEqual(roundTrip(value), value);
+  }
+});
+
+Deno.test("encode() stores of a byte array only the bytes that it shows", () => {
+  const bytes = new TextEncoder().encode(`..${SECRET}..`);
+  for (const [from, to] of [[0, 2], [0, 0], [2, 3], [1, 2]] as const) {
+    const view = bytes.subarray(from, to);
+    const back = roundTrip({ nested: [view] }) as { nested: Uint8Array[] };
+    assert.deepStrictEqual(back.nested[0], new Uint8Array(view));
+    assert.equal(back.nested[0]!.buffer.byteLength, to - from);
+  }
+  const pooled = roundTrip(Buffer.from("ab")) as Uint8Array;
+  assert.deepEqual([pooled.buffer.byteLength, [...pooled]], [2, [97, 98]]);
+});
+
+Deno.test("encode() stores of any view only the bytes that it shows", () => {
+  const { buffer } = new TextEncoder().encode(`..${SECRET}${SECRET}..`);
+  const classes: (new (buffer: ArrayBuffer, from: number, length: number) => ArrayBufferView)[] = [
+    ...[Int8Array, Uint8ClampedArray, Uint16Array, Float32Array],
+    ...[BigInt64Array, DataView],
+  ];
+  for (const View of classes) {
+    const view = new View(buffer, 8, 1);
+    const back = roundTrip(view) as ArrayBufferView;
+    assert.equal(back.constructor, View);
+    assert.deepEqual([back.byteLength, back.buffer.byteLength], [view.byteLength, view.byteLength]);
+    assert.deepEqual(new Uint8Array(back.buffer), new Uint8Array(buffer, 8, view.byteLength));
+  }
+});
+
+Deno.test("encode() refuses what it cannot bring back, tells where, and does not tell what", () => {
+  class Account {
+    password = SECRET;
+  }
+  const refused = [() => SECRET, Symbol(SECRET), new Account(), new WeakMap(), Promise.resolve(SECRET), {
+    deep: [{ f: () => SECRET, s: SECRET }],
+  }];
+  for (const value of refused) {
+    assert.throws(() => values.encode(value, "message"), (error: Error & { code?: string }) => {
+      assert.equal(error.code, "invalid_value");
+      assert.match(error.message, /^Encoding the message: /);
+      assert(!everythingIn(error).includes(SECRET), everythingIn(error));
+      return true;
+    });
+  }
+  assert.throws(() => values.encode({ deep: [{ f: () => 1 }] }, "message"), { message: /\.deep\[0\]\.f/ });
+});
+
+Deno.test("encode() does not pass on what a codec says of a value", () => {
+  const codec = { ...devalueCodec, encode: () => assert.fail(SECRET) };
+  assert.throws(() => new Values(codec, LIMIT).encode(1, "message"), (error: Error) => {
+    assert(!everythingIn(error).includes(SECRET));
+    return (error as { code?: string }).code === "invalid_value";
+  });
+});
+
+Deno.test("encode() counts bytes of UTF-8 and takes exactly the limit", () => {
+  const small = new Values(devalueCodec, 32);
+  const bytes = (text: string) => new TextEncoder().encode(devalueCodec.encode(text)).length;
+  for (const unit of ["x", "é", "€", "😀"]) {
+    const longest = Array.from({ length: 32 }, (_, n) => unit.repeat(n)).findLast((text) => bytes(text) <= 32)!;
+    small.encode(longest, "value");
+    const over = longest + unit;
+    assert.throws(() => small.encode(over, "value"), { code: "value_too_large", bytes: bytes(over), limit: 32 });
+  }
+  assert.equal(bytes("x".repeat(28)), 32);
+  small.encode("x".repeat(28), "value");
+});
+
+Deno.test("encodeError() keeps name, message and stack of an error that cannot be encoded, and leaves out the rest", () => {
+  const error = Object.assign(new RangeError("too far", { cause: () => 1 }), { socket: () => {}, token: SECRET });
+  const text = values.encodeError(error);
+  const back = values.decode(text) as Error;
+  assert.deepEqual([back.name, back.message, back.stack, back.cause], ["RangeError", "too far", error.stack, undefined]);
+  assert(!text.includes(SECRET));
+});
+
+Deno.test("encodeError() keeps the name and the beginning of a message that is too large", () => {
+  const error = Object.assign(new Error("x".repeat(2 * LIMIT)), { name: "Huge" });
+  const back = values.decode(values.encodeError(error)) as Error;
+  assert.deepEqual([back.name, back.message, back.stack], ["Huge", "x".repeat(1_000), undefined]);
+  const large = Object.assign(new Error("small"), { payload: "x".repeat(2 * LIMIT) });
+  const kept = values.decode(values.encodeError(large)) as Error;
+  assert.deepEqual([kept.message, kept.stack, "payload" in kept], ["small", large.stack, false]);
+});
+
+Deno.test("encodeError() never fails, whatever the error's fields are", () => {
+  const getter = Object.defineProperty(new Error("m"), "boom", { enumerable: true, get: () => assert.fail("boom") });
+  const odd = [
+    Object.assign(new Error(), { message: () => 1 }),
+    Object.assign(new Error("m"), { name: Symbol("n"), f: () => 1 }),
+    Object.assign(new Error("m"), { message: { toString: () => assert.fail("no") }, f: () => 1 }),
+    getter,
+    new Proxy(new Error("m"), { get: () => assert.fail("no") }),
+  ];
+  for (const error of odd) assert(values.decode(values.encodeError(error)) instanceof Error);
+});
+
+Deno.test("encodeError() keeps thrown values that are no errors, and says so of those it cannot keep", () => {
+  assert.deepEqual(values.decode(values.encodeError({ reason: 1 })), { reason: 1 });
+  assert.equal(values.decode(values.encodeError(undefined)), undefined);
+  assert.match((values.decode(values.encodeError(() => SECRET)) as Error).message, /^A thrown function /);
+  assert(!values.encodeError(() => SECRET).includes(SECRET));
+});
+
+const refusing: StandardSchemaV1<unknown, string> = {
+  "~standard": {
+    version: 1,
+    vendor: "test",
+    validate: (value) => ({
+      issues: [
+        { message: "no", path: ["user", { key: 0 }, "card"], input: value, received: SECRET } as StandardSchemaV1.Issue,
+        { message: "nor this" },
+      ],
+    }),
+  },
+};
+
+Deno.test("validate() tells message and path of each issue, and nothing of the value", async () => {
+  const error = await validate(refusing, { card: SECRET }, "message").then(() => assert.fail(), (error) => error);
+  assert.equal(error.code, "invalid_value");
+  assert.deepEqual(error.issues, [{ message: "no", path: ["user", 0, "card"] }, { message: "nor this" }]);
+  assert.match(error.message, /^Checking the message: .*user\.0\.card/);
+  assert(!everythingIn(error).includes(SECRET));
+});
+
+Deno.test("validate() answers with what the schema makes of the value, also with undefined and with a promise", async () => {
+  const making = (value: unknown): StandardSchemaV1<unknown, unknown> => ({
+    "~standard": { version: 1, vendor: "test", validate: () => Promise.resolve({ value }) },
+  });
+  for (const value of [undefined, null, 0, "made"]) assert.equal(await validate(making(value), "raw", "message"), value);
+});
+
+Deno.test("encodeFor() checks with the channel's schema before it encodes, and is not asynchronous without one", async () => {
+  assert.equal(values.encodeFor(topic("t"), 1, "message"), devalueCodec.encode(1));
+  await assert.rejects(async () => await values.encodeFor(topic("t", refusing), () => 1, "message"), { message: /^Checking/ });
+});
