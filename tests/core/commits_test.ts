@@ -153,13 +153,16 @@ Deno.test("a commit that fails is repeated as it was while the lease may hold an
   commits.close();
 });
 
-Deno.test("a commit that fails for good is not repeated", async () => {
-  const { push, reply, requests, clock, told } = make();
+Deno.test("close() ends the repeating of a commit that fails, and leaves no timer", async () => {
+  const { push, reply, requests, clock, told, commits } = make();
   push("a", 0, write);
   await settle();
-  await reply(new DriverError("refused", { retryable: false }));
+  await reply(new DriverError("away", { retryable: true }));
+  commits.close();
+  await settle();
+  assert.equal(clock.pending, 0);
   await clock.advance(LEASE_MS);
-  assert.deepEqual([requests.length, told.length, clock.pending], [1, 1, 0]);
+  assert.deepEqual([requests.length, told], [1, []]);
 });
 
 Deno.test("a commit carries at most 1,000 operations", async () => {
@@ -320,7 +323,7 @@ for (const state of ["lost", "cancelled"] as const) {
 
 Deno.test("a store that fails is told once, and nothing is sent after it", async () => {
   const { push, reply, requests, told, clock, commits } = make();
-  const failure = new Error("away");
+  const failure = new DriverError("refused", { retryable: false });
   push("a", 0, write);
   await settle();
   const look = commits.look();

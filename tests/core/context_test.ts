@@ -36,6 +36,23 @@ Deno.test("writable() tells of a write that was refused, in a later write or in 
   assert.deepEqual(await world.until(handle.result()), ["stream_closed", "stream_closed"]);
 });
 
+Deno.test("writable() does not close the stream after a value that could not be written", async () => {
+  const { world } = await setup();
+  const flow = workflow("flow", async (ctx) => {
+    const writer = ctx.writable<unknown>("log").getWriter();
+    writer.closed.catch(() => {});
+    void writer.write("good").catch(() => {});
+    void writer.write(() => {}).catch(() => {});
+    const closed = await writer.close().then(() => "closed", (error) => error.code);
+    await ctx.writeStream("log", "still open");
+    return closed;
+  });
+  const { parley } = world.isolate(0, [flow]);
+  const handle = await parley.start(flow, undefined);
+  assert.equal(await world.until(handle.result()), "invalid_value");
+  assert.deepEqual((await handle.readStream("log").collect()).values, ["good", "still open"]);
+});
+
 Deno.test("recvAny() of a topic that is named twice waits for it once", async () => {
   const { world } = await setup();
   const flow = workflow("flow", async (ctx) => await ctx.recvAny(["a", "b", "a"]));

@@ -2,32 +2,15 @@ import assert from "node:assert/strict";
 import type { Driver } from "../../core/driver.ts";
 import { DriverError } from "../../core/errors.ts";
 import { workflow } from "../../core/workflow.ts";
-import { countedWatches, gate, settle, setup } from "./setup.ts";
+import { gate, gatedWorkflow, ids, settle, setup } from "./setup.ts";
 
 const waiting = workflow("waiting", async (ctx) => await ctx.recv<number>());
 
-/** A workflow whose steps wait at one gate, and how many of them are there. */
-function gated() {
-  const { open, opened } = gate();
-  const at = { now: 0, most: 0, ever: 0 };
-  const flow = workflow("gated", async (ctx, waitFirst: boolean = false) => {
-    if (waitFirst) await ctx.recv();
-    await ctx.step("gate", async () => {
-      at.ever++;
-      at.most = Math.max(at.most, ++at.now);
-      await opened;
-      at.now--;
-    });
-  });
-  return { flow, open, at };
-}
-
-const ids = (count: number) => Array.from({ length: count }, (_, n) => `w${n}`);
 const messages = (count: number) => ids(count).map((destinationId) => ({ destinationId, message: 1 }));
 
 Deno.test("sweep() runs 16 side by side, takes no more than its limit, and settles when none runs any more", async () => {
   const { world } = await setup();
-  const { flow, open, at } = gated();
+  const { flow, open, at } = gatedWorkflow();
   const { parley } = world.isolate(0, [flow]);
   for (const workflowId of ids(40)) await parley.start(flow, false, { workflowId, enqueue: true });
   let swept: unknown;
@@ -44,7 +27,7 @@ Deno.test("sweep() runs 16 side by side, takes no more than its limit, and settl
 
 Deno.test("sweep() with a limit settles after the run that it took", async () => {
   const { world } = await setup();
-  const { flow, open } = gated();
+  const { flow, open } = gatedWorkflow();
   const { parley } = world.isolate(0, [flow]);
   await parley.start(flow, false, { enqueue: true });
   let swept = false;
@@ -57,7 +40,7 @@ Deno.test("sweep() with a limit settles after the run that it took", async () =>
 
 Deno.test("sweep() takes no more once its signal has aborted", async () => {
   const { world } = await setup();
-  const { flow, open, at } = gated();
+  const { flow, open, at } = gatedWorkflow();
   const { parley } = world.isolate(0, [flow]);
   for (const workflowId of ids(20)) await parley.start(flow, false, { workflowId, enqueue: true });
   const controller = new AbortController();
@@ -72,7 +55,7 @@ Deno.test("sweep() takes no more once its signal has aborted", async () => {
 
 Deno.test("inline wakes continue what a send made due, 16 side by side, all of them, beside the send", async () => {
   const { world } = await setup();
-  const { flow, open, at } = gated();
+  const { flow, open, at } = gatedWorkflow();
   const { parley } = world.isolate(0, [flow]);
   for (const workflowId of ids(40)) await parley.start(flow, true, { workflowId });
   await world.until(parley.idle());
@@ -163,116 +146,6 @@ Deno.test("waitUntil gets every piece of work that goes on, none of which reject
   await Promise.all(given);
 });
 
-Deno.test("work() runs no more than its concurrency side by side, and settles after the abort when none runs any more", async () => {
-  const { world, clock, driver } = await setup();
-  const { flow, open, at } = gated();
-  const watches = countedWatches(driver);
-  const { parley } = world.isolate(0, [flow], { driver: watches.driver, lease: "1h" });
-  const controller = new AbortController();
-  let ended = false;
-  const working = parley.work({ signal: controller.signal, concurrency: 3 }).then(() => ended = true);
-  for (const workflowId of ids(10)) await parley.start(flow, false, { workflowId, enqueue: true });
-  await world.pass(1_000);
-  assert.equal(at.now, 3);
-  assert(watches.targets.has("due"));
-  controller.abort();
-  await world.pass(1_000);
-  assert.deepEqual([ended, at.now], [false, 3]);
-  open();
-  await world.until(working);
-  assert.deepEqual([at.most, at.ever], [3, 3]);
-  assert.deepEqual([watches.open(), clock.pending], [0, 0]);
-});
-
-Deno.test("work() asks for nothing while it is full, and goes on as soon as it is not", async () => {
-  const { world, driver } = await setup();
-  const { watch: _, ...poll } = driver;
-  let claims = 0;
-  const counting: Driver = { ...poll, claim: (request) => (claims++, driver.claim(request)) };
-  const { flow, open, at } = gated();
-  const { parley } = world.isolate(0, [flow], { driver: counting, lease: "1h" });
-  for (const workflowId of ids(4)) await parley.start(flow, false, { workflowId, enqueue: true });
-  const controller = new AbortController();
-  const working = parley.work({ signal: controller.signal, concurrency: 2 });
-  await settle();
-  const before = claims;
-  await world.pass(30_000);
-  assert.equal(claims, before);
-  open();
-  await settle(100);
-  assert.equal(at.ever, 4, "without waiting for a poll");
-  controller.abort();
-  await world.until(working);
-});
-
-Deno.test("work() outlives faults of the store and tells of them", async () => {
-  const { world, driver } = await setup();
-  let away = true;
-  const flaky: Driver = {
-    ...driver,
-    claim: (request) => away ? Promise.reject(new DriverError("away", { retryable: false })) : driver.claim(request),
-  };
-  const { parley, errors } = world.isolate(0, [waiting], { driver: flaky });
-  const controller = new AbortController();
-  const working = parley.work({ signal: controller.signal });
-  await world.pass(30_000);
-  assert(errors.length >= 2);
-  away = false;
-  const handle = await world.isolate(1, []).parley.start("waiting", undefined, { enqueue: true });
-  await world.untilTrue(async () => (await handle.status()).waiting !== undefined);
-  controller.abort();
-  await world.until(working);
-});
-
-Deno.test("work() finds by polling what becomes due by time, within about a second where there is no push", async () => {
-  const { world, driver } = await setup();
-  const { watch: _, ...poll } = driver;
-  const sleeper = workflow("sleeper", async (ctx) => await ctx.sleep("1m"));
-  const { parley } = world.isolate(0, [sleeper], { driver: poll });
-  const controller = new AbortController();
-  const working = parley.work({ signal: controller.signal });
-  const handle = await parley.start(sleeper, undefined, { enqueue: true });
-  for (let passed = 0; passed < 62_000; passed += 100) await world.pass(100);
-  assert.equal((await handle.status()).status, "SUCCESS");
-  controller.abort();
-  await world.until(working);
-});
-
-Deno.test("disposing ends work(), suspends what only waits at once, takes nothing more, and leaves no timer", async () => {
-  const { world, clock, driver } = await setup();
-  let claims = 0;
-  const counting: Driver = { ...driver, claim: (request) => (claims++, driver.claim(request)) };
-  const { parley } = world.isolate(0, [waiting], { driver: counting, hotWait: "1h" });
-  const working = parley.work({ signal: new AbortController().signal });
-  const handle = await parley.start(waiting, undefined);
-  await settle();
-  assert.equal((await handle.status()).waiting, undefined);
-  await parley[Symbol.asyncDispose]();
-  await working;
-  assert.deepEqual((await handle.status()).waiting?.operations, ['recv ""']);
-  const before = claims;
-  await handle.send(1);
-  assert.equal((await parley.sweep()).claimed, 0);
-  await settle();
-  assert.equal(claims, before);
-  assert.equal(clock.pending, 0);
-});
-
-Deno.test("idle() settles only when what the running work brought about is done too", async () => {
-  const { world } = await setup();
-  const relay = workflow("relay", async (ctx, next: string | null) => {
-    const value = await ctx.recv<number>();
-    if (next !== null) await ctx.send(next, value + 1);
-    return value;
-  });
-  const { parley } = world.isolate(0, [relay]);
-  for (let n = 0; n < 10; n++) await parley.start(relay, n < 9 ? `r${n + 1}` : null, { workflowId: `r${n}` });
-  await world.until(parley.idle());
-  await parley.send("r0", 0);
-  await parley.idle();
-  assert.equal((await parley.handle("r9").status()).output, 9);
-});
-
 Deno.test("without push, hints within the isolate are enough: nobody waits for a poll", async () => {
   const { world, driver, clock } = await setup();
   const { watch: _, ...poll } = driver;
@@ -348,33 +221,29 @@ Deno.test("a waitUntil or an onError that throws harms no run", async () => {
   await world.until(parley.idle());
 });
 
-Deno.test("disposing still wakes by a function what its runs hand over", async () => {
-  const { world } = await setup();
-  const woken: string[] = [];
-  const { open, opened } = gate();
-  const flow = workflow("flow", async (ctx) => {
-    await ctx.step("first", () => opened);
-    await ctx.step("second", () => {});
+Deno.test("a workflow that is given up wakes who waits for its result, and tells who watches it", async () => {
+  const { world, driver, clock } = await setup();
+  const { watch: _, ...poll } = driver;
+  const stuck = workflow("stuck", async () => await new Promise(() => {}), { maxRecoveryAttempts: 0 });
+  const parent = workflow("parent", async (ctx) => {
+    const child = await ctx.start(stuck, undefined, { workflowId: "stuck" });
+    return await child.result().catch((error) => error.code);
   });
-  const { parley } = world.isolate(0, [flow], { wake: (workflowIds) => Promise.resolve(void woken.push(...workflowIds)) });
-  await parley.start(flow, undefined, { workflowId: "w" });
+  const known = world.isolate(0, [parent, stuck], { wake: "none", driver: poll });
+  const dying = world.isolate(1, [stuck], { lease: "5s" });
+  const handle = await known.parley.start(parent, undefined);
+  await world.until(known.parley.idle());
+  dying.parley.sweep().catch(() => {});
   await settle();
-  const disposing = parley[Symbol.asyncDispose]();
-  open();
-  await disposing;
-  assert.deepEqual(woken, ["w"]);
-});
-
-Deno.test("work() continues what sleeps on time, with push too", async () => {
-  const { world } = await setup();
-  const sleeper = workflow("sleeper", async (ctx) => await ctx.sleep("3s"));
-  const { parley } = world.isolate(0, [sleeper]);
-  const controller = new AbortController();
-  const working = parley.work({ signal: controller.signal });
-  await world.pass(5_000);
-  const handle = await parley.start(sleeper, undefined, { enqueue: true });
-  for (let passed = 0; passed < 3_200; passed += 100) await world.pass(100);
+  dying.driver.kill();
+  await world.pass(5_001);
+  const { parley, errors } = world.isolate(0, [parent, stuck], { driver: poll });
+  const result = parley.handle("stuck").result().catch((error) => error.code);
+  await settle();
+  const start = clock.now();
+  assert.deepEqual(await parley.sweep({ limit: 1 }), { claimed: 1, finished: 1, suspended: 0 });
+  await parley.idle();
+  assert.deepEqual([await result, (await handle.status()).output, clock.now() - start], ["workflow_failed", "workflow_failed", 0]);
   assert.equal((await handle.status()).status, "SUCCESS");
-  controller.abort();
-  await world.until(working);
+  assert.deepEqual(errors.map((error) => (error as { code?: string }).code), ["workflow_failed"]);
 });

@@ -5,7 +5,8 @@
  */
 
 import { nextTask } from "../../core/clock.ts";
-import type { Driver } from "../../core/driver.ts";
+import type { CommitRequest, Driver } from "../../core/driver.ts";
+import { type Workflow, workflow } from "../../core/workflow.ts";
 import type { ManualClock } from "../../testing/mod.ts";
 import { World } from "../../testing/workflows/world.ts";
 import { memoryHarness } from "../support/memory.ts";
@@ -104,4 +105,34 @@ export function countListeners(): Disposable & { left: () => number; added: () =
       for (const name of Object.keys(patch)) Reflect.deleteProperty(AbortSignal.prototype, name);
     },
   };
+}
+
+/** Tells of each commit, and may hold it up. */
+export function onCommit(driver: Driver, tell: (request: CommitRequest) => void | Promise<void>): Driver {
+  return { ...driver, commit: async (request) => (await tell(request), await driver.commit(request)) };
+}
+
+/** A workflow whose steps wait at one gate, and how many of them are there. */
+export function gatedWorkflow(): {
+  flow: Workflow<boolean | undefined, void>;
+  open: () => void;
+  at: { now: number; most: number; ever: number };
+} {
+  const { open, opened } = gate();
+  const at = { now: 0, most: 0, ever: 0 };
+  const flow = workflow("gated", async (ctx, waitFirst: boolean | undefined) => {
+    if (waitFirst) await ctx.recv();
+    await ctx.step("gate", async () => {
+      at.ever++;
+      at.most = Math.max(at.most, ++at.now);
+      await opened;
+      at.now--;
+    });
+  });
+  return { flow, open, at };
+}
+
+/** The IDs `w0`, `w1`, ... */
+export function ids(count: number): string[] {
+  return Array.from({ length: count }, (_, n) => `w${n}`);
 }

@@ -181,3 +181,24 @@ Deno.test("methods of both contexts can be taken off them", async () => {
   const handle = await parley.start(flow, undefined, { workflowId: "w" });
   assert.deepEqual(await world.until(handle.result()), ["number", "w"]);
 });
+
+Deno.test("a message from a step is known by its destination and topic, whatever else another try sends before it", async () => {
+  const { world } = await setup();
+  const sink = workflow(
+    "sink",
+    async (ctx) => await ctx.recvAny(["bc", "c", "end"]).then(async (first) => [first, await ctx.recvAny(["bc", "c", "end"])]),
+  );
+  const flow = workflow("flow", async (ctx) => {
+    await ctx.step("sending", async (step) => {
+      if (step.attempt === 2) await step.send("a", "first", { topic: "bc" });
+      await step.send("ab", "second", { topic: "c" });
+      if (step.attempt === 1) throw new Error("again");
+    }, { retries: 1, delay: 0 });
+    for (const to of ["a", "ab"]) await ctx.send(to, "end", { topic: "end" });
+  });
+  const { parley } = world.isolate(0, [flow, sink]);
+  const sinks = [await parley.start(sink, undefined, { workflowId: "a" }), await parley.start(sink, undefined, { workflowId: "ab" })];
+  await parley.start(flow, undefined);
+  const received = await world.until(Promise.all(sinks.map((it) => it.result())));
+  assert.deepEqual(received.map((it) => it.map(({ message }) => message)), [["first", "end"], ["second", "end"]]);
+});

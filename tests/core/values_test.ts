@@ -184,6 +184,15 @@ Deno.test("validate() tells message and path of each issue, and nothing of the v
   assert(!everythingIn(error).includes(SECRET));
 });
 
+Deno.test("validate() shows of a path what looks like a field, since the key of a record may be data", async () => {
+  const issues = [{ message: "no", path: ["cards", "4242 4242", { key: Symbol("s") }, 0] }];
+  const schema: StandardSchemaV1<unknown, string> = { "~standard": { version: 1, vendor: "test", validate: () => ({ issues }) } };
+  const error: Error = await validate(schema, 1, "message").then(() => assert.fail(), (error) => error);
+  assert.match(error.message, /cards\.….*\.0$/);
+  assert(!error.message.includes("4242"));
+  assert(!Deno.inspect(error).includes("4242"), "nor is it printed");
+});
+
 Deno.test("validate() answers with what the schema makes of the value, also with undefined and with a promise", async () => {
   const making = (value: unknown): StandardSchemaV1<unknown, unknown> => ({
     "~standard": { version: 1, vendor: "test", validate: () => Promise.resolve({ value }) },
