@@ -18,7 +18,7 @@ const steps: [name: string, args: string[]][] = [
   ["types", ["check", "--quiet"]],
   ["types with DOM and ESNext alone", ["check", "--quiet", "--config", "scripts/edge.json", ...EDGE]],
   ["publish dry run", ["publish", "--dry-run", "--allow-dirty"]],
-  ["tests", ["run", "--no-lock", "-A", "scripts/test.ts"]],
+  ["tests", ["run", "-A", "scripts/test.ts"]],
 ];
 
 for (const [name, args] of steps) {

@@ -9,6 +9,7 @@
 
 import { ROOT } from "./deno.ts";
 import { type Counts, countTests } from "./junit.ts";
+import { hasOldest, OLDEST_BINARIES, startPostgres } from "./postgres.ts";
 
 /** Test files, and whatever has examples in it. */
 const EVERYTHING = ["tests/", "mod.ts", "core/", "drivers/", "testing/", "README.md", "CONTRIBUTING.md", "docs/"];
@@ -16,17 +17,34 @@ const EVERYTHING = ["tests/", "mod.ts", "core/", "drivers/", "testing/", "README
 /** What the tests themselves must not leave behind; Deno looks for it only when told to. */
 const NO_LEAKS = ["--sanitize-ops", "--sanitize-resources"];
 
+/** The local Neon has to know when a client goes away; the old way of telling it comes with a warning. */
+const ABORT = "--unstable-no-legacy-abort";
+
 /** How `deno test` reports a file that failed outside its tests, as while it was loaded. The JUnit report leaves it out. */
 const UNCAUGHT = /^Uncaught error from .* FAILED$/;
 
 async function run(report: string): Promise<Counts> {
-  const paths = Deno.args.some(isPath) ? [] : EVERYTHING.filter(isPath);
-  const args = ["test", "-A", "--doc", ...NO_LEAKS, `--junit-path=${report}`, ...Deno.args, ...paths];
-  const child = new Deno.Command(Deno.execPath(), { args, cwd: ROOT, stdin: "null", stdout: "piped", env: { NO_COLOR: "1" } }).spawn();
+  const everything = !Deno.args.some(isPath);
+  const paths = everything ? EVERYTHING.filter(isPath) : [];
+  await using servers = new AsyncDisposableStack();
+  const env = everything ? await startServers(servers) : {};
+  const args = ["test", "-A", "--doc", "--parallel", ABORT, ...NO_LEAKS, `--junit-path=${report}`, ...Deno.args, ...paths];
+  const child = new Deno.Command(Deno.execPath(), { args, cwd: ROOT, stdin: "null", stdout: "piped", env: { ...env, NO_COLOR: "1" } })
+    .spawn();
+  // The tests end first, then what runs for them.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => child.kill(signal));
   const uncaught = await passOn(child.stdout, UNCAUGHT);
   const { success } = await child.status;
   const { passed, failed } = countTests(await Deno.readTextFile(report).catch(() => ""));
   return { passed, failed: Math.max(failed + uncaught, success ? 0 : 1) };
+}
+
+/** One server of each version for all files; see `tests/support/postgres_server.ts`, which starts what is not given. */
+async function startServers(servers: AsyncDisposableStack): Promise<Record<string, string>> {
+  const env: Record<string, string> = {};
+  if (!Deno.env.get("DATABASE_URL")) env.PARLEY_TEST_POSTGRES = servers.use(await startPostgres()).url;
+  if (await hasOldest()) env.PARLEY_TEST_POSTGRES_OLDEST = servers.use(await startPostgres({ binaries: OLDEST_BINARIES })).url;
+  return env;
 }
 
 /** Prints what comes, and answers with how many of its lines match. */

@@ -72,7 +72,7 @@ class Client {
     try {
       return this.#parse(name, await this.#migrated(name, params));
     } catch (error) {
-      throw error instanceof DriverError ? error : driverError(`${this.#store}: ${name}`, error);
+      throw driverError(`${this.#store}: ${name}`, error);
     }
   }
 

@@ -40,9 +40,10 @@ export function isMissing(error: unknown): boolean {
  * and connection strings into theirs.
  *
  * @param call Who calls, and what: `Postgres: commit`.
- * @param error What the client threw. Without an SQLSTATE nobody knows what the server did.
+ * @param error What the client threw. Without an SQLSTATE nobody knows what the server did. A client that does know throws a `DriverError` itself.
  */
 export function driverError(call: string, error: unknown): DriverError {
+  if (error instanceof DriverError) return error;
   const state = sqlState(error);
   const code = member(error, "code");
   const shown = state !== null ? `SQLSTATE ${state}` : code !== null && SYSTEM_CODE.test(code) ? code : "no SQLSTATE, outcome unknown";

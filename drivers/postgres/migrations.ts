@@ -14,6 +14,7 @@ import { commitParts } from "./sql/commit_parts.ts";
 import { control } from "./sql/control.ts";
 import { create } from "./sql/create.ts";
 import { dollarQuoted, literal, type SchemaName, schemaName } from "./sql/names.ts";
+import { push } from "./sql/push.ts";
 import { read } from "./sql/read.ts";
 import { send } from "./sql/send.ts";
 import { slots } from "./sql/slots.ts";
@@ -26,7 +27,7 @@ export type Migration = (schema: SchemaName) => string;
 /** Migration `n` is at index `n - 1`. Those that were released are never changed. */
 export const MIGRATIONS: readonly Migration[] = [
   tables,
-  (schema) => [slots, values, create, send, commitParts, commit, claim, control, read].map((part) => part(schema)).join(""),
+  (schema) => [slots, values, create, send, commitParts, commit, claim, control, read, push].map((part) => part(schema)).join(""),
 ];
 
 /**

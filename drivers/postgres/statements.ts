@@ -29,6 +29,29 @@ export type StatementName =
 /** The text of each statement. All but `migrate` have one parameter, the request, and answer with one column, `result`. */
 export type Statements = Readonly<Record<StatementName, string>>;
 
+/** What a connection sends that listens for hints. See `sql/push.ts`. */
+export interface PushStatements {
+  /**
+   * Listens, or says that the connection is still there. Parameters: a name for the connection, and for how many milliseconds. Answers with
+   * `kept`: whether it has listened all the time since it began to.
+   */
+  listen: string;
+  /** Waits for whoever may not have seen that it listens. */
+  settle: string;
+  /** Listens no more. Parameter: the name. */
+  unlisten: string;
+}
+
+/** The statements for push. */
+export function pushStatements(schema: string): PushStatements {
+  const { identifier } = schemaName(schema);
+  return {
+    listen: `select ${identifier}.listen_v1($1, $2) as kept`,
+    settle: `select ${identifier}.settle_v1()`,
+    unlisten: `select ${identifier}.unlisten_v1($1)`,
+  };
+}
+
 /** The statements for a schema. */
 export function statements(schema: string): Statements {
   const { identifier } = schemaName(schema);

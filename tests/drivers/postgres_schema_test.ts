@@ -220,7 +220,7 @@ Deno.test("an error is retryable when the fault may pass or nobody knows the out
   const final = ["42501", "22P02", "23505", "28P01", "3D000", "0A000", "57014", "P0001", "XX000"];
   for (const code of [...retryable, ...final]) {
     const error = await rejection(failing(Object.assign(new Error("no"), { code })).readWorkflow("w"));
-    assert.equal(error.retryable, retryable.includes(code), code);
+    assert.equal(error.retryable, retryable.includes(code), code ?? "no code");
   }
   assert.equal((await rejection(failing("a string").readWorkflow("w"))).retryable, true);
 });
@@ -247,7 +247,7 @@ test("neither an error nor its cause holds anything of the request or the connec
       where: secret,
     });
     error.cause = new Error(`postgres://user:${secret}@host`);
-    assert(!shown(await rejection(failing(error).create(CREATE))).includes(secret), code);
+    assert(!shown(await rejection(failing(error).create(CREATE))).includes(secret), code ?? "no code");
   }
 });
 

@@ -5,7 +5,7 @@ import { deno, withDirectory } from "./files.ts";
 async function runTests(files: Record<string, string>, ...args: string[]): Promise<{ code: number; last: string }> {
   return await withDirectory(async (directory) => {
     for (const [name, text] of Object.entries(files)) await Deno.writeTextFile(`${directory}/${name}`, text);
-    const { code, stdout } = await deno("run", "--no-lock", "-A", "scripts/test.ts", directory, ...args);
+    const { code, stdout } = await deno("run", "-A", "scripts/test.ts", directory, ...args);
     return { code, last: stdout.trimEnd().split("\n").at(-1) ?? "" };
   });
 }

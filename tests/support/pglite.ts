@@ -5,9 +5,11 @@
  */
 
 import { PGlite } from "@electric-sql/pglite";
-import { postgresDriver, type Queryable } from "../../drivers/postgres/mod.ts";
-import { ManualClock, type RegisterTest } from "../../testing/mod.ts";
+import { postgresDriver } from "../../drivers/postgres/mod.ts";
+import type { RegisterTest } from "../../testing/mod.ts";
 import type { CountingHarness } from "./costs.ts";
+import { PostgresStore } from "./postgres_store.ts";
+import { Requests } from "./requests.ts";
 
 /**
  * Registers a test that uses PGlite. Deno does not look for timers that it leaves behind, since Postgres leaves one: after a statement it
@@ -16,51 +18,21 @@ import type { CountingHarness } from "./costs.ts";
  */
 export const pgliteTest: RegisterTest = (name, fn) => Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
 
-const SCHEMA = "conformance";
-const HOUR_MS = 3_600_000;
+// One database for a file, since it takes seconds to boot.
+let opening: Promise<() => Promise<CountingHarness>> | undefined;
 
-// One database for a file, since it takes seconds to boot, and one schema that is emptied after each test. A schema for
-// each test was ten times slower after a hundred: a session keeps the plans of dropped functions and looks through them at
-// each DDL.
-let database: Promise<Queryable & { tables: string }> | undefined;
-
-/** Two drivers over one empty store, whose clock only moves by hand and is an hour ahead of the other. */
+/** Two drivers over one empty store. */
 export async function pgliteHarness(): Promise<CountingHarness> {
-  const { tables, query } = await (database ??= openDatabase());
-  const clock = new ManualClock();
-  let requests = 0;
-  const counting: Queryable = {
-    query(text, params) {
-      requests += 1;
-      return query(text, params);
-    },
-  };
-  await query(`insert into ${SCHEMA}.test_clock values ($1)`, [clock.now() + HOUR_MS]);
-  return {
-    drivers: [postgresDriver(counting, { schema: SCHEMA }), postgresDriver(counting, { schema: SCHEMA })],
-    clock,
-    async advance(ms) {
-      await query(`update ${SCHEMA}.test_clock set ms = ms + $1`, [ms]);
-      await clock.advance(ms);
-    },
-    requests: () => requests,
-    async [Symbol.asyncDispose]() {
-      await query(`truncate ${tables}`);
-    },
-  };
+  opening ??= open();
+  return await (await opening)();
 }
 
-async function openDatabase(): Promise<Queryable & { tables: string }> {
+async function open(): Promise<() => Promise<CountingHarness>> {
   const pglite = await PGlite.create();
-  const query: Queryable["query"] = (text, params) => pglite.query(text, params);
-  await postgresDriver({ query }, { schema: SCHEMA }).migrate();
-  await query(`create table ${SCHEMA}.test_clock (ms bigint)`);
-  await query(
-    `create or replace function ${SCHEMA}.now_ms() returns bigint language sql volatile as 'select ms from ${SCHEMA}.test_clock'`,
-  );
-  const { rows } = await query(
-    `select string_agg(format('%I.%I', schemaname, tablename), ', ') as tables from pg_tables where schemaname = $1 and tablename <> 'migrations'`,
-    [SCHEMA],
-  );
-  return { query, tables: String(rows[0]?.tables) };
+  const store = await PostgresStore.create(pglite, "conformance");
+  return () => {
+    const requests = new Requests();
+    const driver = () => postgresDriver(requests.over(pglite), store);
+    return store.harness([driver(), driver()], requests);
+  };
 }

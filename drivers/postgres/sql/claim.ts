@@ -1,12 +1,14 @@
 import { entryPoint, helper, type SchemaName } from "./names.ts";
+import { listening, notify } from "./push.ts";
 
 /** Names of workflows that nobody here knows: how many, among how many of those that are due. */
 const UNKNOWN_NAMES = 10;
 const UNKNOWN_SCANNED = 1_000;
 
 /** Taking over what is due. */
-export function claim({ identifier: s }: SchemaName): string {
-  return takeDue(s) + claimed(s) + unknownNames(s) + nextDue(s) + entryPoint(
+export function claim(schema: SchemaName): string {
+  const { identifier: s } = schema;
+  return takeDue(schema) + claimed(s) + unknownNames(s) + nextDue(s) + entryPoint(
     `${s}.claim_v1(request jsonb) returns json`,
     "volatile",
     `
@@ -40,7 +42,8 @@ end;
  * waits for them, in the order of all locks: whoever names a workflow was told that it is due, and would otherwise leave it lying because
  * some send was under way to it. Either way the conditions hold for the row as it is once it is locked.
  */
-function takeDue(s: string): string {
+function takeDue(schema: SchemaName): string {
+  const { identifier: s } = schema;
   return helper(
     `${s}.take_due_v1(request jsonb, by_due_time boolean) returns text[]`,
     "plpgsql",
@@ -76,6 +79,9 @@ begin
     return due;
   end if;
   lease_end := ${s}.after_v1(now, request->>'leaseMs');
+  if ${listening(schema)} then
+    ${notify(schema, `array(select 'outbox:' || w.id from ${s}.workflows as w where w.id = any (due) and w.status <> 'PENDING')`)};
+  end if;
   update ${s}.workflows as w set
     status = 'PENDING', phase = 'running', epoch = w.epoch + 1, owner = request->>'owner',
     last_commit = 0, released = false, due_at = lease_end, lease_until = lease_end,

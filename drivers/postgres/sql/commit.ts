@@ -1,4 +1,5 @@
 import { entryPoint, type SchemaName } from "./names.ts";
+import { listening, notify } from "./push.ts";
 
 /**
  * `Driver.commit`: lock, look at the fence, apply the operations in order, make the transition. All locks are taken before
@@ -8,8 +9,13 @@ import { entryPoint, type SchemaName } from "./names.ts";
  * What operations write in number (journal entries, stream values) is gathered and written by one statement each at the end: 100 stream
  * writes cost a few statements, not hundreds.
  */
-export function commit({ identifier: s }: SchemaName): string {
-  return entryPoint(`${s}.commit_v1(request jsonb) returns json`, "volatile", declarations(s) + beginning(s) + applying(s) + ending(s));
+export function commit(schema: SchemaName): string {
+  const { identifier: s } = schema;
+  return entryPoint(
+    `${s}.commit_v1(request jsonb) returns json`,
+    "volatile",
+    declarations(s) + beginning(s) + applying(s) + ending(schema),
+  );
 }
 
 function declarations(s: string): string {
@@ -28,6 +34,9 @@ declare
   waiters text[];
   observed bigint[];
   woken text[] := '{}';
+  -- What changed, for those that watch
+  targets text[] := '{}';
+  published boolean := false;
   results json[] := '{}';
   -- Operation by operation
   op jsonb;
@@ -40,6 +49,7 @@ declare
   until bigint;
   settled boolean := false;
   is_woken boolean;
+  is_new boolean;
   -- Journal entries to write
   seq bigint;
   positions integer[] := '{}';
@@ -124,6 +134,7 @@ function applying(s: string): string {
         tag := 'stream_closed';
       else
         tag := 'done';
+        published := true;
         if kind = 'closeStream' then
           stream_closed[stream] := true;
         else
@@ -135,11 +146,15 @@ function applying(s: string): string {
       end if;
     elsif kind = 'setEvent' then
       tag := 'done';
+      published := true;
       insert into ${s}.events as e (workflow_id, key, version, value) values (own, op->>'key', 1, op->>'value')
       on conflict (workflow_id, key) do update set version = e.version + 1, value = excluded.value;
     elsif kind = 'send' then
       if op->'message'->>'destinationId' = own or op->'message'->>'destinationId' = any (locked) then
-        select d.tag, d.value, d.woken into tag, value, is_woken from ${s}.deliver_v1(op->'message', now) as d;
+        select d.tag, d.value, d.woken, d.fresh into tag, value, is_woken, is_new from ${s}.deliver_v1(op->'message', now) as d;
+        if is_new then
+          targets := array_append(targets, 'inbox:' || (op->'message'->>'destinationId'));
+        end if;
         if is_woken then
           woken := array_append(woken, op->'message'->>'destinationId');
         end if;
@@ -154,6 +169,7 @@ function applying(s: string): string {
       if tag = 'started' then
         tag := 'done';
         woken := array_append(woken, op->'workflow'->>'workflowId');
+        targets := array_append(targets, 'outbox:' || (op->'workflow'->>'workflowId'));
         locked := array_append(locked, op->'workflow'->>'workflowId');
       end if;
     else
@@ -192,7 +208,8 @@ function applying(s: string): string {
 }
 
 /** Writes what was gathered, wakes, and makes the transition or renews the lease. */
-function ending(s: string): string {
+function ending(schema: SchemaName): string {
+  const { identifier: s } = schema;
   return `
   if cardinality(positions) > 0 then
     insert into ${s}.journal (workflow_id, position, label, seq, deadline, tag, value, topic)
@@ -253,6 +270,15 @@ function ending(s: string): string {
       waiting_topics = w.waiting_topics, waiting_labels = w.waiting_labels, waiting_until = w.waiting_until,
       output = w.output, error = w.error, ended_at = w.ended_at
     where let_go.id = own;
+  end if;
+  if published or goal = 'end' then
+    targets := array_append(targets, 'outbox:' || own);
+  end if;
+  if cardinality(woken) > 0 or goal = 'yield' then
+    targets := array_append(targets, 'due');
+  end if;
+  if cardinality(targets) > 0 and ${listening(schema)} then
+    ${notify(schema, "targets")};
   end if;
   return json_build_object(
     'state', case when goal is null then 'held' else 'released' end,

@@ -1,12 +1,14 @@
 import { entryPoint, type SchemaName } from "./names.ts";
+import { listening, notify } from "./push.ts";
 
 /** Ending, resuming and removing workflows from outside. */
-export function control({ identifier: s }: SchemaName): string {
-  return cancelOrResume(s) + purge(s);
+export function control(schema: SchemaName): string {
+  return cancelOrResume(schema) + purge(schema);
 }
 
 /** The same locks in the same order as a commit that ends a workflow: the slot of its result, then its row and those of its waiters. */
-function cancelOrResume(s: string): string {
+function cancelOrResume(schema: SchemaName): string {
+  const { identifier: s } = schema;
   return entryPoint(
     `${s}.control_v1(request jsonb) returns json`,
     "volatile",
@@ -18,6 +20,7 @@ declare
   now bigint;
   waiters text[] := '{}';
   locked text[];
+  woken text[];
   w ${s}.workflows;
 begin
   if cancels then
@@ -37,7 +40,11 @@ begin
       waiting_topics = null, waiting_labels = null, waiting_until = null
     where ended.id = own;
     delete from ${s}.waiters as r where r.waiter_id = own;
-    return json_build_object('state', 'done', 'woken', to_json(${s}.wake_v1(waiters, now)));
+    woken := ${s}.wake_v1(waiters, now);
+    if ${listening(schema)} then
+      ${notify(schema, "array['inbox:' || own, 'outbox:' || own, case when cardinality(woken) > 0 then 'due' end]")};
+    end if;
+    return json_build_object('state', 'done', 'woken', to_json(woken));
   end if;
   if cancels and w.status = 'CANCELLED' then
     -- A repeat names those that its first made due and nobody has claimed yet.
@@ -51,6 +58,9 @@ begin
       status = 'PENDING', phase = 'ready', epoch = resumed.epoch + 1, owner = null, last_commit = 0, released = false, due_at = now,
       recovery_attempts = 0, output = null, error = null, ended_at = null, updated_at = now
     where resumed.id = own;
+    if ${listening(schema)} then
+      ${notify(schema, "array['inbox:' || own, 'outbox:' || own, 'due']")};
+    end if;
     return json_build_object('state', 'done', 'woken', json_build_array(own));
   end if;
   if not cancels and w.phase <> 'ended' then
@@ -69,7 +79,8 @@ end;
  * It waits for rows that somebody holds, since an answer of 0 says that there are no more. It does so once: where it waited
  * in vain, because another purge took all of them away, it holds locks by then and takes the next ones without waiting.
  */
-function purge(s: string): string {
+function purge(schema: SchemaName): string {
+  const { identifier: s } = schema;
   return entryPoint(
     `${s}.purge_v1(request jsonb) returns json`,
     "volatile",
@@ -93,6 +104,9 @@ begin
   delete from ${s}.streams as r where r.workflow_id = any (ids);
   delete from ${s}.stream_values as r where r.workflow_id = any (ids);
   delete from ${s}.workflows as r where r.id = any (ids);
+  if cardinality(ids) > 0 and ${listening(schema)} then
+    ${notify(schema, "array(select 'outbox:' || purged.id from unnest(ids) as purged (id))")};
+  end if;
   return json_build_object('purged', cardinality(ids));
 end;
 `,

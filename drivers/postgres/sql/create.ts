@@ -1,7 +1,9 @@
 import { entryPoint, helper, type SchemaName } from "./names.ts";
+import { listening, notify } from "./push.ts";
 
 /** Inserting workflows. */
-export function create({ identifier: s }: SchemaName): string {
+export function create(schema: SchemaName): string {
+  const { identifier: s } = schema;
   return insertWorkflow(s) + entryPoint(
     `${s}.create_v1(request jsonb) returns json`,
     "volatile",
@@ -23,6 +25,9 @@ begin
     ) into answer
     from ${s}.workflows as w where w.id = request->>'workflowId';
   end loop;
+  if fresh and ${listening(schema)} then
+    ${notify(schema, "array['outbox:' || (request->>'workflowId'), case when not leased then 'due' end]")};
+  end if;
   return answer;
 end;
 `,

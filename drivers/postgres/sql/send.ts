@@ -1,11 +1,12 @@
 import { entryPoint, helper, type SchemaName } from "./names.ts";
+import { listening, notify } from "./push.ts";
 
 /**
  * Messages. Whoever sends holds the row of the destination, and so does whoever takes or is about to suspend: the
  * counter on that row gives each message its place, and the order of places is the order in which the sends took effect.
  */
-export function send({ identifier: s }: SchemaName): string {
-  return sendAll(s) + deliver(s) + takeMessage(s);
+export function send(schema: SchemaName): string {
+  return sendAll(schema) + deliver(schema.identifier) + takeMessage(schema.identifier);
 }
 
 /**
@@ -14,7 +15,8 @@ export function send({ identifier: s }: SchemaName): string {
  * A message is known by its key, which is looked up before the status: a repeat answers as the first did, also if the
  * destination has ended since. `woken` also has destinations that a repeat's first made due and nobody has claimed yet.
  */
-function sendAll(s: string): string {
+function sendAll(schema: SchemaName): string {
+  const { identifier: s } = schema;
   return entryPoint(
     `${s}.send_v1(messages jsonb) returns json`,
     "volatile",
@@ -24,6 +26,7 @@ declare
   locked constant text[] := array(select w.id from ${s}.workflows as w where w.id = any (destinations) order by w.id for update);
   now bigint;
   answer json;
+  targets text[];
 begin
   now := ${s}.now_ms();
   with given as materialized (
@@ -65,10 +68,10 @@ begin
       due_at = case when ${wakes("w", "a.topics")} then now else w.due_at end
     from arrived as a where w.id = a.workflow_id and w.id = any (locked)
   ), woken as (
-    select w.id from arrived as a join ${s}.workflows as w on w.id = a.workflow_id and w.id = any (locked)
+    select w.id, true as by_this from arrived as a join ${s}.workflows as w on w.id = a.workflow_id and w.id = any (locked)
     where ${wakes("w", "a.topics")}
     union
-    select j.id from judged as j
+    select j.id, false from judged as j
     where not j.is_new and j.first_id = j.message_id and j.phase = 'ready' and j.topic = any (j.waiting_topics)
   )
   select case
@@ -85,7 +88,11 @@ begin
       ), '[]'),
       'woken', coalesce((select json_agg(woken.id) from woken), '[]')
     )
-  end into answer;
+  end, array(select 'inbox:' || a.workflow_id from arrived as a union all select 'due' from woken where woken.by_this)
+  into answer, targets;
+  if cardinality(targets) > 0 and ${listening(schema)} then
+    ${notify(schema, "targets")};
+  end if;
   return answer;
 end;
 `,
@@ -100,7 +107,7 @@ function wakes(w: string, topics: string): string {
 /** One message, sent by a workflow. The caller holds the destination's row, which exists. */
 function deliver(s: string): string {
   return helper(
-    `${s}.deliver_v1(message jsonb, now bigint, out tag text, out value text, out woken boolean)`,
+    `${s}.deliver_v1(message jsonb, now bigint, out tag text, out value text, out woken boolean, out fresh boolean)`,
     "plpgsql",
     "volatile",
     `
@@ -117,7 +124,8 @@ begin
   from ${s}.workflows as w
   left join ${s}.messages as m on m.workflow_id = w.id and m.dedupe_key = message->>'dedupeKey'
   where w.id = destination;
-  if first_id is not null or ended_as is not null then
+  fresh := first_id is null and ended_as is null;
+  if not fresh then
     woken := false;
     tag := case
       when first_topic <> message_topic then 'idempotency_conflict'

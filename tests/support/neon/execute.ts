@@ -1,0 +1,127 @@
+/**
+ * Runs what a `POST /sql` asks for, and words the answer.
+ *
+ * @module
+ */
+
+import type { Client, Result } from "./client.ts";
+import { CancelledError, connectFailure } from "./errors.ts";
+import type { Pool } from "./pool.ts";
+import { type Payload, type Settings, startTransaction, type Statement } from "./request.ts";
+
+/** How long the proxy waits for the end of a statement that it has asked PostgreSQL to cancel. */
+const CANCEL_MS = 100;
+
+/** What there is to run, and how. */
+export interface Execution {
+  readonly pool: Pool;
+  readonly settings: Settings;
+  readonly payload: Payload;
+  readonly maxBytes: number;
+  /** Aborts when the client goes away. */
+  readonly signal: AbortSignal;
+  /** Called before each statement of the client's. */
+  readonly onStatement: () => void;
+}
+
+/**
+ * Runs the statement or the batch; the answer is what becomes the body.
+ *
+ * @throws {DatabaseError | ProxyError | CancelledError}
+ */
+export async function execute(execution: Execution): Promise<unknown> {
+  const { pool, settings: { login }, payload, signal } = execution;
+  const client = await pool.acquire(login).catch((error) => {
+    throw connectFailure(error, login.user);
+  });
+  let reusable = false;
+  try {
+    if (signal.aborted) throw new CancelledError();
+    const answer = await (payload.batch ? runBatch(client, execution) : runSingle(client, execution));
+    reusable = true;
+    return answer;
+  } catch (error) {
+    // A batch that failed was rolled back, and its session is as good as before. Of a single statement the proxy is not so sure.
+    reusable = payload.batch && !(error instanceof CancelledError);
+    throw error;
+  } finally {
+    // Neon resets a session after it has answered. Here the next request finds it reset, so that tests can count on it.
+    await pool.release(client, login, reusable);
+  }
+}
+
+async function runSingle(client: Client, execution: Execution): Promise<unknown> {
+  const { payload: { statements: [statement] }, signal } = execution;
+  if (!statement) throw new TypeError("A request has a statement");
+  const running = run(client, statement, execution, execution.maxBytes);
+  const outcome = await settledBefore(signal, running);
+  if (outcome === "settled") return (await running).answer;
+  await client.cancel().catch(() => {});
+  const late = await withinMs(CANCEL_MS, running).catch(() => undefined);
+  if (late) return late.answer;
+  throw new CancelledError();
+}
+
+async function runBatch(client: Client, execution: Execution): Promise<unknown> {
+  const { settings, payload: { statements }, maxBytes, signal } = execution;
+  await client.run(startTransaction(settings));
+  const running = (async () => {
+    const results: unknown[] = [];
+    let bytesLeft = maxBytes;
+    for (const statement of statements) {
+      if (signal.aborted) throw new CancelledError();
+      const { answer, bytes } = await run(client, statement, execution, bytesLeft);
+      results.push(answer);
+      bytesLeft -= bytes;
+    }
+    return { results };
+  })();
+  try {
+    if (await settledBefore(signal, running) === "aborted") throw new CancelledError();
+    const answer = await running;
+    await client.run("COMMIT");
+    return answer;
+  } catch (error) {
+    if (error instanceof CancelledError) await client.cancel().catch(() => {});
+    else await client.run("ROLLBACK").catch(() => client.close());
+    throw error;
+  }
+}
+
+async function run(client: Client, statement: Statement, execution: Execution, maxBytes: number) {
+  execution.onStatement();
+  const result = await client.query(statement.query, statement.params, maxBytes);
+  return { answer: answerTo(result, statement.arrayMode ?? execution.settings.arrayMode), bytes: result.bytes };
+}
+
+function answerTo({ fields, rows, tag }: Result, rowAsArray: boolean): unknown {
+  const [command = "", ...counts] = tag.split(" ");
+  const count = command === "INSERT" ? counts[1] : counts[0];
+  const rowCount = count !== undefined && /^\d+$/.test(count) ? Number(count) : null;
+  const objects = () => rows.map((row) => Object.fromEntries(row.map((value, index) => [fields[index]?.name ?? "", value])));
+  return { fields, rows: rowAsArray ? rows : objects(), command, rowCount, rowAsArray };
+}
+
+/** Which comes first. Whatever happens to the promise later is no unhandled rejection. */
+async function settledBefore(signal: AbortSignal, promise: Promise<unknown>): Promise<"settled" | "aborted"> {
+  const { promise: aborted, resolve } = Promise.withResolvers<"aborted">();
+  const onAbort = () => resolve("aborted");
+  signal.addEventListener("abort", onAbort);
+  if (signal.aborted) onAbort();
+  const settled = promise.then(() => "settled" as const, () => "settled" as const);
+  try {
+    return await Promise.race([settled, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+async function withinMs<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
+  const { promise: late, resolve } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => resolve(undefined), ms);
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * A harness over the Neon driver, in front of a local Neon of its own.
+ *
+ * @module
+ */
+
+import { openNeon } from "../../drivers/neon/driver.ts";
+import { type PushTiming, TIMING } from "../../drivers/neon/push.ts";
+import type { Queryable } from "../../drivers/postgres/mod.ts";
+import type { Driver } from "../../testing/mod.ts";
+import type { CountingHarness } from "./costs.ts";
+import { type FaultHandle, type NeonServer, startNeonServer } from "./neon/mod.ts";
+import { PostgresStore } from "./postgres_store.ts";
+import { Requests } from "./requests.ts";
+
+/** Opens at once and closes at once: the suites wait often and briefly. */
+export const EAGER: PushTiming = { ...TIMING, openAfterMs: 0, lingerMs: 0 };
+
+/** A header of the tests' own requests. */
+const BACKSTAGE = "X-Backstage";
+
+/** The connection string, with a host that only Neon would know. */
+export function atNeon(postgres: string, host: string = "ep-test-123.eu-central-1.aws.neon.test"): string {
+  const { username, password, pathname } = new URL(postgres);
+  return `postgresql://${username}:${password}@${host}${pathname}?sslmode=require`;
+}
+
+/** A server, and a client of it. */
+export class Backstage implements Queryable {
+  readonly #postgres: string;
+  #server: NeonServer | undefined;
+  #users = 0;
+
+  constructor(postgres: string) {
+    this.#postgres = postgres;
+  }
+
+  /** Starts the server, if nobody uses it yet, and ends it after the last. A new one has new sessions, which take 0.1 s to warm up. */
+  async use(): Promise<AsyncDisposable & { readonly server: NeonServer }> {
+    this.#users += 1;
+    const server = this.#server ??= await startNeonServer({ postgres: this.#postgres });
+    return {
+      server,
+      [Symbol.asyncDispose]: async () => {
+        this.#users -= 1;
+        if (this.#users > 0) return;
+        this.#server = undefined;
+        await server[Symbol.asyncDispose]();
+      },
+    };
+  }
+
+  async query(query: string, params: unknown[] = []): Promise<{ rows: Record<string, unknown>[] }> {
+    const response = await fetch(this.#server?.http ?? "", {
+      method: "POST",
+      headers: { "Neon-Connection-String": atNeon(this.#postgres), "Neon-Raw-Text-Output": "true", [BACKSTAGE]: "true" },
+      body: new Blob([JSON.stringify({ query, params: params.map(String) })]),
+    });
+    const body = await response.json();
+    if (response.ok) return body;
+    throw new Error(`${query}: ${body.message}`);
+  }
+}
+
+/** Counts the requests that reach a server from now on, but for those of the tests themselves. */
+export function countRequests(server: NeonServer): FaultHandle {
+  return server.fault({ times: Infinity, matches: ({ headers }) => !headers.has(BACKSTAGE), answer: () => undefined });
+}
+
+/**
+ * Makes harnesses over a schema of their own. Each has a server, and ends when both drivers have closed what they opened.
+ *
+ * @param postgres How to connect to PostgreSQL.
+ */
+export async function neonHarness(postgres: string, { push }: { push: boolean }): Promise<() => Promise<CountingHarness>> {
+  const backstage = new Backstage(postgres);
+  const store = await createStore(backstage);
+  return async () => {
+    const used = await backstage.use();
+    const { server } = used;
+    const reached = countRequests(server);
+    const requests = new Requests();
+    const open = () => openNeon(atNeon(postgres), { schema: store.schema, push, endpoint: server }, { timing: EAGER });
+    const [a, b] = [open(), open()];
+    const harness = await store.harness([counted(a.driver, requests), counted(b.driver, requests)], requests);
+    return {
+      ...harness,
+      requests: () => reached.hits,
+      async [Symbol.asyncDispose]() {
+        await Promise.all([a.push?.idle, b.push?.idle]);
+        await harness[Symbol.asyncDispose]();
+        await used[Symbol.asyncDispose]();
+      },
+    };
+  };
+}
+
+/** A schema that is dropped after the tests of the file. */
+async function createStore(backstage: Backstage): Promise<PostgresStore> {
+  await using _used = await backstage.use();
+  const store = await PostgresStore.create(backstage, `Neon ${crypto.randomUUID()}`);
+  Deno.test.afterAll(async () => {
+    await using _used = await backstage.use();
+    await store.drop();
+  });
+  return store;
+}
+
+/** The driver, with its calls known to whoever waits until they are over. */
+function counted(driver: Driver, requests: Requests): Driver {
+  const made = <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) => (...args: Args): Promise<Result> =>
+    requests.made(() => call(...args));
+  return {
+    ...driver,
+    migrate: made(driver.migrate),
+    create: made(driver.create),
+    claim: made(driver.claim),
+    commit: made(driver.commit),
+    readJournal: made(driver.readJournal),
+    send: made(driver.send),
+    readWorkflow: made(driver.readWorkflow),
+    listWorkflows: made(driver.listWorkflows),
+    readEvent: made(driver.readEvent),
+    readStream: made(driver.readStream),
+    control: made(driver.control),
+    purge: made(driver.purge),
+  };
+}

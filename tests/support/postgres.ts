@@ -1,0 +1,54 @@
+/**
+ * A harness over the Postgres driver on a PostgreSQL server, through node-postgres.
+ *
+ * @module
+ */
+
+// @ts-types="@types/pg"
+import pg from "pg";
+import { postgresDriver } from "../../drivers/postgres/mod.ts";
+import type { RegisterTest } from "../../testing/mod.ts";
+import type { CountingHarness } from "./costs.ts";
+import { PostgresStore } from "./postgres_store.ts";
+import { Requests } from "./requests.ts";
+
+const CONNECTIONS = 10;
+
+/**
+ * Registers a test that uses a pool. Deno does not look for operations that it leaves behind: each connection of the pool
+ * always has a read under way.
+ */
+export const postgresTest: RegisterTest = (name, fn) => Deno.test({ name, fn, sanitizeOps: false });
+
+/**
+ * A pool with all of its connections open. It ends after the tests of the file.
+ *
+ * @param url How to connect.
+ * @param config What else node-postgres takes.
+ */
+export async function openPool(url: string, config: pg.PoolConfig = {}): Promise<pg.Pool> {
+  // Without a time limit for idle connections, which would close them during a test.
+  const pool = new pg.Pool({ connectionString: url, max: CONNECTIONS, idleTimeoutMillis: 0, ...config });
+  pool.on("error", () => {}); // An idle connection that the server ends would end the process.
+  Deno.test.afterAll(() => pool.end());
+  const clients = await Promise.all(Array.from({ length: CONNECTIONS }, () => pool.connect()));
+  for (const client of clients) client.release();
+  return pool;
+}
+
+/**
+ * Makes harnesses over a schema of their own, with a pool for each of two instances.
+ *
+ * @param url How to connect.
+ */
+export async function postgresHarness(url: string): Promise<() => Promise<CountingHarness>> {
+  const [a, b] = [await openPool(url), await openPool(url)];
+  // A name that has to be quoted.
+  const store = await PostgresStore.create(a, `Test ${crypto.randomUUID()}`);
+  Deno.test.afterAll(() => store.drop());
+  return () => {
+    const requests = new Requests();
+    const driver = (pool: pg.Pool) => postgresDriver(requests.over(pool), store);
+    return store.harness([driver(a), driver(b)], requests);
+  };
+}

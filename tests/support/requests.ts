@@ -1,0 +1,44 @@
+/**
+ * What is on its way to a store.
+ *
+ * @module
+ */
+
+import { nextTask } from "../../core/clock.ts";
+import type { Queryable } from "../../drivers/postgres/mod.ts";
+
+/** How many tasks are given to what an answer sets off until it makes the next request. */
+const TASKS_TO_SETTLE = 5;
+
+/** Counts requests, and knows when all of them have been answered. */
+export class Requests {
+  /** How many have been made. */
+  count = 0;
+  readonly #pending: Set<Promise<unknown>> = new Set();
+
+  /** Makes a request. */
+  async made<T>(request: () => Promise<T>): Promise<T> {
+    this.count += 1;
+    const pending = request();
+    this.#pending.add(pending);
+    try {
+      return await pending;
+    } finally {
+      this.#pending.delete(pending);
+    }
+  }
+
+  /** Waits until there are none under way, and none comes of the answers. */
+  async settled(): Promise<void> {
+    for (let tasks = 0; tasks < TASKS_TO_SETTLE; tasks++) {
+      if (this.#pending.size > 0) tasks = 0;
+      await Promise.allSettled(this.#pending);
+      await nextTask();
+    }
+  }
+
+  /** The client, with its requests counted. */
+  over(queryable: Queryable): Queryable {
+    return { query: (text, params) => this.made(() => queryable.query(text, params)) };
+  }
+}
