@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { delay, systemClock } from "../../core/clock.ts";
-import { ValidationError } from "../../core/errors.ts";
+import { DriverError, ValidationError } from "../../core/errors.ts";
 import { neonDriver } from "../../drivers/neon/mod.ts";
 import { Parley, workflow } from "../../mod.ts";
 import { newMessage } from "../../testing/requests.ts";
@@ -279,7 +279,7 @@ Deno.test("a server that goes away while somebody waits leaves nothing hanging",
     await until(() => server.websockets.open === 1);
     await server[Symbol.asyncDispose]();
     const error = await waiting;
-    assert.equal(error.code, "driver");
+    assert(error instanceof DriverError, String(error));
   } finally {
     await using again = await startNeonServer({ postgres: POSTGRES });
     const drop = { query: `drop schema if exists "neon server gone" cascade` };
