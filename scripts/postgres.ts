@@ -93,7 +93,6 @@ create database ${DATABASE} owner ${DATABASE}
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   const folder = await Deno.makeTempDir({ prefix: "parley-postgres-" });
   const binaries = options.binaries ?? await copyFromNpm(folder);
-  const version = await output(`${binaries}/postgres`, ["--version"]);
   const user = Deno.uid() === 0 ? await nobody() : null;
   if (user) await output("chown", ["-R", `${user.uid}:${user.gid}`, folder]);
   const port = freePort();
@@ -108,6 +107,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     await stop();
     throw new Error(`PostgreSQL did not start:\n${said}`);
   }
+  const version = await output(`${binaries}/postgres`, ["--version"]);
   return { url: `postgres://${DATABASE}:${DATABASE}@127.0.0.1:${port}/${DATABASE}`, version, stop, [Symbol.asyncDispose]: stop };
 }
 

@@ -132,14 +132,12 @@ export class Push {
         await this.#beat(session, name);
         await delay(this.#clock, timing.beatMs, wake);
       }
+      this.#setDown();
       if (beats > 0 && !session.lost.aborted) await session.query(statements.unlisten, [name], CLOSE_MS);
     } catch (error) {
-      if (!this.#live) throw error;
+      if (beats === 0) throw error;
     } finally {
-      const wasLive = this.#live;
-      this.#live = false;
-      // Those that rely on hints have to poll from now on.
-      if (wasLive) this.#hintAll();
+      this.#setDown();
       await session.close();
     }
     return beats;
@@ -160,6 +158,13 @@ export class Push {
     this.#hintAll();
   }
 
+  /** Those that rely on hints have to poll from now on, and look at once to do so. */
+  #setDown(): void {
+    if (!this.#live) return;
+    this.#live = false;
+    this.#hintAll();
+  }
+
   #hintAll(): void {
     for (const watchers of [...this.#watchers.values()]) this.#hint(watchers);
   }
@@ -174,6 +179,9 @@ export class Push {
     if (this.#reported) return;
     this.#reported = true;
     const state = sqlState(error);
-    this.#options.report(`the connection for push fails${state === null ? "" : ` (SQLSTATE ${state})`}, so waits poll until it succeeds`);
+    // As NotCapable, where Deno was not given a permission.
+    const name = error instanceof Error && error.name !== "Error" ? error.name : null;
+    const shown = state === null ? name : `SQLSTATE ${state}`;
+    this.#options.report(`the connection for push fails${shown === null ? "" : ` (${shown})`}, so waits poll until it succeeds`);
   }
 }

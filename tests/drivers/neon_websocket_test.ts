@@ -74,7 +74,7 @@ neonDriverTest("however many watch, there is one connection, from the first to t
 });
 
 neonDriverTest("a wait that is soon over opens no connection", async ({ server, relay, open, timers }) => {
-  const opened = open({ timing: { openAfterMs: 100 } });
+  const opened = open({ timing: { openAfterMs: 5_000 } });
   for (let n = 0; n < 20; n++) {
     using _watching = new Watching(opened, "due");
     await delay(systemClock, 2);
@@ -183,7 +183,7 @@ const REFUSALS: Record<string, (setting: Setting) => Opened> = {
     return open({ requestTimeout: 100 });
   },
   "logging in is swallowed": ({ relay, open }) => {
-    relay.fault({ at: "after", action: { kind: "blackHole" }, matches: ({ kind }) => kind === "bytes", times: 3 });
+    relay.fault({ at: "after", action: { kind: "blackHole" }, matches: ({ kind }) => kind === "bytes", times: 5 });
     return open({ requestTimeout: 100 });
   },
 };
@@ -239,9 +239,9 @@ neonDriverTest("a wait is told once, and looks once; in between there is no requ
   await delay(systemClock, 1_500);
   assert.equal(server.requests - waiting, 0, "no polling");
   await new Parley({ driver: sender, wake: "none" }).send("w", "hello", { topic: "news" });
-  assert.equal(await handle.result(), "hello");
   await parley.idle();
-  assert.equal(server.requests - waiting, 3 + 1, "the send, the look, the end; the result's look");
+  assert.equal(server.requests - waiting, 3, "the send, the look, the end");
+  assert.equal(await handle.result(), "hello");
 });
 
 neonDriverTest("wake latency, beside that of a bare NOTIFY on the same server", async ({ open, schema, query }) => {

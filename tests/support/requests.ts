@@ -14,12 +14,14 @@ const TASKS_TO_SETTLE = 5;
 export class Requests {
   /** How many have been made. */
   count = 0;
+  /** What each of them has to wait for. */
+  before: () => Promise<unknown> = () => Promise.resolve();
   readonly #pending: Set<Promise<unknown>> = new Set();
 
   /** Makes a request. */
   async made<T>(request: () => Promise<T>): Promise<T> {
     this.count += 1;
-    const pending = request();
+    const pending = this.before().then(request);
     this.#pending.add(pending);
     try {
       return await pending;

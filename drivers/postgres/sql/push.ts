@@ -45,12 +45,13 @@ declare
   kept boolean;
 begin
   execute format('listen %I', ${channel(schema)});
+  kept := exists (select from ${s}.listeners as l where l.id = listener and l.until > pg_catalog.clock_timestamp());
+  insert into ${s}.listeners (id, until) values (listener, pg_catalog.clock_timestamp() + for_ms * interval '1 millisecond')
+  on conflict (id) do update set until = excluded.until;
+  -- Last, and without waiting: two that were not heard of for long and now come back would else wait for each other.
   delete from ${s}.listeners as l where l.id = any (array(
     select gone.id from ${s}.listeners as gone where gone.until < pg_catalog.clock_timestamp() for update skip locked
   ));
-  kept := exists (select from ${s}.listeners as l where l.id = listener);
-  insert into ${s}.listeners (id, until) values (listener, pg_catalog.clock_timestamp() + for_ms * interval '1 millisecond')
-  on conflict (id) do update set until = excluded.until;
   return kept;
 end;
 `,

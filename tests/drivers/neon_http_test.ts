@@ -1,0 +1,297 @@
+import assert from "node:assert/strict";
+import { neonConfig } from "@neondatabase/serverless";
+import { ValidationError } from "../../core/errors.ts";
+import { withRetries } from "../../core/retry.ts";
+import { systemClock } from "../../core/clock.ts";
+import type { Driver } from "../../core/driver.ts";
+import { neonDriver } from "../../drivers/neon/mod.ts";
+import {
+  claimRequest,
+  closeStream,
+  commitRequest,
+  createRequest,
+  end,
+  newMessage,
+  newWorkflow,
+  observeEvent,
+  receive,
+  record,
+  send,
+  setEvent,
+  start,
+  SUSPEND,
+  writeStream,
+} from "../../testing/requests.ts";
+import { atNeon } from "../support/neon_harness.ts";
+import { ANSWERS } from "../support/neon/mod.ts";
+import { neonDriverTest, POSTGRES, rejection } from "../support/neon_setting.ts";
+import { startRelay } from "../support/relay.ts";
+import { quoted } from "../support/postgres_store.ts";
+
+/** Every operation of a driver once, with requests that are the same each time. */
+function everyOperation(driver: Driver): (() => Promise<unknown>)[] {
+  const message = (id: string, n: number) => newMessage(id, { messageId: `message ${n}`, dedupeKey: `key ${n}`, topic: "t" });
+  const run = { workflowId: "w", epoch: 1, owner: "first" };
+  const next = { workflowId: "w", epoch: 2, owner: "second" };
+  const operations = [
+    record(0, "1"),
+    setEvent(1, "event", "2"),
+    setEvent(null, "event", "3"),
+    writeStream(2, "stream", "4"),
+    writeStream(null, "stream", "5"),
+    closeStream(3, "closed"),
+    send(4, message("other", 1)),
+    send(null, message("other", 2)),
+    start(5, newWorkflow("child")),
+    receive(6, ["t"]),
+    observeEvent(7, "w", "event"),
+    receive(8, ["u"], 60_000),
+  ];
+  return [
+    () => driver.create(createRequest("w", { owner: "first" })),
+    () => driver.create(createRequest("other", { owner: "first", leaseMs: null })),
+    () => driver.send([message("w", 3), message("other", 4), message("w", 5)]),
+    () => driver.commit(commitRequest({ ...run, number: 1 }, operations)),
+    () => driver.commit(commitRequest({ ...run, number: 2 }, [receive(8, ["u"])], SUSPEND)),
+    () => driver.send([{ ...message("w", 6), topic: "u" }]),
+    () => driver.claim(claimRequest({ workflowIds: ["w"], owner: "second" })),
+    () => driver.readJournal({ workflowId: "w", after: 0, limit: 100 }),
+    () => driver.commit(commitRequest({ ...next, number: 1 }, [receive(8, ["u"])], end("SUCCESS", "6"))),
+    () => driver.readWorkflow("w"),
+    () => driver.listWorkflows({ statuses: null, name: null, limit: 10, cursor: null }),
+    () => driver.readEvent({ workflowId: "w", key: "event" }),
+    () => driver.readStream({ workflowId: "w", key: "stream", from: 0, limit: 10 }),
+    () => driver.control({ workflowId: "other", action: "cancel" }),
+    () => driver.control({ workflowId: "other", action: "resume" }),
+  ];
+}
+
+/** Instants and what is left of deadlines differ from run to run. */
+function timeless(answer: unknown): unknown {
+  const times = new Set(["now", "createdAt", "updatedAt", "remainingMs", "until", "cursor"]);
+  return JSON.parse(JSON.stringify(answer, (key, value) => times.has(key) ? typeof value : value));
+}
+
+for (const at of ["before", "after", "head", "body"] as const) {
+  neonDriverTest(
+    `every operation in turn is cut ${at} its answer, and takes effect exactly once`,
+    async ({ open, relay, query, schema }) => {
+      const { driver } = open({ push: false });
+      const repeating = withRetries(driver, systemClock);
+      const expected: unknown[] = [];
+      for (const operation of everyOperation(driver)) expected.push(timeless(await operation()));
+      const tables = ["workflows", "journal", "messages", "events", "streams", "stream_values", "waiters", "inbox_heads"];
+      const deletes = tables.map((table) => `${table} as (delete from ${quoted(schema)}.${table})`);
+      const count = expected.length;
+      assert.equal(count, 15);
+      await query(`with ${deletes} select`);
+      // Each in turn: in one story, since every later answer depends on what the earlier ones left behind.
+      for (const [index, operation] of everyOperation(repeating).entries()) {
+        const fault = relay.fault({ at, action: { kind: "cut", ending: index % 2 === 0 ? "fin" : "reset" } });
+        const requests = relay.requests;
+        const answer = timeless(await operation());
+        // A resume that has taken effect cannot be told from one that found nothing to do, and then names nobody to wake.
+        const isResumed = at !== "before" && String(operation).includes("resume");
+        assert.deepEqual(answer, isResumed ? { state: "done", woken: [] } : expected[index], String(operation));
+        assert.equal(fault.hits, 1);
+        assert.equal(relay.requests - requests, 2, "the request and its repeat, and none that the runtime makes by itself");
+      }
+      assert.deepEqual((await repeating.readStream({ workflowId: "w", key: "stream", from: 0, limit: 10 })).values, ["4", "5"]);
+      assert.equal((await repeating.readEvent({ workflowId: "w", key: "event" })).event?.version, 2);
+      const { rows: [messages] } = await query(`select count(*) as count from ${quoted(schema)}.messages`);
+      assert.equal(messages?.count, "6");
+    },
+  );
+}
+
+neonDriverTest("purge, executed and its answer lost, removes what it should once", async ({ open, relay }) => {
+  const driver = withRetries(open({ push: false }).driver, systemClock);
+  await driver.create(createRequest("w"));
+  await driver.control({ workflowId: "w", action: "cancel" });
+  relay.fault({ at: "after", action: { kind: "cut" } });
+  assert.deepEqual(await driver.purge({ olderThanMs: 0, limit: 10 }), { purged: 0 }, "a repeat removes the next ones, and there are none");
+  assert.equal(await driver.readWorkflow("w"), null);
+});
+
+neonDriverTest("migrate, executed and its answer lost, has made everything", async ({ open, relay, schema }) => {
+  const driver = withRetries(open({ push: false, schema: `${schema} 2` }).driver, systemClock);
+  relay.fault({ at: "after", action: { kind: "cut" }, matches: ({ body }) => new TextDecoder().decode(body).includes("create schema") });
+  try {
+    assert.equal((await driver.create(createRequest("w"))).created, true);
+  } finally {
+    await open({ push: false }).driver.migrate();
+  }
+});
+
+neonDriverTest("a call is one request, and one without an answer is not repeated by the driver", async ({ open, relay, server }) => {
+  const { driver } = open({ push: false });
+  for (const operation of everyOperation(driver)) {
+    const before = server.requests;
+    await operation();
+    assert.equal(server.requests - before, 1, String(operation));
+  }
+  const before = relay.requests;
+  relay.fault({ at: "after", action: { kind: "cut" } });
+  const error = await rejection(driver.readWorkflow("w"));
+  assert.deepEqual([error.retryable, relay.requests - before], [true, 1]);
+  assert.equal(error.message, "Neon: readWorkflow failed (no SQLSTATE, outcome unknown)");
+});
+
+const UNKNOWN_OUTCOMES = {
+  HTTP_500: ANSWERS.internalError,
+  HTTP_502: ANSWERS.badGateway,
+  HTTP_504: ANSWERS.gatewayTimeout,
+  HTTP_507: ANSWERS.responseTooLarge,
+  HTTP_429: ANSWERS.tooManyRequests,
+  HTTP_302: () => new Response(null, { status: 302, headers: { Location: "https://elsewhere.test/" } }),
+  HTTP_400: () => new Response("<h1>Bad Request</h1>", { status: 400 }),
+  HTTP_200: () => new Response("<h1>Welcome</h1>"),
+};
+
+for (const [code, answer] of Object.entries(UNKNOWN_OUTCOMES)) {
+  neonDriverTest(`the answer ${code} leaves the outcome open, and the call may be repeated`, async ({ open, server }) => {
+    server.fault({ answer });
+    const error = await rejection(open({ push: false }).driver.readWorkflow("w"));
+    assert.deepEqual([error.message, error.retryable], [`Neon: readWorkflow failed (${code})`, true]);
+  });
+}
+
+neonDriverTest("a request that is too large is refused for good, with its size", async ({ open, server }) => {
+  server.limits.requestBytes = 1_000;
+  const error = await rejection(open({ push: false }).driver.create(createRequest("w", { input: "x".repeat(1_000) })));
+  assert.equal(error.retryable, false);
+  assert.match(error.message, /^Neon: a request of 1\d\d\d bytes failed \(HTTP_413\): it must be smaller$/);
+});
+
+neonDriverTest("a wrong password or role is refused for good", async ({ open }) => {
+  const url = new URL(atNeon(POSTGRES));
+  for (const [user, password] of [[url.username, "hunter2"], ["nobody", url.password]]) {
+    const connectionString = `postgresql://${user}:${password}@${url.host}${url.pathname}`;
+    const error = await rejection(open({ push: false, connectionString }).driver.readWorkflow("w"));
+    assert.equal(error.retryable, false);
+    assert.match(error.message, /logging in failed/);
+  }
+});
+
+neonDriverTest("what PostgreSQL refuses is certain, with its SQLSTATE", async ({ open }) => {
+  const connectionString = atNeon(POSTGRES).replace(/\/[^/]*$/, "/nothing");
+  const error = await rejection(open({ push: false, connectionString }).driver.readWorkflow("w"));
+  assert.deepEqual([error.message, error.retryable], ["Neon: readWorkflow failed (SQLSTATE 3D000)", false]);
+});
+
+neonDriverTest("neither an error nor its cause shows values or the connection string", async ({ open, server, relay }) => {
+  const secret = "hunter2";
+  const invalid = createRequest(`w ${secret}`, { input: `${secret}\0` });
+  const connectionString = `postgresql://${secret}:${secret}@${secret}.test/${secret}`;
+  const shown: string[] = [];
+  const show = async (promise: Promise<unknown>) =>
+    void shown.push(Deno.inspect(await rejection(promise), { depth: 20, showHidden: true, strAbbreviateSize: Infinity }));
+  const { driver } = open({ push: false });
+  await show(driver.create({ ...invalid, workflowId: `${secret}\0` }));
+  for (const answer of Object.values(UNKNOWN_OUTCOMES)) {
+    server.fault({ answer });
+    await show(driver.create(invalid));
+  }
+  server.fault({ answer: ANSWERS.requestTooLarge });
+  await show(driver.create(invalid));
+  relay.fault({ at: "after", action: { kind: "cut" } });
+  await show(driver.create(invalid));
+  await show(open({ push: false, connectionString }).driver.create(invalid));
+  assert.equal(shown.length, 12);
+  for (const text of shown) assert(!text.includes(secret), text);
+});
+
+for (const at of ["connect", "before", "after", "body"] as const) {
+  neonDriverTest(`a request that is swallowed (${at}) ends at its time limit`, async ({ schema, server }) => {
+    await using relay = await startRelay({ target: server }); // To which there is no connection yet.
+    const driver = neonDriver(atNeon(POSTGRES), {
+      schema,
+      push: false,
+      requestTimeout: 300,
+      endpoint: { http: relay.through(server.http) },
+    });
+    relay.fault({ at, action: { kind: "blackHole" } });
+    const began = performance.now();
+    const error = await rejection(driver.readWorkflow("w"));
+    const took = performance.now() - began;
+    assert.deepEqual([error.message, error.retryable], ["Neon: readWorkflow failed (TIMEOUT)", true]);
+    assert(took >= 295 && took < 2_000, `${took} ms`);
+  });
+}
+
+Deno.test("neonDriver() at a port where nobody listens rejects, and the call may be repeated", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const driver = neonDriver(atNeon(POSTGRES), { push: false, endpoint: { http: `http://127.0.0.1:${port}/sql` } });
+  assert.equal((await rejection(driver.readWorkflow("w"))).retryable, true);
+});
+
+neonDriverTest(
+  "two databases in one process are kept apart, and the package's settings are left alone",
+  async ({ open, schema, relay }) => {
+    const settings = () => [neonConfig.fetchEndpoint, neonConfig.fetchFunction, neonConfig.wsProxy, neonConfig.useSecureWebSocket];
+    const before = settings();
+    const { driver: a } = open({ push: false });
+    const b = neonDriver("postgresql://u:p@other.neon.test/d", { schema, push: false, endpoint: { http: "http://127.0.0.1:1/sql" } });
+    const requests = relay.requests;
+    await Promise.all([a.readWorkflow("w"), rejection(b.readWorkflow("w")), a.readWorkflow("w")]);
+    assert.equal(relay.requests - requests, 2);
+    assert.deepEqual(settings(), before);
+  },
+);
+
+Deno.test("neonDriver() refuses a connection string that is none, and does not show it", () => {
+  const secret = "hunter2";
+  const wrong = [
+    "",
+    secret,
+    `https://u:${secret}@host/db`,
+    `postgresql://:${secret}@host/db`,
+    `postgresql://u:${secret}@/db`,
+    `postgresql://u:${secret}@host`,
+    `postgresql://u:${secret}@host/`,
+    `postgresql://u:${secret}@host:port/db`,
+    `postgresql://u:${secret}%zz@host/db`,
+    ` postgresql://u:${secret}@host/db`,
+  ];
+  for (const connectionString of wrong) {
+    assert.throws(() => neonDriver(connectionString), (error) => {
+      assert(error instanceof ValidationError);
+      assert(!Deno.inspect(error, { depth: 10 }).includes(secret), connectionString);
+      return true;
+    });
+  }
+  // What comes of an environment variable that is not set.
+  assert.throws(() => neonDriver(undefined as unknown as string), /Reading the connection string, undefined: it must be postgresql:/);
+});
+
+Deno.test("neonDriver() refuses options that are none", () => {
+  const connectionString = "postgresql://u:p@ep-a.neon.tech/d";
+  for (const options of [{ schema: "" }, { requestTimeout: 0 }, { requestTimeout: -1 }, { endpoint: { http: "127.0.0.1:4444" } }]) {
+    assert.throws(() => neonDriver(connectionString, options), ValidationError, JSON.stringify(options));
+  }
+  const endpoint = { http: "http://127.0.0.1:4444/sql", websocket: "http://127.0.0.1:4444/v2" };
+  assert.throws(() => neonDriver(connectionString, { endpoint }), ValidationError);
+});
+
+Deno.test("neonDriver() finds the proxy of a host, as Neon's own package does", async () => {
+  const urls: string[] = [];
+  const original = globalThis.fetch;
+  globalThis.fetch = (input, init) => {
+    urls.push(`${init?.method} ${input} ${new Headers(init?.headers).get("Neon-Connection-String")}`);
+    return Promise.reject(new TypeError("no network"));
+  };
+  try {
+    for (const host of ["ep-a-1.eu-central-1.aws.neon.tech", "ep-a-1-pooler.c-2.eu-central-1.aws.neon.tech:5432", "localhost"]) {
+      await rejection(neonDriver(`postgres://u%40:p%2F@${host}/d?sslmode=require`).readWorkflow("w"));
+    }
+  } finally {
+    globalThis.fetch = original;
+  }
+  assert.deepEqual(urls, [
+    "POST https://api.eu-central-1.aws.neon.tech/sql postgresql://u%40:p%2F@ep-a-1.eu-central-1.aws.neon.tech/d?sslmode=require",
+    "POST https://api.c-2.eu-central-1.aws.neon.tech/sql postgresql://u%40:p%2F@ep-a-1-pooler.c-2.eu-central-1.aws.neon.tech:5432/d?sslmode=require",
+    "POST https://localhost/sql postgresql://u%40:p%2F@localhost/d?sslmode=require",
+  ]);
+});
