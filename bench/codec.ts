@@ -74,7 +74,7 @@ class Account {
 /** Values that must either come back equal or be refused. */
 const ALL_OR_NOTHING: Readonly<Record<string, unknown>> = {
   "cycle": CYCLE,
-  "hole in a list": [1, , 3], // deno-lint-ignore no-sparse-arrays
+  "hole in a list": Object.assign([1], { length: 3, 2: 3 }),
   "own __proto__": JSON.parse(`{"__proto__":{"admin":true}}`),
   "invalid Date": new Date(NaN),
   "function": () => {},
