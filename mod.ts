@@ -23,6 +23,8 @@
 export { type Channel, event, type EventKey, stream, type StreamKey, type Topic, topic } from "./core/channel.ts";
 export type {
   Client,
+  EventEntry,
+  EventReader,
   ListOptions,
   OutgoingMessage,
   ReadStreamOptions,
@@ -32,6 +34,7 @@ export type {
   StreamReader,
   WaitInfo,
   WaitOptions,
+  WatchEventOptions,
   WorkflowHandle,
   WorkflowInfo,
   WorkflowPage,

@@ -37,8 +37,10 @@ export interface Client {
    * @throws {TimeoutError} After `timeout`; default 60 s.
    */
   getEvent<T>(workflowId: string, key: EventKey<T> | string, options?: WaitOptions): Promise<T>;
+  /** {@linkcode Client.getEvent} with the version of the value. `after`: waits for a version above this one. */
+  getEventEntry<T>(workflowId: string, key: EventKey<T> | string, options?: WaitOptions & { after?: number }): Promise<EventEntry<T>>;
   /** The current value of an event, then every later one it can see (the latest wins when several come at once), until the workflow ends. */
-  watchEvent<T>(workflowId: string, key: EventKey<T> | string, options?: { signal?: AbortSignal }): AsyncIterable<T>;
+  watchEvent<T>(workflowId: string, key: EventKey<T> | string, options?: WatchEventOptions): EventReader<T>;
   /** Reads a stream, live. Reading rejects with `WorkflowNotFoundError` if there is no such workflow. */
   readStream<T>(workflowId: string, key: StreamKey<T> | string, options?: ReadStreamOptions): StreamReader<T>;
   /** Workflows, newest first. */
@@ -74,8 +76,10 @@ export interface WorkflowHandle<out O> {
   send<T>(message: NoInfer<T>, options?: SendOptions<T>): Promise<SendReceipt>;
   /** {@linkcode Client.getEvent} of this workflow. */
   getEvent<T>(key: EventKey<T> | string, options?: WaitOptions): Promise<T>;
+  /** {@linkcode Client.getEventEntry} of this workflow. */
+  getEventEntry<T>(key: EventKey<T> | string, options?: WaitOptions & { after?: number }): Promise<EventEntry<T>>;
   /** {@linkcode Client.watchEvent} of this workflow. */
-  watchEvent<T>(key: EventKey<T> | string, options?: { signal?: AbortSignal }): AsyncIterable<T>;
+  watchEvent<T>(key: EventKey<T> | string, options?: WatchEventOptions): EventReader<T>;
   /** {@linkcode Client.readStream} of this workflow. */
   readStream<T>(key: StreamKey<T> | string, options?: ReadStreamOptions): StreamReader<T>;
   /** {@linkcode Client.cancel} of this workflow. */
@@ -120,6 +124,28 @@ export interface WaitOptions {
   timeout?: Duration;
   /** Ends the wait early: it rejects with the signal's reason. */
   signal?: AbortSignal;
+}
+
+/** A value of an event, and which one it is. */
+export interface EventEntry<out T> {
+  /** 1 for the first value that was set, one more for each later one. */
+  version: number;
+  /** The value. */
+  value: T;
+}
+
+/** Options of {@linkcode Client.watchEvent}. */
+export interface WatchEventOptions {
+  /** Only versions above this one: the last that the caller has seen. Default 0. */
+  after?: number;
+  /** Ends the watching early: it rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** Watches an event, as values or with their versions. Each iteration begins at `after` again. */
+export interface EventReader<out T> extends AsyncIterable<T> {
+  /** The values with their versions. */
+  entries(): AsyncIterable<EventEntry<T>>;
 }
 
 /** Options of {@linkcode Client.readStream}. */

@@ -7,11 +7,14 @@
 import type { EventKey, StreamKey } from "./channel.ts";
 import type {
   Client,
+  EventEntry,
+  EventReader,
   ReadStreamOptions,
   SendOptions,
   SendReceipt,
   StreamReader,
   WaitOptions,
+  WatchEventOptions,
   WorkflowHandle,
   WorkflowInfo,
 } from "./client.ts";
@@ -62,7 +65,11 @@ export class Handle<O> implements WorkflowHandle<O> {
     return this.#client.getEvent<T>(this.workflowId, key, options);
   }
 
-  watchEvent<T>(key: EventKey<T> | string, options?: { signal?: AbortSignal }): AsyncIterable<T> {
+  getEventEntry<T>(key: EventKey<T> | string, options?: WaitOptions & { after?: number }): Promise<EventEntry<T>> {
+    return this.#client.getEventEntry<T>(this.workflowId, key, options);
+  }
+
+  watchEvent<T>(key: EventKey<T> | string, options?: WatchEventOptions): EventReader<T> {
     return this.#client.watchEvent<T>(this.workflowId, key, options);
   }
 

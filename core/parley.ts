@@ -7,6 +7,8 @@
 import { type EventKey, type StreamKey, toChannel } from "./channel.ts";
 import type {
   Client,
+  EventEntry,
+  EventReader,
   ListOptions,
   OutgoingMessage,
   ReadStreamOptions,
@@ -15,6 +17,7 @@ import type {
   StartOptions,
   StreamReader,
   WaitOptions,
+  WatchEventOptions,
   WorkflowHandle,
   WorkflowPage,
 } from "./client.ts";
@@ -23,7 +26,6 @@ import { type Duration, toMilliseconds } from "./duration.ts";
 import {
   IdempotencyConflictError,
   quote,
-  TimeoutError,
   UnknownWorkflowError,
   ValidationError,
   WorkflowConflictError,
@@ -35,10 +37,9 @@ import { toInfo } from "./info.ts";
 import { checkName } from "./names.ts";
 import { type ParleyOptions, toRunner } from "./options.ts";
 import { type Destination, prepareMessage, refusalError, toDestination } from "./outgoing.ts";
-import { StoredStream, watchEvent } from "./reader.ts";
+import { checkVersion, eventEntry, StoredEvent, StoredStream } from "./reader.ts";
 import type { Runner, SweepResult } from "./runner.ts";
 import { validate } from "./values.ts";
-import { waitFor } from "./wait.ts";
 import type { Workflow } from "./workflow.ts";
 
 /** How long `getEvent` waits from outside where the caller does not say. */
@@ -153,23 +154,25 @@ export class Parley implements Client, AsyncDisposable {
   }
 
   async getEvent<T>(workflowId: string, key: EventKey<T> | string, options: WaitOptions = {}): Promise<T> {
-    const { timeout = GET_EVENT_TIMEOUT, signal } = options;
-    checkName(workflowId, "workflow ID");
-    const { name } = toChannel(key, "event key");
-    const timeoutMs = toMilliseconds(timeout, "timeout");
-    const { driver, values } = this.#runner;
-    const found = await waitFor(this.#runner, async () => (await driver.readEvent({ workflowId, key: name })).event ?? undefined, {
-      target: `outbox:${workflowId}`,
-      timeoutMs,
-      signal,
-      onTimeout: () => new TimeoutError(`getEvent ${JSON.stringify(name)}`, timeoutMs),
-    });
-    return values.decode(found.value) as T;
+    return (await this.getEventEntry(workflowId, key, options)).value;
   }
 
-  watchEvent<T>(workflowId: string, key: EventKey<T> | string, options: { signal?: AbortSignal } = {}): AsyncIterable<T> {
+  async getEventEntry<T>(
+    workflowId: string,
+    key: EventKey<T> | string,
+    options: WaitOptions & { after?: number } = {},
+  ): Promise<EventEntry<T>> {
+    const { after = 0, timeout = GET_EVENT_TIMEOUT, signal } = options;
     checkName(workflowId, "workflow ID");
-    return watchEvent<T>(this.#runner, workflowId, toChannel(key, "event key").name, options.signal);
+    const { name } = toChannel(key, "event key");
+    checkVersion(after);
+    const timeoutMs = toMilliseconds(timeout, "timeout");
+    return await eventEntry<T>(this.#runner, { workflowId, key: name, after, timeoutMs, signal });
+  }
+
+  watchEvent<T>(workflowId: string, key: EventKey<T> | string, options: WatchEventOptions = {}): EventReader<T> {
+    checkName(workflowId, "workflow ID");
+    return new StoredEvent<T>(this.#runner, workflowId, toChannel(key, "event key").name, options);
   }
 
   readStream<T>(workflowId: string, key: StreamKey<T> | string, options: ReadStreamOptions = {}): StreamReader<T> {

@@ -4,11 +4,11 @@
  * @module
  */
 
-import type { ReadStreamOptions, StreamReader } from "./client.ts";
+import type { EventEntry, EventReader, ReadStreamOptions, StreamReader, WatchEventOptions } from "./client.ts";
 import type { WorkflowStatus } from "./driver.ts";
-import { ValidationError, WorkflowNotFoundError } from "./errors.ts";
+import { TimeoutError, ValidationError, WorkflowNotFoundError } from "./errors.ts";
 import type { Values } from "./values.ts";
-import { unlessAborted, Waiter, type WaitSources } from "./wait.ts";
+import { unlessAborted, Waiter, waitFor, type WaitSources } from "./wait.ts";
 
 /** How many values one request brings at most. */
 const BATCH = 1_000;
@@ -127,39 +127,81 @@ async function nextLook(waiter: Waiter, signal: AbortSignal): Promise<void> {
   while (!await waiter.next({ signal })) signal.throwIfAborted();
 }
 
-/** The values of an event, as they change, until its workflow ends. */
-export function watchEvent<T>(
+/** The latest value of an event above a version, waited for. */
+export async function eventEntry<T>(
   sources: ReaderSources,
-  workflowId: string,
-  key: string,
-  signal: AbortSignal | undefined,
-): AsyncIterableIterator<T> {
-  return endable((signal) => eventValues<T>(sources, workflowId, key, signal), signal);
+  request: { workflowId: string; key: string; after: number; timeoutMs: number; signal: AbortSignal | undefined },
+): Promise<EventEntry<T>> {
+  const { workflowId, key, after, timeoutMs, signal } = request;
+  const look = async () => {
+    const { event } = await sources.driver.readEvent({ workflowId, key });
+    return event && event.version > after ? event : undefined;
+  };
+  const { version, value } = await waitFor(sources, look, {
+    target: `outbox:${workflowId}`,
+    timeoutMs,
+    signal,
+    onTimeout: () => new TimeoutError(`getEvent ${JSON.stringify(key)}`, timeoutMs),
+  });
+  return { version, value: sources.values.decode(value) as T };
 }
 
-async function* eventValues<T>(
-  sources: ReaderSources,
-  workflowId: string,
-  key: string,
-  signal: AbortSignal,
-): AsyncGenerator<T, void, undefined> {
-  const { driver, values } = sources;
-  const waiter = new Waiter(sources);
-  try {
-    waiter.listen([`outbox:${workflowId}`]);
-    for (let seen = 0;;) {
-      signal.throwIfAborted();
-      const { event, status } = await unlessAborted(driver.readEvent({ workflowId, key }), signal);
-      if (event && event.version > seen) {
-        seen = event.version;
-        waiter.reset();
-        yield values.decode(event.value) as T;
+/** An event in the store. */
+export class StoredEvent<T> implements EventReader<T> {
+  readonly #sources: ReaderSources;
+  readonly #workflowId: string;
+  readonly #key: string;
+  readonly #after: number;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(sources: ReaderSources, workflowId: string, key: string, options: WatchEventOptions) {
+    const { after = 0, signal } = options;
+    checkVersion(after);
+    this.#sources = sources;
+    this.#workflowId = workflowId;
+    this.#key = key;
+    this.#after = after;
+    this.#signal = signal;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterableIterator<T> {
+    return endable((signal) => this.#values(signal), this.#signal);
+  }
+
+  entries(): AsyncIterableIterator<EventEntry<T>> {
+    return endable((signal) => this.#entries(signal), this.#signal);
+  }
+
+  async *#values(signal: AbortSignal): AsyncGenerator<T, void, undefined> {
+    for await (const { value } of this.#entries(signal)) yield value;
+  }
+
+  async *#entries(signal: AbortSignal): AsyncGenerator<EventEntry<T>, void, undefined> {
+    const { driver, values } = this.#sources;
+    const waiter = new Waiter(this.#sources);
+    try {
+      waiter.listen([`outbox:${this.#workflowId}`]);
+      for (let seen = this.#after;;) {
+        signal.throwIfAborted();
+        const { event, status } = await unlessAborted(driver.readEvent({ workflowId: this.#workflowId, key: this.#key }), signal);
+        if (event && event.version > seen) {
+          seen = event.version;
+          waiter.reset();
+          yield { version: seen, value: values.decode(event.value) as T };
+        }
+        if (status !== null && !isActive(status)) return;
+        await nextLook(waiter, signal);
       }
-      if (status !== null && !isActive(status)) return;
-      await nextLook(waiter, signal);
+    } finally {
+      waiter.close();
     }
-  } finally {
-    waiter.close();
+  }
+}
+
+/** Refuses what cannot be the version of an event, or 0 for none. */
+export function checkVersion(after: number): void {
+  if (!Number.isSafeInteger(after) || after < 0) {
+    throw new ValidationError(`Reading an event after version ${after}: it must be a whole number, 0 or more`);
   }
 }
 

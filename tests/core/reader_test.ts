@@ -233,6 +233,37 @@ Deno.test("watchEvent() of a workflow that has ended yields the last value and e
   assert.deepEqual(seen, [2]);
 });
 
+Deno.test("watchEvent().entries() yields versions, those above `after` alone", async () => {
+  const { world, outside, send } = await make();
+  await send(1);
+  const seen: unknown[] = [];
+  const watching = (async () => {
+    for await (const { version, value } of outside.watchEvent("w", "state", { after: 1 }).entries()) seen.push([version, value]);
+  })();
+  await world.pass(3_000);
+  assert.deepEqual(seen, []);
+  await send(2);
+  await world.untilTrue(() => seen.length === 1);
+  await send(3, "end");
+  await world.until(watching);
+  assert.deepEqual(seen, [[2, 2], [3, 3]]);
+});
+
+Deno.test("getEventEntry() returns the version with the value, and waits for one above `after`", async () => {
+  const { world, outside, handle, send } = await make();
+  await send(1, 2);
+  assert.deepEqual(await outside.getEventEntry("w", "state"), { version: 2, value: 2 });
+  const later = handle.getEventEntry("state", { after: 2 });
+  await world.pass(3_000);
+  await send(3);
+  assert.deepEqual(await world.until(later), { version: 3, value: 3 });
+  await assert.rejects(outside.getEventEntry("w", "state", { after: 3, timeout: 0 }), { code: "timeout" });
+  for (const after of [-1, 0.5, NaN]) {
+    await assert.rejects(outside.getEventEntry("w", "state", { after }), { code: "invalid_value" });
+    assert.throws(() => outside.watchEvent("w", "state", { after }), { code: "invalid_value" });
+  }
+});
+
 Deno.test("a reader that found something polls quickly again", async () => {
   const { world, outside, send, reads } = await make({ push: false });
   await send(1);
