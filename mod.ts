@@ -30,6 +30,7 @@ export type {
   ReadStreamOptions,
   SendOptions,
   SendReceipt,
+  StartedHandle,
   StartOptions,
   StreamReader,
   WaitInfo,

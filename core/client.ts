@@ -19,7 +19,7 @@ export interface Client {
    * @throws {WorkflowConflictError} If the ID exists under another workflow name.
    * @throws {ValidationError} @throws {ValueTooLargeError} Nothing was written.
    */
-  start<I, O>(workflow: Workflow<I, O> | string, input: NoInfer<I>, options?: StartOptions): Promise<WorkflowHandle<O>>;
+  start<I, O>(workflow: Workflow<I, O> | string, input: NoInfer<I>, options?: StartOptions): Promise<StartedHandle<O>>;
   /** A handle on a workflow, whether it exists or not. No I/O. */
   handle<O = unknown>(workflowId: string): WorkflowHandle<O>;
   /**
@@ -84,6 +84,12 @@ export interface WorkflowHandle<out O> {
   readStream<T>(key: StreamKey<T> | string, options?: ReadStreamOptions): StreamReader<T>;
   /** {@linkcode Client.cancel} of this workflow. */
   cancel(): Promise<void>;
+}
+
+/** What {@linkcode Client.start} returns. */
+export interface StartedHandle<out O> extends WorkflowHandle<O> {
+  /** Whether this call made the workflow. `false`: the ID existed, and nothing was written. */
+  readonly created: boolean;
 }
 
 /** Options of {@linkcode Client.start}. */

@@ -12,6 +12,7 @@ import type {
   ReadStreamOptions,
   SendOptions,
   SendReceipt,
+  StartedHandle,
   StreamReader,
   WaitOptions,
   WatchEventOptions,
@@ -92,5 +93,15 @@ export class Handle<O> implements WorkflowHandle<O> {
     if (status === "CANCELLED") throw new WorkflowCancelledError(this.workflowId);
     if (status !== "SUCCESS") throw new WorkflowFailedError(this.workflowId, error === null ? undefined : values.decode(error));
     return values.decode(output!) as O;
+  }
+}
+
+/** A handle on a workflow that was started. */
+export class Started<O> extends Handle<O> implements StartedHandle<O> {
+  readonly created: boolean;
+
+  constructor(client: Client, sources: ReaderSources, { workflowId, created }: { workflowId: string; created: boolean }) {
+    super(client, sources, workflowId);
+    this.created = created;
   }
 }

@@ -14,6 +14,7 @@ import type {
   ReadStreamOptions,
   SendOptions,
   SendReceipt,
+  StartedHandle,
   StartOptions,
   StreamReader,
   WaitOptions,
@@ -32,7 +33,7 @@ import {
   WorkflowEndedError,
   WorkflowNotFoundError,
 } from "./errors.ts";
-import { Handle } from "./handle.ts";
+import { Handle, Started } from "./handle.ts";
 import { toInfo } from "./info.ts";
 import { checkName } from "./names.ts";
 import { type ParleyOptions, toRunner } from "./options.ts";
@@ -92,7 +93,7 @@ export class Parley implements Client, AsyncDisposable {
     this.#runner = toRunner(options, this.#workflows);
   }
 
-  async start<I, O>(workflow: Workflow<I, O> | string, input: NoInfer<I>, options: StartOptions = {}): Promise<WorkflowHandle<O>> {
+  async start<I, O>(workflow: Workflow<I, O> | string, input: NoInfer<I>, options: StartOptions = {}): Promise<StartedHandle<O>> {
     const { workflowId = crypto.randomUUID(), enqueue = false } = options;
     const name = typeof workflow === "string" ? workflow : workflow.name;
     checkName(name, "workflow name");
@@ -128,7 +129,7 @@ export class Parley implements Client, AsyncDisposable {
         open: [],
       });
     }
-    return this.handle(workflowId);
+    return new Started<O>(this, this.#runner, { workflowId, created: created.created });
   }
 
   handle<O = unknown>(workflowId: string): WorkflowHandle<O> {

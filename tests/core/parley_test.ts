@@ -95,3 +95,13 @@ Deno.test("what a workflow threw that is no error is told by status() and list()
   const { workflows } = await world.isolate(1, []).parley.list({ status: "ERROR" });
   assert.equal(workflows.length, 8);
 });
+
+Deno.test("start() says whether it made the workflow", async () => {
+  const { world } = await setup();
+  const flow = workflow("flow", () => "done");
+  const { parley } = world.isolate(0, [flow]);
+  const first = await parley.start(flow, undefined, { workflowId: "w" });
+  const second = await parley.start(flow, undefined, { workflowId: "w" });
+  assert.deepEqual([first.created, second.created], [true, false]);
+  assert.equal(await world.until(second.result()), "done");
+});

@@ -17,6 +17,7 @@ const RULES: readonly { files: RegExp; mayImport: RegExp }[] = [
   { files: /^drivers\/postgres\//, mayImport: /^(core|drivers\/postgres)\// },
   { files: /^drivers\/neon\//, mayImport: /^(core\/|drivers\/(neon|postgres)\/|@neondatabase\/serverless$)/ },
   { files: /^drivers\/upstash\//, mayImport: /^(core\/|drivers\/upstash\/|@upstash\/redis$)/ },
+  { files: /^http\//, mayImport: /^(core\/|http\/|hono($|\/)|type:hono($|\/)|valibot$|type:valibot$)/ },
   { files: /^testing\//, mayImport: /^(core\/|testing\/|node:assert\/strict$)/ },
   { files: /^tests\//, mayImport: /^/ },
   { files: /^(examples|bench|scripts)\//, mayImport: /^(?!tests\/)/ },

@@ -1,0 +1,52 @@
+/**
+ * The adapter: every operation as a Hono app, to be mounted where the user likes.
+ *
+ * @module
+ */
+
+import { type Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { cors } from "hono/cors";
+import { isEncoded } from "./encoding.ts";
+import { type ParleyHttpOptions, toSettings } from "./options.ts";
+import { isReportable, refusal, toResponse } from "./problem.ts";
+import { ROUTES } from "./routes/mod.ts";
+
+/**
+ * A Hono app with a route for every operation of `Client`, and those that schedulers call.
+ *
+ * @param options What is served, to whom, and with what limits.
+ * @returns The app; `app.route("/parley", parleyHttp({ ... }))` mounts it.
+ * @throws {ValidationError} If there is no `auth`, or another option is not legal.
+ *
+ * @example Start a workflow over HTTP
+ * ```ts
+ * import { memoryDriver, Parley, workflow } from "@parley/parley";
+ * import { bearer, parleyHttp } from "@parley/parley/http";
+ * import { Hono } from "hono";
+ *
+ * const greet = workflow("greet", (_ctx, name: string) => `Hello ${name}`);
+ * const parley = new Parley({ driver: memoryDriver(), workflows: [greet] });
+ * const app = new Hono().route("/parley", parleyHttp({ parley, auth: bearer("s3cret") }));
+ *
+ * const headers = { authorization: "Bearer s3cret", "content-type": "application/json" };
+ * await app.request("/parley/workflows", { method: "POST", headers, body: '{"workflow":"greet","input":"Ada","workflowId":"g"}' });
+ * const result = await app.request("/parley/workflows/g/result?wait=5s", { headers });
+ * console.log(await result.json()); // Hello Ada
+ * ```
+ */
+export function parleyHttp(options: ParleyHttpOptions): Hono {
+  const settings = toSettings(options);
+  const app = new Hono();
+  if (settings.cors) app.use(cors(settings.cors));
+  const onError = () => refusal("body_too_large", `Reading the body: it may have at most ${settings.bodyLimit} bytes`).getResponse();
+  // For each route, and not for the app: one that is mounted at / must leave the routes of others alone.
+  const limit = bodyLimit({ maxSize: settings.bodyLimit, onError });
+  for (const { spec, serve } of ROUTES) app.on(spec.method, spec.path, limit, (c: Context) => serve(c, settings));
+  app.notFound((c) => toResponse(refusal("no_such_route", `There is no ${c.req.method} of this path`)));
+  app.onError((error, c) => {
+    if (isReportable(error)) settings.report(error);
+    return toResponse(error, { encoded: isEncoded(c) });
+  });
+  return app;
+}

@@ -1,0 +1,87 @@
+/**
+ * The options of `parleyHttp`, and what they default to.
+ *
+ * @module
+ */
+
+import type { Context } from "hono";
+import type { cors } from "hono/cors";
+import { type Duration, toMilliseconds } from "../core/duration.ts";
+import { ValidationError } from "../core/errors.ts";
+import type { Parley } from "../core/parley.ts";
+import type { Auth } from "./auth.ts";
+
+/** Options of {@linkcode CorsOptions}, as of Hono's `cors`. */
+export type CorsOptions = NonNullable<Parameters<typeof cors>[0]>;
+
+/** Options of `parleyHttp`. */
+export interface ParleyHttpOptions {
+  /** What is served, or how to get it for a request: on Cloudflare Workers a `Parley` is made for each. */
+  parley: Parley | ((c: Context) => Parley);
+  /** Who may do what. Nothing is open by default. */
+  auth: Auth;
+  /** Options of Hono's `cors`, to let pages of other origins in. Default: they are not. */
+  cors?: CorsOptions;
+  /** The longest that one request waits for a result, an event or a stream value. Default `"60s"`. */
+  maxWait?: Duration;
+  /** The longest that a stream's connection is kept; the client connects again where it left off. More than 0. Default `"5m"`. */
+  maxConnection?: Duration;
+  /** After how long without a value a connection carries a comment; more than 0. Default `"15s"`, since proxies cut what is idle. */
+  heartbeat?: Duration;
+  /** The largest body of a request, in bytes. Default 2 MiB. */
+  bodyLimit?: number;
+  /** Gets every error that the caller did not cause. Default `console.error`. */
+  onError?: (error: unknown) => void;
+}
+
+/** The options, checked. */
+export interface Settings {
+  readonly parley: (c: Context) => Parley;
+  readonly auth: Auth;
+  readonly cors: CorsOptions | undefined;
+  readonly maxWaitMs: number;
+  readonly maxConnectionMs: number;
+  readonly heartbeatMs: number;
+  readonly bodyLimit: number;
+  readonly report: (error: unknown) => void;
+}
+
+/**
+ * Checks the options and fills in the defaults.
+ *
+ * @throws {ValidationError} If there is no `auth`, or another option is not legal.
+ */
+export function toSettings(options: ParleyHttpOptions): Settings {
+  const {
+    parley,
+    auth,
+    cors,
+    maxWait = "60s",
+    maxConnection = "5m",
+    heartbeat = "15s",
+    bodyLimit = 2 * 2 ** 20,
+    onError = (error) => console.error(error),
+  } = options;
+  if (typeof auth !== "function") {
+    throw new ValidationError("Making the HTTP adapter: it must have an auth, as bearer(token), scopedTokens(secret) or a function");
+  }
+  if (!Number.isSafeInteger(bodyLimit) || bodyLimit < 1) {
+    throw new ValidationError(`Reading the bodyLimit ${bodyLimit}: it must be a whole number of bytes, 1 or more`);
+  }
+  return {
+    parley: typeof parley === "function" ? parley : () => parley,
+    auth,
+    cors,
+    maxWaitMs: toMilliseconds(maxWait, "maxWait"),
+    maxConnectionMs: positive(maxConnection, "maxConnection"),
+    heartbeatMs: positive(heartbeat, "heartbeat"),
+    bodyLimit,
+    report: onError,
+  };
+}
+
+function positive(duration: Duration, what: string): number {
+  const ms = toMilliseconds(duration, what);
+  if (ms > 0) return ms;
+  throw new ValidationError(`Reading the ${what} ${duration}: it must be 1 ms or more`);
+}

@@ -1,0 +1,147 @@
+/**
+ * Errors as answers: problem JSON (RFC 9457). The only file that knows which status an error has.
+ *
+ * @module
+ */
+
+import { HTTPException } from "hono/http-exception";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { devalueCodec } from "../core/codec.ts";
+import { DriverError, ParleyError, type ParleyErrorCode, ValidationError } from "../core/errors.ts";
+
+/** No code is a 5xx that a caller can cause. What only a workflow's own code meets never comes from an operation from outside. */
+const STATUS: Readonly<Record<ParleyErrorCode, ContentfulStatusCode>> = {
+  invalid_value: 400,
+  workflow_not_found: 404,
+  timeout: 408,
+  workflow_ended: 409,
+  workflow_conflict: 409,
+  idempotency_conflict: 409,
+  workflow_cancelled: 409,
+  stream_closed: 409,
+  value_too_large: 413,
+  unknown_workflow: 422,
+  workflow_failed: 424,
+  driver: 502,
+  lease_lost: 500,
+  non_determinism: 500,
+  invalid_context: 500,
+};
+
+/** Codes of answers that come from HTTP itself, beside those of `ParleyError`. */
+export type HttpErrorCode =
+  | "unauthorized"
+  | "forbidden"
+  | "no_such_route"
+  | "not_acceptable"
+  | "body_too_large"
+  | "unsupported_media_type"
+  | "internal";
+
+const HTTP_STATUS: Readonly<Record<HttpErrorCode, ContentfulStatusCode>> = {
+  unauthorized: 401,
+  forbidden: 403,
+  no_such_route: 404,
+  not_acceptable: 406,
+  body_too_large: 413,
+  unsupported_media_type: 415,
+  internal: 500,
+};
+
+/** How long a client had better wait until it asks again, in seconds, where the store was in trouble. */
+const RETRY_AFTER_S = 1;
+
+/** How deep the causes of an error go, in an answer. */
+const DEEPEST_CAUSE = 5;
+
+/** The body of an error, in members of RFC 9457 and those of the error. */
+export interface Problem {
+  /** Which error it is, as a URN. */
+  type: string;
+  /** The error's name. */
+  title: string;
+  /** The status of the answer. */
+  status: number;
+  /** What was being done, the value at hand, what was required. */
+  detail: string;
+  /** The code of the `ParleyError`, or of HTTP. */
+  code: ParleyErrorCode | HttpErrorCode;
+  /** What a schema said. */
+  issues?: { message: string; path?: (string | number)[] }[];
+  /** Why a workflow failed. */
+  cause?: unknown;
+  /** The error in the library's own encoding, for `connect`. */
+  error?: string;
+  /** The error's own fields, such as `workflowId`. */
+  [field: string]: unknown;
+}
+
+/** An answer that is an error of HTTP. */
+export function refusal(code: HttpErrorCode, detail: string, headers: Record<string, string> = {}): HTTPException {
+  const status = HTTP_STATUS[code];
+  return new HTTPException(status, { res: problemResponse({ ...head(code, "HttpError", status), detail }, headers) });
+}
+
+/**
+ * The answer for whatever was thrown.
+ *
+ * @param error It, of whatever kind. What is not of this library is not shown: nobody knows what it holds.
+ * @param options `encoded`: whether the caller takes the library's own encoding.
+ */
+export function toResponse(error: unknown, { encoded = false }: { encoded?: boolean } = {}): Response {
+  if (error instanceof HTTPException) return error.getResponse();
+  if (!(error instanceof ParleyError)) return refusal("internal", "An unexpected error, which the server reported").getResponse();
+  const isTemporary = error instanceof DriverError && error.retryable;
+  const status = isTemporary ? 503 : STATUS[error.code];
+  // A store's own words are for the log of the server.
+  const detail = error instanceof DriverError ? "The store could not do it" : error.message;
+  const problem: Problem = { ...fieldsOf(error), ...head(error.code, error.name, status), detail };
+  if (encoded) problem.error = devalueCodec.encode(withoutStack(error instanceof DriverError ? hidden(error) : error));
+  return problemResponse(problem, isTemporary ? { "retry-after": String(RETRY_AFTER_S) } : {});
+}
+
+/** Whether the server's owner should hear of it: everything that the caller did not cause. */
+export function isReportable(error: unknown): boolean {
+  return !(error instanceof HTTPException) && !(error instanceof ParleyError && STATUS[error.code] < 500);
+}
+
+function head(code: Problem["code"], title: string, status: number): Pick<Problem, "type" | "title" | "status" | "code"> {
+  return { type: `urn:parley:error:${code}`, title, status, code };
+}
+
+function hidden(error: DriverError): DriverError {
+  return new DriverError("The store could not do it", { retryable: error.retryable });
+}
+
+function fieldsOf(error: ParleyError): Record<string, unknown> {
+  const fields: Record<string, unknown> = { ...error };
+  if (error instanceof ValidationError) {
+    fields.issues = error.issues.map(({ message, path }) => ({ message, ...(path && { path: path.map(String) }) }));
+  }
+  if (error.code === "workflow_failed" && error.cause instanceof Error) {
+    fields.cause = { name: error.cause.name, message: error.cause.message };
+  }
+  return fields;
+}
+
+function problemResponse(problem: Problem, headers: Record<string, string>): Response {
+  return new Response(JSON.stringify(problem), {
+    status: problem.status,
+    headers: { "content-type": "application/problem+json", "cache-control": "no-store", ...headers },
+  });
+}
+
+/** An error as it may leave the server: its stack, and those of its causes, name the server's files. */
+export function withoutStack(error: Error, depth: number = 0): Error {
+  const { cause } = error;
+  const copy: Error = Object.create(Object.getPrototypeOf(error), Object.getOwnPropertyDescriptors(error));
+  delete copy.stack;
+  if (cause instanceof Error) {
+    Object.defineProperty(copy, "cause", {
+      value: depth < DEEPEST_CAUSE ? withoutStack(cause, depth + 1) : undefined,
+      configurable: true,
+      writable: true,
+    });
+  }
+  return copy;
+}

@@ -1,0 +1,133 @@
+/**
+ * What happens to every request, in this order: the body is read, the caller is asked who they are, the input is checked, the work is done.
+ *
+ * @module
+ */
+
+import type { Context } from "hono";
+import type * as v from "valibot";
+import { ParleyError } from "../core/errors.ts";
+import { checkName } from "../core/names.ts";
+import type { Parley } from "../core/parley.ts";
+import { validate } from "../core/values.ts";
+import { type Action, type AuthRequest, isKnown } from "./auth.ts";
+import { readBody } from "./encoding.ts";
+import type { Settings } from "./options.ts";
+import { fromSegment } from "./path.ts";
+import { refusal } from "./problem.ts";
+
+/** Any schema. */
+type Schema<Output = unknown> = v.GenericSchema<unknown, Output>;
+
+/** An answer, for the documentation. */
+export interface Described {
+  /** When it is given. */
+  readonly description: string;
+  /** What its JSON is. */
+  readonly schema?: Schema;
+  /** Its content types; default `application/json`. */
+  readonly content?: readonly string[];
+}
+
+/** What a route is; the same for who serves it and who documents it. */
+export interface RouteSpec<Query, Body> {
+  /** The method; `HEAD` is served wherever `GET` is. */
+  readonly method: "get" | "post";
+  /** The path. `:id` is a workflow's ID, `:key` that of an event or a stream. */
+  readonly path: string;
+  /** What the caller must be allowed. */
+  readonly action: Action;
+  /** What it does, in a line. */
+  readonly summary: string;
+  /** The parameters after the `?`. */
+  readonly query?: Schema<Query>;
+  /** The headers that it reads, and what they mean. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The body. */
+  readonly body?: Schema<Body>;
+  /** The answers that are no errors. */
+  readonly responses: Readonly<Record<number, Described>>;
+  /** What the request concerns, where the path does not tell; the body is not checked yet. */
+  readonly concerns?: (request: { c: Context; workflowId: string | undefined; body: unknown }) => Omit<AuthRequest, "action">[];
+}
+
+/** A request that may go on. */
+export interface Call<Query, Body> {
+  readonly c: Context;
+  readonly parley: Parley;
+  readonly settings: Settings;
+  /** Of the path; empty where it has none. */
+  readonly workflowId: string;
+  /** Of the path; empty where it has none. */
+  readonly key: string;
+  readonly query: Query;
+  readonly body: Body;
+}
+
+/** A route, with what serves it. */
+export interface Route {
+  readonly spec: RouteSpec<unknown, unknown>;
+  readonly serve: (c: Context, settings: Settings) => Promise<Response>;
+}
+
+/** Makes a route. */
+export function route<Query = unknown, Body = unknown>(
+  spec: RouteSpec<Query, Body>,
+  run: (call: Call<Query, Body>) => Response | Promise<Response>,
+): Route {
+  return { spec, serve: (c, settings) => serve(spec, run, c, settings) };
+}
+
+async function serve<Query, Body>(
+  spec: RouteSpec<Query, Body>,
+  run: (call: Call<Query, Body>) => Response | Promise<Response>,
+  c: Context,
+  settings: Settings,
+): Promise<Response> {
+  const id = segment(c, "id");
+  const key = segment(c, "key");
+  const body = spec.body ? await attempt(() => readBody(c)) : undefined;
+  const raw = body instanceof Failed ? undefined : body;
+  const concerns = spec.concerns?.({ c, workflowId: id, body: raw }) ??
+    [{ ...(id !== undefined && { workflowId: id }), ...(key !== undefined && { key }) }];
+  for (const concern of concerns) await authorise(c, settings, { action: spec.action, ...concern });
+  if (body instanceof Failed) throw body.error;
+  if (id !== undefined) checkName(id, "workflow ID");
+  if (key !== undefined) checkName(key, `${spec.action} key`);
+  const checked = spec.body ? await validate(spec.body, body, "request's body") : undefined;
+  const query = spec.query ? await validate(spec.query, c.req.query(), "request's query") : undefined;
+  return await run({
+    c,
+    parley: settings.parley(c),
+    settings,
+    workflowId: id ?? "",
+    key: key ?? "",
+    query: query as Query,
+    body: checked as Body,
+  });
+}
+
+async function authorise(c: Context, { auth }: Settings, request: AuthRequest): Promise<void> {
+  if (await auth(c, request) === true) return;
+  if (isKnown(c)) throw refusal("forbidden", `The credentials do not allow to ${request.action} this`);
+  throw refusal("unauthorized", "The request must have credentials that are valid", { "www-authenticate": 'Bearer realm="parley"' });
+}
+
+function segment(c: Context, name: string): string | undefined {
+  const decoded = c.req.param(name);
+  return decoded === undefined ? undefined : fromSegment(decoded);
+}
+
+/** What went wrong before anybody was asked who they are: it is told to those alone who may know. */
+class Failed {
+  constructor(readonly error: unknown) {}
+}
+
+async function attempt(read: () => Promise<unknown>): Promise<unknown> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof ParleyError || error instanceof Error) return new Failed(error);
+    throw error;
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * What schedulers call, and other invocations.
+ *
+ * @module
+ */
+
+import type { Context } from "hono";
+import * as v from "valibot";
+import { answer } from "../encoding.ts";
+import { type Route, route } from "../route.ts";
+import { count, Swept, WakeBody } from "../schemas.ts";
+
+const SweepQuery = v.object({ limit: count(1, 10_000, "How many workflows to take at most. Default 100") });
+
+/** The routes. */
+export const scheduleRoutes: readonly Route[] = [
+  route(
+    {
+      method: "post",
+      path: "/sweep",
+      action: "sweep",
+      summary: "Take over the workflows that are due, and run each until it ends or waits",
+      query: SweepQuery,
+      responses: { 200: { description: "How many were taken, and what became of them", schema: Swept } },
+    },
+    async ({ c, parley, query: { limit } }) =>
+      answer(c, await parley.sweep({ ...(limit !== undefined && { limit }), signal: c.req.raw.signal })),
+  ),
+  route({
+    method: "post",
+    path: "/wake",
+    action: "wake",
+    summary: "Continue these workflows in an invocation of their own",
+    body: WakeBody,
+    responses: { 202: { description: "They are being continued, where they are due", content: [] } },
+  }, ({ c, parley, settings, body: { workflowIds } }) => {
+    // The caller is an invocation with a limit of its own, so it does not wait until these have ended.
+    keepAlive(c, parley.wake(workflowIds).then(() => {}, settings.report));
+    return new Response(null, { status: 202 });
+  }),
+];
+
+/** Has the platform let the invocation live until this is over, where it would not by itself. */
+function keepAlive(c: Context, work: Promise<void>): void {
+  try {
+    c.executionCtx.waitUntil(work);
+  } catch {
+    // Hono throws where the platform has no such thing.
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * Starting workflows, and what becomes of them.
+ *
+ * @module
+ */
+
+import type { Context } from "hono";
+import * as v from "valibot";
+import type { WorkflowInfo } from "../../core/client.ts";
+import { ValidationError } from "../../core/errors.ts";
+import { answer } from "../encoding.ts";
+import { toSegment } from "../path.ts";
+import { type Route, route } from "../route.ts";
+import { count, Info, Page, StartBody, StartResult, Status } from "../schemas.ts";
+import { Wait, waitMs } from "../wait.ts";
+
+const ListQuery = v.object({
+  status: v.optional(v.pipe(
+    v.string(),
+    v.transform((text) => text.split(",")),
+    v.array(Status),
+    v.description("Only these, with commas between them. Default all"),
+  )),
+  name: v.optional(v.pipe(v.string(), v.description("Only workflows of this name"))),
+  limit: count(1, 1_000, "How many at most. Default 50"),
+  cursor: v.optional(v.pipe(v.string(), v.description("The cursor of the page before"))),
+});
+
+const WaitQuery = v.object({ wait: Wait });
+
+/** The routes. */
+export const workflowRoutes: readonly Route[] = [
+  route({
+    method: "post",
+    path: "/workflows",
+    action: "start",
+    summary: "Start a workflow. An ID that exists is that workflow, and nothing is run twice",
+    headers: { "idempotency-key": "The workflow's ID, in place of workflowId" },
+    body: StartBody,
+    responses: { 201: { description: "It was started", schema: StartResult }, 200: { description: "It existed", schema: StartResult } },
+    concerns: ({ c, body }) => [given(c, body)],
+  }, async ({ c, parley, body: { workflow, input, enqueue, workflowId = c.req.header("idempotency-key") } }) => {
+    const header = c.req.header("idempotency-key");
+    if (header !== undefined && header !== workflowId) {
+      throw new ValidationError("Starting a workflow: workflowId and the header Idempotency-Key must be the same, where there are both");
+    }
+    const handle = await parley.start(workflow, input, {
+      ...(workflowId !== undefined && { workflowId }),
+      ...(enqueue !== undefined && { enqueue }),
+    });
+    // Where it is mounted is known from the path alone.
+    const location = `${new URL(c.req.url).pathname.replace(/\/$/, "")}/${toSegment(handle.workflowId)}`;
+    return answer(c, { workflowId: handle.workflowId, created: handle.created }, {
+      status: handle.created ? 201 : 200,
+      headers: { location },
+    });
+  }),
+  route({
+    method: "get",
+    path: "/workflows",
+    action: "list",
+    summary: "List workflows, newest first",
+    query: ListQuery,
+    responses: { 200: { description: "A page", schema: Page } },
+  }, async ({ c, parley, query: { status, name, limit, cursor } }) => {
+    const page = await parley.list({
+      ...(status && { status }),
+      ...(name !== undefined && { name }),
+      ...(limit !== undefined && { limit }),
+      ...(cursor !== undefined && { cursor }),
+    });
+    return answer(c, { ...page, workflows: page.workflows.map(toPublic) });
+  }),
+  route({
+    method: "get",
+    path: "/workflows/:id",
+    action: "info",
+    summary: "What is known of a workflow",
+    responses: { 200: { description: "What is known", schema: Info } },
+  }, async ({ c, parley, workflowId }) => answer(c, toPublic(await parley.handle(workflowId).status()))),
+  route({
+    method: "get",
+    path: "/workflows/:id/result",
+    action: "result",
+    summary: "What a workflow returned",
+    query: WaitQuery,
+    headers: { prefer: "wait=30: how many seconds to wait, in place of the parameter" },
+    responses: { 200: { description: "What it returned", schema: v.unknown() } },
+  }, async ({ c, parley, settings, workflowId, query: { wait } }) => {
+    const timeout = waitMs(c, wait, settings.maxWaitMs);
+    return answer(c, await parley.handle(workflowId).result({ timeout, signal: c.req.raw.signal }));
+  }),
+  control("cancel", "Cancel a workflow: at once where it waits, else at its next operation"),
+  control("resume", "Carry on a workflow that was cancelled or used up its recovery attempts"),
+];
+
+function control(action: "cancel" | "resume", summary: string): Route {
+  const responses = { 204: { description: "It was done, or had been before", content: [] } };
+  return route({ method: "post", path: `/workflows/:id/${action}`, action, summary, responses }, async ({ parley, workflowId }) => {
+    await parley[action](workflowId);
+    return new Response(null, { status: 204 });
+  });
+}
+
+/** The ID that a start names. */
+function given(c: Context, body: unknown): { workflowId?: string } {
+  const named = typeof body === "object" && body !== null && "workflowId" in body ? body.workflowId : c.req.header("idempotency-key");
+  return typeof named === "string" ? { workflowId: named } : {};
+}
+
+/** Without stacks, which name the server's files. */
+function toPublic(info: WorkflowInfo): WorkflowInfo {
+  if (!info.error) return info;
+  const { stack: _, ...error } = info.error;
+  return { ...info, error };
+}
