@@ -209,7 +209,7 @@ export function checkVersion(after: number): void {
  * An iterator whose `return()` also ends a `next()` that waits. A generator alone would put it behind that: a browser that goes away while
  * nothing is written would be waited for until the workflow ends.
  */
-function endable<T>(
+export function endable<T>(
   generate: (signal: AbortSignal) => AsyncGenerator<T, void, undefined>,
   signal: AbortSignal | undefined,
 ): AsyncIterableIterator<T> {

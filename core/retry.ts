@@ -34,17 +34,20 @@ export function withRetries(driver: Driver, clock: Clock): Driver {
   };
 }
 
-async function attempt<T>(call: () => Promise<T>, clock: Clock): Promise<T> {
+/** Makes a call, and repeats it while it rejects with a `DriverError` that is `retryable`. The signal ends the pauses in between. */
+export async function attempt<T>(call: () => Promise<T>, clock: Clock, signal?: AbortSignal): Promise<T> {
   for (let tries = 0;; tries++) {
     try {
       return await call();
     } catch (error) {
+      if (signal?.aborted) throw signal.reason;
       if (!(error instanceof ParleyError)) {
         throw new DriverError("The driver failed in an unexpected way", { retryable: false, cause: error });
       }
       const delayMs = DELAYS_MS[tries];
       if (!(error instanceof DriverError && error.retryable) || delayMs === undefined) throw error;
-      await delay(clock, delayMs * (0.5 + Math.random()));
+      await delay(clock, delayMs * (0.5 + Math.random()), signal);
+      signal?.throwIfAborted();
     }
   }
 }

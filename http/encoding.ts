@@ -8,12 +8,10 @@ import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { devalueCodec } from "../core/codec.ts";
 import { ValidationError } from "../core/errors.ts";
+import { PARLEY_JSON, PARLEY_NDJSON } from "./media_types.ts";
 import { refusal } from "./problem.ts";
 
-/** A body in the library's own encoding, devalue's format. */
-export const PARLEY_JSON = "application/vnd.parley+json";
-/** Lines of it. */
-export const PARLEY_NDJSON = "application/vnd.parley+ndjson";
+export { PARLEY_JSON, PARLEY_NDJSON };
 
 /** Whether the caller takes the library's own encoding. */
 export function isEncoded(c: Context): boolean {

@@ -45,6 +45,9 @@ export const MessageBody = v.strictObject({
   topic: v.optional(
     v.pipe(v.string(), v.maxLength(LONGEST_NAME), v.description("Which queue. Default the one of messages without a topic")),
   ),
+  idempotencyKey: v.optional(
+    v.pipe(Name, v.description("Makes the message once, for the life of the workflow; also the header Idempotency-Key, which is ASCII")),
+  ),
 });
 
 /** Of `POST /messages`. */
@@ -52,7 +55,6 @@ export const MessagesBody = v.strictObject({
   messages: v.array(v.strictObject({
     destinationId: v.pipe(Name, v.description("The workflow that is to receive it")),
     ...MessageBody.entries,
-    idempotencyKey: v.optional(v.pipe(Name, v.description("Makes the message once per destination and key"))),
   })),
 });
 

@@ -22,8 +22,7 @@ export const messageRoutes: readonly Route[] = [
     body: MessageBody,
     responses: { 201: SENT, 200: { description: "The idempotency key was used before, and nothing was sent", schema: Receipt } },
     concerns: ({ workflowId, body }) => [concern(workflowId, body)],
-  }, async ({ c, parley, workflowId, body: { message, topic } }) => {
-    const idempotencyKey = c.req.header("idempotency-key");
+  }, async ({ c, parley, workflowId, body: { message, topic, idempotencyKey = c.req.header("idempotency-key") } }) => {
     const receipt = await parley.send(workflowId, message, {
       ...(topic !== undefined && { topic }),
       ...(idempotencyKey !== undefined && { idempotencyKey }),

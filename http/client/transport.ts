@@ -1,0 +1,166 @@
+/**
+ * Requests to the adapter, and what can go wrong with them.
+ *
+ * @module
+ */
+
+import { type Clock, delay, systemClock } from "../../core/clock.ts";
+import { devalueCodec } from "../../core/codec.ts";
+import { DriverError, ParleyError, ValidationError } from "../../core/errors.ts";
+import { attempt } from "../../core/retry.ts";
+import { PARLEY_JSON } from "../media_types.ts";
+
+/** How long a request may take beyond what the server was asked to wait. */
+const REQUEST_MS = 30_000;
+
+/** Statuses of gateways, and of servers that are busy: the same request may be made again. */
+const PASSING = new Set([429, 500, 502, 503, 504]);
+
+/** The part of `fetch` that is needed. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+/** Options of `connect`. */
+export interface ConnectOptions {
+  /** Where the adapter is mounted, as in `https://example.com/parley`. */
+  url: string;
+  /** What the server's auth asks for, or where to get it, as for one that expires. Asked for each request. */
+  token: string | (() => string | Promise<string>);
+  /** Another `fetch`, as a service binding of a Worker has it, or `app.request` of Hono in a test. Default the runtime's. */
+  fetch?: Fetch;
+  /** Where the time comes from. Default the runtime's. */
+  clock?: Clock;
+}
+
+/** A request. */
+export interface ClientRequest {
+  /** What is being done, for errors: `send`. */
+  readonly operation: string;
+  readonly method?: "GET" | "POST";
+  /** Below the URL, with its parameters. */
+  readonly path: string;
+  /** Sent in the library's own encoding. */
+  readonly body?: unknown;
+  readonly signal?: AbortSignal | undefined;
+  /** For how long the server was asked to wait, in milliseconds. */
+  readonly waitMs?: number;
+}
+
+/** Makes requests. */
+export class Transport {
+  readonly clock: Clock;
+  readonly #url: string;
+  readonly #token: () => string | Promise<string>;
+  readonly #fetch: Fetch;
+
+  constructor({ url, token, fetch = (...args) => globalThis.fetch(...args), clock = systemClock }: ConnectOptions) {
+    const parsed = URL.parse(url);
+    if (!parsed || !/^https?:$/.test(parsed.protocol) || parsed.search || parsed.hash || parsed.username) {
+      throw new ValidationError("Connecting: the url must begin with http:// or https://, and have no parameters and no credentials");
+    }
+    if (typeof token !== "function" && (typeof token !== "string" || token === "")) {
+      throw new ValidationError("Connecting: the token must be a text that is not empty, or a function that gives one");
+    }
+    this.#url = parsed.href.replace(/\/+$/, "");
+    this.#token = typeof token === "function" ? token : () => token;
+    this.#fetch = fetch;
+    this.clock = clock;
+  }
+
+  /** Makes a request, and again where that is safe and may help; each request that this is for may be repeated. Answers with the value of the body. */
+  async call<T>(request: ClientRequest): Promise<T> {
+    const { signal, waitMs = 0, operation } = request;
+    return await attempt(
+      async () => {
+        const limit = limited(this.clock, waitMs + REQUEST_MS, signal);
+        try {
+          const response = await this.open(request, PARLEY_JSON, limit.signal);
+          const text = await response.text();
+          return (text === "" ? undefined : decoded(text, operation)) as T;
+        } catch (error) {
+          throw asParleyError(error, operation, signal);
+        } finally {
+          limit.stop();
+        }
+      },
+      this.clock,
+      signal,
+    );
+  }
+
+  /** Makes a request once, and answers with the response if it is no error. */
+  async open({ operation, method = "GET", path, body }: ClientRequest, accept: string, signal: AbortSignal): Promise<Response> {
+    const response = await this.#fetch(`${this.#url}${path}`, {
+      method,
+      headers: {
+        accept,
+        authorization: `Bearer ${await this.#token()}`,
+        ...(body !== undefined && { "content-type": PARLEY_JSON }),
+      },
+      // What cannot be encoded is refused here, before anything is sent.
+      ...(body !== undefined && { body: encoded(body, operation) }),
+      signal,
+    });
+    if (!response.ok) throw await toError(response, operation);
+    return response;
+  }
+}
+
+/** A signal that aborts when the time is up, or with the other one. */
+export function limited(clock: Clock, ms: number, signal: AbortSignal | undefined): { signal: AbortSignal; stop: () => void } {
+  const late = new AbortController();
+  const stop = clock.after(ms, () => late.abort(new DOMException(`nothing within ${ms} ms`, "TimeoutError")));
+  return { signal: signal ? AbortSignal.any([signal, late.signal]) : late.signal, stop };
+}
+
+/** What a request failed with, as an error of this library: the caller's own abort, or an outcome that nobody knows. */
+export function asParleyError(error: unknown, operation: string, signal: AbortSignal | undefined): unknown {
+  if (signal?.aborted) return signal.reason;
+  if (error instanceof ParleyError) return error;
+  // Not the error itself: runtimes put the URL into it.
+  const name = error instanceof Error ? error.name : typeof error;
+  return new DriverError(`Parley over HTTP: ${operation} got no answer (${name})`, { retryable: true });
+}
+
+function encoded(body: unknown, operation: string): string {
+  try {
+    return devalueCodec.encode(body);
+  } catch {
+    throw new ValidationError(`Encoding what ${operation} sends: it must be made of JSON values and the other types that Parley can store`);
+  }
+}
+
+function decoded(text: string, operation: string): unknown {
+  try {
+    return devalueCodec.decode(text);
+  } catch {
+    throw new DriverError(`Parley over HTTP: ${operation} got an answer that is not of this library`, { retryable: false });
+  }
+}
+
+/** The error that the server tells of, as the same class; else what the status says. */
+async function toError(response: Response, operation: string): Promise<Error> {
+  const { status } = response;
+  const text = await response.text();
+  try {
+    const problem: { error?: unknown; code?: unknown } = JSON.parse(text);
+    if (typeof problem.error === "string") {
+      const error = devalueCodec.decode(problem.error);
+      if (error instanceof ParleyError) return error;
+    }
+    if (typeof problem.code === "string" && /^[a-z_]{1,40}$/.test(problem.code)) return refused(operation, status, problem.code);
+  } catch {
+    // Not ours, as the page of a gateway.
+  }
+  return refused(operation, status);
+}
+
+function refused(operation: string, status: number, code?: string): DriverError {
+  const shown = code === undefined ? status : `${status} ${code}`;
+  return new DriverError(`Parley over HTTP: ${operation} was answered with ${shown}`, { retryable: PASSING.has(status) });
+}
+
+/** Waits a moment, or until the signal aborts. */
+export async function pause(clock: Clock, ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await delay(clock, ms, signal);
+  signal?.throwIfAborted();
+}
