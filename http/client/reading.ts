@@ -8,6 +8,7 @@ import type { EventEntry, EventReader, ReadStreamOptions, StreamReader, WatchEve
 import { devalueCodec } from "../../core/codec.ts";
 import { DriverError, ValidationError } from "../../core/errors.ts";
 import { checkVersion, endable } from "../../core/reader.ts";
+import { unlessAborted } from "../../core/wait.ts";
 import { PARLEY_NDJSON } from "../media_types.ts";
 import { asParleyError, type ClientRequest, limited, pause, type Transport } from "./transport.ts";
 
@@ -69,7 +70,7 @@ async function* lines<Entry>(
     for (let rest = "";;) {
       stop();
       stop = clock.after(SILENCE_MS, () => void reader?.cancel(new DOMException("silent", "TimeoutError")).catch(() => {}));
-      const { done, value } = await reader!.read();
+      const { done, value } = await unlessAborted(reader!.read(), signal);
       if (done) return;
       const parts = (rest + value).split("\n");
       rest = parts.pop()!;
