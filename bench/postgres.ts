@@ -14,17 +14,20 @@ const ROUNDS = 400;
 const WARM_UP = 50;
 
 /** One thing to time: what to call in each round, and what must be there before, untimed. */
-interface Subject {
+export interface Subject {
   readonly name: string;
   readonly prepare?: (round: number) => Promise<unknown>;
   readonly run: (round: number) => Promise<unknown>;
 }
 
-/** Times everything in turn, so that what slows the machine down for a while slows down all alike. Answers with medians. */
+/**
+ * Times everything in turn, there and back, so that what slows the machine down for a while, and what comes before, slows down all alike. Answers with
+ * medians.
+ */
 export async function measure(subjects: readonly Subject[]): Promise<Map<string, number>> {
   const times = new Map(subjects.map(({ name }) => [name, [] as number[]]));
   for (let round = 0; round < WARM_UP + ROUNDS; round++) {
-    for (const { name, prepare, run } of subjects) {
+    for (const { name, prepare, run } of round % 2 === 0 ? subjects : subjects.toReversed()) {
       await prepare?.(round);
       const start = performance.now();
       await run(round);

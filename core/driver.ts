@@ -130,6 +130,7 @@ export interface Driver {
    * `MAX_RECOVERY_ATTEMPTS_EXCEEDED` back to `PENDING`, due, next epoch, `recoveryAttempts` 0.
    *
    * Repeat: cancelling what is `CANCELLED` and resuming what has not ended are done without a change. Any other ended workflow is refused with its status.
+   * Resuming what is `PENDING` and due names it in `woken`: it may be a repeat whose first answer reached no one.
    */
   control(request: { workflowId: string; action: "cancel" | "resume" }): Promise<ControlResult>;
 
@@ -156,6 +157,11 @@ export type WatchTarget = `inbox:${string}` | `outbox:${string}` | "due";
 export interface Watch {
   /** Whether hints can be expected at the moment. While it is `false` the core polls as if there were no push. */
   readonly live: boolean;
+  /**
+   * About how long the core may go without a look while this is live, in milliseconds; default 10 s. A look finds what a lost hint would have told, so a
+   * store that bills each look, and that tells when its connection was lost, may allow itself more.
+   */
+  readonly lookMs?: number;
   /** Ends the subscription. Calling it again does nothing. */
   close(): void;
 }

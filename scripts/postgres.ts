@@ -28,7 +28,7 @@ export interface PostgresOptions {
 /** The one database for tests; also its owner and the owner's password. */
 export const DATABASE = "parley";
 
-/** A role that may create nothing anywhere. */
+/** A role that may create nothing anywhere; also its password. */
 export const GUEST = "parley_guest";
 
 /** Where Debian and Ubuntu put the oldest version that the drivers are tested with. */
@@ -77,7 +77,7 @@ max_wal_senders = 0
 /** One statement a line, as single-user mode reads them. */
 const SETUP = `
 create role ${DATABASE} login password '${DATABASE}'
-create role ${GUEST}
+create role ${GUEST} login password '${GUEST}'
 grant ${GUEST} to ${DATABASE}
 create database ${DATABASE} owner ${DATABASE}
 `;
@@ -101,7 +101,10 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   keeper.unref();
 
   let stopped: Promise<unknown> | undefined;
-  const stop = async () => void await (stopped ??= keeper.stdin.close().then(() => keeper.status));
+  const stop = async () => {
+    keeper.ref();
+    await (stopped ??= keeper.stdin.close().then(() => keeper.status));
+  };
   const said = await new Response(keeper.stdout).text();
   if (said !== "ready\n") {
     await stop();

@@ -9,6 +9,15 @@ import { type Clock, nextTask } from "../core/clock.ts";
 /** How many tasks are given to what a timer started: an await or two on a store in memory, and what follows them. */
 const TASKS_TO_SETTLE = 5;
 
+/** Options of {@linkcode ManualClock}. */
+export interface ManualClockOptions {
+  /**
+   * Waits until what is under way is over, as requests to a store are. It is awaited before each timer and after it, so that whatever one sets off has
+   * its answers before the next one fires. Default: nothing is waited for but a few tasks, which is enough for a store in this process.
+   */
+  settled?: () => Promise<unknown>;
+}
+
 interface Timer {
   readonly at: number;
   readonly run: () => void;
@@ -37,15 +46,32 @@ interface Timer {
 export class ManualClock implements Clock {
   #passed = 0;
   #offset: number;
+  readonly #settled: () => Promise<unknown>;
   readonly #timers: Set<Timer> = new Set();
 
   /**
    * Makes a clock that stands still.
    *
    * @param start The first time it shows, in epoch milliseconds; 2025-01-01T00:00:00Z otherwise.
+   * @param options `settled`: what to wait for around each timer, for a store that takes its time.
+   *
+   * @example Fire the next timer only when what the last one asked of a store has been answered
+   * ```ts
+   * import { ManualClock } from "@parley/parley/testing";
+   * import assert from "node:assert/strict";
+   *
+   * const requests = new Set<Promise<void>>();
+   * const clock = new ManualClock(undefined, { settled: () => Promise.all(requests) });
+   * const log: string[] = [];
+   * clock.after(10, () => requests.add(new Promise((resolve) => setTimeout(resolve, 5)).then(() => void log.push("answer"))));
+   * clock.after(20, () => log.push("next"));
+   * await clock.advance(20);
+   * assert.deepEqual(log, ["answer", "next"]);
+   * ```
    */
-  constructor(start: number = Date.UTC(2025, 0, 1)) {
+  constructor(start: number = Date.UTC(2025, 0, 1), { settled = () => Promise.resolve() }: ManualClockOptions = {}) {
     this.#offset = start;
+    this.#settled = settled;
   }
 
   /** How many timers are armed. A test that expects none left behind compares it with 0. */
@@ -73,7 +99,8 @@ export class ManualClock implements Clock {
 
   /**
    * Lets time pass. Timers that become due fire in order of time, each at its own time, those of one time in the order
-   * in which they were armed; what one of them arms within this span fires too. After each the work it started gets a few tasks to settle.
+   * in which they were armed; what one of them arms within this span fires too. After each the work it started gets a few tasks to settle, and what the
+   * options say is waited for.
    *
    * @param ms How many milliseconds, 0 or more.
    * @throws {RangeError} If `ms` is negative or not finite: {@linkcode ManualClock.set} moves the time backwards.
@@ -81,15 +108,15 @@ export class ManualClock implements Clock {
   async advance(ms: number): Promise<void> {
     if (!(ms >= 0 && Number.isFinite(ms))) throw new RangeError(`Advancing the clock by ${ms} ms: it must be 0 or more`);
     const until = this.#passed + ms;
-    await settle();
+    await this.#settle();
     for (let timer = this.#next(until); timer; timer = this.#next(until)) {
       this.#timers.delete(timer);
       this.#passed = Math.max(this.#passed, timer.at);
       timer.run();
-      await settle();
+      await this.#settle();
     }
     this.#passed = Math.max(this.#passed, until);
-    await settle();
+    await this.#settle();
   }
 
   /**
@@ -122,8 +149,9 @@ export class ManualClock implements Clock {
     }
     return next;
   }
-}
 
-async function settle(): Promise<void> {
-  for (let task = 0; task < TASKS_TO_SETTLE; task++) await nextTask();
+  async #settle(): Promise<void> {
+    for (let task = 0; task < TASKS_TO_SETTLE; task++) await nextTask();
+    await this.#settled();
+  }
 }

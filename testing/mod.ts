@@ -34,5 +34,5 @@ export type * from "../core/driver.ts";
 export { conformance } from "./conformance/mod.ts";
 export { type Fault, type FaultTime, type FaultyDriver, withFaults } from "./faults.ts";
 export type { Harness, MakeHarness, RegisterTest } from "./harness.ts";
-export { ManualClock } from "./manual_clock.ts";
+export { ManualClock, type ManualClockOptions } from "./manual_clock.ts";
 export { workflows } from "./workflows/mod.ts";

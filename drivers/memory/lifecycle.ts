@@ -53,7 +53,10 @@ function cancel(store: MemoryStore, row: WorkflowRow): ControlResult {
 }
 
 function resume(store: MemoryStore, row: WorkflowRow): ControlResult {
-  if (!isEnded(row.status)) return { state: "done", woken: [] };
+  if (!isEnded(row.status)) {
+    const isDue = row.status === "PENDING" && row.dueAt !== null && row.dueAt <= store.now();
+    return { state: "done", woken: isDue ? [row.workflowId] : [] };
+  }
   if (row.status !== "CANCELLED" && row.status !== "MAX_RECOVERY_ATTEMPTS_EXCEEDED") return { state: "ended", status: row.status };
   row.status = "PENDING";
   row.output = row.error = row.endedAt = null;

@@ -12,7 +12,7 @@ import { sqlDriver } from "../postgres/driver.ts";
 import { pushStatements } from "../postgres/statements.ts";
 import { type Address, type Endpoint, readAddress } from "./address.ts";
 import { httpQuery } from "./http.ts";
-import { Push, type PushTiming, TIMING } from "./push.ts";
+import { openPush, type Push, type PushTiming, TIMING } from "./push.ts";
 
 /** Options of `neonDriver`. */
 export interface NeonDriverOptions {
@@ -50,7 +50,7 @@ export function openNeon(
     if (wanted) throw new ValidationError(`Using Neon with push: ${websocket}`);
     return { driver: { ...sql, watch: () => watchNothing(websocket) }, push: null };
   }
-  const push = new Push({
+  const push = openPush({
     session: { login: address.login, websocket, timeoutMs, clock },
     statements: pushStatements(schema),
     timing,

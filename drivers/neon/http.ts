@@ -14,7 +14,7 @@ class RequestError extends Error {
   static {
     this.prototype.name = "RequestError";
   }
-  /** An SQLSTATE, `HTTP_` and a status, or `TIMEOUT`. */
+  /** An SQLSTATE, `HTTP_` and a status, `TIMEOUT` or `NO_ANSWER`. */
   readonly code: string;
 
   constructor(code: string, message: string, options?: ErrorOptions) {
@@ -68,7 +68,9 @@ async function within<T>(ms: number, clock: Clock, run: (signal: AbortSignal) =>
   try {
     return await run(timeout.signal);
   } catch (error) {
-    throw timeout.signal.aborted ? new RequestError("TIMEOUT", `no answer within ${ms} ms`, { cause: error }) : error;
+    if (timeout.signal.aborted) throw new RequestError("TIMEOUT", `no answer within ${ms} ms`, { cause: error });
+    // What runtimes say of it holds the URL. A host that does not exist fails like one that went away in the middle, so the outcome is unknown.
+    throw new RequestError("NO_ANSWER", "the host could not be reached, or broke the connection", { cause: error });
   } finally {
     stop();
   }

@@ -73,13 +73,13 @@ export class Session {
     return session;
   }
 
-  /** Sends a statement and answers with its first row. It rejects if the time is up or the connection is lost. */
+  /** Sends a statement and answers with its first row. It rejects if the time is up, the signal aborts or the connection is lost. */
   async query<Row extends QueryResultRow>(
     text: string,
     values: readonly unknown[] = [],
-    limitMs: number = this.#options.timeoutMs,
+    { limitMs = this.#options.timeoutMs, signal }: { limitMs?: number; signal?: AbortSignal } = {},
   ): Promise<Row | undefined> {
-    const { rows } = await this.#within(this.#client.query<Row>(text, [...values]), limitMs);
+    const { rows } = await this.#within(this.#client.query<Row>(text, [...values]), limitMs, signal);
     return rows[0];
   }
 

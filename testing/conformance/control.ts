@@ -127,8 +127,19 @@ function resuming(rule: AddRule): void {
     await begin(a, "w");
     await control(a, "w", "cancel");
     const resumed = await Promise.all([control(a, "w", "resume"), control(b, "w", "resume")]);
-    assert.deepEqual(resumed.map(({ state }) => state), ["done", "done"]);
+    const woken: ControlResult = { state: "done", woken: ["w"] };
+    assert.deepEqual(resumed, [woken, woken]);
     assert.equal((await take(b, "w")).epoch, 3);
+  });
+
+  rule("control() of a resume names the workflow, also when it is repeated, until it is claimed", async ({ drivers: [a, b] }) => {
+    await begin(a, "w");
+    await control(a, "w", "cancel");
+    for (const driver of [a, b]) assert.deepEqual(await control(driver, "w", "resume"), { state: "done", woken: ["w"] });
+    const run = await take(b, "w");
+    assert.deepEqual(await control(a, "w", "resume"), DONE, "it runs");
+    await run.suspend([receive(0, [""])]);
+    assert.deepEqual(await control(a, "w", "resume"), DONE, "it waits");
   });
 
   rule("control() refuses to resume what succeeded or failed, with the status", async ({ drivers: [a, b] }) => {

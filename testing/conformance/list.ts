@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import type { Driver, ListQuery } from "../../core/driver.ts";
 import { createRequest, LEASE_MS, receive } from "../requests.ts";
-import { begin, beginSuspended, enqueue } from "../run.ts";
+import { begin, beginSuspended, enqueue, take } from "../run.ts";
 import type { AddRule } from "../suite.ts";
 
 async function listIds(driver: Driver, query: Partial<ListQuery> = {}): Promise<string[]> {
@@ -85,6 +85,21 @@ export function listing(rule: AddRule): void {
     const second = await a.listWorkflows({ ...query, cursor: first.cursor });
     assert.deepEqual([...first.workflows, ...second.workflows].map(({ workflowId }) => workflowId), ["w4", "w2", "w0"]);
     assert.equal(second.cursor, null);
+  });
+
+  rule("listWorkflows() in pages keeps to one order over several statuses, also under a name", async ({ drivers: [a, b], advance }) => {
+    for (let index = 0; index < 8; index++) {
+      await enqueue(a, `w${index}`);
+      if (index % 3 === 0) await a.control({ workflowId: `w${index}`, action: "cancel" });
+      if (index % 3 === 1) await (await take(a, `w${index}`)).end();
+      await advance(1_000);
+    }
+    const { name } = createRequest("w");
+    const wanted = ["w6", "w5", "w3", "w2", "w0"];
+    assert.deepEqual(await listAll(b, { statuses: ["CANCELLED", "ENQUEUED", "CANCELLED"], limit: 2 }), wanted);
+    assert.deepEqual(await listAll(b, { statuses: ["CANCELLED", "ENQUEUED"], name, limit: 2 }), wanted);
+    assert.deepEqual(await listAll(b, { name, limit: 3 }), ["w7", "w6", "w5", "w4", "w3", "w2", "w1", "w0"]);
+    assert.deepEqual(await listAll(b, { statuses: [], limit: 2 }), []);
   });
 
   rule("listWorkflows() continues after a workflow that was purged meanwhile", async ({ drivers: [a, b], advance }) => {

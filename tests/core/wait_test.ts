@@ -66,6 +66,21 @@ Deno.test("Waiter.next() polls rarely while every push is live, and as without p
   assert((await looks(half, mixed, 10_000)).length > 10);
 });
 
+Deno.test("Waiter.next() looks as rarely as every live push allows", async () => {
+  const { sources, ...rest } = make({ push: true });
+  const lookMs: Record<string, number> = { "inbox:w": 60_000, "inbox:v": 600_000 };
+  const watch: Driver["watch"] = (target) => ({ live: true, ...(lookMs[target] && { lookMs: lookMs[target] }), close() {} });
+  const looksOf = async (targets: ("inbox:w" | "inbox:v" | "due")[]) => {
+    const waiter = new Waiter({ ...sources, driver: { ...sources.driver, watch } });
+    waiter.listen(targets);
+    return (await looks({ sources, ...rest }, waiter, 600_000)).length;
+  };
+  const [v, vw, due] = [await looksOf(["inbox:v"]), await looksOf(["inbox:v", "inbox:w"]), await looksOf(["inbox:v", "due"])];
+  assert(v <= 1, `${v} looks in 10 minutes`);
+  assert(vw >= 8 && vw <= 13, `${vw} looks in 10 minutes`);
+  assert(due >= 48, `${due} looks in 10 minutes`);
+});
+
 Deno.test("Waiter.next() says at once when a hint came, also one that came before it was called, and once", async () => {
   const { sources, hints, pushed, clock } = make({ push: true });
   const waiter = new Waiter(sources);

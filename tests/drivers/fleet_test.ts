@@ -26,7 +26,7 @@ Deno.test("eight processes over Postgres that are killed at random lose nothing 
   const { driver, close } = openDriver(argument);
   try {
     const module = new URL("../support/fleet/postgres.ts", import.meta.url);
-    report(await runFleet({ module, argument, driver, workflows, killForMs, timeoutMs }));
+    report(await runFleet({ module, argument, driver, workflows: workflows / 2, killForMs, timeoutMs }));
   } finally {
     await close?.();
   }
@@ -46,7 +46,7 @@ Deno.test("eight processes over Neon that are killed at random, on a network tha
       argument,
       // This process is not disturbed: it counts and checks.
       driver: neonDriver(atNeon(url), { schema: name, endpoint: server, push: false }),
-      workflows: workflows / 2,
+      workflows,
       killForMs,
       timeoutMs,
       disturb: () => relay.fault({ at: pick(moments), action: pick(actions), times: 9 }),

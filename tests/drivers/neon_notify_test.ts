@@ -189,7 +189,9 @@ neonDriverTest("to settle waits for those that found nobody listening, and for n
     await writer.query("commit");
     await writer.query("begin");
     await writer.query(`select exists (select from ${listeners(setting)})`);
+    const began = performance.now();
     await settling;
+    assert(performance.now() - began < 500, "a later one is not waited for");
     await writer.query("commit");
   } finally {
     await Promise.all([writer.close(), listener.close()]);

@@ -56,7 +56,7 @@ test("postgresDriver() creates its schema at first use, and then costs one query
   assert.equal(texts.length, 4);
 });
 
-test("every function that a statement calls has its plans fixed and not compiled", async (database, schema) => {
+test("every function that a statement calls has its plans fixed, not compiled and without workers", async (database, schema) => {
   await postgresDriver(database, { schema }).migrate();
   const { rows } = await database.query<{ name: string; config: string[] | null }>(
     "select p.proname as name, p.proconfig as config from pg_proc as p where p.pronamespace = to_regnamespace($1)",
@@ -68,7 +68,13 @@ test("every function that a statement calls has its plans fixed and not compiled
     if (statement === "migrate" || !called) continue;
     assert.deepEqual(
       new Set(settings.get(called)),
-      new Set(["plan_cache_mode=force_generic_plan", "enable_seqscan=off", "enable_bitmapscan=off", "jit=off"]),
+      new Set([
+        "plan_cache_mode=force_generic_plan",
+        "enable_seqscan=off",
+        "enable_bitmapscan=off",
+        "jit=off",
+        "max_parallel_workers_per_gather=0",
+      ]),
       called,
     );
   }

@@ -5,13 +5,13 @@ import type { Driver } from "../../core/driver.ts";
 import { DriverError } from "../../core/errors.ts";
 import { MIGRATIONS } from "../../drivers/postgres/migrations.ts";
 import { postgresDriver } from "../../drivers/postgres/mod.ts";
-import { openPool, postgresTest } from "../support/postgres.ts";
+import { guestUrl, openPool, postgresTest } from "../support/postgres.ts";
 import { GUEST, postgresUrl } from "../support/postgres_server.ts";
 import { quoted } from "../support/postgres_store.ts";
 
 const url = await postgresUrl();
 const [first, second] = [await openPool(url), await openPool(url)];
-const guests = await openGuests();
+const guests = await openPool(await guestUrl(first, url));
 
 const CREATE = { workflowId: "w", name: "order", input: "null", owner: "owner", leaseMs: 60_000 };
 
@@ -25,17 +25,6 @@ function test(name: string, run: (schema: string) => Promise<void>): void {
       await first.query(`drop schema if exists ${quoted(schema)} cascade`);
     }
   });
-}
-
-/** Connections as a role that may create nothing. A server that is not ours may lack the role. */
-async function openGuests(): Promise<pg.Pool> {
-  await first.query(`do $$ begin
-    if to_regrole('${GUEST}') is null then
-      create role ${GUEST};
-      grant ${GUEST} to current_user;
-    end if;
-  end $$`);
-  return await openPool(url, { options: `-c role=${GUEST}` });
 }
 
 async function rejection(promise: Promise<unknown>): Promise<DriverError> {

@@ -21,7 +21,7 @@ import { type Relay, startRelay } from "./relay.ts";
 export const POSTGRES = await postgresUrl();
 
 /** Options of {@linkcode Setting.open}. */
-export interface OpenOptions extends Omit<NeonDriverOptions, "endpoint"> {
+export interface OpenOptions extends NeonDriverOptions {
   /** Faster than users have it, without it. */
   readonly timing?: Partial<PushTiming>;
   /** In place of the tests' own. */
@@ -67,7 +67,14 @@ export function neonDriverTest(name: string, run: (setting: Setting) => Promise<
     };
     try {
       await open({ push: false }).driver.migrate();
-      await run({ server, relay, schema, open, query: (...args) => backstage.query(...args), timers: () => clock.pending });
+      await run({
+        server,
+        relay,
+        schema,
+        open,
+        query: (...args) => backstage.query(...args),
+        timers: () => clock.pending,
+      });
       await Promise.all(pushes.map(({ idle }) => idle));
       assert.equal(clock.pending, 0, "timers were left behind");
     } finally {

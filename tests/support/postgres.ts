@@ -6,9 +6,10 @@
 
 // @ts-types="@types/pg"
 import pg from "pg";
-import { postgresDriver } from "../../drivers/postgres/mod.ts";
+import { postgresDriver, type Queryable } from "../../drivers/postgres/mod.ts";
 import type { RegisterTest } from "../../testing/mod.ts";
 import type { CountingHarness } from "./costs.ts";
+import { GUEST } from "./postgres_server.ts";
 import { PostgresStore } from "./postgres_store.ts";
 import { Requests } from "./requests.ts";
 
@@ -34,6 +35,24 @@ export async function openPool(url: string, config: pg.PoolConfig = {}): Promise
   const clients = await Promise.all(Array.from({ length: CONNECTIONS }, () => pool.connect()));
   for (const client of clients) client.release();
   return pool;
+}
+
+/**
+ * How to connect as a role that may create nothing. A server that is not ours may lack it.
+ *
+ * @param queryable Who may create roles, if it does.
+ * @param url How that connects.
+ */
+export async function guestUrl(queryable: Queryable, url: string): Promise<string> {
+  await queryable.query(`do $$ begin
+    if to_regrole('${GUEST}') is null then
+      create role ${GUEST} login password '${GUEST}';
+    end if;
+  exception when duplicate_object or unique_violation then null; -- Another test file was faster.
+  end $$`);
+  const guest = new URL(url);
+  [guest.username, guest.password] = [GUEST, GUEST];
+  return guest.href;
 }
 
 /**

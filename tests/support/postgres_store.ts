@@ -5,10 +5,9 @@
  */
 
 import { postgresDriver, type Queryable } from "../../drivers/postgres/mod.ts";
-import type { Driver } from "../../testing/mod.ts";
+import { type Driver, ManualClock } from "../../testing/mod.ts";
 import type { CountingHarness } from "./costs.ts";
 import type { Requests } from "./requests.ts";
-import { SettlingClock } from "./settling_clock.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -57,7 +56,7 @@ export class PostgresStore {
    * @param requests What they send.
    */
   async harness(drivers: readonly [Driver, Driver], requests: Requests): Promise<CountingHarness> {
-    const clock = new SettlingClock(() => requests.settled());
+    const clock = new ManualClock(undefined, { settled: () => requests.settled() });
     await this.#queryable.query(`insert into ${this.#quoted}.test_clock values ($1)`, [clock.now() + HOUR_MS]);
     // The store's clock moves when somebody is about to look: most steps of a test are followed by another one.
     let ahead = 0;

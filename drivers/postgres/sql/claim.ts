@@ -41,6 +41,8 @@ end;
  * By due time it passes over rows that are locked: another claim is taking them, or a write is just changing them. By ID it
  * waits for them, in the order of all locks: whoever names a workflow was told that it is due, and would otherwise leave it lying because
  * some send was under way to it. Either way the conditions hold for the row as it is once it is locked.
+ *
+ * Names are compared in a way that no index serves: that of names would be read for all workflows of a name, which may be all there are.
  */
 function takeDue(schema: SchemaName): string {
   const { identifier: s } = schema;
@@ -59,7 +61,7 @@ begin
   if by_due_time then
     due := array(
       select w.id from ${s}.workflows as w
-      where w.due_at <= now and (w.lease_until is null or w.lease_until <= now) and w.name = any (names)
+      where w.due_at <= now and (w.lease_until is null or w.lease_until <= now) and array_position(names, w.name) is not null
       order by w.due_at limit (request->>'limit')::integer
       for update skip locked
     );
@@ -71,7 +73,7 @@ begin
     now := ${s}.now_ms();
     due := array(
       select w.id from ${s}.workflows as w
-      where w.id = any (locked) and w.due_at <= now and (w.lease_until is null or w.lease_until <= now) and w.name = any (names)
+      where w.id = any (locked) and w.due_at <= now and (w.lease_until is null or w.lease_until <= now) and array_position(names, w.name) is not null
       order by w.due_at, w.id limit (request->>'limit')::integer
     );
   end if;

@@ -64,7 +64,10 @@ begin
     return json_build_object('state', 'done', 'woken', json_build_array(own));
   end if;
   if not cancels and w.phase <> 'ended' then
-    return json_build_object('state', 'done', 'woken', '[]'::json);
+    -- A repeat names it as its first did, until somebody has claimed it.
+    return json_build_object('state', 'done', 'woken', to_json(array(
+      select own where w.status = 'PENDING' and w.due_at <= now and (w.lease_until is null or w.lease_until <= now)
+    )));
   end if;
   return json_build_object('state', 'ended', 'status', w.status);
 end;

@@ -1,5 +1,8 @@
 import { entryPoint, type SchemaName } from "./names.ts";
 
+/** Every status that a workflow can have. */
+const STATUSES = ["ENQUEUED", "PENDING", "SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"];
+
 /**
  * Reads. They are `stable`: everything inside sees the snapshot of the statement that calls them, so the parts of an
  * answer belong together.
@@ -35,35 +38,38 @@ end;
   );
 }
 
-/** Newest first, then by ID, which is the order of the index; the cursor is the place of the last row of a page. */
+/**
+ * Newest first, then by ID; the cursor is the place of the last row of a page. A page is made of one for each status, by an index in this order, so
+ * that it costs the same however many others there are. An index over all statuses would be taken for a single one too, and be read to its end where
+ * there is none of it: 1,400 blocks in place of 4, of 20,000 workflows.
+ */
 function listWorkflows(s: string): string {
   return entryPoint(
     `${s}.list_workflows_v1(request jsonb) returns json`,
     "stable",
     `
 declare
-  statuses constant text[] := array(
-    select jsonb_array_elements_text(case jsonb_typeof(request->'statuses') when 'array' then request->'statuses' else '[]' end)
-  );
-  any_status constant boolean := request->>'statuses' is null;
+  wanted constant text := request->>'name';
+  statuses constant text[] := array(select distinct jsonb_array_elements_text(
+    case when request->>'statuses' is not null then request->'statuses' else '${JSON.stringify(STATUSES)}' end
+  ));
   size constant integer := (request->>'limit')::integer;
   cursor_at constant bigint := request->'cursor'->>0;
   cursor_id constant text := request->'cursor'->>1;
+  ids text[];
   answer json;
 begin
-  with found as materialized (
-    select w as workflow, w.id, w.created_at from ${s}.workflows as w
-    where w.created_at <= coalesce(cursor_at, 9223372036854775807)
-      and (cursor_at is null or w.created_at < cursor_at or w.id > cursor_id)
-      and (any_status or w.status = any (statuses))
-      and (request->>'name' is null or w.name = request->>'name')
-    order by w.created_at desc, w.id limit size + 1
-  ), page as materialized (
-    select * from found as f order by f.created_at desc, f.id limit size
+  if wanted is null then
+    ids := ${page(s, "w.status = given.status")};
+  else
+    ids := ${page(s, "w.name = wanted and w.status = given.status")};
+  end if;
+  with page as materialized (
+    select w as workflow, w.id, w.created_at from ${s}.workflows as w where w.id = any (ids[:size])
   )
   select json_build_object(
     'workflows', coalesce(json_agg(${s}.record_v1(p.workflow) order by p.created_at desc, p.id), '[]'),
-    'cursor', case when (select count(*) from found) > size then (
+    'cursor', case when cardinality(ids) > size then (
       select json_build_array(last.created_at, last.id) from page as last order by last.created_at, last.id desc limit 1
     ) end
   ) into answer from page as p;
@@ -71,6 +77,20 @@ begin
 end;
 `,
   );
+}
+
+/** The IDs of a page and of one more, as an expression. */
+function page(s: string, condition: string): string {
+  return `array(
+      select one.id from unnest(statuses) as given (status)
+      cross join lateral (
+        select w.id, w.created_at from ${s}.workflows as w
+        where ${condition} and w.created_at <= coalesce(cursor_at, 9223372036854775807)
+          and (cursor_at is null or w.created_at < cursor_at or w.id > cursor_id)
+        order by w.created_at desc, w.id limit size + 1
+      ) as one
+      order by one.created_at desc, one.id limit size + 1
+    )`;
 }
 
 function readEvent(s: string): string {

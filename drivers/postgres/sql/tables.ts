@@ -44,7 +44,8 @@ create table ${s}.workflows (
 ) with (fillfactor = 70);
 create index workflows_due on ${s}.workflows (due_at) where due_at is not null;
 create index workflows_owner on ${s}.workflows (owner) where phase = 'running';
-create index workflows_created on ${s}.workflows (created_at desc, id);
+create index workflows_status on ${s}.workflows (status, created_at desc, id);
+create index workflows_name on ${s}.workflows (name, status, created_at desc, id);
 create index workflows_ended on ${s}.workflows (ended_at) where ended_at is not null;
 
 -- seq is the place in recorded order, null while the entry is open. The second index serves both: nulls are in it too.

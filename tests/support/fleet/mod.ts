@@ -44,8 +44,8 @@ export async function runFleet(options: FleetOptions): Promise<{ killed: number;
   const fleet = Array.from({ length: processes }, (_, index) => new Member(options, index));
   let killed = 0;
   try {
-    while (await unfinished(parley) > 0) {
-      assert(passed() < timeoutMs, `${await unfinished(parley)} workflows had not ended after ${timeoutMs} ms`);
+    while ((await unfinished(parley, 1)).length > 0) {
+      assert(passed() < timeoutMs, `after ${timeoutMs} ms these had not ended: ${await unfinished(parley, 100)}`);
       await new Promise((resolve) => setTimeout(resolve, 150));
       if (passed() < killForMs) options.disturb?.();
       const victim = fleet[Math.floor(Math.random() * fleet.length)]!;
@@ -57,6 +57,7 @@ export async function runFleet(options: FleetOptions): Promise<{ killed: number;
   } finally {
     await Promise.all(fleet.map((member) => member.kill()));
   }
+  assert.deepEqual(fleet.flatMap(({ died }) => died ?? []), [], "processes that died by themselves");
   await check(parley, workflows);
   return { killed, tookMs: passed() };
 }
@@ -65,6 +66,8 @@ export async function runFleet(options: FleetOptions): Promise<{ killed: number;
 class Member {
   readonly #args: string[];
   #child: Deno.ChildProcess | undefined;
+  /** How it ended, if nobody had killed it: whatever fails, a process must go on. */
+  died: Deno.CommandStatus | undefined;
 
   constructor({ module, argument }: FleetOptions, index: number) {
     const worker = new URL("worker.ts", import.meta.url).pathname;
@@ -73,7 +76,15 @@ class Member {
   }
 
   start(): void {
-    this.#child = new Deno.Command(Deno.execPath(), { args: this.#args, stdin: "null", stdout: "inherit", stderr: "inherit" }).spawn();
+    const child = this.#child = new Deno.Command(Deno.execPath(), {
+      args: this.#args,
+      stdin: "null",
+      stdout: "inherit",
+      stderr: "inherit",
+    }).spawn();
+    child.status.then((status) => {
+      if (this.#child === child) this.died = status;
+    });
   }
 
   async kill(): Promise<boolean> {
@@ -83,7 +94,7 @@ class Member {
     try {
       child.kill("SIGKILL");
     } catch {
-      // It is dead already, and must not be: the check of what came of it will tell.
+      // It has died by itself.
     }
     await child.status;
     return true;

@@ -53,10 +53,10 @@ export async function tell(parley: Parley, size: number): Promise<void> {
   }
 }
 
-/** How many have not ended. */
-export async function unfinished(parley: Parley): Promise<number> {
-  const { workflows } = await parley.list({ status: ["ENQUEUED", "PENDING"], limit: 1_000 });
-  return workflows.length;
+/** Up to so many that have not ended. */
+export async function unfinished(parley: Parley, limit: number): Promise<string[]> {
+  const { workflows } = await parley.list({ status: ["ENQUEUED", "PENDING"], limit });
+  return workflows.map(({ workflowId }) => workflowId);
 }
 
 /** Checks every workflow: each message once and in order, each stream dense, each result right. */

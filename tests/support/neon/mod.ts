@@ -6,15 +6,17 @@
  * @module
  */
 
+import { type FaultHandle, Faults } from "../http_faults.ts";
 import { CancelledError, DatabaseError, errorBody, ProxyError } from "./errors.ts";
 import { execute } from "./execute.ts";
-import { type FaultHandle, Faults, type NeonFault, type NeonRequest } from "./faults.ts";
+import type { NeonFault, NeonRequest } from "./faults.ts";
 import type { Address } from "./login.ts";
 import { Pool } from "./pool.ts";
 import { type Payload, readBody, readPayload, readSettings, type Settings } from "./request.ts";
 import { serveWebSocket } from "./websocket.ts";
 
-export { ANSWERS, type FaultHandle, type NeonFault, type NeonRequest } from "./faults.ts";
+export type { FaultHandle } from "../http_faults.ts";
+export { ANSWERS, type NeonFault, type NeonRequest } from "./faults.ts";
 export type { Statement } from "./request.ts";
 
 /** How many bytes may pass. */
@@ -70,8 +72,8 @@ class Server implements NeonServer {
   readonly websockets = { opened: 0, open: 0 };
   readonly #address: Address;
   readonly #pool: Pool;
-  readonly #faults = new Faults();
-  readonly #refusals = new Faults();
+  readonly #faults = new Faults<NeonRequest>();
+  readonly #refusals = new Faults<NeonRequest>();
   readonly #stop = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;

@@ -1,0 +1,205 @@
+/**
+ * Every statement that the driver sends, in all that it may have to do.
+ *
+ * @module
+ */
+
+import type { ClaimRequest, Driver, Operation, Transition } from "../../core/driver.ts";
+import type { PushStatements, StatementName } from "../../drivers/postgres/statements.ts";
+import { begin, commitRequest, LEASE_MS, LONG, OTHER, type Run, type Store, USED, VALUE } from "./store.ts";
+
+/** A call; `round` is another number each time. */
+export interface Call {
+  /** What has to be there. */
+  readonly prepare?: (round: number) => Promise<unknown>;
+  /** Sends the statement once. */
+  readonly run: (round: number) => Promise<unknown>;
+}
+
+/** Calls by what they do, for each statement. */
+export type Calls = Record<StatementName | keyof PushStatements, Record<string, Call>>;
+
+/**
+ * The calls.
+ *
+ * @param store Where.
+ * @param from Where the last 1,000 values of the long stream begin.
+ */
+export function calls(store: Store, from: number): Calls {
+  const { driver, queryable, push } = store;
+  const read = { workflowId: USED, key: "long", from, limit: 1_000 };
+  return {
+    migrate: { "": { run: () => driver.migrate() } },
+    create: {
+      "of a new ID": { prepare: (round) => cancel(driver, `new ${round - 1}`), run: (round) => driver.create(enqueued(`new ${round}`)) },
+      "of a known ID": { run: () => driver.create(enqueued(USED)) },
+    },
+    claim: claims(store),
+    commit: commits(store),
+    readJournal: { "": { run: () => driver.readJournal({ workflowId: USED, after: 0, limit: 10 }) } },
+    send: sends(driver),
+    readWorkflow: { "": { run: () => driver.readWorkflow(USED) } },
+    listWorkflows: lists(driver),
+    readEvent: { "": { run: () => driver.readEvent({ workflowId: USED, key: "state" }) } },
+    readStream: { "of 1,000 values": { run: () => driver.readStream(read) } },
+    control: controls(driver),
+    purge: {
+      "": {
+        prepare: async (round) => {
+          await driver.create(enqueued(`old ${round}`));
+          await cancel(driver, `old ${round}`);
+        },
+        run: () => driver.purge({ olderThanMs: 0, limit: 1 }),
+      },
+    },
+    listen: { "": { run: () => queryable.query(push.listen, ["bench", 60_000]) } },
+    settle: { "": { run: () => queryable.query(push.settle) } },
+    unlisten: { "": { run: () => queryable.query(push.unlisten, ["bench"]) } },
+  };
+}
+
+function enqueued(workflowId: string) {
+  return { workflowId, name: workflowId, input: "null", owner: crypto.randomUUID(), leaseMs: null };
+}
+
+function message(destinationId: string, id: string = crypto.randomUUID(), topic: string = "t") {
+  return { destinationId, topic, messageId: id, dedupeKey: id, value: VALUE };
+}
+
+function cancel(driver: Driver, workflowId: string) {
+  return driver.control({ workflowId, action: "cancel" });
+}
+
+function sends(driver: Driver): Record<string, Call> {
+  return {
+    "": { run: () => driver.send([message(USED)]) },
+    "again": { run: () => driver.send([message(USED, "again")]) },
+    "to one that waits": {
+      prepare: async (round) => {
+        await cancel(driver, `waiting ${round - 1}`);
+        await driver.commit(commitRequest(await begin(driver, `waiting ${round}`), 1, WAITS, { to: "suspend" }));
+      },
+      run: (round) => driver.send([message(`waiting ${round}`, undefined, "none")]),
+    },
+  };
+}
+
+function lists(driver: Driver): Record<string, Call> {
+  const any = { statuses: null, name: null, limit: 10, cursor: null };
+  return {
+    "of 10": { run: () => driver.listWorkflows(any) },
+    "of 10 by name": { run: () => driver.listWorkflows({ ...any, name: "bench" }) },
+    "of a name that is not there": { run: () => driver.listWorkflows({ ...any, name: "none" }) },
+    "of a name and status that are not": { run: () => driver.listWorkflows({ ...any, name: "bench", statuses: ["ERROR"] }) },
+    "of 10 that failed": { run: () => driver.listWorkflows({ ...any, statuses: ["ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"] }) },
+  };
+}
+
+function controls(driver: Driver): Record<string, Call> {
+  const create = (round: number) => driver.create(enqueued(`controlled ${round}`));
+  return {
+    "cancel": { prepare: create, run: (round) => cancel(driver, `controlled ${round}`) },
+    "resume": {
+      prepare: async (round) => {
+        await cancel(driver, `resumed ${round - 1}`);
+        await driver.create(enqueued(`resumed ${round}`));
+        await cancel(driver, `resumed ${round}`);
+      },
+      run: (round) => driver.control({ workflowId: `resumed ${round}`, action: "resume" }),
+    },
+  };
+}
+
+/** The workflows that are claimed have names of their own, and end at once. */
+function claims({ driver }: Store): Record<string, Call> {
+  const take = async (request: ClaimRequest) => {
+    const { claimed } = await driver.claim(request);
+    if (claimed.length !== 1) throw new Error(`${request.names} was not due`);
+  };
+  const claim = (kind: string, byId: boolean): Call => ({
+    prepare: (round) => driver.create(enqueued(`${kind} ${round}`)),
+    run: async (round) => {
+      const name = `${kind} ${round}`;
+      const request = { workflowIds: byId ? [name] : null, names: [name], limit: 1, leaseMs: LEASE_MS, owner: crypto.randomUUID() };
+      await take(request);
+    },
+  });
+  const none = () => ({ workflowIds: null, names: ["none"], limit: 10, leaseMs: LEASE_MS, owner: crypto.randomUUID() });
+  return {
+    "of what is due": claim("due", false),
+    "by ID": claim("woken", true),
+    "of a long journal": {
+      run: () => take({ workflowIds: [LONG], names: [LONG], limit: 1, leaseMs: 0, owner: crypto.randomUUID() }),
+    },
+    "of nothing": { run: () => driver.claim(none()) },
+  };
+}
+
+const OPERATIONS: Record<string, (position: number) => Operation> = {
+  "step": (position) => ({ position, label: "step", type: "record", outcome: { tag: "value", value: VALUE } }),
+  "setEvent": (position) => ({ position, label: "setEvent", type: "setEvent", key: "state", value: VALUE }),
+  "writeStream": (position) => ({ position, label: "writeStream", type: "writeStream", key: "long", value: VALUE }),
+  "closeStream": (position) => ({ position, label: "closeStream", type: "closeStream", key: `stream ${position}` }),
+  "send": (position) => ({ position, label: "send", type: "send", message: message(OTHER) }),
+  "start": (position) => ({
+    position,
+    label: "start",
+    type: "start",
+    workflow: { workflowId: `child ${position}`, name: "c", input: "1" },
+  }),
+  "recv": (position) => ({ position, label: "recv", type: "receive", topics: ["t"], timeoutMs: null }),
+  "recvAny": (position) => ({ position, label: "recvAny", type: "receive", topics: ["t", "u", "v"], timeoutMs: null }),
+  "getEvent": (position) => ({ position, label: "getEvent", type: "observeEvent", workflowId: USED, key: "state", timeoutMs: 0 }),
+  "result": (position) => ({ position, label: "result", type: "observeResult", workflowId: OTHER, timeoutMs: 0 }),
+  "sleep": (position) => ({ position, label: "sleep", type: "sleep", timeoutMs: 0 }),
+};
+
+/** Waits for what never comes. */
+const WAITS: readonly Operation[] = [
+  { position: 0, label: "recv", type: "receive", topics: ["none"], timeoutMs: 60_000 },
+  { position: 1, label: "getEvent", type: "observeEvent", workflowId: "none", key: "none", timeoutMs: 60_000 },
+  { position: 2, label: "result", type: "observeResult", workflowId: "none", timeoutMs: 60_000 },
+];
+
+function commits({ driver, commit }: Store): Record<string, Call> {
+  let position = 0;
+  const started: string[] = [];
+  const made = (make: (position: number) => Operation) => {
+    const operation = make(position++);
+    if (operation.type === "start") started.push(operation.workflow.workflowId);
+    return operation;
+  };
+  const prepare = async () => {
+    for (const workflowId of started.splice(0)) await cancel(driver, workflowId);
+    await driver.send([message(USED), message(USED)]);
+  };
+  let all: Awaited<ReturnType<typeof commit>>;
+  const everything = async () => {
+    await prepare();
+    all = await commit(Object.values(OPERATIONS).map(made));
+  };
+  return {
+    ...Object.fromEntries(Object.entries(OPERATIONS).map(([name, make]) => [name, { prepare, run: () => commit([made(make)]) }])),
+    "of everything, repeated": { prepare: everything, run: () => driver.commit(all) },
+    ...transitions(driver),
+  };
+}
+
+/** Each of a run of its own. What the round before has left behind must not be due. */
+function transitions(driver: Driver): Record<string, Call> {
+  const transition = (to: Transition["to"], operations: readonly Operation[], ending?: object): Call => {
+    let run: Run;
+    return {
+      prepare: async (round) => {
+        await cancel(driver, `${to} ${round - 1}`);
+        run = await begin(driver, `${to} ${round}`);
+      },
+      run: () => driver.commit(commitRequest(run, 1, operations, { to, ...ending } as Transition)),
+    };
+  };
+  return {
+    "suspend": transition("suspend", WAITS),
+    "yield": transition("yield", []),
+    "end": transition("end", [], { status: "SUCCESS", output: "1", error: null }),
+  };
+}

@@ -1,0 +1,120 @@
+/**
+ * A store as it is after a long life, and one that is new.
+ *
+ * @module
+ */
+
+import type { CommitRequest, Driver, Operation, Transition } from "../../core/driver.ts";
+import { postgresDriver, type Queryable } from "../../drivers/postgres/mod.ts";
+import { pushStatements } from "../../drivers/postgres/statements.ts";
+
+/** The workflow whose inbox and streams are used. */
+export const USED = "used";
+
+/** One that never runs. */
+export const OTHER = "other";
+
+/** One that is taken over again and again. */
+export const LONG = "long";
+
+/** What is written: about 100 bytes. */
+export const VALUE = JSON.stringify("x".repeat(100));
+
+/** Positions that the calls do not come to. */
+const LATER = 100_000_000;
+
+/** How much a store holds. */
+export interface Sizes {
+  /** Workflows, of which four in five have ended and the others are suspended. Each has an entry, an event, a stream and a head of its inbox. */
+  readonly workflows: number;
+  /** Entries of each of two journals. */
+  readonly entries: number;
+  /** Messages of one inbox that were received. */
+  readonly received: number;
+  /** Messages of that inbox that wait. */
+  readonly waiting: number;
+  /** Values of one stream. */
+  readonly values: number;
+}
+
+/** How to reach a store, and a run of the workflow that is used. */
+export interface Store {
+  readonly driver: Driver;
+  readonly queryable: Queryable;
+  readonly push: ReturnType<typeof pushStatements>;
+  /** Commits, and has the run hold its lease. Answers with the request, which may be repeated. */
+  commit(operations: readonly Operation[]): Promise<CommitRequest>;
+}
+
+/** A run that was begun by hand. */
+export interface Run {
+  readonly workflowId: string;
+  readonly owner: string;
+  readonly epoch: number;
+}
+
+export const LEASE_MS = 3_600_000;
+
+/** Opens a store and begins the run. */
+export async function openStore(queryable: Queryable, schema: string): Promise<Store> {
+  const driver = postgresDriver(queryable, { schema });
+  const run = await begin(driver, USED);
+  for (const id of [OTHER, LONG]) {
+    await driver.create({ workflowId: id, name: id, input: "null", owner: crypto.randomUUID(), leaseMs: null });
+  }
+  let number = 0;
+  const commit = async (operations: readonly Operation[]) => {
+    const request = commitRequest(run, ++number, operations);
+    const { state } = await driver.commit(request);
+    if (state !== "held") throw new Error(`The run is ${state}`);
+    return request;
+  };
+  return { driver, queryable, push: pushStatements(schema), commit };
+}
+
+/** Creates a workflow and leases it. */
+export async function begin(driver: Driver, workflowId: string): Promise<Run> {
+  const owner = crypto.randomUUID();
+  const { epoch } = await driver.create({ workflowId, name: "bench", input: "null", owner, leaseMs: LEASE_MS });
+  return { workflowId, owner, epoch };
+}
+
+/** The commit of a run. */
+export function commitRequest(run: Run, number: number, operations: readonly Operation[], transition: Transition | null = null) {
+  return { ...run, number, leaseMs: LEASE_MS, operations: [...operations], transition };
+}
+
+/**
+ * Fills a store. It writes the rows directly: through the driver it would take an hour.
+ *
+ * @param schema The schema's name, as SQL has it.
+ */
+export async function fill({ queryable }: Store, schema: string, { workflows, entries, received, waiting, values }: Sizes): Promise<void> {
+  const s = schema;
+  const each = `from generate_series(1, ${workflows}) as n`;
+  const statements = [
+    `insert into ${s}.workflows
+      (id, name, status, phase, epoch, due_at, waiting_topics, created_at, updated_at, ended_at, inbox_seq, journal_seq, input)
+      select 'w' || n, 'bench', case when n % 5 = 0 then 'PENDING' else 'SUCCESS' end, case when n % 5 = 0 then 'suspended' else 'ended' end,
+        1, case when n % 10 = 0 then ${s}.now_ms() + 86400000 + n end, case when n % 5 = 0 then array['t'] end, n, n,
+        case when n % 5 <> 0 then n end, 0, 1, 'null' ${each}`,
+    `insert into ${s}.journal (workflow_id, position, label, seq, tag, value) select 'w' || n, 0, 'step', 1, 'value', '1' ${each}`,
+    `insert into ${s}.journal (workflow_id, position, label, seq, tag, value)
+      select w.id, n, 'step', n, 'value', '1'
+      from unnest(array['${USED}', '${LONG}']) as w (id), generate_series(${LATER}, ${LATER + entries - 1}) as n`,
+    `insert into ${s}.events (workflow_id, key, version, value) select 'w' || n, 'state', 1, '${VALUE}' ${each}`,
+    `insert into ${s}.streams (workflow_id, key, tail, closed) select 'w' || n, 'log', 0, false ${each}`,
+    `insert into ${s}.inbox_heads (workflow_id, topic, seq) select 'w' || n, 't', 1 ${each}`,
+    `insert into ${s}.waiters (slot, waiter_id) select n, 'w' || n ${each}`,
+    `insert into ${s}.messages (workflow_id, seq, topic, message_id, dedupe_key, value)
+      select '${USED}', n, 't', 'm' || n, 'id:m' || n, case when n > ${received} then '${VALUE}' end
+      from generate_series(1, ${received + waiting}) as n`,
+    `update ${s}.workflows set inbox_seq = inbox_seq + ${received + waiting} where id = '${USED}'`,
+    `delete from ${s}.stream_values`,
+    `insert into ${s}.streams (workflow_id, key, tail, closed) values ('${USED}', 'long', ${values}, false)
+      on conflict (workflow_id, key) do update set tail = excluded.tail`,
+    `insert into ${s}.stream_values (workflow_id, key, stream_offset, value)
+      select '${USED}', 'long', n, '${VALUE}' from generate_series(0, ${values - 1}) as n`,
+  ];
+  for (const statement of statements) await queryable.query(statement);
+}
