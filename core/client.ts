@@ -164,6 +164,28 @@ export interface ReadStreamOptions {
   signal?: AbortSignal;
 }
 
+/** Options of `Parley.readStreamParts`. */
+export interface ReadStreamPartsOptions extends Omit<ReadStreamOptions, "from"> {
+  /** The first offset to read, 0 or more, or `"end"`: only what comes from now on. Default 0. */
+  from?: number | "end";
+  /** How many values a part has at most; 1 to 1,000. Default 1,000. */
+  limit?: number;
+}
+
+/** What one look at a stream found. */
+export interface StreamPart<out T> {
+  /** The offset of the first value; where there is none, of the next one to come. */
+  from: number;
+  /** The values. */
+  values: T[];
+  /** Where to read on. */
+  nextOffset: number;
+  /** Whether there was no more at that moment. */
+  atEnd: boolean;
+  /** Whether nothing will come any more. */
+  closed: boolean;
+}
+
 /** Reads a stream, as values or with their offsets. Each iteration begins at `from` again. */
 export interface StreamReader<out T> extends AsyncIterable<T> {
   /** The values with their offsets. */

@@ -28,6 +28,9 @@ export const systemClock: Clock = {
   },
 };
 
+/** The wall clock, jumps and all: to compare with what others wrote by theirs, such as when a webhook was signed. {@linkcode systemClock} falls behind it while a machine sleeps. */
+export const wallClock: Pick<Clock, "now"> = { now: () => Date.now() };
+
 /** Settles after `ms` milliseconds (`Infinity`: never by itself), or at once when the signal aborts. It never rejects and leaves neither timer nor listener. */
 export function delay(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

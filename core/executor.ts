@@ -197,11 +197,12 @@ export class Run {
 
   /** Whether what begins now is left to the next run. Without progress of its own a run would hand over for ever. */
   #handingOver(): boolean {
-    return this.host.closing || (this.#progress && this.#budgetLeftMs() <= 0);
+    return this.host.closing || (this.#progress && this.#isSpent());
   }
 
-  #budgetLeftMs(): number {
-    return this.host.budgetMs - (this.host.clock.now() - this.#startedAt);
+  /** Whether this run has gone on for as long as it may, or has no more requests to make. */
+  #isSpent(): boolean {
+    return this.host.spent.aborted || this.host.clock.now() - this.#startedAt >= this.host.budgetMs;
   }
 
   /** Nothing is under way but open waits, and operations that wait for their turn. */
@@ -215,7 +216,7 @@ export class Run {
     if (!this.#isIdle()) {
       this.#stopIdleTimer?.();
       this.#stopIdleTimer = undefined;
-    } else if (this.#handingOver() || this.#budgetLeftMs() <= 0 || this.host.hotWaitMs === 0) {
+    } else if (this.#handingOver() || this.#isSpent() || this.host.hotWaitMs === 0) {
       void this.#letGo();
     } else {
       this.#stopIdleTimer ??= this.host.clock.after(this.host.hotWaitMs, () => void this.#letGo());

@@ -9,7 +9,6 @@ import { type Codec, devalueCodec } from "./codec.ts";
 import type { Driver } from "./driver.ts";
 import { type Duration, toMilliseconds } from "./duration.ts";
 import { ValidationError } from "./errors.ts";
-import { withRetries } from "./retry.ts";
 import { Runner, type Wake } from "./runner.ts";
 import { Values } from "./values.ts";
 import type { Workflow } from "./workflow.ts";
@@ -33,6 +32,13 @@ export interface ParleyOptions {
   lease?: Duration;
   /** The longest one run may keep going before it hands over to another. Default none. */
   budget?: Duration;
+  /**
+   * How many requests to the store are made before this `Parley` winds up, as where a platform allows an invocation only so many; 1 or more. Then runs hand
+   * over after the operation at hand, a sweep takes no more, inline wakes are left to others, waits from outside that have a timeout are over, and live
+   * answers of the HTTP adapter end, to be resumed by their readers. It counts calls of the driver and their repeats, not what push needs, nor
+   * the calls of `wake`, and is no wall: what is under way goes on. So stay below the platform's limit. Default none.
+   */
+  maxRequests?: number;
   /** The largest encoded value, in bytes; more than 0. Default 1 MiB. */
   maxValueBytes?: number;
   /** Where the time comes from; it decides nothing durable. Default the runtime's. */
@@ -52,6 +58,7 @@ export function toRunner(options: ParleyOptions, workflows: ReadonlyMap<string, 
     hotWait = "2s",
     lease = "30s",
     budget,
+    maxRequests = Infinity,
     maxValueBytes = 2 ** 20,
     clock = systemClock,
     codec = devalueCodec,
@@ -67,8 +74,12 @@ export function toRunner(options: ParleyOptions, workflows: ReadonlyMap<string, 
   if (!Number.isSafeInteger(maxValueBytes) || maxValueBytes < 1) {
     throw new ValidationError(`Reading maxValueBytes ${maxValueBytes}: it must be a whole number of bytes, 1 or more`);
   }
+  if (maxRequests !== Infinity && (!Number.isSafeInteger(maxRequests) || maxRequests < 1)) {
+    throw new ValidationError(`Reading maxRequests ${maxRequests}: it must be a whole number of requests, 1 or more`);
+  }
   return new Runner({
-    driver: withRetries(driver, clock),
+    driver,
+    maxRequests,
     clock,
     values: new Values(codec, maxValueBytes),
     workflows,

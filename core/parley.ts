@@ -12,10 +12,12 @@ import type {
   ListOptions,
   OutgoingMessage,
   ReadStreamOptions,
+  ReadStreamPartsOptions,
   SendOptions,
   SendReceipt,
   StartedHandle,
   StartOptions,
+  StreamPart,
   StreamReader,
   WaitOptions,
   WatchEventOptions,
@@ -91,6 +93,11 @@ export class Parley implements Client, AsyncDisposable {
       this.#workflows.set(workflow.name, workflow);
     }
     this.#runner = toRunner(options, this.#workflows);
+  }
+
+  /** Aborts when `maxRequests` were made. For who reads on and on without the HTTP adapter: as the `signal` of `readStream`, say. */
+  get spent(): AbortSignal {
+    return this.#runner.spent;
   }
 
   async start<I, O>(workflow: Workflow<I, O> | string, input: NoInfer<I>, options: StartOptions = {}): Promise<StartedHandle<O>> {
@@ -179,6 +186,19 @@ export class Parley implements Client, AsyncDisposable {
   readStream<T>(workflowId: string, key: StreamKey<T> | string, options: ReadStreamOptions = {}): StreamReader<T> {
     checkName(workflowId, "workflow ID");
     return new StoredStream<T>(this.#runner, workflowId, toChannel(key, "stream key").name, options);
+  }
+
+  /**
+   * Reads a stream as the store gives it, for whoever passes it on: the first part comes at once, also if it is empty, and each later one has
+   * values or is the last. A part has at most 1,000 values or about 1 MiB. Reading rejects with `WorkflowNotFoundError` if there is no such workflow.
+   */
+  readStreamParts<T>(
+    workflowId: string,
+    key: StreamKey<T> | string,
+    options: ReadStreamPartsOptions = {},
+  ): AsyncIterableIterator<StreamPart<T>> {
+    checkName(workflowId, "workflow ID");
+    return new StoredStream<T>(this.#runner, workflowId, toChannel(key, "stream key").name, options).parts();
   }
 
   async list(query: ListOptions = {}): Promise<WorkflowPage> {

@@ -4,9 +4,10 @@
  * @module
  */
 
-import type { EventEntry, EventReader, ReadStreamOptions, StreamReader, WatchEventOptions } from "./client.ts";
+import type { EventEntry, EventReader, ReadStreamPartsOptions, StreamPart, StreamReader, WatchEventOptions } from "./client.ts";
 import type { WorkflowStatus } from "./driver.ts";
 import { TimeoutError, ValidationError, WorkflowNotFoundError } from "./errors.ts";
+import type { StreamTail, StreamTails, TailPage } from "./stream_tails.ts";
 import type { Values } from "./values.ts";
 import { unlessAborted, Waiter, waitFor, type WaitSources } from "./wait.ts";
 
@@ -16,6 +17,7 @@ const BATCH = 1_000;
 /** Where readers read. */
 export interface ReaderSources extends WaitSources {
   readonly values: Values;
+  readonly tails: StreamTails;
 }
 
 /** Whether a workflow may still write. */
@@ -28,25 +30,34 @@ export class StoredStream<T> implements StreamReader<T> {
   readonly #sources: ReaderSources;
   readonly #workflowId: string;
   readonly #key: string;
-  readonly #from: number;
+  readonly #from: number | "end";
+  readonly #limit: number;
   readonly #wait: boolean;
   readonly #signal: AbortSignal | undefined;
 
-  constructor(sources: ReaderSources, workflowId: string, key: string, options: ReadStreamOptions) {
-    const { from = 0, wait = true, signal } = options;
-    if (!Number.isSafeInteger(from) || from < 0) {
+  constructor(sources: ReaderSources, workflowId: string, key: string, options: ReadStreamPartsOptions) {
+    const { from = 0, limit = BATCH, wait = true, signal } = options;
+    if (from !== "end" && (!Number.isSafeInteger(from) || from < 0)) {
       throw new ValidationError(`Reading a stream from ${from}: it must be an offset, 0 or more`);
+    }
+    if (!Number.isInteger(limit) || limit < 1 || limit > BATCH) {
+      throw new ValidationError(`Reading a stream in parts of ${limit} values: it must be a whole number from 1 to ${BATCH}`);
     }
     this.#sources = sources;
     this.#workflowId = workflowId;
     this.#key = key;
     this.#from = from;
+    this.#limit = limit;
     this.#wait = wait;
     this.#signal = signal;
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<T> {
     return endable((signal) => this.#values(signal), this.#signal);
+  }
+
+  parts(): AsyncIterableIterator<StreamPart<T>> {
+    return endable((signal) => this.#parts(signal), this.#signal);
   }
 
   entries(): AsyncIterableIterator<{ offset: number; value: T }> {
@@ -56,11 +67,12 @@ export class StoredStream<T> implements StreamReader<T> {
   async collect(): Promise<{ values: T[]; closed: boolean; nextOffset: number }> {
     const collected: T[] = [];
     let closed = false;
-    for await (const batch of endable((signal) => this.#batches(signal), this.#signal)) {
-      for (const value of batch.values) collected.push(value);
-      closed = batch.closed;
+    let nextOffset = 0;
+    for await (const part of this.parts()) {
+      for (const value of part.values) collected.push(value);
+      ({ closed, nextOffset } = part);
     }
-    return { values: collected, closed, nextOffset: this.#from + collected.length };
+    return { values: collected, closed, nextOffset };
   }
 
   toReadableStream(): ReadableStream<T> {
@@ -78,48 +90,59 @@ export class StoredStream<T> implements StreamReader<T> {
   }
 
   async *#values(signal: AbortSignal): AsyncGenerator<T, void, undefined> {
-    for await (const { values } of this.#batches(signal)) yield* values;
+    for await (const { values } of this.#parts(signal)) yield* values;
   }
 
   async *#entries(signal: AbortSignal): AsyncGenerator<{ offset: number; value: T }, void, undefined> {
-    for await (const { from, values } of this.#batches(signal)) {
+    for await (const { from, values } of this.#parts(signal)) {
       for (const [index, value] of values.entries()) yield { offset: from + index, value };
     }
   }
 
-  /** What each look finds, the last one also if it is empty. `closed`: nothing will come after it. */
-  async *#batches(signal: AbortSignal): AsyncGenerator<{ from: number; values: T[]; closed: boolean }, void, undefined> {
-    const waiter = new Waiter(this.#sources);
+  /** What each look finds: the first one and the last one also if it is empty. */
+  async *#parts(signal: AbortSignal): AsyncGenerator<StreamPart<T>, void, undefined> {
+    const tail = this.#wait ? this.#sources.tails.join(this.#sources, this.#workflowId, this.#key) : undefined;
     try {
-      if (this.#wait) waiter.listen([`outbox:${this.#workflowId}`]);
-      for (let from = this.#from;;) {
-        const { values, atEnd, ended } = await this.#look(from, signal);
-        const closed = atEnd && ended;
-        const last = closed || (atEnd && !this.#wait);
-        if (values.length > 0 || last) yield { from, values, closed };
-        if (last) return;
-        from += values.length;
-        if (values.length > 0) waiter.reset();
-        if (atEnd) await nextLook(waiter, signal);
+      for (let part = await this.#first(signal);; part = await this.#after(part, tail, signal)) {
+        yield part;
+        if (part.closed || (part.atEnd && !tail)) return;
       }
     } finally {
-      waiter.close();
+      tail?.leave();
     }
   }
 
-  async #look(from: number, signal: AbortSignal): Promise<{ values: T[]; atEnd: boolean; ended: boolean }> {
-    const { driver, values } = this.#sources;
+  async #first(signal: AbortSignal): Promise<StreamPart<T>> {
     signal.throwIfAborted();
-    const page = await unlessAborted(
-      driver.readStream({ workflowId: this.#workflowId, key: this.#key, from, limit: BATCH }),
-      signal,
-    );
-    if (page.status === null) throw new WorkflowNotFoundError(this.#workflowId);
-    return {
-      values: page.values.map((text) => values.decode(text) as T),
-      atEnd: from + page.values.length >= page.tail,
-      ended: page.closed || !isActive(page.status),
-    };
+    if (this.#from !== "end") return this.#toPart(await unlessAborted(this.#read(this.#from), signal));
+    const { tail, ended } = await unlessAborted(this.#read(0, 0), signal);
+    return { from: tail, values: [], nextOffset: tail, atEnd: true, closed: ended };
+  }
+
+  async #after(part: StreamPart<T>, tail: StreamTail | undefined, signal: AbortSignal): Promise<StreamPart<T>> {
+    signal.throwIfAborted();
+    const { nextOffset } = part;
+    if (part.atEnd && tail) return this.#toPart(await tail.next(nextOffset, (from) => this.#read(from), signal));
+    return this.#toPart(await unlessAborted(this.#read(nextOffset), signal));
+  }
+
+  /** A page of the tail is as long as it came, whatever the limit of this reader. */
+  #toPart({ from, values, tail, ended }: TailPage): StreamPart<T> {
+    const texts = values.slice(0, this.#limit);
+    const nextOffset = from + texts.length;
+    const atEnd = nextOffset >= tail;
+    return { from, values: texts.map((text) => this.#sources.values.decode(text) as T), nextOffset, atEnd, closed: atEnd && ended };
+  }
+
+  async #read(from: number, limit: number = this.#limit): Promise<TailPage> {
+    const { closed, status, ...page } = await this.#sources.driver.readStream({
+      workflowId: this.#workflowId,
+      key: this.#key,
+      from,
+      limit,
+    });
+    if (status === null) throw new WorkflowNotFoundError(this.#workflowId);
+    return { ...page, from, ended: closed || !isActive(status) };
   }
 }
 

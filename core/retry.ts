@@ -12,10 +12,10 @@ import { DriverError, ParleyError } from "./errors.ts";
 /** Up to four repeats, about 0.05 + 0.15 + 0.45 + 1.35 s apart. */
 const DELAYS_MS = [50, 150, 450, 1_350];
 
-/** The driver, with every call repeated while its fault may pass. What it rejects with is always a `ParleyError`. */
-export function withRetries(driver: Driver, clock: Clock): Driver {
+/** The driver, with every call repeated while its fault may pass. What it rejects with is always a `ParleyError`. `onTry` is told of each try. */
+export function withRetries(driver: Driver, clock: Clock, onTry: () => void = () => {}): Driver {
   const repeat = <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) => (...args: Args): Promise<Result> =>
-    attempt(() => call.apply(driver, args), clock);
+    attempt(() => (onTry(), call.apply(driver, args)), clock);
   return {
     contract: driver.contract,
     migrate: repeat(driver.migrate),

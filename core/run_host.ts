@@ -17,6 +17,7 @@ export interface RunHost extends WaitSources {
   readonly hotWaitMs: number;
   readonly leaseMs: number;
   readonly budgetMs: number;
+  readonly spent: AbortSignal;
   /** Whether all runs have to hand over. */
   readonly closing: boolean;
   /** Whether a workflow of this name can be run here. */

@@ -8,7 +8,9 @@ import type { Clock } from "./clock.ts";
 import type { Driver, WatchTarget } from "./driver.ts";
 import { UnknownWorkflowError, WorkflowFailedError } from "./errors.ts";
 import { Run } from "./executor.ts";
+import { withRetries } from "./retry.ts";
 import type { Lease, RunEnd, RunHost } from "./run_host.ts";
+import { StreamTails } from "./stream_tails.ts";
 import type { Values } from "./values.ts";
 import { Hints, Waiter } from "./wait.ts";
 import type { Workflow } from "./workflow.ts";
@@ -36,6 +38,7 @@ export interface RunnerOptions {
   hotWaitMs: number;
   leaseMs: number;
   budgetMs: number;
+  maxRequests: number;
   waitUntil: (work: Promise<unknown>) => void;
   report: (error: unknown) => void;
 }
@@ -53,11 +56,14 @@ export class Runner implements RunHost {
   readonly clock: Clock;
   readonly values: Values;
   readonly hints: Hints = new Hints();
+  readonly tails: StreamTails = new StreamTails();
   readonly hotWaitMs: number;
   readonly leaseMs: number;
   readonly budgetMs: number;
   readonly report: (error: unknown) => void;
   readonly #options: RunnerOptions;
+  readonly #spent = new AbortController();
+  #requests = 0;
   #closing = false;
   readonly #runs = new Map<string, Run>();
   readonly #work = new Set<Promise<unknown>>();
@@ -69,7 +75,7 @@ export class Runner implements RunHost {
 
   constructor(options: RunnerOptions) {
     this.#options = options;
-    this.driver = options.driver;
+    this.driver = withRetries(options.driver, options.clock, () => this.#count());
     this.clock = options.clock;
     this.values = options.values;
     this.hotWaitMs = options.hotWaitMs;
@@ -86,6 +92,11 @@ export class Runner implements RunHost {
 
   get closing(): boolean {
     return this.#closing;
+  }
+
+  /** Aborts when as many requests were made as are allowed. */
+  get spent(): AbortSignal {
+    return this.#spent.signal;
   }
 
   knows(name: string): boolean {
@@ -127,7 +138,7 @@ export class Runner implements RunHost {
   /** Has all runs hand over, and settles when they have. */
   async close(): Promise<void> {
     this.#closing = true;
-    for (const run of this.#runs.values()) run.update();
+    this.#update();
     for (const waiter of this.#workers) waiter.poke();
     await this.idle();
   }
@@ -138,7 +149,7 @@ export class Runner implements RunHost {
     this.hints.notify(["due"]);
     if (wake === "none") return;
     if (wake !== "inline") return this.track((async () => await wake(workflowIds))().catch(this.report));
-    if (workflows.size === 0 || this.closing) return;
+    if (workflows.size === 0 || this.closing || this.spent.aborted) return;
     for (const workflowId of workflowIds) {
       if (this.#toWake.size < LONGEST_WAKE_QUEUE) this.#toWake.add(workflowId);
     }
@@ -155,7 +166,7 @@ export class Runner implements RunHost {
   async sweep(limit: number, signal: AbortSignal | undefined): Promise<SweepResult> {
     const ends: RunEnd[] = [];
     const running = new Set<Promise<void>>();
-    while (ends.length + running.size < limit && !signal?.aborted) {
+    while (ends.length + running.size < limit && !signal?.aborted && !this.spent.aborted) {
       const room = Math.min(limit - ends.length - running.size, SIDE_BY_SIDE - running.size);
       const { leases } = await this.#claim(room);
       for (const lease of leases) this.#runIn(running, lease, (end) => ends.push(end));
@@ -184,6 +195,17 @@ export class Runner implements RunHost {
     waiter.close();
     this.#workers.delete(waiter);
     await Promise.all(running);
+  }
+
+  /** One more request is made. */
+  #count(): void {
+    if (++this.#requests !== this.#options.maxRequests) return;
+    this.#spent.abort();
+    this.#update();
+  }
+
+  #update(): void {
+    for (const run of this.#runs.values()) run.update();
   }
 
   #outlive(error: unknown): typeof NOTHING {

@@ -11,7 +11,7 @@ import type { Driver, Watch, WatchTarget } from "./driver.ts";
 
 const FIRST_POLL_MS = 20;
 const LONGEST_POLL_MS = 1_000;
-/** While every push is live a poll only has to find what a lost hint would have told. */
+/** While every push is live a poll only has to find what a lost hint would have told; where the driver does not say when. */
 const LIVE_POLL_MS = 10_000;
 const BACKOFF = 1.6;
 
@@ -42,6 +42,8 @@ export interface WaitSources {
   readonly driver: Driver;
   readonly clock: Clock;
   readonly hints: Hints;
+  /** Aborts when as many requests were made as are allowed. */
+  readonly spent?: AbortSignal;
 }
 
 /** One wait: says when to look. Close it when the wait is over. */
@@ -129,7 +131,7 @@ export class Waiter {
   #nextPollMs(): number {
     const watches = [...this.#subscriptions.values()].map(({ watch }) => watch);
     const live = watches.length > 0 && watches.every((watch) => watch?.live);
-    const base = live ? LIVE_POLL_MS : this.#pollMs;
+    const base = live ? Math.min(...watches.map((watch) => watch?.lookMs ?? LIVE_POLL_MS)) : this.#pollMs;
     this.#pollMs = Math.min(this.#pollMs * BACKOFF, LONGEST_POLL_MS);
     return base * (0.75 + Math.random() / 2);
   }
@@ -151,14 +153,18 @@ export interface WaitForOptions {
  *
  * @param sources Where hints and time come from.
  * @param look Looks once; `undefined` means not yet.
- * @throws The error of `onTimeout` at the deadline, without a further look; the signal's reason when it aborts.
+ * @throws The error of `onTimeout` at the deadline, or when no more requests may be made, without a further look; the signal's reason when it aborts.
  */
 export async function waitFor<T>(sources: WaitSources, look: () => Promise<T | undefined>, options: WaitForOptions): Promise<T> {
   const { target, timeoutMs, signal, onTimeout } = options;
   const waiter = new Waiter(sources);
   let timeIsUp = timeoutMs === 0;
+  const onTime = () => (timeIsUp = true, waiter.poke());
   // A timer, since the difference of two times would be wrong if the clock were set in between.
-  const stopTimer = timeoutMs ? sources.clock.after(timeoutMs, () => (timeIsUp = true, waiter.poke())) : () => {};
+  const stopTimer = timeoutMs ? sources.clock.after(timeoutMs, onTime) : () => {};
+  const spent = timeoutMs === null ? undefined : sources.spent;
+  if (spent?.aborted) onTime();
+  else spent?.addEventListener("abort", onTime);
   try {
     if (!timeIsUp) waiter.listen([target]);
     for (let due = true;;) {
@@ -170,6 +176,7 @@ export async function waitFor<T>(sources: WaitSources, look: () => Promise<T | u
     }
   } finally {
     stopTimer();
+    spent?.removeEventListener("abort", onTime);
     waiter.close();
   }
 }

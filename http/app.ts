@@ -5,12 +5,23 @@
  */
 
 import { type Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { cors } from "hono/cors";
 import { isEncoded } from "./encoding.ts";
 import { type ParleyHttpOptions, toSettings } from "./options.ts";
-import { isReportable, refusal, toResponse } from "./problem.ts";
+import { goneResponse, isReportable, refusal, toResponse } from "./problem.ts";
 import { ROUTES } from "./routes/mod.ts";
+
+/** What a page of another origin may read, beside what every page may. */
+const EXPOSED = [
+  "etag",
+  "location",
+  "retry-after",
+  "stream-closed",
+  "stream-cursor",
+  "stream-next-offset",
+  "stream-up-to-date",
+  "www-authenticate",
+];
 
 /**
  * A Hono app with a route for every operation of `Client`, and those that schedulers call.
@@ -38,13 +49,15 @@ import { ROUTES } from "./routes/mod.ts";
 export function parleyHttp(options: ParleyHttpOptions): Hono {
   const settings = toSettings(options);
   const app = new Hono();
-  if (settings.cors) app.use(cors(settings.cors));
-  const onError = () => refusal("body_too_large", `Reading the body: it may have at most ${settings.bodyLimit} bytes`).getResponse();
-  // For each route, and not for the app: one that is mounted at / must leave the routes of others alone.
-  const limit = bodyLimit({ maxSize: settings.bodyLimit, onError });
-  for (const { spec, serve } of ROUTES) app.on(spec.method, spec.path, limit, (c: Context) => serve(c, settings));
+  const allow = settings.cors && cors({ exposeHeaders: EXPOSED, ...settings.cors });
+  // By path, and not for the whole app: one that is mounted at / must leave the routes of others alone.
+  if (allow) { for (const path of new Set(ROUTES.map(({ spec }) => spec.path))) app.use(path, allow); }
+  for (const { spec, serve } of ROUTES) app.on(spec.method, spec.path, (c: Context) => serve(c, settings));
   app.notFound((c) => toResponse(refusal("no_such_route", `There is no ${c.req.method} of this path`)));
   app.onError((error, c) => {
+    const { signal } = c.req.raw;
+    // Nobody is there to read it, and nothing was wrong.
+    if (signal.aborted && error === signal.reason) return goneResponse();
     if (isReportable(error)) settings.report(error);
     return toResponse(error, { encoded: isEncoded(c) });
   });

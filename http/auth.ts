@@ -7,23 +7,36 @@
 import type { Context } from "hono";
 import { ValidationError } from "../core/errors.ts";
 
-/** Everything that can be asked of the adapter. A closed list: a new route must be one of these. */
-export const ACTIONS = [
-  "start",
-  "list",
-  "info",
-  "result",
-  "cancel",
-  "resume",
-  "send",
-  "event",
-  "stream",
-  "sweep",
-  "wake",
-] as const;
+/** What a request wants to do. A closed list: a new route must be one of these. */
+export type Action =
+  | "start"
+  | "list"
+  | "info"
+  | "result"
+  | "cancel"
+  | "resume"
+  | "send"
+  | "event"
+  | "stream"
+  | "sweep"
+  | "wake";
 
-/** What a request wants to do. */
-export type Action = (typeof ACTIONS)[number];
+/** Everything that can be asked of the adapter. */
+export const ACTIONS = Object.keys(
+  {
+    start: true,
+    list: true,
+    info: true,
+    result: true,
+    cancel: true,
+    resume: true,
+    send: true,
+    event: true,
+    stream: true,
+    sweep: true,
+    wake: true,
+  } satisfies Record<Action, true>,
+) as readonly Action[];
 
 /** What a request wants to do, and with what. */
 export interface AuthRequest {
@@ -57,8 +70,8 @@ export function isKnown(c: Context): boolean {
 /**
  * Allows everything to whoever has the token.
  *
- * @param token The token, or several while one is being replaced; each not empty. Compared in constant time.
- * @throws {ValidationError} If there is no token, or an empty one, as where the environment lacks it.
+ * @param token The token, or several while one is being replaced; each of visible ASCII characters. Compared in constant time.
+ * @throws {ValidationError} If there is no token, or an empty one, as where the environment lacks it, or one that no header can carry.
  *
  * @example Ask for a token
  * ```ts
@@ -73,8 +86,9 @@ export function isKnown(c: Context): boolean {
  */
 export function bearer(token: string | string[]): Auth {
   const tokens = [token].flat();
-  if (tokens.length === 0 || tokens.some((it) => typeof it !== "string" || it === "")) {
-    throw new ValidationError("Making bearer auth: each token must be a text that is not empty");
+  // Nothing else passes a header unchanged: a line's end from a file of secrets would lock everybody out.
+  if (tokens.length === 0 || tokens.some((it) => typeof it !== "string" || !/^[\x21-\x7e]+$/.test(it))) {
+    throw new ValidationError("Making bearer auth: each token must be a text of visible ASCII characters, and not empty");
   }
   return async (c) => {
     const given = bearerToken(c);

@@ -5,14 +5,26 @@
  */
 
 import type { Context } from "hono";
-import type { cors } from "hono/cors";
 import { type Duration, toMilliseconds } from "../core/duration.ts";
 import { ValidationError } from "../core/errors.ts";
 import type { Parley } from "../core/parley.ts";
 import type { Auth } from "./auth.ts";
 
-/** Options of {@linkcode CorsOptions}, as of Hono's `cors`. */
-export type CorsOptions = NonNullable<Parameters<typeof cors>[0]>;
+/** Who may call from pages of other origins; the options of Hono's `cors`, which says more of each. */
+export interface CorsOptions {
+  /** The origins that are let in; a function gets the origin and answers with it, or with nothing. */
+  origin: string | string[] | ((origin: string, c: Context) => Promise<string | undefined | null> | string | undefined | null);
+  /** The methods that are allowed. Default those of the adapter and more. */
+  allowMethods?: string[];
+  /** The headers that a request may have. Default those that it asks for. */
+  allowHeaders?: string[];
+  /** For how many seconds a browser may keep the answer to a preflight. */
+  maxAge?: number;
+  /** Whether a page may send cookies. */
+  credentials?: boolean;
+  /** The headers that a page may read. Default those that the adapter sets. */
+  exposeHeaders?: string[];
+}
 
 /** Options of `parleyHttp`. */
 export interface ParleyHttpOptions {
@@ -65,9 +77,7 @@ export function toSettings(options: ParleyHttpOptions): Settings {
   if (typeof auth !== "function") {
     throw new ValidationError("Making the HTTP adapter: it must have an auth, as bearer(token), scopedTokens(secret) or a function");
   }
-  if (!Number.isSafeInteger(bodyLimit) || bodyLimit < 1) {
-    throw new ValidationError(`Reading the bodyLimit ${bodyLimit}: it must be a whole number of bytes, 1 or more`);
-  }
+  checkBodyLimit(bodyLimit);
   return {
     parley: typeof parley === "function" ? parley : () => parley,
     auth,
@@ -78,6 +88,13 @@ export function toSettings(options: ParleyHttpOptions): Settings {
     bodyLimit,
     report: onError,
   };
+}
+
+/** @throws {ValidationError} If it is not a number of bytes. */
+export function checkBodyLimit(bodyLimit: number): void {
+  if (!Number.isSafeInteger(bodyLimit) || bodyLimit < 1) {
+    throw new ValidationError(`Reading the bodyLimit ${bodyLimit}: it must be a whole number of bytes, 1 or more`);
+  }
 }
 
 function positive(duration: Duration, what: string): number {

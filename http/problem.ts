@@ -7,7 +7,8 @@
 import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { devalueCodec } from "../core/codec.ts";
-import { DriverError, ParleyError, type ParleyErrorCode, ValidationError } from "../core/errors.ts";
+import { DriverError, ParleyError, type ParleyErrorCode, ValidationError, WorkflowEndedError } from "../core/errors.ts";
+import { withoutStacks } from "./stacks.ts";
 
 /** No code is a 5xx that a caller can cause. What only a workflow's own code meets never comes from an operation from outside. */
 const STATUS: Readonly<Record<ParleyErrorCode, ContentfulStatusCode>> = {
@@ -48,11 +49,11 @@ const HTTP_STATUS: Readonly<Record<HttpErrorCode, ContentfulStatusCode>> = {
   internal: 500,
 };
 
+/** nginx's status for it, and by now that of many; HTTP has none. */
+const CALLER_GONE = 499;
+
 /** How long a client had better wait until it asks again, in seconds, where the store was in trouble. */
 const RETRY_AFTER_S = 1;
-
-/** How deep the causes of an error go, in an answer. */
-const DEEPEST_CAUSE = 5;
 
 /** The body of an error, in members of RFC 9457 and those of the error. */
 export interface Problem {
@@ -76,6 +77,14 @@ export interface Problem {
   [field: string]: unknown;
 }
 
+/** The status of an error, by its code. */
+export function statusOf(code: ParleyErrorCode | HttpErrorCode): ContentfulStatusCode {
+  return ({ ...STATUS, ...HTTP_STATUS })[code];
+}
+
+/** The status of a fault of the store that may pass. */
+export const TEMPORARY_STATUS = 503;
+
 /** An answer that is an error of HTTP. */
 export function refusal(code: HttpErrorCode, detail: string, headers: Record<string, string> = {}): HTTPException {
   const status = HTTP_STATUS[code];
@@ -92,12 +101,29 @@ export function toResponse(error: unknown, { encoded = false }: { encoded?: bool
   if (error instanceof HTTPException) return error.getResponse();
   if (!(error instanceof ParleyError)) return refusal("internal", "An unexpected error, which the server reported").getResponse();
   const isTemporary = error instanceof DriverError && error.retryable;
-  const status = isTemporary ? 503 : STATUS[error.code];
+  const status = isTemporary ? TEMPORARY_STATUS : STATUS[error.code];
   // A store's own words are for the log of the server.
   const detail = error instanceof DriverError ? "The store could not do it" : error.message;
   const problem: Problem = { ...fieldsOf(error), ...head(error.code, error.name, status), detail };
-  if (encoded) problem.error = devalueCodec.encode(withoutStack(error instanceof DriverError ? hidden(error) : error));
+  if (encoded) Object.assign(problem, encodedError(error instanceof DriverError ? hidden(error) : error));
   return problemResponse(problem, isTemporary ? { "retry-after": String(RETRY_AFTER_S) } : {});
+}
+
+/**
+ * The answer for an error of this library, with nothing of what it holds: for callers who may not even know an ID. A fault of the store may
+ * always pass here, so that the caller tries again.
+ *
+ * @param detail What to say in place of the error's message.
+ */
+export function toBareResponse(error: ParleyError, detail: string): Response {
+  const isFault = error instanceof DriverError;
+  const status = isFault ? TEMPORARY_STATUS : STATUS[error.code];
+  return problemResponse({ ...head(error.code, error.name, status), detail }, isFault ? { "retry-after": String(RETRY_AFTER_S) } : {});
+}
+
+/** The answer to a caller who has gone away meanwhile; for the access log. */
+export function goneResponse(): Response {
+  return new Response(null, { status: CALLER_GONE });
 }
 
 /** Whether the server's owner should hear of it: everything that the caller did not cause. */
@@ -109,6 +135,15 @@ function head(code: Problem["code"], title: string, status: number): Pick<Proble
   return { type: `urn:parley:error:${code}`, title, status, code };
 }
 
+/** Not there where another codec stored an error that this one does not know. */
+function encodedError(error: ParleyError): { error?: string } {
+  try {
+    return { error: devalueCodec.encode(withoutStacks(error)) };
+  } catch {
+    return {};
+  }
+}
+
 function hidden(error: DriverError): DriverError {
   return new DriverError("The store could not do it", { retryable: error.retryable });
 }
@@ -118,10 +153,17 @@ function fieldsOf(error: ParleyError): Record<string, unknown> {
   if (error instanceof ValidationError) {
     fields.issues = error.issues.map(({ message, path }) => ({ message, ...(path && { path: path.map(String) }) }));
   }
+  // Problem JSON has a status of its own.
+  if (error instanceof WorkflowEndedError) fields.workflowStatus = error.status;
   if (error.code === "workflow_failed" && error.cause instanceof Error) {
-    fields.cause = { name: error.cause.name, message: error.cause.message };
+    fields.cause = { name: nameOf(error.cause), message: error.cause.message };
   }
   return fields;
+}
+
+/** Of an error that came out of the store: anything may have been its name. */
+function nameOf({ name }: { name: unknown }): string {
+  return typeof name === "string" ? name : "Error";
 }
 
 function problemResponse(problem: Problem, headers: Record<string, string>): Response {
@@ -129,19 +171,4 @@ function problemResponse(problem: Problem, headers: Record<string, string>): Res
     status: problem.status,
     headers: { "content-type": "application/problem+json", "cache-control": "no-store", ...headers },
   });
-}
-
-/** An error as it may leave the server: its stack, and those of its causes, name the server's files. */
-export function withoutStack(error: Error, depth: number = 0): Error {
-  const { cause } = error;
-  const copy: Error = Object.create(Object.getPrototypeOf(error), Object.getOwnPropertyDescriptors(error));
-  delete copy.stack;
-  if (cause instanceof Error) {
-    Object.defineProperty(copy, "cause", {
-      value: depth < DEEPEST_CAUSE ? withoutStack(cause, depth + 1) : undefined,
-      configurable: true,
-      writable: true,
-    });
-  }
-  return copy;
 }

@@ -6,15 +6,15 @@
 
 import type { Context } from "hono";
 import type * as v from "valibot";
-import { ParleyError } from "../core/errors.ts";
+import type { ParleyErrorCode } from "../core/errors.ts";
 import { checkName } from "../core/names.ts";
 import type { Parley } from "../core/parley.ts";
 import { validate } from "../core/values.ts";
 import { type Action, type AuthRequest, isKnown } from "./auth.ts";
-import { readBody } from "./encoding.ts";
+import { checkBody, readBody } from "./encoding.ts";
 import type { Settings } from "./options.ts";
 import { fromSegment } from "./path.ts";
-import { refusal } from "./problem.ts";
+import { type HttpErrorCode, refusal } from "./problem.ts";
 
 /** Any schema. */
 type Schema<Output = unknown> = v.GenericSchema<unknown, Output>;
@@ -27,6 +27,8 @@ export interface Described {
   readonly schema?: Schema;
   /** Its content types; default `application/json`. */
   readonly content?: readonly string[];
+  /** Headers worth telling of, and what they mean. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** What a route is; the same for who serves it and who documents it. */
@@ -47,6 +49,8 @@ export interface RouteSpec<Query, Body> {
   readonly body?: Schema<Body>;
   /** The answers that are no errors. */
   readonly responses: Readonly<Record<number, Described>>;
+  /** The errors that it may meet, beside those that every route may. */
+  readonly errors?: readonly (ParleyErrorCode | HttpErrorCode)[];
   /** What the request concerns, where the path does not tell; the body is not checked yet. */
   readonly concerns?: (request: { c: Context; workflowId: string | undefined; body: unknown }) => Omit<AuthRequest, "action">[];
 }
@@ -86,12 +90,13 @@ async function serve<Query, Body>(
 ): Promise<Response> {
   const id = segment(c, "id");
   const key = segment(c, "key");
-  const body = spec.body ? await attempt(() => readBody(c)) : undefined;
+  const body = spec.body ? await attempt(() => readBody(c, settings.bodyLimit)) : undefined;
   const raw = body instanceof Failed ? undefined : body;
   const concerns = spec.concerns?.({ c, workflowId: id, body: raw }) ??
     [{ ...(id !== undefined && { workflowId: id }), ...(key !== undefined && { key }) }];
   for (const concern of concerns) await authorise(c, settings, { action: spec.action, ...concern });
   if (body instanceof Failed) throw body.error;
+  checkBody(body, settings.bodyLimit);
   if (id !== undefined) checkName(id, "workflow ID");
   if (key !== undefined) checkName(key, `${spec.action} key`);
   const checked = spec.body ? await validate(spec.body, body, "request's body") : undefined;
@@ -127,7 +132,6 @@ async function attempt(read: () => Promise<unknown>): Promise<unknown> {
   try {
     return await read();
   } catch (error) {
-    if (error instanceof ParleyError || error instanceof Error) return new Failed(error);
-    throw error;
+    return new Failed(error);
   }
 }

@@ -50,12 +50,18 @@ export const MessageBody = v.strictObject({
   ),
 });
 
+/** How many messages one request may send. */
+export const MOST_MESSAGES = 10_000;
+
 /** Of `POST /messages`. */
 export const MessagesBody = v.strictObject({
-  messages: v.array(v.strictObject({
-    destinationId: v.pipe(Name, v.description("The workflow that is to receive it")),
-    ...MessageBody.entries,
-  })),
+  messages: v.pipe(
+    v.array(v.strictObject({
+      destinationId: v.pipe(Name, v.description("The workflow that is to receive it")),
+      ...MessageBody.entries,
+    })),
+    v.maxLength(MOST_MESSAGES),
+  ),
 });
 
 /** Of `POST /wake`. */
@@ -66,10 +72,11 @@ export function count(least: number, most: number, description: string): v.Gener
   return v.optional(v.pipe(
     v.string(),
     v.regex(/^\d{1,15}$/, "It must be a whole number"),
+    // Before the transformation, or else the documentation would not have it.
+    v.description(description),
     v.transform(Number),
     v.minValue(least),
     v.maxValue(most),
-    v.description(description),
   )) as v.GenericSchema<unknown, number | undefined>;
 }
 
@@ -93,7 +100,7 @@ export const Info = v.object({
   name: v.string(),
   status: Status,
   waiting: v.optional(v.object({ operations: v.array(v.string()), until: v.optional(v.number()) })),
-  input: v.unknown(),
+  input: v.optional(v.pipe(v.unknown(), v.description("Not there if it is undefined, which JSON does not have; as in output"))),
   output: v.optional(v.unknown()),
   error: v.optional(Failure),
   createdAt: v.number(),

@@ -6,13 +6,16 @@
 
 import { sign, verify } from "hono/jwt";
 import * as v from "valibot";
-import { systemClock } from "../core/clock.ts";
+import { wallClock } from "../core/clock.ts";
 import { type Duration, toMilliseconds } from "../core/duration.ts";
 import { ValidationError } from "../core/errors.ts";
 import { type Action, ACTIONS, type Auth, bearerToken, markKnown } from "./auth.ts";
 
 /** So that a token that another service signed with the same secret is none of ours. */
 const AUDIENCE = "parley";
+
+/** Methods that change nothing: a link with a token in it can do no harm. */
+const SAFE = new Set(["GET", "HEAD"]);
 
 /** Too few bits to sign with can be guessed from one token. */
 const SHORTEST_SECRET = 16;
@@ -59,7 +62,7 @@ export function scopedTokens(secret: string): Auth & { mint(scope: Scope): Promi
     throw new ValidationError(`Making scoped tokens: the secret must have at least ${SHORTEST_SECRET} characters`);
   }
   const auth: Auth = async (c, request) => {
-    const token = bearerToken(c) ?? (c.req.method === "GET" ? c.req.query("token") : undefined);
+    const token = bearerToken(c) ?? (SAFE.has(c.req.method) ? c.req.query("token") : undefined);
     const claims = token === undefined ? undefined : await read(token, secret);
     if (!claims) return false;
     markKnown(c);
@@ -77,18 +80,24 @@ async function mint({ actions, workflowId, keys, expiresIn }: Scope, secret: str
   }
   const ms = toMilliseconds(expiresIn, "expiresIn");
   if (ms === 0) throw new ValidationError("Minting a token that expires in 0 ms: it must be more");
-  const exp = Math.ceil((systemClock.now() + ms) / 1_000);
+  const exp = Math.ceil((wallClock.now() + ms) / 1_000);
   return await sign(
     { aud: AUDIENCE, exp, actions, ...(workflowId !== undefined && { workflowId }), ...(keys && { keys }) },
-    secret,
+    await signingKey(secret),
     "HS256",
   );
+}
+
+/** As a key, since Hono reads a text with `PRIVATE` or `PUBLIC` in it as a PEM file. */
+async function signingKey(secret: string): Promise<CryptoKey> {
+  const algorithm = { name: "HMAC", hash: "SHA-256" };
+  return await crypto.subtle.importKey("raw", new TextEncoder().encode(secret), algorithm, false, ["sign", "verify"]);
 }
 
 /** What the token says, if it is one of ours and has not expired. */
 async function read(token: string, secret: string): Promise<v.InferOutput<typeof Claims> | undefined> {
   try {
-    return v.parse(Claims, await verify(token, secret, "HS256"));
+    return v.parse(Claims, await verify(token, await signingKey(secret), "HS256"));
   } catch {
     return undefined;
   }

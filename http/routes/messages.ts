@@ -7,9 +7,11 @@
 import * as v from "valibot";
 import { answer } from "../encoding.ts";
 import { type Route, route } from "../route.ts";
-import { MessageBody, MessagesBody, Receipt } from "../schemas.ts";
+import { MessageBody, MessagesBody, MOST_MESSAGES, Receipt } from "../schemas.ts";
 
 const SENT = { description: "It was sent: the workflow can receive it, whatever happens", schema: Receipt };
+
+const ERRORS = ["workflow_not_found", "workflow_ended", "idempotency_conflict", "value_too_large"] as const;
 
 /** The routes. */
 export const messageRoutes: readonly Route[] = [
@@ -21,6 +23,7 @@ export const messageRoutes: readonly Route[] = [
     headers: { "idempotency-key": "Makes the message once, for the life of the workflow" },
     body: MessageBody,
     responses: { 201: SENT, 200: { description: "The idempotency key was used before, and nothing was sent", schema: Receipt } },
+    errors: ERRORS,
     concerns: ({ workflowId, body }) => [concern(workflowId, body)],
   }, async ({ c, parley, workflowId, body: { message, topic, idempotencyKey = c.req.header("idempotency-key") } }) => {
     const receipt = await parley.send(workflowId, message, {
@@ -36,6 +39,7 @@ export const messageRoutes: readonly Route[] = [
     summary: "Send messages, all or none",
     body: MessagesBody,
     responses: { 200: { description: "They were sent; a receipt for each, in order", schema: v.object({ receipts: v.array(Receipt) }) } },
+    errors: ERRORS,
     concerns: ({ body }) => allConcerns(body),
   }, async ({ c, parley, body: { messages } }) => {
     const receipts = await parley.sendAll(messages.map(({ destinationId, message, topic, idempotencyKey }) => ({
@@ -48,11 +52,13 @@ export const messageRoutes: readonly Route[] = [
   }),
 ];
 
-/** One of each message. None at all still has to be allowed. */
+/** One for each queue that gets a message. None at all still has to be allowed, and so has what is refused later. */
 function allConcerns(body: unknown): { workflowId?: string; key?: string }[] {
   const messages = member(body, "messages");
-  if (!Array.isArray(messages) || messages.length === 0) return [{}];
-  return messages.map((it) => concern(member(it, "destinationId"), it));
+  // Nothing is checked yet: it may be a list of four billion holes.
+  if (!Array.isArray(messages) || messages.length === 0 || messages.length > MOST_MESSAGES) return [{}];
+  const concerns = Array.from(messages, (it) => concern(member(it, "destinationId"), it));
+  return [...new Map(concerns.map((it) => [JSON.stringify([it.workflowId, it.key]), it])).values()];
 }
 
 function concern(workflowId: unknown, message: unknown): { workflowId?: string; key?: string } {

@@ -5,9 +5,19 @@
  */
 
 import type { Route } from "../route.ts";
+import { eventRoutes } from "./events.ts";
 import { messageRoutes } from "./messages.ts";
+import { openapiRoutes } from "./openapi.ts";
 import { scheduleRoutes } from "./schedule.ts";
+import { streamRoutes } from "./streams.ts";
 import { workflowRoutes } from "./workflows.ts";
 
 /** In the order of the documentation. */
-export const ROUTES: readonly Route[] = [...workflowRoutes, ...messageRoutes, ...scheduleRoutes];
+export const ROUTES: readonly Route[] = [
+  ...workflowRoutes,
+  ...messageRoutes,
+  ...eventRoutes,
+  ...streamRoutes,
+  ...scheduleRoutes,
+  ...openapiRoutes,
+];

@@ -6,6 +6,7 @@
 
 import type { Context } from "hono";
 import * as v from "valibot";
+import { checkName } from "../../core/names.ts";
 import { answer } from "../encoding.ts";
 import { type Route, route } from "../route.ts";
 import { count, Swept, WakeBody } from "../schemas.ts";
@@ -34,6 +35,8 @@ export const scheduleRoutes: readonly Route[] = [
     body: WakeBody,
     responses: { 202: { description: "They are being continued, where they are due", content: [] } },
   }, ({ c, parley, settings, body: { workflowIds } }) => {
+    // While there is still an answer to refuse them in.
+    for (const workflowId of workflowIds) checkName(workflowId, "workflow ID");
     // The caller is an invocation with a limit of its own, so it does not wait until these have ended.
     keepAlive(c, parley.wake(workflowIds).then(() => {}, settings.report));
     return new Response(null, { status: 202 });

@@ -11,15 +11,16 @@ import { ValidationError } from "../../core/errors.ts";
 import { answer } from "../encoding.ts";
 import { toSegment } from "../path.ts";
 import { type Route, route } from "../route.ts";
+import { withoutStacks } from "../stacks.ts";
 import { count, Info, Page, StartBody, StartResult, Status } from "../schemas.ts";
 import { Wait, waitMs } from "../wait.ts";
 
 const ListQuery = v.object({
   status: v.optional(v.pipe(
     v.string(),
+    v.description("Only these, with commas between them. Default all"),
     v.transform((text) => text.split(",")),
     v.array(Status),
-    v.description("Only these, with commas between them. Default all"),
   )),
   name: v.optional(v.pipe(v.string(), v.description("Only workflows of this name"))),
   limit: count(1, 1_000, "How many at most. Default 50"),
@@ -27,6 +28,8 @@ const ListQuery = v.object({
 });
 
 const WaitQuery = v.object({ wait: Wait });
+
+const LOCATED = { location: "The path of the workflow" };
 
 /** The routes. */
 export const workflowRoutes: readonly Route[] = [
@@ -37,7 +40,11 @@ export const workflowRoutes: readonly Route[] = [
     summary: "Start a workflow. An ID that exists is that workflow, and nothing is run twice",
     headers: { "idempotency-key": "The workflow's ID, in place of workflowId" },
     body: StartBody,
-    responses: { 201: { description: "It was started", schema: StartResult }, 200: { description: "It existed", schema: StartResult } },
+    responses: {
+      201: { description: "It was started", schema: StartResult, headers: LOCATED },
+      200: { description: "It existed", schema: StartResult, headers: LOCATED },
+    },
+    errors: ["unknown_workflow", "workflow_conflict", "value_too_large"],
     concerns: ({ c, body }) => [given(c, body)],
   }, async ({ c, parley, body: { workflow, input, enqueue, workflowId = c.req.header("idempotency-key") } }) => {
     const header = c.req.header("idempotency-key");
@@ -76,6 +83,7 @@ export const workflowRoutes: readonly Route[] = [
     path: "/workflows/:id",
     action: "info",
     summary: "What is known of a workflow",
+    errors: ["workflow_not_found"],
     responses: { 200: { description: "What is known", schema: Info } },
   }, async ({ c, parley, workflowId }) => answer(c, toPublic(await parley.handle(workflowId).status()))),
   route({
@@ -86,6 +94,7 @@ export const workflowRoutes: readonly Route[] = [
     query: WaitQuery,
     headers: { prefer: "wait=30: how many seconds to wait, in place of the parameter" },
     responses: { 200: { description: "What it returned", schema: v.unknown() } },
+    errors: ["workflow_not_found", "timeout", "workflow_failed", "workflow_cancelled"],
   }, async ({ c, parley, settings, workflowId, query: { wait } }) => {
     const timeout = waitMs(c, wait, settings.maxWaitMs);
     return answer(c, await parley.handle(workflowId).result({ timeout, signal: c.req.raw.signal }));
@@ -96,21 +105,23 @@ export const workflowRoutes: readonly Route[] = [
 
 function control(action: "cancel" | "resume", summary: string): Route {
   const responses = { 204: { description: "It was done, or had been before", content: [] } };
-  return route({ method: "post", path: `/workflows/:id/${action}`, action, summary, responses }, async ({ parley, workflowId }) => {
+  const errors = ["workflow_not_found", "workflow_ended"] as const;
+  return route({ method: "post", path: `/workflows/:id/${action}`, action, summary, responses, errors }, async ({ parley, workflowId }) => {
     await parley[action](workflowId);
     return new Response(null, { status: 204 });
   });
 }
 
-/** The ID that a start names. */
+/** The ID that a start names: the very one that it is started with, or else somebody is asked about another workflow than the one that starts. */
 function given(c: Context, body: unknown): { workflowId?: string } {
-  const named = typeof body === "object" && body !== null && "workflowId" in body ? body.workflowId : c.req.header("idempotency-key");
-  return typeof named === "string" ? { workflowId: named } : {};
+  const named = typeof body === "object" && body !== null ? Reflect.get(body, "workflowId") : undefined;
+  const workflowId = named === undefined ? c.req.header("idempotency-key") : named;
+  return typeof workflowId === "string" ? { workflowId } : {};
 }
 
-/** Without stacks, which name the server's files. */
+/** Without stacks, which name the server's files. Those of errors in its input and output are its own. */
 function toPublic(info: WorkflowInfo): WorkflowInfo {
   if (!info.error) return info;
   const { stack: _, ...error } = info.error;
-  return { ...info, error };
+  return { ...info, error: withoutStacks(error) };
 }

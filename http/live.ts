@@ -1,0 +1,133 @@
+/**
+ * Answers whose body goes on while the client reads it.
+ *
+ * @module
+ */
+
+import type { Context } from "hono";
+import { delay, systemClock } from "../core/clock.ts";
+import type { Parley } from "../core/parley.ts";
+import type { Settings } from "./options.ts";
+import { isReportable } from "./problem.ts";
+
+/** Text as it comes. */
+export type Chunks = AsyncGenerator<string, void, undefined>;
+
+/** What a live answer is made of. */
+export interface LiveOptions {
+  readonly settings: Settings;
+  /** What is read from: when it may make no more requests, the body ends as it does after `maxConnectionMs`. */
+  readonly parley: Pick<Parley, "spent">;
+  /** Its content type. */
+  readonly type: string;
+  /** Sent while nothing else is, so that nobody takes the connection for dead. */
+  readonly heartbeat: string;
+  /** Aborted when nobody reads any more, whoever ended it; it has to end the wait for the next chunk. */
+  readonly stop: AbortController;
+  /** The longest that the connection is kept, where that is less than the server's own limit. */
+  readonly maxMs?: number;
+  /** More headers. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Answers with chunks as they come. The end of the chunks ends the body. After `maxConnectionMs` the body ends without them, and the client has to
+ * tell that from the end of what it reads. A failure breaks the connection off: the client must not take the body for complete.
+ *
+ * @param c The request; a `HEAD` gets the headers, and nothing is read.
+ * @param chunks The text, each piece not empty. The first must come at once: what goes wrong before it is still an answer of its own. Each later
+ * one is asked for when the client has taken the one before.
+ */
+export async function liveResponse(c: Context, chunks: Chunks, options: LiveOptions): Promise<Response> {
+  const headers = {
+    "content-type": options.type,
+    "cache-control": "no-store",
+    "vary": "accept",
+    // Nginx would keep the chunks until it has some more.
+    "x-accel-buffering": "no",
+    "x-content-type-options": "nosniff",
+    ...options.headers,
+  };
+  if (c.req.method === "HEAD") return new Response(null, { headers });
+  const body = new LiveBody(chunks, await chunks.next(), options);
+  return new Response(new ReadableStream(body, { highWaterMark: 0 }), { headers });
+}
+
+/** Reads when it is read, and not before: who reads slowly slows the reading of the store, and fills no memory. */
+class LiveBody implements UnderlyingDefaultSource<Uint8Array> {
+  readonly #chunks: Chunks;
+  readonly #options: LiveOptions;
+  readonly #encoder = new TextEncoder();
+  #next: Promise<IteratorResult<string, void>> | undefined;
+  #stopTimer = () => {};
+  #ended = false;
+
+  constructor(chunks: Chunks, first: IteratorResult<string, void>, options: LiveOptions) {
+    this.#chunks = chunks;
+    this.#next = Promise.resolve(first);
+    this.#options = options;
+  }
+
+  /** The limit counts from here, so that a body that nobody ever reads ends, too. */
+  start(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    const { settings: { maxConnectionMs }, maxMs = Infinity, parley: { spent } } = this.#options;
+    const close = () => {
+      this.#end();
+      controller.close();
+    };
+    const stopTimer = systemClock.after(Math.min(maxConnectionMs, maxMs), close);
+    this.#stopTimer = () => {
+      stopTimer();
+      spent.removeEventListener("abort", close);
+    };
+    spent.addEventListener("abort", close);
+  }
+
+  async pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    try {
+      const next = await this.#nextOrIdle();
+      if (this.#ended) return;
+      if (next !== "idle") this.#next = undefined;
+      if (next === "idle" || !next.done) {
+        controller.enqueue(this.#encoder.encode(next === "idle" ? this.#options.heartbeat : next.value));
+        // It was so before the body began: at least what the first request has brought gets to the reader.
+        if (this.#options.parley.spent.aborted) {
+          this.#end();
+          controller.close();
+        }
+      } else {
+        this.#end();
+        controller.close();
+      }
+    } catch (error) {
+      // A wait that was ended with the connection has nobody to tell.
+      if (this.#ended) return;
+      this.#end();
+      if (isReportable(error)) this.#options.settings.report(error);
+      controller.error(error);
+    }
+  }
+
+  cancel(): void {
+    this.#end();
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#stopTimer();
+    this.#options.stop.abort();
+    // Behind a `next()` that waits, which the abort ends. What either has to say is of no interest any more.
+    this.#chunks.return().catch(() => {});
+  }
+
+  /** The next chunk, or that there is none for as long as a connection may be silent. */
+  async #nextOrIdle(): Promise<IteratorResult<string, void> | "idle"> {
+    const next = this.#next ??= this.#chunks.next();
+    const over = new AbortController();
+    try {
+      return await Promise.race([next, delay(systemClock, this.#options.settings.heartbeatMs, over.signal).then(() => "idle" as const)]);
+    } finally {
+      over.abort();
+    }
+  }
+}

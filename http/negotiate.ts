@@ -1,0 +1,50 @@
+/**
+ * Which of several content types a caller gets.
+ *
+ * @module
+ */
+
+import type { Context } from "hono";
+import { accepts } from "hono/accepts";
+import { refusal } from "./problem.ts";
+
+/** One range of an `Accept` header. */
+interface Range {
+  readonly type: string;
+  readonly q: number;
+}
+
+/**
+ * Chooses by the header `Accept` (RFC 9110): the highest quality, then the most exact range, then the order of `types`.
+ *
+ * @param c The request. One without the header takes anything.
+ * @param types What there is, in the order of the server's preference.
+ * @returns One of them.
+ * @throws A refusal, 406, where none of them is accepted.
+ */
+export function negotiate<Type extends string>(c: Context, types: readonly [Type, ...Type[]]): Type {
+  const chosen = accepts(c, { header: "Accept", supports: [...types], default: types[0], match: (ranges) => best(ranges, types) });
+  const type = types.find((it) => it === chosen);
+  if (type !== undefined) return type;
+  throw refusal("not_acceptable", `There is no answer of a type that the header Accept allows: it must be one of ${types.join(", ")}`);
+}
+
+function best(ranges: readonly Range[], types: readonly string[]): string {
+  let chosen = { type: "", q: 0, exactness: 0 };
+  for (const type of types) {
+    const { q, exactness } = rate(type, ranges);
+    if (q > chosen.q || (q === chosen.q && exactness > chosen.exactness && q > 0)) chosen = { type, q, exactness };
+  }
+  return chosen.type;
+}
+
+/** The quality of a type is that of the most exact range that it is in, so that `q=0` for the type itself beats a wildcard. */
+function rate(type: string, ranges: readonly Range[]): { q: number; exactness: number } {
+  const wildcards = ["*/*", `${type.split("/")[0]}/*`, type];
+  let rated = { q: 0, exactness: -1 };
+  for (const range of ranges) {
+    const exactness = wildcards.indexOf(range.type.toLowerCase());
+    if (exactness > rated.exactness) rated = { q: range.q, exactness };
+  }
+  return rated;
+}

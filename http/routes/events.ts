@@ -1,0 +1,105 @@
+/**
+ * Reading events, once or as they change.
+ *
+ * @module
+ */
+
+import type { Context } from "hono";
+import * as v from "valibot";
+import type { EventEntry } from "../../core/client.ts";
+import { devalueCodec } from "../../core/codec.ts";
+import { TimeoutError } from "../../core/errors.ts";
+import { isActive } from "../../core/reader.ts";
+import { PARLEY_JSON, PARLEY_NDJSON, plainText } from "../encoding.ts";
+import { type Chunks, liveResponse } from "../live.ts";
+import { negotiate } from "../negotiate.ts";
+import { type LinesType, NDJSON, NDJSON_HEARTBEAT, watchLines } from "../ndjson.ts";
+import { type Call, type Route, route } from "../route.ts";
+import { count, EventValue } from "../schemas.ts";
+import { EVENT_STREAM, lastSeen, SSE_HEARTBEAT, watchEvents } from "../sse.ts";
+import { Wait, waitMs } from "../wait.ts";
+
+const TYPES = ["application/json", PARLEY_JSON, EVENT_STREAM, NDJSON, "application/ndjson", PARLEY_NDJSON] as const;
+
+const EventQuery = v.object({
+  after: count(0, Number.MAX_SAFE_INTEGER, "Only a version above this one: the last that the caller has seen. Default 0"),
+  wait: Wait,
+});
+
+type EventCall = Call<v.InferOutput<typeof EventQuery>, unknown>;
+
+/** The routes. */
+export const eventRoutes: readonly Route[] = [
+  route({
+    method: "get",
+    path: "/workflows/:id/events/:key",
+    action: "event",
+    errors: ["timeout", "workflow_not_found"],
+    summary: "Read an event: its latest value as JSON, or each value live as Server-Sent Events or lines of JSON",
+    query: EventQuery,
+    headers: {
+      "accept": "What the answer is to be",
+      "last-event-id": "The ID of the last of the Server-Sent Events that came; the answer goes on behind it",
+      "prefer": "wait=30: how many seconds to wait, in place of the parameter",
+    },
+    responses: {
+      200: { description: "The value, and which one it is", schema: EventValue, content: TYPES },
+      204: { description: "The caller was told of the end of the workflow, and nothing came since", content: [] },
+    },
+  }, async (call) => {
+    const type = negotiate(call.c, TYPES);
+    if (type === "application/json" || type === PARLEY_JSON) return await serveJson(call, type);
+    return type === EVENT_STREAM ? await serveEvents(call) : await serveLines(call, type);
+  }),
+];
+
+async function serveJson(call: EventCall, type: "application/json" | typeof PARLEY_JSON): Promise<Response> {
+  const { c, settings, query: { wait } } = call;
+  const { value, version } = await readEntry(call, call.query.after ?? 0, waitMs(c, wait, settings.maxWaitMs));
+  // A key that JSON would leave out is a value all the same.
+  const body = type === PARLEY_JSON ? devalueCodec.encode({ value, version }) : plainText({ value: value ?? null, version });
+  const headers = { "content-type": type, "cache-control": "no-store", "vary": "accept", "x-content-type-options": "nosniff" };
+  return new Response(body, { headers });
+}
+
+async function serveEvents(call: EventCall): Promise<Response> {
+  const seen = lastSeen(call.c);
+  const after = seen?.id ?? call.query.after ?? 0;
+  if (seen?.end && await isOver(call, after)) return new Response(null, { status: 204 });
+  return await serveLive(call, after, (entries) => watchEvents(entries, after), { type: EVENT_STREAM, heartbeat: SSE_HEARTBEAT });
+}
+
+async function serveLines(call: EventCall, type: LinesType): Promise<Response> {
+  const after = call.query.after ?? 0;
+  return await serveLive(call, after, (entries) => watchLines(entries, type, after), { type, heartbeat: NDJSON_HEARTBEAT });
+}
+
+async function serveLive(
+  { c, parley, settings, workflowId, key }: EventCall,
+  after: number,
+  frame: (entries: AsyncIterable<EventEntry<unknown>>) => Chunks,
+  options: { readonly type: string; readonly heartbeat: string },
+): Promise<Response> {
+  const stop = new AbortController();
+  const entries = parley.watchEvent(workflowId, key, { after, signal: stop.signal }).entries();
+  return await liveResponse(c, frame(entries), { ...options, parley, settings, stop });
+}
+
+/** Whether the workflow has ended, as the client was told, with nothing that it has not seen. */
+async function isOver(call: EventCall, after: number): Promise<boolean> {
+  const { status } = await call.parley.handle(call.workflowId).status();
+  if (isActive(status)) return false;
+  return await readEntry(call, after, 0).then(() => false, (error) => {
+    if (error instanceof TimeoutError) return true;
+    throw error;
+  });
+}
+
+async function readEntry({ c, parley, workflowId, key }: EventCall, after: number, timeout: number): Promise<EventEntry<unknown>> {
+  return await parley.getEventEntry(workflowId, key, { after, timeout, ...signalOf(c, timeout) });
+}
+
+/** Who does not wait need not know that the client is gone. */
+function signalOf(c: Context, timeout: number): { signal?: AbortSignal } {
+  return timeout > 0 ? { signal: c.req.raw.signal } : {};
+}

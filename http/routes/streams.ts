@@ -1,0 +1,110 @@
+/**
+ * Reading streams: one URL, as the caller takes it.
+ *
+ * @module
+ */
+
+import * as v from "valibot";
+import type { StreamPart as Part } from "../../core/client.ts";
+import { devalueCodec } from "../../core/codec.ts";
+import { describeStream, type DurableCall, headersOf, readDurableStream, speaksDurableStreams } from "../durable_streams.ts";
+import { PARLEY_JSON, PARLEY_NDJSON, plainText } from "../encoding.ts";
+import { type Chunks, liveResponse } from "../live.ts";
+import { negotiate } from "../negotiate.ts";
+import { type LinesType, NDJSON, NDJSON_HEARTBEAT, streamLines } from "../ndjson.ts";
+import { type Call, type Route, route } from "../route.ts";
+import { count, StreamPart } from "../schemas.ts";
+import { EVENT_STREAM, lastSeen, SSE_HEARTBEAT, streamEvents } from "../sse.ts";
+import { type Place, readPart, readParts } from "../stream_parts.ts";
+import { Wait, waitMs } from "../wait.ts";
+
+const TYPES = ["application/json", PARLEY_JSON, EVENT_STREAM, NDJSON, "application/ndjson", PARLEY_NDJSON] as const;
+
+const text = (description: string) => v.optional(v.pipe(v.string(), v.description(description)));
+
+const StreamQuery = v.object({
+  from: count(0, Number.MAX_SAFE_INTEGER, "The first offset to read. Default 0"),
+  limit: count(1, 1_000, "How many values of JSON at most. Default 1,000"),
+  wait: Wait,
+  offset: text("Durable Streams: -1, now, or an offset of that protocol"),
+  live: text("Durable Streams: long-poll or sse"),
+  cursor: text("Durable Streams: the cursor of the answer before"),
+});
+
+type StreamQuery = v.InferOutput<typeof StreamQuery>;
+
+/** The routes. */
+export const streamRoutes: readonly Route[] = [
+  route({
+    method: "get",
+    path: "/workflows/:id/streams/:key",
+    action: "stream",
+    errors: ["workflow_not_found"],
+    summary: "Read a stream: a part of it as JSON, or live as Server-Sent Events or lines of JSON; or by the Durable Streams protocol",
+    query: StreamQuery,
+    headers: {
+      "accept": "What the answer is to be",
+      "last-event-id": "The ID of the last of the Server-Sent Events that came; the answer goes on behind it",
+      "prefer": "wait=30: how many seconds to wait, in place of the parameter",
+    },
+    responses: {
+      200: { description: "Values in order", schema: StreamPart, content: TYPES },
+      204: { description: "Nothing came, or nothing will come", content: [] },
+      304: { description: "Durable Streams: the caller has it already", content: [] },
+    },
+  }, async (call) => {
+    if (call.c.req.method === "HEAD") return await describeStream(call);
+    if (speaksDurableStreams(call.query)) return await readDurableStream(call as DurableCall);
+    const type = negotiate(call.c, TYPES);
+    if (type === "application/json" || type === PARLEY_JSON) return await serveJson(call, type);
+    return type === EVENT_STREAM ? await serveEvents(call) : await serveLines(call, type);
+  }),
+];
+
+type StreamCall = Call<StreamQuery, unknown>;
+
+async function serveJson(call: StreamCall, type: "application/json" | typeof PARLEY_JSON): Promise<Response> {
+  const { c, settings, query: { limit, wait } } = call;
+  const part = await readPart(call, { ...placeOf(call), ...(limit !== undefined && { limit }) }, waitMs(c, wait, settings.maxWaitMs));
+  const { values, nextOffset, closed } = part;
+  const body = { values, nextOffset, closed };
+  return new Response(type === PARLEY_JSON ? devalueCodec.encode(body) : plainText(body), {
+    headers: { ...headersOf(part), "content-type": type, "cache-control": "no-store" },
+  });
+}
+
+async function serveEvents(call: StreamCall): Promise<Response> {
+  const seen = lastSeen(call.c);
+  const place = seen ? { from: seen.end ? seen.id : seen.id + 1 } : placeOf(call);
+  if (seen?.end && await isOver(call, place)) return new Response(null, { status: 204 });
+  return await serveLive(call, place, streamEvents, { type: EVENT_STREAM, heartbeat: SSE_HEARTBEAT });
+}
+
+async function serveLines(call: StreamCall, type: LinesType): Promise<Response> {
+  return await serveLive(call, placeOf(call), (parts) => streamLines(parts, type), { type, heartbeat: NDJSON_HEARTBEAT });
+}
+
+async function serveLive(
+  call: StreamCall,
+  place: Place,
+  frame: (parts: AsyncIterable<Part<unknown>>) => Chunks,
+  options: { readonly type: string; readonly heartbeat: string },
+): Promise<Response> {
+  const stop = new AbortController();
+  return await liveResponse(call.c, frame(readParts(call, place, stop)), {
+    ...options,
+    parley: call.parley,
+    settings: call.settings,
+    stop,
+  });
+}
+
+/** Whether the stream has ended, as the client was told: one whose workflow was resumed may have gone on. */
+async function isOver(call: StreamCall, place: Place): Promise<boolean> {
+  const { values, closed } = await readPart(call, place, 0);
+  return closed && values.length === 0;
+}
+
+function placeOf({ query: { from = 0 } }: StreamCall): Place {
+  return { from };
+}

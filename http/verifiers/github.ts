@@ -1,0 +1,45 @@
+/**
+ * GitHub (https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries): HMAC-SHA256 over the body.
+ *
+ * @module
+ */
+
+import { checkWith, fromHex } from "./hmac.ts";
+import type { Verifier } from "./verifier.ts";
+
+/**
+ * Verifies deliveries of GitHub. The delivery's ID is that of the header `X-GitHub-Delivery`, which a redelivery has again.
+ *
+ * GitHub signs the body alone, neither the ID nor the time: who has seen a delivery can send it again under another ID. Where that would do
+ * harm, make the message one that may come twice. The webhook's content type must be `application/json`; GitHub's default is another.
+ *
+ * @param secret The webhook's secret; several while one is being replaced.
+ * @throws {ValidationError} If a secret is empty.
+ *
+ * @example Send a workflow what GitHub tells
+ * ```ts
+ * import { memoryDriver, Parley } from "@parley/parley";
+ * import { github, webhook } from "@parley/parley/http";
+ * import { Hono } from "hono";
+ *
+ * const parley = new Parley({ driver: memoryDriver() });
+ * const app = new Hono().post(
+ *   "/github",
+ *   webhook({
+ *     parley,
+ *     verify: github("It's a Secret to Everybody"),
+ *     route: (event, { headers }) =>
+ *       headers.get("x-github-event") === "push" ? { workflowId: `deploy ${event.after}`, message: event.ref } : undefined,
+ *   }),
+ * );
+ * console.log((await app.request("/github", { method: "POST", body: "{}" })).status); // 401
+ * ```
+ */
+export function github(secret: string | string[]): Verifier {
+  const check = checkWith(secret, (it) => new TextEncoder().encode(it), "GitHub");
+  return async ({ headers }, body) => {
+    const id = headers.get("x-github-delivery");
+    const [, digits = ""] = /^sha256=([0-9a-f]+)$/i.exec(headers.get("x-hub-signature-256") ?? "") ?? [];
+    return id && await check({ prefix: "", body }, [fromHex(digits)]) ? { id } : undefined;
+  };
+}

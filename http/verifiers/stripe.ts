@@ -1,0 +1,60 @@
+/**
+ * Stripe (https://docs.stripe.com/webhooks#verify-manually): HMAC-SHA256 over time and body.
+ *
+ * @module
+ */
+
+import { ValidationError } from "../../core/errors.ts";
+import { checkWith, freshness, fromHex } from "./hmac.ts";
+import type { Verifier, VerifierOptions } from "./verifier.ts";
+
+/**
+ * Verifies deliveries of Stripe. The delivery's ID is that of the event, as `evt_...`.
+ *
+ * @param secret The endpoint's signing secret, `whsec_...`; several while one is being replaced.
+ * @param options How old a signature may be.
+ * @throws {ValidationError} If a secret is empty, or has white space in it.
+ *
+ * @example Send a workflow what Stripe tells
+ * ```ts
+ * import { memoryDriver, Parley } from "@parley/parley";
+ * import { stripe, webhook } from "@parley/parley/http";
+ * import { Hono } from "hono";
+ *
+ * const parley = new Parley({ driver: memoryDriver() });
+ * const app = new Hono().post(
+ *   "/stripe",
+ *   webhook({
+ *     parley,
+ *     verify: stripe("whsec_from_the_dashboard"),
+ *     route: ({ type, data }) =>
+ *       type === "checkout.session.completed"
+ *         ? { workflowId: data.object.client_reference_id, topic: "payment", message: { paid: true } }
+ *         : undefined,
+ *   }),
+ * );
+ * console.log((await app.request("/stripe", { method: "POST", body: "{}" })).status); // 401
+ * ```
+ */
+export function stripe(secret: string | string[], options: VerifierOptions = {}): Verifier {
+  const check = checkWith(secret, (it) => /\s/.test(it) ? undefined : new TextEncoder().encode(it), "Stripe");
+  const isFresh = freshness(options);
+  return async ({ headers }, body) => {
+    const items = (headers.get("stripe-signature") ?? "").split(",").map((it) => it.split("=", 2));
+    const timestamp = items.findLast(([name]) => name?.trim() === "t")?.[1] ?? "";
+    if (!isFresh(timestamp)) return undefined;
+    // v0 is for tests alone.
+    const given = items.map(([name, value]) => name?.trim() === "v1" ? fromHex(value ?? "") : undefined);
+    return await check({ prefix: `${timestamp}.`, body }, given) ? { id: eventId(body) } : undefined;
+  };
+}
+
+function eventId(body: Uint8Array): string {
+  try {
+    const { id } = JSON.parse(new TextDecoder().decode(body));
+    if (typeof id === "string" && id !== "") return id;
+  } catch {
+    // Not JSON: the same error as below.
+  }
+  throw new ValidationError("Reading an event of Stripe: it must be JSON with an id");
+}

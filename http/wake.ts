@@ -1,0 +1,72 @@
+/**
+ * Continuing workflows in an invocation of their own.
+ *
+ * @module
+ */
+
+import { ValidationError } from "../core/errors.ts";
+
+/** How many workflows one request may name; `POST /wake` takes no more. */
+const BATCH = 1_000;
+
+/**
+ * Has another invocation continue the workflows that became due: a `wake` for `Parley`. It posts to the adapter's `/wake`, which answers at once.
+ *
+ * @param options `url`: where the adapter is mounted, as in `https://example.com/parley`. `token`: one that its auth allows to `wake`.
+ * `fetch`: another one, as that of a Worker's service binding. Default the runtime's.
+ * @returns The function. It rejects if an answer was not 2xx; the next sweep finds those workflows due.
+ * @throws {ValidationError} If the URL or the token is not legal.
+ *
+ * @example Leave the invocation that sends for the next one
+ * ```ts
+ * import { memoryDriver, Parley } from "@parley/parley";
+ * import { httpWake } from "@parley/parley/http";
+ *
+ * const wake = httpWake({ url: "https://example.com/parley", token: "a token from the environment".replaceAll(" ", "-") });
+ * const parley = new Parley({ driver: memoryDriver(), wake });
+ * console.log(await parley.sweep()); // { claimed: 0, finished: 0, suspended: 0 }
+ * ```
+ */
+export function httpWake(
+  { url, token, fetch = (...args) => globalThis.fetch(...args) }: {
+    url: string;
+    token: string;
+    fetch?: (url: string, init: RequestInit) => Promise<Response>;
+  },
+): (workflowIds: string[]) => Promise<void> {
+  const parsed = URL.parse(url);
+  if (!parsed || !/^https?:$/.test(parsed.protocol) || parsed.search || parsed.hash || parsed.username) {
+    throw new ValidationError("Making a wake: the url must begin with http:// or https://, and have no parameters and no credentials");
+  }
+  if (typeof token !== "string" || !/^[\x21-\x7e]+$/.test(token)) {
+    throw new ValidationError("Making a wake: the token must be a text of visible ASCII characters, and not empty");
+  }
+  const target = `${parsed.href.replace(/\/+$/, "")}/wake`;
+  return async (workflowIds) => {
+    const batches = Array.from({ length: Math.ceil(workflowIds.length / BATCH) }, (_, n) => workflowIds.slice(n * BATCH, (n + 1) * BATCH));
+    // One fault does not keep the others asleep.
+    const outcomes = await Promise.allSettled(batches.map((batch) => post(fetch, target, token, batch)));
+    for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+  };
+}
+
+async function post(
+  fetch: (url: string, init: RequestInit) => Promise<Response>,
+  target: string,
+  token: string,
+  workflowIds: string[],
+): Promise<void> {
+  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+  const body = JSON.stringify({ workflowIds });
+  let response: Response;
+  try {
+    // Not followed: the token is not for wherever it leads.
+    response = await fetch(target, { method: "POST", headers, body, redirect: "manual" });
+  } catch (error) {
+    // Not as the cause: runtimes put the request into it.
+    const name = error instanceof Error ? error.name : typeof error;
+    throw new Error(`Waking ${workflowIds.length} workflows: there was no answer (${name}), and must be one`);
+  }
+  await response.body?.cancel();
+  if (!response.ok) throw new Error(`Waking ${workflowIds.length} workflows: the answer was ${response.status}, and must be 2xx`);
+}

@@ -1,0 +1,198 @@
+/**
+ * Webhooks in: verified, validated, sent once.
+ *
+ * @module
+ */
+
+import type { Context, Handler } from "hono";
+import { HTTPException } from "hono/http-exception";
+import { type Topic, toTopic } from "../core/channel.ts";
+import type { SendReceipt } from "../core/client.ts";
+import { ParleyError, ValidationError, WorkflowEndedError, WorkflowNotFoundError } from "../core/errors.ts";
+import type { Parley } from "../core/parley.ts";
+import type { StandardSchemaV1 } from "../core/standard_schema.ts";
+import { validate } from "../core/values.ts";
+import { readBytes } from "./body.ts";
+import { checkBodyLimit } from "./options.ts";
+import { isReportable, refusal, toBareResponse, toResponse } from "./problem.ts";
+import type { Delivery, Verifier } from "./verifiers/verifier.ts";
+
+/** A delivery, beside its event. */
+export interface WebhookDelivery extends Delivery {
+  /** The request's headers: some providers say there what has happened. */
+  headers: Headers;
+}
+
+/** Where an event goes, and as what. */
+export interface WebhookMessage {
+  /** The workflow that is to receive it. */
+  workflowId: string;
+  /** Which queue. Default the one of messages without a topic. */
+  // deno-lint-ignore no-explicit-any -- a message of any type; the topic's schema checks it
+  topic?: Topic<any> | string;
+  /** The message. */
+  message: unknown;
+}
+
+/** Options of {@linkcode webhook}. */
+export interface WebhookOptions<Event> {
+  /** What sends the message, or how to get it for a request. */
+  parley: Parley | ((c: Context) => Parley);
+  /** Says whether a delivery is the provider's: `standardWebhooks(secret)`, `stripe(secret)`, `github(secret)` or a function. */
+  verify: Verifier;
+  /** Validates the body, parsed as JSON. */
+  schema?: StandardSchemaV1<unknown, Event>;
+  /** Where an event goes, and as what. `undefined`: nowhere; the delivery is acknowledged. */
+  route: (event: Event, delivery: WebhookDelivery) => WebhookMessage | undefined | Promise<WebhookMessage | undefined>;
+  /** The workflow does not exist, or not yet. `"reject"`, the default: 404, so that the provider tries again. `"accept"`: 2xx, so that it stops. */
+  onUnknown?: "reject" | "accept";
+  /** The workflow has ended. `"accept"`, the default: 2xx, so that the provider stops. `"reject"`: 409. */
+  onEnded?: "accept" | "reject";
+  /**
+   * What tells the deliveries of this endpoint from those of others, whose IDs may be the same. Default the path of the request. Give one where the
+   * path may change while a provider still tries.
+   */
+  name?: string;
+  /** The largest body, in bytes. Default 2 MiB. */
+  bodyLimit?: number;
+  /** Gets every error that the provider did not cause. Default `console.error`. */
+  onError?: (error: unknown) => void;
+}
+
+/**
+ * Takes the webhooks of a provider, and sends each to a workflow, once.
+ *
+ * The answer is 2xx when the message is stored, when it was stored before, and when nobody wants it. Else the provider tries again: 401 for
+ * a signature that is not valid or not of now, 400 for an event that the schema refuses, 413 for one that is too large, 503 when the store has a
+ * fault. Answers hold nothing of what was sent.
+ *
+ * A message is sent once for each delivery ID, endpoint, workflow and topic, for the life of the workflow.
+ *
+ * @param options Who may send what to whom.
+ * @returns A handler of Hono, for a `POST`.
+ * @throws {ValidationError} If an option is not legal.
+ *
+ * @example Verify, validate, send
+ * ```ts
+ * import { memoryDriver, Parley, topic } from "@parley/parley";
+ * import { standardWebhooks, webhook } from "@parley/parley/http";
+ * import { Hono } from "hono";
+ * import * as v from "valibot";
+ *
+ * const payment = topic<{ paid: boolean }>("payment");
+ * const parley = new Parley({ driver: memoryDriver() });
+ * const app = new Hono().post(
+ *   "/webhook",
+ *   webhook({
+ *     parley,
+ *     verify: standardWebhooks("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+ *     schema: v.object({ type: v.string(), data: v.object({ orderId: v.string() }) }),
+ *     route: ({ type, data }) => ({ workflowId: data.orderId, topic: payment, message: { paid: type === "payment.paid" } }),
+ *   }),
+ * );
+ * console.log((await app.request("/webhook", { method: "POST", body: "{}" })).status); // 401
+ * ```
+ */
+// deno-lint-ignore no-explicit-any -- without a schema the event is whatever the provider sends
+export function webhook<Event = any>(options: WebhookOptions<Event>): Handler {
+  const { verify, route, bodyLimit = 2 * 2 ** 20, onError = (error) => console.error(error) } = options;
+  if (typeof verify !== "function" || typeof route !== "function") {
+    throw new ValidationError("Making a webhook: it must have a verify, as stripe(secret), and a route, each a function");
+  }
+  checkBodyLimit(bodyLimit);
+  return async (c: Context) => {
+    try {
+      return await receive(c, options, bodyLimit);
+    } catch (error) {
+      if (isReportable(error)) onError(error);
+      return refused(error);
+    }
+  };
+}
+
+async function receive<Event>(c: Context, options: WebhookOptions<Event>, bodyLimit: number): Promise<Response> {
+  const { verify, schema, route, parley } = options;
+  const body = await readBytes(c, bodyLimit);
+  if (!body) throw refusal("body_too_large", `Reading the webhook's body: it may have at most ${bodyLimit} bytes`);
+  const { id } = await verified(verify, c.req.raw, body);
+  const parsed = parse(body);
+  const event = schema ? await validate(schema, parsed, "webhook's body") : parsed as Event;
+  const message = await route(event, { id, headers: c.req.raw.headers });
+  if (!message) return acknowledged({ ignored: true });
+  const endpoint = options.name ?? new URL(c.req.url).pathname;
+  const sent = await send(typeof parley === "function" ? parley(c) : parley, message, { endpoint, id }, options);
+  return acknowledged(sent ? { duplicate: sent.duplicate } : { ignored: true });
+}
+
+/** The request is made anew, since its body is read already and a verifier may want to. */
+async function verified(verify: Verifier, { url, method, headers }: Request, body: Uint8Array<ArrayBuffer>): Promise<Delivery> {
+  const request = new Request(url, { method, headers, ...(method !== "GET" && method !== "HEAD" && { body: body.slice() }) });
+  const delivery = await attempt(() => verify(request, readable(body)));
+  if (typeof delivery?.id === "string" && delivery.id !== "") return delivery;
+  throw refusal("unauthorized", "The webhook must have a signature that is valid and of now");
+}
+
+/** Libraries throw where a signature is not valid. What has a status of its own keeps it. */
+async function attempt(verify: () => ReturnType<Verifier>): Promise<Delivery | undefined> {
+  try {
+    return await verify();
+  } catch (error) {
+    if (error instanceof HTTPException || error instanceof ParleyError) throw error;
+    return undefined;
+  }
+}
+
+/** As Node's `Buffer`: libraries for webhooks take a text, or bytes of which `toString()` is the text. */
+function readable(body: Uint8Array): Uint8Array {
+  const toString = () => new TextDecoder("utf-8", { ignoreBOM: true }).decode(body);
+  return Object.defineProperty(body.slice(), "toString", { value: toString });
+}
+
+function parse(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  } catch {
+    throw new ValidationError("Reading the webhook's body: it must be JSON; some providers send it if they are told to");
+  }
+}
+
+/**
+ * Of whatever tells deliveries apart. Endpoints may have the same ID for different things; and the store would take one ID for two topics as a
+ * mistake. As a digest, since the parts may be longer than a key.
+ */
+async function idempotencyKey(endpoint: string, topic: string, id: string): Promise<string> {
+  const place = new TextEncoder().encode(JSON.stringify([endpoint, topic, id]));
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", place));
+  return `webhook:${Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}
+
+/** `undefined`: there is no workflow to receive it, and the provider need not know. */
+async function send(
+  parley: Parley,
+  { workflowId, topic = "", message }: WebhookMessage,
+  { endpoint, id }: { endpoint: string; id: string },
+  { onUnknown = "reject", onEnded = "accept" }: Pick<WebhookOptions<never>, "onUnknown" | "onEnded">,
+): Promise<SendReceipt | undefined> {
+  try {
+    const key = await idempotencyKey(endpoint, toTopic(topic).name, id);
+    return await parley.send(workflowId, message, { topic, idempotencyKey: key });
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError && onUnknown === "accept") return undefined;
+    if (error instanceof WorkflowEndedError && onEnded === "accept") return undefined;
+    // Its words are of an ID or a value out of the payload.
+    if (error instanceof ValidationError) throw new ValidationError("Sending a webhook's event: its route gave what cannot be sent");
+    throw error;
+  }
+}
+
+function acknowledged(outcome: { duplicate?: boolean; ignored?: boolean }): Response {
+  return Response.json({ received: true, ...outcome }, { headers: { "cache-control": "no-store" } });
+}
+
+/** In words that hold no ID: it is out of the payload. */
+function refused(error: unknown): Response {
+  if (error instanceof WorkflowNotFoundError) return toBareResponse(error, "The workflow that this is for does not exist, or not yet");
+  if (error instanceof WorkflowEndedError) return toBareResponse(error, "The workflow that this is for has ended");
+  if (error instanceof ValidationError) return toBareResponse(error, error.message);
+  return error instanceof ParleyError ? toBareResponse(error, "The webhook could not be sent to a workflow") : toResponse(error);
+}

@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import type { ParleyErrorCode } from "../../core/errors.ts";
+import { type HttpErrorCode, statusOf } from "../../http/problem.ts";
+import { ROUTES } from "../../http/routes/mod.ts";
+import { read } from "../project/files.ts";
+
+const DOCUMENT = read("docs/http.md");
+
+/** Every code there is; the compiler sees to it. */
+const CODES: Record<ParleyErrorCode | HttpErrorCode, true> = {
+  timeout: true,
+  workflow_not_found: true,
+  workflow_ended: true,
+  workflow_conflict: true,
+  unknown_workflow: true,
+  workflow_failed: true,
+  workflow_cancelled: true,
+  non_determinism: true,
+  stream_closed: true,
+  invalid_value: true,
+  value_too_large: true,
+  idempotency_conflict: true,
+  invalid_context: true,
+  lease_lost: true,
+  driver: true,
+  unauthorized: true,
+  forbidden: true,
+  no_such_route: true,
+  not_acceptable: true,
+  body_too_large: true,
+  unsupported_media_type: true,
+  internal: true,
+};
+
+/** The first two cells of the rows of a table, by its head. */
+function rows(head: string): string[][] {
+  const [, table = ""] = DOCUMENT.split(`${head}\n`);
+  const lines = table.slice(0, table.indexOf("\n\n")).split("\n").slice(1);
+  return lines.map((line) => line.split("|").slice(1, 3).map((cell) => cell.trim().replaceAll("`", "")));
+}
+
+Deno.test("docs/http.md has the status of every code", () => {
+  const documented = rows("| Code | Status | When |").toSorted();
+  const real = (Object.keys(CODES) as (keyof typeof CODES)[]).map((code) => [code, String(statusOf(code))]).toSorted();
+  assert.deepEqual(documented, real);
+});
+
+Deno.test("docs/http.md has every route, with its action", () => {
+  const real = ROUTES.map(({ spec: { method, path, action } }) => [`${method.toUpperCase()} ${path}`, action]);
+  assert.deepEqual(rows("| Route | Action | Does |").toSorted(), real.toSorted());
+});

@@ -1,0 +1,4 @@
+import { memoryHarness } from "../support/memory.ts";
+import { events } from "./suites/events.ts";
+
+events(Deno.test, memoryHarness);

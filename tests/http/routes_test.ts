@@ -1,0 +1,8 @@
+import { memoryHarness } from "../support/memory.ts";
+import { names } from "./suites/names.ts";
+import { requests } from "./suites/requests.ts";
+import { routes } from "./suites/routes.ts";
+
+routes(Deno.test, memoryHarness);
+requests(Deno.test, memoryHarness);
+names(Deno.test, memoryHarness, { runs: 200 });

@@ -1,0 +1,24 @@
+/**
+ * Where the adapter of a suite runs: in this process, or wherever the harness says.
+ *
+ * @module
+ */
+
+import type { Hono } from "hono";
+import { parleyHttp, type ParleyHttpOptions } from "../../../http/mod.ts";
+import type { Harness } from "../../../testing/mod.ts";
+
+/** A harness whose adapter runs elsewhere, over the same store. */
+export interface RemoteHarness extends Harness {
+  /** An app that passes requests on to an adapter with these options; with those of them that can be told. */
+  mount(options: Partial<ParleyHttpOptions>): Hono;
+}
+
+/** The adapter, with its options in place of the defaults. */
+export function mount(harness: Harness, defaults: ParleyHttpOptions, options: Partial<ParleyHttpOptions>): Hono {
+  return isRemote(harness) ? harness.mount(options) : parleyHttp({ ...defaults, ...options });
+}
+
+function isRemote(harness: Harness): harness is RemoteHarness {
+  return "mount" in harness;
+}

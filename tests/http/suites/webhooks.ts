@@ -1,0 +1,270 @@
+/**
+ * What a webhook does with a delivery.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { Hono } from "hono";
+import { HTTPException } from "hono/http-exception";
+import { DriverError } from "../../../core/errors.ts";
+import { standardWebhooks, webhook, type WebhookOptions } from "../../../http/mod.ts";
+import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
+import { type AddRule, registerSuite } from "../../../testing/suite.ts";
+import { listener } from "./setup.ts";
+import { CANARY, isReceived, order, paid, shop } from "./shop.ts";
+
+/** Registers the tests. */
+export function webhooks(test: RegisterTest, makeHarness: MakeHarness): void {
+  registerSuite({ name: "webhooks", concerns: [delivering, refusing, deduping, verifying] }, test, makeHarness);
+}
+
+function delivering(rule: AddRule): void {
+  rule("a delivery is sent, and acknowledged once it is stored", async (harness) => {
+    const { parley, deliver, world, errors } = shop(harness);
+    await order(parley);
+    const { status, body } = await deliver(paid);
+    assert.deepEqual([status, body], [200, { received: true, duplicate: false }]);
+    assert.equal(await isReceived(world), true);
+    assert.deepEqual(await parley.handle(CANARY).result(), { paid: true, text: CANARY });
+    assert.deepEqual(errors, []);
+  });
+
+  rule("an event that route does not want is acknowledged, and nothing is written", async (harness) => {
+    const { deliver } = shop(harness, { driver: { send: () => assert.fail("it was sent") } });
+    assert.deepEqual((await deliver({ ...paid, type: "noise" })).body, { received: true, ignored: true });
+  });
+
+  rule("route gets the delivery, and may take its time", async (harness) => {
+    const { parley, deliver } = shop(harness, {
+      route: async (_event, { id, headers }) => {
+        await Promise.resolve();
+        assert.deepEqual([id, headers.get("x-id")], ["d1", "d1"]);
+        return { workflowId: CANARY, message: 1 };
+      },
+    });
+    await order(parley);
+    assert.equal((await deliver(paid)).status, 200);
+  });
+
+  rule("a workflow that has ended is 2xx by default, and 409 if it is to be rejected", async (harness) => {
+    const { parley, deliver, world } = shop(harness);
+    await order(parley);
+    await deliver(paid);
+    await isReceived(world);
+    const { status, body } = await deliver(paid, { id: "d2" });
+    assert.deepEqual([status, body], [200, { received: true, ignored: true }]);
+    const strict = shop(harness, { onEnded: "reject" });
+    const refused = await strict.deliver(paid, { id: "d2" });
+    assert.deepEqual([refused.status, refused.body.code], [409, "workflow_ended"]);
+    assert.deepEqual(strict.errors, []);
+  });
+
+  rule("a workflow that does not exist yet is 404, so that the provider tries again, and 2xx if it is to be accepted", async (harness) => {
+    const { parley, deliver } = shop(harness);
+    const refused = await deliver(paid);
+    assert.deepEqual([refused.status, refused.body.code], [404, "workflow_not_found"]);
+    const accepting = shop(harness, { onUnknown: "accept" });
+    assert.deepEqual((await accepting.deliver(paid)).body, { received: true, ignored: true });
+    await order(parley);
+    assert.deepEqual((await deliver(paid)).body, { received: true, duplicate: false }, "the same delivery, tried again");
+  });
+
+  rule("a parley for each request is made with its context", async (harness) => {
+    const { parley } = shop(harness);
+    await order(parley);
+    const handler = webhook({
+      parley: (c) => c.env.parley,
+      verify: () => ({ id: "d" }),
+      route: ({ order }) => ({ workflowId: order, message: 1 }),
+    });
+    const app = new Hono().post("/hook", handler);
+    assert.equal((await app.request("/hook", { method: "POST", body: JSON.stringify(paid) }, { parley })).status, 200);
+  });
+}
+
+function refusing(rule: AddRule): void {
+  rule("a delivery that is not the provider's is 401, before anything is parsed or asked", async (harness) => {
+    const { deliver, errors } = shop(harness, { parley: () => assert.fail("it was asked"), route: () => assert.fail("it was routed") });
+    for (const raw of [JSON.stringify(paid), "{", "", new Uint8Array([0xff])]) {
+      const { status, body, headers } = await deliver(undefined, { id: null, raw });
+      assert.deepEqual([status, body.code, headers.get("content-type")], [401, "unauthorized", "application/problem+json"]);
+    }
+    assert.deepEqual(errors, []);
+  });
+
+  rule("an event that is not JSON, or that the schema refuses, is 400, and nothing is written", async (harness) => {
+    const { deliver, errors } = shop(harness, { driver: { send: () => assert.fail("it was sent") } });
+    for (
+      const raw of [
+        "{",
+        CANARY,
+        "payload=%7B%7D",
+        new Uint8Array([0x22, 0xff, 0x22]),
+        "null",
+        "[]",
+        `{"type":"${CANARY}"}`,
+        `{"type":"paid","order":{"${CANARY}":1}}`,
+      ]
+    ) {
+      const { status, body } = await deliver(undefined, { raw });
+      assert.deepEqual([status, body.code], [400, "invalid_value"]);
+    }
+    assert.deepEqual(errors, []);
+  });
+
+  rule("a body has a limit", async (harness) => {
+    const { deliver } = shop(harness, { bodyLimit: 100 });
+    const { status, body } = await deliver({ ...paid, text: "x".repeat(100) });
+    assert.deepEqual([status, body.code], [413, "body_too_large"]);
+  });
+
+  rule("what route makes of an event must be possible to send", async (harness) => {
+    const workflowIds = ["", `${CANARY}\0`, CANARY.repeat(99), undefined, { [CANARY]: 1 }] as string[];
+    const bad = [...workflowIds.map((workflowId) => ({ workflowId, message: 1 })), { workflowId: CANARY, message: () => CANARY }];
+    for (const message of [...bad, { workflowId: CANARY, topic: `${CANARY}\0`, message: 1 }]) {
+      const { deliver } = shop(harness, { route: () => message });
+      const { status, body } = await deliver(paid);
+      assert.deepEqual([status, body.code], [400, "invalid_value"]);
+    }
+    const large = shop(harness, { route: () => ({ workflowId: CANARY, message: CANARY.repeat(2 ** 17) }) });
+    assert.equal((await large.deliver(paid)).status, 413);
+  });
+
+  rule("a fault of the store is 503, of whatever kind, reported", async (harness) => {
+    for (const error of [new DriverError(CANARY, { retryable: true }), new DriverError(CANARY, { retryable: false }), new Error(CANARY)]) {
+      const { deliver, errors } = shop(harness, { driver: { send: () => Promise.reject(error) } });
+      const { status, headers, body } = await deliver(paid);
+      assert.deepEqual([status, headers.get("retry-after"), body.code], [503, "1", "driver"]);
+      assert.equal(errors.length, 1);
+    }
+  });
+
+  rule("a mistake in route, or in what makes the parley, is 500, reported", async (harness) => {
+    const fail = () => {
+      throw new Error(CANARY);
+    };
+    for (const options of [{ route: fail }, { parley: fail }]) {
+      const { deliver, errors } = shop(harness, options);
+      const { status, body } = await deliver(paid);
+      assert.deepEqual([status, body.code, errors.length], [500, "internal", 1]);
+    }
+  });
+
+  rule("webhook() refuses options that cannot be right", (harness) => {
+    const { parley } = shop(harness);
+    const good = { parley, verify: () => undefined, route: () => undefined };
+    for (const bad of [{ verify: undefined }, { route: undefined }, { bodyLimit: 0 }]) {
+      assert.throws(() => webhook({ ...good, ...bad } as unknown as WebhookOptions<unknown>), { code: "invalid_value" });
+    }
+    return Promise.resolve();
+  });
+}
+
+function deduping(rule: AddRule): void {
+  rule("a delivery that comes again is 2xx, and sent once; also many at once", async (harness) => {
+    const { parley, deliver } = shop(harness);
+    await order(parley);
+    const answers = await Promise.all(Array.from({ length: 5 }, () => deliver(paid)));
+    assert.deepEqual(answers.map(({ status }) => status), [200, 200, 200, 200, 200]);
+    assert.deepEqual(answers.map(({ body }) => body.duplicate).sort(), [false, true, true, true, true]);
+    assert.equal((await deliver(paid, { id: "d2" })).body.duplicate, false);
+  });
+
+  rule("the same ID at another endpoint, or for another topic or workflow, is another delivery", async (harness) => {
+    let topic = "news";
+    const { parley, deliver } = shop(harness, { route: ({ order }) => ({ workflowId: order, topic, message: 1 }) });
+    await order(parley);
+    await parley.start(listener, undefined, { workflowId: "another", enqueue: true });
+    const isDuplicate = async (path: string, to = CANARY) => {
+      const { status, body } = await deliver({ ...paid, order: to }, { path });
+      assert.equal(status, 200);
+      return body.duplicate;
+    };
+    assert.deepEqual([await isDuplicate("/hook"), await isDuplicate("/other"), await isDuplicate("/hook", "another")], [
+      false,
+      false,
+      false,
+    ]);
+    topic = "other";
+    assert.deepEqual([await isDuplicate("/hook"), await isDuplicate("/hook"), await isDuplicate("/other")], [false, true, false]);
+  });
+
+  rule("endpoints with one name are one endpoint; the query does not tell them apart", async (harness) => {
+    const { parley, deliver } = shop(harness, { name: "payments" });
+    await order(parley);
+    assert.equal((await deliver(paid)).body.duplicate, false);
+    assert.equal((await deliver(paid, { path: "/other?x=1" })).body.duplicate, true);
+  });
+
+  rule("an ID of any length will do", async (harness) => {
+    const { parley, deliver } = shop(harness);
+    await order(parley);
+    for (const id of ["x".repeat(5_000), "/", "\u00ff"]) {
+      assert.equal((await deliver(paid, { id })).body.duplicate, false);
+      assert.equal((await deliver(paid, { id })).body.duplicate, true);
+    }
+  });
+}
+
+function verifying(rule: AddRule): void {
+  rule("a verifier of one's own gets the request and the raw body, as bytes and as text", async (harness) => {
+    const seen: unknown[] = [];
+    const { parley, deliver } = shop(harness, {
+      verify: async (request, body) => {
+        seen.push(
+          body instanceof Uint8Array,
+          new TextDecoder().decode(body),
+          String(body),
+          JSON.parse(String(body)).type,
+          await request.text(),
+          request.method,
+        );
+        return { id: "d" };
+      },
+    });
+    await order(parley);
+    const raw = JSON.stringify(paid, null, 3);
+    assert.equal((await deliver(undefined, { raw })).status, 200);
+    assert.deepEqual(seen, [true, raw, raw, "paid", raw, "POST"]);
+  });
+
+  rule("what a verifier throws is 401, unless it has a status of its own", async (harness) => {
+    const outcomes: [thrown: unknown, status: number][] = [
+      [new Error(CANARY), 401],
+      [CANARY, 401],
+      [new DriverError(CANARY, { retryable: true }), 503],
+      [new HTTPException(429, { res: Response.json({}, { status: 429 }) }), 429],
+    ];
+    for (const [thrown, expected] of outcomes) {
+      for (
+        const verify of [() => Promise.reject(thrown), () => {
+          throw thrown;
+        }]
+      ) {
+        assert.equal((await shop(harness, { verify }).deliver(paid)).status, expected);
+      }
+    }
+    for (const delivery of [undefined, null, {}, { id: "" }, { id: 7 }, true]) {
+      const { deliver } = shop(harness, { verify: () => delivery as unknown as { id: string } });
+      assert.equal((await deliver(paid)).status, 401);
+    }
+  });
+
+  rule("a verifier of a provider does its work behind a webhook", async (harness) => {
+    const clock = { now: () => 1_614_265_330_000 };
+    const verify = standardWebhooks("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", { clock });
+    const { parley } = shop(harness);
+    await order(parley);
+    const handler = webhook({ parley, verify, route: () => ({ workflowId: CANARY, message: 1 }), onError: () => {} });
+    const app = new Hono().post("/hook", handler);
+    const headers = {
+      "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+      "webhook-timestamp": "1614265330",
+      "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    };
+    const body = '{"test": 2432232314}';
+    assert.equal((await app.request("/hook", { method: "POST", headers, body })).status, 200);
+    assert.equal((await app.request("/hook", { method: "POST", headers, body: body.replace(" ", "") })).status, 401);
+  });
+}
