@@ -10,9 +10,10 @@
 import { ROOT } from "./deno.ts";
 import { type Counts, countTests } from "./junit.ts";
 import { hasOldest, OLDEST_BINARIES, startPostgres } from "./postgres.ts";
+import { startRedis } from "./redis.ts";
 
 /** Test files, and whatever has examples in it. */
-const EVERYTHING = ["tests/", "mod.ts", "core/", "drivers/", "testing/", "README.md", "CONTRIBUTING.md", "docs/"];
+const EVERYTHING = ["tests/", "mod.ts", "core/", "drivers/", "http/", "testing/", "README.md", "CONTRIBUTING.md", "docs/"];
 
 /** What the tests themselves must not leave behind; Deno looks for it only when told to. */
 const NO_LEAKS = ["--sanitize-ops", "--sanitize-resources"];
@@ -27,7 +28,7 @@ async function run(report: string): Promise<Counts> {
   const everything = !Deno.args.some(isPath);
   const paths = everything ? EVERYTHING.filter(isPath) : [];
   await using servers = new AsyncDisposableStack();
-  const env = everything ? await startServers(servers) : {};
+  const env = everything ? await startServers(servers).catch(notStarted) : {};
   const args = ["test", "-A", "--doc", "--parallel", ABORT, ...NO_LEAKS, `--junit-path=${report}`, ...Deno.args, ...paths];
   const child = new Deno.Command(Deno.execPath(), { args, cwd: ROOT, stdin: "null", stdout: "piped", env: { ...env, NO_COLOR: "1" } })
     .spawn();
@@ -39,12 +40,24 @@ async function run(report: string): Promise<Counts> {
   return { passed, failed: Math.max(failed + uncaught, success ? 0 : 1) };
 }
 
-/** One server of each version for all files; see `tests/support/postgres_server.ts`, which starts what is not given. */
+/**
+ * One server of each version for all files; see `tests/support/postgres_server.ts` and `tests/support/redis_server.ts`, which start what is
+ * not given.
+ */
 async function startServers(servers: AsyncDisposableStack): Promise<Record<string, string>> {
   const env: Record<string, string> = {};
   if (!Deno.env.get("DATABASE_URL")) env.PARLEY_TEST_POSTGRES = servers.use(await startPostgres()).url;
   if (await hasOldest()) env.PARLEY_TEST_POSTGRES_OLDEST = servers.use(await startPostgres({ binaries: OLDEST_BINARIES })).url;
+  if (!Deno.env.get("REDIS_URL")) {
+    Object.assign(env, await startRedis().then((redis) => ({ PARLEY_TEST_REDIS: servers.use(redis).url }), notStarted));
+  }
   return env;
+}
+
+/** The other tests can do without. Each file that needs a server tries to start it, and fails if that does. */
+function notStarted(error: unknown): Record<string, string> {
+  console.error("The servers for the tests do not start:", error);
+  return {};
 }
 
 /** Prints what comes, and answers with how many of its lines match. */

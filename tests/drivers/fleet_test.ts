@@ -4,18 +4,32 @@
  * @module
  */
 
+import assert from "node:assert/strict";
+import { systemClock } from "../../core/clock.ts";
 import { neonDriver } from "../../drivers/neon/mod.ts";
+import { upstashDriver } from "../../drivers/upstash/mod.ts";
+import { openTransport } from "../../drivers/upstash/transport.ts";
+import { Parley } from "../../mod.ts";
 import { runFleet } from "../support/fleet/mod.ts";
 import { openDriver } from "../support/fleet/postgres.ts";
+import type { UpstashArgument } from "../support/fleet/upstash.ts";
 import { startNeonServer } from "../support/neon/mod.ts";
 import { atNeon } from "../support/neon_harness.ts";
 import { postgresUrl } from "../support/postgres_server.ts";
+import { redisUrl } from "../support/redis_server.ts";
 import { type RelayAction, type RelayMoment, startRelay } from "../support/relay.ts";
+import { startUpstashServer } from "../support/upstash/mod.ts";
+import { Redis } from "../support/upstash/redis.ts";
+import { keysOf, removeKeys } from "../support/upstash_harness.ts";
 
 const url = await postgresUrl();
+const redis = await redisUrl();
 const killForMs = 1_000 * Number(Deno.env.get("PARLEY_FLEET_SECONDS") ?? 15);
 const workflows = Math.round(2_000 * Math.max(1, killForMs / 15_000));
 const timeoutMs = killForMs + 120_000;
+
+const ACTIONS: RelayAction[] = [{ kind: "cut" }, { kind: "cut", ending: "reset" }, { kind: "delay", until: 300 }];
+const MOMENTS: RelayMoment[] = ["connect", "before", "after", "head", "body"];
 
 function schema(): string {
   return `fleet ${crypto.randomUUID()}`;
@@ -38,8 +52,6 @@ Deno.test("eight processes over Neon that are killed at random, on a network tha
   const name = schema();
   const endpoint = { http: relay.through(server.http), websocket: relay.through(server.websocket) };
   const argument = JSON.stringify({ url: atNeon(url), schema: name, endpoint });
-  const actions: RelayAction[] = [{ kind: "cut" }, { kind: "cut", ending: "reset" }, { kind: "delay", until: 300 }];
-  const moments: RelayMoment[] = ["connect", "before", "after", "head", "body"];
   report(
     await runFleet({
       module: new URL("../support/fleet/neon.ts", import.meta.url),
@@ -49,10 +61,46 @@ Deno.test("eight processes over Neon that are killed at random, on a network tha
       workflows,
       killForMs,
       timeoutMs,
-      disturb: () => relay.fault({ at: pick(moments), action: pick(actions), times: 9 }),
+      disturb: () => relay.fault({ at: pick(MOMENTS), action: pick(ACTIONS), times: 9 }),
     }),
   );
 });
+
+/** Which processes have push, and whether Redis forgets its scripts now and then. */
+const UPSTASH: Readonly<Record<string, { push: number; flushes: boolean }>> = {
+  "over REST alone": { push: 0, flushes: false },
+  "all of them with push": { push: 1, flushes: false },
+  "some of them with push, whose scripts are flushed at random": { push: 0.5, flushes: true },
+};
+
+for (const [name, { push, flushes }] of Object.entries(UPSTASH)) {
+  Deno.test(`eight processes over Upstash that are killed at random, ${name}, lose nothing and do nothing twice`, async () => {
+    await using server = await startUpstashServer({ redisUrl: redis });
+    await using relay = await startRelay({ target: server });
+    const prefix = `fleet:${crypto.randomUUID()}`;
+    const { token } = server;
+    const argument: UpstashArgument = { url: relay.through(server.url), token, prefix, push };
+    // This process is not disturbed: it counts and checks.
+    const { send } = openTransport(server, { timeoutMs: 10_000, clock: systemClock });
+    const driver = upstashDriver(server, { prefix, push: false });
+    const disturb = () => {
+      relay.fault({ at: pick(MOMENTS), action: pick(ACTIONS), times: 9 });
+      if (flushes && Math.random() < 0.5) send(["SCRIPT", "FLUSH"], "test").catch(() => {});
+    };
+    try {
+      const module = new URL("../support/fleet/upstash.ts", import.meta.url);
+      report(await runFleet({ module, argument: JSON.stringify(argument), driver, workflows, killForMs, timeoutMs, disturb }));
+      await using parley = new Parley({ driver, wake: "none" });
+      while (await parley.purge({ olderThan: 0 }) > 0);
+      using connection = await Redis.connect(redis);
+      // What claims have taken is kept until their leases are over, for the repeat of a claim.
+      assert.deepEqual((await keysOf(connection, prefix)).filter((key) => !key.startsWith(`${prefix}/claim/`)), [], "nothing is left over");
+    } finally {
+      using connection = await Redis.connect(redis);
+      await removeKeys(connection, prefix);
+    }
+  });
+}
 
 function pick<T>(list: readonly T[]): T {
   return list[Math.floor(Math.random() * list.length)]!;

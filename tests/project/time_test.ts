@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { read, sourceFiles } from "./files.ts";
 
 /** What is published, but for the one file that may. */
-const CHECKED = /^(mod\.ts|core\/(?!clock\.ts$)|drivers\/|testing\/)/;
+const CHECKED = /^(mod\.ts|core\/(?!clock\.ts$)|drivers\/|http\/|testing\/)/;
 
 /** Names that mean a timer or the time, wherever they stand. */
 const NAMES = new Set(["setTimeout", "setInterval", "setImmediate", "performance", "Temporal", "MessageChannel"]);

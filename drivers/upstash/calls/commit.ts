@@ -1,0 +1,229 @@
+/**
+ * The request of a commit.
+ *
+ * @module
+ */
+
+import type { CommitRequest, Operation, Transition } from "../../../core/driver.ts";
+import { DriverError } from "../../../core/errors.ts";
+import { Call, type SegmentRange } from "../call.ts";
+import type { Extent, Extents } from "../extents.ts";
+import { bucketOf, type Keys, POSITIONS_SIZE } from "../keys.ts";
+import { declareEnd, declareInbox, declareIndex, declareSchedule, declareWhole, type InboxPart, type QueueUse } from "./parts.ts";
+
+/** What a commit may write, if none of it is recorded yet. */
+interface Counts {
+  readonly entries: number;
+  readonly positions: number;
+  /** How many values are written to each stream. */
+  readonly writes: ReadonlyMap<string, number>;
+  /** By workflow and topic. */
+  readonly queues: ReadonlyMap<string, Map<string, QueueUse>>;
+}
+
+/** Builds the request. */
+export function commitCall(keys: Keys, request: CommitRequest, extents: Extents, retention: number | undefined): string[] {
+  validate(request);
+  return new CommitCall(keys, request, extents, retention).build();
+}
+
+/** Refuses what no store would carry out. */
+function validate({ operations }: CommitRequest): void {
+  for (const { position, type } of operations) {
+    if (position === null && type !== "send" && type !== "setEvent" && type !== "writeStream") {
+      throw new DriverError(`Committing ${type}: it must have a position`, { retryable: false });
+    }
+  }
+}
+
+class CommitCall {
+  readonly #call: Call;
+  readonly #request: CommitRequest;
+  readonly #extents: Extents;
+  readonly #retention: number | undefined;
+  readonly #extent: Extent;
+  readonly #counts: Counts;
+  readonly #inboxes = new Map<string, InboxPart>();
+  readonly #streams: string[];
+
+  constructor(keys: Keys, request: CommitRequest, extents: Extents, retention: number | undefined) {
+    this.#call = new Call(keys);
+    this.#request = request;
+    this.#extents = extents;
+    this.#retention = retention;
+    this.#extent = extents.of(request.workflowId);
+    this.#counts = count(request);
+    this.#streams = [...this.#counts.writes.keys()];
+  }
+
+  build(): string[] {
+    const { workflowId, epoch, owner, number, leaseMs, operations, transition } = this.#request;
+    const call = this.#call;
+    declareSchedule(call);
+    const index = declareIndex(call, operations.some(({ type }) => type === "start") ? ["PENDING"] : []);
+    call.workflow(workflowId);
+    for (const [id, uses] of this.#counts.queues) this.#inboxes.set(id, declareInbox(call, id, this.#extents.of(id), uses));
+    const own = this.#own();
+    const streams = this.#streams.map((key) => ({ key, ...this.#segmentsOf(key) }));
+    const documents = operations.map((operation) => this.#operation(operation));
+    const made = this.#transition(transition);
+    for (const name of this.#extent.waits) call.key(name);
+    return call.arguments({
+      ...{ channel: call.keys.channel, epoch, owner, number, leaseMs, ...index },
+      ...(transition && { claim: call.key(call.keys.claim(owner)), transition: made.transition }),
+      ...(transition?.to === "end" && this.#end(transition.status, Object.keys(index.index))),
+      operations: documents,
+      streams,
+      workflows: call.workflows.map((part) => ({ ...part, ...this.#inboxes.get(part.id), ...(part.id === workflowId && own) })),
+    });
+  }
+
+  #own() {
+    const { keys } = this.#call;
+    const { workflowId } = this.#request;
+    return {
+      open: this.#call.key(keys.open(workflowId)),
+      streams: this.#call.key(keys.streams(workflowId)),
+      ...(this.#retention !== undefined && { inbox: this.#call.key(keys.inbox(workflowId)) }),
+      journal: this.#call.items(this.#extent.entries, this.#counts.entries, (segment) => keys.journal(workflowId, segment)),
+    };
+  }
+
+  #segmentsOf(key: string): SegmentRange {
+    const { workflowId } = this.#request;
+    const tail = this.#extent.streams.get(key) ?? 0;
+    return this.#call.items(tail, this.#counts.writes.get(key) ?? 0, (segment) => this.#call.keys.stream(workflowId, key, segment));
+  }
+
+  #operation(operation: Operation): object {
+    const { position, label, type } = operation;
+    const { keys } = this.#call;
+    const { workflowId } = this.#request;
+    const bucket = Math.floor((position ?? 0) / POSITIONS_SIZE);
+    const place = position === null ? {} : { position, label, positions: this.#call.key(keys.positions(workflowId, bucket)) };
+    return { type, ...place, ...this.#details(operation) };
+  }
+
+  #details(operation: Operation): object {
+    const call = this.#call;
+    const { keys } = call;
+    const own = this.#request.workflowId;
+    switch (operation.type) {
+      case "record": {
+        const { tag, value, topic } = operation.outcome;
+        return { tag, value: call.optional(value), topic: topic ?? undefined };
+      }
+      case "send":
+        return messagePart(call, this.#inboxes, operation.message);
+      case "setEvent": {
+        const { key, value } = operation;
+        return {
+          key,
+          value: call.value(value),
+          events: call.key(keys.events(own, key)),
+          bucket: bucketOf(key),
+          waiters: call.key(keys.eventWaiters(own, key)),
+        };
+      }
+      case "writeStream":
+        return { stream: this.#streams.indexOf(operation.key) + 1, value: call.value(operation.value) };
+      case "closeStream":
+        return { stream: this.#streams.indexOf(operation.key) + 1 };
+      case "start": {
+        const { workflowId, name, input } = operation.workflow;
+        return { workflow: call.workflow(workflowId), name, input: call.value(input) };
+      }
+      default:
+        return { timeoutMs: operation.timeoutMs ?? undefined, ...this.#wait(operation) };
+    }
+  }
+
+  #wait(operation: Operation): object {
+    const call = this.#call;
+    const { keys } = call;
+    switch (operation.type) {
+      case "receive": {
+        const queues = this.#inboxes.get(this.#request.workflowId)?.queues ?? [];
+        return { queues: operation.topics.map((topic) => queues.findIndex((queue) => queue.topic === topic) + 1) };
+      }
+      case "observeEvent": {
+        const { workflowId, key } = operation;
+        const waiters = call.key(keys.eventWaiters(workflowId, key));
+        return { workflow: call.workflow(workflowId), key, events: call.key(keys.events(workflowId, key)), waiters };
+      }
+      case "observeResult":
+        return { workflow: call.workflow(operation.workflowId), waiters: call.key(keys.resultWaiters(operation.workflowId)) };
+      default:
+        return {};
+    }
+  }
+
+  #transition(transition: Transition | null): { transition?: object } {
+    if (transition?.to !== "end") return transition ? { transition } : {};
+    const call = this.#call;
+    const { to, status, output, error } = transition;
+    const waiters = call.key(call.keys.resultWaiters(this.#request.workflowId));
+    return { transition: { to, status, output: call.optional(output), error: call.optional(error), waiters } };
+  }
+
+  /** What an end writes. With a retention it gives every key of the workflow an expiry, those that this commit makes among them. */
+  #end(status: string, indexes: readonly string[]): object {
+    const call = this.#call;
+    const end = declareEnd(call, [...indexes, "PENDING"], status, this.#retention);
+    if (this.#retention === undefined) return end;
+    const { entries, positions, streams, queues } = this.#extent;
+    const { workflowId } = this.#request;
+    const after: Extent = {
+      entries: entries + this.#counts.entries,
+      positions: Math.max(positions, this.#counts.positions),
+      streams: new Map(streams),
+      queues: new Map(queues),
+      waits: [],
+    };
+    for (const [key, writes] of this.#counts.writes) after.streams.set(key, (streams.get(key) ?? 0) + writes);
+    for (const topic of this.#counts.queues.get(workflowId)?.keys() ?? []) {
+      after.queues.set(topic, queues.get(topic) ?? { head: 0, tail: 0 });
+    }
+    return { ...end, ...declareWhole(call, workflowId, after) };
+  }
+}
+
+/** A message, for the scripts that send. */
+export function messagePart(
+  call: Call,
+  inboxes: ReadonlyMap<string, InboxPart>,
+  message: { destinationId: string; topic: string; messageId: string; dedupeKey: string; value: string },
+): object {
+  const { destinationId, topic, messageId, dedupeKey, value } = message;
+  const queues = inboxes.get(destinationId)?.queues ?? [];
+  return {
+    to: call.workflow(destinationId),
+    queue: queues.findIndex((queue) => queue.topic === topic) + 1,
+    sent: call.key(call.keys.sent(destinationId, dedupeKey)),
+    bucket: bucketOf(dedupeKey),
+    ...{ messageId, dedupeKey },
+    value: call.value(value),
+  };
+}
+
+/** Notes that a call uses a queue. */
+export function useQueue(queues: Map<string, Map<string, QueueUse>>, id: string, topic: string, use: QueueUse): void {
+  const uses = queues.get(id) ?? new Map<string, QueueUse>();
+  const before = uses.get(topic) ?? use;
+  queues.set(id, uses.set(topic, before === use ? use : "both"));
+}
+
+function count({ workflowId, operations }: CommitRequest): Counts {
+  const writes = new Map<string, number>();
+  const queues = new Map<string, Map<string, QueueUse>>();
+  let [entries, positions] = [0, 0];
+  for (const operation of operations) {
+    if (operation.position !== null) entries += 1;
+    positions = Math.max(positions, (operation.position ?? -1) + 1);
+    if (operation.type === "send") useQueue(queues, operation.message.destinationId, operation.message.topic, "send");
+    if (operation.type === "receive") { for (const topic of operation.topics) useQueue(queues, workflowId, topic, "receive"); }
+    if (operation.type === "writeStream") writes.set(operation.key, (writes.get(operation.key) ?? 0) + 1);
+    if (operation.type === "closeStream") writes.set(operation.key, writes.get(operation.key) ?? 0);
+  }
+  return { entries, positions, writes, queues };
+}

@@ -1,0 +1,148 @@
+/**
+ * Everything that only reads.
+ *
+ * @module
+ */
+
+import type { EventSnapshot, JournalPage, ListPage, ListQuery, StreamPage, WorkflowRecord, WorkflowStatus } from "../../../core/driver.ts";
+import { ValidationError } from "../../../core/errors.ts";
+import { type JournalPart, type RecordPart, toJournal, toRecord, valuesOf, type ValuesPart } from "../answer.ts";
+import { Call } from "../call.ts";
+import type { Client } from "../client.ts";
+import { list } from "../extents.ts";
+import { SEGMENT_SIZE, STATUSES } from "../keys.ts";
+import { declareEnd, declareSchedule } from "./parts.ts";
+
+const PAGE_BYTES = 1_048_576;
+
+/** No page has more items: a request can only declare so many keys. */
+const MOST_ITEMS = 1_024 * SEGMENT_SIZE;
+
+/** `Driver.readWorkflow`. */
+export async function readWorkflow(client: Client, workflowId: string): Promise<WorkflowRecord | null> {
+  const [found] = await readWorkflows(client, [workflowId]);
+  return found ?? null;
+}
+
+/** Those that there are. */
+async function readWorkflows(client: Client, ids: readonly string[]): Promise<WorkflowRecord[]> {
+  const found: WorkflowRecord[] = [];
+  for (let from = 0; from < ids.length;) {
+    const call = new Call(client.keys);
+    for (const id of ids.slice(from)) call.workflow(id);
+    const document = { workflows: call.workflows };
+    const answer = await client.call<{ workflows: object; read: number }>("readWorkflows", () => call.arguments(document));
+    found.push(...list<RecordPart>(answer.meta.workflows).map((row) => toRecord(answer, row)));
+    from += answer.meta.read;
+  }
+  return found;
+}
+
+/** `Driver.readJournal`. */
+export async function readJournal(client: Client, request: { workflowId: string; after: number; limit: number }): Promise<JournalPage> {
+  const { workflowId } = request;
+  const after = Math.max(0, request.after);
+  const limit = Math.min(request.limit, MOST_ITEMS);
+  const call = new Call(client.keys);
+  call.workflow(workflowId);
+  const journal = call.items(after, limit, (segment) => client.keys.journal(workflowId, segment));
+  const document = { after, limit, budget: PAGE_BYTES, workflows: call.workflows.map((part) => ({ ...part, journal })) };
+  const answer = await client.call<{ journal?: JournalPart }>("readJournal", () => call.arguments(document));
+  return answer.meta.journal ? toJournal(answer, answer.meta.journal) : { entries: [], more: false };
+}
+
+/** `Driver.readEvent`. */
+export async function readEvent(client: Client, { workflowId, key }: { workflowId: string; key: string }): Promise<EventSnapshot> {
+  const call = new Call(client.keys);
+  call.workflow(workflowId);
+  const document = { key, events: call.key(client.keys.events(workflowId, key)), workflows: call.workflows };
+  const answer = await client.call<{ status?: WorkflowStatus; version?: number; value?: number }>(
+    "readEvent",
+    () => call.arguments(document),
+  );
+  const { status, version, value } = answer.meta;
+  const event = version === undefined || value === undefined ? null : { version, value: answer.value(value) };
+  return { event, status: status ?? null };
+}
+
+/** `Driver.readStream`. */
+export async function readStream(
+  client: Client,
+  { workflowId, key, from, limit: wanted }: { workflowId: string; key: string; from: number; limit: number },
+): Promise<StreamPage> {
+  const { keys } = client;
+  const limit = Math.min(wanted, MOST_ITEMS);
+  const call = new Call(keys);
+  call.workflow(workflowId);
+  const stream = call.items(from, limit, (segment) => keys.stream(workflowId, key, segment));
+  const workflows = call.workflows.map((part) => ({ ...part, streams: call.key(keys.streams(workflowId)) }));
+  const document = { key, from, limit, budget: PAGE_BYTES, stream, workflows };
+  const answer = await client.call<StreamMeta>("readStream", () => call.arguments(document));
+  const { status, tail, closed, values } = answer.meta;
+  return { values: valuesOf(answer, values), tail, closed, status: status ?? null };
+}
+
+interface StreamMeta {
+  readonly status?: WorkflowStatus;
+  readonly tail: number;
+  readonly closed: boolean;
+  readonly values: ValuesPart;
+}
+
+/** `Driver.listWorkflows`: the index says which are next, and the rows are read then. What has gone meanwhile is made up for. */
+export async function listWorkflows(client: Client, query: ListQuery): Promise<ListPage> {
+  const statuses = STATUSES.filter((status) => query.statuses?.includes(status) ?? true);
+  const page: WorkflowRecord[] = [];
+  // One more than the page has says whether there are more.
+  const missing = () => query.limit + 1 - page.length;
+  let after = query.cursor === null ? undefined : placeOf(query.cursor);
+  do {
+    const { ids, last } = await readIndex(client, { statuses, name: query.name, limit: missing(), after });
+    const found = ids.length > 0 ? await readWorkflows(client, ids) : [];
+    page.push(...found.filter(({ status, name }) => statuses.includes(status) && (query.name ?? name) === name));
+    after = last;
+  } while (after !== undefined && missing() > 0);
+  const workflows = page.slice(0, query.limit);
+  const end = workflows.at(-1);
+  return { workflows, cursor: end && page.length > query.limit ? JSON.stringify([end.createdAt, end.workflowId]) : null };
+}
+
+interface IndexQuery {
+  readonly statuses: readonly WorkflowStatus[];
+  readonly name: string | null;
+  readonly limit: number;
+  readonly after: string | undefined;
+}
+
+/** IDs in the order of a list. `last`: where to go on, if there may be more. */
+async function readIndex(client: Client, query: IndexQuery): Promise<{ ids: readonly string[]; last: string | undefined }> {
+  const { statuses, name, limit, after } = query;
+  const call = new Call(client.keys);
+  declareSchedule(call);
+  const indexes = statuses.map((status) => call.key(name === null ? client.keys.index(status) : client.keys.named(status)));
+  const end = declareEnd(call, [], "CANCELLED", 0);
+  const document = { ...end, statuses: indexes, name: name ?? undefined, limit, after };
+  const { meta } = await client.call<{ ids: object; last?: string }>("list", () => call.arguments(document));
+  return { ids: list<string>(meta.ids), last: meta.last };
+}
+
+/** Twice as far as instants go: what is newer has less left. As in `lua/rows.ts`. */
+const LATEST = 99_999_999_999_999;
+
+/** The place of a cursor in an index. */
+function placeOf(cursor: string): string {
+  const [createdAt, workflowId] = parseCursor(cursor);
+  return `${String(LATEST - createdAt).padStart(14, "0")}${workflowId}`;
+}
+
+function parseCursor(cursor: string): [number, string] {
+  try {
+    const [createdAt, workflowId] = JSON.parse(cursor);
+    if (Number.isSafeInteger(createdAt) && createdAt >= 0 && createdAt <= LATEST && typeof workflowId === "string") {
+      return [createdAt, workflowId];
+    }
+  } catch {
+    // Not JSON: the same error as below.
+  }
+  throw new ValidationError("Listing workflows: the cursor must be one that an earlier page gave");
+}

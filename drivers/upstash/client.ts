@@ -1,0 +1,93 @@
+/**
+ * Calls of scripts: the request, its answer, and again where the request has not declared all that the script needs.
+ *
+ * @module
+ */
+
+import { DriverError } from "../../core/errors.ts";
+import { type Answer, readAnswer } from "./answer.ts";
+import { type ExtentNews, Extents, list } from "./extents.ts";
+import { isNoScript } from "./failure.ts";
+import type { Keys } from "./keys.ts";
+import { type ScriptName, SCRIPTS } from "./scripts.ts";
+import type { SendCommand } from "./transport.ts";
+
+/** What the documents of all scripts may have. */
+interface CommonMeta {
+  /** Nothing was written: the request has to be built anew, with the extents that are given. */
+  readonly again?: true;
+  readonly extents?: readonly ExtentNews[];
+  /** Nothing was written: keys of these workflows are still being removed. */
+  readonly purging?: readonly string[];
+}
+
+/** Each time more is known. Only others who change the same workflow at the same moment can make a call go on. */
+const MOST_TRIES = 10;
+
+/**
+ * How many others claim at the same moment, by what becomes of claims: whoever finds that everything it has seen was taken by others should
+ * look further the next time.
+ */
+class Rivals {
+  #spare = 0;
+
+  /** How many workflows more than are wanted should be looked for. */
+  get spare(): number {
+    return Math.floor(this.#spare);
+  }
+
+  /** A claim has taken something, or it was overtaken. */
+  met(isOvertaken: boolean): void {
+    this.#spare = isOvertaken ? Math.min(this.#spare * 2 + 4, 32) : this.#spare * 0.9;
+  }
+}
+
+/** What all calls of one driver share. */
+export class Client {
+  readonly keys: Keys;
+  readonly extents: Extents = new Extents();
+  readonly rivals: Rivals = new Rivals();
+  /** How long those that ended stay, in milliseconds; `undefined`: until they are purged. */
+  readonly retention: number | undefined;
+  readonly #send: SendCommand;
+
+  constructor(send: SendCommand, keys: Keys, retention: number | undefined) {
+    this.#send = send;
+    this.keys = keys;
+    this.retention = retention;
+  }
+
+  /**
+   * Calls a script.
+   *
+   * @param name The script.
+   * @param build Builds the arguments, from what is known of extents. It is told how often it was not enough.
+   * @param finishPurge Finishes the removal of a workflow's keys.
+   */
+  async call<Meta>(
+    name: ScriptName,
+    build: (tries: number) => string[],
+    finishPurge: (ids: readonly string[]) => Promise<void> = () => Promise.resolve(),
+  ): Promise<Answer<Meta>> {
+    const call = `Upstash: ${SCRIPTS[name].method}`;
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const answer = readAnswer<Meta & CommonMeta>(await this.#run(name, build(tries), call), call);
+      const { again, extents, purging } = answer.meta;
+      this.extents.learn(list<ExtentNews>(extents));
+      if (!again) return answer;
+      const unfinished = list<string>(purging);
+      if (unfinished.length > 0) await finishPurge(unfinished);
+    }
+    throw new DriverError(`${call} was overtaken ${MOST_TRIES} times by others who changed the same workflows`, { retryable: true });
+  }
+
+  async #run(name: ScriptName, args: readonly string[], call: string): Promise<unknown> {
+    const script = SCRIPTS[name];
+    try {
+      return await this.#send(["EVALSHA", await script.sha, ...args], call);
+    } catch (error) {
+      if (!isNoScript(error)) throw error;
+    }
+    return await this.#send(["EVAL", script.source, ...args], call);
+  }
+}

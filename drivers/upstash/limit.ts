@@ -1,0 +1,43 @@
+/**
+ * A time limit for what has none.
+ *
+ * @module
+ */
+
+import type { Clock } from "../../core/clock.ts";
+import { abortedError, thrownError, timeoutError } from "./failure.ts";
+
+/** When something is given up. */
+export interface Limit {
+  readonly ms: number;
+  readonly clock: Clock;
+  readonly stop?: AbortSignal | undefined;
+}
+
+/**
+ * Runs until the time is up or `stop` aborts, whether or not what runs obeys the signal that it is given, and leaves neither timer nor listener behind.
+ *
+ * @param call Who calls, for the message.
+ * @param run What to run. The signal aborts only if it is given up.
+ * @throws {DriverError} If it is given up, or whatever `run` throws.
+ */
+export async function within<T>(call: string, { ms, clock, stop }: Limit, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const end = new AbortController();
+  const { promise: ended, reject } = Promise.withResolvers<never>();
+  const giveUp = (error: Error) => {
+    reject(error);
+    end.abort(error);
+  };
+  const onStop = () => giveUp(abortedError(call));
+  if (stop?.aborted) throw abortedError(call);
+  const stopTimer = clock.after(ms, () => giveUp(timeoutError(call, ms)));
+  stop?.addEventListener("abort", onStop);
+  try {
+    return await Promise.race([run(end.signal), ended]);
+  } catch (error) {
+    throw thrownError(call, error);
+  } finally {
+    stopTimer();
+    stop?.removeEventListener("abort", onStop);
+  }
+}

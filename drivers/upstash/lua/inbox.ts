@@ -1,0 +1,173 @@
+/** The messages of a workflow: a queue for each topic, split over segments. */
+export const inbox = String.raw`
+-- A queue goes on in a new segment when the messages in its last one have more bytes than this: Upstash allows a key 100 MB.
+local SEGMENT_BYTES = 16777216
+
+-- Where a queue begins and ends. One that is empty begins anew at segment 0, where whoever does not know looks first.
+local function openQueue(queue, text)
+  local head, tail, bytes = string.match(text or '0:0:0', '^(%d+):(%d+):(%d+)$')
+  queue.head, queue.tail, queue.bytes = tonumber(head), tonumber(tail), tonumber(bytes)
+  queue.isFilled = text and true or false
+  queue.into = queue.bytes > SEGMENT_BYTES and queue.tail + 1 or queue.tail
+end
+
+local function openInbox(workflow)
+  local inbox = { key = KEYS[workflow.inbox] }
+  local fields = { 'last', 'sent' }
+  for index, queue in ipairs(workflow.queues) do
+    fields[index + 2] = 't' .. queue.topic
+  end
+  readFields(inbox.key, fields, function(index, text)
+    if index <= 2 then
+      inbox[fields[index]] = tonumber(text or '0')
+    else
+      openQueue(workflow.queues[index - 2], text)
+    end
+  end)
+  workflow.opened = inbox
+end
+
+-- Looks for the segments that sends and receives will need.
+local function planQueue(queue)
+  if queue.sends > 0 then
+    segment(queue, queue.into)
+  end
+  local left = queue.receives
+  for number = queue.head, queue.into do
+    local key = left > 0 and segment(queue, number)
+    left = key and number < queue.tail and left - call('LLEN', key) or left
+  end
+end
+
+local function push(inbox, queue, text)
+  inbox.last = inbox.last + 1
+  inbox.isChanged = true
+  if queue.tail ~= queue.into then
+    queue.tail, queue.bytes = queue.into, 0
+  end
+  queue.isFilled, queue.isChanged = true, true
+  queue.bytes = queue.bytes + #text
+  call('RPUSH', segment(queue, queue.tail), digits(inbox.last) .. ':' .. text)
+end
+
+-- The oldest message, with its number.
+local function peek(queue)
+  if queue.isFilled and not queue.first then
+    local number, text = string.match(call('LINDEX', segment(queue, queue.head), '0'), '^(%d+):(.*)$')
+    queue.first = { number = tonumber(number), text = text }
+  end
+  return queue.first
+end
+
+local function pop(queue)
+  local key = segment(queue, queue.head)
+  call('LPOP', key)
+  queue.isChanged = true
+  if queue.head == queue.tail then
+    queue.bytes = math.max(0, queue.bytes - #queue.first.text)
+  end
+  queue.first = nil
+  if call('EXISTS', key) == 1 then
+    return
+  end
+  if queue.head < queue.tail then
+    queue.head = queue.head + 1
+  else
+    queue.isFilled, queue.head, queue.tail, queue.into, queue.bytes = false, 0, 0, 0, 0
+  end
+end
+
+local function takeOldest(workflow, indexes)
+  local oldest
+  for _, index in ipairs(indexes) do
+    local queue = workflow.queues[index]
+    local first = peek(queue)
+    if first and (not oldest or first.number < oldest.first.number) then
+      oldest = queue
+    end
+  end
+  if not oldest then
+    return nil
+  end
+  local outcome = { tag = 'message', text = oldest.first.text, topic = oldest.topic }
+  pop(oldest)
+  return outcome
+end
+
+local function closeInbox(workflow)
+  local inbox = workflow.opened
+  if not inbox then
+    return
+  end
+  local fields = inbox.isChanged and { 'last', digits(inbox.last), 'sent', digits(inbox.sent) } or {}
+  for _, queue in ipairs(workflow.queues) do
+    if queue.isChanged and queue.isFilled then
+      fields[#fields + 1] = 't' .. queue.topic
+      fields[#fields + 1] = digits(queue.head) .. ':' .. digits(queue.tail) .. ':' .. digits(queue.bytes)
+    elseif queue.isChanged then
+      call('HDEL', inbox.key, 't' .. queue.topic)
+    end
+  end
+  callWith('HSET', inbox.key, fields)
+end
+`;
+
+/** Sending, from outside and from workflows. Reads first: nothing is written before it is known what becomes of the message. */
+export const messages = String.raw`
+-- What is known of a message under a dedupe key: its ID, whose length comes first, and its topic.
+local function parseSent(text)
+  local length, rest = string.match(text, '^(%d+):(.*)$')
+  return { messageId = string.sub(rest, 1, tonumber(length)), topic = string.sub(rest, tonumber(length) + 1) }
+end
+
+local function topicOf(message)
+  return request.workflows[message.to].queues[message.queue].topic
+end
+
+local function isWaitedFor(row, topic)
+  local suspended = decoded(row.suspended)
+  for _, waited in ipairs(suspended and suspended.topics or {}) do
+    if waited == topic then
+      return true
+    end
+  end
+  return false
+end
+
+-- What would come of a message; nil: it is delivered. A repeat is known before the status is looked at: it answers as the first did.
+local function judge(message, earlier)
+  local row = load(request.workflows[message.to])
+  if not row then
+    return { tag = 'workflow_not_found' }
+  end
+  local text = call('HGET', KEYS[message.sent], message.dedupeKey)
+  local first = text and parseSent(text) or earlier
+  if first and first.topic ~= topicOf(message) then
+    return { tag = 'idempotency_conflict' }
+  elseif first then
+    return { tag = first.messageId == message.messageId and 'sent' or 'duplicate', small = first.messageId }
+  elseif isEnded(row) then
+    return { tag = 'workflow_ended', small = row.status }
+  end
+end
+
+local function deliver(message)
+  local workflow = request.workflows[message.to]
+  local row, queue = workflow.loaded, workflow.queues[message.queue]
+  push(workflow.opened, queue, ARGV[message.value])
+  workflow.opened.sent = bit.bor(workflow.opened.sent, bit.lshift(1, message.bucket))
+  call('HSET', KEYS[message.sent], message.dedupeKey, #message.messageId .. ':' .. message.messageId .. queue.topic)
+  changed('inbox:' .. workflow.id)
+  if isWaitedFor(row, queue.topic) and wake(row.member) then
+    wokenUp(workflow.id)
+  end
+end
+
+-- For a repeat: whether the destination is still due.
+local function delivered(message)
+  local row = load(request.workflows[message.to])
+  if row and not row.held and isWaitedFor(row, topicOf(message)) and isDueAt(call('ZSCORE', DUE, row.member)) then
+    wokenUp(row.id)
+  end
+end
+`;

@@ -1,0 +1,83 @@
+/** Reading one thing, and the status of its workflow with it. */
+export const readWorkflowsMain = String.raw`
+-- About as much as an answer may be long.
+local ANSWER_BYTES = 8388608
+
+local found, read = {}, 0
+while read < #request.workflows and answered < ANSWER_BYTES do
+  read = read + 1
+  local row = load(request.workflows[read])
+  if row then
+    table.insert(found, record(row))
+  end
+end
+return reply({ workflows = found, read = read })
+`;
+
+export const readJournalMain = String.raw`
+local workflow = request.workflows[1]
+local row = load(workflow)
+if not row then
+  return reply({})
+end
+return reply({ journal = journalPage(workflow, row, request.after, request.limit, request.budget) })
+`;
+
+export const readEventMain = String.raw`
+local row = load(request.workflows[1])
+local event = row and call('HMGET', KEYS[request.events], 'n' .. request.key, 'v' .. request.key)
+local version = event and event[1] and tonumber(event[1]) or nil
+return reply({ status = row and row.status, version = version, value = version and value(event[2]) })
+`;
+
+export const readStreamMain = String.raw`
+local workflow = request.workflows[1]
+local row = load(workflow)
+local tail, isClosed = parseStream(row and call('HGET', KEYS[workflow.streams], request.key))
+local limit = math.min(request.limit, tail - request.from)
+local read = page(request.stream, request.from, limit, request.budget, function(text)
+  return #text
+end)
+return reply({ status = row and row.status, tail = tail, closed = isClosed, values = read })
+`;
+
+/** Which workflows are next in the indexes of statuses. Those that have expired go on the way. */
+export const listMain = String.raw`
+trim(100)
+
+-- Of an index, those after a place.
+local function readIndex(index)
+  local after = request.after and '(' .. request.after .. '\1' or '-'
+  return call('ZRANGEBYLEX', KEYS[index], after, '+', 'LIMIT', '0', digits(request.limit))
+end
+
+-- Of an index by names, those of one name.
+local function readNamed(index)
+  local name = request.name
+  local after = request.after and '(' .. name .. '\0' .. request.after or '[' .. name .. '\0'
+  local found = call('ZRANGEBYLEX', KEYS[index], after, '(' .. name .. '\1', 'LIMIT', '0', digits(request.limit))
+  for at, place in ipairs(found) do
+    found[at] = string.sub(place, #name + 2) .. '\0' .. name
+  end
+  return found
+end
+
+local places, isCut = {}, false
+for _, index in ipairs(request.statuses) do
+  local found = (request.name and readNamed or readIndex)(index)
+  isCut = isCut or #found == request.limit
+  for _, place in ipairs(found) do
+    table.insert(places, place)
+  end
+end
+table.sort(places)
+
+-- Of several indexes that were read in part, only so many of the places together are known to be the next ones.
+local ids = {}
+local last
+for index = 1, math.min(#places, request.limit) do
+  last = string.match(places[index], '^[^%z]*')
+  ids[index] = string.sub(last, 15)
+end
+return reply({ ids = ids, last = isCut and last or nil })
+`;

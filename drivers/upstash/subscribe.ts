@@ -1,0 +1,84 @@
+/**
+ * Subscriptions over HTTP: a stream of server-sent events.
+ *
+ * @module
+ */
+
+import type { Address } from "./address.ts";
+import { answerError, endedError } from "./failure.ts";
+import { within } from "./limit.ts";
+import { EventParser } from "./sse.ts";
+import type { Subscribe, TransportOptions } from "./transport.ts";
+
+const CALL = "Upstash: subscribe";
+
+/** Subscribes at the REST API. In place of the package's `Subscriber`, which keeps silent about a stream that has ended or broken. */
+export function httpEvents(address: Address, { timeoutMs, clock }: TransportOptions): Subscribe {
+  return async (channel, onMessage, stop) => {
+    const stream = new EventStream(`${address.url}/subscribe/${channel}`, address.headers, onMessage);
+    try {
+      await within(CALL, { ms: timeoutMs, clock, stop }, () => stream.confirmed);
+    } catch (error) {
+      await stream.close();
+      throw error;
+    }
+    return { lost: stream.lost, close: () => stream.close() };
+  };
+}
+
+/** A stream that is open, or being opened. */
+class EventStream {
+  /** Settles when the server has confirmed the subscription; rejects if it never will. */
+  readonly confirmed: Promise<void>;
+  readonly #lost = new AbortController();
+  readonly #end = new AbortController();
+  readonly #ended: Promise<void>;
+  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+
+  constructor(url: string, headers: HeadersInit, onMessage: (payload: string) => void) {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.confirmed = promise;
+    // Nobody may be listening any more.
+    promise.catch(() => {});
+    const parser = new EventParser((data) => {
+      const [, kind, payload = ""] = /^([a-z]+),[^,]*,(.*)$/s.exec(data) ?? [];
+      if (kind === "subscribe") resolve();
+      if (kind === "message") onMessage(payload);
+    });
+    this.#ended = this.#read(url, headers, parser).then(reject, reject).finally(() => {
+      this.#giveUp();
+      this.#lost.abort();
+    });
+  }
+
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  async close(): Promise<void> {
+    this.#giveUp();
+    await this.#ended;
+  }
+
+  #giveUp(): void {
+    this.#end.abort();
+    // Deno 2.9 may collect what ties the signal to a stream that is being read; then aborting does nothing.
+    this.#reader?.cancel().catch(() => {});
+  }
+
+  /** Settles when the stream has ended, with what that means for somebody who waits for the confirmation. */
+  async #read(url: string, headers: HeadersInit, parser: EventParser): Promise<Error> {
+    const { signal } = this.#end;
+    const init = { method: "POST", headers: { ...headers, Accept: "text/event-stream" }, redirect: "manual" } as const;
+    const response = await fetch(url, { ...init, signal });
+    if (response.status !== 200 || !response.body) {
+      throw answerError(CALL, { status: response.status, text: await response.text(), bytes: 0 });
+    }
+    const reader = this.#reader = response.body.getReader();
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return endedError(CALL);
+      parser.push(value);
+    }
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * Redis servers for tests and measurements: of the system, installed if need be, with nothing to set up.
+ *
+ * @module
+ */
+
+import { findProgram, install } from "./install.ts";
+
+/** A Redis that this process has started, and that is gone with this process at the latest. */
+export interface RedisServer extends AsyncDisposable {
+  /** Where it is: `redis://127.0.0.1:PORT`. */
+  readonly url: string;
+  /** Its version: `7.0.15`; of a Valkey, the version of Redis that it says it is compatible with. */
+  readonly version: string;
+  /** Stops the server and removes its files. */
+  stop(): Promise<void>;
+}
+
+/** See {@linkcode startRedis}. */
+export interface RedisOptions {
+  /** Where the server is that this one is to be a replica of. */
+  replicaOf?: string;
+}
+
+/** The oldest that runs scripts with a shebang. */
+const OLDEST = 7;
+
+/** The servers that will do. */
+const BINARIES = ["redis-server", "valkey-server"];
+
+const PACKAGES = { "apt-get": "redis-server", "apk": "redis", "dnf": "redis" };
+
+const START_MS = 10_000;
+const LOOK_EVERY_MS = 5;
+
+/**
+ * A shell that starts the server in the background, in a session of its own, so that no signal from the keyboard reaches it. When its
+ * standard input ends, it ends the server by its process ID, which may be a moment late, and removes the folder. The input ends when this
+ * process closes it, or is gone, for whatever reason.
+ */
+const KEEPER = `
+trap '' INT TERM HUP PIPE
+cd "$FOLDER"
+"$BINARY" redis.conf >>log 2>&1
+exec >/dev/null 2>&1
+read -r _
+for _ in 1 2 3 4 5 6 7 8 9 10; do [ -s pid ] || sleep 0.1; done
+[ -s pid ] && kill -KILL "$(cat pid)"
+cd /
+rm -rf "$FOLDER"
+`;
+
+/** Nothing is kept on the disk, and what is in memory cannot fill the machine. Replicas need not wait for others to share a copy with. */
+const SETTINGS = `
+bind 127.0.0.1
+daemonize yes
+pidfile pid
+logfile log
+save ""
+appendonly no
+maxmemory 1gb
+maxmemory-policy noeviction
+repl-diskless-sync yes
+repl-diskless-sync-delay 0
+repl-backlog-size 64mb
+`;
+
+/**
+ * Starts a Redis on 127.0.0.1 at a free port. It takes about 50 ms, and longer if Redis has to be installed first.
+ *
+ * @param options `replicaOf`: to have a replica.
+ * @throws {Error} If there is none and none can be installed without asking, or if it does not start; the message has its log.
+ */
+export async function startRedis({ replicaOf }: RedisOptions = {}): Promise<RedisServer> {
+  const binary = await findProgram(BINARIES) ?? await installedRedis();
+  const folder = await Deno.makeTempDir({ prefix: "parley-redis-" });
+  const port = freePort();
+  const primary = replicaOf === undefined ? "" : `replicaof ${new URL(replicaOf).hostname} ${new URL(replicaOf).port || 6379}`;
+  await Deno.writeTextFile(`${folder}/redis.conf`, `${SETTINGS}dir "${folder}"\nport ${port}\n${primary}\n`);
+  const env = { FOLDER: folder, BINARY: binary };
+  const keeper = new Deno.Command("sh", { args: ["-c", KEEPER], env, stdin: "piped", stdout: "null", stderr: "null" }).spawn();
+  keeper.unref();
+
+  let stopped: Promise<unknown> | undefined;
+  const stop = async () => {
+    keeper.ref();
+    await (stopped ??= keeper.stdin.close().then(() => keeper.status));
+  };
+  const info = await firstInfo(port, replicaOf !== undefined);
+  const version = info && /^redis_version:(\S+)/m.exec(info)?.[1];
+  if (!version || Number.parseInt(version) < OLDEST) {
+    const log = await Deno.readTextFile(`${folder}/log`).catch(() => "");
+    await stop();
+    throw new Error(version ? `${binary} is ${version}; Redis ${OLDEST} or later is needed` : `Redis did not start:\n${log}`);
+  }
+  return { url: `redis://127.0.0.1:${port}`, version, stop, [Symbol.asyncDispose]: stop };
+}
+
+async function installedRedis(): Promise<string> {
+  const failure = await install({ name: "Redis", packages: PACKAGES }, async () => await findProgram(BINARIES) !== undefined);
+  const binary = await findProgram(BINARIES);
+  if (binary) return binary;
+  throw new Error(
+    `The tests need Redis ${OLDEST} or later: install redis-server or valkey-server, or set REDIS_URL to one that the tests may write to (${failure})`,
+  );
+}
+
+/** What the server says of itself once it answers; of a replica, once it has a copy of everything. */
+async function firstInfo(port: number, isReplica: boolean): Promise<string | undefined> {
+  const until = Date.now() + START_MS;
+  while (Date.now() < until) {
+    const info = await readInfo(port).catch(() => "");
+    if (info.includes("redis_version:") && (!isReplica || info.includes("master_link_status:up"))) return info;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
+  return undefined;
+}
+
+async function readInfo(port: number): Promise<string> {
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  await connection.write(new TextEncoder().encode("INFO\r\nQUIT\r\n"));
+  let text = "";
+  const decoder = new TextDecoder();
+  const chunk = new Uint8Array(65_536);
+  for (let count = await connection.read(chunk); count !== null; count = await connection.read(chunk)) {
+    text += decoder.decode(chunk.subarray(0, count), { stream: true });
+  }
+  return text;
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}

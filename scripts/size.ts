@@ -1,0 +1,55 @@
+/**
+ * What a Worker has to load: bundles for the edge, minified and gzipped.
+ *
+ * @module
+ */
+
+import { deno } from "./deno.ts";
+
+/** A bundle, and how many bytes it may have, gzipped: a little more than it had when the bound was last set. */
+export interface Bundle {
+  name: string;
+  code: string;
+  /** Packages that are left out. */
+  external?: string[];
+  limit: number;
+}
+
+const CORE = `export { event, Parley, stream, topic, workflow } from "@parley/parley";`;
+
+/** What users combine. */
+export const BUNDLES: readonly Bundle[] = [
+  { name: "core, without its serialiser", code: CORE, external: ["devalue"], limit: 15_000 },
+  { name: "core", code: CORE, limit: 20_000 },
+  { name: "core + Neon", code: `${CORE} export { neonDriver } from "@parley/parley/neon";`, limit: 80_000 },
+  {
+    name: "core + Upstash + HTTP",
+    code: `${CORE} export { upstashDriver } from "@parley/parley/upstash"; export * from "@parley/parley/http";`,
+    limit: 90_000,
+  },
+  { name: "client", code: `export { connect } from "@parley/parley/client";`, limit: 11_000 },
+];
+
+/** Bundles for workerd, which has what browsers have, and counts the bytes. */
+export async function sizeOf({ code, external = [] }: Bundle): Promise<{ bytes: number; gzipped: number }> {
+  const directory = await Deno.makeTempDir();
+  try {
+    const [entry, output] = [`${directory}/entry.ts`, `${directory}/bundle.js`];
+    await Deno.writeTextFile(entry, code);
+    const options = ["--config", "deno.json", "--platform", "browser", "--minify", ...external.flatMap((it) => ["--external", it])];
+    if (await deno(["bundle", "--quiet", ...options, "--output", output, entry]) !== 0) throw new Error(`Bundling ${code} failed`);
+    const bundle = await Deno.readFile(output);
+    const gzip = new Blob([bundle]).stream().pipeThrough(new CompressionStream("gzip"));
+    return { bytes: bundle.length, gzipped: (await new Response(gzip).bytes()).length };
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+if (import.meta.main) {
+  for (const bundle of BUNDLES) {
+    const { bytes, gzipped } = await sizeOf(bundle);
+    const kB = (size: number) => `${(size / 1_000).toFixed(1)} kB`;
+    console.log(`${bundle.name.padEnd(30)} ${kB(gzipped).padStart(9)} gzipped ${kB(bytes).padStart(9)} minified`);
+  }
+}

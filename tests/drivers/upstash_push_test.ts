@@ -1,0 +1,12 @@
+import { conformance, workflows } from "../../testing/mod.ts";
+import { costs } from "../support/costs.ts";
+import { randomPrograms } from "../support/programs.ts";
+import { redisUrl } from "../support/redis_server.ts";
+import { upstashCosts, upstashHarness } from "../support/upstash_harness.ts";
+
+const url = await redisUrl();
+const harness = upstashHarness(url, { push: true });
+conformance(Deno.test, harness);
+workflows(Deno.test, harness);
+costs(Deno.test, upstashHarness(url, { push: true, warm: true }), upstashCosts);
+randomPrograms(Deno.test, harness, { runs: 10 });

@@ -1,0 +1,33 @@
+/**
+ * A store for the adapter's process: a schema of its own behind the local Neon.
+ *
+ * @module
+ */
+
+import { atNeon, Backstage } from "../neon_harness.ts";
+import { type NeonServer, startNeonServer } from "../neon/mod.ts";
+import { quoted } from "../postgres_store.ts";
+import type { Store } from "./process.ts";
+
+/** A store that outlives the processes that use it, and is gone with the test. */
+export interface NeonStore extends AsyncDisposable {
+  readonly store: Store;
+  readonly server: NeonServer;
+}
+
+/** Starts a local Neon in front of PostgreSQL. The schema is dropped in the end. */
+export async function startNeonStore(postgres: string): Promise<NeonStore> {
+  const server = await startNeonServer({ postgres });
+  const schema = `adapter ${crypto.randomUUID()}`;
+  const endpoint = { http: server.http, websocket: server.websocket };
+  return {
+    store: { kind: "neon", url: atNeon(postgres), options: { schema, endpoint } },
+    server,
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]();
+      const backstage = new Backstage(postgres);
+      await using _used = await backstage.use();
+      await backstage.query(`drop schema if exists ${quoted(schema)} cascade`);
+    },
+  };
+}

@@ -1,0 +1,104 @@
+/**
+ * Processes of tests that are gone with the test, however that ends.
+ *
+ * @module
+ */
+
+/**
+ * A shell that runs a command, and kills it with `SIGKILL` when its own standard input ends: when this process closes it, or is gone, for whatever
+ * reason. Then it removes the folder.
+ */
+const KEEPER = `
+trap '' INT TERM HUP PIPE
+"$@" </dev/null 2>&1 &
+exec >/dev/null 2>&1
+read -r _
+kill -KILL $! 2>/dev/null
+wait $!
+[ -n "$KEPT_FOLDER" ] || exit 0
+# Its own processes may write for a moment longer.
+for _ in 1 2 3 4 5 6 7 8 9 10; do rm -rf "$KEPT_FOLDER" && exit 0; sleep 0.1; done
+`;
+
+/** What to start. */
+export interface KeptOptions {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env?: Record<string, string>;
+  /** What it prints, on either output, when it is ready. */
+  readonly ready: RegExp;
+  /** What is to be gone with it. */
+  readonly folder?: string;
+  /** Whether what it prints after that goes to the errors of the tests. Default `true`. */
+  readonly echo?: boolean;
+}
+
+/** A process that runs. Disposing it kills it. */
+export class KeptProcess implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #output: ReadableStreamDefaultReader<string>;
+  #rest: Promise<void> = Promise.resolve();
+  #killed: Promise<void> | undefined;
+
+  private constructor(child: Deno.ChildProcess) {
+    this.#child = child;
+    this.#output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  }
+
+  /**
+   * Starts it.
+   *
+   * @returns The process, and what matched.
+   * @throws {Error} If it ends before it is ready; the message has what it printed.
+   */
+  static async start(
+    { command, args, env = {}, ready, folder = "", echo = true }: KeptOptions,
+  ): Promise<{ process: KeptProcess; said: RegExpExecArray }> {
+    const shell = new Deno.Command("sh", {
+      args: ["-c", KEEPER, "sh", command, ...args],
+      env: { ...env, KEPT_FOLDER: folder },
+      stdin: "piped",
+      stdout: "piped",
+    });
+    const process = new KeptProcess(shell.spawn());
+    const printed = { text: "" };
+    const said = await process.#until(ready, printed);
+    if (!said) {
+      await process.kill();
+      throw new Error(`${command} ended before it was ready, and printed:\n${printed.text}`);
+    }
+    process.#rest = process.#drain(echo);
+    return { process, said };
+  }
+
+  /** Kills it as `kill -9` does, and settles when it is gone. */
+  kill(): Promise<void> {
+    return this.#killed ??= this.#kill();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+  }
+
+  async #kill(): Promise<void> {
+    await this.#child.stdin.close();
+    await this.#rest;
+    await this.#output.cancel();
+    await this.#child.status;
+  }
+
+  async #until(ready: RegExp, printed: { text: string }): Promise<RegExpExecArray | undefined> {
+    for (let part = await this.#output.read(); !part.done; part = await this.#output.read()) {
+      printed.text += part.value;
+      const said = ready.exec(printed.text);
+      if (said) return said;
+    }
+    return undefined;
+  }
+
+  async #drain(echo: boolean): Promise<void> {
+    for (let part = await this.#output.read(); !part.done; part = await this.#output.read()) {
+      if (echo) console.error(part.value.trimEnd());
+    }
+  }
+}

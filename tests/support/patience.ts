@@ -1,0 +1,51 @@
+/**
+ * What tests of connections look at: conditions that come true, warnings, timers.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { type Clock, delay, systemClock } from "../../core/clock.ts";
+
+const PATIENCE_MS = 5_000;
+
+/** Waits for what has to come true soon. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (const began = performance.now(); !await condition(); await delay(systemClock, 2)) {
+    assert(performance.now() - began < PATIENCE_MS, `it did not come true: ${condition}`);
+  }
+}
+
+/** What was printed as a warning meanwhile. */
+export async function warnings(run: () => void | Promise<void>): Promise<string[]> {
+  const said: string[] = [];
+  const { warn } = console;
+  console.warn = (...args) => void said.push(args.join(" "));
+  try {
+    await run();
+  } finally {
+    console.warn = warn;
+  }
+  return said;
+}
+
+/** The runtime's clock, with its timers counted. */
+export class CountingClock implements Clock {
+  /** How many timers are set. */
+  pending = 0;
+
+  now(): number {
+    return systemClock.now();
+  }
+
+  after(ms: number, run: () => void): () => void {
+    let armed = true;
+    this.pending += 1;
+    const disarm = () => {
+      this.pending -= armed ? 1 : 0;
+      armed = false;
+    };
+    const stop = systemClock.after(ms, () => (disarm(), run()));
+    return () => (stop(), disarm());
+  }
+}

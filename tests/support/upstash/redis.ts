@@ -1,0 +1,144 @@
+/**
+ * Connections to Redis.
+ *
+ * @module
+ */
+
+import { bytesOf, type Command, command, encodeCommands, errorText, plain, type Reply, ReplyReader } from "./resp.ts";
+
+/** One connection. Commands that are sent together are carried out one right after the other. */
+export class Redis implements Disposable {
+  readonly #connection: Deno.Conn;
+  readonly #reader: ReplyReader;
+  readonly #waiting: PromiseWithResolvers<Reply>[] = [];
+  #sent: Promise<unknown> = Promise.resolve();
+  #failure: Error | undefined;
+
+  private constructor(connection: Deno.Conn) {
+    this.#connection = connection;
+    this.#reader = new ReplyReader(connection);
+  }
+
+  /** Connects to a server, as its URL says with which password, and to which database. */
+  static async connect(url: string): Promise<Redis> {
+    const connection = await open(url);
+    const redis = new Redis(connection);
+    void redis.#read();
+    try {
+      for (const reply of await redis.send(greeting(url))) throwIfError(reply, "Connecting to Redis");
+      return redis;
+    } catch (error) {
+      redis[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Sends commands in one piece; the answers are in their order. */
+  async send(commands: readonly Command[]): Promise<Reply[]> {
+    if (this.#failure) throw this.#failure;
+    const answers = commands.map(() => Promise.withResolvers<Reply>());
+    this.#waiting.push(...answers);
+    const replies = Promise.all(answers.map(({ promise }) => promise));
+    const bytes = encodeCommands(commands);
+    this.#sent = this.#sent.then(() => writeAll(this.#connection, bytes)).catch((error) => this.#fail(error));
+    return await replies;
+  }
+
+  /** Sends one command, and answers with what the reply says. */
+  async ask(...args: readonly string[]): Promise<unknown> {
+    const [reply] = await this.send([command(...args)]);
+    if (!reply) throw new TypeError("A command has a reply");
+    return plain(throwIfError(reply, args.join(" ")));
+  }
+
+  [Symbol.dispose](): void {
+    this.#fail(new Error("The connection to Redis was closed"));
+  }
+
+  async #read(): Promise<void> {
+    try {
+      while (true) {
+        const reply = await this.#reader.reply();
+        this.#waiting.shift()?.resolve(reply);
+      }
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #fail(error: Error): void {
+    if (this.#failure) return;
+    this.#failure = error;
+    this.#connection.close();
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
+  }
+}
+
+/** A connection that only listens, after one command. */
+export class Listener implements Disposable {
+  readonly #connection: Deno.Conn;
+  readonly #reader: ReplyReader;
+  #closed = false;
+
+  private constructor(connection: Deno.Conn) {
+    this.#connection = connection;
+    this.#reader = new ReplyReader(connection);
+  }
+
+  static async open(url: string, listen: Command): Promise<Listener> {
+    const connection = await open(url);
+    const listener = new Listener(connection);
+    try {
+      const first = greeting(url);
+      await writeAll(connection, encodeCommands([...first, listen]));
+      for (const _ of first) throwIfError(await listener.#reader.reply(), "Connecting to Redis");
+      return listener;
+    } catch (error) {
+      listener[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** What Redis says, until the connection is closed from this side. */
+  async *replies(): AsyncGenerator<Reply> {
+    while (!this.#closed) {
+      const reply = await this.#reader.reply().catch((error) => {
+        if (!this.#closed) throw error;
+      });
+      if (reply) yield reply;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#closed) this.#connection.close();
+    this.#closed = true;
+  }
+}
+
+async function open(url: string): Promise<Deno.Conn> {
+  const { hostname, port } = new URL(url);
+  const connection = await Deno.connect({ hostname, port: Number(port || 6379) });
+  connection.setNoDelay(true);
+  return connection;
+}
+
+function greeting(url: string): Command[] {
+  const { username, password, pathname } = new URL(url);
+  const [user, secret] = [decodeURIComponent(username), decodeURIComponent(password)];
+  const database = pathname.slice(1);
+  return [
+    ...(secret === "" ? [] : [command("AUTH", ...(user === "" ? [secret] : [user, secret]))]),
+    ...(database === "" ? [] : [command("SELECT", database)]),
+    [bytesOf("PING")],
+  ];
+}
+
+function throwIfError(reply: Reply, asked: string): Reply {
+  const text = errorText(reply);
+  if (text !== undefined) throw new Error(`${asked}: ${text}`);
+  return reply;
+}
+
+async function writeAll(connection: Deno.Conn, bytes: Uint8Array): Promise<void> {
+  for (let sent = 0; sent < bytes.length;) sent += await connection.write(bytes.subarray(sent));
+}

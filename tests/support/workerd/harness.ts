@@ -1,0 +1,122 @@
+/**
+ * Harnesses whose adapter runs in a worker. The drivers of the harness are in this process, over the same store.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { Hono } from "hono";
+import { delay, systemClock } from "../../../core/clock.ts";
+import { openNeon } from "../../../drivers/neon/driver.ts";
+import { openUpstash } from "../../../drivers/upstash/driver.ts";
+import { ManualClock, type RegisterTest } from "../../../testing/mod.ts";
+import type { RemoteHarness } from "../../http/suites/mount.ts";
+import { WISH, type Wish } from "../../workerd/entries/wish.ts";
+import { atNeon, Backstage } from "../neon_harness.ts";
+import { PostgresStore } from "../postgres_store.ts";
+import { Requests } from "../requests.ts";
+import { removeKeys } from "../upstash_harness.ts";
+import { startUpstashServer } from "../upstash/mod.ts";
+import { Redis } from "../upstash/redis.ts";
+import type { RunningWorker } from "./mod.ts";
+
+/** A tick of the suites' clock takes at least this long here, so that a worker, whose clock is real, has the time to answer. */
+const TICK_MS = 1;
+
+/** What the suites' tokens are. */
+const CREDENTIALS = { tokens: ["s3cret", "a-token"], secret: "a secret of the tests, and of nobody else" };
+
+/** Makes harnesses with a store of their own. */
+export type MakeRemoteHarness = () => Promise<RemoteHarness>;
+
+/** Over Neon, in a schema of the test file. */
+export async function neonRemote(postgres: string, worker: Pick<RunningWorker, "fetch">): Promise<MakeRemoteHarness> {
+  const backstage = new Backstage(postgres);
+  const { server, ...used } = await backstage.use();
+  const store = await PostgresStore.create(backstage, `Worker ${crypto.randomUUID()}`);
+  Deno.test.afterAll(async () => {
+    await store.drop();
+    await used[Symbol.asyncDispose]();
+  });
+  const options = { schema: store.schema, push: false, endpoint: { http: server.http } };
+  return async () => {
+    const requests = new Requests();
+    const open = () => openNeon(atNeon(postgres), options).driver;
+    const harness = await store.harness([open(), open()], requests);
+    return remote(harness, worker, { neon: [atNeon(postgres), options] });
+  };
+}
+
+/** Over Upstash, with keys of their own. */
+export function upstashRemote(redisUrl: string, worker: Pick<RunningWorker, "fetch">, { push }: { push: boolean }): MakeRemoteHarness {
+  return async () => {
+    const server = await startUpstashServer({ redisUrl });
+    const prefix = `worker:${crypto.randomUUID()}`;
+    const database = { url: server.url, token: server.token };
+    const open = () => openUpstash(database, { prefix, push: false }).driver;
+    const clock = new ManualClock();
+    const harness = {
+      drivers: [open(), open()] as const,
+      clock,
+      advance: (ms: number) => clock.advance(ms),
+      async [Symbol.asyncDispose]() {
+        await server[Symbol.asyncDispose]();
+        using redis = await Redis.connect(redisUrl);
+        await removeKeys(redis, prefix);
+      },
+    };
+    return remote(harness, worker, { upstash: [database, { prefix, push }] });
+  };
+}
+
+function remote(harness: Omit<RemoteHarness, "mount">, worker: Pick<RunningWorker, "fetch">, store: Wish["store"]): RemoteHarness {
+  return {
+    ...harness,
+    async advance(ms) {
+      await delay(systemClock, TICK_MS);
+      await harness.advance(ms);
+    },
+    mount(options) {
+      // Functions are left out by JSON; a test that needs its own is one of those that are not for workers.
+      const wish = { store, options, ...CREDENTIALS };
+      return new Hono().all("*", async ({ req: { raw, routePath } }) => {
+        const headers = new Headers(raw.headers);
+        headers.set(WISH, JSON.stringify({ ...wish, path: routePath.replace(/\/?\*$/, "/") }));
+        return await worker.fetch(raw.url.replace(/^[^:]*:\/\/[^/]*/, ""), {
+          method: raw.method,
+          headers,
+          body: raw.body,
+          signal: raw.signal,
+        });
+      });
+    },
+  };
+}
+
+/** The longest that one of the suites' tests may take. */
+const LONGEST_TEST_MS = 15_000;
+
+/**
+ * Registers tests, but for those that are not for workers, which it names with the reason; `done` registers one that fails if any of those is not there.
+ *
+ * Leaks are not looked for: the suites drop answers that are there at once in one process, and are on their way here.
+ */
+export function except(exemptions: Readonly<Record<string, string>>): RegisterTest & { done(): void } {
+  const stale = new Set(Object.keys(exemptions));
+  const register = (name: string, run: () => Promise<void>) => {
+    stale.delete(name);
+    const because = exemptions[name];
+    if (because !== undefined) return console.log(`Left out, since ${because}: ${name}`);
+    Deno.test({ name, fn: () => inTime(run), sanitizeOps: false, sanitizeResources: false });
+  };
+  const done = () => Deno.test("every test that is left out is there", () => assert.deepEqual([...stale], []));
+  return Object.assign(register, { done });
+}
+
+async function inTime(run: () => Promise<void>): Promise<void> {
+  const over = new AbortController();
+  const late = delay(systemClock, LONGEST_TEST_MS, over.signal).then(() => {
+    if (!over.signal.aborted) throw new Error(`It was not over within ${LONGEST_TEST_MS} ms`);
+  });
+  await Promise.race([run(), late]).finally(() => over.abort());
+}
