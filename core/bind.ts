@@ -4,10 +4,10 @@
  * @module
  */
 
-/** Binds methods to their object, for code that writes `({ step, recv }) => ...`. */
-export function bindMethods<T extends object>(object: T, names: readonly (keyof T)[]): void {
-  for (const name of names) {
-    const method = object[name];
-    if (typeof method === "function") Object.defineProperty(object, name, { value: method.bind(object) });
+/** Binds the methods of its class to an object, for code that writes `({ step, recv }) => ...`. */
+export function bindMethods(object: object): void {
+  const prototype = Object.getPrototypeOf(object);
+  for (const name of Object.getOwnPropertyNames(prototype)) {
+    if (name !== "constructor") Object.defineProperty(object, name, { value: prototype[name].bind(object) });
   }
 }

@@ -9,10 +9,11 @@ import { type EventKey, type StreamKey, toChannel, type Topic, toTopic } from ".
 import type { SendOptions, SendReceipt } from "./client.ts";
 import type { Body } from "./commits.ts";
 import { type Duration, toMilliseconds } from "./duration.ts";
-import { UnknownWorkflowError, ValidationError, WorkflowConflictError } from "./errors.ts";
+import { UnknownWorkflowError, WorkflowConflictError } from "./errors.ts";
 import type { Run } from "./executor.ts";
 import type { OperationSpec } from "./operation_spec.ts";
 import { checkName } from "./names.ts";
+import { checkWhole } from "./numbers.ts";
 import { prepareMessage, readSent, toDestination } from "./outgoing.ts";
 import { readDone, readFound, readRecorded, readResult } from "./outcomes.ts";
 import { stepOperation } from "./step.ts";
@@ -21,11 +22,6 @@ import type { ChildHandle, Received, StepContext, StepOptions, Workflow, Workflo
 
 /** How many values a `WritableStream` may have under way, so that they travel together. */
 const WRITES_UNDER_WAY = 100;
-
-const METHODS = [
-  ...["step", "sleep", "now", "uuid", "send", "recv", "recvAny", "setEvent", "getEvent"] as const,
-  ...["writeStream", "closeStream", "writable", "start"] as const,
-] satisfies (keyof WorkflowContext)[];
 
 /** The context of one run. */
 export class Context implements WorkflowContext {
@@ -37,7 +33,7 @@ export class Context implements WorkflowContext {
     this.#run = run;
     this.workflowId = run.workflowId;
     this.signal = run.signal;
-    bindMethods(this, METHODS);
+    bindMethods(this);
   }
 
   step<T>(name: string, code: (step: StepContext) => T | Promise<T>, options: StepOptions = {}): Promise<T> {
@@ -73,12 +69,7 @@ export class Context implements WorkflowContext {
   recv<T>(topic?: Topic<T> | string, options: { timeout?: Duration } = {}): Promise<T> {
     return this.#run.operate(() => {
       const { name } = toTopic(topic);
-      const wait = { label: label("recv", name), timeoutMs: toTimeout(options) };
-      return {
-        label: wait.label,
-        begin: () => ({ type: "receive", topics: [name], timeoutMs: wait.timeoutMs }),
-        read: (outcome) => readFound(this.#run, outcome, wait) as T,
-      };
+      return this.#receive(label("recv", name), [name], options, ({ message }) => message as T);
     });
   }
 
@@ -88,27 +79,13 @@ export class Context implements WorkflowContext {
   ): Promise<Received<Topics>> {
     return this.#run.operate(() => {
       const names = [...new Set(topics.map((topic) => toTopic(topic).name))];
-      if (names.length === 0) throw new ValidationError("Receiving from any of no topics: there must be at least one");
-      const wait = { label: label("recvAny", names), timeoutMs: toTimeout(options) };
-      return {
-        label: wait.label,
-        begin: () => ({ type: "receive", topics: names, timeoutMs: wait.timeoutMs }),
-        read: (outcome) => ({ topic: outcome.topic ?? "", message: readFound(this.#run, outcome, wait) }) as Received<Topics>,
-      };
+      checkWhole(names.length, "number of topics", 1);
+      return this.#receive(label("recvAny", names), names, options, (received) => received as Received<Topics>);
     });
   }
 
   setEvent<T>(key: EventKey<T> | string, value: T): Promise<void> {
-    return this.#run.operate(() => {
-      const channel = toChannel(key, "event key");
-      const { values } = this.#run.host;
-      return {
-        label: label("setEvent", channel.name),
-        begin: () =>
-          then(values.encodeFor(channel, value, "event value"), (text) => ({ type: "setEvent", key: channel.name, value: text })),
-        read: () => {},
-      };
-    });
+    return this.#publish("setEvent", "event", key, value);
   }
 
   getEvent<T>(workflowId: string, key: EventKey<T> | string, options: { timeout?: Duration } = {}): Promise<T> {
@@ -125,16 +102,7 @@ export class Context implements WorkflowContext {
   }
 
   writeStream<T>(key: StreamKey<T> | string, value: T): Promise<void> {
-    return this.#run.operate(() => {
-      const channel = toChannel(key, "stream key");
-      const { values } = this.#run.host;
-      return {
-        label: label("writeStream", channel.name),
-        begin: () =>
-          then(values.encodeFor(channel, value, "stream value"), (text) => ({ type: "writeStream", key: channel.name, value: text })),
-        read: (outcome) => readDone(outcome, { workflowId: this.workflowId, key: channel.name }),
-      };
-    });
+    return this.#publish("writeStream", "stream", key, value);
   }
 
   closeStream(key: StreamKey<unknown> | string): Promise<void> {
@@ -204,6 +172,32 @@ export class Context implements WorkflowContext {
         label: wait.label,
         begin: () => ({ type: "observeResult", workflowId, timeoutMs: wait.timeoutMs }),
         read: (outcome) => readResult(this.#run, outcome, wait) as O,
+      };
+    });
+  }
+
+  #receive<T>(
+    label: string,
+    topics: string[],
+    options: { timeout?: Duration },
+    read: (received: { topic: string; message: unknown }) => T,
+  ): OperationSpec<T> {
+    const wait = { label, timeoutMs: toTimeout(options) };
+    return {
+      label,
+      begin: () => ({ type: "receive", topics, timeoutMs: wait.timeoutMs }),
+      read: (outcome) => read({ topic: outcome.topic ?? "", message: readFound(this.#run, outcome, wait) }),
+    };
+  }
+
+  #publish<T>(type: "setEvent" | "writeStream", what: string, channelOrName: EventKey<T> | StreamKey<T> | string, value: T): Promise<void> {
+    return this.#run.operate(() => {
+      const channel = toChannel<T>(channelOrName, `${what} key`);
+      const key = channel.name;
+      return {
+        label: label(type, key),
+        begin: () => then(this.#run.host.values.encodeFor(channel, value, `${what} value`), (text) => ({ type, key, value: text })),
+        read: (outcome) => readDone(outcome, { workflowId: this.workflowId, key }),
       };
     });
   }

@@ -26,6 +26,14 @@ export type ParleyErrorCode =
   | "lease_lost"
   | "driver";
 
+/** The prototype of each class by its code: how an error that was data becomes one of its class again. */
+export const PROTOTYPES: Map<unknown, ParleyError> = new Map();
+
+function define(prototype: ParleyError, name: string, code: ParleyErrorCode): void {
+  prototype.name = name;
+  PROTOTYPES.set(code, prototype);
+}
+
 /**
  * The base of all errors of this library.
  *
@@ -62,7 +70,7 @@ export class ParleyError extends Error {
 /** A wait reached its deadline. */
 export class TimeoutError extends ParleyError {
   static {
-    this.prototype.name = "TimeoutError";
+    define(this.prototype, "TimeoutError", "timeout");
   }
   /** What was waited for, as in `recv "payment"`. */
   readonly operation: string;
@@ -85,7 +93,7 @@ export class TimeoutError extends ParleyError {
 /** There is no workflow with this ID. */
 export class WorkflowNotFoundError extends ParleyError {
   static {
-    this.prototype.name = "WorkflowNotFoundError";
+    define(this.prototype, "WorkflowNotFoundError", "workflow_not_found");
   }
   /** The ID that was asked for. */
   readonly workflowId: string;
@@ -104,7 +112,7 @@ export class WorkflowNotFoundError extends ParleyError {
 /** The workflow has ended, so what was asked of it can no longer be done. */
 export class WorkflowEndedError extends ParleyError {
   static {
-    this.prototype.name = "WorkflowEndedError";
+    define(this.prototype, "WorkflowEndedError", "workflow_ended");
   }
   /** The workflow. */
   readonly workflowId: string;
@@ -127,7 +135,7 @@ export class WorkflowEndedError extends ParleyError {
 /** The ID belongs to a workflow of another name. */
 export class WorkflowConflictError extends ParleyError {
   static {
-    this.prototype.name = "WorkflowConflictError";
+    define(this.prototype, "WorkflowConflictError", "workflow_conflict");
   }
   /** The ID that is taken. */
   readonly workflowId: string;
@@ -146,7 +154,7 @@ export class WorkflowConflictError extends ParleyError {
 /** The name is not among the `workflows` of this `Parley`, and the workflow was not to be enqueued. */
 export class UnknownWorkflowError extends ParleyError {
   static {
-    this.prototype.name = "UnknownWorkflowError";
+    define(this.prototype, "UnknownWorkflowError", "unknown_workflow");
   }
   /** The name. */
   readonly workflow: string;
@@ -170,7 +178,7 @@ export class UnknownWorkflowError extends ParleyError {
 /** The workflow ended in `ERROR` or used up its recovery attempts. `cause` is its error. */
 export class WorkflowFailedError extends ParleyError {
   static {
-    this.prototype.name = "WorkflowFailedError";
+    define(this.prototype, "WorkflowFailedError", "workflow_failed");
   }
   /** The workflow. */
   readonly workflowId: string;
@@ -190,7 +198,7 @@ export class WorkflowFailedError extends ParleyError {
 /** The workflow was cancelled. */
 export class WorkflowCancelledError extends ParleyError {
   static {
-    this.prototype.name = "WorkflowCancelledError";
+    define(this.prototype, "WorkflowCancelledError", "workflow_cancelled");
   }
   /** The workflow. */
   readonly workflowId: string;
@@ -209,7 +217,7 @@ export class WorkflowCancelledError extends ParleyError {
 /** The code did not do what its journal says it did before. */
 export class NonDeterminismError extends ParleyError {
   static {
-    this.prototype.name = "NonDeterminismError";
+    define(this.prototype, "NonDeterminismError", "non_determinism");
   }
   /** The workflow. */
   readonly workflowId: string;
@@ -242,7 +250,7 @@ export class NonDeterminismError extends ParleyError {
 /** The stream was closed by its workflow. */
 export class StreamClosedError extends ParleyError {
   static {
-    this.prototype.name = "StreamClosedError";
+    define(this.prototype, "StreamClosedError", "stream_closed");
   }
   /** The workflow. */
   readonly workflowId: string;
@@ -265,7 +273,7 @@ export class StreamClosedError extends ParleyError {
 /** A value, an ID, a name or an option is not what it must be. Nothing was written. */
 export class ValidationError extends ParleyError {
   static {
-    this.prototype.name = "ValidationError";
+    define(this.prototype, "ValidationError", "invalid_value");
   }
   /**
    * What is wrong, in the words of the schema; a single issue where there was no schema. Not enumerable: a schema's words may hold the
@@ -288,7 +296,7 @@ export class ValidationError extends ParleyError {
 /** An encoded value is larger than `maxValueBytes`. Nothing was written. */
 export class ValueTooLargeError extends ParleyError {
   static {
-    this.prototype.name = "ValueTooLargeError";
+    define(this.prototype, "ValueTooLargeError", "value_too_large");
   }
   /** Its size in bytes, encoded. */
   readonly bytes: number;
@@ -312,7 +320,7 @@ export class ValueTooLargeError extends ParleyError {
 /** The idempotency key was used before with another topic, or twice in one call. Nothing was sent. */
 export class IdempotencyConflictError extends ParleyError {
   static {
-    this.prototype.name = "IdempotencyConflictError";
+    define(this.prototype, "IdempotencyConflictError", "idempotency_conflict");
   }
   /** The idempotency key. */
   readonly key: string;
@@ -331,7 +339,7 @@ export class IdempotencyConflictError extends ParleyError {
 /** An operation was called where it may not be: inside a step, or after its workflow or step was over. */
 export class ContextError extends ParleyError {
   static {
-    this.prototype.name = "ContextError";
+    define(this.prototype, "ContextError", "invalid_context");
   }
 
   /**
@@ -347,7 +355,7 @@ export class ContextError extends ParleyError {
 /** Another run took the workflow over. This one can change nothing any more. */
 export class LeaseLostError extends ParleyError {
   static {
-    this.prototype.name = "LeaseLostError";
+    define(this.prototype, "LeaseLostError", "lease_lost");
   }
 
   /**
@@ -363,7 +371,7 @@ export class LeaseLostError extends ParleyError {
 /** The store could not be reached or did not do what it was asked. */
 export class DriverError extends ParleyError {
   static {
-    this.prototype.name = "DriverError";
+    define(this.prototype, "DriverError", "driver");
   }
   /** Whether the same call may be made again: the fault may pass, and a repeat does no harm. */
   readonly retryable: boolean;

@@ -9,6 +9,7 @@ import { type Codec, devalueCodec } from "./codec.ts";
 import type { Driver } from "./driver.ts";
 import { type Duration, toMilliseconds } from "./duration.ts";
 import { ValidationError } from "./errors.ts";
+import { checkWhole } from "./numbers.ts";
 import { Runner, type Wake } from "./runner.ts";
 import { Values } from "./values.ts";
 import type { Workflow } from "./workflow.ts";
@@ -70,13 +71,9 @@ export function toRunner(options: ParleyOptions, workflows: ReadonlyMap<string, 
     );
   }
   const leaseMs = toMilliseconds(lease, "lease");
-  if (leaseMs === 0) throw new ValidationError("Reading the lease 0: it must be more than 0 milliseconds");
-  if (!Number.isSafeInteger(maxValueBytes) || maxValueBytes < 1) {
-    throw new ValidationError(`Reading maxValueBytes ${maxValueBytes}: it must be a whole number of bytes, 1 or more`);
-  }
-  if (maxRequests !== Infinity && (!Number.isSafeInteger(maxRequests) || maxRequests < 1)) {
-    throw new ValidationError(`Reading maxRequests ${maxRequests}: it must be a whole number of requests, 1 or more`);
-  }
+  checkWhole(leaseMs, "milliseconds of the lease", 1);
+  checkWhole(maxValueBytes, "maxValueBytes", 1);
+  if (maxRequests !== Infinity) checkWhole(maxRequests, "maxRequests", 1);
   return new Runner({
     driver,
     maxRequests,

@@ -38,9 +38,10 @@ import {
 import { Handle, Started } from "./handle.ts";
 import { toInfo } from "./info.ts";
 import { checkName } from "./names.ts";
+import { checkWhole } from "./numbers.ts";
 import { type ParleyOptions, toRunner } from "./options.ts";
 import { type Destination, prepareMessage, refusalError, toDestination } from "./outgoing.ts";
-import { checkVersion, eventEntry, StoredEvent, StoredStream } from "./reader.ts";
+import { eventEntry, StoredEvent, StoredStream } from "./reader.ts";
 import type { Runner, SweepResult } from "./runner.ts";
 import { validate } from "./values.ts";
 import type { Workflow } from "./workflow.ts";
@@ -173,7 +174,7 @@ export class Parley implements Client, AsyncDisposable {
     const { after = 0, timeout = GET_EVENT_TIMEOUT, signal } = options;
     checkName(workflowId, "workflow ID");
     const { name } = toChannel(key, "event key");
-    checkVersion(after);
+    checkWhole(after, "version", 0);
     const timeoutMs = toMilliseconds(timeout, "timeout");
     return await eventEntry<T>(this.#runner, { workflowId, key: name, after, timeoutMs, signal });
   }
@@ -203,7 +204,7 @@ export class Parley implements Client, AsyncDisposable {
 
   async list(query: ListOptions = {}): Promise<WorkflowPage> {
     const { status, name = null, limit = 50, cursor = null } = query;
-    checkCount(limit, "limit of the list", 1_000);
+    checkWhole(limit, "limit of the list", 1, 1_000);
     if (name !== null) checkName(name, "workflow name");
     const statuses = status === undefined ? null : [status].flat();
     for (const it of statuses ?? []) checkStatus(it);
@@ -229,7 +230,7 @@ export class Parley implements Client, AsyncDisposable {
    */
   async sweep(options: { limit?: number; signal?: AbortSignal } = {}): Promise<SweepResult> {
     const { limit = 100, signal } = options;
-    checkCount(limit, "limit of the sweep", Infinity);
+    checkWhole(limit, "limit of the sweep", 1);
     return await this.#runner.sweep(limit, signal);
   }
 
@@ -253,7 +254,7 @@ export class Parley implements Client, AsyncDisposable {
    */
   async work(options: { signal: AbortSignal; concurrency?: number }): Promise<void> {
     const { signal, concurrency = 10 } = options;
-    checkCount(concurrency, "concurrency", Infinity);
+    checkWhole(concurrency, "concurrency", 1);
     await this.#runner.work(concurrency, signal);
   }
 
@@ -265,7 +266,7 @@ export class Parley implements Client, AsyncDisposable {
    */
   async purge(options: { olderThan: Duration; limit?: number }): Promise<number> {
     const { olderThan, limit = 1_000 } = options;
-    checkCount(limit, "limit of the purge", Infinity);
+    checkWhole(limit, "limit of the purge", 1);
     const { purged } = await this.#runner.driver.purge({ olderThanMs: toMilliseconds(olderThan, "age"), limit });
     return purged;
   }
@@ -316,13 +317,5 @@ function refuseRepeatedKeys(destinations: Destination[]): void {
 function checkStatus(status: string): void {
   if (!STATUSES.has(status)) {
     throw new ValidationError(`Listing workflows of status ${quote(status)}: it must be one of ${[...STATUSES].join(", ")}`);
-  }
-}
-
-function checkCount(count: number, what: string, most: number): void {
-  if (!Number.isInteger(count) || count < 1 || count > most) {
-    throw new ValidationError(
-      `Reading the ${what} ${count}: it must be a whole number, 1 or more${most < Infinity ? `, at most ${most}` : ""}`,
-    );
   }
 }

@@ -6,7 +6,8 @@
 
 import type { EventEntry, EventReader, ReadStreamPartsOptions, StreamPart, StreamReader, WatchEventOptions } from "./client.ts";
 import type { WorkflowStatus } from "./driver.ts";
-import { TimeoutError, ValidationError, WorkflowNotFoundError } from "./errors.ts";
+import { TimeoutError, WorkflowNotFoundError } from "./errors.ts";
+import { checkWhole } from "./numbers.ts";
 import type { StreamTail, StreamTails, TailPage } from "./stream_tails.ts";
 import type { Values } from "./values.ts";
 import { unlessAborted, Waiter, waitFor, type WaitSources } from "./wait.ts";
@@ -37,12 +38,8 @@ export class StoredStream<T> implements StreamReader<T> {
 
   constructor(sources: ReaderSources, workflowId: string, key: string, options: ReadStreamPartsOptions) {
     const { from = 0, limit = BATCH, wait = true, signal } = options;
-    if (from !== "end" && (!Number.isSafeInteger(from) || from < 0)) {
-      throw new ValidationError(`Reading a stream from ${from}: it must be an offset, 0 or more`);
-    }
-    if (!Number.isInteger(limit) || limit < 1 || limit > BATCH) {
-      throw new ValidationError(`Reading a stream in parts of ${limit} values: it must be a whole number from 1 to ${BATCH}`);
-    }
+    if (from !== "end") checkWhole(from, "offset", 0);
+    checkWhole(limit, "limit of a part", 1, BATCH);
     this.#sources = sources;
     this.#workflowId = workflowId;
     this.#key = key;
@@ -179,7 +176,7 @@ export class StoredEvent<T> implements EventReader<T> {
 
   constructor(sources: ReaderSources, workflowId: string, key: string, options: WatchEventOptions) {
     const { after = 0, signal } = options;
-    checkVersion(after);
+    checkWhole(after, "version", 0);
     this.#sources = sources;
     this.#workflowId = workflowId;
     this.#key = key;
@@ -218,13 +215,6 @@ export class StoredEvent<T> implements EventReader<T> {
     } finally {
       waiter.close();
     }
-  }
-}
-
-/** Refuses what cannot be the version of an event, or 0 for none. */
-export function checkVersion(after: number): void {
-  if (!Number.isSafeInteger(after) || after < 0) {
-    throw new ValidationError(`Reading an event after version ${after}: it must be a whole number, 0 or more`);
   }
 }
 

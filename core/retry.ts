@@ -14,24 +14,15 @@ const DELAYS_MS = [50, 150, 450, 1_350];
 
 /** The driver, with every call repeated while its fault may pass. What it rejects with is always a `ParleyError`. `onTry` is told of each try. */
 export function withRetries(driver: Driver, clock: Clock, onTry: () => void = () => {}): Driver {
-  const repeat = <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) => (...args: Args): Promise<Result> =>
-    attempt(() => (onTry(), call.apply(driver, args)), clock);
-  return {
-    contract: driver.contract,
-    migrate: repeat(driver.migrate),
-    create: repeat(driver.create),
-    claim: repeat(driver.claim),
-    commit: repeat(driver.commit),
-    readJournal: repeat(driver.readJournal),
-    send: repeat(driver.send),
-    readWorkflow: repeat(driver.readWorkflow),
-    listWorkflows: repeat(driver.listWorkflows),
-    readEvent: repeat(driver.readEvent),
-    readStream: repeat(driver.readStream),
-    control: repeat(driver.control),
-    purge: repeat(driver.purge),
-    ...(driver.watch && { watch: driver.watch.bind(driver) }),
-  };
+  return new Proxy(driver, {
+    get(_, name) {
+      const member = Reflect.get(driver, name);
+      if (typeof member !== "function") return member;
+      // Not a call: it returns at once and does not throw.
+      if (name === "watch") return member.bind(driver);
+      return (...args: unknown[]) => attempt(() => (onTry(), member.apply(driver, args)), clock);
+    },
+  });
 }
 
 /** Makes a call, and repeats it while it rejects with a `DriverError` that is `retryable`. The signal ends the pauses in between. */

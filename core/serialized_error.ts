@@ -4,7 +4,7 @@
  * @module
  */
 
-import * as parleyErrors from "./errors.ts";
+import { PROTOTYPES, ValidationError } from "./errors.ts";
 
 /** An error as plain data. */
 export interface SerializedError {
@@ -20,29 +20,6 @@ export interface SerializedError {
   fields?: Record<string, unknown>;
 }
 
-/** Parley's own classes by their code: a name alone does not tell, since the web has a `TimeoutError` too. */
-const PARLEY_CLASSES = new Map<unknown, object>(
-  Object.entries(
-    {
-      timeout: parleyErrors.TimeoutError,
-      workflow_not_found: parleyErrors.WorkflowNotFoundError,
-      workflow_ended: parleyErrors.WorkflowEndedError,
-      workflow_conflict: parleyErrors.WorkflowConflictError,
-      unknown_workflow: parleyErrors.UnknownWorkflowError,
-      workflow_failed: parleyErrors.WorkflowFailedError,
-      workflow_cancelled: parleyErrors.WorkflowCancelledError,
-      non_determinism: parleyErrors.NonDeterminismError,
-      stream_closed: parleyErrors.StreamClosedError,
-      invalid_value: parleyErrors.ValidationError,
-      value_too_large: parleyErrors.ValueTooLargeError,
-      idempotency_conflict: parleyErrors.IdempotencyConflictError,
-      invalid_context: parleyErrors.ContextError,
-      lease_lost: parleyErrors.LeaseLostError,
-      driver: parleyErrors.DriverError,
-    } satisfies Record<parleyErrors.ParleyErrorCode, unknown>,
-  ).map(([code, { prototype }]) => [code, prototype]),
-);
-
 const BUILT_IN_CLASSES = new Map<string, object>(
   [EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, AggregateError].map((
     { prototype },
@@ -52,7 +29,7 @@ const BUILT_IN_CLASSES = new Map<string, object>(
 /** The field that is not enumerable where it comes from, by class. */
 const HIDDEN_FIELDS = new Map<object | null, string>([
   [AggregateError.prototype, "errors"],
-  [parleyErrors.ValidationError.prototype, "issues"],
+  [ValidationError.prototype, "issues"],
 ]);
 
 /** An error as data. */
@@ -74,7 +51,8 @@ export function serializeError(error: Error): SerializedError {
 /** An error from its data: of the same class if that is built in or Parley's, else an `Error` with its name. */
 export function reviveError(data: SerializedError): Error {
   const error = new Error(data.message, "cause" in data ? { cause: data.cause } : undefined);
-  const parley = PARLEY_CLASSES.get(data.fields?.code) as { name: string } | undefined;
+  // By its code: a name alone does not tell, since the web has a `TimeoutError` too.
+  const parley = PROTOTYPES.get(data.fields?.code);
   const prototype = parley?.name === data.name ? parley : BUILT_IN_CLASSES.get(data.name);
   if (prototype) Object.setPrototypeOf(error, prototype);
   // Not enumerable, as `message` and `stack` are, so that it compares equal to the error it came from.

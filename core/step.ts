@@ -15,6 +15,7 @@ import type { Outcome } from "./driver.ts";
 import { type Duration, toMilliseconds } from "./duration.ts";
 import { ContextError, TimeoutError, ValidationError } from "./errors.ts";
 import type { Run } from "./executor.ts";
+import { checkWhole } from "./numbers.ts";
 import type { OperationSpec } from "./operation_spec.ts";
 import { checkName } from "./names.ts";
 import { prepareMessage, readSent, toDestination } from "./outgoing.ts";
@@ -117,7 +118,7 @@ class Try implements StepContext {
     this.attempt = attempt;
     this.signal = signal;
     this.#position = position;
-    bindMethods(this, ["writeStream", "setEvent", "send"]);
+    bindMethods(this);
   }
 
   /** After this the context can no longer be used. */
@@ -125,26 +126,12 @@ class Try implements StepContext {
     this.#over = true;
   }
 
-  async writeStream<T>(key: StreamKey<T> | string, value: T): Promise<void> {
-    const channel = toChannel(key, "stream key");
-    const label = `writeStream ${JSON.stringify(channel.name)}`;
-    const encode = async (): Promise<Body> => ({
-      type: "writeStream",
-      key: channel.name,
-      value: await this.#run.host.values.encodeFor(channel, value, "stream value"),
-    });
-    readDone(await this.#write(label, encode), { workflowId: this.#run.workflowId, key: channel.name });
+  writeStream<T>(key: StreamKey<T> | string, value: T): Promise<void> {
+    return this.#publish("writeStream", "stream", key, value);
   }
 
-  async setEvent<T>(key: EventKey<T> | string, value: T): Promise<void> {
-    const channel = toChannel(key, "event key");
-    const label = `setEvent ${JSON.stringify(channel.name)}`;
-    const encode = async (): Promise<Body> => ({
-      type: "setEvent",
-      key: channel.name,
-      value: await this.#run.host.values.encodeFor(channel, value, "event value"),
-    });
-    readDone(await this.#write(label, encode), { workflowId: this.#run.workflowId, key: channel.name });
+  setEvent<T>(key: EventKey<T> | string, value: T): Promise<void> {
+    return this.#publish("setEvent", "event", key, value);
   }
 
   async send<T>(destinationId: string, message: T, options: SendOptions<T> = {}): Promise<SendReceipt> {
@@ -163,6 +150,19 @@ class Try implements StepContext {
     const receipt = readSent(outcome, destination);
     // The message of an earlier try is this one, not another that has its key.
     return options.idempotencyKey === undefined ? { ...receipt, duplicate: false } : receipt;
+  }
+
+  async #publish<T>(
+    type: "setEvent" | "writeStream",
+    what: string,
+    channelOrName: EventKey<T> | StreamKey<T> | string,
+    value: T,
+  ): Promise<void> {
+    const channel = toChannel<T>(channelOrName, `${what} key`);
+    const key = channel.name;
+    const { host: { values }, workflowId } = this.#run;
+    const encode = async (): Promise<Body> => ({ type, key, value: await values.encodeFor(channel, value, `${what} value`) });
+    readDone(await this.#write(`${type} ${JSON.stringify(key)}`, encode), { workflowId, key });
   }
 
   /** Writes at once, fenced by the lease and outside the journal. */
@@ -184,9 +184,7 @@ class Try implements StepContext {
 
 function toPolicy(options: StepOptions): Policy {
   const { retries = 0, delay = "1s", backoff = 2, maxDelay, timeout } = options;
-  if (!Number.isInteger(retries) || retries < 0) {
-    throw new ValidationError(`Reading retries ${retries}: it must be a whole number, 0 or more`);
-  }
+  checkWhole(retries, "retries", 0);
   if (!(backoff >= 1 && backoff < Infinity)) throw new ValidationError(`Reading backoff ${backoff}: it must be a number, 1 or more`);
   const optional = (duration: Duration | undefined, what: string) => duration === undefined ? Infinity : toMilliseconds(duration, what);
   return {

@@ -5,7 +5,6 @@
  * @module
  */
 
-import { deferred } from "./deferred.ts";
 import type { StreamPage } from "./driver.ts";
 import { unlessAborted, Waiter, type WaitSources } from "./wait.ts";
 
@@ -94,17 +93,15 @@ export class StreamTail {
   }
 
   async #wait(from: number, look: Look, signal: AbortSignal): Promise<TailPage> {
-    const { promise, resolve, reject } = deferred<TailPage>();
-    const waiting: Waiting = { from, look, resolve, reject };
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener("abort", onAbort);
-    this.#waiting.add(waiting);
+    let waiting: Waiting | undefined;
+    const told = new Promise<TailPage>((resolve, reject) => this.#waiting.add(waiting = { from, look, resolve, reject }));
     if (!this.#looking) void this.#lookOut();
     try {
-      return await promise;
+      return await unlessAborted(told, signal);
     } finally {
-      signal.removeEventListener("abort", onAbort);
-      this.#waiting.delete(waiting);
+      this.#waiting.delete(waiting!);
+      // Nobody waits for it any more, and what does not settle leaves a listener.
+      waiting!.reject(undefined);
     }
   }
 

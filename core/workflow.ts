@@ -6,9 +6,9 @@
 
 import type { EventKey, StreamKey, Topic } from "./channel.ts";
 import type { Duration } from "./duration.ts";
+import { checkWhole } from "./numbers.ts";
 import type { StandardSchemaV1 } from "./standard_schema.ts";
 import type { SendOptions, SendReceipt } from "./client.ts";
-import { ValidationError } from "./errors.ts";
 import { checkName } from "./names.ts";
 
 /** A workflow's definition. Made with {@linkcode workflow}. */
@@ -59,9 +59,7 @@ export function workflow<Input, Output>(
 ): Workflow<Input, Output> {
   checkName(name, "workflow name");
   const { input, maxRecoveryAttempts = 100 } = options;
-  if (!Number.isInteger(maxRecoveryAttempts) || maxRecoveryAttempts < 0) {
-    throw new ValidationError(`Reading maxRecoveryAttempts ${maxRecoveryAttempts}: it must be a whole number, 0 or more`);
-  }
+  checkWhole(maxRecoveryAttempts, "maxRecoveryAttempts", 0);
   return { name, run, maxRecoveryAttempts, ...(input && { input }) };
 }
 

@@ -24,8 +24,8 @@ import type {
 } from "../core/client.ts";
 import { type Duration, toMilliseconds } from "../core/duration.ts";
 import { checkName } from "../core/names.ts";
+import { checkWhole } from "../core/numbers.ts";
 import { toDestination } from "../core/outgoing.ts";
-import { checkVersion } from "../core/reader.ts";
 import { validate } from "../core/values.ts";
 import type { Workflow } from "../core/workflow.ts";
 import { RemoteHandle } from "./client/handle.ts";
@@ -134,7 +134,7 @@ class RemoteClient implements Client {
   ): Promise<EventEntry<T>> {
     const { after = 0, timeout = GET_EVENT_TIMEOUT, signal } = options;
     const path = eventPath(workflowId, key);
-    checkVersion(after);
+    checkWhole(after, "version", 0);
     const timeoutMs = toMilliseconds(timeout, "timeout");
     const ask = (waitMs: number) =>
       this.#transport.call<EventEntry<T>>({

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkWhole } from "../core/numbers.ts";
 import type { Context } from "hono";
 import { type Duration, toMilliseconds } from "../core/duration.ts";
 import { ValidationError } from "../core/errors.ts";
@@ -92,9 +93,7 @@ export function toSettings(options: ParleyHttpOptions): Settings {
 
 /** @throws {ValidationError} If it is not a number of bytes. */
 export function checkBodyLimit(bodyLimit: number): void {
-  if (!Number.isSafeInteger(bodyLimit) || bodyLimit < 1) {
-    throw new ValidationError(`Reading the bodyLimit ${bodyLimit}: it must be a whole number of bytes, 1 or more`);
-  }
+  checkWhole(bodyLimit, "bodyLimit", 1);
 }
 
 function positive(duration: Duration, what: string): number {

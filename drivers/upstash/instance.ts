@@ -4,6 +4,7 @@
  * @module
  */
 
+import { deferred } from "../../core/deferred.ts";
 import { within } from "./limit.ts";
 import type { SendCommand, Subscribe, TransportOptions } from "./transport.ts";
 
@@ -43,7 +44,7 @@ const NOTHING = "[]";
 export function instanceEvents(redis: UpstashRedis, { timeoutMs, clock }: TransportOptions): Subscribe {
   return async (channel, onMessage, stop) => {
     const lost = new AbortController();
-    const { promise: confirmed, resolve, reject } = Promise.withResolvers<void>();
+    const { promise: confirmed, resolve, reject } = deferred<void>();
     // Nobody may be listening any more.
     confirmed.catch(() => {});
     const subscriber = redis.subscribe(channel);

@@ -5,6 +5,7 @@
  */
 
 import type { Clock } from "../../core/clock.ts";
+import { deferred } from "../../core/deferred.ts";
 import { abortedError, thrownError, timeoutError } from "./failure.ts";
 
 /** When something is given up. */
@@ -23,7 +24,7 @@ export interface Limit {
  */
 export async function within<T>(call: string, { ms, clock, stop }: Limit, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const end = new AbortController();
-  const { promise: ended, reject } = Promise.withResolvers<never>();
+  const { promise: ended, reject } = deferred<never>();
   const giveUp = (error: Error) => {
     reject(error);
     end.abort(error);

@@ -9,6 +9,7 @@
  */
 
 import type { Clock } from "../../core/clock.ts";
+import { deferred } from "../../core/deferred.ts";
 import { Push, type PushTiming } from "../push.ts";
 import { describeFailure } from "./failure.ts";
 import { within } from "./limit.ts";
@@ -102,7 +103,7 @@ class Beats {
   /** Settles when the subscription has heard something, be it what this has published. */
   async #publish(over: AbortSignal): Promise<void> {
     const { transport, channel, timeoutMs: ms, clock } = this.#options;
-    const { promise: sign, resolve } = Promise.withResolvers<void>();
+    const { promise: sign, resolve } = deferred<void>();
     this.#onSign = resolve;
     const publish = async () => {
       await transport.send(["PUBLISH", channel, BEAT], CALL, over);

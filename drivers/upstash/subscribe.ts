@@ -4,6 +4,7 @@
  * @module
  */
 
+import { deferred } from "../../core/deferred.ts";
 import type { Address } from "./address.ts";
 import { answerError, endedError } from "./failure.ts";
 import { within } from "./limit.ts";
@@ -36,7 +37,7 @@ class EventStream {
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
 
   constructor(url: string, headers: HeadersInit, onMessage: (payload: string) => void) {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const { promise, resolve, reject } = deferred<void>();
     this.confirmed = promise;
     // Nobody may be listening any more.
     promise.catch(() => {});

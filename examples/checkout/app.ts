@@ -7,13 +7,12 @@
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
-import { type Parley, ParleyError, type ParleyErrorCode, WorkflowEndedError, type WorkflowInfo } from "@parley/parley";
+import { type Parley, ParleyError, type ParleyErrorCode, type WorkflowInfo } from "@parley/parley";
+import { parleyHttp, scopedTokens, standardWebhooks, webhook, type WebhookMessage } from "@parley/parley/http";
 import * as v from "valibot";
 import { CATALOGUE, Order, total } from "./order.ts";
 import { payPage, shopPage } from "./pages.ts";
 import type { FakeProvider, Session } from "./provider.ts";
-import { verify } from "./signature.ts";
-import { eventStream, resumeFrom } from "./sse.ts";
 import { cancellation, type Checkout, payment, paymentUrl, progress, type Receipt } from "./workflow.ts";
 
 /** What the shop is made of. */
@@ -23,8 +22,8 @@ export interface Shop {
   provider: FakeProvider;
   /** Webhooks are signed with it; base64. */
   secret: string;
-  /** After how many idle milliseconds a progress stream sends a comment. Default 15 s. */
-  heartbeatMs?: number;
+  /** The tokens of browsers are signed with it. Those that are out there outlive a restart, so it has to as well. */
+  tokenSecret: string;
 }
 
 const PaymentEvent = v.object({
@@ -43,6 +42,8 @@ const STATUS: Partial<Record<ParleyErrorCode, 400 | 404 | 409 | 504>> = {
 
 /** The app. It starts no server. */
 export function createApp(shop: Shop): Hono {
+  const { parley, secret, tokenSecret } = shop;
+  const tokens = scopedTokens(tokenSecret);
   const app = new Hono();
   app.use(bodyLimit({ maxSize: 64 * 1024 }));
   app.onError((error, c) => {
@@ -53,11 +54,17 @@ export function createApp(shop: Shop): Hono {
   });
   app.get("/", (c) => c.html(shopPage()));
   app.post("/checkout", (c) => checkout(shop, c));
-  app.post("/webhook", (c) => webhook(shop, c));
-  app.get("/orders/:id", async (c) => c.json(toOrder(await shop.parley.handle(c.req.param("id")).status())));
-  app.get("/orders/:id/progress", (c) => follow(shop, c, c.req.param("id")));
+  app.post("/webhook", webhook({ parley, verify: standardWebhooks(secret), schema: PaymentEvent, route: toPayment }));
+  app.get("/orders/:id", async (c) => {
+    const order = toOrder(await parley.handle(c.req.param("id")).status());
+    // A real shop asks here whether it is this customer's order.
+    const token = await tokens.mint({ actions: ["stream"], workflowId: order.orderId, keys: [progress.name], expiresIn: "1h" });
+    return c.json({ ...order, progress: `/parley/workflows/${encodeURIComponent(order.orderId)}/streams/${progress.name}?token=${token}` });
+  });
+  // Of all that it can do, what tokens allow: to follow the progress of one order.
+  app.route("/parley", parleyHttp({ parley, auth: tokens }));
   app.post("/orders/:id/cancel", async (c) => {
-    const { duplicate } = await shop.parley.send(c.req.param("id"), {}, { topic: cancellation, idempotencyKey: "cancel" });
+    const { duplicate } = await parley.send(c.req.param("id"), {}, { topic: cancellation, idempotencyKey: "cancel" });
     return c.json({ received: true, duplicate });
   });
   app.get("/pay/:session", (c) => c.html(payPage(sessionOf(shop, c.req.param("session")))));
@@ -65,7 +72,7 @@ export function createApp(shop: Shop): Hono {
     const { decision } = parse(Decided, await c.req.parseBody());
     const session = sessionOf(shop, c.req.param("session"));
     // A real provider calls from outside; this one takes the same door, signature and all.
-    const answer = await app.request(await shop.provider.webhook(session, decision));
+    const answer = await app.request(shop.provider.webhook(session, decision));
     if (!answer.ok) throw new HTTPException(502, { message: `The shop answered the webhook with ${answer.status}` });
     return c.redirect(session.returnUrl, 303);
   });
@@ -88,30 +95,9 @@ async function checkout({ parley }: Shop, c: Context): Promise<Response> {
   return c.redirect(await handle.getEvent(paymentUrl, { timeout: "30s" }), 303);
 }
 
-/** Sends the workflow what the provider tells. 2xx only once that is stored, else it comes again; the delivery's ID makes that harmless. */
-async function webhook({ parley, secret }: Shop, c: Context): Promise<Response> {
-  const body = new Uint8Array(await c.req.arrayBuffer());
-  const delivery = await verify(secret, c.req.raw.headers, body);
-  if (!delivery) throw new HTTPException(401, { message: "The signature is not valid" });
-  const { type, data } = parse(PaymentEvent, await readJson(() => JSON.parse(new TextDecoder().decode(body))));
-  const status = type === "payment.paid" ? "paid" : "declined";
-  try {
-    const { duplicate } = await parley.send(data.orderId, { status }, { topic: payment, idempotencyKey: delivery.id });
-    return c.json({ received: true, duplicate });
-  } catch (error) {
-    // Nobody will ever receive it, so there is no use in sending it again.
-    if (error instanceof WorkflowEndedError) return c.json({ received: true, ended: true });
-    throw error;
-  }
-}
-
-/** The progress of an order, live, from where the browser left off. */
-async function follow({ parley, heartbeatMs }: Shop, c: Context, orderId: string): Promise<Response> {
-  const from = resumeFrom(c.req.header("last-event-id"));
-  if (from === undefined) throw new HTTPException(400, { message: "Last-Event-ID must be an ID of this stream" });
-  const handle = parley.handle(orderId);
-  await handle.status();
-  return eventStream((signal) => handle.readStream(progress, { from, signal }).entries(), heartbeatMs);
+/** What the workflow is told of a payment. */
+function toPayment({ type, data }: v.InferOutput<typeof PaymentEvent>): WebhookMessage {
+  return { workflowId: data.orderId, topic: payment, message: { status: type === "payment.paid" ? "paid" : "declined" } };
 }
 
 function sessionOf({ provider }: Shop, id: string): Session {
@@ -125,9 +111,11 @@ export interface OrderInfo extends Partial<Receipt> {
   orderId: string;
   status: WorkflowInfo["status"];
   waiting?: string[];
+  /** Where its progress is, for an hour. */
+  progress: string;
 }
 
-function toOrder({ workflowId, status, waiting, output }: WorkflowInfo): OrderInfo {
+function toOrder({ workflowId, status, waiting, output }: WorkflowInfo): Omit<OrderInfo, "progress"> {
   const receipt = status === "SUCCESS" ? output as Receipt : undefined;
   return { orderId: workflowId, status, ...(waiting && { waiting: waiting.operations }), ...receipt };
 }

@@ -28,7 +28,8 @@ Deno.mkdirSync(options.data, { recursive: true });
 using _lock = await lock(`${options.data}/lock`);
 const database = await PGlite.create(`${options.data}/postgres`);
 
-const secret = Deno.env.get("WEBHOOK_SECRET") ?? crypto.getRandomValues(new Uint8Array(32)).toBase64();
+const tokenSecret = secretIn(`${options.data}/secret`);
+const secret = Deno.env.get("WEBHOOK_SECRET") ?? tokenSecret;
 const provider = new FakeProvider({ ledger: new Ledger(`${options.data}/ledger.jsonl`), secret, latencyMs: Number(options.latency) });
 const parley = new Parley({
   driver: postgresDriver(database),
@@ -46,7 +47,7 @@ const server = Deno.serve({
   port: Number(options.port),
   signal: stop.signal,
   onListen: ({ hostname, port }) => console.log(`The shop is open at http://${hostname}:${port}/`),
-}, createApp({ parley, provider, secret }).fetch);
+}, createApp({ parley, provider, secret, tokenSecret }).fetch);
 
 await server.finished;
 await parley[Symbol.asyncDispose]();
@@ -58,4 +59,18 @@ async function lock(path: string): Promise<Deno.FsFile> {
   const file = await Deno.open(path, { create: true, write: true });
   if (await file.tryLock(true)) return file;
   throw new Error(`Opening ${path}: another server uses this directory, and there must be one at a time`);
+}
+
+/** A secret of this directory, made up at the first start: browsers carry on after a restart, with the tokens that they have. */
+function secretIn(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    const secret = crypto.getRandomValues(new Uint8Array(32)).toBase64();
+    // Whole or not at all, as the server may be killed here too.
+    Deno.writeTextFileSync(`${path}.new`, secret, { mode: 0o600 });
+    Deno.renameSync(`${path}.new`, path);
+    return secret;
+  }
 }

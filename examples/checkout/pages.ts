@@ -65,23 +65,26 @@ const SCRIPT = `
     $("order").hidden = false;
     $("number").textContent = order;
     const path = "/orders/" + encodeURIComponent(order);
-    const source = new EventSource(path + "/progress");
     const say = (text) => $("state").textContent = text;
-    source.onopen = () => say("Live");
-    source.onerror = () => say(source.readyState === 2 ? "There is no such order" : AWAY);
-    source.onmessage = ({ data }) => {
-      const { stage, text } = JSON.parse(data);
-      const line = document.createElement("li");
-      line.dataset.stage = stage;
-      line.textContent = text;
-      $("progress").append(line);
-      $("cancel").hidden = stage !== "waiting";
+    const follow = ({ progress }) => {
+      const source = new EventSource(progress);
+      source.onopen = () => say("Live");
+      source.onerror = () => say(source.readyState === 2 ? "Load this page again" : AWAY);
+      source.onmessage = ({ data }) => {
+        const { stage, text } = JSON.parse(data);
+        const line = document.createElement("li");
+        line.dataset.stage = stage;
+        line.textContent = text;
+        $("progress").append(line);
+        $("cancel").hidden = stage !== "waiting";
+      };
+      source.addEventListener("end", () => {
+        source.close();
+        say("That is all");
+        $("again").hidden = false;
+      });
     };
-    source.addEventListener("end", () => {
-      source.close();
-      say("That is all");
-      $("again").hidden = false;
-    });
+    fetch(path).then((response) => response.ok ? response.json().then(follow) : say("There is no such order"));
     $("cancel").onclick = () => fetch(path + "/cancel", { method: "POST" });
   }`;
 

@@ -6,8 +6,8 @@
  */
 
 import { setTimeout as delay } from "node:timers/promises";
+import { Webhook } from "standardwebhooks";
 import type { Entry, Ledger } from "./ledger.ts";
-import { sign } from "./signature.ts";
 import type { Call, Services } from "./workflow.ts";
 
 /** What a customer can do on the payment page. */
@@ -68,10 +68,9 @@ export class FakeProvider implements Services {
   }
 
   /** The webhook that tells of a customer's decision. A session is decided once, so its delivery has one ID however often it is sent. */
-  async webhook({ id, orderId }: Session, decision: Decision): Promise<Request> {
+  webhook({ id, orderId }: Session, decision: Decision): Request {
     const body = JSON.stringify({ type: `payment.${decision}`, data: { orderId } } satisfies PaymentEvent);
-    const headers = await sign(this.#secret, { id: `evt_${id}`, timestamp: Math.floor(Date.now() / 1_000) }, body);
-    return new Request("http://localhost/webhook", { method: "POST", headers: { ...headers, "content-type": "application/json" }, body });
+    return new Request("http://localhost/webhook", { method: "POST", headers: sign(this.#secret, `evt_${id}`, body), body });
   }
 
   async #call(entry: Omit<Entry, "id" | "key">, { idempotencyKey, signal }: Call): Promise<{ id: string }> {
@@ -80,4 +79,14 @@ export class FakeProvider implements Services {
     await delay(this.#latencyMs / 2, undefined, { signal });
     return { id };
   }
+}
+
+/** The headers of a delivery, signed as in Standard Webhooks (https://www.standardwebhooks.com), by their own library. */
+export function sign(secret: string, id: string, body: string, at: Date = new Date()): Record<string, string> {
+  return {
+    "content-type": "application/json",
+    "webhook-id": id,
+    "webhook-timestamp": String(Math.floor(at.getTime() / 1_000)),
+    "webhook-signature": new Webhook(secret).sign(id, at, body),
+  };
 }

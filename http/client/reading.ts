@@ -6,8 +6,9 @@
 
 import type { EventEntry, EventReader, ReadStreamOptions, StreamReader, WatchEventOptions } from "../../core/client.ts";
 import { devalueCodec } from "../../core/codec.ts";
-import { DriverError, ValidationError } from "../../core/errors.ts";
-import { checkVersion, endable } from "../../core/reader.ts";
+import { DriverError } from "../../core/errors.ts";
+import { checkWhole } from "../../core/numbers.ts";
+import { endable } from "../../core/reader.ts";
 import { unlessAborted } from "../../core/wait.ts";
 import { PARLEY_NDJSON } from "../media_types.ts";
 import { asParleyError, type ClientRequest, limited, pause, type Transport } from "./transport.ts";
@@ -91,9 +92,7 @@ export class RemoteStream<T> implements StreamReader<T> {
   readonly #signal: AbortSignal | undefined;
 
   constructor(transport: Transport, path: string, { from = 0, wait = true, signal }: ReadStreamOptions) {
-    if (!Number.isSafeInteger(from) || from < 0) {
-      throw new ValidationError(`Reading a stream from ${from}: it must be an offset, 0 or more`);
-    }
+    checkWhole(from, "offset", 0);
     this.#transport = transport;
     this.#path = path;
     this.#from = from;
@@ -171,7 +170,7 @@ export class RemoteEvent<T> implements EventReader<T> {
   readonly #signal: AbortSignal | undefined;
 
   constructor(transport: Transport, path: string, { after = 0, signal }: WatchEventOptions) {
-    checkVersion(after);
+    checkWhole(after, "version", 0);
     this.#transport = transport;
     this.#path = path;
     this.#after = after;

@@ -15,7 +15,7 @@ async function shippedOrder(): Promise<{ result: Result; ledger: Ledger }> {
   ledger.record({ kind: "charge", key: "b", orderId: order.id, cents: total(order) });
   ledger.record({ kind: "shipment", key: "c", orderId: order.id });
   const entries = STAGES.map((stage, offset) => ({ offset, value: { stage, text: "" } }));
-  const info = { orderId: order.id, status: "SUCCESS", outcome: "shipped" } as const;
+  const info = { orderId: order.id, status: "SUCCESS", outcome: "shipped", progress: "" } as const;
   return { result: { story: story!, info, seen: { entries, ended: true }, webhooks: [200] }, ledger };
 }
 

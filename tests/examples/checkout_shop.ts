@@ -10,8 +10,7 @@ import type { Hono } from "hono";
 import { memoryDriver, Parley } from "@parley/parley";
 import { createApp } from "../../examples/checkout/app.ts";
 import { Ledger } from "../../examples/checkout/ledger.ts";
-import { FakeProvider } from "../../examples/checkout/provider.ts";
-import { sign } from "../../examples/checkout/signature.ts";
+import { FakeProvider, sign } from "../../examples/checkout/provider.ts";
 import { checkoutWorkflow } from "../../examples/checkout/workflow.ts";
 
 /** What the provider signs with. */
@@ -25,7 +24,7 @@ export interface TestShop extends AsyncDisposable {
   readers(): number;
 }
 
-export function openShop({ latencyMs = 0, heartbeatMs = 15_000 }: { latencyMs?: number; heartbeatMs?: number } = {}): TestShop {
+export function openShop({ latencyMs = 0 }: { latencyMs?: number } = {}): TestShop {
   let readers = 0;
   const memory = memoryDriver();
   const driver: typeof memory = {
@@ -45,7 +44,7 @@ export function openShop({ latencyMs = 0, heartbeatMs = 15_000 }: { latencyMs?: 
   const ledger = new Ledger();
   const provider = new FakeProvider({ ledger, secret: SECRET, latencyMs });
   const parley = new Parley({ driver, workflows: [checkoutWorkflow(provider)] });
-  const app = createApp({ parley, provider, secret: SECRET, heartbeatMs });
+  const app = createApp({ parley, provider, secret: SECRET, tokenSecret: "a secret of the shop" });
   return { app, ledger, parley, readers: () => readers, [Symbol.asyncDispose]: () => parley[Symbol.asyncDispose]() };
 }
 
@@ -60,12 +59,11 @@ export function order(app: Hono, id: string, keepFor = 300): Response | Promise<
 export async function deliver(
   app: Hono,
   orderId: string,
-  options: { id?: string; at?: number; secret?: string; body?: string; sign?: string } = {},
+  options: { id?: string; at?: number; secret?: string; body?: string } = {},
 ): Promise<Response> {
-  const { id = "evt_1", at = Date.now() / 1_000, secret = SECRET } = options;
+  const { id = "evt_1", at = Date.now(), secret = SECRET } = options;
   const { body = JSON.stringify({ type: "payment.paid", data: { orderId } }) } = options;
-  const headers = await sign(secret, { id, timestamp: Math.floor(at) }, options.sign ?? body);
-  return await app.request("/webhook", { method: "POST", headers, body });
+  return await app.request("/webhook", { method: "POST", headers: sign(secret, id, body, new Date(at)), body });
 }
 
 export async function resultOf({ parley }: TestShop, orderId: string): Promise<unknown> {

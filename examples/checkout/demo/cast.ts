@@ -6,8 +6,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import type { OrderInfo } from "../app.ts";
-import type { PaymentEvent } from "../provider.ts";
-import { sign } from "../signature.ts";
+import { type PaymentEvent, sign } from "../provider.ts";
 import type { Progress } from "../workflow.ts";
 import { follow, type Followed } from "./follow.ts";
 import type { Story, When } from "./orders.ts";
@@ -45,8 +44,10 @@ export class Cast {
   }
 
   /** Follows an order in a browser, to its end. */
-  async follow({ order }: Story): Promise<Followed> {
-    return await follow(() => this.#server.url(`/orders/${order.id}/progress`), this.#signal, ({ stage, text }) => {
+  async follow(story: Story): Promise<Followed> {
+    const { order } = story;
+    const { progress } = await this.info(story);
+    return await follow(this.#server.url(progress), this.#signal, ({ stage, text }) => {
       this.#reached.add(`${order.id} ${stage}`);
       say(order.id, `${stage}: ${text}`, COLOURS[stage]);
     });
@@ -79,20 +80,17 @@ export class Cast {
   async #webhook({ order, decision, forged }: Story): Promise<number> {
     const body = JSON.stringify({ type: `payment.${decision}`, data: { orderId: order.id } } satisfies PaymentEvent);
     const secret = forged ? btoa("not the provider's secret") : this.#secret;
-    const response = await this.#answer("/webhook", async () => {
-      const delivery = { id: `evt_${order.id}`, timestamp: Math.floor(Date.now() / 1_000) };
-      return { method: "POST", headers: await sign(secret, delivery, body), body };
-    });
+    const response = await this.#answer("/webhook", () => ({ method: "POST", headers: sign(secret, `evt_${order.id}`, body), body }));
     const answer = await response.text();
     say("provider", `webhook ${decision} for ${order.id}: ${response.status} ${answer}`, response.ok ? "cyan" : "red");
     return response.status;
   }
 
-  async #answer(path: string, request: () => RequestInit | Promise<RequestInit>): Promise<Response> {
+  async #answer(path: string, request: () => RequestInit): Promise<Response> {
     for (;;) {
       this.#signal.throwIfAborted();
       try {
-        const response = await fetch(this.#server.url(path), { ...await request(), signal: this.#signal });
+        const response = await fetch(this.#server.url(path), { ...request(), signal: this.#signal });
         if (response.status !== 404 && response.status < 500) return response;
         await response.body?.cancel();
       } catch {

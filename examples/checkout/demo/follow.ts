@@ -21,12 +21,12 @@ const RECONNECT_MS = 200;
  *
  * @param onValue Called with each value once.
  */
-export async function follow(url: () => URL, signal: AbortSignal, onValue: (value: Progress) => void): Promise<Followed> {
+export async function follow(url: URL, signal: AbortSignal, onValue: (value: Progress) => void): Promise<Followed> {
   const seen: Followed = { entries: [], ended: false };
   while (!seen.ended) {
     signal.throwIfAborted();
     try {
-      await readOn(url(), seen, signal, onValue);
+      await readOn(url, seen, signal, onValue);
     } catch {
       // The server is dead, or died just now.
     }
@@ -37,7 +37,8 @@ export async function follow(url: () => URL, signal: AbortSignal, onValue: (valu
 
 async function readOn(url: URL, seen: Followed, signal: AbortSignal, onValue: (value: Progress) => void): Promise<void> {
   const last = seen.entries.at(-1)?.offset;
-  const response = await fetch(url, { signal, headers: last === undefined ? {} : { "last-event-id": String(last) } });
+  const headers = { accept: "text/event-stream", ...(last !== undefined && { "last-event-id": String(last) }) };
+  const response = await fetch(url, { signal, headers });
   if (!response.ok || !response.body) return void await response.body?.cancel();
   let text = "";
   for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
@@ -49,7 +50,7 @@ async function readOn(url: URL, seen: Followed, signal: AbortSignal, onValue: (v
 
 function take(frame: string, seen: Followed, onValue: (value: Progress) => void): void {
   const fields = new Map(frame.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).trim()]));
-  if (fields.get("event") === "end") seen.ended = true;
+  if (fields.get("event") === "end") return void (seen.ended = true);
   const id = fields.get("id");
   if (id === undefined) return;
   const value: Progress = JSON.parse(fields.get("data")!);

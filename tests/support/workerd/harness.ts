@@ -82,15 +82,17 @@ function remote(harness: Omit<RemoteHarness, "mount">, worker: Pick<RunningWorke
       return new Hono().all("*", async ({ req: { raw, routePath } }) => {
         const headers = new Headers(raw.headers);
         headers.set(WISH, JSON.stringify({ ...wish, path: routePath.replace(/\/?\*$/, "/") }));
-        return await worker.fetch(raw.url.replace(/^[^:]*:\/\/[^/]*/, ""), {
-          method: raw.method,
-          headers,
-          body: raw.body,
-          signal: raw.signal,
-        });
+        const path = raw.url.replace(/^[^:]*:\/\/[^/]*/, "");
+        return await whole(await worker.fetch(path, { method: raw.method, headers, body: raw.body, signal: raw.signal }));
       });
     },
   };
+}
+
+/** With all of its body, as an answer has it that comes from this process, unless that goes on. */
+async function whole(response: Response): Promise<Response> {
+  if (!response.body || /event-stream|ndjson/.test(response.headers.get("content-type") ?? "")) return response;
+  return new Response(await response.bytes(), response);
 }
 
 /** The longest that one of the suites' tests may take. */

@@ -1,0 +1,98 @@
+/**
+ * A shop on Cloudflare Workers: an order waits for its payment, a webhook brings it, the browser follows along.
+ *
+ * @module
+ */
+
+import { Parley } from "@parley/parley";
+import { anyOf, bearer, httpWake, parleyHttp, scopedTokens, standardWebhooks, webhook } from "@parley/parley/http";
+import { upstashDriver } from "@parley/parley/upstash";
+import { type Context, Hono } from "hono";
+import { orderPage, payPage, shopPage } from "./pages.ts";
+import { deliver } from "./provider.ts";
+import { order, payment, PaymentEvent, paymentUrl } from "./workflow.ts";
+
+/** The bindings of `wrangler.jsonc`, and the secrets. */
+export interface Env {
+  UPSTASH_REDIS_REST_URL: string;
+  UPSTASH_REDIS_REST_TOKEN: string;
+  /** Of the payment provider. */
+  WEBHOOK_SECRET: string;
+  /** Allows everything, and signs what a browser may see. At least 16 characters. */
+  PARLEY_SECRET: string;
+  /** This Worker: it continues workflows in invocations of their own. */
+  SELF: { fetch(url: string, init: RequestInit): Promise<Response> };
+}
+
+type ExecutionContext = Pick<Context["executionCtx"], "waitUntil">;
+
+/** One for each invocation, whose connections are its own on Workers. It opens nothing. */
+function parleyFor(env: Env, ctx: ExecutionContext): Parley {
+  const fetch = (url: string, init: RequestInit) => env.SELF.fetch(url, init);
+  return new Parley({
+    driver: upstashDriver({ url: env.UPSTASH_REDIS_REST_URL, token: env.UPSTASH_REDIS_REST_TOKEN }, { retention: "7d" }),
+    workflows: [order],
+    waitUntil: (work) => ctx.waitUntil(work),
+    wake: httpWake({ url: "https://self/parley", token: env.PARLEY_SECRET, fetch }),
+    // A wait holds nothing, a run ends before its invocation does, and neither makes the 50 requests that the free plan allows.
+    hotWait: 0,
+    budget: "20s",
+    maxRequests: 40,
+  });
+}
+
+type App = { Bindings: Env };
+const parleyOf = (c: Context<App>) => parleyFor(c.env, c.executionCtx);
+
+const app = new Hono<App>();
+
+app.get("/", (c) => c.html(shopPage()));
+
+app.post("/orders", async (c) => {
+  const { item } = await c.req.parseBody();
+  const parley = parleyOf(c);
+  const { workflowId } = await parley.start(order, { item: String(item), origin: new URL(c.req.url).origin });
+  return c.redirect(await parley.getEvent(workflowId, paymentUrl, { timeout: "10s" }), 303);
+});
+
+app.get("/orders/:id", async (c) => {
+  const workflowId = c.req.param("id");
+  const scope = { actions: ["stream" as const], workflowId, keys: ["progress"], expiresIn: "1h" as const };
+  const token = await scopedTokens(c.env.PARLEY_SECRET).mint(scope);
+  return c.html(orderPage(`/parley/workflows/${encodeURIComponent(workflowId)}/streams/progress?token=${token}`));
+});
+
+app.post("/webhook", async (c, next) => {
+  const receive = webhook({
+    parley: parleyOf,
+    verify: standardWebhooks(c.env.WEBHOOK_SECRET),
+    schema: PaymentEvent,
+    route: ({ type, data }) => ({ workflowId: data.orderId, topic: payment, message: { paid: type === "payment.paid" } }),
+  });
+  return await receive(c, next) as Response;
+});
+
+// In place of a payment provider, so that there is something to click on.
+app.get("/pay/:id", (c) => c.html(payPage(c.req.param("id"))));
+app.post("/pay/:id", async (c) => {
+  const { type } = await c.req.parseBody();
+  const delivery = await deliver(new URL("/webhook", c.req.url), c.env.WEBHOOK_SECRET, { type, data: { orderId: c.req.param("id") } });
+  const { ok } = await app.fetch(delivery, c.env, c.executionCtx);
+  return ok ? c.redirect(`/orders/${encodeURIComponent(c.req.param("id"))}`, 303) : c.text("The shop did not take it", 502);
+});
+
+app.route(
+  "/parley",
+  parleyHttp({
+    parley: parleyOf,
+    auth: (c, request) => anyOf(bearer(c.env.PARLEY_SECRET), scopedTokens(c.env.PARLEY_SECRET))(c, request),
+  }),
+);
+
+export default {
+  fetch: app.fetch,
+  /** Continues what nobody else has: a deadline has passed, or an invocation has died. */
+  async scheduled(_event: unknown, env: Env, ctx: ExecutionContext): Promise<void> {
+    await parleyFor(env, ctx).sweep({ limit: 4 });
+  },
+};

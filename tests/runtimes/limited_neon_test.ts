@@ -1,0 +1,6 @@
+import { postgresUrl } from "../support/postgres_server.ts";
+import { neonRemote } from "../support/workerd/harness.ts";
+import { suites } from "../workerd/suites.ts";
+import { startLimited } from "./limited.ts";
+
+suites(await neonRemote(await postgresUrl(), await startLimited()));

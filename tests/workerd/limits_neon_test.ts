@@ -1,0 +1,5 @@
+import { postgresUrl } from "../support/postgres_server.ts";
+import { neonSite } from "../support/workerd/limits.ts";
+import { limits } from "./limits.ts";
+
+await limits("Neon", await neonSite(await postgresUrl()), { polls: true });
