@@ -26,37 +26,18 @@ import { toInfo } from "./info.ts";
 import { isActive, type ReaderSources } from "./reader.ts";
 import { waitFor } from "./wait.ts";
 
-/** A handle on a workflow in the store. */
-export class Handle<O> implements WorkflowHandle<O> {
+/** What is the same for every client: operations that it has for any workflow, bound to this one. */
+export abstract class BoundHandle<O> implements WorkflowHandle<O> {
   readonly workflowId: string;
   readonly #client: Client;
-  readonly #sources: ReaderSources;
 
-  constructor(client: Client, sources: ReaderSources, workflowId: string) {
+  constructor(client: Client, workflowId: string) {
     this.#client = client;
-    this.#sources = sources;
     this.workflowId = workflowId;
   }
 
-  async status(): Promise<WorkflowInfo> {
-    return toInfo(await this.#read(), this.#sources.values);
-  }
-
-  async result(options: WaitOptions = {}): Promise<O> {
-    const { timeout, signal } = options;
-    const timeoutMs = timeout === undefined ? null : toMilliseconds(timeout, "timeout");
-    const look = async () => {
-      const record = await this.#read();
-      return isActive(record.status) ? undefined : record;
-    };
-    const ended = await waitFor(this.#sources, look, {
-      target: `outbox:${this.workflowId}`,
-      timeoutMs,
-      signal,
-      onTimeout: () => new TimeoutError("result", timeoutMs!),
-    });
-    return this.#resultOf(ended);
-  }
+  abstract status(): Promise<WorkflowInfo>;
+  abstract result(options?: WaitOptions): Promise<O>;
 
   send<T>(message: NoInfer<T>, options?: SendOptions<T>): Promise<SendReceipt> {
     return this.#client.send<T>(this.workflowId, message, options);
@@ -80,6 +61,36 @@ export class Handle<O> implements WorkflowHandle<O> {
 
   cancel(): Promise<void> {
     return this.#client.cancel(this.workflowId);
+  }
+}
+
+/** A handle on a workflow in the store. */
+export class Handle<O> extends BoundHandle<O> {
+  readonly #sources: ReaderSources;
+
+  constructor(client: Client, sources: ReaderSources, workflowId: string) {
+    super(client, workflowId);
+    this.#sources = sources;
+  }
+
+  async status(): Promise<WorkflowInfo> {
+    return toInfo(await this.#read(), this.#sources.values);
+  }
+
+  async result(options: WaitOptions = {}): Promise<O> {
+    const { timeout, signal } = options;
+    const timeoutMs = timeout === undefined ? null : toMilliseconds(timeout, "timeout");
+    const look = async () => {
+      const record = await this.#read();
+      return isActive(record.status) ? undefined : record;
+    };
+    const ended = await waitFor(this.#sources, look, {
+      target: `outbox:${this.workflowId}`,
+      timeoutMs,
+      signal,
+      onTimeout: () => new TimeoutError("result", timeoutMs!),
+    });
+    return this.#resultOf(ended);
   }
 
   async #read(): Promise<WorkflowRecord> {

@@ -8,6 +8,7 @@ import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
 import { isEncoded } from "./encoding.ts";
 import { type ParleyHttpOptions, toSettings } from "./options.ts";
+import { toPattern } from "./path.ts";
 import { goneResponse, isReportable, refusal, toResponse } from "./problem.ts";
 import { ROUTES } from "./routes/mod.ts";
 
@@ -51,8 +52,8 @@ export function parleyHttp(options: ParleyHttpOptions): Hono {
   const app = new Hono();
   const allow = settings.cors && cors({ exposeHeaders: EXPOSED, ...settings.cors });
   // By path, and not for the whole app: one that is mounted at / must leave the routes of others alone.
-  if (allow) { for (const path of new Set(ROUTES.map(({ spec }) => spec.path))) app.use(path, allow); }
-  for (const { spec, serve } of ROUTES) app.on(spec.method, spec.path, (c: Context) => serve(c, settings));
+  if (allow) { for (const path of new Set(ROUTES.map(({ spec }) => toPattern(spec.path)))) app.use(path, allow); }
+  for (const { spec, serve } of ROUTES) app.on(spec.method, toPattern(spec.path), (c: Context) => serve(c, settings));
   app.notFound((c) => toResponse(refusal("no_such_route", `There is no ${c.req.method} of this path`)));
   app.onError((error, c) => {
     const { signal } = c.req.raw;

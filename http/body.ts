@@ -5,12 +5,14 @@
  */
 
 import type { Context } from "hono";
+import { ValidationError } from "../core/errors.ts";
 
 /**
  * Reads a body to its end, however it is framed.
  *
  * @param limit How many bytes it may have.
  * @returns The bytes; `undefined` if there are more, of which no more are read than it takes to know.
+ * @throws {ValidationError} If it breaks off, as where the client has gone.
  */
 export async function readBytes(c: Context, limit: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
   if (Number(c.req.header("content-length") ?? 0) > limit) return undefined;
@@ -44,8 +46,18 @@ async function collect(body: ReadableStream<Uint8Array>, limit: number): Promise
 async function* read(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
   const reader = body.getReader();
   try {
-    for (let part = await reader.read(); !part.done; part = await reader.read()) yield part.value;
+    for (let part = await next(reader); !part.done; part = await next(reader)) yield part.value;
   } finally {
-    await reader.cancel();
+    // Of one that broke off it rejects.
+    await reader.cancel().catch(() => {});
+  }
+}
+
+async function next(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<ReadableStreamReadResult<Uint8Array>> {
+  try {
+    return await reader.read();
+  } catch {
+    // Not the server's fault: a client may go away at any byte.
+    throw new ValidationError("Reading the body: it broke off");
   }
 }

@@ -91,7 +91,9 @@ class RemoteClient implements Client {
     };
     const request = { operation: "start", method: "POST", path: "/workflows", body } as const;
     const { created } = await this.#transport.call<{ created: boolean }>(request);
-    return Object.assign(new RemoteHandle<O>(this, this.#transport, workflowId), { created });
+    // Nobody had an ID before that was made up here: it exists by the first request, whose answer was lost.
+    const isOwn = options.workflowId === undefined;
+    return Object.assign(new RemoteHandle<O>(this, this.#transport, workflowId), { created: created || isOwn });
   }
 
   handle<O = unknown>(workflowId: string): WorkflowHandle<O> {

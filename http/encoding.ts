@@ -10,6 +10,7 @@ import { devalueCodec } from "../core/codec.ts";
 import { ValidationError } from "../core/errors.ts";
 import { readBytes } from "./body.ts";
 import { PARLEY_JSON, PARLEY_NDJSON } from "./media_types.ts";
+import { outline } from "./outline.ts";
 import { NotPlainError, plainText as toText, toPlain } from "./plain.ts";
 import { refusal } from "./problem.ts";
 
@@ -34,22 +35,36 @@ export function answer(
   });
 }
 
+/** A body that was read, and perhaps not made into values yet. */
+export interface Body {
+  /** What it seems to say of whom it concerns: enough to ask who may send it. */
+  readonly outline: unknown;
+  /** Makes its value. A few bytes of the library's own encoding can cost seconds here, as a map of keys that collide: not for everybody. */
+  value(): unknown;
+}
+
 /**
- * The value of a body in either encoding.
+ * Reads a body in either encoding.
  *
  * @param limit How many bytes it may have.
  */
-export async function readBody(c: Context, limit: number): Promise<unknown> {
+export async function readBody(c: Context, limit: number): Promise<Body> {
   const type = c.req.header("content-type")?.split(";")[0]?.trim().toLowerCase();
   if (type !== "application/json" && type !== PARLEY_JSON) {
     throw refusal("unsupported_media_type", `Reading the body: its content type must be application/json`);
   }
   const bytes = await readBytes(c, limit);
-  if (!bytes) throw refusal("body_too_large", `Reading the body: it may have at most ${limit} bytes`);
+  if (!bytes) throw refusal("body_too_large", `Reading the body: it may have at most ${limit} bytes`, { fields: { limit } });
+  // Fatal: a body that is not UTF-8 would be stored as something else.
+  const text = legible(type, () => new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  const json: unknown = legible(type, () => JSON.parse(text));
+  if (type === "application/json") return { outline: json, value: () => json };
+  return { outline: outline(json), value: () => legible(type, () => devalueCodec.decode(text)) };
+}
+
+function legible<T>(type: string, read: () => T): T {
   try {
-    // Fatal: a body that is not UTF-8 would be stored as something else.
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    return type === PARLEY_JSON ? devalueCodec.decode(text) : JSON.parse(text);
+    return read();
   } catch {
     throw new ValidationError(`Reading the body: it must be ${type === PARLEY_JSON ? "encoded as devalue does" : "JSON"}, in UTF-8`);
   }

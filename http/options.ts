@@ -87,7 +87,19 @@ export function toSettings(options: ParleyHttpOptions): Settings {
     maxConnectionMs: positive(maxConnection, "maxConnection"),
     heartbeatMs: positive(heartbeat, "heartbeat"),
     bodyLimit,
-    report: onError,
+    report: quietly(onError),
+  };
+}
+
+/** Tells of errors, and is not concerned with whether that works: it is called where nobody could be told, and a rejection would end a process. */
+export function quietly(onError: (error: unknown) => void): (error: unknown) => void {
+  return async (error) => {
+    try {
+      // It may take its time, whatever its type says.
+      await onError(error);
+    } catch {
+      // There is nobody left to tell.
+    }
   };
 }
 

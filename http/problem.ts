@@ -85,10 +85,14 @@ export function statusOf(code: ParleyErrorCode | HttpErrorCode): ContentfulStatu
 /** The status of a fault of the store that may pass. */
 export const TEMPORARY_STATUS = 503;
 
-/** An answer that is an error of HTTP. */
-export function refusal(code: HttpErrorCode, detail: string, headers: Record<string, string> = {}): HTTPException {
+/** An answer that is an error of HTTP. `fields`: more members of the problem. */
+export function refusal(
+  code: HttpErrorCode,
+  detail: string,
+  { headers = {}, fields = {} }: { headers?: Record<string, string>; fields?: Record<string, unknown> } = {},
+): HTTPException {
   const status = HTTP_STATUS[code];
-  return new HTTPException(status, { res: problemResponse({ ...head(code, "HttpError", status), detail }, headers) });
+  return new HTTPException(status, { res: problemResponse({ ...fields, ...head(code, "HttpError", status), detail }, headers) });
 }
 
 /**

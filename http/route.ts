@@ -1,5 +1,6 @@
 /**
- * What happens to every request, in this order: the body is read, the caller is asked who they are, the input is checked, the work is done.
+ * What happens to every request, in this order: the body is read, the caller is asked who they are, the body is made into values, the input is checked, the
+ * work is done.
  *
  * @module
  */
@@ -13,7 +14,7 @@ import { validate } from "../core/values.ts";
 import { type Action, type AuthRequest, isKnown } from "./auth.ts";
 import { checkBody, readBody } from "./encoding.ts";
 import type { Settings } from "./options.ts";
-import { fromSegment } from "./path.ts";
+import { fromSegment, toParameter } from "./path.ts";
 import { type HttpErrorCode, refusal } from "./problem.ts";
 
 /** Any schema. */
@@ -90,12 +91,13 @@ async function serve<Query, Body>(
 ): Promise<Response> {
   const id = segment(c, "id");
   const key = segment(c, "key");
-  const body = spec.body ? await attempt(() => readBody(c, settings.bodyLimit)) : undefined;
-  const raw = body instanceof Failed ? undefined : body;
-  const concerns = spec.concerns?.({ c, workflowId: id, body: raw }) ??
-    [{ ...(id !== undefined && { workflowId: id }), ...(key !== undefined && { key }) }];
-  for (const concern of concerns) await authorise(c, settings, { action: spec.action, ...concern });
-  if (body instanceof Failed) throw body.error;
+  const sent = spec.body ? await attempt(() => readBody(c, settings.bodyLimit)) : undefined;
+  const authoriseFor = asker(spec, c, settings, { ...(id !== undefined && { workflowId: id }), ...(key !== undefined && { key }) });
+  await authoriseFor(sent instanceof Failed ? undefined : sent?.outline);
+  if (sent instanceof Failed) throw sent.error;
+  const body = sent?.value();
+  // The value may be another than it seemed. Nothing new is asked of an honest one.
+  if (sent) await authoriseFor(body);
   checkBody(body, settings.bodyLimit);
   if (id !== undefined) checkName(id, "workflow ID");
   if (key !== undefined) checkName(key, `${spec.action} key`);
@@ -112,14 +114,34 @@ async function serve<Query, Body>(
   });
 }
 
+/** Asks who is there about all that a body concerns, and about nothing twice. */
+function asker<Query, Body>(
+  { action, concerns }: RouteSpec<Query, Body>,
+  c: Context,
+  settings: Settings,
+  path: Omit<AuthRequest, "action">,
+): (body: unknown) => Promise<void> {
+  const asked = new Set<string>();
+  return async (body) => {
+    for (const concern of concerns?.({ c, workflowId: path.workflowId, body }) ?? [path]) {
+      const question = JSON.stringify([concern.workflowId, concern.key]);
+      if (!asked.has(question)) await authorise(c, settings, { action, ...concern });
+      asked.add(question);
+    }
+  };
+}
+
 async function authorise(c: Context, { auth }: Settings, request: AuthRequest): Promise<void> {
   if (await auth(c, request) === true) return;
   if (isKnown(c)) throw refusal("forbidden", `The credentials do not allow to ${request.action} this`);
-  throw refusal("unauthorized", "The request must have credentials that are valid", { "www-authenticate": 'Bearer realm="parley"' });
+  throw refusal("unauthorized", "The request must have credentials that are valid", {
+    headers: { "www-authenticate": 'Bearer realm="parley"' },
+  });
 }
 
+/** Of the path of the route; `undefined` where it has none of this name. */
 function segment(c: Context, name: string): string | undefined {
-  const decoded = c.req.param(name);
+  const decoded = c.req.param(toParameter(name));
   return decoded === undefined ? undefined : fromSegment(decoded);
 }
 
@@ -128,7 +150,7 @@ class Failed {
   constructor(readonly error: unknown) {}
 }
 
-async function attempt(read: () => Promise<unknown>): Promise<unknown> {
+async function attempt<T>(read: () => Promise<T>): Promise<T | Failed> {
   try {
     return await read();
   } catch (error) {

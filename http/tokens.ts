@@ -9,7 +9,7 @@ import * as v from "valibot";
 import { wallClock } from "../core/clock.ts";
 import { type Duration, toMilliseconds } from "../core/duration.ts";
 import { ValidationError } from "../core/errors.ts";
-import { type Action, ACTIONS, type Auth, bearerToken, markKnown } from "./auth.ts";
+import { type Action, ACTIONS, type Auth, bearerToken, markKnown, oncePerRequest } from "./auth.ts";
 
 /** So that a token that another service signed with the same secret is none of ours. */
 const AUDIENCE = "parley";
@@ -61,9 +61,12 @@ export function scopedTokens(secret: string): Auth & { mint(scope: Scope): Promi
   if (typeof secret !== "string" || secret.length < SHORTEST_SECRET) {
     throw new ValidationError(`Making scoped tokens: the secret must have at least ${SHORTEST_SECRET} characters`);
   }
-  const auth: Auth = async (c, request) => {
+  const claimsOf = oncePerRequest(async (c) => {
     const token = bearerToken(c) ?? (SAFE.has(c.req.method) ? c.req.query("token") : undefined);
-    const claims = token === undefined ? undefined : await read(token, secret);
+    return token === undefined ? undefined : await read(token, secret);
+  });
+  const auth: Auth = async (c, request) => {
+    const claims = await claimsOf(c);
     if (!claims) return false;
     markKnown(c);
     const { actions, workflowId, keys } = claims;

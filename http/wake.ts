@@ -4,6 +4,8 @@
  * @module
  */
 
+import { systemClock } from "../core/clock.ts";
+import { type Duration, toMilliseconds } from "../core/duration.ts";
 import { ValidationError } from "../core/errors.ts";
 
 /** How many workflows one request may name; `POST /wake` takes no more. */
@@ -13,7 +15,7 @@ const BATCH = 1_000;
  * Has another invocation continue the workflows that became due: a `wake` for `Parley`. It posts to the adapter's `/wake`, which answers at once.
  *
  * @param options `url`: where the adapter is mounted, as in `https://example.com/parley`. `token`: one that its auth allows to `wake`.
- * `fetch`: another one, as that of a Worker's service binding. Default the runtime's.
+ * `timeout`: how long to wait for an answer, default `"10s"`. `fetch`: another one, as that of a Worker's service binding. Default the runtime's.
  * @returns The function. It rejects if an answer was not 2xx; the next sweep finds those workflows due.
  * @throws {ValidationError} If the URL or the token is not legal.
  *
@@ -28,44 +30,50 @@ const BATCH = 1_000;
  * ```
  */
 export function httpWake(
-  { url, token, fetch = (...args) => globalThis.fetch(...args) }: {
+  { url, token, timeout = "10s", fetch = (...args) => globalThis.fetch(...args) }: {
     url: string;
     token: string;
+    timeout?: Duration;
     fetch?: (url: string, init: RequestInit) => Promise<Response>;
   },
 ): (workflowIds: string[]) => Promise<void> {
   const parsed = URL.parse(url);
-  if (!parsed || !/^https?:$/.test(parsed.protocol) || parsed.search || parsed.hash || parsed.username) {
+  if (!parsed || !/^https?:$/.test(parsed.protocol) || parsed.search || parsed.hash || parsed.username || parsed.password) {
     throw new ValidationError("Making a wake: the url must begin with http:// or https://, and have no parameters and no credentials");
   }
   if (typeof token !== "string" || !/^[\x21-\x7e]+$/.test(token)) {
     throw new ValidationError("Making a wake: the token must be a text of visible ASCII characters, and not empty");
   }
+  const timeoutMs = toMilliseconds(timeout, "timeout");
   const target = `${parsed.href.replace(/\/+$/, "")}/wake`;
   return async (workflowIds) => {
     const batches = Array.from({ length: Math.ceil(workflowIds.length / BATCH) }, (_, n) => workflowIds.slice(n * BATCH, (n + 1) * BATCH));
     // One fault does not keep the others asleep.
-    const outcomes = await Promise.allSettled(batches.map((batch) => post(fetch, target, token, batch)));
+    const outcomes = await Promise.allSettled(batches.map((batch) => post(fetch, { target, token, timeoutMs }, batch)));
     for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
   };
 }
 
 async function post(
   fetch: (url: string, init: RequestInit) => Promise<Response>,
-  target: string,
-  token: string,
+  { target, token, timeoutMs }: { target: string; token: string; timeoutMs: number },
   workflowIds: string[],
 ): Promise<void> {
   const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
   const body = JSON.stringify({ workflowIds });
+  // Else an invocation that hangs would keep this one, too, which waits for its wakes.
+  const late = new AbortController();
+  const stopTimer = systemClock.after(timeoutMs, () => late.abort(new DOMException("too late", "TimeoutError")));
   let response: Response;
   try {
     // Not followed: the token is not for wherever it leads.
-    response = await fetch(target, { method: "POST", headers, body, redirect: "manual" });
+    response = await fetch(target, { method: "POST", headers, body, redirect: "manual", signal: late.signal });
   } catch (error) {
     // Not as the cause: runtimes put the request into it.
     const name = error instanceof Error ? error.name : typeof error;
     throw new Error(`Waking ${workflowIds.length} workflows: there was no answer (${name}), and must be one`);
+  } finally {
+    stopTimer();
   }
   await response.body?.cancel();
   if (!response.ok) throw new Error(`Waking ${workflowIds.length} workflows: the answer was ${response.status}, and must be 2xx`);

@@ -13,7 +13,7 @@ import type { Parley } from "../core/parley.ts";
 import type { StandardSchemaV1 } from "../core/standard_schema.ts";
 import { validate } from "../core/values.ts";
 import { readBytes } from "./body.ts";
-import { checkBodyLimit } from "./options.ts";
+import { checkBodyLimit, quietly } from "./options.ts";
 import { isReportable, refusal, toBareResponse, toResponse } from "./problem.ts";
 import type { Delivery, Verifier } from "./verifiers/verifier.ts";
 
@@ -100,11 +100,12 @@ export function webhook<Event = any>(options: WebhookOptions<Event>): Handler {
     throw new ValidationError("Making a webhook: it must have a verify, as stripe(secret), and a route, each a function");
   }
   checkBodyLimit(bodyLimit);
+  const report = quietly(onError);
   return async (c: Context) => {
     try {
       return await receive(c, options, bodyLimit);
     } catch (error) {
-      if (isReportable(error)) onError(error);
+      if (isReportable(error)) report(error);
       return refused(error);
     }
   };
@@ -113,7 +114,9 @@ export function webhook<Event = any>(options: WebhookOptions<Event>): Handler {
 async function receive<Event>(c: Context, options: WebhookOptions<Event>, bodyLimit: number): Promise<Response> {
   const { verify, schema, route, parley } = options;
   const body = await readBytes(c, bodyLimit);
-  if (!body) throw refusal("body_too_large", `Reading the webhook's body: it may have at most ${bodyLimit} bytes`);
+  if (!body) {
+    throw refusal("body_too_large", `Reading the webhook's body: it may have at most ${bodyLimit} bytes`, { fields: { limit: bodyLimit } });
+  }
   const { id } = await verified(verify, c.req.raw, body);
   const parsed = parse(body);
   const event = schema ? await validate(schema, parsed, "webhook's body") : parsed as Event;

@@ -4,35 +4,20 @@
  * @module
  */
 
-import type { EventKey, StreamKey } from "../../core/channel.ts";
-import type {
-  Client,
-  EventEntry,
-  EventReader,
-  ReadStreamOptions,
-  SendOptions,
-  SendReceipt,
-  StreamReader,
-  WaitOptions,
-  WatchEventOptions,
-  WorkflowHandle,
-  WorkflowInfo,
-} from "../../core/client.ts";
+import type { Client, WaitOptions, WorkflowInfo } from "../../core/client.ts";
 import { toMilliseconds } from "../../core/duration.ts";
+import { BoundHandle } from "../../core/handle.ts";
 import { toSegment } from "../path.ts";
 import type { Transport } from "./transport.ts";
 import { waitOver } from "./waiting.ts";
 
 /** A handle on a workflow behind the adapter. */
-export class RemoteHandle<O> implements WorkflowHandle<O> {
-  readonly workflowId: string;
-  readonly #client: Client;
+export class RemoteHandle<O> extends BoundHandle<O> {
   readonly #transport: Transport;
 
   constructor(client: Client, transport: Transport, workflowId: string) {
-    this.#client = client;
+    super(client, workflowId);
     this.#transport = transport;
-    this.workflowId = workflowId;
   }
 
   get #path(): string {
@@ -50,29 +35,5 @@ export class RemoteHandle<O> implements WorkflowHandle<O> {
     const ask = (waitMs: number) =>
       this.#transport.call<O>({ operation, path: `${this.#path}/result?wait=${Math.ceil(waitMs)}ms`, waitMs, signal });
     return await waitOver(this.#transport, { operation, timeoutMs, signal }, ask);
-  }
-
-  send<T>(message: NoInfer<T>, options?: SendOptions<T>): Promise<SendReceipt> {
-    return this.#client.send<T>(this.workflowId, message, options);
-  }
-
-  getEvent<T>(key: EventKey<T> | string, options?: WaitOptions): Promise<T> {
-    return this.#client.getEvent<T>(this.workflowId, key, options);
-  }
-
-  getEventEntry<T>(key: EventKey<T> | string, options?: WaitOptions & { after?: number }): Promise<EventEntry<T>> {
-    return this.#client.getEventEntry<T>(this.workflowId, key, options);
-  }
-
-  watchEvent<T>(key: EventKey<T> | string, options?: WatchEventOptions): EventReader<T> {
-    return this.#client.watchEvent<T>(this.workflowId, key, options);
-  }
-
-  readStream<T>(key: StreamKey<T> | string, options?: ReadStreamOptions): StreamReader<T> {
-    return this.#client.readStream<T>(this.workflowId, key, options);
-  }
-
-  cancel(): Promise<void> {
-    return this.#client.cancel(this.workflowId);
   }
 }

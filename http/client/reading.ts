@@ -37,16 +37,19 @@ async function* resumed<Entry extends object>(
   signal: AbortSignal,
 ): AsyncGenerator<Entry, void, undefined> {
   let last: Entry | undefined;
-  for (let failures = 0;;) {
+  for (let failures = 0, brief = 0;;) {
+    const begun = transport.clock.now();
     try {
       for await (const entry of lines<Entry>(transport, request(last), signal)) {
-        failures = 0;
+        failures = brief = 0;
         if ("end" in entry) return;
         last = entry;
         yield entry;
       }
-      // Cut by the server, which ends every connection once. A pause, for one that does so at once.
-      await pause(transport.clock, FIRST_PAUSE_MS * (0.5 + Math.random() / 2), signal);
+      // Cut by the server, which ends every connection once. One that does so at once, and again, is asked ever less often.
+      if (transport.clock.now() - begun >= LONGEST_PAUSE_MS) brief = 0;
+      const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** brief++, LONGEST_PAUSE_MS);
+      await pause(transport.clock, pauseMs * (0.5 + Math.random() / 2), signal);
     } catch (error) {
       const known = asParleyError(error, request(last).operation, signal);
       if (!(known instanceof DriverError && known.retryable) || ++failures > MOST_FAILURES) throw known;
@@ -67,6 +70,11 @@ async function* lines<Entry>(
   let stop = open.stop;
   try {
     const response = await transport.open(request, PARLEY_NDJSON, open.signal);
+    // Of whoever answers 200 to anything, as the page of a gateway.
+    if (!response.headers.get("content-type")?.startsWith(PARLEY_NDJSON)) {
+      await response.body?.cancel();
+      throw new DriverError(`Parley over HTTP: ${request.operation} got an answer that is not of this library`, { retryable: true });
+    }
     reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
     for (let rest = "";;) {
       stop();

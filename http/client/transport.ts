@@ -6,15 +6,20 @@
 
 import { type Clock, delay, systemClock } from "../../core/clock.ts";
 import { devalueCodec } from "../../core/codec.ts";
-import { DriverError, ParleyError, ValidationError } from "../../core/errors.ts";
+import { DriverError, ParleyError, ValidationError, ValueTooLargeError } from "../../core/errors.ts";
 import { attempt } from "../../core/retry.ts";
 import { PARLEY_JSON } from "../media_types.ts";
 
 /** How long a request may take beyond what the server was asked to wait. */
 const REQUEST_MS = 30_000;
 
-/** Statuses of gateways, and of servers that are busy: the same request may be made again. */
-const PASSING = new Set([429, 500, 502, 503, 504]);
+/** Whether a server or a gateway, of whatever brand, may answer the same request otherwise a moment later. Cloudflare's are 520 to 530. */
+function isPassing(status: number): boolean {
+  return [408, 425, 429].includes(status) || (status >= 500 && status !== 501);
+}
+
+/** Of visible ASCII characters: nothing else passes a header unchanged. */
+const TOKEN = /^[\x21-\x7e]+$/;
 
 /** The part of `fetch` that is needed. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -54,11 +59,13 @@ export class Transport {
 
   constructor({ url, token, fetch = (...args) => globalThis.fetch(...args), clock = systemClock }: ConnectOptions) {
     const parsed = URL.parse(url);
-    if (!parsed || !/^https?:$/.test(parsed.protocol) || parsed.search || parsed.hash || parsed.username) {
+    if (!parsed || !/^https?:$/.test(parsed.protocol) || parsed.search || parsed.hash || parsed.username || parsed.password) {
       throw new ValidationError("Connecting: the url must begin with http:// or https://, and have no parameters and no credentials");
     }
-    if (typeof token !== "function" && (typeof token !== "string" || token === "")) {
-      throw new ValidationError("Connecting: the token must be a text that is not empty, or a function that gives one");
+    if (typeof token !== "function" && (typeof token !== "string" || !TOKEN.test(token))) {
+      throw new ValidationError(
+        "Connecting: the token must be a text of visible ASCII characters, and not empty, or a function that gives one",
+      );
     }
     this.#url = parsed.href.replace(/\/+$/, "");
     this.#token = typeof token === "function" ? token : () => token;
@@ -89,19 +96,35 @@ export class Transport {
 
   /** Makes a request once, and answers with the response if it is no error. */
   async open({ operation, method = "GET", path, body }: ClientRequest, accept: string, signal: AbortSignal): Promise<Response> {
+    // What cannot be encoded is refused here, before anything is sent.
+    const text = body === undefined ? undefined : encoded(body, operation);
     const response = await this.#fetch(`${this.#url}${path}`, {
       method,
       headers: {
         accept,
-        authorization: `Bearer ${await this.#token()}`,
-        ...(body !== undefined && { "content-type": PARLEY_JSON }),
+        authorization: `Bearer ${await this.#currentToken()}`,
+        ...(text !== undefined && { "content-type": PARLEY_JSON }),
       },
-      // What cannot be encoded is refused here, before anything is sent.
-      ...(body !== undefined && { body: encoded(body, operation) }),
+      ...(text !== undefined && { body: text }),
+      // Not followed: it makes a GET of a POST, which lists workflows where one was to be started. Nor is the token for wherever it leads.
+      redirect: "manual",
       signal,
     });
-    if (!response.ok) throw await toError(response, operation);
+    if (!response.ok) throw await toError(response, operation, text);
     return response;
+  }
+
+  async #currentToken(): Promise<string> {
+    const failed = (cause?: unknown) =>
+      new DriverError("Parley over HTTP: the function for the token must give a text of visible ASCII characters", {
+        retryable: false,
+        cause,
+      });
+    const token = await (async () => await this.#token())().catch((error) => {
+      throw failed(error);
+    });
+    if (typeof token !== "string" || !TOKEN.test(token)) throw failed();
+    return token;
   }
 }
 
@@ -138,14 +161,17 @@ function decoded(text: string, operation: string): unknown {
 }
 
 /** The error that the server tells of, as the same class; else what the status says. */
-async function toError(response: Response, operation: string): Promise<Error> {
+async function toError(response: Response, operation: string, sent: string | undefined): Promise<Error> {
   const { status } = response;
   const text = await response.text();
   try {
-    const problem: { error?: unknown; code?: unknown } = JSON.parse(text);
+    const problem: { error?: unknown; code?: unknown; limit?: unknown } = JSON.parse(text);
     if (typeof problem.error === "string") {
       const error = devalueCodec.decode(problem.error);
       if (error instanceof ParleyError) return error;
+    }
+    if (problem.code === "body_too_large" && typeof problem.limit === "number") {
+      return new ValueTooLargeError(`request of ${operation}`, new TextEncoder().encode(sent).length, problem.limit);
     }
     if (typeof problem.code === "string" && /^[a-z_]{1,40}$/.test(problem.code)) return refused(operation, status, problem.code);
   } catch {
@@ -155,8 +181,9 @@ async function toError(response: Response, operation: string): Promise<Error> {
 }
 
 function refused(operation: string, status: number, code?: string): DriverError {
-  const shown = code === undefined ? status : `${status} ${code}`;
-  return new DriverError(`Parley over HTTP: ${operation} was answered with ${shown}`, { retryable: PASSING.has(status) });
+  // The status of one is 0 in a browser.
+  const shown = status < 400 ? "a redirect: the url must be that of the adapter itself" : code === undefined ? status : `${status} ${code}`;
+  return new DriverError(`Parley over HTTP: ${operation} was answered with ${shown}`, { retryable: isPassing(status) });
 }
 
 /** Waits a moment, or until the signal aborts. */

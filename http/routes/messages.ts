@@ -5,6 +5,7 @@
  */
 
 import * as v from "valibot";
+import { ValidationError } from "../../core/errors.ts";
 import { answer } from "../encoding.ts";
 import { type Route, route } from "../route.ts";
 import { MessageBody, MessagesBody, MOST_MESSAGES, Receipt } from "../schemas.ts";
@@ -26,6 +27,10 @@ export const messageRoutes: readonly Route[] = [
     errors: ERRORS,
     concerns: ({ workflowId, body }) => [concern(workflowId, body)],
   }, async ({ c, parley, workflowId, body: { message, topic, idempotencyKey = c.req.header("idempotency-key") } }) => {
+    const header = c.req.header("idempotency-key");
+    if (header !== undefined && header !== idempotencyKey) {
+      throw new ValidationError("Sending a message: idempotencyKey and the header Idempotency-Key must be the same, where there are both");
+    }
     const receipt = await parley.send(workflowId, message, {
       ...(topic !== undefined && { topic }),
       ...(idempotencyKey !== undefined && { idempotencyKey }),

@@ -31,6 +31,18 @@ const StreamQuery = v.object({
   cursor: text("Durable Streams: the cursor of the answer before"),
 });
 
+/** By the protocol it is the list alone. */
+const StreamAnswer = v.union([
+  StreamPart,
+  v.pipe(v.array(v.unknown()), v.description("Durable Streams: the values alone; where to read on is in the header Stream-Next-Offset")),
+]);
+
+const PLACE = {
+  "stream-next-offset": "Durable Streams: the offset to read on from",
+  "stream-up-to-date": "Durable Streams: true where there was no more at that moment",
+  "stream-closed": "Durable Streams: true where nothing will come any more",
+};
+
 type StreamQuery = v.InferOutput<typeof StreamQuery>;
 
 /** The routes. */
@@ -48,8 +60,8 @@ export const streamRoutes: readonly Route[] = [
       "prefer": "wait=30: how many seconds to wait, in place of the parameter",
     },
     responses: {
-      200: { description: "Values in order", schema: StreamPart, content: TYPES },
-      204: { description: "Nothing came, or nothing will come", content: [] },
+      200: { description: "Values in order", schema: StreamAnswer, content: TYPES, headers: PLACE },
+      204: { description: "Nothing came, or nothing will come", content: [], headers: PLACE },
       304: { description: "Durable Streams: the caller has it already", content: [] },
     },
   }, async (call) => {
