@@ -23,7 +23,8 @@ import type { WorkflowRecord } from "./driver.ts";
 import { toMilliseconds } from "./duration.ts";
 import { TimeoutError, WorkflowCancelledError, WorkflowFailedError, WorkflowNotFoundError } from "./errors.ts";
 import { toInfo } from "./info.ts";
-import { isActive, type ReaderSources } from "./reader.ts";
+import type { ReaderSources } from "./reader.ts";
+import { isActive } from "./statuses.ts";
 import { waitFor } from "./wait.ts";
 
 /** What is the same for every client: operations that it has for any workflow, bound to this one. */

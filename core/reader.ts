@@ -5,9 +5,10 @@
  */
 
 import type { EventEntry, EventReader, ReadStreamPartsOptions, StreamPart, StreamReader, WatchEventOptions } from "./client.ts";
-import type { WorkflowStatus } from "./driver.ts";
+import { Entries } from "./entries.ts";
 import { TimeoutError, WorkflowNotFoundError } from "./errors.ts";
 import { checkWhole } from "./numbers.ts";
+import { isActive } from "./statuses.ts";
 import type { StreamTail, StreamTails, TailPage } from "./stream_tails.ts";
 import type { Values } from "./values.ts";
 import { unlessAborted, Waiter, waitFor, type WaitSources } from "./wait.ts";
@@ -21,23 +22,18 @@ export interface ReaderSources extends WaitSources {
   readonly tails: StreamTails;
 }
 
-/** Whether a workflow may still write. */
-export function isActive(status: WorkflowStatus): boolean {
-  return status === "ENQUEUED" || status === "PENDING";
-}
-
 /** A stream in the store. */
-export class StoredStream<T> implements StreamReader<T> {
+export class StoredStream<T> extends Entries<T, { offset: number; value: T }> implements StreamReader<T> {
   readonly #sources: ReaderSources;
   readonly #workflowId: string;
   readonly #key: string;
   readonly #from: number | "end";
   readonly #limit: number;
   readonly #wait: boolean;
-  readonly #signal: AbortSignal | undefined;
 
   constructor(sources: ReaderSources, workflowId: string, key: string, options: ReadStreamPartsOptions) {
     const { from = 0, limit = BATCH, wait = true, signal } = options;
+    super(signal);
     if (from !== "end") checkWhole(from, "offset", 0);
     checkWhole(limit, "limit of a part", 1, BATCH);
     this.#sources = sources;
@@ -46,19 +42,10 @@ export class StoredStream<T> implements StreamReader<T> {
     this.#from = from;
     this.#limit = limit;
     this.#wait = wait;
-    this.#signal = signal;
-  }
-
-  [Symbol.asyncIterator](): AsyncIterableIterator<T> {
-    return endable((signal) => this.#values(signal), this.#signal);
   }
 
   parts(): AsyncIterableIterator<StreamPart<T>> {
-    return endable((signal) => this.#parts(signal), this.#signal);
-  }
-
-  entries(): AsyncIterableIterator<{ offset: number; value: T }> {
-    return endable((signal) => this.#entries(signal), this.#signal);
+    return this.iterate((signal) => this.#parts(signal));
   }
 
   async collect(): Promise<{ values: T[]; closed: boolean; nextOffset: number }> {
@@ -72,25 +59,7 @@ export class StoredStream<T> implements StreamReader<T> {
     return { values: collected, closed, nextOffset };
   }
 
-  toReadableStream(): ReadableStream<T> {
-    const iterator = this[Symbol.asyncIterator]();
-    return new ReadableStream<T>({
-      async pull(controller) {
-        const { done, value } = await iterator.next();
-        if (done) controller.close();
-        else controller.enqueue(value);
-      },
-      async cancel() {
-        await iterator.return?.();
-      },
-    }, { highWaterMark: 0 });
-  }
-
-  async *#values(signal: AbortSignal): AsyncGenerator<T, void, undefined> {
-    for await (const { values } of this.#parts(signal)) yield* values;
-  }
-
-  async *#entries(signal: AbortSignal): AsyncGenerator<{ offset: number; value: T }, void, undefined> {
+  protected async *read(signal: AbortSignal): AsyncGenerator<{ offset: number; value: T }, void, undefined> {
     for await (const { from, values } of this.#parts(signal)) {
       for (const [index, value] of values.entries()) yield { offset: from + index, value };
     }
@@ -167,36 +136,23 @@ export async function eventEntry<T>(
 }
 
 /** An event in the store. */
-export class StoredEvent<T> implements EventReader<T> {
+export class StoredEvent<T> extends Entries<T, EventEntry<T>> implements EventReader<T> {
   readonly #sources: ReaderSources;
   readonly #workflowId: string;
   readonly #key: string;
   readonly #after: number;
-  readonly #signal: AbortSignal | undefined;
 
   constructor(sources: ReaderSources, workflowId: string, key: string, options: WatchEventOptions) {
     const { after = 0, signal } = options;
+    super(signal);
     checkWhole(after, "version", 0);
     this.#sources = sources;
     this.#workflowId = workflowId;
     this.#key = key;
     this.#after = after;
-    this.#signal = signal;
   }
 
-  [Symbol.asyncIterator](): AsyncIterableIterator<T> {
-    return endable((signal) => this.#values(signal), this.#signal);
-  }
-
-  entries(): AsyncIterableIterator<EventEntry<T>> {
-    return endable((signal) => this.#entries(signal), this.#signal);
-  }
-
-  async *#values(signal: AbortSignal): AsyncGenerator<T, void, undefined> {
-    for await (const { value } of this.#entries(signal)) yield value;
-  }
-
-  async *#entries(signal: AbortSignal): AsyncGenerator<EventEntry<T>, void, undefined> {
+  protected async *read(signal: AbortSignal): AsyncGenerator<EventEntry<T>, void, undefined> {
     const { driver, values } = this.#sources;
     const waiter = new Waiter(this.#sources);
     try {
@@ -216,42 +172,4 @@ export class StoredEvent<T> implements EventReader<T> {
       waiter.close();
     }
   }
-}
-
-/**
- * An iterator whose `return()` also ends a `next()` that waits. A generator alone would put it behind that: a browser that goes away while
- * nothing is written would be waited for until the workflow ends.
- */
-export function endable<T>(
-  generate: (signal: AbortSignal) => AsyncGenerator<T, void, undefined>,
-  signal: AbortSignal | undefined,
-): AsyncIterableIterator<T> {
-  const ending = new AbortController();
-  const generator = generate(ending.signal);
-  const onAbort = () => ending.abort(signal?.reason);
-  let waiting = 0;
-  let returned = false;
-  return {
-    async next() {
-      if (signal?.aborted) onAbort();
-      if (waiting++ === 0) signal?.addEventListener("abort", onAbort);
-      try {
-        return await generator.next();
-      } catch (error) {
-        if (returned) return { done: true, value: undefined };
-        throw error;
-      } finally {
-        // Only while somebody waits, so that an iterator that was dropped leaves no listener.
-        if (--waiting === 0) signal?.removeEventListener("abort", onAbort);
-      }
-    },
-    async return() {
-      returned = true;
-      ending.abort();
-      return await generator.return();
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
 }

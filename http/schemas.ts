@@ -5,22 +5,13 @@
  */
 
 import * as v from "valibot";
-import type { WorkflowStatus } from "../core/driver.ts";
+import { STATUSES } from "../core/statuses.ts";
 
 /** How long an ID, a name or a key may be; the core counts characters, and refuses what is not well-formed. */
 const LONGEST_NAME = 2 * 255;
 
 /** An ID, a name or a key. */
 export const Name = v.pipe(v.string(), v.minLength(1), v.maxLength(LONGEST_NAME));
-
-const STATUSES = [
-  "ENQUEUED",
-  "PENDING",
-  "SUCCESS",
-  "ERROR",
-  "CANCELLED",
-  "MAX_RECOVERY_ATTEMPTS_EXCEEDED",
-] as const satisfies readonly WorkflowStatus[];
 
 /** A workflow's status. */
 export const Status = v.picklist(STATUSES);

@@ -5,7 +5,8 @@
  */
 
 import type { NewMessage, Outcome, SendResult, WorkflowStatus } from "../../core/driver.ts";
-import { isEnded, type MemoryStore, messageSignal, Queue, type SentKey, type WorkflowRow } from "./store.ts";
+import { isActive } from "../../core/statuses.ts";
+import { type MemoryStore, messageSignal, Queue, type SentKey, type WorkflowRow } from "./store.ts";
 
 type SendRefusal = Extract<SendResult, { state: "refused" }>["reason"];
 
@@ -32,10 +33,15 @@ export function sendAll(store: MemoryStore, messages: readonly NewMessage[]): Se
 /** `send` as an operation of a workflow. */
 export function sendOne(store: MemoryStore, message: NewMessage, woken: Set<string>): Outcome {
   const verdict = judge(store, message);
-  if (verdict.is === "refused") return { tag: verdict.reason, value: verdict.status };
-  if (verdict.is === "repeated") return { tag: verdict.duplicate ? "duplicate" : "sent", value: verdict.messageId };
+  if (verdict.is !== "delivered") return judged(verdict);
   deliver(store, message, woken);
   return { tag: "sent", value: message.messageId };
+}
+
+/** The answer to a `send` of a commit that was made before. What is not known was refused then, and stays so. */
+export function sentBefore(store: MemoryStore, message: NewMessage): Outcome {
+  const verdict = judge(store, message);
+  return verdict.is === "delivered" ? { tag: "workflow_not_found" } : judged(verdict);
 }
 
 /** Takes the oldest message over all the topics, if there is one. */
@@ -48,6 +54,11 @@ export function takeOldest(row: WorkflowRow, topics: readonly string[]): Outcome
   if (oldest === null) return null;
   const message = row.inbox.queues.get(oldest.topic)?.shift();
   return message ? { tag: "message", value: message.value, topic: oldest.topic } : null;
+}
+
+function judged(verdict: Exclude<Verdict, { is: "delivered" }>): Outcome {
+  if (verdict.is === "refused") return { tag: verdict.reason, value: verdict.status };
+  return { tag: verdict.duplicate ? "duplicate" : "sent", value: verdict.messageId };
 }
 
 function findRefusal(store: MemoryStore, messages: readonly NewMessage[]): SendResult | null {
@@ -71,7 +82,7 @@ function judge(store: MemoryStore, message: NewMessage, earlier?: SentKey): Verd
     if (first.topic !== message.topic) return { is: "refused", reason: "idempotency_conflict", status: null };
     return { is: "repeated", messageId: first.messageId, duplicate: first.messageId !== message.messageId };
   }
-  if (isEnded(row.status)) return { is: "refused", reason: "workflow_ended", status: row.status };
+  if (!isActive(row.status)) return { is: "refused", reason: "workflow_ended", status: row.status };
   return { is: "delivered" };
 }
 

@@ -5,7 +5,8 @@
  */
 
 import type { ControlResult, CreateRequest, CreateResult } from "../../core/driver.ts";
-import { isEnded, type MemoryStore, type WorkflowRow } from "./store.ts";
+import { isActive } from "../../core/statuses.ts";
+import type { MemoryStore, WorkflowRow } from "./store.ts";
 
 /** `Driver.create`. */
 export function create(store: MemoryStore, request: CreateRequest): CreateResult {
@@ -45,7 +46,7 @@ export function purge(store: MemoryStore, request: { olderThanMs: number; limit:
 
 function cancel(store: MemoryStore, row: WorkflowRow): ControlResult {
   if (row.status === "CANCELLED") return { state: "done", woken: [] };
-  if (isEnded(row.status)) return { state: "ended", status: row.status };
+  if (!isActive(row.status)) return { state: "ended", status: row.status };
   const woken = new Set<string>();
   store.end(row, { status: "CANCELLED", output: null, error: null }, woken);
   store.hints.changed(`inbox:${row.workflowId}`);
@@ -53,7 +54,7 @@ function cancel(store: MemoryStore, row: WorkflowRow): ControlResult {
 }
 
 function resume(store: MemoryStore, row: WorkflowRow): ControlResult {
-  if (!isEnded(row.status)) {
+  if (isActive(row.status)) {
     const isDue = row.status === "PENDING" && row.dueAt !== null && row.dueAt <= store.now();
     return { state: "done", woken: isDue ? [row.workflowId] : [] };
   }

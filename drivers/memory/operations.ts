@@ -6,8 +6,9 @@
 
 import type { Effect, NewWorkflow, Operation, OperationResult, Outcome, Wait } from "../../core/driver.ts";
 import { DriverError } from "../../core/errors.ts";
-import { sendOne, takeOldest } from "./inbox.ts";
-import { type Entry, eventSignal, isEnded, type MemoryStore, messageSignal, resultSignal, type Stream, type WorkflowRow } from "./store.ts";
+import { isActive } from "../../core/statuses.ts";
+import { sendOne, sentBefore, takeOldest } from "./inbox.ts";
+import { type Entry, eventSignal, type MemoryStore, messageSignal, resultSignal, type Stream, type WorkflowRow } from "./store.ts";
 
 /** What the operations of one commit share. */
 export interface CommitScope {
@@ -52,7 +53,9 @@ function isWait(operation: Effect | Wait): operation is Wait {
 
 /** An operation inside a step leaves no entry: a repeat is known by the commit, a send by its key. */
 function applyInStep(scope: CommitScope, operation: Operation): Outcome {
-  if (operation.type === "send") return sendOne(scope.store, operation.message, scope.woken);
+  if (operation.type === "send") {
+    return scope.repeated ? sentBefore(scope.store, operation.message) : sendOne(scope.store, operation.message, scope.woken);
+  }
   if (operation.type !== "setEvent" && operation.type !== "writeStream") {
     throw new DriverError(`Committing ${operation.type}: it must have a position`, { retryable: false });
   }
@@ -158,7 +161,7 @@ function look({ store, row }: CommitScope, operation: Wait): Outcome | null {
 }
 
 function resultOf(row: WorkflowRow | undefined): Outcome | null {
-  if (!row || !isEnded(row.status)) return null;
+  if (!row || isActive(row.status)) return null;
   if (row.status === "SUCCESS") return { tag: "value", value: row.output };
   if (row.status === "CANCELLED") return { tag: "cancelled" };
   return { tag: "error", value: row.error };

@@ -6,6 +6,7 @@
 
 import type { EventSnapshot, JournalPage, ListPage, ListQuery, StreamPage, WorkflowRecord } from "../../core/driver.ts";
 import { DriverError, ValidationError } from "../../core/errors.ts";
+import { checkName } from "../../core/names.ts";
 import type { MemoryStore, WorkflowRow } from "./store.ts";
 
 const PAGE_LENGTH = 1_048_576;
@@ -101,9 +102,10 @@ function newestFirst(a: Place, b: Place): number {
 function parseCursor(cursor: string): Place {
   try {
     const [createdAt, workflowId] = JSON.parse(cursor);
-    if (typeof createdAt === "number" && typeof workflowId === "string") return { createdAt, workflowId };
+    checkName(workflowId, "workflow ID");
+    if (typeof createdAt === "number") return { createdAt, workflowId };
   } catch {
-    // Not JSON: the same error as below.
+    // Not JSON, or no ID: the same error as below.
   }
   throw new ValidationError("Listing workflows: the cursor must be one that an earlier page gave");
 }

@@ -259,8 +259,3 @@ function newRow(workflow: NewWorkflow, start: { status: WorkflowStatus; owner: s
     streams: new Map(),
   };
 }
-
-/** Whether a workflow in this status never runs again by itself. */
-export function isEnded(status: WorkflowStatus): boolean {
-  return status !== "ENQUEUED" && status !== "PENDING";
-}

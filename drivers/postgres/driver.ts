@@ -6,6 +6,7 @@
 
 import type { Driver, ListPage, ListQuery } from "../../core/driver.ts";
 import { DriverError, ValidationError } from "../../core/errors.ts";
+import { checkName } from "../../core/names.ts";
 import { driverError, isMissing } from "./failure.ts";
 import { type StatementName, type Statements, statements } from "./statements.ts";
 
@@ -111,9 +112,11 @@ async function listWorkflows(client: Client, query: ListQuery): Promise<ListPage
 function parseCursor(text: string): [number, string] {
   try {
     const [createdAt, workflowId] = JSON.parse(text);
-    if (Number.isSafeInteger(createdAt) && typeof workflowId === "string") return [createdAt, workflowId];
+    // What no store can hold would be a fault of the store.
+    checkName(workflowId, "workflow ID");
+    if (Number.isSafeInteger(createdAt)) return [createdAt, workflowId];
   } catch {
-    // Not JSON: the same error as below.
+    // Not JSON, or no ID: the same error as below.
   }
   throw new ValidationError("Listing workflows: the cursor must be one that an earlier page gave");
 }

@@ -19,6 +19,16 @@ interface CommonMeta {
   readonly extents?: readonly ExtentNews[];
   /** Nothing was written: keys of these workflows are still being removed. */
   readonly purging?: readonly string[];
+  /** The first segment of the journal that is needed to answer with what is recorded. */
+  readonly oldest?: number;
+}
+
+/** What is known when a request is built. */
+export interface Attempt {
+  /** How often it was not enough. */
+  readonly tries: number;
+  /** See {@linkcode CommonMeta}. */
+  readonly oldest?: number | undefined;
 }
 
 /** Each time more is known. Only others who change the same workflow at the same moment can make a call go on. */
@@ -61,18 +71,20 @@ export class Client {
    * Calls a script.
    *
    * @param name The script.
-   * @param build Builds the arguments, from what is known of extents. It is told how often it was not enough.
+   * @param build Builds the arguments, from what is known of extents.
    * @param finishPurge Finishes the removal of a workflow's keys.
    */
   async call<Meta>(
     name: ScriptName,
-    build: (tries: number) => string[],
+    build: (attempt: Attempt) => string[],
     finishPurge: (ids: readonly string[]) => Promise<void> = () => Promise.resolve(),
   ): Promise<Answer<Meta>> {
     const call = `Upstash: ${SCRIPTS[name].method}`;
+    let oldest: number | undefined;
     for (let tries = 0; tries < MOST_TRIES; tries++) {
-      const answer = readAnswer<Meta & CommonMeta>(await this.#run(name, build(tries), call), call);
+      const answer = readAnswer<Meta & CommonMeta>(await this.#run(name, build({ tries, oldest }), call), call);
       const { again, extents, purging } = answer.meta;
+      oldest = answer.meta.oldest;
       this.extents.learn(list<ExtentNews>(extents));
       if (!again) return answer;
       const unfinished = list<string>(purging);

@@ -60,8 +60,10 @@ export class Extents {
   /** Takes note of what answers say. */
   learn(news: readonly ExtentNews[]): void {
     for (const one of news) this.#known.set(one.id, learned(this.of(one.id), one));
+    // All of one answer are kept: the call that it is for may need them to go on.
+    const most = Math.max(MOST_WORKFLOWS, news.length);
     for (const id of this.#known.keys()) {
-      if (this.#known.size <= MOST_WORKFLOWS) break;
+      if (this.#known.size <= most) break;
       this.#known.delete(id);
     }
   }
@@ -89,6 +91,23 @@ export function learned(known: Extent, news: ExtentNews): Extent {
     else extent.queues.set(topic, { head, tail });
   }
   return extent;
+}
+
+/**
+ * Where a workflow will be that grows while it is asked about. It came from `before` to here in the time that a request takes, so the next one finds it
+ * about as much further; twice that is allowed for.
+ */
+export function ahead(extent: Extent, before: Extent): Extent {
+  const further = (to: number, from: number) => to + 2 * Math.max(0, to - from);
+  return {
+    entries: further(extent.entries, before.entries),
+    positions: further(extent.positions, before.positions),
+    streams: new Map(Array.from(extent.streams, ([key, tail]) => [key, further(tail, before.streams.get(key) ?? 0)])),
+    queues: new Map(
+      Array.from(extent.queues, ([topic, { head, tail }]) => [topic, { head, tail: further(tail, before.queues.get(topic)?.tail ?? 0) }]),
+    ),
+    waits: extent.waits,
+  };
 }
 
 function empty(): Extent {

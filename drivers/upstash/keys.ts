@@ -19,16 +19,6 @@ export const POSITIONS_SIZE = 4_096;
 /** Over how many hashes the events of a workflow are spread, and what it knows of the messages that it was sent. */
 export const BUCKETS = 16;
 
-/** Every status, as they are indexed. */
-export const STATUSES: readonly WorkflowStatus[] = [
-  "ENQUEUED",
-  "PENDING",
-  "SUCCESS",
-  "ERROR",
-  "CANCELLED",
-  "MAX_RECOVERY_ATTEMPTS_EXCEEDED",
-];
-
 /** The keys of one prefix. */
 export class Keys {
   readonly #prefix: string;

@@ -7,8 +7,8 @@
 import type { EventEntry, EventReader, ReadStreamOptions, StreamReader, WatchEventOptions } from "../../core/client.ts";
 import { devalueCodec } from "../../core/codec.ts";
 import { DriverError } from "../../core/errors.ts";
+import { Entries } from "../../core/entries.ts";
 import { checkWhole } from "../../core/numbers.ts";
-import { endable } from "../../core/reader.ts";
 import { unlessAborted } from "../../core/wait.ts";
 import { PARLEY_NDJSON } from "../media_types.ts";
 import { asParleyError, type ClientRequest, limited, pause, type Transport } from "./transport.ts";
@@ -92,55 +92,27 @@ async function* lines<Entry>(
 }
 
 /** A stream behind the adapter. */
-export class RemoteStream<T> implements StreamReader<T> {
+export class RemoteStream<T> extends Entries<T, { offset: number; value: T }> implements StreamReader<T> {
   readonly #transport: Transport;
   readonly #path: string;
   readonly #from: number;
   readonly #wait: boolean;
-  readonly #signal: AbortSignal | undefined;
 
   constructor(transport: Transport, path: string, { from = 0, wait = true, signal }: ReadStreamOptions) {
+    super(signal);
     checkWhole(from, "offset", 0);
     this.#transport = transport;
     this.#path = path;
     this.#from = from;
     this.#wait = wait;
-    this.#signal = signal;
-  }
-
-  [Symbol.asyncIterator](): AsyncIterableIterator<T> {
-    return endable((signal) => this.#values(signal), this.#signal);
-  }
-
-  entries(): AsyncIterableIterator<{ offset: number; value: T }> {
-    return endable((signal) => this.#entries(signal), this.#signal);
   }
 
   async collect(): Promise<{ values: T[]; closed: boolean; nextOffset: number }> {
     const values: T[] = [];
     let closed = this.#wait;
-    const collecting = endable((signal) => this.#wait ? this.#values(signal) : this.#pageValues(signal, (it) => closed = it), this.#signal);
+    const collecting = this.#wait ? this : this.iterate((signal) => this.#pageValues(signal, (it) => closed = it));
     for await (const value of collecting) values.push(value);
     return { values, closed, nextOffset: this.#from + values.length };
-  }
-
-  toReadableStream(): ReadableStream<T> {
-    const iterator = this[Symbol.asyncIterator]();
-    return new ReadableStream<T>({
-      async pull(controller) {
-        const { done, value } = await iterator.next();
-        if (done) controller.close();
-        else controller.enqueue(value);
-      },
-      async cancel() {
-        await iterator.return?.();
-      },
-    }, { highWaterMark: 0 });
-  }
-
-  async *#values(signal: AbortSignal): AsyncGenerator<T, void, undefined> {
-    if (!this.#wait) return yield* this.#pageValues(signal, () => {});
-    for await (const { value } of this.#entries(signal)) yield value;
   }
 
   async *#pageValues(signal: AbortSignal, onClosed: (closed: boolean) => void): AsyncGenerator<T, void, undefined> {
@@ -157,7 +129,7 @@ export class RemoteStream<T> implements StreamReader<T> {
     return this.#transport.call({ operation: "readStream", path: `${this.#path}?from=${from}`, signal });
   }
 
-  async *#entries(signal: AbortSignal): AsyncGenerator<{ offset: number; value: T }, void, undefined> {
+  protected async *read(signal: AbortSignal): AsyncGenerator<{ offset: number; value: T }, void, undefined> {
     if (this.#wait) {
       const request = (last?: { offset: number }) => ({
         operation: "readStream",
@@ -171,33 +143,20 @@ export class RemoteStream<T> implements StreamReader<T> {
 }
 
 /** An event behind the adapter. */
-export class RemoteEvent<T> implements EventReader<T> {
+export class RemoteEvent<T> extends Entries<T, EventEntry<T>> implements EventReader<T> {
   readonly #transport: Transport;
   readonly #path: string;
   readonly #after: number;
-  readonly #signal: AbortSignal | undefined;
 
   constructor(transport: Transport, path: string, { after = 0, signal }: WatchEventOptions) {
+    super(signal);
     checkWhole(after, "version", 0);
     this.#transport = transport;
     this.#path = path;
     this.#after = after;
-    this.#signal = signal;
   }
 
-  [Symbol.asyncIterator](): AsyncIterableIterator<T> {
-    return endable((signal) => this.#values(signal), this.#signal);
-  }
-
-  entries(): AsyncIterableIterator<EventEntry<T>> {
-    return endable((signal) => this.#entries(signal), this.#signal);
-  }
-
-  async *#values(signal: AbortSignal): AsyncGenerator<T, void, undefined> {
-    for await (const { value } of this.#entries(signal)) yield value;
-  }
-
-  #entries(signal: AbortSignal): AsyncGenerator<EventEntry<T>, void, undefined> {
+  protected read(signal: AbortSignal): AsyncGenerator<EventEntry<T>, void, undefined> {
     const request = (last?: EventEntry<T>) => ({
       operation: "watchEvent",
       path: `${this.#path}?after=${last?.version ?? this.#after}`,

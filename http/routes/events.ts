@@ -9,7 +9,7 @@ import * as v from "valibot";
 import type { EventEntry } from "../../core/client.ts";
 import { devalueCodec } from "../../core/codec.ts";
 import { TimeoutError } from "../../core/errors.ts";
-import { isActive } from "../../core/reader.ts";
+import { isActive } from "../../core/statuses.ts";
 import { PARLEY_JSON, PARLEY_NDJSON, plainText } from "../encoding.ts";
 import { type Chunks, liveResponse } from "../live.ts";
 import { negotiate } from "../negotiate.ts";

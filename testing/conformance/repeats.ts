@@ -114,6 +114,20 @@ function recorded(rule: AddRule): void {
     assert.equal((await b.readJournal({ workflowId: "w", after: -1, limit: 10 })).entries.length, 1);
   });
 
+  rule("commit() answers with what was recorded hundreds of entries ago, whoever asks", async ({ drivers: [a, b] }) => {
+    const run = await begin(a, "w");
+    const request = run.next(Array.from({ length: 10 }, (_, position) => record(position, `${position}`)));
+    await a.commit(request);
+    await run.held(Array.from({ length: 500 }, (_, index) => record(10 + index, "later")));
+    const expected = request.operations.map(({ position }) => ({ tag: "value", value: `${position}` }));
+    for (const driver of [a, b]) assert.deepEqual(answers(committed(await driver.commit(request), "held")), expected);
+    assert.deepEqual(await run.outcomes([record(300, "again"), record(0, "again"), record(1_000, "new")]), [
+      { tag: "value", value: "later" },
+      { tag: "value", value: "0" },
+      { tag: "value", value: "new" },
+    ]);
+  });
+
   rule("commit() number 1 of a later epoch is no repeat", async ({ drivers: [a, b] }) => {
     const first = await begin(a, "w");
     await first.held([writeStream(null, "s", "1")]);

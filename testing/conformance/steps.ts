@@ -60,6 +60,15 @@ export function steps(rule: AddRule): void {
     assert.deepEqual(await (await take(b, "inbox")).drain(), ['"hello"']);
   });
 
+  rule("commit() does not send from a step what it could not send at first, when it is repeated", async ({ drivers: [a, b] }) => {
+    const run = await begin(a, "w");
+    const request = run.next([send(null, newMessage("missing"))]);
+    assert.deepEqual(answers(committed(await a.commit(request), "held")), [{ tag: "workflow_not_found" }]);
+    await enqueue(a, "missing");
+    assert.deepEqual(answers(committed(await b.commit(request), "held")), [{ tag: "workflow_not_found" }]);
+    assert.deepEqual(await (await take(b, "missing")).drain(), []);
+  });
+
   rule("commit() refuses a stream write from a step when the stream is closed, also when it is repeated", async ({ drivers }) => {
     const run = await begin(drivers[0], "w");
     await run.held([closeStream(0, "s")]);

@@ -26,7 +26,8 @@ const url = await postgresUrl();
 const redis = await redisUrl();
 const killForMs = 1_000 * Number(Deno.env.get("PARLEY_FLEET_SECONDS") ?? 15);
 const workflows = Math.round(2_000 * Math.max(1, killForMs / 15_000));
-const timeoutMs = killForMs + 120_000;
+// There are more workflows the longer processes are killed, and on a busy machine most of them are left over.
+const timeoutMs = 3 * killForMs + 120_000;
 
 const ACTIONS: RelayAction[] = [{ kind: "cut" }, { kind: "cut", ending: "reset" }, { kind: "delay", until: 300 }];
 const MOMENTS: RelayMoment[] = ["connect", "before", "after", "head", "body"];

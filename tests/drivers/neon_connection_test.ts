@@ -3,8 +3,8 @@ import { delay, systemClock } from "../../core/clock.ts";
 import { newMessage } from "../../testing/requests.ts";
 import { enqueue } from "../../testing/run.ts";
 import { atNeon } from "../support/neon_harness.ts";
-import { neonDriverTest, type Opened, POSTGRES, type Setting } from "../support/neon_setting.ts";
-import { listeners, until, warnings, Watching } from "../support/neon_watching.ts";
+import { listeners, neonDriverTest, type Opened, POSTGRES, type Setting } from "../support/neon_setting.ts";
+import { until, warnings, Watching } from "../support/patience.ts";
 import { quoted } from "../support/postgres_store.ts";
 
 neonDriverTest("however many watch, there is one connection, from the first to the last of them", async (setting) => {

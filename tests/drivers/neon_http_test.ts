@@ -1,68 +1,14 @@
 import assert from "node:assert/strict";
 import { withRetries } from "../../core/retry.ts";
 import { systemClock } from "../../core/clock.ts";
-import type { Driver } from "../../core/driver.ts";
 import { neonDriver } from "../../drivers/neon/mod.ts";
-import {
-  claimRequest,
-  closeStream,
-  commitRequest,
-  createRequest,
-  end,
-  newMessage,
-  newWorkflow,
-  observeEvent,
-  receive,
-  record,
-  send,
-  setEvent,
-  start,
-  SUSPEND,
-  writeStream,
-} from "../../testing/requests.ts";
+import { createRequest } from "../../testing/requests.ts";
+import { everyOperation } from "../support/every_operation.ts";
 import { atNeon } from "../support/neon_harness.ts";
 import { ANSWERS } from "../support/neon/mod.ts";
 import { neonDriverTest, POSTGRES, rejection } from "../support/neon_setting.ts";
 import { startRelay } from "../support/relay.ts";
 import { quoted } from "../support/postgres_store.ts";
-
-/** Every operation of a driver once, with requests that are the same each time. */
-function everyOperation(driver: Driver): (() => Promise<unknown>)[] {
-  const message = (id: string, n: number) => newMessage(id, { messageId: `message ${n}`, dedupeKey: `key ${n}`, topic: "t" });
-  const run = { workflowId: "w", epoch: 1, owner: "first" };
-  const next = { workflowId: "w", epoch: 2, owner: "second" };
-  const operations = [
-    record(0, "1"),
-    setEvent(1, "event", "2"),
-    setEvent(null, "event", "3"),
-    writeStream(2, "stream", "4"),
-    writeStream(null, "stream", "5"),
-    closeStream(3, "closed"),
-    send(4, message("other", 1)),
-    send(null, message("other", 2)),
-    start(5, newWorkflow("child")),
-    receive(6, ["t"]),
-    observeEvent(7, "w", "event"),
-    receive(8, ["u"], 60_000),
-  ];
-  return [
-    () => driver.create(createRequest("w", { owner: "first" })),
-    () => driver.create(createRequest("other", { owner: "first", leaseMs: null })),
-    () => driver.send([message("w", 3), message("other", 4), message("w", 5)]),
-    () => driver.commit(commitRequest({ ...run, number: 1 }, operations)),
-    () => driver.commit(commitRequest({ ...run, number: 2 }, [receive(8, ["u"])], SUSPEND)),
-    () => driver.send([{ ...message("w", 6), topic: "u" }]),
-    () => driver.claim(claimRequest({ workflowIds: ["w"], owner: "second" })),
-    () => driver.readJournal({ workflowId: "w", after: 0, limit: 100 }),
-    () => driver.commit(commitRequest({ ...next, number: 1 }, [receive(8, ["u"])], end("SUCCESS", "6"))),
-    () => driver.readWorkflow("w"),
-    () => driver.listWorkflows({ statuses: null, name: null, limit: 10, cursor: null }),
-    () => driver.readEvent({ workflowId: "w", key: "event" }),
-    () => driver.readStream({ workflowId: "w", key: "stream", from: 0, limit: 10 }),
-    () => driver.control({ workflowId: "other", action: "cancel" }),
-    () => driver.control({ workflowId: "other", action: "resume" }),
-  ];
-}
 
 /** Instants and what is left of deadlines differ from run to run. */
 function timeless(answer: unknown): unknown {

@@ -7,7 +7,7 @@ import { newMessage } from "../../testing/requests.ts";
 import { enqueue } from "../../testing/run.ts";
 import { atNeon } from "../support/neon_harness.ts";
 import { neonDriverTest, POSTGRES } from "../support/neon_setting.ts";
-import { until, warnings } from "../support/neon_watching.ts";
+import { until, warnings } from "../support/patience.ts";
 
 neonDriverTest("a wait is told once, and looks once; in between there is no request", async ({ open, server }) => {
   const opened = open({ timing: { openAfterMs: 50 } });

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { delay, systemClock } from "../../core/clock.ts";
 import { ANSWERS } from "../support/upstash/mod.ts";
-import { until } from "../support/patience.ts";
-import { type Opened, type OpenOptions, type Setting, transportTest, Watching } from "../support/upstash_setting.ts";
+import { until, Watching } from "../support/patience.ts";
+import { type Opened, type OpenOptions, type Setting, transportTest } from "../support/upstash_setting.ts";
 
 /** Both ways to be given a database. */
 const WAYS: Record<string, (setting: Setting) => OpenOptions> = {

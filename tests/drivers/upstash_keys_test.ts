@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ValidationError } from "../../core/errors.ts";
 import { upstashDriver } from "../../drivers/upstash/mod.ts";
-import { BUCKETS, Keys, STATUSES } from "../../drivers/upstash/keys.ts";
+import { STATUSES } from "../../core/statuses.ts";
+import { BUCKETS, Keys } from "../../drivers/upstash/keys.ts";
 
 /** What runs together if it is not encoded, beside whatever else there is. */
 const separators = fc.constantFrom("/", "//", "%", "%2F", "%252F", ":", ".", "..", " ", "0", "1", "result", "event", "\u{1F600}", "\u0001");

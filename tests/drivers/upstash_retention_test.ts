@@ -154,13 +154,33 @@ upstashTest("the indexes live as long as the last workflow in them, and forget t
   assert.equal(await store.redis.ask("ZCARD", `${store.prefix}/index/SUCCESS`), 1, "forgotten");
   assert.deepEqual(await persistent(store), []);
   await (await begin(never, "never")).end();
-  assert.deepEqual(await persistent(store), ["ended", "index/SUCCESS", "named/SUCCESS", "workflow/never"]);
+  assert.deepEqual(await persistent(store), ["ended", "expiring", "index/SUCCESS", "named/SUCCESS", "workflow/never"]);
   store.advance(3_600_000);
   assert.deepEqual(
     await short.purge({ olderThanMs: 0, limit: 10 }),
     { purged: 1 },
     "the other one has expired, as far as the indexes know",
   );
+  assert.deepEqual(await persistent(store), []);
+});
+
+upstashTest("the indexes forget those that have expired, also where others never do and nothing has ended since", async (store) => {
+  const [never, short] = [store.open(), store.open({ retention: RETENTION_MS })];
+  const indexed = () => store.redis.ask("ZCARD", `${store.prefix}/index/SUCCESS`);
+  await (await begin(never, "before")).end();
+  await (await begin(short, "first")).end();
+  await expired();
+  store.advance(RETENTION_MS);
+  await short.listWorkflows({ statuses: null, name: null, limit: 10, cursor: null });
+  assert.equal(await indexed(), 1, "of a retention that came later");
+  await never.purge({ olderThanMs: 0, limit: 10 });
+  await (await begin(short, "second")).end();
+  await (await begin(never, "after")).end();
+  await expired();
+  store.advance(RETENTION_MS);
+  await never.listWorkflows({ statuses: null, name: null, limit: 10, cursor: null });
+  assert.equal(await indexed(), 1, "of a retention that was given up");
+  assert.deepEqual((await store.keys()).filter((key) => key === "expiring"), []);
 });
 
 upstashTest("waits for workflows that never existed leave nothing behind", async (store) => {

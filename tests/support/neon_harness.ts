@@ -7,11 +7,10 @@
 import { openNeon } from "../../drivers/neon/driver.ts";
 import { type PushTiming, TIMING } from "../../drivers/neon/push.ts";
 import type { Queryable } from "../../drivers/postgres/mod.ts";
-import type { Driver } from "../../testing/mod.ts";
 import type { CountingHarness } from "./costs.ts";
 import { type FaultHandle, type NeonServer, startNeonServer } from "./neon/mod.ts";
 import { PostgresStore } from "./postgres_store.ts";
-import { Requests } from "./requests.ts";
+import { counted, Requests } from "./requests.ts";
 
 /** Opens at once and closes at once: the suites wait often and briefly. */
 export const EAGER: PushTiming = { ...TIMING, openAfterMs: 0, lingerMs: 0 };
@@ -104,25 +103,4 @@ async function createStore(backstage: Backstage): Promise<PostgresStore> {
     await store.drop();
   });
   return store;
-}
-
-/** The driver, with its calls known to whoever waits until they are over. */
-function counted(driver: Driver, requests: Requests): Driver {
-  const made = <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) => (...args: Args): Promise<Result> =>
-    requests.made(() => call(...args));
-  return {
-    ...driver,
-    migrate: made(driver.migrate),
-    create: made(driver.create),
-    claim: made(driver.claim),
-    commit: made(driver.commit),
-    readJournal: made(driver.readJournal),
-    send: made(driver.send),
-    readWorkflow: made(driver.readWorkflow),
-    listWorkflows: made(driver.listWorkflows),
-    readEvent: made(driver.readEvent),
-    readStream: made(driver.readStream),
-    control: made(driver.control),
-    purge: made(driver.purge),
-  };
 }

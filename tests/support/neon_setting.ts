@@ -5,14 +5,13 @@
  */
 
 import assert from "node:assert/strict";
-import type { Clock } from "../../core/clock.ts";
-import { systemClock } from "../../core/clock.ts";
 import type { Driver } from "../../core/driver.ts";
 import { DriverError } from "../../core/errors.ts";
 import { type NeonDriverOptions, openNeon } from "../../drivers/neon/driver.ts";
 import type { Push, PushTiming } from "../../drivers/neon/push.ts";
 import { atNeon, Backstage, EAGER } from "./neon_harness.ts";
 import { type NeonServer, startNeonServer } from "./neon/mod.ts";
+import { CountingClock } from "./patience.ts";
 import { postgresUrl } from "./postgres_server.ts";
 import { quoted } from "./postgres_store.ts";
 import { type Relay, startRelay } from "./relay.ts";
@@ -83,24 +82,10 @@ export function neonDriverTest(name: string, run: (setting: Setting) => Promise<
   });
 }
 
-/** The runtime's clock, with its timers counted. */
-class CountingClock implements Clock {
-  pending = 0;
-
-  now(): number {
-    return systemClock.now();
-  }
-
-  after(ms: number, run: () => void): () => void {
-    let armed = true;
-    this.pending += 1;
-    const disarm = () => {
-      this.pending -= armed ? 1 : 0;
-      armed = false;
-    };
-    const stop = systemClock.after(ms, () => (disarm(), run()));
-    return () => (stop(), disarm());
-  }
+/** How many connections are known to listen. */
+export async function listeners({ query, schema }: Setting): Promise<number> {
+  const { rows } = await query(`select id from ${quoted(schema)}.listeners`);
+  return rows.length;
 }
 
 /** The `DriverError` that a call must reject with. */

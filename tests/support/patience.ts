@@ -1,11 +1,12 @@
 /**
- * What tests of connections look at: conditions that come true, warnings, timers.
+ * What tests of connections look at: conditions that come true, watches, warnings, timers.
  *
  * @module
  */
 
 import assert from "node:assert/strict";
 import { type Clock, delay, systemClock } from "../../core/clock.ts";
+import type { Driver, Watch, WatchTarget } from "../../core/driver.ts";
 
 const PATIENCE_MS = 5_000;
 
@@ -13,6 +14,32 @@ const PATIENCE_MS = 5_000;
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   for (const began = performance.now(); !await condition(); await delay(systemClock, 2)) {
     assert(performance.now() - began < PATIENCE_MS, `it did not come true: ${condition}`);
+  }
+}
+
+/** What can be watched: a driver, or the push of one. */
+interface Watched {
+  readonly push: Required<Pick<Driver, "watch">>;
+  readonly driver?: Required<Pick<Driver, "watch">>;
+}
+
+/** Watches, and counts hints. */
+export class Watching implements Disposable {
+  readonly watch: Watch;
+  hints = 0;
+
+  constructor({ push, driver = push }: Watched, target: WatchTarget) {
+    this.watch = driver.watch(target, () => this.hints += 1);
+  }
+
+  static async live(watched: Watched, target: WatchTarget): Promise<Watching> {
+    const watching = new Watching(watched, target);
+    await until(() => watching.watch.live);
+    return watching;
+  }
+
+  [Symbol.dispose](): void {
+    this.watch.close();
   }
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { nextTask } from "../../core/clock.ts";
+import type { Driver } from "../../core/driver.ts";
 import type { Queryable } from "../../drivers/postgres/mod.ts";
 
 /** How many tasks are given to what an answer sets off until it makes the next request. */
@@ -43,4 +44,25 @@ export class Requests {
   over(queryable: Queryable): Queryable {
     return { query: (text, params) => this.made(() => queryable.query(text, params)) };
   }
+}
+
+/** The driver, with its calls known to whoever waits until they are over. */
+export function counted(driver: Driver, requests: Requests): Driver {
+  const made = <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) => (...args: Args): Promise<Result> =>
+    requests.made(() => call(...args));
+  return {
+    ...driver,
+    migrate: made(driver.migrate),
+    create: made(driver.create),
+    claim: made(driver.claim),
+    commit: made(driver.commit),
+    readJournal: made(driver.readJournal),
+    send: made(driver.send),
+    readWorkflow: made(driver.readWorkflow),
+    listWorkflows: made(driver.listWorkflows),
+    readEvent: made(driver.readEvent),
+    readStream: made(driver.readStream),
+    control: made(driver.control),
+    purge: made(driver.purge),
+  };
 }

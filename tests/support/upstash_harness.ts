@@ -10,9 +10,9 @@ import type { PushTiming } from "../../drivers/push.ts";
 import { SCRIPTS } from "../../drivers/upstash/scripts.ts";
 import { openTransport } from "../../drivers/upstash/transport.ts";
 import { systemClock } from "../../core/clock.ts";
-import { type Driver, ManualClock } from "../../testing/mod.ts";
+import { ManualClock } from "../../testing/mod.ts";
 import type { CountingHarness, Exception } from "./costs.ts";
-import { Requests } from "./requests.ts";
+import { counted, Requests } from "./requests.ts";
 import { Redis } from "./upstash/redis.ts";
 import { startUpstashServer, type UpstashServer } from "./upstash/mod.ts";
 
@@ -89,25 +89,4 @@ export async function keysOf(redis: Redis, prefix: string): Promise<string[]> {
 export async function removeKeys(redis: Redis, prefix: string): Promise<void> {
   const keys = await keysOf(redis, prefix);
   for (let from = 0; from < keys.length; from += 1_000) await redis.ask("UNLINK", ...keys.slice(from, from + 1_000));
-}
-
-/** The driver, with its calls known to whoever waits until they are over. */
-function counted(driver: Driver, requests: Requests): Driver {
-  const made = <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) => (...args: Args): Promise<Result> =>
-    requests.made(() => call(...args));
-  return {
-    ...driver,
-    migrate: made(driver.migrate),
-    create: made(driver.create),
-    claim: made(driver.claim),
-    commit: made(driver.commit),
-    readJournal: made(driver.readJournal),
-    send: made(driver.send),
-    readWorkflow: made(driver.readWorkflow),
-    listWorkflows: made(driver.listWorkflows),
-    readEvent: made(driver.readEvent),
-    readStream: made(driver.readStream),
-    control: made(driver.control),
-    purge: made(driver.purge),
-  };
 }

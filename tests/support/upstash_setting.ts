@@ -7,7 +7,6 @@
 import assert from "node:assert/strict";
 import { Redis, type RedisConfigNodejs } from "@upstash/redis";
 import { DriverError } from "../../core/errors.ts";
-import type { WatchTarget } from "../../core/driver.ts";
 import { openPush, type Push, TIMING } from "../../drivers/upstash/push.ts";
 import { openTransport, type Transport, type UpstashCredentials, type UpstashRedis } from "../../drivers/upstash/transport.ts";
 import type { PushTiming } from "../../drivers/push.ts";
@@ -91,26 +90,6 @@ export function transportTest(name: string, run: (setting: Setting) => Promise<v
     if (keys.size > 0) await direct.send(["UNLINK", ...keys], "test");
     await until(() => server.subscriptions.open === 0);
   });
-}
-
-/** Watches, and counts hints. */
-export class Watching implements Disposable {
-  readonly watch;
-  hints = 0;
-
-  constructor({ push }: Opened, target: WatchTarget) {
-    this.watch = push.watch(target, () => this.hints += 1);
-  }
-
-  static async live(opened: Opened, target: WatchTarget): Promise<Watching> {
-    const watching = new Watching(opened, target);
-    await until(() => watching.watch.live);
-    return watching;
-  }
-
-  [Symbol.dispose](): void {
-    this.watch.close();
-  }
 }
 
 /** The `DriverError` that a call must reject with. */

@@ -211,7 +211,7 @@ begin
     when m.topic <> message->>'topic' then ${s}.outcome_v1('idempotency_conflict', null, null)
     when m.message_id = message->>'messageId' then ${s}.outcome_v1('sent', m.message_id, null)
     when m.message_id is not null then ${s}.outcome_v1('duplicate', m.message_id, null)
-    else ${s}.outcome_v1('workflow_ended', d.status, null)
+    when d.phase = 'ended' then ${s}.outcome_v1('workflow_ended', d.status, null)
   end into answer
   from ${s}.workflows as d
   left join ${s}.messages as m on m.workflow_id = d.id and m.dedupe_key = message->>'dedupeKey'

@@ -1,7 +1,5 @@
+import { STATUSES } from "../../../core/statuses.ts";
 import { entryPoint, type SchemaName } from "./names.ts";
-
-/** Every status that a workflow can have. */
-const STATUSES = ["ENQUEUED", "PENDING", "SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"];
 
 /**
  * Reads. They are `stable`: everything inside sees the snapshot of the statement that calls them, so the parts of an

@@ -6,9 +6,10 @@
 
 import type { CommitRequest, Operation, Transition } from "../../../core/driver.ts";
 import { DriverError } from "../../../core/errors.ts";
-import { Call, type SegmentRange } from "../call.ts";
+import { Call, segmentOf, type SegmentRange } from "../call.ts";
+import type { Client } from "../client.ts";
 import type { Extent, Extents } from "../extents.ts";
-import { bucketOf, type Keys, POSITIONS_SIZE } from "../keys.ts";
+import { bucketOf, POSITIONS_SIZE } from "../keys.ts";
 import { declareEnd, declareInbox, declareIndex, declareSchedule, declareWhole, type InboxPart, type QueueUse } from "./parts.ts";
 
 /** What a commit may write, if none of it is recorded yet. */
@@ -21,10 +22,10 @@ interface Counts {
   readonly queues: ReadonlyMap<string, Map<string, QueueUse>>;
 }
 
-/** Builds the request. */
-export function commitCall(keys: Keys, request: CommitRequest, extents: Extents, retention: number | undefined): string[] {
+/** Builds the request. `oldest`: the first segment of the journal that it needs, if that is not where the next entry goes. */
+export function commitCall(client: Client, request: CommitRequest, oldest: number | undefined): string[] {
   validate(request);
-  return new CommitCall(keys, request, extents, retention).build();
+  return new CommitCall(client, request, oldest).build();
 }
 
 /** Refuses what no store would carry out. */
@@ -45,8 +46,9 @@ class CommitCall {
   readonly #counts: Counts;
   readonly #inboxes = new Map<string, InboxPart>();
   readonly #streams: string[];
+  readonly #oldest: number | undefined;
 
-  constructor(keys: Keys, request: CommitRequest, extents: Extents, retention: number | undefined) {
+  constructor({ keys, extents, retention }: Client, request: CommitRequest, oldest: number | undefined) {
     this.#call = new Call(keys);
     this.#request = request;
     this.#extents = extents;
@@ -54,6 +56,7 @@ class CommitCall {
     this.#extent = extents.of(request.workflowId);
     this.#counts = count(request);
     this.#streams = [...this.#counts.writes.keys()];
+    this.#oldest = oldest;
   }
 
   build(): string[] {
@@ -85,8 +88,17 @@ class CommitCall {
       open: this.#call.key(keys.open(workflowId)),
       streams: this.#call.key(keys.streams(workflowId)),
       ...(this.#retention !== undefined && { inbox: this.#call.key(keys.inbox(workflowId)) }),
-      journal: this.#call.items(this.#extent.entries, this.#counts.entries, (segment) => keys.journal(workflowId, segment)),
+      journal: this.#journal(),
     };
+  }
+
+  #journal(): SegmentRange {
+    const { entries } = this.#extent;
+    const next = segmentOf(entries);
+    const last = this.#counts.entries > 0 ? segmentOf(entries + this.#counts.entries - 1) : next - 1;
+    return this.#call.segments(Math.min(next, this.#oldest ?? next), last, (segment) => {
+      return this.#call.keys.journal(this.#request.workflowId, segment);
+    });
   }
 
   #segmentsOf(key: string): SegmentRange {

@@ -6,8 +6,8 @@
 
 import type { ControlResult, CreateRequest, CreateResult, NewMessage, SendResult } from "../../../core/driver.ts";
 import { Call } from "../call.ts";
-import type { Client } from "../client.ts";
-import { list } from "../extents.ts";
+import type { Attempt, Client } from "../client.ts";
+import { ahead, type Extent, list } from "../extents.ts";
 import { messagePart, useQueue } from "./commit.ts";
 import { declareEnd, declareInbox, declareIndex, declareSchedule, declareWhole, type QueueUse, withExtent } from "./parts.ts";
 import { finishPurge } from "./purge.ts";
@@ -58,18 +58,21 @@ type SendMeta =
 export async function control(client: Client, request: { workflowId: string; action: "cancel" | "resume" }): Promise<ControlResult> {
   const { workflowId, action } = request;
   const { keys, extents, retention } = client;
-  const build = (tries: number) => {
+  let before: Extent | undefined;
+  const build = ({ tries }: Attempt) => {
     const call = new Call(keys);
     declareSchedule(call);
     call.workflow(workflowId);
     const extent = extents.of(workflowId);
+    // What the first try was built from may have been out of date for long. What comes after the second has come in between.
+    const whole = tries > 1 && before ? ahead(extent, before) : extent;
+    before = structuredClone(extent);
     for (const name of extent.waits) call.key(name);
     return call.arguments({
       ...{ channel: keys.channel, action, waiters: call.key(keys.resultWaiters(workflowId)) },
       ...declareEnd(call, ["ENQUEUED", "PENDING", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"], "CANCELLED", retention),
-      expiring: call.key(keys.expiring),
       // All keys of the workflow are wanted if they get an expiry, or if they have one; which is not known at first.
-      ...((retention !== undefined || tries > 0) && declareWhole(call, workflowId, extent)),
+      ...((retention !== undefined || tries > 0) && declareWhole(call, workflowId, whole)),
       workflows: call.workflows.map((part) => withExtent(call, part)),
     });
   };

@@ -4,10 +4,11 @@
  * @module
  */
 
+import { STATUSES } from "../../../core/statuses.ts";
 import type { Call, KeyRange, SegmentRange, WorkflowPart } from "../call.ts";
 import { segmentOf } from "../call.ts";
 import type { Extent } from "../extents.ts";
-import { type Keys, POSITIONS_SIZE, STATUSES } from "../keys.ts";
+import { type Keys, POSITIONS_SIZE } from "../keys.ts";
 
 /** Declares when workflows are due. Scripts that use it have these as their first keys. */
 export function declareSchedule(call: Call): void {
@@ -35,7 +36,8 @@ export function declareEnd(call: Call, from: readonly string[], to: string, rete
   return {
     ...declareIndex(call, [...from, to, ...(retention === undefined ? [] : ended)]),
     ended: call.key(call.keys.ended),
-    ...(retention !== undefined && { retention, expiring: call.key(call.keys.expiring) }),
+    expiring: call.key(call.keys.expiring),
+    ...(retention !== undefined && { retention }),
   };
 }
 

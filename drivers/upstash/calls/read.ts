@@ -6,11 +6,13 @@
 
 import type { EventSnapshot, JournalPage, ListPage, ListQuery, StreamPage, WorkflowRecord, WorkflowStatus } from "../../../core/driver.ts";
 import { ValidationError } from "../../../core/errors.ts";
+import { checkName } from "../../../core/names.ts";
+import { STATUSES } from "../../../core/statuses.ts";
 import { type JournalPart, type RecordPart, toJournal, toRecord, valuesOf, type ValuesPart } from "../answer.ts";
 import { Call } from "../call.ts";
 import type { Client } from "../client.ts";
 import { list } from "../extents.ts";
-import { SEGMENT_SIZE, STATUSES } from "../keys.ts";
+import { SEGMENT_SIZE } from "../keys.ts";
 import { declareEnd, declareSchedule } from "./parts.ts";
 
 const PAGE_BYTES = 1_048_576;
@@ -138,11 +140,11 @@ function placeOf(cursor: string): string {
 function parseCursor(cursor: string): [number, string] {
   try {
     const [createdAt, workflowId] = JSON.parse(cursor);
-    if (Number.isSafeInteger(createdAt) && createdAt >= 0 && createdAt <= LATEST && typeof workflowId === "string") {
-      return [createdAt, workflowId];
-    }
+    // What no store can hold would be a fault of the store.
+    checkName(workflowId, "workflow ID");
+    if (Number.isSafeInteger(createdAt) && createdAt >= 0 && createdAt <= LATEST) return [createdAt, workflowId];
   } catch {
-    // Not JSON: the same error as below.
+    // Not JSON, or no ID: the same error as below.
   }
   throw new ValidationError("Listing workflows: the cursor must be one that an earlier page gave");
 }

@@ -8,7 +8,7 @@ import type { Claimed, ClaimRequest, ClaimResult, CommitRequest, CommitResult, O
 import { DriverError } from "../../../core/errors.ts";
 import { type Answer, type JournalPart, parseEntry, type RecordPart, toJournal, toOutcome, toRecord } from "../answer.ts";
 import { Call } from "../call.ts";
-import type { Client } from "../client.ts";
+import type { Attempt, Client } from "../client.ts";
 import { type ExtentNews, list } from "../extents.ts";
 import { commitCall } from "./commit.ts";
 import { declareIndex, declareSchedule, withExtent } from "./parts.ts";
@@ -16,7 +16,7 @@ import { finishPurge } from "./purge.ts";
 
 /** `Driver.commit`. */
 export async function commit(client: Client, request: CommitRequest): Promise<CommitResult> {
-  const build = () => commitCall(client.keys, request, client.extents, client.retention);
+  const build = ({ oldest }: Attempt) => commitCall(client, request, oldest);
   const answer = await client.call<CommitMeta>("commit", build, (ids) => finishPurge(client, ids));
   const { meta } = answer;
   if (!("results" in meta)) return { state: meta.state };

@@ -11,12 +11,34 @@ if #taken > 0 then
   return reply({ taken = taken })
 end
 
+-- What has passed, the oldest first, and the instant of what comes next, in one call: every command is billed, also where nothing is due.
+local function passed(key, most)
+  local found = call('ZRANGEBYSCORE', key, '-inf', '(+inf', 'WITHSCORES', 'LIMIT', '0', digits(most))
+  local list = {}
+  for index = 1, #found, 2 do
+    local at = tonumber(found[index + 1])
+    if at > now then
+      return list, at
+    end
+    table.insert(list, { found[index], at })
+  end
+  if #list < most then
+    return list
+  end
+  return list, tonumber(call('ZRANGEBYSCORE', key, '(' .. digits(now), '(+inf', 'WITHSCORES', 'LIMIT', '0', '1')[2])
+end
+
 -- A lease that has lapsed goes where everything is that is due. Its run may still come back, until somebody takes it over.
 local function moveLapsed()
-  local lapsed = call('ZRANGEBYSCORE', LEASED, '-inf', digits(now), 'WITHSCORES', 'LIMIT', '0', '1000')
-  for index = 1, #lapsed, 2 do
-    call('ZREM', LEASED, lapsed[index])
-    putOn(lapsed[index], tonumber(lapsed[index + 1]))
+  for _ = 1, 10 do
+    local lapsed, nextAt = passed(LEASED, CHUNK)
+    for _, one in ipairs(lapsed) do
+      call('ZREM', LEASED, one[1])
+      putOn(one[1], one[2])
+    end
+    if #lapsed < CHUNK then
+      return nextAt
+    end
   end
 end
 
@@ -53,31 +75,21 @@ local function lookByName()
   end)
 end
 
-local function nextDueMs()
-  local nextAt
-  for _, key in ipairs({ DUE, LEASED }) do
-    local first = call('ZRANGEBYSCORE', key, '(' .. digits(now), '(+inf', 'WITHSCORES', 'LIMIT', '0', '1')
-    if first[2] then
-      nextAt = math.min(nextAt or LATEST, tonumber(first[2]))
-    end
-  end
-  return nextAt and nextAt - now
-end
-
-moveLapsed()
+local nextLapse = moveLapsed()
 local size = math.max(CHUNK, request.limit + 1)
-local oldest = call('ZRANGEBYSCORE', DUE, '-inf', digits(now), 'WITHSCORES', 'LIMIT', '0', digits(size))
-for index = 1, #oldest, 2 do
-  see(oldest[index], tonumber(oldest[index + 1]))
+local oldest, nextDue = passed(DUE, size)
+for _, one in ipairs(oldest) do
+  see(one[1], one[2])
 end
-if #due < request.limit and #oldest == 2 * size then
+if #due < request.limit and #oldest == size then
   lookByName()
 end
+local nextAt = math.min(nextDue or LATEST, nextLapse or LATEST)
 local ids = {}
 for index = 1, math.min(#due, request.limit) do
   ids[index] = due[index][1]
 end
-return reply({ due = ids, unknown = unknown, nextDueMs = nextDueMs() })
+return reply({ due = ids, unknown = unknown, nextDueMs = (nextDue or nextLapse) and nextAt - now })
 `;
 
 /** Taking workflows over, by ID. */
@@ -93,7 +105,8 @@ for _, name in ipairs(request.names) do
 end
 
 local function dueAt(row)
-  local score = row.held and digits(row.lease) or call('ZSCORE', DUE, row.member)
+  row.score = not row.held and call('ZSCORE', DUE, row.member) or nil
+  local score = row.held and digits(row.lease) or row.score
   return isDueAt(score) and tonumber(score) or nil
 end
 

@@ -56,7 +56,9 @@ local function plan(row)
   for _, op in ipairs(operations) do
     local entry = entries[op.position or -1]
     if entry and entry.seq then
-      segment(own.journal, segmentOf(entry.seq - 1))
+      local number = segmentOf(entry.seq - 1)
+      segment(own.journal, number)
+      own.oldest = math.min(own.oldest or number, number)
     elseif not own.isRepeated then
       added = added + count(op)
       positions = math.max(positions, (op.position or -1) + 1)
@@ -249,7 +251,7 @@ if missing or #purging > 0 then
   if whole then
     table.insert(all, 1, whole)
   end
-  return reply({ again = true, extents = all, purging = purging })
+  return reply({ again = true, extents = all, purging = purging, oldest = own.oldest })
 end
 
 local results = {}

@@ -9,15 +9,15 @@ if row then
   local isRepeat = row.owner == request.owner and row.epoch == (request.leaseMs and 1 or 0)
   return reply({ created = isRepeat, name = row.name, epoch = row.epoch, createdAt = row.createdAt, now = now })
 end
-row = insert(workflow, request.leaseMs and 'PENDING' or 'ENQUEUED', request.name, ARGV[request.input], request.owner)
-if request.leaseMs then
-  holdUntil(row, after(request.leaseMs))
-  call('HSET', row.key, 'epoch', '1', 'held', '1', 'lease', digits(row.lease))
+local lease = request.leaseMs and after(request.leaseMs)
+row = insert(workflow, lease and 'PENDING' or 'ENQUEUED', request.name, ARGV[request.input], request.owner, lease)
+if lease then
+  call('ZADD', LEASED, digits(lease), row.member)
 else
   makeDue(row.member)
 end
 publish()
-return reply({ created = true, name = row.name, epoch = request.leaseMs and 1 or 0, createdAt = now, now = now })
+return reply({ created = true, name = row.name, epoch = row.epoch, createdAt = now, now = now })
 `;
 
 /** Sending from outside: all messages are judged, and every key is looked for, before the first is delivered. */

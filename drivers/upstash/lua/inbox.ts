@@ -3,7 +3,7 @@ export const inbox = String.raw`
 -- A queue goes on in a new segment when the messages in its last one have more bytes than this: Upstash allows a key 100 MB.
 local SEGMENT_BYTES = 16777216
 
--- Where a queue begins and ends. One that is empty begins anew at segment 0, where whoever does not know looks first.
+-- Where a queue begins and ends. One that a call leaves empty begins anew at segment 0, where whoever does not know looks first.
 local function openQueue(queue, text)
   local head, tail, bytes = string.match(text or '0:0:0', '^(%d+):(%d+):(%d+)$')
   queue.head, queue.tail, queue.bytes = tonumber(head), tonumber(tail), tonumber(bytes)
@@ -39,6 +39,7 @@ local function planQueue(queue)
   end
 end
 
+-- Messages are gathered, so that those of one queue are one call.
 local function push(inbox, queue, text)
   inbox.last = inbox.last + 1
   inbox.isChanged = true
@@ -47,51 +48,57 @@ local function push(inbox, queue, text)
   end
   queue.isFilled, queue.isChanged = true, true
   queue.bytes = queue.bytes + #text
-  call('RPUSH', segment(queue, queue.tail), digits(inbox.last) .. ':' .. text)
+  queue.pushed = queue.pushed or {}
+  table.insert(queue.pushed, digits(inbox.last) .. ':' .. text)
 end
 
--- The oldest message, with its number.
-local function peek(queue)
-  if queue.isFilled and not queue.first then
-    local number, text = string.match(call('LINDEX', segment(queue, queue.head), '0'), '^(%d+):(.*)$')
-    queue.first = { number = tonumber(number), text = text }
+local function writePushed(queue)
+  if queue.pushed then
+    callWith('RPUSH', segment(queue, queue.tail), queue.pushed)
+    queue.pushed = nil
+  end
+end
+
+-- The number of the oldest message.
+local function numberOfFirst(queue)
+  if not queue.first then
+    writePushed(queue)
+    queue.first = tonumber(string.match(call('LINDEX', segment(queue, queue.head), '0'), '^(%d+):'))
   end
   return queue.first
 end
 
+-- Takes the oldest message.
 local function pop(queue)
+  writePushed(queue)
   local key = segment(queue, queue.head)
-  call('LPOP', key)
-  queue.isChanged = true
+  local text = string.match(call('LPOP', key), '^%d+:(.*)$')
+  queue.isChanged, queue.first = true, nil
   if queue.head == queue.tail then
-    queue.bytes = math.max(0, queue.bytes - #queue.first.text)
+    queue.bytes = math.max(0, queue.bytes - #text)
   end
-  queue.first = nil
   if call('EXISTS', key) == 1 then
-    return
+    return text
   end
   if queue.head < queue.tail then
     queue.head = queue.head + 1
   else
-    queue.isFilled, queue.head, queue.tail, queue.into, queue.bytes = false, 0, 0, 0, 0
+    -- What is sent next in this call goes where it was planned to.
+    queue.isFilled, queue.head, queue.tail, queue.bytes = false, queue.into, queue.into, 0
   end
+  return text
 end
 
+-- Looks into queues only where there is more than one to choose from.
 local function takeOldest(workflow, indexes)
   local oldest
   for _, index in ipairs(indexes) do
     local queue = workflow.queues[index]
-    local first = peek(queue)
-    if first and (not oldest or first.number < oldest.first.number) then
+    if queue.isFilled and (not oldest or numberOfFirst(queue) < numberOfFirst(oldest)) then
       oldest = queue
     end
   end
-  if not oldest then
-    return nil
-  end
-  local outcome = { tag = 'message', text = oldest.first.text, topic = oldest.topic }
-  pop(oldest)
-  return outcome
+  return oldest and { tag = 'message', text = pop(oldest), topic = oldest.topic }
 end
 
 local function closeInbox(workflow)
@@ -101,6 +108,7 @@ local function closeInbox(workflow)
   end
   local fields = inbox.isChanged and { 'last', digits(inbox.last), 'sent', digits(inbox.sent) } or {}
   for _, queue in ipairs(workflow.queues) do
+    writePushed(queue)
     if queue.isChanged and queue.isFilled then
       fields[#fields + 1] = 't' .. queue.topic
       fields[#fields + 1] = digits(queue.head) .. ':' .. digits(queue.tail) .. ':' .. digits(queue.bytes)

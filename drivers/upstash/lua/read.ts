@@ -6,7 +6,7 @@ local ANSWER_BYTES = 8388608
 local found, read = {}, 0
 while read < #request.workflows and answered < ANSWER_BYTES do
   read = read + 1
-  local row = load(request.workflows[read])
+  local row = load(request.workflows[read], ALL)
   if row then
     table.insert(found, record(row))
   end
@@ -62,6 +62,22 @@ local function readNamed(index)
   return found
 end
 
+-- Whether a place comes before another in an index, where Redis has them in the order of their bytes. Lua compares texts as the locale of the
+-- server says, which is another order for all but digits.
+local function isBefore(one, other)
+  local first, second = string.sub(one, 1, 14), string.sub(other, 1, 14)
+  if first ~= second then
+    return first < second
+  end
+  for at = 15, math.min(#one, #other) do
+    local left, right = string.byte(one, at), string.byte(other, at)
+    if left ~= right then
+      return left < right
+    end
+  end
+  return #one < #other
+end
+
 local places, isCut = {}, false
 for _, index in ipairs(request.statuses) do
   local found = (request.name and readNamed or readIndex)(index)
@@ -70,7 +86,7 @@ for _, index in ipairs(request.statuses) do
     table.insert(places, place)
   end
 end
-table.sort(places)
+table.sort(places, isBefore)
 
 -- Of several indexes that were read in part, only so many of the places together are known to be the next ones.
 local ids = {}

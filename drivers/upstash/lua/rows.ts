@@ -7,14 +7,15 @@ local COLUMNS = {
 local NUMBERS = { epoch = 0, lease = 0, createdAt = 0, attempts = 0, lastCommit = 0, entries = 0, positions = 0, events = 0 }
 local FLAGS = { held = true, released = true, byDue = true, expires = true }
 
--- The row, or nil where there is none. One that is being purged is none; 'isPurging' then says why.
-local function load(workflow)
+-- The row, or nil where there is none. One that is being purged is none; 'isPurging' then says why. 'more': the columns, and others behind them,
+-- of which the row then has the texts.
+local function load(workflow, more)
   if workflow.isLoaded then
     return workflow.loaded
   end
   workflow.isLoaded = true
   local key = KEYS[workflow.row]
-  local values = call('HMGET', key, unpack(COLUMNS))
+  local values = call('HMGET', key, unpack(more or COLUMNS))
   workflow.isPurging = values[#COLUMNS] and true or nil
   if not values[1] or workflow.isPurging then
     return nil
@@ -30,6 +31,7 @@ local function load(workflow)
       row[column] = text or ''
     end
   end
+  row.texts = more and { unpack(values, #COLUMNS + 1) }
   workflow.loaded = row
   return row
 end
@@ -72,8 +74,14 @@ end
 
 /** A row as callers see it. */
 export const records = String.raw`
+local SHOWN = { 'input', 'output', 'error', 'updatedAt' }
+local ALL = { unpack(COLUMNS) }
+for _, column in ipairs(SHOWN) do
+  table.insert(ALL, column)
+end
+
 local function record(row)
-  local texts = call('HMGET', row.key, 'input', 'output', 'error', 'updatedAt')
+  local texts = row.texts or call('HMGET', row.key, unpack(SHOWN))
   local suspended = decoded(row.suspended)
   return {
     id = row.id, name = row.name, status = row.status, createdAt = row.createdAt, updatedAt = tonumber(texts[4]), attempts = row.attempts,
@@ -85,13 +93,14 @@ end
 
 /** Inserting a workflow. */
 export const insert = String.raw`
-local function insert(workflow, status, name, input, owner)
+local function insert(workflow, status, name, input, owner, lease)
   local row = {
-    key = KEYS[workflow.row], id = workflow.id, name = name, member = workflow.id .. '\0' .. name, status = status, epoch = 0, owner = owner,
-    held = false, lease = 0, suspended = '', createdAt = now, attempts = 0, lastCommit = 0, released = false, entries = 0, positions = 0, events = 0, waits = '',
+    key = KEYS[workflow.row], id = workflow.id, name = name, member = workflow.id .. '\0' .. name, status = status, epoch = lease and 1 or 0, owner = owner,
+    held = lease and true or false, lease = lease or 0, suspended = '', createdAt = now, attempts = 0, lastCommit = 0, released = false, entries = 0, positions = 0, events = 0, waits = '',
   }
   call(
-    'HSET', row.key, 'name', name, 'input', input, 'status', status, 'epoch', '0', 'owner', owner, 'createdAt', digits(now), 'updatedAt', digits(now)
+    'HSET', row.key, 'name', name, 'input', input, 'status', status, 'epoch', digits(row.epoch), 'owner', owner, 'held', lease and '1' or '',
+    'lease', digits(row.lease), 'createdAt', digits(now), 'updatedAt', digits(now)
   )
   addToIndex(status, indexPlace(row))
   changed('outbox:' .. workflow.id)
@@ -155,12 +164,12 @@ local function wake(member)
   return true
 end
 
--- A lease that lapsed may have been moved to 'due' by a claim that looked for what is due: then it is there.
+-- A lease that lapsed may have been moved to 'due' by a claim that looked for what is due: then it is there, unless it is known to be.
 local function holdUntil(row, lease)
   row.held = true
   row.lease = lease
   if call('ZADD', LEASED, digits(lease), row.member) == 1 then
-    takeOff(row.member, call('ZSCORE', DUE, row.member))
+    takeOff(row.member, row.score or call('ZSCORE', DUE, row.member))
   end
 end
 

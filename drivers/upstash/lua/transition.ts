@@ -19,17 +19,18 @@ local function trim(most)
   end
 end
 
--- A key of many workflows lives as long as the last of them: its expiry only grows.
+-- A key of many workflows lives as long as the last of them: its expiry only grows. Answers with whether it stays for ever, and with whether it
+-- did not do so before.
 local function addShared(key, score, place, retention)
-  local wasThere = retention and call('EXISTS', key) == 1
+  -- Below 0: there is no such key, or -1, it has no expiry.
+  local left = retention and call('PTTL', key)
   call('ZADD', key, score, place)
   if not retention then
-    call('PERSIST', key)
-  elseif wasThere then
-    call('PEXPIRE', key, digits(retention), 'GT')
-  else
+    return true, call('PERSIST', key) == 1
+  elseif left ~= -1 and left <= retention then
     call('PEXPIRE', key, digits(retention))
   end
+  return left == -1, false
 end
 
 -- Ends the workflow, whoever holds it. The keys that are its own, all of them, expire together.
@@ -40,9 +41,15 @@ local function finish(row, status, results)
   row.status, row.suspended = status, ''
   addShared(KEYS[request.index[status]], '0', indexPlace(row), retention)
   addShared(KEYS[request.named[status]], '0', namedPlace(indexPlace(row)), retention)
-  addShared(KEYS[request.ended], digits(now), endedPlace(row), retention)
+  local isForEver, isNew = addShared(KEYS[request.ended], digits(now), endedPlace(row), retention)
   if retention then
     addShared(KEYS[request.expiring], digits(now + retention), endedPlace(row), retention)
+  end
+  -- What is taken out of the others by 'expiring' alone must not outlive it.
+  if isNew or (retention and isForEver) then
+    call('PERSIST', KEYS[request.expiring])
+  end
+  if retention then
     row.expires = true
     trim(3)
   end

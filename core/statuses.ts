@@ -1,0 +1,22 @@
+/**
+ * The statuses that a workflow may have, as values.
+ *
+ * @module
+ */
+
+import type { WorkflowStatus } from "./driver.ts";
+
+/** All of them. The first two are active: such a workflow may still run and write. */
+export const STATUSES = [
+  "ENQUEUED",
+  "PENDING",
+  "SUCCESS",
+  "ERROR",
+  "CANCELLED",
+  "MAX_RECOVERY_ATTEMPTS_EXCEEDED",
+] as const satisfies readonly WorkflowStatus[];
+
+/** Whether a workflow may still run and write. */
+export function isActive(status: WorkflowStatus): boolean {
+  return STATUSES.indexOf(status) < 2;
+}

@@ -1,0 +1,211 @@
+/**
+ * Random calls to a driver and to the memory driver, which is the reference: both must answer alike.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { Driver, Operation, Transition } from "../../../core/driver.ts";
+import { memoryDriverOver, type MemoryStore, memoryStore } from "../../../drivers/memory/mod.ts";
+import { type MakeHarness, ManualClock, type RegisterTest } from "../../../testing/mod.ts";
+import { end, newWorkflow, record, SUSPEND, writeStream, YIELD } from "../../../testing/requests.ts";
+import { canonical } from "./canonical.ts";
+import { type Command, fixed, IDS, KEYS, NAMES, SOME, type Story, story } from "./story.ts";
+
+const HOUR_MS = 3_600_000;
+
+type Asked<Do extends Command["do"]> = Extract<Command, { do: Do }>;
+
+/** A call, as any driver can be asked. */
+type Ask = (driver: Driver) => Promise<unknown>;
+
+interface Run {
+  readonly workflowId: string;
+  readonly epoch: number;
+  readonly owner: string;
+  number: number;
+}
+
+/** Tells a story to both drivers. */
+class Telling {
+  readonly #story: Story;
+  readonly #clock = new ManualClock(new ManualClock().now() + HOUR_MS);
+  readonly #store: MemoryStore = memoryStore({ clock: this.#clock });
+  readonly #reference = memoryDriverOver(this.#store);
+  readonly #runs: Run[] = [];
+  /** What may be repeated. */
+  readonly #asked: Ask[] = [];
+  #count = 0;
+
+  constructor(story: Story) {
+    this.#story = story;
+  }
+
+  async tell(makeHarness: MakeHarness): Promise<void> {
+    await using harness = await makeHarness();
+    for (const [instance, command] of this.#story.calls) {
+      this.#count += 1;
+      // No two calls at one instant: in which order things are due that are so since the same one is left open.
+      const ms = command.do === "advance" ? command.ms : 1;
+      await Promise.all([this.#clock.advance(ms), harness.advance(ms)]);
+      const ask = command.do === "repeat" ? this.#asked.at(-1 - command.call) : this.#ask(command);
+      await this.#compare(harness.drivers[instance], ask, command.do === "repeat" || this.#isCancelled(command));
+    }
+    for (const id of IDS) await this.#compare(harness.drivers[0], everything(id), false);
+  }
+
+  async #compare(driver: Driver, ask: Ask | undefined, isRepeat: boolean): Promise<void> {
+    if (!ask) return;
+    const expected = await ask(this.#reference);
+    assert.deepEqual(canonical(await ask(driver), isRepeat), canonical(expected, isRepeat), `call ${this.#count}`);
+  }
+
+  /** To cancel what is cancelled is a repeat, whoever asks. */
+  #isCancelled(command: Command): boolean {
+    return command.do === "control" && command.action === "cancel" && this.#store.rows.get(command.id)?.status === "CANCELLED";
+  }
+
+  #ask(command: Command): Ask | undefined {
+    switch (command.do) {
+      case "create":
+        return this.#create(command);
+      case "claim":
+        return this.#claim(command);
+      case "commit":
+        return this.#commit(command);
+      case "suspend":
+        return this.#suspend(command);
+      case "many":
+        return this.#many(command);
+      case "send":
+        return this.#send(command);
+      case "control":
+        return (driver) => driver.control({ workflowId: command.id, action: command.action });
+      case "purge":
+        return (driver) => driver.purge(command);
+      case "list":
+        return (driver) => wholeList(driver, command);
+      case "read":
+        return (driver) => readAt(driver, command);
+      default:
+        return undefined;
+    }
+  }
+
+  #repeatable(ask: Ask): Ask {
+    this.#asked.push(ask);
+    return ask;
+  }
+
+  #create({ id, name, leaseMs }: Asked<"create">): Ask {
+    const request = { ...newWorkflow(id, { name, input: `input ${this.#count}` }), owner: `owner ${this.#count}`, leaseMs };
+    return this.#repeatable(async (driver) => {
+      const result = await driver.create(request);
+      if (driver === this.#reference && result.created && leaseMs !== null) this.#begin({ ...request, epoch: 1 });
+      return result;
+    });
+  }
+
+  #claim({ ids: workflowIds, names, limit, leaseMs }: Asked<"claim">): Ask {
+    const request = { workflowIds, names, limit: this.#isOrderOpen() ? 100 : limit, leaseMs, owner: `owner ${this.#count}` };
+    return this.#repeatable(async (driver) => {
+      const result = await driver.claim(request);
+      if (driver !== this.#reference) return result;
+      for (const { workflow: { workflowId }, epoch } of result.claimed) this.#begin({ ...request, workflowId, epoch });
+      return result;
+    });
+  }
+
+  /**
+   * Which of two comes first that are due since the same instant is left open, so both are taken. So are leases that have lapsed: a store may note a renewal
+   * later than it is made, to write less.
+   */
+  #isOrderOpen(): boolean {
+    const now = this.#clock.now();
+    const due = [...this.#store.scheduled].filter(({ dueAt }) => dueAt !== null && dueAt <= now);
+    return new Set(due.map(({ dueAt }) => dueAt)).size < due.length || due.some(({ held }) => held);
+  }
+
+  #begin({ workflowId, epoch, owner }: Omit<Run, "number">): void {
+    const isKnown = this.#runs.some((run) => run.owner === owner && run.workflowId === workflowId);
+    if (!isKnown) this.#runs.push({ workflowId, epoch, owner, number: 0 });
+  }
+
+  #commit({ run, positions, steps, transition, status }: Asked<"commit">): Ask | undefined {
+    const inSteps = (id: string) => steps.flatMap((nth) => this.#story.steps[nth]?.(id, this.#count) ?? []);
+    const goal = transition === "end" ? ending(status) : transition === "yield" ? YIELD : null;
+    return this.#write(this.#runs.at(-1 - run), (id) => [...this.#code(positions, id), ...inSteps(id)], goal);
+  }
+
+  /** All the waits that are open belong to it. */
+  #suspend({ run: nth, waits }: Asked<"suspend">): Ask | undefined {
+    const run = this.#runs.at(-1 - nth);
+    const entries = run ? [...this.#store.rows.get(run.workflowId)?.entries.values() ?? []] : [];
+    const open = entries.filter(({ outcome }) => outcome === null).map(({ position }) => position);
+    // Those that have an outcome would keep it from suspending.
+    const others = waits.map((wait) => wait + SOME).filter((wait) => !entries.some(({ position }) => position === wait));
+    return this.#write(run, (id) => this.#code([...others, ...open], id), SUSPEND);
+  }
+
+  #code(positions: readonly number[], id: string): Operation[] {
+    return positions.flatMap((position) => this.#story.code[position]?.(position, id) ?? []);
+  }
+
+  #many({ run, from, count }: Asked<"many">): Ask | undefined {
+    const positions = Array.from({ length: count }, (_, index) => 2 * SOME + from + index);
+    const made = positions.map((position) => position % 3 ? writeStream(position, "k", `${position}`) : record(position, `${position}`));
+    return this.#write(this.#runs.at(-1 - run), () => made, null);
+  }
+
+  #write(run: Run | undefined, operations: (id: string) => Operation[], transition: Transition | null): Ask | undefined {
+    if (!run) return undefined;
+    run.number += 1;
+    const request = { ...run, leaseMs: 5_000, operations: operations(run.workflowId), transition };
+    return this.#repeatable((driver) => driver.commit(request));
+  }
+
+  #send({ messages }: Asked<"send">): Ask {
+    const made = messages.map(({ id, topic, key }, index) => {
+      const message = fixed(id, topic, `message ${this.#count} ${index}`);
+      return { ...message, dedupeKey: key ?? message.messageId };
+    });
+    return this.#repeatable((driver) => driver.send(made));
+  }
+}
+
+function ending(nth: number): Transition {
+  return nth < 4 ? end() : nth === 4 ? end("ERROR", "failed") : end("MAX_RECOVERY_ATTEMPTS_EXCEEDED", null);
+}
+
+async function wholeList(driver: Driver, { statuses, name, limit }: Asked<"list">): Promise<unknown> {
+  const pages = [];
+  for (let cursor: string | null = null, isFirst = true; isFirst || cursor !== null; isFirst = false) {
+    const page = await driver.listWorkflows({ statuses, name, limit, cursor });
+    pages.push(page.workflows);
+    cursor = page.cursor;
+  }
+  return pages;
+}
+
+async function readAt(driver: Driver, { id: workflowId, key, from, limit }: Omit<Asked<"read">, "do">): Promise<unknown> {
+  const stream = await driver.readStream({ workflowId, key, from, limit });
+  return [stream, await driver.readJournal({ workflowId, after: from, limit }), await driver.readEvent({ workflowId, key })];
+}
+
+/** What is there of a workflow. */
+function everything(id: string): Ask {
+  return async (driver) => {
+    const parts = await Promise.all(KEYS.map((key) => readAt(driver, { id, key, from: 0, limit: 1_000 })));
+    const claim = await driver.claim({ workflowIds: [id], names: NAMES, limit: 1, leaseMs: 1, owner: `last ${id}` });
+    return [await driver.readWorkflow(id), parts, claim];
+  };
+}
+
+/** Registers the property. */
+export function differential(test: RegisterTest, makeHarness: MakeHarness, options: { runs: number }): void {
+  test("random calls are answered as the memory driver answers them", async () => {
+    const property = fc.asyncProperty(story, async (it) => await new Telling(it).tell(makeHarness));
+    await fc.assert(property, { numRuns: options.runs });
+  });
+}
