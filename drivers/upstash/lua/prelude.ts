@@ -2,8 +2,6 @@
 export const prelude = String.raw`
 local call = redis.call
 local request = cjson.decode(ARGV[1])
-local clock = call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 -- cjson writes 14 digits of a number: instants never need more.
 local LATEST = 99999999999999
@@ -11,10 +9,6 @@ local LATEST = 99999999999999
 -- A number as text. Redis would write 17 digits of it, Upstash would cut it off.
 local function digits(number)
   return string.format('%.0f', number)
-end
-
-local function after(ms)
-  return math.min(now + math.ceil(ms), LATEST)
 end
 
 -- An answer is a list of texts: JSON, then the values that it refers to by their place. Each begins with '=', so that no client takes it for

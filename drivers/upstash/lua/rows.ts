@@ -112,6 +112,14 @@ end
 
 /** When workflows are due. The first three keys of a script that uses this are those of the schedule. */
 export const schedule = String.raw`
+-- Here, and not where every script begins: what only reads does without it, and each command is billed.
+local clock = call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+local function after(ms)
+  return math.min(now + math.ceil(ms), LATEST)
+end
+
 local DUE, LEASED, SCHEDULE = KEYS[1], KEYS[2], KEYS[3]
 
 local function idOf(member)
