@@ -26,6 +26,17 @@ export function toDestination(workflowId: string, options: SendOptions<unknown>)
   return { workflowId, topic: toTopic(topic), idempotencyKey };
 }
 
+/** Refuses two messages of one call that have the same key: only one of them would be sent. */
+export function refuseRepeatedKeys(destinations: Destination[]): void {
+  const seen = new Set<string>();
+  for (const { workflowId, idempotencyKey } of destinations) {
+    if (idempotencyKey === undefined) continue;
+    const place = JSON.stringify([workflowId, idempotencyKey]);
+    if (seen.has(place)) throw new IdempotencyConflictError(idempotencyKey);
+    seen.add(place);
+  }
+}
+
 /**
  * Checks and encodes a message.
  *

@@ -24,10 +24,9 @@ import type {
   WorkflowHandle,
   WorkflowPage,
 } from "./client.ts";
-import type { NewMessage } from "./driver.ts";
+import type { CreateRequest, NewMessage } from "./driver.ts";
 import { type Duration, toMilliseconds } from "./duration.ts";
 import {
-  IdempotencyConflictError,
   quote,
   UnknownWorkflowError,
   ValidationError,
@@ -40,8 +39,9 @@ import { toInfo } from "./info.ts";
 import { checkName } from "./names.ts";
 import { checkWhole } from "./numbers.ts";
 import { type ParleyOptions, toRunner } from "./options.ts";
-import { type Destination, prepareMessage, refusalError, toDestination } from "./outgoing.ts";
+import { type Destination, prepareMessage, refusalError, refuseRepeatedKeys, toDestination } from "./outgoing.ts";
 import { eventEntry, StoredEvent, StoredStream } from "./reader.ts";
+import { firstLease } from "./run_host.ts";
 import type { Runner, SweepResult } from "./runner.ts";
 import { STATUSES } from "./statuses.ts";
 import { validate } from "./values.ts";
@@ -107,33 +107,18 @@ export class Parley implements Client, AsyncDisposable {
     if (!known && !enqueue) throw new UnknownWorkflowError(name);
     const { values, driver, leaseMs } = this.#runner;
     const schema = known?.input ?? (typeof workflow === "string" ? undefined : workflow.input);
-    const encoded = values.encode(schema ? await validate(schema, input, "workflow's input") : input, "workflow's input");
-
-    const owner = crypto.randomUUID();
-    const created = await driver.create({ workflowId, name, input: encoded, owner, leaseMs: enqueue ? null : leaseMs });
+    const valid = schema ? await validate(schema, input, "workflow's input") : input;
+    const request: CreateRequest = {
+      workflowId,
+      name,
+      input: values.encode(valid, "workflow's input"),
+      owner: crypto.randomUUID(),
+      leaseMs: enqueue ? null : leaseMs,
+    };
+    const created = await driver.create(request);
     if (created.name !== name) throw new WorkflowConflictError(workflowId);
     if (created.created && enqueue) this.#runner.hints.notify(["due"]);
-    if (created.created && !enqueue) {
-      void this.#runner.run({
-        workflow: {
-          workflowId,
-          name,
-          status: "PENDING",
-          waiting: null,
-          input: encoded,
-          output: null,
-          error: null,
-          createdAt: created.createdAt,
-          updatedAt: created.createdAt,
-          recoveryAttempts: 0,
-        },
-        epoch: created.epoch,
-        owner,
-        now: created.now,
-        journal: { entries: [], more: false },
-        open: [],
-      });
-    }
+    if (created.created && !enqueue) void this.#runner.run(firstLease(request, created));
     return new Started<O>(this, this.#runner, { workflowId, created: created.created });
   }
 
@@ -298,16 +283,6 @@ export class Parley implements Client, AsyncDisposable {
     this.#runner.check(workflowId);
     hints.notify([`inbox:${workflowId}`, `outbox:${workflowId}`]);
     if (result.woken.length > 0) this.#runner.wake(result.woken);
-  }
-}
-
-function refuseRepeatedKeys(destinations: Destination[]): void {
-  const seen = new Set<string>();
-  for (const { workflowId, idempotencyKey } of destinations) {
-    if (idempotencyKey === undefined) continue;
-    const place = JSON.stringify([workflowId, idempotencyKey]);
-    if (seen.has(place)) throw new IdempotencyConflictError(idempotencyKey);
-    seen.add(place);
   }
 }
 

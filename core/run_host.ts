@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Claimed } from "./driver.ts";
+import type { Claimed, CreateRequest, CreateResult } from "./driver.ts";
 import type { Values } from "./values.ts";
 import type { WaitSources } from "./wait.ts";
 
@@ -31,4 +31,27 @@ export interface RunHost extends WaitSources {
 /** A claimed workflow and who claimed it. */
 export interface Lease extends Claimed {
   owner: string;
+}
+
+/** The lease of a workflow that its run has just created: there is nothing to replay. */
+export function firstLease({ workflowId, name, input, owner }: CreateRequest, { createdAt, epoch, now }: CreateResult): Lease {
+  return {
+    workflow: {
+      workflowId,
+      name,
+      status: "PENDING",
+      waiting: null,
+      input,
+      output: null,
+      error: null,
+      createdAt,
+      updatedAt: createdAt,
+      recoveryAttempts: 0,
+    },
+    epoch,
+    owner,
+    now,
+    journal: { entries: [], more: false },
+    open: [],
+  };
 }

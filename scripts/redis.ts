@@ -4,6 +4,7 @@
  * @module
  */
 
+import { delay, systemClock } from "../core/clock.ts";
 import { findProgram, install } from "./install.ts";
 
 /** A Redis that this process has started, and that is gone with this process at the latest. */
@@ -107,11 +108,9 @@ async function installedRedis(): Promise<string> {
 
 /** What the server says of itself once it answers; of a replica, once it has a copy of everything. */
 async function firstInfo(port: number, isReplica: boolean): Promise<string | undefined> {
-  const until = Date.now() + START_MS;
-  while (Date.now() < until) {
+  for (const began = systemClock.now(); systemClock.now() - began < START_MS; await delay(systemClock, LOOK_EVERY_MS)) {
     const info = await readInfo(port).catch(() => "");
     if (info.includes("redis_version:") && (!isReplica || info.includes("master_link_status:up"))) return info;
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
   }
   return undefined;
 }
