@@ -22,12 +22,15 @@ export class Redis implements Disposable {
     void this.#read();
   }
 
-  /** Connects. */
+  /** Connects, with the password and to the number of the database that the URL has: `redis://:secret@127.0.0.1:6379/0`. */
   static async connect(url: string): Promise<Redis> {
-    const { hostname, port } = new URL(url);
+    const { hostname, port, username, password, pathname } = new URL(url);
     const connection = await Deno.connect({ hostname, port: Number(port || 6379) });
     connection.setNoDelay(true);
-    return new Redis(connection);
+    const redis = new Redis(connection);
+    if (password !== "") await redis.ask(["AUTH", ...[username, password].filter((it) => it !== "").map(decodeURIComponent)]);
+    if (pathname.length > 1) await redis.ask(["SELECT", pathname.slice(1)]);
+    return redis;
   }
 
   /** Sends a command as Upstash takes it. Stock Redis does not know the flag of the scripts, so they go by another SHA-1. */

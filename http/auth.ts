@@ -6,6 +6,7 @@
 
 import type { Context } from "hono";
 import { ValidationError } from "../core/errors.ts";
+import { isToken } from "./endpoint.ts";
 
 /** What a request wants to do. A closed list: a new route must be one of these. */
 export type Action =
@@ -96,8 +97,8 @@ export function oncePerRequest<T>(read: (c: Context) => Promise<T>): (c: Context
  */
 export function bearer(token: string | string[]): Auth {
   const tokens = [token].flat();
-  // Nothing else passes a header unchanged: a line's end from a file of secrets would lock everybody out.
-  if (tokens.length === 0 || tokens.some((it) => typeof it !== "string" || !/^[\x21-\x7e]+$/.test(it))) {
+  // One that no header can carry would lock everybody out.
+  if (tokens.length === 0 || !tokens.every(isToken)) {
     throw new ValidationError("Making bearer auth: each token must be a text of visible ASCII characters, and not empty");
   }
   return oncePerRequest(async (c) => {

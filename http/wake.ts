@@ -7,6 +7,7 @@
 import { systemClock } from "../core/clock.ts";
 import { type Duration, toMilliseconds } from "../core/duration.ts";
 import { ValidationError } from "../core/errors.ts";
+import { isToken, toMountUrl } from "./endpoint.ts";
 
 /** How many workflows one request may name; `POST /wake` takes no more. */
 const BATCH = 1_000;
@@ -37,15 +38,11 @@ export function httpWake(
     fetch?: (url: string, init: RequestInit) => Promise<Response>;
   },
 ): (workflowIds: string[]) => Promise<void> {
-  const parsed = URL.parse(url);
-  if (!parsed || !/^https?:$/.test(parsed.protocol) || parsed.search || parsed.hash || parsed.username || parsed.password) {
-    throw new ValidationError("Making a wake: the url must begin with http:// or https://, and have no parameters and no credentials");
-  }
-  if (typeof token !== "string" || !/^[\x21-\x7e]+$/.test(token)) {
+  const target = `${toMountUrl(url, "Making a wake")}/wake`;
+  if (!isToken(token)) {
     throw new ValidationError("Making a wake: the token must be a text of visible ASCII characters, and not empty");
   }
   const timeoutMs = toMilliseconds(timeout, "timeout");
-  const target = `${parsed.href.replace(/\/+$/, "")}/wake`;
   return async (workflowIds) => {
     const batches = Array.from({ length: Math.ceil(workflowIds.length / BATCH) }, (_, n) => workflowIds.slice(n * BATCH, (n + 1) * BATCH));
     // One fault does not keep the others asleep.

@@ -33,13 +33,15 @@ export interface NeonDriverOptions {
 export interface NeonInternals {
   readonly clock?: Clock;
   readonly timing?: PushTiming;
+  /** Those of the isolate that are in use, by what they connect to. Default: none, as if the driver had an isolate of its own. */
+  readonly pushes?: Map<string, Push>;
 }
 
 /** The driver and its push, which is `null` where it is off. */
 export function openNeon(
   connectionString: string,
   { schema = "parley", push: wanted, requestTimeout = "10s", endpoint }: NeonDriverOptions = {},
-  { clock = systemClock, timing = TIMING }: NeonInternals = {},
+  { clock = systemClock, timing = TIMING, pushes = new Map() }: NeonInternals = {},
 ): { driver: Driver; push: Push | null } {
   const address = readAddress(connectionString, endpoint);
   const timeoutMs = readTimeout(requestTimeout);
@@ -57,7 +59,18 @@ export function openNeon(
     migrate: sql.migrate,
     report: say,
   });
-  return { driver: { ...sql, watch: (target, hint) => push.watch(target, hint) }, push };
+  const key = JSON.stringify([address.login, websocket, timeoutMs, schema]);
+  return { driver: { ...sql, watch: (...watched) => watchShared(pushes, key, push, watched) }, push };
+}
+
+/** Watches with the push that is in use, or else with the one given, which is in use from then on until its connection is closed. */
+function watchShared(pushes: Map<string, Push>, key: string, push: Push, watched: Parameters<Push["watch"]>): Watch {
+  const used = pushes.get(key);
+  if (used) return used.watch(...watched);
+  const watch = push.watch(...watched);
+  pushes.set(key, push);
+  push.idle.then(() => pushes.delete(key));
+  return watch;
 }
 
 function readTimeout(requestTimeout: Duration): number {

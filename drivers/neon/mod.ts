@@ -6,19 +6,23 @@
 
 import type { Driver } from "../../core/driver.ts";
 import { type NeonDriverOptions, openNeon } from "./driver.ts";
+import type { Push } from "./push.ts";
 
 export type { Duration } from "../../core/duration.ts";
 export type * from "../../core/driver.ts";
 export type { Endpoint } from "./address.ts";
 export type { NeonDriverOptions } from "./driver.ts";
 
+/** Of this isolate: where there is a driver for each request, they have one connection all the same. */
+const pushes = new Map<string, Push>();
+
 /**
  * A driver over a database at Neon.
  *
  * Each call is one `POST`, whatever it does; tables and functions are created at first use, in a schema of their own. The driver holds no connection
  * while nobody waits in memory, so there is nothing to close. While somebody does, and `push` is on, one WebSocket to the database
- * tells of changes; it opens about 0.1 s after the first wait began and closes about 1 s after the last has ended. Hints are an optimisation: without
- * them, and whenever the connection is down, waits poll.
+ * tells of changes, for all drivers of an isolate that reach one schema in the same way; it opens about 0.1 s after the first wait began and closes
+ * about 1 s after the last has ended. Hints are an optimisation: without them, and whenever the connection is down, waits poll.
  *
  * Trouble rejects with `DriverError`, which has nothing of values or the connection string. Where it is `retryable` the same call may be made
  * again: it was not carried out, or nobody knows, since a request got no answer. Parley does so by itself.
@@ -49,5 +53,5 @@ export type { NeonDriverOptions } from "./driver.ts";
  * ```
  */
 export function neonDriver(connectionString: string, options: NeonDriverOptions = {}): Driver {
-  return openNeon(connectionString, options).driver;
+  return openNeon(connectionString, options, { pushes }).driver;
 }

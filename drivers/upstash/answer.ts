@@ -44,17 +44,31 @@ export interface RecordPart {
   readonly error?: number;
 }
 
-/** Reads the answer of a script. */
+/**
+ * Reads the answer of a script.
+ *
+ * @throws {DriverError} If it is none: something else has answered, and nobody knows what became of the call.
+ */
 export function readAnswer<Meta>(result: unknown, call: string): Answer<Meta> {
-  if (!Array.isArray(result) || !result.every((text) => typeof text === "string" && text.startsWith("="))) {
-    throw new DriverError(`${call} got an answer that is not that of its script`, { retryable: true });
-  }
-  const value = (place: number) => result[place].slice(1);
+  const isAnswer = Array.isArray(result) && result.every((text) => typeof text === "string" && text.startsWith("="));
+  const meta = isAnswer ? readDocument(result[0]?.slice(1)) : undefined;
+  if (meta === undefined) throw new DriverError(`${call} got an answer that is not that of its script`, { retryable: true });
+  const value = (place: number) => (result as string[])[place]!.slice(1);
   return {
-    meta: JSON.parse(value(0)),
+    meta: meta as Meta,
     value,
     optional: (place) => place === undefined ? null : value(place),
   };
+}
+
+/** `undefined` if it is no object. */
+function readDocument(text: string = ""): object | undefined {
+  try {
+    const document: unknown = JSON.parse(text);
+    return typeof document === "object" && document !== null && !Array.isArray(document) ? document : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The values of a part. */

@@ -24,7 +24,8 @@ export { Push } from "../push.ts";
  * and none while there is traffic. That is 58,000 commands in a month of uninterrupted waiting: $0.12 at $0.20 for 100,000 (2026-11), or
  * an eighth of what is free. It is short enough for what cuts idle connections after a minute. A stream that ends is noticed without
  * a beat; one that is swallowed costs hints for so long. That found, all look: so a wait itself looks every ten minutes alone, for a hint that is
- * lost on a connection that works. Every ten seconds, as the core does by itself, would be 260,000 looks a month.
+ * lost on a connection that works. Every ten seconds, as the core does by itself, would be 260,000 looks a month. A beat cannot do it for them: it could
+ * only compare a count of hints that every write would keep, which is one command more for each.
  */
 export const TIMING: PushTiming = { openAfterMs: 100, lingerMs: 1_000, beatMs: 45_000, lookMs: 600_000 };
 

@@ -8,6 +8,7 @@ import { type Clock, delay, systemClock } from "../../core/clock.ts";
 import { devalueCodec } from "../../core/codec.ts";
 import { DriverError, ParleyError, ValidationError, ValueTooLargeError } from "../../core/errors.ts";
 import { attempt } from "../../core/retry.ts";
+import { isToken, toMountUrl } from "../endpoint.ts";
 import { PARLEY_JSON } from "../media_types.ts";
 
 /** How long a request may take beyond what the server was asked to wait. */
@@ -17,9 +18,6 @@ const REQUEST_MS = 30_000;
 function isPassing(status: number): boolean {
   return [408, 425, 429].includes(status) || (status >= 500 && status !== 501);
 }
-
-/** Of visible ASCII characters: nothing else passes a header unchanged. */
-const TOKEN = /^[\x21-\x7e]+$/;
 
 /** The part of `fetch` that is needed. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -58,16 +56,12 @@ export class Transport {
   readonly #fetch: Fetch;
 
   constructor({ url, token, fetch = (...args) => globalThis.fetch(...args), clock = systemClock }: ConnectOptions) {
-    const parsed = URL.parse(url);
-    if (!parsed || !/^https?:$/.test(parsed.protocol) || parsed.search || parsed.hash || parsed.username || parsed.password) {
-      throw new ValidationError("Connecting: the url must begin with http:// or https://, and have no parameters and no credentials");
-    }
-    if (typeof token !== "function" && (typeof token !== "string" || !TOKEN.test(token))) {
+    this.#url = toMountUrl(url, "Connecting");
+    if (typeof token !== "function" && !isToken(token)) {
       throw new ValidationError(
         "Connecting: the token must be a text of visible ASCII characters, and not empty, or a function that gives one",
       );
     }
-    this.#url = parsed.href.replace(/\/+$/, "");
     this.#token = typeof token === "function" ? token : () => token;
     this.#fetch = fetch;
     this.clock = clock;
@@ -123,7 +117,7 @@ export class Transport {
     const token = await (async () => await this.#token())().catch((error) => {
       throw failed(error);
     });
-    if (typeof token !== "string" || !TOKEN.test(token)) throw failed();
+    if (!isToken(token)) throw failed();
     return token;
   }
 }

@@ -10,16 +10,15 @@ import type { EventEntry } from "../../core/client.ts";
 import { devalueCodec } from "../../core/codec.ts";
 import { TimeoutError } from "../../core/errors.ts";
 import { isActive } from "../../core/statuses.ts";
-import { PARLEY_JSON, PARLEY_NDJSON, plainText } from "../encoding.ts";
+import { PARLEY_JSON, plainText } from "../encoding.ts";
 import { type Chunks, liveResponse } from "../live.ts";
 import { negotiate } from "../negotiate.ts";
-import { type LinesType, NDJSON, NDJSON_HEARTBEAT, watchLines } from "../ndjson.ts";
+import { type LinesType, NDJSON_HEARTBEAT, watchLines } from "../ndjson.ts";
 import { type Call, type Route, route } from "../route.ts";
 import { count, EventValue } from "../schemas.ts";
 import { EVENT_STREAM, lastSeen, SSE_HEARTBEAT, watchEvents } from "../sse.ts";
 import { Wait, waitMs } from "../wait.ts";
-
-const TYPES = ["application/json", PARLEY_JSON, EVENT_STREAM, NDJSON, "application/ndjson", PARLEY_NDJSON] as const;
+import { READ_HEADERS, READ_TYPES } from "./reading.ts";
 
 const EventQuery = v.object({
   after: count(0, Number.MAX_SAFE_INTEGER, "Only a version above this one: the last that the caller has seen. Default 0"),
@@ -37,17 +36,13 @@ export const eventRoutes: readonly Route[] = [
     errors: ["timeout", "workflow_not_found"],
     summary: "Read an event: its latest value as JSON, or each value live as Server-Sent Events or lines of JSON",
     query: EventQuery,
-    headers: {
-      "accept": "What the answer is to be",
-      "last-event-id": "The ID of the last of the Server-Sent Events that came; the answer goes on behind it",
-      "prefer": "wait=30: how many seconds to wait, in place of the parameter",
-    },
+    headers: READ_HEADERS,
     responses: {
-      200: { description: "The value, and which one it is", schema: EventValue, content: TYPES },
+      200: { description: "The value, and which one it is", schema: EventValue, content: READ_TYPES },
       204: { description: "The caller was told of the end of the workflow, and nothing came since", content: [] },
     },
   }, async (call) => {
-    const type = negotiate(call.c, TYPES);
+    const type = negotiate(call.c, READ_TYPES);
     if (type === "application/json" || type === PARLEY_JSON) return await serveJson(call, type);
     return type === EVENT_STREAM ? await serveEvents(call) : await serveLines(call, type);
   }),

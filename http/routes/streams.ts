@@ -8,17 +8,16 @@ import * as v from "valibot";
 import type { StreamPart as Part } from "../../core/client.ts";
 import { devalueCodec } from "../../core/codec.ts";
 import { describeStream, type DurableCall, headersOf, readDurableStream, speaksDurableStreams } from "../durable_streams.ts";
-import { PARLEY_JSON, PARLEY_NDJSON, plainText } from "../encoding.ts";
+import { PARLEY_JSON, plainText } from "../encoding.ts";
 import { type Chunks, liveResponse } from "../live.ts";
 import { negotiate } from "../negotiate.ts";
-import { type LinesType, NDJSON, NDJSON_HEARTBEAT, streamLines } from "../ndjson.ts";
+import { type LinesType, NDJSON_HEARTBEAT, streamLines } from "../ndjson.ts";
 import { type Call, type Route, route } from "../route.ts";
 import { count, StreamPart } from "../schemas.ts";
 import { EVENT_STREAM, lastSeen, SSE_HEARTBEAT, streamEvents } from "../sse.ts";
 import { type Place, readPart, readParts } from "../stream_parts.ts";
 import { Wait, waitMs } from "../wait.ts";
-
-const TYPES = ["application/json", PARLEY_JSON, EVENT_STREAM, NDJSON, "application/ndjson", PARLEY_NDJSON] as const;
+import { READ_HEADERS, READ_TYPES } from "./reading.ts";
 
 const text = (description: string) => v.optional(v.pipe(v.string(), v.description(description)));
 
@@ -54,20 +53,16 @@ export const streamRoutes: readonly Route[] = [
     errors: ["workflow_not_found"],
     summary: "Read a stream: a part of it as JSON, or live as Server-Sent Events or lines of JSON; or by the Durable Streams protocol",
     query: StreamQuery,
-    headers: {
-      "accept": "What the answer is to be",
-      "last-event-id": "The ID of the last of the Server-Sent Events that came; the answer goes on behind it",
-      "prefer": "wait=30: how many seconds to wait, in place of the parameter",
-    },
+    headers: READ_HEADERS,
     responses: {
-      200: { description: "Values in order", schema: StreamAnswer, content: TYPES, headers: PLACE },
+      200: { description: "Values in order", schema: StreamAnswer, content: READ_TYPES, headers: PLACE },
       204: { description: "Nothing came, or nothing will come", content: [], headers: PLACE },
       304: { description: "Durable Streams: the caller has it already", content: [] },
     },
   }, async (call) => {
     if (call.c.req.method === "HEAD") return await describeStream(call);
     if (speaksDurableStreams(call.query)) return await readDurableStream(call as DurableCall);
-    const type = negotiate(call.c, TYPES);
+    const type = negotiate(call.c, READ_TYPES);
     if (type === "application/json" || type === PARLEY_JSON) return await serveJson(call, type);
     return type === EVENT_STREAM ? await serveEvents(call) : await serveLines(call, type);
   }),

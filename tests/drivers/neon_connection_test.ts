@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { delay, systemClock } from "../../core/clock.ts";
+import { openNeon } from "../../drivers/neon/driver.ts";
+import { neonDriver, type NeonDriverOptions } from "../../drivers/neon/mod.ts";
+import type { Push } from "../../drivers/neon/push.ts";
 import { newMessage } from "../../testing/requests.ts";
 import { enqueue } from "../../testing/run.ts";
-import { atNeon } from "../support/neon_harness.ts";
+import { atNeon, EAGER } from "../support/neon_harness.ts";
 import { listeners, neonDriverTest, type Opened, POSTGRES, type Setting } from "../support/neon_setting.ts";
 import { until, warnings, Watching } from "../support/patience.ts";
 import { quoted } from "../support/postgres_store.ts";
@@ -23,6 +26,48 @@ neonDriverTest("however many watch, there is one connection, from the first to t
   await opened.push.idle;
   await until(() => server.websockets.open === 0);
   assert.deepEqual([server.websockets.opened, await listeners(setting)], [1, 0]);
+});
+
+neonDriverTest("drivers of one isolate share a connection if they reach one schema in the same way", async ({ server, schema, query }) => {
+  const other = `${schema} 2`;
+  // As an application may make them, one for each request.
+  const make = (options: Partial<NeonDriverOptions> = {}) =>
+    neonDriver(atNeon(POSTGRES), { schema, endpoint: server, ...options }) as Opened["driver"];
+  const live = (options?: Partial<NeonDriverOptions>) => Watching.live({ push: make(options) }, "inbox:w");
+  try {
+    using first = await live();
+    using second = await live();
+    assert.deepEqual(server.websockets, { opened: 1, open: 1 });
+    first.watch.close();
+    await enqueue(make(), "w");
+    await make().send([newMessage("w")]);
+    await until(() => second.hints === 1);
+    assert.equal(first.hints, 1);
+    second.watch.close();
+    using third = await live();
+    assert.equal(server.websockets.opened, 1, "it outlives the last watch of each of them");
+    using patient = await live({ requestTimeout: 20_000 });
+    using elsewhere = await live({ schema: other });
+    assert.deepEqual(server.websockets, { opened: 3, open: 3 });
+    await make().send([newMessage("w")]);
+    await until(() => third.hints === 1 && patient.hints === 2);
+    assert.equal(elsewhere.hints, 1);
+  } finally {
+    await until(() => server.websockets.open === 0);
+    await query(`drop schema if exists ${quoted(other)} cascade`);
+  }
+});
+
+neonDriverTest("an isolate forgets drivers when nobody waits", async ({ server, schema }) => {
+  const pushes = new Map<string, Push>();
+  const { driver, push } = openNeon(atNeon(POSTGRES), { schema, endpoint: server }, { timing: EAGER, pushes });
+  assert.equal(pushes.size, 0);
+  {
+    using _watching = await Watching.live({ push: driver as Opened["driver"] }, "due");
+    assert.deepEqual([...pushes.values()], [push]);
+  }
+  await push!.idle;
+  assert.equal(pushes.size, 0);
 });
 
 neonDriverTest("a wait that is soon over opens no connection", async ({ server, relay, open, timers }) => {
@@ -123,7 +168,8 @@ neonDriverTest("to stop while a beat is swallowed does not wait for the time lim
 });
 
 neonDriverTest("a beat keeps a connection listed, and finds out if it was not", async (setting) => {
-  const opened = setting.open({ timing: { beatMs: 50 } });
+  // Long enough that no beat of a busy machine comes so late that the database takes the connection for dead.
+  const opened = setting.open({ timing: { beatMs: 200 } });
   using watching = await Watching.live(opened, "due");
   const until1 = async () => (await setting.query(`select until from ${quoted(setting.schema)}.listeners`)).rows[0]?.until;
   const first = await until1();
@@ -131,7 +177,7 @@ neonDriverTest("a beat keeps a connection listed, and finds out if it was not", 
   assert.equal(watching.hints, 1, "a beat is no reason to look");
   await setting.query(`delete from ${quoted(setting.schema)}.listeners`);
   await until(() => watching.hints === 2);
-  assert.equal(await listeners(setting), 1);
+  await until(async () => await listeners(setting) === 1);
 });
 
 neonDriverTest("to watch creates the schema where it is missing", async ({ open, schema, query }) => {

@@ -55,13 +55,33 @@ neonDriverTest("purge, executed and its answer lost, removes what it should once
   assert.equal(await driver.readWorkflow("w"), null);
 });
 
-neonDriverTest("migrate, executed and its answer lost, has made everything", async ({ open, relay, schema }) => {
-  const driver = withRetries(open({ push: false, schema: `${schema} 2` }).driver, systemClock);
-  relay.fault({ at: "after", action: { kind: "cut" }, matches: ({ body }) => new TextDecoder().decode(body).includes("create schema") });
+neonDriverTest("the very first operation of a schema is three requests, and the next is one", async ({ open, server, schema, query }) => {
+  const other = `${schema} 2`;
+  const { driver } = open({ push: false, schema: other });
+  try {
+    for (const expected of [3, 1]) {
+      const before = server.requests;
+      await driver.readWorkflow("w");
+      assert.equal(server.requests - before, expected);
+    }
+  } finally {
+    await query(`drop schema if exists ${quoted(other)} cascade`);
+  }
+});
+
+neonDriverTest("migrate, executed and its answer lost, has made everything", async ({ open, relay, schema, query }) => {
+  const other = `${schema} 2`;
+  const driver = withRetries(open({ push: false, schema: other }).driver, systemClock);
+  const fault = relay.fault({
+    at: "after",
+    action: { kind: "cut" },
+    matches: ({ body }) => new TextDecoder().decode(body).includes("create schema"),
+  });
   try {
     assert.equal((await driver.create(createRequest("w"))).created, true);
+    assert.equal(fault.hits, 1);
   } finally {
-    await open({ push: false }).driver.migrate();
+    await query(`drop schema if exists ${quoted(other)} cascade`);
   }
 });
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { neonConfig } from "@neondatabase/serverless";
+import { neon, neonConfig } from "@neondatabase/serverless";
 import { ValidationError } from "../../core/errors.ts";
 import { neonDriver } from "../../drivers/neon/mod.ts";
 import { neonDriverTest, rejection } from "../support/neon_setting.ts";
@@ -65,14 +65,19 @@ Deno.test("neonDriver() finds the proxy of a host, as Neon's own package does", 
   };
   try {
     for (const host of ["ep-a-1.eu-central-1.aws.neon.tech", "ep-a-1-pooler.c-2.eu-central-1.aws.neon.tech:5432", "localhost"]) {
-      await rejection(neonDriver(`postgres://u%40:p%2F@${host}/d?sslmode=require`).readWorkflow("w"));
+      const connectionString = `postgres://u%40:p%2F@${host}/d?sslmode=require`;
+      await rejection(neonDriver(connectionString).readWorkflow("w"));
+      await assert.rejects(neon(connectionString)`select 1`);
     }
   } finally {
     globalThis.fetch = original;
   }
-  assert.deepEqual(urls, [
+  const expected = [
     "POST https://api.eu-central-1.aws.neon.tech/sql postgresql://u%40:p%2F@ep-a-1.eu-central-1.aws.neon.tech/d?sslmode=require",
     "POST https://api.c-2.eu-central-1.aws.neon.tech/sql postgresql://u%40:p%2F@ep-a-1-pooler.c-2.eu-central-1.aws.neon.tech:5432/d?sslmode=require",
     "POST https://localhost/sql postgresql://u%40:p%2F@localhost/d?sslmode=require",
-  ]);
+  ];
+  assert.deepEqual(urls.filter((_, index) => index % 2 === 0), expected);
+  // The package adds its name to the connection string.
+  assert.deepEqual(urls.filter((_, index) => index % 2 === 1).map((url) => url.replace(/&application_name=.*/, "")), expected);
 });

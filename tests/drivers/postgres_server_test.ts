@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 // @ts-types="@types/pg"
 import pg from "pg";
 import type { Driver } from "../../core/driver.ts";
-import { DriverError } from "../../core/errors.ts";
 import { MIGRATIONS } from "../../drivers/postgres/migrations.ts";
 import { postgresDriver } from "../../drivers/postgres/mod.ts";
 import { guestUrl, openPool, postgresTest } from "../support/postgres.ts";
 import { GUEST, postgresUrl } from "../support/postgres_server.ts";
 import { quoted } from "../support/postgres_store.ts";
+import { rejection } from "../support/rejection.ts";
 
 const url = await postgresUrl();
 const [first, second] = [await openPool(url), await openPool(url)];
@@ -25,12 +25,6 @@ function test(name: string, run: (schema: string) => Promise<void>): void {
       await first.query(`drop schema if exists ${quoted(schema)} cascade`);
     }
   });
-}
-
-async function rejection(promise: Promise<unknown>): Promise<DriverError> {
-  const error = await promise.then(() => null, (error) => error);
-  assert(error instanceof DriverError, String(error));
-  return error;
 }
 
 test("first calls over many connections at once create one schema", async (schema) => {

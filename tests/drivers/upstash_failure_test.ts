@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { readAnswer } from "../../drivers/upstash/answer.ts";
 import { isNoScript } from "../../drivers/upstash/failure.ts";
-import type { DriverError } from "../../core/errors.ts";
+import { DriverError } from "../../core/errors.ts";
 import { ANSWERS } from "../support/upstash/mod.ts";
 import { type OpenOptions, rejection, type Setting, transportTest } from "../support/upstash_setting.ts";
 
@@ -154,4 +155,16 @@ transportTest("neither an error nor its cause shows the command, the token or th
   assert.equal(shown.length, 6);
   for (const error of shown) assert(isClean(error), Deno.inspect(error));
   await relay.cut();
+});
+
+Deno.test("readAnswer() takes nothing for an answer but what a script gives, and may be asked again then", () => {
+  const none = [null, 1, "={}", {}, [], [1], ["{}"], ["={}", 1], ["={}", "v"], ["="], [`=${SECRET}`], ["=null"], ["=1"], ['="text"'], [
+    "=[]",
+  ]];
+  for (const result of none) {
+    const refused = (error: unknown) => error instanceof DriverError && error.retryable && isClean(error);
+    assert.throws(() => readAnswer(result, CALL), refused, JSON.stringify(result));
+  }
+  const { meta, value, optional } = readAnswer<{ at: number }>(['={"at":1}', "=", "==v"], CALL);
+  assert.deepEqual([meta, value(1), value(2), optional(undefined)], [{ at: 1 }, "", "=v", null]);
 });

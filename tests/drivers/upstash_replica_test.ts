@@ -7,11 +7,11 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../core/clock.ts";
 import { openUpstash } from "../../drivers/upstash/driver.ts";
-import { SCRIPTS } from "../../drivers/upstash/scripts.ts";
 import { openTransport } from "../../drivers/upstash/transport.ts";
 import { conformance, type Harness, ManualClock } from "../../testing/mod.ts";
 import { startRedis } from "../support/redis_server.ts";
 import { startUpstashServer, type UpstashServer } from "../support/upstash/mod.ts";
+import { loadScripts } from "../support/upstash_harness.ts";
 
 const primary = await startRedis();
 const replica = await startRedis({ replicaOf: primary.url });
@@ -24,8 +24,7 @@ Deno.test.afterAll(async () => {
 async function startStale(clock?: () => number): Promise<UpstashServer & { readonly replica: NonNullable<UpstashServer["replica"]> }> {
   const server = await startUpstashServer({ redisUrl: primary.url, replicaUrl: replica.url, ...(clock && { clock }) });
   assert(server.replica);
-  const { send } = openTransport(server, { timeoutMs: 10_000, clock: systemClock });
-  for (const { source } of Object.values(SCRIPTS)) await send(["SCRIPT", "LOAD", source], "test");
+  await loadScripts(server);
   await server.replica.hold();
   return server as Awaited<ReturnType<typeof startStale>>;
 }

@@ -19,6 +19,8 @@ import {
   writeStream,
 } from "../../testing/requests.ts";
 import { begin, beginSuspended, claimIds, enqueue, Run, take } from "../../testing/run.ts";
+import { Bill } from "../support/upstash_bill.ts";
+import { dumpKeys } from "../support/upstash_harness.ts";
 import { type Store, upstashTest } from "../support/upstash_store.ts";
 
 /** A story with every script in it. */
@@ -139,37 +141,18 @@ upstashTest("numbers are neither rounded nor cut off: instants, offsets, and dea
   assert.equal((await driver.readWorkflow("w"))?.waiting?.until, open.remainingMs + again.now, "to the millisecond");
 });
 
-const READ: Readonly<Record<string, string[]>> = {
-  hash: ["HGETALL"],
-  set: ["SMEMBERS"],
-  list: ["LRANGE", "0", "-1"],
-  zset: ["ZRANGE", "0", "-1", "WITHSCORES"],
-};
-
-/** All that Redis has under the prefix. */
-async function dump({ redis, prefix, keys }: Store): Promise<unknown[]> {
-  const contents = [];
-  for (const key of await keys()) {
-    const type = await redis.ask("TYPE", `${prefix}/${key}`);
-    const [command = "", ...args] = READ[String(type)] ?? [];
-    const items = await redis.ask(command, `${prefix}/${key}`, ...args) as string[];
-    // Hashes and sets have no order.
-    contents.push([key, type, command === "LRANGE" ? items : items.toSorted()]);
-  }
-  return contents;
-}
-
 upstashTest("a script that has not been given every key that it needs writes nothing", async (store) => {
+  const dump = () => dumpKeys(store.redis, store.prefix);
   const [driver, stranger] = [store.open(), store.open()];
   const run = await begin(driver, "w");
   await beginSuspended(driver, "waits", [observeEvent(0, "w", "k")]);
   await run.held(Array.from({ length: 100 }, (_, index) => writeStream(index, "s", "v")));
-  const before = await dump(store);
+  const before = await dump();
   const answers: string[] = [];
   using _ = store.server.fault({
     at: "after",
     matches: ({ commands }) => commands[0]?.[0] === "EVALSHA",
-    answer: async () => void answers.push(JSON.stringify(await dump(store))),
+    answer: async () => void answers.push(JSON.stringify(await dump())),
   });
   const operations = [
     setEvent(200, "k", "v"),
@@ -183,17 +166,18 @@ upstashTest("a script that has not been given every key that it needs writes not
   const result = await other.commit(operations);
   assert.equal(result.state, "held");
   assert.deepEqual(JSON.parse(answers[0] ?? ""), before, "the first request was refused as a whole");
-  assert.notEqual(JSON.stringify(await dump(store)), answers[0], "the second was not");
+  assert.notEqual(JSON.stringify(await dump()), answers[0], "the second was not");
 });
+
+/** Counts the requests of a call. */
+function requestsAt({ server }: Store): (call: () => Promise<unknown>) => Promise<number> {
+  const bill = new Bill(server);
+  return async (call) => (await bill.of(call)).requests;
+}
 
 upstashTest("a driver that knows nothing of a workflow needs one request more, and then knows", async (store) => {
   const [driver, stranger] = [store.open(), store.open()];
-  const { requests } = store.server;
-  const count = async (call: () => Promise<unknown>) => {
-    const before = requests.command;
-    await call();
-    return requests.command - before;
-  };
+  const count = requestsAt(store);
   const run = await begin(driver, "w");
   for (let from = 0; from < 1_000; from += 100) {
     assert.equal(
@@ -240,14 +224,9 @@ upstashTest("a queue goes on in another segment when one is full, and begins ane
 
 upstashTest("a claim by due time costs 1 request where nothing is due, and 2 where something is", async (store) => {
   const driver = store.open();
-  const { requests } = store.server;
+  const count = requestsAt(store);
   await enqueue(driver, "a", "b");
   await claimIds(driver);
-  const count = async (call: () => Promise<unknown>) => {
-    const before = requests.command;
-    await call();
-    return requests.command - before;
-  };
   assert.equal(await count(() => driver.claim(claimRequest())), 1);
   await driver.create(createRequest("c", { leaseMs: null }));
   const request = claimRequest();

@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { httpWake } from "../../http/mod.ts";
 import { memoryHarness } from "../support/memory.ts";
 import { serve, TOKEN } from "./suites/setup.ts";
+import { providers } from "./suites/providers.ts";
 import { webhooks } from "./suites/webhooks.ts";
 
 webhooks(Deno.test, memoryHarness);
+providers(Deno.test, memoryHarness);
 
 Deno.test("httpWake() has the adapter continue workflows, a thousand a request", async () => {
   await using harness = await memoryHarness();

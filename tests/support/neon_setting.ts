@@ -6,7 +6,6 @@
 
 import assert from "node:assert/strict";
 import type { Driver } from "../../core/driver.ts";
-import { DriverError } from "../../core/errors.ts";
 import { type NeonDriverOptions, openNeon } from "../../drivers/neon/driver.ts";
 import type { Push, PushTiming } from "../../drivers/neon/push.ts";
 import { atNeon, Backstage, EAGER } from "./neon_harness.ts";
@@ -15,6 +14,8 @@ import { CountingClock } from "./patience.ts";
 import { postgresUrl } from "./postgres_server.ts";
 import { quoted } from "./postgres_store.ts";
 import { type Relay, startRelay } from "./relay.ts";
+
+export { rejection } from "./rejection.ts";
 
 /** Where the tests' PostgreSQL is. */
 export const POSTGRES = await postgresUrl();
@@ -86,11 +87,4 @@ export function neonDriverTest(name: string, run: (setting: Setting) => Promise<
 export async function listeners({ query, schema }: Setting): Promise<number> {
   const { rows } = await query(`select id from ${quoted(schema)}.listeners`);
   return rows.length;
-}
-
-/** The `DriverError` that a call must reject with. */
-export async function rejection(promise: Promise<unknown>): Promise<DriverError> {
-  const error = await promise.then(() => null, (error) => error);
-  assert(error instanceof DriverError, String(error));
-  return error;
 }

@@ -11,12 +11,11 @@ import type { PushTiming } from "../../drivers/push.ts";
 import { openUpstash, type UpstashDriverOptions } from "../../drivers/upstash/driver.ts";
 import { type Push, TIMING } from "../../drivers/upstash/push.ts";
 import { openTransport, type UpstashCredentials, type UpstashRedis } from "../../drivers/upstash/transport.ts";
-import { SCRIPTS } from "../../drivers/upstash/scripts.ts";
 import { redisUrl, startRedis } from "./redis_server.ts";
 import { type Relay, startRelay } from "./relay.ts";
 import { startUpstashServer, type UpstashServer, type UpstashServerOptions } from "./upstash/mod.ts";
 import { Redis } from "./upstash/redis.ts";
-import { keysOf, removeKeys } from "./upstash_harness.ts";
+import { type Dump, dumpKeys, loadScripts, removeKeys } from "./upstash_harness.ts";
 
 const REDIS = await redisUrl();
 
@@ -28,9 +27,6 @@ export interface OpenOptions extends UpstashDriverOptions {
   readonly timing?: Partial<PushTiming>;
   readonly clock?: Clock;
 }
-
-/** By key, without the prefix: what it holds, and whether it expires. */
-export type Dump = Record<string, { readonly held: unknown; readonly expires: boolean }>;
 
 /** What a test is given. */
 export interface Setting {
@@ -70,10 +66,8 @@ export function upstashDriverTest(name: string, run: (setting: Setting) => Promi
       await run({
         ...{ server, relay, redis, prefix: opened.prefix },
         open: (options) => opened.open(options),
-        dump: (prefix = opened.prefix) => dump(redis, prefix),
-        async loadScripts() {
-          for (const { source } of Object.values(SCRIPTS)) await send(["SCRIPT", "LOAD", source], "test");
-        },
+        dump: (prefix = opened.prefix) => dumpKeys(redis, prefix),
+        loadScripts: () => loadScripts(server),
         flushScripts: async () => void await send(["SCRIPT", "FLUSH"], "test"),
       });
       await opened.idle();
@@ -105,29 +99,4 @@ class Opened {
   async idle(): Promise<void> {
     await Promise.all(this.#pushes.map(({ idle }) => idle));
   }
-}
-
-/** How to read what is in a key. */
-const READ: Readonly<Record<string, readonly string[]>> = {
-  hash: ["HGETALL"],
-  set: ["SMEMBERS"],
-  list: ["LRANGE", "0", "-1"],
-  zset: ["ZRANGE", "0", "-1", "WITHSCORES"],
-};
-
-async function dump(redis: Redis, prefix: string): Promise<Dump> {
-  const contents: Dump = {};
-  for (const key of await keysOf(redis, prefix)) {
-    const type = String(await redis.ask("TYPE", key));
-    const [command = "", ...args] = READ[type] ?? [];
-    const items = await redis.ask(command, key, ...args) as string[];
-    // Hashes and sets have no order.
-    const held = type === "hash" ? Object.fromEntries(pairs(items)) : type === "set" ? items.toSorted() : items;
-    contents[key.slice(prefix.length + 1)] = { held, expires: Number(await redis.ask("PTTL", key)) >= 0 };
-  }
-  return contents;
-}
-
-function pairs(items: readonly string[]): [string, string][] {
-  return items.flatMap((item, index): [string, string][] => index % 2 ? [] : [[item, items[index + 1] ?? ""]]);
 }

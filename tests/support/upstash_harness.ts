@@ -68,7 +68,8 @@ export function upstashHarness(
   };
 }
 
-async function loadScripts(server: UpstashServer): Promise<void> {
+/** Makes a server know the scripts, as it does from the first use of each on. */
+export async function loadScripts(server: UpstashServer): Promise<void> {
   const { send } = openTransport(server, { timeoutMs: 10_000, clock: systemClock });
   for (const { source } of Object.values(SCRIPTS)) await send(["SCRIPT", "LOAD", source], "test");
 }
@@ -89,4 +90,33 @@ export async function keysOf(redis: Redis, prefix: string): Promise<string[]> {
 export async function removeKeys(redis: Redis, prefix: string): Promise<void> {
   const keys = await keysOf(redis, prefix);
   for (let from = 0; from < keys.length; from += 1_000) await redis.ask("UNLINK", ...keys.slice(from, from + 1_000));
+}
+
+/** By key, without the prefix: what it holds, and whether it expires. */
+export type Dump = Record<string, { readonly held: unknown; readonly expires: boolean }>;
+
+/** How to read what is in a key. */
+const READ: Readonly<Record<string, readonly string[]>> = {
+  hash: ["HGETALL"],
+  set: ["SMEMBERS"],
+  list: ["LRANGE", "0", "-1"],
+  zset: ["ZRANGE", "0", "-1", "WITHSCORES"],
+};
+
+/** All that Redis has under a prefix. */
+export async function dumpKeys(redis: Redis, prefix: string): Promise<Dump> {
+  const contents: Dump = {};
+  for (const key of await keysOf(redis, prefix)) {
+    const type = String(await redis.ask("TYPE", key));
+    const [command = "", ...args] = READ[type] ?? [];
+    const items = await redis.ask(command, key, ...args) as string[];
+    // Hashes and sets have no order.
+    const held = type === "hash" ? Object.fromEntries(pairs(items)) : type === "set" ? items.toSorted() : items;
+    contents[key.slice(prefix.length + 1)] = { held, expires: Number(await redis.ask("PTTL", key)) >= 0 };
+  }
+  return contents;
+}
+
+function pairs(items: readonly string[]): [string, string][] {
+  return items.flatMap((item, index): [string, string][] => index % 2 ? [] : [[item, items[index + 1] ?? ""]]);
 }

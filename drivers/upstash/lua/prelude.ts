@@ -80,7 +80,7 @@ local function segment(range, number)
 end
 `;
 
-/** Telling those that watch. */
+/** Telling those that watch, whether or not there are any: to find out would be a command as well. */
 export const hints = String.raw`
 -- A line may not be too long for those who read it.
 local TARGETS_OF_A_HINT = 50

@@ -122,6 +122,18 @@ function scopes(rule: AddRule): void {
     assert.deepEqual(asked, ["by header"]);
   });
 
+  rule("a start is of the workflow that a token allows, also where its body means to say another", async (harness) => {
+    const { call } = serve(harness, { auth: tokens });
+    const start = async (workflowId: string) => {
+      const token = await tokens.mint({ actions: ["start"], workflowId, expiresIn: "1h" });
+      const raw = JSON.stringify([{ workflow: 1, enqueue: 2, workflowId: -1 }, "echo", true]);
+      const headers = { "content-type": "application/vnd.parley+json", "idempotency-key": "by header" };
+      return await call("POST /workflows", { raw, headers, token });
+    };
+    for (const another of ["echo", "-1", "another"]) assert.equal((await start(another)).status, 403, another);
+    assert.deepEqual(await (await start("by header")).json(), { workflowId: "by header", created: true });
+  });
+
   rule("a token for some topics can send to no others", async (harness) => {
     const { call, parley } = serve(harness, { auth: tokens });
     await parley.start("echo", 1, { workflowId: "w", enqueue: true });

@@ -6,17 +6,26 @@
 
 import type { Hono } from "hono";
 import { parleyHttp, type ParleyHttpOptions } from "../../../http/mod.ts";
+import type { Parley } from "../../../mod.ts";
 import type { Harness } from "../../../testing/mod.ts";
+import { hooks, type HookSettings } from "./hooks.ts";
 
 /** A harness whose adapter runs elsewhere, over the same store. */
 export interface RemoteHarness extends Harness {
   /** An app that passes requests on to an adapter with these options; with those of them that can be told. */
   mount(options: Partial<ParleyHttpOptions>): Hono;
+  /** An app that passes requests on to the providers' webhooks. */
+  mountHooks(settings: HookSettings): Hono;
 }
 
 /** The adapter, with its options in place of the defaults. */
 export function mount(harness: Harness, defaults: ParleyHttpOptions, options: Partial<ParleyHttpOptions>): Hono {
   return isRemote(harness) ? harness.mount(options) : parleyHttp({ ...defaults, ...options });
+}
+
+/** The providers' webhooks. */
+export function mountHooks(harness: Harness, parley: Parley, settings: HookSettings): Hono {
+  return isRemote(harness) ? harness.mountHooks(settings) : hooks(parley, settings);
 }
 
 function isRemote(harness: Harness): harness is RemoteHarness {

@@ -69,24 +69,31 @@ export function upstashRemote(redisUrl: string, worker: Pick<RunningWorker, "fet
   };
 }
 
-function remote(harness: Omit<RemoteHarness, "mount">, worker: Pick<RunningWorker, "fetch">, store: Wish["store"]): RemoteHarness {
+function remote(
+  harness: Omit<RemoteHarness, "mount" | "mountHooks">,
+  worker: Pick<RunningWorker, "fetch">,
+  store: Wish["store"],
+): RemoteHarness {
   return {
     ...harness,
     async advance(ms) {
       await delay(systemClock, TICK_MS);
       await harness.advance(ms);
     },
-    mount(options) {
-      // Functions are left out by JSON; a test that needs its own is one of those that are not for workers.
-      const wish = { store, options, ...CREDENTIALS };
-      return new Hono().all("*", async ({ req: { raw, routePath } }) => {
-        const headers = new Headers(raw.headers);
-        headers.set(WISH, JSON.stringify({ ...wish, path: routePath.replace(/\/?\*$/, "/") }));
-        const path = raw.url.replace(/^[^:]*:\/\/[^/]*/, "");
-        return await whole(await worker.fetch(path, { method: raw.method, headers, body: raw.body, signal: raw.signal }));
-      });
-    },
+    // Functions are left out by JSON; a test that needs its own is one of those that are not for workers.
+    mount: (options) => passOn(worker, { store, options, ...CREDENTIALS }),
+    mountHooks: (settings) => passOn(worker, { store, options: {}, hooks: settings, ...CREDENTIALS }),
   };
+}
+
+/** Has the worker answer, as the wish has it. */
+function passOn(worker: Pick<RunningWorker, "fetch">, wish: Omit<Wish, "path">): Hono {
+  return new Hono().all("*", async ({ req: { raw, routePath } }) => {
+    const headers = new Headers(raw.headers);
+    headers.set(WISH, JSON.stringify({ ...wish, path: routePath.replace(/\/?\*$/, "/") }));
+    const path = raw.url.replace(/^[^:]*:\/\/[^/]*/, "");
+    return await whole(await worker.fetch(path, { method: raw.method, headers, body: raw.body, signal: raw.signal }));
+  });
 }
 
 /** With all of its body, as an answer has it that comes from this process, unless that goes on. */

@@ -9,6 +9,7 @@ import { anyOf, bearer, parleyHttp, scopedTokens } from "@parley/parley/http";
 import { neonDriver } from "@parley/parley/neon";
 import { upstashDriver } from "@parley/parley/upstash";
 import { Hono } from "hono";
+import { hooks } from "../../http/suites/hooks.ts";
 import type { ExecutionContext } from "./platform.ts";
 import { WISH, type Wish } from "./wish.ts";
 
@@ -32,7 +33,7 @@ function driverOf(store: Wish["store"]): Driver {
 
 export default {
   async fetch(request: Request, env: unknown, ctx: ExecutionContext): Promise<Response> {
-    const { store, options, path, tokens, secret }: Wish = JSON.parse(request.headers.get(WISH)!);
+    const { store, options, hooks: settings, path, tokens, secret }: Wish = JSON.parse(request.headers.get(WISH)!);
     const parley = new Parley({
       driver: driverOf(store),
       workflows: WORKFLOWS,
@@ -40,8 +41,8 @@ export default {
       wake: "none",
       hotWait: 0,
     });
-    const adapter = parleyHttp({ ...options, parley, auth: anyOf(bearer(tokens), scopedTokens(secret)) });
-    const response = await new Hono().route(path, adapter).fetch(request, env as Record<string, unknown>, ctx);
+    const app = settings ? hooks(parley, settings) : parleyHttp({ ...options, parley, auth: anyOf(bearer(tokens), scopedTokens(secret)) });
+    const response = await new Hono().route(path, app).fetch(request, env as Record<string, unknown>, ctx);
     // The suites wait for what they have set off by the `idle()` of their own process, which knows nothing of what runs here.
     if (request.method === "POST") await parley.idle();
     return response;

@@ -7,6 +7,7 @@
 import type { ParleyHttpOptions } from "@parley/parley/http";
 import type { neonDriver } from "@parley/parley/neon";
 import type { upstashDriver } from "@parley/parley/upstash";
+import type { HookSettings } from "../../http/suites/hooks.ts";
 
 /** The header with a {@linkcode Wish}, as JSON. */
 export const WISH = "x-wish";
@@ -15,7 +16,9 @@ export const WISH = "x-wish";
 export interface Wish {
   readonly store: { readonly neon: Parameters<typeof neonDriver> } | { readonly upstash: Parameters<typeof upstashDriver> };
   readonly options: Partial<ParleyHttpOptions>;
-  /** Where the adapter is mounted. */
+  /** In place of the adapter the providers' webhooks, with these settings. */
+  readonly hooks?: HookSettings;
+  /** Where the adapter is mounted, or the webhooks. */
   readonly path: string;
   /** What the adapter's auth takes. */
   readonly tokens: string[];

@@ -1,0 +1,19 @@
+/**
+ * What streams and events have in common: one URL for whatever the caller takes.
+ *
+ * @module
+ */
+
+import { PARLEY_JSON, PARLEY_NDJSON } from "../encoding.ts";
+import { NDJSON } from "../ndjson.ts";
+import { EVENT_STREAM } from "../sse.ts";
+
+/** What there is, in the order of the server's preference. */
+export const READ_TYPES = ["application/json", PARLEY_JSON, EVENT_STREAM, NDJSON, "application/ndjson", PARLEY_NDJSON] as const;
+
+/** The headers that are read, for the documentation. */
+export const READ_HEADERS = {
+  "accept": "What the answer is to be",
+  "last-event-id": "The ID of the last of the Server-Sent Events that came; the answer goes on behind it",
+  "prefer": "wait=30: how many seconds to wait, in place of the parameter",
+};
