@@ -96,7 +96,7 @@ function runs({ driver, commit }: Store): Record<string, Omit<Subject, "name">> 
 
 function claims({ driver }: Store): Record<string, Omit<Subject, "name">> {
   const claim = async (names: readonly string[], workflowIds: readonly string[] | null, expected: number) => {
-    const { claimed } = await driver.claim({ workflowIds, names, limit: 1, leaseMs: LEASE_MS, owner: crypto.randomUUID() });
+    const { claimed } = await driver.claim({ workflowIds, names, except: [], limit: 1, leaseMs: LEASE_MS, owner: crypto.randomUUID() });
     if (claimed.length !== expected) throw new Error(`${claimed.length} of ${names} were claimed`);
   };
   return {
@@ -111,7 +111,7 @@ function claims({ driver }: Store): Record<string, Omit<Subject, "name">> {
 }
 
 function reads({ driver }: Store, from: number): Record<string, Omit<Subject, "name">> {
-  const page = { statuses: null, name: null, limit: 10, cursor: null };
+  const page = { problem: false, values: true, statuses: null, name: null, limit: 10, cursor: null };
   return {
     readWorkflow: { run: () => driver.readWorkflow(USED) },
     readEvent: { run: () => driver.readEvent({ workflowId: USED, key: "state" }) },

@@ -95,7 +95,7 @@ export class Context implements WorkflowContext {
       const wait = { label: label("getEvent", name), timeoutMs: toTimeout(options) };
       return {
         label: wait.label,
-        begin: () => ({ type: "observeEvent", workflowId, key: name, timeoutMs: wait.timeoutMs }),
+        begin: () => ({ type: "observeEvent", workflowId, key: name, timeoutMs: wait.timeoutMs, started: false }),
         read: (outcome) => readFound(this.#run, outcome, wait) as T,
       };
     });
@@ -170,7 +170,7 @@ export class Context implements WorkflowContext {
       const wait = { label: "result", timeoutMs: toTimeout(options), workflowId };
       return {
         label: wait.label,
-        begin: () => ({ type: "observeResult", workflowId, timeoutMs: wait.timeoutMs }),
+        begin: () => ({ type: "observeResult", workflowId, timeoutMs: wait.timeoutMs, started: false }),
         read: (outcome) => readResult(this.#run, outcome, wait) as O,
       };
     });

@@ -15,6 +15,7 @@
  *   (or none) and no outcome yet.
  * - **position**: the number of an operation in its workflow, from 0, in the order in which the code called it.
  * - **due**: what a claim may take: never run yet, woken, yielded, its deadline passed, or its lease lapsed.
+ * - **parked**: `PENDING`, with no run and no lease, because the code did not fit the journal. It is due again after a while.
  * - **suspended**: `PENDING`, with no run and no lease. It becomes due when something it waits for arrives or at
  *   the earliest deadline of its open entries.
  * - **hint**: "something changed, look again". It carries no data and may be lost or come twice.
@@ -26,6 +27,7 @@
  *    effect changes nothing and answers as the first did. Each method says what makes it a repeat.
  * 3. Leases, deadlines and due times are measured by the store's clock alone. They cross this boundary as
  *    durations ("so many milliseconds left"); instants (`now`, `createdAt`) are for people to read.
+ *    If the store's clock goes back, work that was due at once is still claimed, and no lease holds for longer than its length from now.
  * 4. Whoever brings something (a message, an event, an end) and whoever is about to suspend for it take the same
  *    lock first and look after that. So neither can miss the other.
  * 5. Values, inputs, outputs and errors are opaque text. A driver stores them byte for byte. They are encoded and
@@ -77,8 +79,9 @@ export interface Driver {
 
   /**
    * Leases workflows that are due to the caller, oldest due first, each at its next epoch and `PENDING`. Only those whose
-   * name is in `names`; never one that another run holds, nor one that another claim is taking at the moment. Taking over a lapsed lease
-   * raises `recoveryAttempts` by one; any other claim does not.
+   * name is in `names`; never one that another run holds, nor one that another claim is taking at the moment, nor one of `except`. Taking over a
+   * lapsed lease raises `recoveryAttempts` by one; any other claim does not. It takes fewer than `limit` where the answer would become too large
+   * for the store's way of sending it: nothing is leased that does not reach the caller.
    *
    * Repeat: workflows that carry the request's `owner` and whose lease holds are returned again, and no others are taken.
    * Crash: what was leased is due again when the lease lapses.
@@ -101,7 +104,7 @@ export interface Driver {
    */
   commit(request: CommitRequest): Promise<CommitResult>;
 
-  /** The complete entries after `after`, in recorded order. A page ends at `limit` entries or about 1 MiB of values; never empty while there are more. */
+  /** The complete entries after `after`, in recorded order. A page ends at `limit` entries or about 1 MiB of values as they travel; never empty while there are more. */
   readJournal(request: { workflowId: string; after: number; limit: number }): Promise<JournalPage>;
 
   /**
@@ -116,7 +119,7 @@ export interface Driver {
   /** One workflow, or `null`. */
   readWorkflow(workflowId: string): Promise<WorkflowRecord | null>;
 
-  /** Workflows, newest first by creation, then by ID. `cursor` continues where the page that gave it ended; any other is refused with `ValidationError`. */
+  /** Workflows, newest first by creation, then by ID. One snapshot. `cursor` continues where the page that gave it ended; any other is refused with `ValidationError`. */
   listWorkflows(query: ListQuery): Promise<ListPage>;
 
   /** The latest value of an event and the status of its workflow, from one snapshot. */
@@ -130,11 +133,15 @@ export interface Driver {
    * `MAX_RECOVERY_ATTEMPTS_EXCEEDED` back to `PENDING`, due, next epoch, `recoveryAttempts` 0.
    *
    * Repeat: cancelling what is `CANCELLED` and resuming what has not ended are done without a change. Any other ended workflow is refused with its status.
-   * Resuming what is `PENDING` and due names it in `woken`: it may be a repeat whose first answer reached no one.
+   * Resuming what is `PENDING` and due names it in `woken`: it may be a repeat whose first answer reached no one. Resuming what is parked makes it due at once,
+   * and sets `parks` to 0. Resuming what is due at once, or held, also corrects a due time that lies too far ahead because the store's clock has gone back.
    */
   control(request: { workflowId: string; action: "cancel" | "resume" }): Promise<ControlResult>;
 
-  /** Removes up to `limit` workflows that ended at least `olderThanMs` ago, oldest first, with all that is theirs. A repeat removes the next ones. */
+  /**
+   * Removes up to `limit` workflows that ended at least `olderThanMs` ago, oldest first, with all that is theirs. A repeat removes the next ones.
+   * It leaves a workflow whose parent started it and has neither ended nor recorded its result.
+   */
   purge(request: { olderThanMs: number; limit: number }): Promise<{ purged: number }>;
 
   /**
@@ -142,6 +149,20 @@ export interface Driver {
    * connects first gives one hint when it is live, since things may have changed before. Without this method the core polls.
    */
   watch?(target: WatchTarget, hint: () => void): Watch;
+
+  /** How much a request may carry; without it the core only keeps requests to a few MiB. */
+  readonly limits?: DriverLimits;
+}
+
+/** How much a request to the store may carry, and how that is counted. */
+export interface DriverLimits {
+  /**
+   * The most that the values of one request may come to, in bytes as `bytesOf` counts them, small enough that the answer which reads them back
+   * arrives too. The core cuts its requests accordingly, and refuses a value that can never travel with `ValueTooLargeError`, before anything is written.
+   */
+  readonly requestBytes: number;
+  /** How many bytes a value takes in a request, with all of its escapes. */
+  bytesOf(text: string): number;
 }
 
 /**
@@ -149,7 +170,8 @@ export interface Driver {
  *
  * - `inbox:` and a workflow ID: what comes to the workflow. A message, a cancel, a resume.
  * - `outbox:` and a workflow ID: what comes from it. An event, a stream value, the close of a stream, any change of its status.
- * - `due`: any workflow became due at once. A deadline or a lease that passes gives no hint.
+ * - `due`: any workflow became due at once, or was suspended or parked until an instant less than ten seconds ahead. A deadline or a lease that
+ *   passes gives no hint.
  */
 export type WatchTarget = `inbox:${string}` | `outbox:${string}` | "due";
 

@@ -187,7 +187,7 @@ export class Run {
         this.#waits.ended(position);
         return this.#journal.add(position, result.outcome);
       }
-      this.#waits.looked(position, result.remainingMs);
+      if ("remainingMs" in result) this.#waits.looked(position, result.remainingMs);
       if (!open) {
         open = true;
         this.update();

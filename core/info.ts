@@ -5,19 +5,19 @@
  */
 
 import type { WorkflowInfo } from "./client.ts";
-import type { WorkflowRecord } from "./driver.ts";
+import type { ListedWorkflow } from "./driver.ts";
 import { type SerializedError, serializeError } from "./serialized_error.ts";
 import type { Values } from "./values.ts";
 
 /** Decodes what the store knows of a workflow. */
-export function toInfo(record: WorkflowRecord, values: Values): WorkflowInfo {
+export function toInfo(record: ListedWorkflow, values: Values): WorkflowInfo {
   const { workflowId, name, status, waiting, input, output, error, createdAt, updatedAt, recoveryAttempts } = record;
   return {
     workflowId,
     name,
     status,
     ...(waiting && { waiting: { operations: waiting.operations, ...(waiting.until !== null && { until: waiting.until }) } }),
-    input: values.decode(input),
+    input: input === null ? undefined : values.decode(input),
     ...(output !== null && { output: values.decode(output) }),
     ...(error !== null && { error: toSerialized(values.decode(error)) }),
     createdAt,

@@ -17,7 +17,10 @@ export interface CommitRequest {
   epoch: number;
   /** The owner of its lease. Epochs begin anew with a workflow that is created after a purge; an owner never comes again. */
   owner: string;
-  /** 1, 2, 3, ... within the epoch: a run has one commit under way at a time. */
+  /**
+   * 1, 2, 3, ... within the epoch: a run has one commit under way at a time. The next one after the stored number is new, and a lower or equal one is
+   * a repeat. A number that skips one means that the store has lost commits, as after a failover to an older copy: the run is `lost`.
+   */
   number: number;
   /** For how long the lease holds from now on, in milliseconds. */
   leaseMs: number;
@@ -33,11 +36,15 @@ export interface CommitRequest {
  * - `suspend`: only if no operation of this call has an outcome; otherwise the lease is kept. The operations
  *   of the call are all the waits that are open: their topics and the earliest of their deadlines decide when it is due again.
  * - `yield`: due at once, for another run to carry on.
- * - `end`: every waiter for its result becomes due.
+ * - `park`: the code does not fit the journal, or a stored value cannot be decoded. The workflow stays `PENDING`, is not held, and is due again after
+ *   `delayMs`; messages and events do not make it due sooner, `control` with `resume` does. `problem` is the encoded error, and the record's `parks` goes
+ *   up by one. A later commit that adds a journal entry, or makes any other transition, clears both. Taking over a parked workflow is no recovery attempt.
+ * - `end`: every waiter for its result or for one of its events becomes due.
  */
 export type Transition =
   | { to: "suspend" }
   | { to: "yield" }
+  | { to: "park"; problem: string; delayMs: number }
   | { to: "end"; status: EndStatus; output: string | null; error: string | null };
 
 /**
@@ -49,12 +56,13 @@ export type Operation = { position: number | null; label: string } & (Effect | W
 /**
  * An operation that has its outcome at once.
  *
- * - `record`: writes an outcome that the run itself produced, of a step, `now` or `uuid`.
+ * - `record`: writes an outcome that the run itself produced: of a step, `now` or `uuid`, or the refusal of any operation. It completes an entry that a
+ *   `pause` has opened at its position.
  * - `send`: as `Driver.send`, for one message.
  * - `setEvent`: inserts or replaces, raises the key's version by one from 1, makes the key's waiters due.
  * - `writeStream`: appends at the key's next offset, from 0.
  * - `closeStream`: refuses later writes and closes.
- * - `start`: inserts a workflow that is `PENDING` and due, if its ID is new.
+ * - `start`: inserts a workflow that is `PENDING` and due, if its ID is new. The committing workflow becomes its parent: see `Driver.purge`.
  */
 export type Effect =
   | { type: "record"; outcome: Outcome }
@@ -66,18 +74,31 @@ export type Effect =
 
 /**
  * An operation that may have to wait. The first call opens the entry and fixes its deadline, `timeoutMs` from now (`null`:
- * none); later calls look again and ignore `timeoutMs`. What is there wins over a deadline that has passed.
+ * none); later calls look again and ignore `timeoutMs`.
+ *
+ * What is there before the deadline passes is the outcome. After the deadline, only what came in time counts, whenever somebody looks: a message that was
+ * sent, an event that was first set, or a workflow that ended no later than the deadline, by the store's clock. What came later is left alone, and the
+ * outcome is `timeout`. The first call takes whatever is there.
  *
  * - `receive`: takes the oldest message over all the topics and records it as received.
- * - `observeEvent`: reads the latest value, or registers as a waiter, also with a workflow that does not exist yet.
+ * - `observeEvent`: reads the latest value; `workflow_ended` if the workflow has ended without it. Otherwise registers as a waiter, also with a
+ *   workflow that does not exist yet.
  * - `observeResult`: reads how a workflow ended, or registers as a waiter, also with a workflow that does not exist yet.
  * - `sleep`: its outcome is `done` when the deadline has passed.
+ * - `pause`: the time between two tries of the step at this position. `attempts` is the number of tries that have failed. A call with a higher number than
+ *   the entry's opens the entry or moves it on: the number is stored, and the deadline becomes `timeoutMs` from now. Any other call looks. The result is
+ *   always how long is left, down to `remainingMs: 0`, and never an outcome: a `record` at the same position completes the entry. A suspend
+ *   with a `pause` that has 0 left is refused, as if the pause had an outcome.
+ *
+ * `started: true` on an observe says that this workflow has started the observed one: if that does not exist any more, the outcome is
+ * `workflow_not_found`.
  */
 export type Wait =
   | { type: "receive"; topics: readonly string[]; timeoutMs: number | null }
-  | { type: "observeEvent"; workflowId: string; key: string; timeoutMs: number | null }
-  | { type: "observeResult"; workflowId: string; timeoutMs: number | null }
-  | { type: "sleep"; timeoutMs: number };
+  | { type: "observeEvent"; workflowId: string; key: string; timeoutMs: number | null; started: boolean }
+  | { type: "observeResult"; workflowId: string; timeoutMs: number | null; started: boolean }
+  | { type: "sleep"; timeoutMs: number }
+  | { type: "pause"; attempts: number; timeoutMs: number };
 
 /**
  * What came of an operation.
@@ -85,15 +106,15 @@ export type Wait =
  * | tag | of | `value` |
  * | --- | --- | --- |
  * | `value` | record, observeEvent, observeResult | the encoded value |
- * | `error` | record; observeResult of a workflow that failed | the encoded error, or `null` |
+ * | `error` | record, also of a refusal; observeResult of a workflow that failed | the encoded error, or `null` |
  * | `done` | setEvent, writeStream, closeStream, sleep | |
  * | `done` | start | the ID of the started workflow |
  * | `message` | receive | the encoded message; `topic` holds its topic |
  * | `sent`, `duplicate` | send | the message's ID; of the first one with the key |
  * | `timeout` | receive, observeEvent, observeResult | |
  * | `cancelled` | observeResult of a workflow that was cancelled | |
- * | `workflow_not_found` | send | |
- * | `workflow_ended` | send | the status |
+ * | `workflow_not_found` | send; an observe with `started` of a workflow that is gone | |
+ * | `workflow_ended` | send; observeEvent of a workflow that has ended without the event | the status |
  * | `idempotency_conflict` | send | |
  * | `workflow_conflict` | start: the ID exists under another name | |
  * | `stream_closed` | writeStream, closeStream | |
@@ -142,5 +163,10 @@ export interface Committed {
   now: number;
 }
 
-/** The outcome, or how many milliseconds an open wait still has (`null`: no deadline). */
-export type OperationResult = { outcome: Outcome } | { remainingMs: number | null };
+/**
+ * The outcome, or how many milliseconds an open wait still has (`null`: no deadline).
+ *
+ * `deferred`: the answer has grown too large. This wait and all later ones of the commit did nothing; the run commits them again. The first outcome of an
+ * answer is never deferred, and neither is an effect. A commit with a deferred wait does not make its transition.
+ */
+export type OperationResult = { outcome: Outcome } | { remainingMs: number | null } | { deferred: true };

@@ -190,7 +190,7 @@ export class Parley implements Client, AsyncDisposable {
     if (name !== null) checkName(name, "workflow name");
     const statuses = status === undefined ? null : [status].flat();
     for (const it of statuses ?? []) checkStatus(it);
-    const page = await this.#runner.driver.listWorkflows({ statuses, name, limit, cursor });
+    const page = await this.#runner.driver.listWorkflows({ statuses, name, problem: false, values: true, limit, cursor });
     const workflows = page.workflows.map((record) => toInfo(record, this.#runner.values));
     return { workflows, ...(page.cursor !== null && { cursor: page.cursor }) };
   }

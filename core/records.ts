@@ -53,6 +53,8 @@ export interface ClaimRequest {
   workflowIds: readonly string[] | null;
   /** The names that the caller can run. */
   names: readonly string[];
+  /** Workflows that the caller runs at the moment: never taken, even if their lease has lapsed. */
+  except: readonly string[];
   /** How many to take at most. */
   limit: number;
   /** For how long to lease them, in milliseconds. */
@@ -72,6 +74,11 @@ export interface ClaimResult {
    * a lease. `null`: none does, or it was not asked for.
    */
   nextDueMs: number | null;
+  /**
+   * Whether this call has left something that it would have taken: another call holds the row at the moment, or the answer would have become too large.
+   * The caller claims again, soon.
+   */
+  more: boolean;
 }
 
 /** A workflow that is now the caller's, with the first page of its journal. */
@@ -82,7 +89,7 @@ export interface Claimed {
   epoch: number;
   /** The store's time, in epoch milliseconds. */
   now: number;
-  /** Up to 1,000 complete entries, paged as in `Driver.readJournal`. */
+  /** Up to 1,000 complete entries, paged as in `Driver.readJournal`; fewer, or none with `more`, where the answer would become too large. */
   journal: JournalPage;
   /** Every open entry, by position. */
   open: OpenEntry[];
@@ -114,6 +121,10 @@ export interface OpenEntry {
   position: number;
   /** Names the operation. */
   label: string;
+  /** How many tries of the step have failed; 0 for any other wait. */
+  attempts: number;
+  /** How long it still has, in milliseconds, not below 0; `null`: it has no deadline. */
+  remainingMs: number | null;
 }
 
 /** A message to be. */
@@ -135,6 +146,12 @@ export type SendResult =
   | { state: "sent"; receipts: { messageId: string; duplicate: boolean }[]; woken: string[] }
   | { state: "refused"; index: number; reason: Exclude<Refusal, "workflow_conflict" | "stream_closed">; status: WorkflowStatus | null };
 
+/** A workflow as a list has it: without its values, unless they were asked for. */
+export interface ListedWorkflow extends Omit<WorkflowRecord, "input"> {
+  /** `null`: not asked for. */
+  input: string | null;
+}
+
 /** A workflow as the store has it. */
 export interface WorkflowRecord extends NewWorkflow {
   /** Where it is. */
@@ -151,6 +168,10 @@ export interface WorkflowRecord extends NewWorkflow {
   updatedAt: number;
   /** How often it was taken over from a dead run since its last progress. */
   recoveryAttempts: number;
+  /** The encoded error for which it is parked; `null`: it is not. */
+  problem: string | null;
+  /** How often it was parked since its last progress. */
+  parks: number;
 }
 
 /** See `Driver.listWorkflows`. `null` means any. */
@@ -159,6 +180,13 @@ export interface ListQuery {
   statuses: readonly WorkflowStatus[] | null;
   /** Only workflows of this name. */
   name: string | null;
+  /** `true`: only those that are parked. */
+  problem: boolean;
+  /**
+   * Whether to read inputs, outputs and errors. Without: inputs and outputs are `null`, and so is an error of more than 4,096 characters. With: a page
+   * may end before `limit`, so that its answer stays within a few MiB; never empty while there are more.
+   */
+  values: boolean;
   /** How many at most. */
   limit: number;
   /** Where the page before ended. */
@@ -168,7 +196,7 @@ export interface ListQuery {
 /** See `Driver.listWorkflows`. */
 export interface ListPage {
   /** Newest first. */
-  workflows: WorkflowRecord[];
+  workflows: ListedWorkflow[];
   /** For the next page; `null` on the last one. */
   cursor: string | null;
 }

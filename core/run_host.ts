@@ -47,6 +47,8 @@ export function firstLease({ workflowId, name, input, owner }: CreateRequest, { 
       createdAt,
       updatedAt: createdAt,
       recoveryAttempts: 0,
+      problem: null,
+      parks: 0,
     },
     epoch,
     owner,

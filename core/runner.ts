@@ -217,7 +217,14 @@ export class Runner implements RunHost {
     const names = [...this.#options.workflows.keys()];
     if (limit === 0 || this.closing) return NOTHING;
     const owner = crypto.randomUUID();
-    const { claimed, unknown, nextDueMs } = await this.driver.claim({ workflowIds, names, limit, leaseMs: this.leaseMs, owner });
+    const { claimed, unknown, nextDueMs } = await this.driver.claim({
+      workflowIds,
+      names,
+      except: [],
+      limit,
+      leaseMs: this.leaseMs,
+      owner,
+    });
     for (const name of unknown) {
       if (this.#reported.has(name)) continue;
       this.#reported.add(name);

@@ -40,7 +40,7 @@ export function createRequest(workflowId: string, options: Partial<CreateRequest
 
 /** A request for up to 100 workflows, whichever are due. */
 export function claimRequest(options: Partial<ClaimRequest> = {}): ClaimRequest {
-  return { workflowIds: null, names: [NAME], limit: 100, leaseMs: LEASE_MS, owner: crypto.randomUUID(), ...options };
+  return { workflowIds: null, names: [NAME], except: [], limit: 100, leaseMs: LEASE_MS, owner: crypto.randomUUID(), ...options };
 }
 
 /** A commit of the given operations. */
@@ -88,13 +88,24 @@ export function receive(position: number, topics: readonly string[], timeoutMs: 
 }
 
 /** Waits for an event. */
-export function observeEvent(position: number, workflowId: string, key: string, timeoutMs: number | null = null): Operation {
-  return { position, label: `getEvent ${key}`, type: "observeEvent", workflowId, key, timeoutMs };
+export function observeEvent(
+  position: number,
+  workflowId: string,
+  key: string,
+  timeoutMs: number | null = null,
+  started: boolean = false,
+): Operation {
+  return { position, label: `getEvent ${key}`, type: "observeEvent", workflowId, key, timeoutMs, started };
 }
 
 /** Waits for the end of a workflow. */
-export function observeResult(position: number, workflowId: string, timeoutMs: number | null = null): Operation {
-  return { position, label: `result ${workflowId}`, type: "observeResult", workflowId, timeoutMs };
+export function observeResult(
+  position: number,
+  workflowId: string,
+  timeoutMs: number | null = null,
+  started: boolean = false,
+): Operation {
+  return { position, label: `result ${workflowId}`, type: "observeResult", workflowId, timeoutMs, started };
 }
 
 /** Waits. */
@@ -102,11 +113,21 @@ export function sleep(position: number, timeoutMs: number): Operation {
   return { position, label: "sleep", type: "sleep", timeoutMs };
 }
 
+/** Waits between two tries of a step, of which so many have failed. */
+export function pause(position: number, attempts: number, timeoutMs: number, label: string = "step"): Operation {
+  return { position, label, type: "pause", attempts, timeoutMs };
+}
+
 /** Suspends. */
 export const SUSPEND: Transition = { to: "suspend" };
 
 /** Hands over to another run. */
 export const YIELD: Transition = { to: "yield" };
+
+/** Parks, for so many milliseconds. */
+export function park(problem: string, delayMs: number): Transition {
+  return { to: "park", problem, delayMs };
+}
 
 /** Ends; with an output for `SUCCESS`, an error otherwise. */
 export function end(status: EndStatus = "SUCCESS", text: string | null = "null"): Transition {

@@ -85,13 +85,17 @@ function sends(driver: Driver): Record<string, Call> {
 }
 
 function lists(driver: Driver): Record<string, Call> {
-  const any = { statuses: null, name: null, limit: 10, cursor: null };
+  const any = { problem: false, values: true, statuses: null, name: null, limit: 10, cursor: null };
   return {
     "of 10": { run: () => driver.listWorkflows(any) },
     "of 10 by name": { run: () => driver.listWorkflows({ ...any, name: "bench" }) },
     "of a name that is not there": { run: () => driver.listWorkflows({ ...any, name: "none" }) },
-    "of a name and status that are not": { run: () => driver.listWorkflows({ ...any, name: "bench", statuses: ["ERROR"] }) },
-    "of 10 that failed": { run: () => driver.listWorkflows({ ...any, statuses: ["ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"] }) },
+    "of a name and status that are not": {
+      run: () => driver.listWorkflows({ ...any, name: "bench", statuses: ["ERROR"] }),
+    },
+    "of 10 that failed": {
+      run: () => driver.listWorkflows({ ...any, statuses: ["ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"] }),
+    },
   };
 }
 
@@ -120,16 +124,23 @@ function claims({ driver }: Store): Record<string, Call> {
     prepare: (round) => driver.create(enqueued(`${kind} ${round}`)),
     run: async (round) => {
       const name = `${kind} ${round}`;
-      const request = { workflowIds: byId ? [name] : null, names: [name], limit: 1, leaseMs: LEASE_MS, owner: crypto.randomUUID() };
+      const request = {
+        workflowIds: byId ? [name] : null,
+        names: [name],
+        except: [],
+        limit: 1,
+        leaseMs: LEASE_MS,
+        owner: crypto.randomUUID(),
+      };
       await take(request);
     },
   });
-  const none = () => ({ workflowIds: null, names: ["none"], limit: 10, leaseMs: LEASE_MS, owner: crypto.randomUUID() });
+  const none = () => ({ workflowIds: null, names: ["none"], except: [], limit: 10, leaseMs: LEASE_MS, owner: crypto.randomUUID() });
   return {
     "of what is due": claim("due", false),
     "by ID": claim("woken", true),
     "of a long journal": {
-      run: () => take({ workflowIds: [LONG], names: [LONG], limit: 1, leaseMs: 0, owner: crypto.randomUUID() }),
+      run: () => take({ workflowIds: [LONG], names: [LONG], except: [], limit: 1, leaseMs: 0, owner: crypto.randomUUID() }),
     },
     "of nothing": { run: () => driver.claim(none()) },
   };
@@ -149,16 +160,24 @@ const OPERATIONS: Record<string, (position: number) => Operation> = {
   }),
   "recv": (position) => ({ position, label: "recv", type: "receive", topics: ["t"], timeoutMs: null }),
   "recvAny": (position) => ({ position, label: "recvAny", type: "receive", topics: ["t", "u", "v"], timeoutMs: null }),
-  "getEvent": (position) => ({ position, label: "getEvent", type: "observeEvent", workflowId: USED, key: "state", timeoutMs: 0 }),
-  "result": (position) => ({ position, label: "result", type: "observeResult", workflowId: OTHER, timeoutMs: 0 }),
+  "getEvent": (position) => ({
+    position,
+    label: "getEvent",
+    type: "observeEvent",
+    workflowId: USED,
+    key: "state",
+    timeoutMs: 0,
+    started: false,
+  }),
+  "result": (position) => ({ position, label: "result", type: "observeResult", workflowId: OTHER, timeoutMs: 0, started: false }),
   "sleep": (position) => ({ position, label: "sleep", type: "sleep", timeoutMs: 0 }),
 };
 
 /** Waits for what never comes. */
 const WAITS: readonly Operation[] = [
   { position: 0, label: "recv", type: "receive", topics: ["none"], timeoutMs: 60_000 },
-  { position: 1, label: "getEvent", type: "observeEvent", workflowId: "none", key: "none", timeoutMs: 60_000 },
-  { position: 2, label: "result", type: "observeResult", workflowId: "none", timeoutMs: 60_000 },
+  { position: 1, label: "getEvent", type: "observeEvent", workflowId: "none", key: "none", timeoutMs: 60_000, started: false },
+  { position: 2, label: "result", type: "observeResult", workflowId: "none", timeoutMs: 60_000, started: false },
 ];
 
 function commits({ driver, commit }: Store): Record<string, Call> {

@@ -15,7 +15,7 @@ const UNKNOWN_NAMES = 10;
 export function claim(store: MemoryStore, request: ClaimRequest): ClaimResult {
   const now = store.now();
   const repeated = [...store.leased.get(request.owner) ?? []].filter((row) => row.dueAt !== null && row.dueAt > now);
-  if (repeated.length > 0) return { claimed: repeated.map((row) => toClaimed(store, row)), unknown: [], nextDueMs: null };
+  if (repeated.length > 0) return { claimed: repeated.map((row) => toClaimed(store, row)), unknown: [], nextDueMs: null, more: false };
 
   const names = new Set(request.names);
   const due = dueRows(store, request.workflowIds);
@@ -30,6 +30,7 @@ export function claim(store: MemoryStore, request: ClaimRequest): ClaimResult {
     claimed: taken.map((row) => toClaimed(store, row)),
     unknown: [...unknown].slice(0, UNKNOWN_NAMES),
     nextDueMs: all ? nextDueMs(store) : null,
+    more: false,
   };
 }
 
@@ -58,6 +59,6 @@ function toClaimed(store: MemoryStore, row: WorkflowRow): Claimed {
     epoch: row.epoch,
     now: store.now(),
     journal: readJournal(store, { workflowId: row.workflowId, after: 0, limit: FIRST_PAGE }),
-    open: open.map(({ position, label }) => ({ position, label })),
+    open: open.map(({ position, label }) => ({ position, label, attempts: 0, remainingMs: null })),
   };
 }

@@ -156,6 +156,7 @@ function look({ store, row }: CommitScope, operation: Wait): Outcome | null {
     case "observeResult":
       return resultOf(store.rows.get(operation.workflowId));
     case "sleep":
+    case "pause":
       return null;
   }
 }

@@ -24,6 +24,8 @@ export function toRecord(row: WorkflowRow): WorkflowRecord {
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
     recoveryAttempts: row.recoveryAttempts,
+    problem: null,
+    parks: 0,
   };
 }
 

@@ -89,6 +89,8 @@ export function toRecord(answer: Answer<unknown>, row: RecordPart): WorkflowReco
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
     recoveryAttempts: row.attempts,
+    problem: null,
+    parks: 0,
   };
 }
 

@@ -11,7 +11,15 @@ import { begin, beginSuspended, enqueue, take } from "../run.ts";
 import type { AddRule } from "../suite.ts";
 
 async function listIds(driver: Driver, query: Partial<ListQuery> = {}): Promise<string[]> {
-  const { workflows } = await driver.listWorkflows({ statuses: null, name: null, limit: 100, cursor: null, ...query });
+  const { workflows } = await driver.listWorkflows({
+    problem: false,
+    values: true,
+    statuses: null,
+    name: null,
+    limit: 100,
+    cursor: null,
+    ...query,
+  });
   return workflows.map(({ workflowId }) => workflowId);
 }
 
@@ -20,7 +28,7 @@ async function listAll(driver: Driver, query: Partial<ListQuery>): Promise<strin
   const ids: string[] = [];
   let cursor: string | null = null;
   do {
-    const page = await driver.listWorkflows({ statuses: null, name: null, limit: 100, ...query, cursor });
+    const page = await driver.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 100, ...query, cursor });
     ids.push(...page.workflows.map(({ workflowId }) => workflowId));
     assert(page.workflows.length > 0 || page.cursor === null);
     cursor = page.cursor;
@@ -37,14 +45,24 @@ export function listing(rule: AddRule): void {
     }
     await beginSuspended(a, "d", [receive(0, ["t"])]);
     await (await begin(b, "e")).end("ERROR", "failed");
-    const { workflows, cursor } = await b.listWorkflows({ statuses: null, name: null, limit: 100, cursor: null });
+    const { workflows, cursor } = await b.listWorkflows({
+      problem: false,
+      values: true,
+      statuses: null,
+      name: null,
+      limit: 100,
+      cursor: null,
+    });
     assert.equal(cursor, null);
     assert.deepEqual(workflows.slice(2).map(({ workflowId }) => workflowId), ["a", "c", "b"]);
     for (const workflow of workflows) assert.deepEqual(workflow, await a.readWorkflow(workflow.workflowId));
   });
 
   rule("listWorkflows() answers nothing when the store is empty", async ({ drivers: [a] }) => {
-    assert.deepEqual(await a.listWorkflows({ statuses: null, name: null, limit: 100, cursor: null }), { workflows: [], cursor: null });
+    assert.deepEqual(await a.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 100, cursor: null }), {
+      workflows: [],
+      cursor: null,
+    });
   });
 
   rule("listWorkflows() lists only the statuses and the name asked for", async ({ drivers: [a, b] }) => {
@@ -70,7 +88,7 @@ export function listing(rule: AddRule): void {
     assert.equal(new Set(all).size, 12);
     for (const limit of [1, 2, 3, 4, 5, 12, 13]) assert.deepEqual(await listAll(b, { limit }), all, `pages of ${limit}`);
     assert.deepEqual(all.map((id) => id.slice(1)), ["3", "3", "3", "2", "2", "2", "1", "1", "1", "0", "0", "0"]);
-    const last = await b.listWorkflows({ statuses: null, name: null, limit: 12, cursor: null });
+    const last = await b.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 12, cursor: null });
     assert.equal(last.cursor, null, "a full page that is the last says so");
   });
 
@@ -80,9 +98,9 @@ export function listing(rule: AddRule): void {
       await advance(1_000);
     }
     const query = { statuses: null, name: "even", limit: 2 };
-    const first = await b.listWorkflows({ ...query, cursor: null });
+    const first = await b.listWorkflows({ problem: false, values: true, ...query, cursor: null });
     await a.create(createRequest("new", { name: "even" }));
-    const second = await a.listWorkflows({ ...query, cursor: first.cursor });
+    const second = await a.listWorkflows({ problem: false, values: true, ...query, cursor: first.cursor });
     assert.deepEqual([...first.workflows, ...second.workflows].map(({ workflowId }) => workflowId), ["w4", "w2", "w0"]);
     assert.equal(second.cursor, null);
   });
@@ -107,7 +125,7 @@ export function listing(rule: AddRule): void {
       await (await begin(a, id)).end();
       await advance(1_000);
     }
-    const { cursor } = await b.listWorkflows({ statuses: null, name: null, limit: 2, cursor: null });
+    const { cursor } = await b.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 2, cursor: null });
     await enqueue(a, "d");
     await a.purge({ olderThanMs: 0, limit: 1 });
     await a.purge({ olderThanMs: 0, limit: 1 });
@@ -117,7 +135,9 @@ export function listing(rule: AddRule): void {
 
   rule("listWorkflows() refuses a cursor that no page gave", async ({ drivers: [a] }) => {
     for (const cursor of ["", "x", "[]", '["1","w"]', "null"]) {
-      await assert.rejects(a.listWorkflows({ statuses: null, name: null, limit: 10, cursor }), { code: "invalid_value" });
+      await assert.rejects(a.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 10, cursor }), {
+        code: "invalid_value",
+      });
     }
   });
 }

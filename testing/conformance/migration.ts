@@ -34,7 +34,7 @@ export function migration(rule: AddRule): void {
   rule("a store that was never migrated works at the first call of any method", async ({ drivers: [a, b] }) => {
     const results = await Promise.all([
       a.readWorkflow("w"),
-      b.listWorkflows({ statuses: null, name: null, limit: 10, cursor: null }),
+      b.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 10, cursor: null }),
       a.claim(claimRequest()),
       b.send([newMessage("w")]),
       a.readEvent({ workflowId: "w", key: "k" }),

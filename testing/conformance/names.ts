@@ -56,7 +56,14 @@ function oddNames(rule: AddRule): void {
     const request = claimRequest({ limit: NAMES.length + 1 });
     const { claimed } = await b.claim(request);
     assert.deepEqual(claimed.map(({ workflow }) => workflow.workflowId).sort(), NAMES.toSorted());
-    const listed = await b.listWorkflows({ statuses: null, name: null, limit: NAMES.length + 1, cursor: null });
+    const listed = await b.listWorkflows({
+      problem: false,
+      values: true,
+      statuses: null,
+      name: null,
+      limit: NAMES.length + 1,
+      cursor: null,
+    });
     assert.deepEqual(listed.workflows.map(({ workflowId }) => workflowId).sort(), NAMES.toSorted());
     for (const { workflow, epoch } of claimed) {
       const run = new Run(b, workflow.workflowId, { epoch, owner: request.owner });
@@ -102,7 +109,7 @@ function oddNames(rule: AddRule): void {
       await new Run(b, `w${index}`, { epoch: 1, owner: request.owner }).held([record(0, "0", name)]);
       const { entries } = await a.readJournal({ workflowId: `w${index}`, after: -1, limit: 10 });
       assert.deepEqual(entries.map(({ label }) => label), [name]);
-      const { workflows } = await a.listWorkflows({ statuses: null, name, limit: 10, cursor: null });
+      const { workflows } = await a.listWorkflows({ problem: false, values: true, statuses: null, name, limit: 10, cursor: null });
       assert.deepEqual(workflows.map(({ workflowId }) => workflowId), [`w${index}`]);
     }
   });

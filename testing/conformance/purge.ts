@@ -31,7 +31,7 @@ export function purging(rule: AddRule): void {
 }
 
 async function ids(driver: Driver): Promise<string[]> {
-  const { workflows } = await driver.listWorkflows({ statuses: null, name: null, limit: 100, cursor: null });
+  const { workflows } = await driver.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 100, cursor: null });
   return workflows.map(({ workflowId }) => workflowId).sort();
 }
 

@@ -32,7 +32,7 @@ function make(
     await beforePage();
     return rest.shift() ?? { entries: [], more: false };
   };
-  const journal = new Journal({ journal: first, open }, load, () => idles++);
+  const journal = new Journal({ journal: first, open: open.map((it) => ({ ...it, attempts: 0, remainingMs: null })) }, load, () => idles++);
   let next = 0;
   return {
     journal,

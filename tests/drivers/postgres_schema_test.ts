@@ -85,16 +85,16 @@ test("every method is one query of one statement", async (database, schema) => {
   const driver = postgresDriver(queryable, { schema });
   await driver.migrate();
   const message = { destinationId: "w", topic: "", messageId: "m", dedupeKey: "m", value: "1" };
-  const calls: Record<Exclude<keyof Driver, "contract" | "watch">, () => Promise<unknown>> = {
+  const calls: Record<Exclude<keyof Driver, "contract" | "watch" | "limits">, () => Promise<unknown>> = {
     migrate: () => driver.migrate(),
     create: () => driver.create(CREATE),
-    claim: () => driver.claim({ workflowIds: null, names: ["order"], limit: 10, leaseMs: 1, owner: "other" }),
+    claim: () => driver.claim({ workflowIds: null, names: ["order"], except: [], limit: 10, leaseMs: 1, owner: "other" }),
     commit: () =>
       driver.commit({ workflowId: "w", epoch: 1, owner: CREATE.owner, number: 1, leaseMs: 60_000, operations: [], transition: null }),
     readJournal: () => driver.readJournal({ workflowId: "w", after: 0, limit: 10 }),
     send: () => driver.send([message, { ...message, messageId: "n", dedupeKey: "n" }]),
     readWorkflow: () => driver.readWorkflow("w"),
-    listWorkflows: () => driver.listWorkflows({ statuses: null, name: null, limit: 10, cursor: null }),
+    listWorkflows: () => driver.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 10, cursor: null }),
     readEvent: () => driver.readEvent({ workflowId: "w", key: "k" }),
     readStream: () => driver.readStream({ workflowId: "w", key: "k", from: 0, limit: 10 }),
     control: () => driver.control({ workflowId: "w", action: "cancel" }),

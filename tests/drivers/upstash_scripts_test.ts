@@ -37,7 +37,7 @@ async function everyScript(driver: Driver): Promise<unknown[]> {
     (await claimIds(driver)).sort(),
     await driver.control({ workflowId: "other", action: "cancel" }),
     (await driver.readWorkflow("other"))?.status,
-    (await driver.listWorkflows({ statuses: null, name: null, limit: 10, cursor: null })).workflows.length,
+    (await driver.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 10, cursor: null })).workflows.length,
     await driver.purge({ olderThanMs: 0, limit: 10 }),
   ];
 }

@@ -60,7 +60,7 @@ const MOST_LOOKS = 10;
 /** `Driver.claim`. What is due is not known before, and a script may touch only keys that were declared: so it is looked for first, then taken. */
 export async function claim(client: Client, request: ClaimRequest): Promise<ClaimResult> {
   const { workflowIds, limit } = request;
-  if (workflowIds !== null) return { claimed: await take(client, request, workflowIds), unknown: [], nextDueMs: null };
+  if (workflowIds !== null) return { claimed: await take(client, request, workflowIds), unknown: [], nextDueMs: null, more: false };
   let isAnew = false;
   for (let looks = 1;; looks++) {
     const seen = await peek(client, request, isAnew);
@@ -70,9 +70,9 @@ export async function claim(client: Client, request: ClaimRequest): Promise<Clai
       // What the first call took has been let go since.
       isAnew = true;
     } else if (seen.isRepeat || claimed.length >= limit) {
-      return { claimed, unknown: [], nextDueMs: null };
+      return { claimed, unknown: [], nextDueMs: null, more: false };
     } else if (claimed.length > 0 || seen.ids.length === 0 || looks === MOST_LOOKS) {
-      return { claimed, unknown: seen.unknown, nextDueMs: seen.nextDueMs };
+      return { claimed, unknown: seen.unknown, nextDueMs: seen.nextDueMs, more: false };
     }
   }
 }
@@ -130,7 +130,7 @@ async function take(client: Client, request: ClaimRequest, ids: readonly string[
   const answer = await client.call<{ claimed: object; now: number }>("claim", build);
   return list<ClaimedPart>(answer.meta.claimed).map(({ workflow, epoch, journal, open, extent }) => {
     client.extents.learn([extent]);
-    const entries = list<[number, string]>(open).map(([position, label]) => ({ position, label }));
+    const entries = list<[number, string]>(open).map(([position, label]) => ({ position, label, attempts: 0, remainingMs: null }));
     return { workflow: toRecord(answer, workflow), epoch, now: answer.meta.now, journal: toJournal(answer, journal), open: entries };
   });
 }

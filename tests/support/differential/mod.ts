@@ -108,7 +108,7 @@ class Telling {
   }
 
   #claim({ ids: workflowIds, names, limit, leaseMs }: Asked<"claim">): Ask {
-    const request = { workflowIds, names, limit: this.#isOrderOpen() ? 100 : limit, leaseMs, owner: `owner ${this.#count}` };
+    const request = { workflowIds, names, except: [], limit: this.#isOrderOpen() ? 100 : limit, leaseMs, owner: `owner ${this.#count}` };
     return this.#repeatable(async (driver) => {
       const result = await driver.claim(request);
       if (driver !== this.#reference) return result;
@@ -181,7 +181,7 @@ function ending(nth: number): Transition {
 async function wholeList(driver: Driver, { statuses, name, limit }: Asked<"list">): Promise<unknown> {
   const pages = [];
   for (let cursor: string | null = null, isFirst = true; isFirst || cursor !== null; isFirst = false) {
-    const page = await driver.listWorkflows({ statuses, name, limit, cursor });
+    const page = await driver.listWorkflows({ problem: false, values: true, statuses, name, limit, cursor });
     pages.push(page.workflows);
     cursor = page.cursor;
   }
@@ -197,7 +197,7 @@ async function readAt(driver: Driver, { id: workflowId, key, from, limit }: Omit
 function everything(id: string): Ask {
   return async (driver) => {
     const parts = await Promise.all(KEYS.map((key) => readAt(driver, { id, key, from: 0, limit: 1_000 })));
-    const claim = await driver.claim({ workflowIds: [id], names: NAMES, limit: 1, leaseMs: 1, owner: `last ${id}` });
+    const claim = await driver.claim({ workflowIds: [id], names: NAMES, except: [], limit: 1, leaseMs: 1, owner: `last ${id}` });
     return [await driver.readWorkflow(id), parts, claim];
   };
 }
