@@ -4,6 +4,9 @@
  * Outcomes are delivered one after the other in the order in which they were recorded, each in a task of its own and only once the code has
  * called its operation. In between the code runs as far as it can. So `Promise.race` sees the same winner on every replay.
  *
+ * The journal comes in pages. Nothing that lacks an outcome begins before the last page is read. So a page never brings back what this run has
+ * recorded itself, and every outcome of this run comes after all that was recorded before it.
+ *
  * @module
  */
 
@@ -29,12 +32,23 @@ export interface Difference {
   actual: string;
 }
 
+/** An operation whose entry may be on a page that was not read yet. */
+interface Ask {
+  readonly label: string;
+  /** Whether it is a wait that began. */
+  readonly isOpen: boolean;
+  resolve(recorded: Recorded | Difference): void;
+  reject(error: unknown): void;
+}
+
 /** One run's view of its workflow's journal. */
 export class Journal {
   /** Calls without an outcome, by position. */
   readonly calls: Map<number, Call> = new Map();
   readonly #load: (after: number) => Promise<JournalPage>;
   readonly #onDelivered: () => void;
+  /** Operations without an outcome on the pages read so far. The last page tells whether they begin. */
+  readonly #asks = new Map<number, Ask>();
   /** Labels of the entries that the code has not asked for, by position. */
   readonly #unasked = new Map<number, { label: string; recorded: "complete" | "open" }>();
   /** Complete entries that were not delivered, in recorded order. */
@@ -68,13 +82,18 @@ export class Journal {
 
   /** What is recorded at a position. At once, unless pages of the journal have to be read for it. A recorded outcome will be delivered. */
   ask(position: number, label: string): Recorded | Difference | Promise<Recorded | Difference> {
-    if (!this.#unasked.has(position) && this.#more) return this.#loadUntil(position).then(() => this.ask(position, label));
     const entry = this.#unasked.get(position);
-    if (!entry) return "new";
-    if (entry.label !== label) return { position, expected: entry.label, actual: label };
+    if (entry && entry.label !== label) return { position, expected: entry.label, actual: label };
     this.#unasked.delete(position);
-    if (entry.recorded === "complete") this.#deliver();
-    return entry.recorded;
+    if (entry?.recorded === "complete") {
+      this.#deliver();
+      return "complete";
+    }
+    if (!this.#more) return entry?.recorded ?? "new";
+    return new Promise((resolve, reject) => {
+      this.#asks.set(position, { label, isOpen: entry !== undefined, resolve, reject });
+      this.#deliver();
+    });
   }
 
   /** Adds an outcome that this run has just recorded. */
@@ -119,10 +138,15 @@ export class Journal {
       // Also before the first: the code may be about to call more operations beside this one.
       await nextTask();
       const next = this.#nextDelivery();
-      if (!next) break;
-      const call = this.calls.get(next.position);
-      this.calls.delete(next.position);
-      call?.settle(next.outcome);
+      if (next) {
+        const call = this.calls.get(next.position);
+        this.calls.delete(next.position);
+        call?.settle(next.outcome);
+      } else if (this.#asks.size > 0) {
+        await this.#loadPage().catch((error) => this.#rejectAsks(error));
+      } else {
+        break;
+      }
     }
     this.#delivering = false;
   }
@@ -130,12 +154,8 @@ export class Journal {
   /** A recorded outcome waits until the code has asked for it; until then nothing later is delivered. */
   #nextDelivery(): { position: number; outcome: Outcome } | undefined {
     const [first] = this.#recorded;
-    if (!first) return this.#more ? undefined : this.#live.shift();
+    if (!first) return this.#live.shift();
     return this.#unasked.has(first.position) ? undefined : this.#recorded.shift();
-  }
-
-  async #loadUntil(position: number): Promise<void> {
-    while (!this.#unasked.has(position) && this.#more) await this.#loadPage();
   }
 
   #loadPage(): Promise<void> {
@@ -144,11 +164,26 @@ export class Journal {
   }
 
   #add({ entries, more }: JournalPage): void {
+    this.#more = more;
     for (const entry of entries) {
-      this.#unasked.set(entry.position, { label: entry.label, recorded: "complete" });
       this.#recorded.push(entry);
       this.#lastSeq = entry.seq;
+      const ask = this.#asks.get(entry.position);
+      if (ask) this.#answer(entry, ask);
+      else this.#unasked.set(entry.position, { label: entry.label, recorded: "complete" });
     }
-    this.#more = more;
+    if (more) return;
+    for (const { isOpen, resolve } of this.#asks.values()) resolve(isOpen ? "open" : "new");
+    this.#asks.clear();
+  }
+
+  #answer({ position, label }: JournalEntry, ask: Ask): void {
+    this.#asks.delete(position);
+    ask.resolve(label === ask.label ? "complete" : { position, expected: label, actual: ask.label });
+  }
+
+  #rejectAsks(error: unknown): void {
+    for (const { reject } of this.#asks.values()) reject(error);
+    this.#asks.clear();
   }
 }

@@ -80,6 +80,7 @@ export function withFaults(driver: Driver, faults: readonly Fault[] = []): Fault
     control: faulty(driver.control),
     purge: faulty(driver.purge),
     ...(driver.watch && { watch: driver.watch.bind(driver) }),
+    ...(driver.limits && { limits: driver.limits }),
     get calls() {
       return calls;
     },

@@ -10,6 +10,7 @@ import { crashing } from "./crash.ts";
 import { leasing } from "./leases.ts";
 import { lifecycle } from "./lifecycle.ts";
 import { messaging } from "./messages.ts";
+import { paging } from "./pages.ts";
 import { publishing } from "./publishing.ts";
 import { refusing } from "./refusals.ts";
 import { replaying } from "./replay.ts";
@@ -27,7 +28,7 @@ export function workflows(test: RegisterTest, makeHarness: MakeHarness): number 
   return registerSuite(
     {
       name: "workflow",
-      concerns: [replaying, stepping, messaging, publishing, waiting, lifecycle, leasing, refusing, crashing(makeHarness)],
+      concerns: [replaying, paging, stepping, messaging, publishing, waiting, lifecycle, leasing, refusing, crashing(makeHarness)],
     },
     test,
     makeHarness,

@@ -11,6 +11,7 @@ import { Parley } from "../../core/parley.ts";
 import type { Workflow } from "../../core/workflow.ts";
 import { type Fault, type FaultyDriver, withFaults } from "../faults.ts";
 import type { Harness } from "../harness.ts";
+import { withPages } from "../pages.ts";
 
 /** How far time moves between two looks at whether something has happened. */
 const STEP_MS = 25;
@@ -33,14 +34,14 @@ export class World {
     this.#harness = harness;
   }
 
-  /** An isolate: the first or the second one of the store. */
+  /** An isolate: the first or the second one of the store. `pages`: the most entries of a page of a journal. */
   isolate(
     index: 0 | 1,
     workflows: readonly Workflow<unknown, unknown>[],
-    options: Partial<ParleyOptions> & { faults?: readonly Fault[] } = {},
+    options: Partial<ParleyOptions> & { faults?: readonly Fault[]; pages?: number } = {},
   ): Isolate {
-    const { faults, ...rest } = options;
-    const driver = withFaults(this.#harness.drivers[index], faults);
+    const { faults, pages = Infinity, ...rest } = options;
+    const driver = withFaults(withPages(this.#harness.drivers[index], pages), faults);
     const errors: unknown[] = [];
     const parley = new Parley({
       driver,

@@ -84,21 +84,52 @@ Deno.test("a recorded outcome waits for its call, and all later ones wait for it
   assert.deepEqual(delivered, ["1", "0"]);
 });
 
-Deno.test("live outcomes come after all recorded ones, also after those that are not loaded yet", async () => {
+Deno.test("an operation without an outcome begins when the last page is read, so that live outcomes come after all recorded ones", async () => {
   const { open, opened } = gate();
-  const made = make([{ entries: [entry(0, 1)], more: true }, { entries: [entry(1, 2)], more: false }], { beforePage: () => opened });
-  assert.equal(made.call(), "complete");
-  const second = made.call();
-  const third = made.call();
-  assert(second instanceof Promise && third instanceof Promise, "the second page decides");
-  made.journal.add(2, { tag: "value", value: "live" });
+  const pages = [{ entries: [entry(1, 1)], more: true }, { entries: [entry(2, 2)], more: false }];
+  const made = make(pages, { open: [{ position: 0, label: "recv" }], beforePage: () => opened });
+  const begun: unknown[] = [];
+  const begin = async (label?: string) => begun.push(await made.call(label));
+  for (const label of ["recv", "op 1", "op 2", "op 3"]) void begin(label);
   await settle();
-  assert.deepEqual(made.delivered, ["0"]);
+  assert.deepEqual([begun, made.delivered, made.loads], [["complete"], ["1"], [1]], "the second page decides");
   open();
-  assert.deepEqual([await second, await third], ["complete", "new"]);
   await settle();
-  assert.deepEqual(made.delivered, ["0", "1", "live"]);
-  assert.equal(made.journal.calls.size, 0);
+  assert.deepEqual(begun.toSorted(), ["complete", "complete", "new", "open"]);
+  made.journal.add(0, { tag: "value", value: "live" });
+  await settle();
+  assert.deepEqual(made.delivered, ["1", "2", "live"]);
+  assert.deepEqual([...made.journal.calls.keys()], [3]);
+});
+
+Deno.test("a page is read when nothing else can be delivered, and only if the code waits for it", async () => {
+  const pages = [1, 2, 3].map((seq) => ({ entries: [entry(seq - 1, seq)], more: seq < 3 }));
+  const { call, loads, journal } = make(pages, { open: [{ position: 3, label: "op 3" }] });
+  call();
+  await settle();
+  assert.deepEqual(loads, []);
+  call();
+  await settle();
+  assert.deepEqual(loads, [1]);
+  call();
+  call();
+  await settle();
+  assert.deepEqual([loads, await journal.firstUnasked("the end")], [[1, 2], undefined]);
+});
+
+Deno.test("a page that cannot be read fails every operation that waits for it", async () => {
+  const { call, journal } = make([{ entries: [], more: true }], { beforePage: () => Promise.reject(new Error("torn")) });
+  const asked = await Promise.allSettled([call(), call()]);
+  assert.deepEqual(asked.map(({ status }) => status), ["rejected", "rejected"]);
+  assert.equal(journal.delivering, true);
+  await settle();
+  assert.equal(journal.delivering, false);
+});
+
+Deno.test("another operation on a later page is a difference", async () => {
+  const { call } = make([{ entries: [entry(0, 1)], more: true }, { entries: [entry(1, 2, "step")], more: false }]);
+  assert.equal(call(), "complete");
+  assert.deepEqual(await call("sleep"), { position: 1, expected: "step", actual: "sleep" });
 });
 
 Deno.test("pages are loaded once each, from the last place in the recorded order", async () => {
