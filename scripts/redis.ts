@@ -79,7 +79,7 @@ export async function startRedis({ replicaOf }: RedisOptions = {}): Promise<Redi
   const primary = replicaOf === undefined ? "" : `replicaof ${new URL(replicaOf).hostname} ${new URL(replicaOf).port || 6379}`;
   await Deno.writeTextFile(`${folder}/redis.conf`, `${SETTINGS}dir "${folder}"\nport ${port}\n${primary}\n`);
   const env = { FOLDER: folder, BINARY: binary };
-  const keeper = new Deno.Command("sh", { args: ["-c", KEEPER], env, stdin: "piped", stdout: "null", stderr: "null" }).spawn();
+  const keeper = new Deno.Command("sh", { args: ["-c", KEEPER], cwd: folder, env, stdin: "piped", stdout: "null", stderr: "null" }).spawn();
   keeper.unref();
 
   let stopped: Promise<unknown> | undefined;

@@ -12,7 +12,12 @@ const SKIPPED = new Set(["node_modules", "coverage"]);
 
 /** All TypeScript files, by their paths from the root. */
 export function sourceFiles(): string[] {
-  return [...walk("")].filter((path) => path.endsWith(".ts")).toSorted();
+  return projectFiles().filter((path) => path.endsWith(".ts"));
+}
+
+/** All files but hidden ones, by their paths from the root. */
+export function projectFiles(): string[] {
+  return [...walk("")].toSorted();
 }
 
 /** The text of a file. */

@@ -15,7 +15,7 @@ exec >/dev/null 2>&1
 read -r _
 kill -KILL $! 2>/dev/null
 wait $!
-[ -n "$KEPT_FOLDER" ] || exit 0
+cd /
 # Its own processes may write for a moment longer.
 for _ in 1 2 3 4 5 6 7 8 9 10; do rm -rf "$KEPT_FOLDER" && exit 0; sleep 0.1; done
 `;
@@ -27,7 +27,7 @@ export interface KeptOptions {
   readonly env?: Record<string, string>;
   /** What it prints, on either output, when it is ready. */
   readonly ready: RegExp;
-  /** What is to be gone with it. */
+  /** Where it runs, and what is to be gone with it. A new folder without it. */
   readonly folder?: string;
   /** Whether what it prints after that goes to the errors of the tests. Default `true`. */
   readonly echo?: boolean;
@@ -52,11 +52,13 @@ export class KeptProcess implements AsyncDisposable {
    * @throws {Error} If it ends before it is ready; the message has what it printed.
    */
   static async start(
-    { command, args, env = {}, ready, folder = "", echo = true }: KeptOptions,
+    { command, args, env = {}, ready, folder, echo = true }: KeptOptions,
   ): Promise<{ process: KeptProcess; said: RegExpExecArray }> {
+    const cwd = folder ?? await Deno.makeTempDir({ prefix: "parley-kept-" });
     const shell = new Deno.Command("sh", {
       args: ["-c", KEEPER, "sh", command, ...args],
-      env: { ...env, KEPT_FOLDER: folder },
+      cwd,
+      env: { ...env, KEPT_FOLDER: cwd },
       stdin: "piped",
       stdout: "piped",
     });
