@@ -12,6 +12,7 @@ import type {
   CommitResult,
   Committed,
   Driver,
+  OpenEntry,
   Operation,
   Outcome,
   Transition,
@@ -162,6 +163,22 @@ export function committed(result: CommitResult, state: "held" | "released"): Com
   assert.equal(result.state, state);
   assert("results" in result);
   return result;
+}
+
+/** Asserts which entries are open, by position, with their labels and about how long they still have. None of them is a pause. */
+export function assertOpen(
+  open: readonly OpenEntry[],
+  expected: readonly [position: number, label: string, remainingMs: number | null][],
+): void {
+  assert.deepEqual(
+    open.map(({ position, label, attempts }) => [position, label, attempts]),
+    expected.map(([position, label]) => [position, label, 0]),
+  );
+  for (const [index, [, , remaining]] of expected.entries()) {
+    const actual = open[index]?.remainingMs ?? null;
+    if (remaining === null) assert.equal(actual, null);
+    else assertAbout(actual, remaining);
+  }
 }
 
 /** Asserts that a duration in milliseconds is `expected`, less what a store whose clock runs by itself has used up since. */

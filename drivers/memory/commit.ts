@@ -4,10 +4,13 @@
  * @module
  */
 
-import type { CommitRequest, CommitResult, Transition } from "../../core/driver.ts";
+import type { CommitRequest, CommitResult, OperationResult, Transition } from "../../core/driver.ts";
 import { DriverError } from "../../core/errors.ts";
-import { apply, type CommitScope, signalsOf } from "./operations.ts";
-import type { MemoryStore, WorkflowRow } from "./store.ts";
+import { Answer } from "./answer.ts";
+import { apply, isWait, signalsOf } from "./operations.ts";
+import type { WorkflowRow } from "./rows.ts";
+import type { CommitScope } from "./scope.ts";
+import type { MemoryStore } from "./store.ts";
 
 /** `Driver.commit`. */
 export function commit(store: MemoryStore, request: CommitRequest): CommitResult {
@@ -19,22 +22,45 @@ export function commit(store: MemoryStore, request: CommitRequest): CommitResult
     if (row.status === "CANCELLED") return { state: "cancelled" };
     if (!row.held) return { state: "lost" };
   }
+  if (request.number > row.lastCommit + 1) return { state: "lost" };
   validate(request);
-  const scope: CommitScope = { store, row, repeated, woken: new Set() };
-  const results = request.operations.map((operation) => apply(scope, operation));
-  const state = repeated ? (answersReleased ? "released" : "held") : settle(scope, request, results.some((result) => "outcome" in result));
+  const scope: CommitScope = { store, row, woken: new Set(), repeated };
+  const { results, deferredFrom } = applyAll(scope, request);
+  const state = repeated ? (answersReleased ? "released" : "held") : settle(scope, request, mayLetGo(request, results));
+  if (!repeated) row.deferredFrom = deferredFrom;
   return { state, results, woken: [...scope.woken], now: store.now() };
 }
 
+/** Applies the operations in their order. Once a wait is deferred, all later ones are. */
+function applyAll(scope: CommitScope, request: CommitRequest): { results: OperationResult[]; deferredFrom: number } {
+  const answer = new Answer();
+  // Nobody but the run that commits reads an answer, and it has one commit under way: only the last one is repeated for somebody.
+  let deferredFrom = scope.repeated && request.number === scope.row.lastCommit ? scope.row.deferredFrom : Infinity;
+  const results = request.operations.map((operation, index): OperationResult => {
+    if (index >= deferredFrom && isWait(operation)) return { deferred: true };
+    const result = apply(scope, operation, answer);
+    if ("deferred" in result) deferredFrom = Math.min(deferredFrom, index);
+    if ("outcome" in result) answer.add(result.outcome);
+    return result;
+  });
+  return { results, deferredFrom };
+}
+
+/** Whether the transition is made. A suspend is refused where something is there, or where a pause has elapsed. */
+function mayLetGo({ transition, operations }: CommitRequest, results: readonly OperationResult[]): boolean {
+  if (results.some((result) => "deferred" in result)) return false;
+  if (transition?.to !== "suspend") return true;
+  return results.every((result, index) => "remainingMs" in result && !(operations[index]?.type === "pause" && result.remainingMs === 0));
+}
+
 /** Makes the transition, or renews the lease. */
-function settle(scope: CommitScope, request: CommitRequest, hasOutcome: boolean): "held" | "released" {
+function settle(scope: CommitScope, request: CommitRequest, mayLetGo: boolean): "held" | "released" {
   const { store, row } = scope;
-  const now = store.now();
   row.lastCommit = request.number;
-  row.updatedAt = now;
-  const transition = request.transition?.to === "suspend" && hasOutcome ? null : request.transition;
+  row.updatedAt = store.now();
+  const transition = mayLetGo ? request.transition : null;
   row.released = transition !== null;
-  if (transition === null) store.schedule(row, now + request.leaseMs);
+  if (transition === null) store.renew(row, request.leaseMs);
   else {
     store.release(row);
     makeTransition(scope, request, transition);
@@ -43,6 +69,8 @@ function settle(scope: CommitScope, request: CommitRequest, hasOutcome: boolean)
 }
 
 function makeTransition({ store, row, woken }: CommitScope, request: CommitRequest, transition: Transition): void {
+  if (transition.to === "park") return park(store, row, transition);
+  store.unpark(row);
   switch (transition.to) {
     case "suspend":
       return suspend(store, row, request);
@@ -51,6 +79,13 @@ function makeTransition({ store, row, woken }: CommitScope, request: CommitReque
     case "end":
       return store.end(row, transition, woken);
   }
+}
+
+/** It is not registered as a waiter: nothing that comes makes it due sooner. */
+function park(store: MemoryStore, row: WorkflowRow, { problem, delayMs }: { problem: string; delayMs: number }): void {
+  row.problem = problem;
+  row.parks += 1;
+  store.wait(row, store.now() + delayMs);
 }
 
 function suspend(store: MemoryStore, row: WorkflowRow, request: CommitRequest): void {
@@ -62,7 +97,7 @@ function suspend(store: MemoryStore, row: WorkflowRow, request: CommitRequest): 
     for (const signal of signalsOf(row, operation)) signals.add(signal);
   }
   row.suspended = { until };
-  store.schedule(row, until);
+  store.wait(row, until);
   store.register(row, [...signals]);
 }
 

@@ -6,7 +6,8 @@
 
 import type { NewMessage, Outcome, SendResult, WorkflowStatus } from "../../core/driver.ts";
 import { isActive } from "../../core/statuses.ts";
-import { type MemoryStore, messageSignal, Queue, type SentKey, type WorkflowRow } from "./store.ts";
+import { messageSignal, Queue, type SentKey, type WorkflowRow } from "./rows.ts";
+import type { MemoryStore } from "./store.ts";
 
 type SendRefusal = Extract<SendResult, { state: "refused" }>["reason"];
 
@@ -44,16 +45,14 @@ export function sentBefore(store: MemoryStore, message: NewMessage): Outcome {
   return verdict.is === "delivered" ? { tag: "workflow_not_found" } : judged(verdict);
 }
 
-/** Takes the oldest message over all the topics, if there is one. */
-export function takeOldest(row: WorkflowRow, topics: readonly string[]): Outcome | null {
+/** The topic of the oldest message over all of them that was sent no later than `until`. In one topic none overtakes another. */
+export function oldestTopic(row: WorkflowRow, topics: readonly string[], until: number): string | null {
   let oldest: { number: number; topic: string } | null = null;
   for (const topic of topics) {
     const head = row.inbox.queues.get(topic)?.peek();
-    if (head && (oldest === null || head.number < oldest.number)) oldest = { number: head.number, topic };
+    if (head && head.sentAt <= until && (oldest === null || head.number < oldest.number)) oldest = { number: head.number, topic };
   }
-  if (oldest === null) return null;
-  const message = row.inbox.queues.get(oldest.topic)?.shift();
-  return message ? { tag: "message", value: message.value, topic: oldest.topic } : null;
+  return oldest?.topic ?? null;
 }
 
 function judged(verdict: Exclude<Verdict, { is: "delivered" }>): Outcome {
@@ -94,7 +93,7 @@ function deliver(store: MemoryStore, message: NewMessage, woken: Set<string>): v
   inbox.sent.set(message.dedupeKey, { messageId: message.messageId, topic: message.topic });
   let queue = inbox.queues.get(message.topic);
   if (!queue) inbox.queues.set(message.topic, queue = new Queue());
-  queue.push({ number: inbox.lastNumber, value: message.value });
+  queue.push({ number: inbox.lastNumber, value: message.value, sentAt: store.now() });
   store.signal(messageSignal(row.workflowId, message.topic), woken);
   store.hints.changed(`inbox:${row.workflowId}`);
 }

@@ -6,7 +6,8 @@
 
 import type { ControlResult, CreateRequest, CreateResult } from "../../core/driver.ts";
 import { isActive } from "../../core/statuses.ts";
-import type { MemoryStore, WorkflowRow } from "./store.ts";
+import type { WorkflowRow } from "./rows.ts";
+import type { MemoryStore } from "./store.ts";
 
 /** `Driver.create`. */
 export function create(store: MemoryStore, request: CreateRequest): CreateResult {
@@ -33,7 +34,7 @@ export function purge(store: MemoryStore, request: { olderThanMs: number; limit:
   const before = store.now() - request.olderThanMs;
   const old: { row: WorkflowRow; endedAt: number }[] = [];
   for (const row of store.rows.values()) {
-    if (row.endedAt !== null && row.endedAt <= before) old.push({ row, endedAt: row.endedAt });
+    if (row.endedAt !== null && row.endedAt <= before && !isAwaited(store, row)) old.push({ row, endedAt: row.endedAt });
   }
   const purged = old.sort((a, b) => a.endedAt - b.endedAt).slice(0, request.limit);
   // An ended workflow is neither scheduled nor registered as a waiter: its row is all that is left of it.
@@ -42,6 +43,11 @@ export function purge(store: MemoryStore, request: { olderThanMs: number; limit:
     store.hints.changed(`outbox:${row.workflowId}`);
   }
   return { purged: purged.length };
+}
+
+/** Whether the workflow that started it may still ask for its result. */
+function isAwaited(store: MemoryStore, { parent }: WorkflowRow): boolean {
+  return parent !== null && isActive(parent.status) && store.rows.get(parent.workflowId) === parent;
 }
 
 function cancel(store: MemoryStore, row: WorkflowRow): ControlResult {
@@ -55,7 +61,8 @@ function cancel(store: MemoryStore, row: WorkflowRow): ControlResult {
 
 function resume(store: MemoryStore, row: WorkflowRow): ControlResult {
   if (isActive(row.status)) {
-    const isDue = row.status === "PENDING" && row.dueAt !== null && row.dueAt <= store.now();
+    if (row.status === "PENDING") resumeActive(store, row);
+    const isDue = row.status === "PENDING" && store.isDue(row);
     return { state: "done", woken: isDue ? [row.workflowId] : [] };
   }
   if (row.status !== "CANCELLED" && row.status !== "MAX_RECOVERY_ATTEMPTS_EXCEEDED") return { state: "ended", status: row.status };
@@ -68,6 +75,13 @@ function resume(store: MemoryStore, row: WorkflowRow): ControlResult {
   store.hints.changed(`inbox:${row.workflowId}`);
   store.hints.changed(`outbox:${row.workflowId}`);
   return { state: "done", woken: [row.workflowId] };
+}
+
+function resumeActive(store: MemoryStore, row: WorkflowRow): void {
+  store.correct(row);
+  if (row.problem === null || row.held) return;
+  row.parks = 0;
+  if (!store.isDue(row)) store.makeDue(row);
 }
 
 function toResult(store: MemoryStore, row: WorkflowRow, created: boolean): CreateResult {

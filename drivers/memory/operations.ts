@@ -6,39 +6,32 @@
 
 import type { Effect, NewWorkflow, Operation, OperationResult, Outcome, Wait } from "../../core/driver.ts";
 import { DriverError } from "../../core/errors.ts";
-import { isActive } from "../../core/statuses.ts";
-import { sendOne, sentBefore, takeOldest } from "./inbox.ts";
-import { type Entry, eventSignal, type MemoryStore, messageSignal, resultSignal, type Stream, type WorkflowRow } from "./store.ts";
+import type { Answer } from "./answer.ts";
+import { sendOne, sentBefore } from "./inbox.ts";
+import { eventSignal, messageSignal, resultSignal, type Stream, type WorkflowRow } from "./rows.ts";
+import { type CommitScope, complete } from "./scope.ts";
+import { wait } from "./waits.ts";
 
-/** What the operations of one commit share. */
-export interface CommitScope {
-  readonly store: MemoryStore;
-  readonly row: WorkflowRow;
-  /** Whether the commit was made before: then nothing is written, and an open wait does not look again. */
-  readonly repeated: boolean;
-  readonly woken: Set<string>;
-}
-
-/** Applies one operation, or answers with what was recorded. */
-export function apply(scope: CommitScope, operation: Operation): OperationResult {
+/** Applies one operation, or answers with what was recorded. A wait whose outcome is too large for the answer is deferred. */
+export function apply(scope: CommitScope, operation: Operation, answer: Answer): OperationResult {
   if (operation.position === null) return { outcome: applyInStep(scope, operation) };
-  const entry = scope.row.entries.get(operation.position);
-  if (entry?.outcome) return { outcome: { ...entry.outcome } };
-  if (scope.repeated) return answerOpen(scope, entry, operation.position);
   const { position, label } = operation;
-  if (isWait(operation)) return wait(scope, { position, label, operation, entry });
+  const entry = scope.row.entries.get(position);
+  if (isWait(operation)) return wait(scope, { position, label, operation, entry, answer });
+  if (entry?.outcome) return { outcome: { ...entry.outcome } };
+  if (scope.repeated) throw neverMade(position);
   const outcome = perform(scope, operation);
-  complete(scope.row, entry ?? { position, label, deadline: null, seq: 0, outcome: null }, outcome);
+  complete(scope, entry ?? { position, label, deadline: null, attempts: 0, seq: 0, outcome: null }, outcome);
   return { outcome: { ...outcome } };
 }
 
-/** What makes a workflow due that is suspended for this wait; `null` where only the deadline does. */
+/** What makes a workflow due that is suspended for this wait. Empty where only the deadline does. */
 export function signalsOf(row: WorkflowRow, operation: Operation): string[] {
   switch (operation.type) {
     case "receive":
       return operation.topics.map((topic) => messageSignal(row.workflowId, topic));
     case "observeEvent":
-      return [eventSignal(operation.workflowId, operation.key)];
+      return [eventSignal(operation.workflowId, operation.key), resultSignal(operation.workflowId)];
     case "observeResult":
       return [resultSignal(operation.workflowId)];
     default:
@@ -46,9 +39,18 @@ export function signalsOf(row: WorkflowRow, operation: Operation): string[] {
   }
 }
 
-function isWait(operation: Effect | Wait): operation is Wait {
-  return operation.type === "receive" || operation.type === "observeEvent" || operation.type === "observeResult" ||
-    operation.type === "sleep";
+/** Whether it may have to wait. */
+export function isWait<T extends Effect | Wait>(operation: T): operation is T & Wait {
+  switch (operation.type) {
+    case "receive":
+    case "observeEvent":
+    case "observeResult":
+    case "sleep":
+    case "pause":
+      return true;
+    default:
+      return false;
+  }
 }
 
 /** An operation inside a step leaves no entry: a repeat is known by the commit, a send by its key. */
@@ -82,7 +84,8 @@ function perform(scope: CommitScope, effect: Effect): Outcome {
 }
 
 function setEvent({ store, row, woken }: CommitScope, key: string, value: string): Outcome {
-  row.events.set(key, { version: (row.events.get(key)?.version ?? 0) + 1, value });
+  const { version, firstSetAt } = row.events.get(key) ?? { version: 0, firstSetAt: store.now() };
+  row.events.set(key, { version: version + 1, value, firstSetAt });
   store.signal(eventSignal(row.workflowId, key), woken);
   store.hints.changed(`outbox:${row.workflowId}`);
   return { tag: "done" };
@@ -110,84 +113,20 @@ function streamOf(row: WorkflowRow, key: string): Stream {
   return stream;
 }
 
-function start({ store, woken }: CommitScope, workflow: NewWorkflow): Outcome {
+function start({ store, row, woken }: CommitScope, workflow: NewWorkflow): Outcome {
   const { workflowId } = workflow;
   const existing = store.rows.get(workflowId);
   if (existing && existing.name !== workflow.name) return { tag: "workflow_conflict" };
   if (existing) return { tag: "done", value: workflowId };
-  store.makeDue(store.insert(workflow, "PENDING", null));
+  const child = store.insert(workflow, "PENDING", null);
+  child.parent = row;
+  store.makeDue(child);
   woken.add(workflowId);
   return { tag: "done", value: workflowId };
 }
 
-interface WaitCall {
-  readonly position: number;
-  readonly label: string;
-  readonly operation: Wait;
-  readonly entry: Entry | undefined;
-}
-
-function wait(scope: CommitScope, call: WaitCall): OperationResult {
-  const { store, row } = scope;
-  const { timeoutMs } = call.operation;
-  const entry = call.entry ??
-    { position: call.position, label: call.label, deadline: timeoutMs === null ? null : store.now() + timeoutMs, seq: 0, outcome: null };
-  const outcome = look(scope, call.operation) ?? expired(store, call.operation, entry);
-  if (outcome) {
-    complete(row, entry, outcome);
-    return { outcome: { ...outcome } };
-  }
-  if (!call.entry) {
-    row.entries.set(entry.position, entry);
-    row.recoveryAttempts = 0;
-  }
-  return { remainingMs: remaining(store, entry) };
-}
-
-/** What is there now, if anything. */
-function look({ store, row }: CommitScope, operation: Wait): Outcome | null {
-  switch (operation.type) {
-    case "receive":
-      return takeOldest(row, operation.topics);
-    case "observeEvent": {
-      const event = store.rows.get(operation.workflowId)?.events.get(operation.key);
-      return event ? { tag: "value", value: event.value } : null;
-    }
-    case "observeResult":
-      return resultOf(store.rows.get(operation.workflowId));
-    case "sleep":
-    case "pause":
-      return null;
-  }
-}
-
-function resultOf(row: WorkflowRow | undefined): Outcome | null {
-  if (!row || isActive(row.status)) return null;
-  if (row.status === "SUCCESS") return { tag: "value", value: row.output };
-  if (row.status === "CANCELLED") return { tag: "cancelled" };
-  return { tag: "error", value: row.error };
-}
-
-function expired(store: MemoryStore, operation: Wait, entry: Entry): Outcome | null {
-  if (entry.deadline === null || entry.deadline > store.now()) return null;
-  return { tag: operation.type === "sleep" ? "done" : "timeout" };
-}
-
-function complete(row: WorkflowRow, entry: Entry, outcome: Outcome): void {
-  row.entries.set(entry.position, entry);
-  row.completed.push(entry);
-  entry.seq = row.completed.length;
-  entry.outcome = outcome;
-  row.recoveryAttempts = 0;
-}
-
-function answerOpen({ store }: CommitScope, entry: Entry | undefined, position: number): OperationResult {
-  if (entry) return { remainingMs: remaining(store, entry) };
-  throw new DriverError(`Committing position ${position}: the number of this commit was used before, without this operation`, {
+function neverMade(position: number): DriverError {
+  return new DriverError(`Committing position ${position}: the number of this commit was used before, without this operation`, {
     retryable: false,
   });
-}
-
-function remaining(store: MemoryStore, entry: Entry): number | null {
-  return entry.deadline === null ? null : Math.max(0, entry.deadline - store.now());
 }

@@ -4,12 +4,18 @@
  * @module
  */
 
-import type { EventSnapshot, JournalPage, ListPage, ListQuery, StreamPage, WorkflowRecord } from "../../core/driver.ts";
+import type { EventSnapshot, JournalPage, ListedWorkflow, ListPage, ListQuery, StreamPage, WorkflowRecord } from "../../core/driver.ts";
 import { DriverError, ValidationError } from "../../core/errors.ts";
 import { checkName } from "../../core/names.ts";
-import type { MemoryStore, WorkflowRow } from "./store.ts";
+import type { WorkflowRow } from "./rows.ts";
+import type { MemoryStore } from "./store.ts";
 
+// How many characters of values a page holds: of a journal or a stream, and of a list.
 const PAGE_LENGTH = 1_048_576;
+const LIST_LENGTH = 4 * PAGE_LENGTH;
+
+/** Longer errors are left out of a list without values. */
+const LISTED_ERROR_LENGTH = 4_096;
 
 /** A row as callers see it. */
 export function toRecord(row: WorkflowRow): WorkflowRecord {
@@ -24,16 +30,22 @@ export function toRecord(row: WorkflowRow): WorkflowRecord {
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
     recoveryAttempts: row.recoveryAttempts,
-    problem: null,
-    parks: 0,
+    problem: row.problem,
+    parks: row.parks,
   };
 }
 
 /** `Driver.readJournal`. */
 export function readJournal(store: MemoryStore, request: { workflowId: string; after: number; limit: number }): JournalPage {
-  const completed = store.rows.get(request.workflowId)?.completed ?? [];
+  const row = store.rows.get(request.workflowId);
+  return row ? journalPage(row, { ...request, room: Infinity }) : { entries: [], more: false };
+}
+
+/** A page of a journal; empty where not even its first entry fits the room. */
+export function journalPage({ completed }: WorkflowRow, request: { after: number; limit: number; room: number }): JournalPage {
   const from = Math.max(0, request.after);
-  const count = pageSize(completed.length - from, request.limit, (index) => completed[from + index]?.outcome?.value?.length ?? 0);
+  const lengthOf = (index: number) => completed[from + index]?.outcome?.value?.length ?? 0;
+  const count = pageSize({ ...request, available: completed.length - from, length: PAGE_LENGTH }, lengthOf);
   const entries = completed.slice(from, from + count).map(({ position, label, seq, outcome }) => {
     if (outcome === null) throw new DriverError(`Reading a journal: position ${position} has no outcome`, { retryable: false });
     return { position, label, seq, outcome: { ...outcome } };
@@ -45,7 +57,7 @@ export function readJournal(store: MemoryStore, request: { workflowId: string; a
 export function readEvent(store: MemoryStore, request: { workflowId: string; key: string }): EventSnapshot {
   const row = store.rows.get(request.workflowId);
   const event = row?.events.get(request.key);
-  return { event: event ? { ...event } : null, status: row?.status ?? null };
+  return { event: event ? { version: event.version, value: event.value } : null, status: row?.status ?? null };
 }
 
 /** `Driver.readStream`. */
@@ -53,7 +65,8 @@ export function readStream(store: MemoryStore, request: { workflowId: string; ke
   const row = store.rows.get(request.workflowId);
   const stream = row?.streams.get(request.key);
   const values = stream?.values ?? [];
-  const count = pageSize(values.length - request.from, request.limit, (index) => values[request.from + index]?.length ?? 0);
+  const size = { available: values.length - request.from, limit: request.limit, length: PAGE_LENGTH };
+  const count = pageSize(size, (index) => values[request.from + index]?.length ?? 0);
   return {
     values: values.slice(request.from, request.from + count),
     tail: values.length,
@@ -68,12 +81,24 @@ export function listWorkflows(store: MemoryStore, query: ListQuery): ListPage {
   const rows = [...store.rows.values()]
     .filter((row) => query.statuses === null || query.statuses.includes(row.status))
     .filter((row) => query.name === null || row.name === query.name)
+    .filter((row) => !query.problem || row.problem !== null)
     .filter((row) => after === null || newestFirst(after, row) < 0)
     .sort(newestFirst);
-  const page = rows.slice(0, query.limit);
+  const { values, limit } = query;
+  const size = { available: rows.length, limit, length: values ? LIST_LENGTH : Infinity };
+  const page = rows.slice(0, pageSize(size, (index) => valuesLength(rows[index])));
   const last = page.at(-1);
   const cursor = last && rows.length > page.length ? JSON.stringify([last.createdAt, last.workflowId]) : null;
-  return { workflows: page.map(toRecord), cursor };
+  return { workflows: page.map((row) => values ? toRecord(row) : toListed(row)), cursor };
+}
+
+function toListed(row: WorkflowRow): ListedWorkflow {
+  const error = row.error !== null && row.error.length > LISTED_ERROR_LENGTH ? null : row.error;
+  return { ...toRecord(row), input: null, output: null, error };
+}
+
+function valuesLength(row: WorkflowRow | undefined): number {
+  return row ? row.input.length + (row.output?.length ?? 0) + (row.error?.length ?? 0) : 0;
 }
 
 function openLabels(row: WorkflowRow): string[] {
@@ -81,14 +106,23 @@ function openLabels(row: WorkflowRow): string[] {
   return open.sort((a, b) => a.position - b.position).map((entry) => entry.label);
 }
 
-/** How many of `available` items fit a page: at least one, unless none may. */
-function pageSize(available: number, limit: number, lengthOf: (index: number) => number): number {
+interface PageSize {
+  readonly available: number;
+  readonly limit: number;
+  /** A page ends before it becomes longer than this, but not before its first item. */
+  readonly length: number;
+  /** What a page must not exceed, not even with its first item. */
+  readonly room?: number;
+}
+
+/** How many items fit a page. */
+function pageSize({ available, limit, length, room = Infinity }: PageSize, lengthOf: (index: number) => number): number {
   const most = Math.min(available, limit);
-  let length = 0;
+  let total = 0;
   let count = 0;
   while (count < most) {
-    length += lengthOf(count);
-    if (count > 0 && length > PAGE_LENGTH) break;
+    total += lengthOf(count);
+    if (total > room || (count > 0 && total > length)) break;
     count += 1;
   }
   return count;

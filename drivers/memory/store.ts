@@ -1,123 +1,16 @@
 /**
- * The rows of the memory driver, and what keeps them in step: when each is due, what would wake it, and who is told.
+ * The store of the memory driver, which keeps its rows in step: when each is due, what would wake it, and who is told.
  *
  * @module
  */
 
 import type { Clock } from "../../core/clock.ts";
-import type { NewWorkflow, Outcome, WorkflowStatus } from "../../core/driver.ts";
+import type { NewWorkflow, WorkflowStatus } from "../../core/driver.ts";
 import { Hints } from "./hints.ts";
+import { newRow, resultSignal, type WorkflowRow } from "./rows.ts";
 
-/** One position of a journal. It is open while `outcome` is `null`. */
-export interface Entry {
-  readonly position: number;
-  readonly label: string;
-  /** The deadline as an instant; `null`: none, or never open. */
-  readonly deadline: number | null;
-  seq: number;
-  outcome: Outcome | null;
-}
-
-/** A message that was not received yet. */
-export interface StoredMessage {
-  /** Its place in the inbox, over all topics. */
-  readonly number: number;
-  readonly value: string;
-}
-
-/** What became of a dedupe key; kept after the message was received. */
-export interface SentKey {
-  readonly messageId: string;
-  readonly topic: string;
-}
-
-/** The messages of one workflow. */
-export interface Inbox {
-  lastNumber: number;
-  readonly queues: Map<string, Queue<StoredMessage>>;
-  readonly sent: Map<string, SentKey>;
-}
-
-/** One stream of one workflow. */
-export interface Stream {
-  readonly values: string[];
-  closed: boolean;
-}
-
-/** A workflow with all that is its own. */
-export interface WorkflowRow {
-  readonly workflowId: string;
-  readonly name: string;
-  readonly input: string;
-  readonly createdAt: number;
-  status: WorkflowStatus;
-  output: string | null;
-  error: string | null;
-  updatedAt: number;
-  endedAt: number | null;
-  epoch: number;
-  /** The token of the last `create` or `claim`. It outlives the lease, so that a late repeat of `create` is known. */
-  owner: string | null;
-  /** Whether a run holds it. `dueAt` is then the end of the lease. */
-  held: boolean;
-  dueAt: number | null;
-  recoveryAttempts: number;
-  /** The highest commit number at this epoch, and whether that commit released the lease. */
-  lastCommit: number;
-  released: boolean;
-  /** Its open entries' earliest deadline; from its suspension until the next claim. */
-  suspended: { until: number | null } | null;
-  /** What it is registered for in {@linkcode MemoryStore.waiters}. */
-  signals: readonly string[];
-  readonly entries: Map<number, Entry>;
-  /** The complete entries in recorded order: the one with `seq` n is at n - 1. */
-  readonly completed: Entry[];
-  readonly inbox: Inbox;
-  readonly events: Map<string, { version: number; value: string }>;
-  readonly streams: Map<string, Stream>;
-}
-
-/** First in, first out, without moving the rest on each take. */
-export class Queue<T> {
-  #items: T[] = [];
-  #head = 0;
-
-  push(item: T): void {
-    this.#items.push(item);
-  }
-
-  peek(): T | undefined {
-    return this.#items[this.#head];
-  }
-
-  shift(): T | undefined {
-    const item = this.#items[this.#head];
-    if (item === undefined) return undefined;
-    this.#head += 1;
-    if (this.#head > 64 && this.#head * 2 > this.#items.length) {
-      this.#items = this.#items.slice(this.#head);
-      this.#head = 0;
-    }
-    return item;
-  }
-}
-
-// Signals are what a suspended workflow waits for. As JSON they cannot collide, whatever the IDs and keys contain.
-
-/** A message under this topic came in. */
-export function messageSignal(workflowId: string, topic: string): string {
-  return JSON.stringify(["message", workflowId, topic]);
-}
-
-/** The event was set. */
-export function eventSignal(workflowId: string, key: string): string {
-  return JSON.stringify(["event", workflowId, key]);
-}
-
-/** The workflow ended. */
-export function resultSignal(workflowId: string): string {
-  return JSON.stringify(["result", workflowId]);
-}
+/** A deadline that is nearer than this is hinted at when it is set. */
+const NEAR_MS = 10_000;
 
 /** What several drivers of one process may share, as several isolates share a database. */
 export class MemoryStore {
@@ -160,7 +53,7 @@ export class MemoryStore {
     row.suspended = null;
     this.unregister(row);
     row.updatedAt = this.now();
-    this.schedule(row, row.updatedAt + leaseMs);
+    this.renew(row, leaseMs);
     const leased = this.leased.get(owner);
     if (leased) leased.add(row);
     else this.leased.set(owner, new Set([row]));
@@ -175,15 +68,41 @@ export class MemoryStore {
     if (leased?.size === 0) this.leased.delete(row.owner);
   }
 
+  /** Lets the lease end so many milliseconds from now. */
+  renew(row: WorkflowRow, leaseMs: number): void {
+    row.leaseMs = leaseMs;
+    this.schedule(row, this.now() + leaseMs);
+  }
+
   schedule(row: WorkflowRow, dueAt: number | null): void {
     row.dueAt = dueAt;
+    row.dueAtOnce = false;
     if (dueAt === null) this.scheduled.delete(row);
     else this.scheduled.add(row);
   }
 
+  /** Schedules a row that nobody holds. */
+  wait(row: WorkflowRow, dueAt: number | null): void {
+    this.schedule(row, dueAt);
+    if (dueAt !== null && dueAt - this.now() < NEAR_MS) this.hints.changed("due");
+  }
+
   makeDue(row: WorkflowRow): void {
     this.schedule(row, this.now());
+    row.dueAtOnce = true;
     this.hints.changed("due");
+  }
+
+  /** Whether a claim may take it. */
+  isDue(row: WorkflowRow): boolean {
+    return row.dueAt !== null && (row.dueAtOnce || row.dueAt <= this.now());
+  }
+
+  /** Mends a due time that the clock, gone back, has left too far ahead: of a lease, and of what was due at once. */
+  correct(row: WorkflowRow): void {
+    if (row.dueAt === null) return;
+    const latest = row.held ? this.now() + row.leaseMs : row.dueAtOnce ? this.now() : Infinity;
+    if (row.dueAt > latest) row.dueAt = latest;
   }
 
   /** Registers a suspended row for what would wake it. */
@@ -211,10 +130,22 @@ export class MemoryStore {
     if (!waiters) return;
     for (const row of [...waiters]) {
       this.unregister(row);
-      if (row.dueAt !== null && row.dueAt <= this.now()) continue;
+      if (this.isDue(row)) continue;
       this.makeDue(row);
       woken.add(row.workflowId);
     }
+  }
+
+  /** It has come further in its journal. */
+  progressed(row: WorkflowRow): void {
+    row.recoveryAttempts = 0;
+    this.unpark(row);
+  }
+
+  /** Forgets why it was parked, and how often. */
+  unpark(row: WorkflowRow): void {
+    row.problem = null;
+    row.parks = 0;
   }
 
   /** Ends a workflow, whoever holds it. */
@@ -226,36 +157,9 @@ export class MemoryStore {
     row.output = ending.output;
     row.error = ending.error;
     row.suspended = null;
+    this.unpark(row);
     row.endedAt = row.updatedAt = this.now();
     this.signal(resultSignal(row.workflowId), woken);
     this.hints.changed(`outbox:${row.workflowId}`);
   }
-}
-
-function newRow(workflow: NewWorkflow, start: { status: WorkflowStatus; owner: string | null; now: number }): WorkflowRow {
-  return {
-    workflowId: workflow.workflowId,
-    name: workflow.name,
-    input: workflow.input,
-    createdAt: start.now,
-    status: start.status,
-    output: null,
-    error: null,
-    updatedAt: start.now,
-    endedAt: null,
-    epoch: 0,
-    owner: start.owner,
-    held: false,
-    dueAt: null,
-    recoveryAttempts: 0,
-    lastCommit: 0,
-    released: false,
-    suspended: null,
-    signals: [],
-    entries: new Map(),
-    completed: [],
-    inbox: { lastNumber: 0, queues: new Map(), sent: new Map() },
-    events: new Map(),
-    streams: new Map(),
-  };
 }

@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import type { ClaimRequest } from "../../core/driver.ts";
 import { claimRequest, createRequest, LEASE_MS, NAME, receive, record, sleep, YIELD } from "../requests.ts";
-import { assertAbout, begin, beginSuspended, claimIds, enqueue, Run, take } from "../run.ts";
+import { assertAbout, assertOpen, begin, beginSuspended, claimIds, enqueue, Run, take } from "../run.ts";
 import type { AddRule } from "../suite.ts";
 
 /** Claiming what is due. */
@@ -53,7 +53,7 @@ function whatIsDue(rule: AddRule): void {
       "0",
     ]]);
     assert.equal(claimed.journal.more, false);
-    assert.deepEqual(claimed.open, [{ position: 1, label: "sleep" }, { position: 3, label: "recv u" }, { position: 4, label: "recv t" }]);
+    assertOpen(claimed.open, [[1, "sleep", LEASE_MS], [3, "recv u", null], [4, "recv t", null]]);
   });
 
   rule("claim() takes what yielded at once, at the next epoch", async ({ drivers: [a, b] }) => {

@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import type { ControlResult, Driver } from "../../core/driver.ts";
 import { closeStream, end, LEASE_MS, newMessage, receive, record, setEvent, sleep, writeStream } from "../requests.ts";
-import { assertAbout, begin, beginSuspended, claimIds, enqueue, remainingMs, take } from "../run.ts";
+import { assertAbout, assertOpen, begin, beginSuspended, claimIds, enqueue, remainingMs, take } from "../run.ts";
 import type { AddRule } from "../suite.ts";
 
 /** Control. */
@@ -161,7 +161,7 @@ function resuming(rule: AddRule): void {
       await control(b, "w", "resume");
       const run = await take(b, "w");
       assert.deepEqual(run.claimed.journal.entries.map(({ outcome }) => outcome.value), ["1"]);
-      assert.deepEqual(run.claimed.open, [{ position: 1, label: "recv t" }]);
+      assertOpen(run.claimed.open, [[1, "recv t", 6 * LEASE_MS]]);
       assertAbout(remainingMs(await run.held([receive(1, ["t"])])), 6 * LEASE_MS);
       assert.deepEqual(await run.drain(), ["2"]);
     },

@@ -28,6 +28,8 @@ export function creation(rule: AddRule): void {
       createdAt,
       updatedAt: workflow.updatedAt,
       recoveryAttempts: 0,
+      problem: null,
+      parks: 0,
     });
   });
 

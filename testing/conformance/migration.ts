@@ -47,7 +47,7 @@ export function migration(rule: AddRule): void {
     assert.deepEqual(results, [
       null,
       { workflows: [], cursor: null },
-      { claimed: [], unknown: [], nextDueMs: null },
+      { claimed: [], unknown: [], nextDueMs: null, more: false },
       { state: "refused", index: 0, reason: "workflow_not_found", status: null },
       { event: null, status: null },
       { values: [], tail: 0, closed: false, status: null },

@@ -186,10 +186,11 @@ function others(rule: AddRule): void {
     assert.deepEqual(await run.drain(), ["1"]);
   });
 
-  rule("purge() keeps those asleep who wait for the purged ID, and what comes under it again wakes them", async ({ drivers: [a, b] }) => {
-    await endOne(a, "source");
+  rule("who looks for a purged ID waits, and what comes under it again wakes them", async ({ drivers: [a, b] }) => {
     await beginSuspended(a, "w", [observeEvent(0, "source", "k")]);
+    await endOne(a, "source");
     await b.purge({ olderThanMs: 0, limit: 10 });
+    await (await take(a, "w")).suspend([observeEvent(0, "source", "k")]);
     assert.deepEqual(await claimIds(b), []);
     const source = await begin(b, "source");
     assert.deepEqual((await source.held([setEvent(0, "k", "v")])).woken, ["w"]);

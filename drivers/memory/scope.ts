@@ -1,0 +1,27 @@
+/**
+ * What the operations of one commit share.
+ *
+ * @module
+ */
+
+import type { Outcome } from "../../core/driver.ts";
+import type { Entry, WorkflowRow } from "./rows.ts";
+import type { MemoryStore } from "./store.ts";
+
+/** What the operations of one commit share. */
+export interface CommitScope {
+  readonly store: MemoryStore;
+  readonly row: WorkflowRow;
+  /** Whether the commit was made before: then nothing is written, and an open wait does not look again. */
+  readonly repeated: boolean;
+  readonly woken: Set<string>;
+}
+
+/** Gives an entry its outcome and its place in the recorded order. */
+export function complete({ store, row }: CommitScope, entry: Entry, outcome: Outcome): void {
+  row.entries.set(entry.position, entry);
+  row.completed.push(entry);
+  entry.seq = row.completed.length;
+  entry.outcome = outcome;
+  store.progressed(row);
+}

@@ -1,0 +1,144 @@
+/**
+ * Operations that may have to wait.
+ *
+ * @module
+ */
+
+import type { OperationResult, Outcome, Wait } from "../../core/driver.ts";
+import { isActive } from "../../core/statuses.ts";
+import type { Answer } from "./answer.ts";
+import { oldestTopic } from "./inbox.ts";
+import type { Entry, WorkflowRow } from "./rows.ts";
+import { type CommitScope, complete } from "./scope.ts";
+import type { MemoryStore } from "./store.ts";
+
+/** One wait of a commit, and what the journal has at its position. */
+export interface WaitCall {
+  readonly position: number;
+  readonly label: string;
+  readonly operation: Wait;
+  readonly entry: Entry | undefined;
+  readonly answer: Answer;
+}
+
+/** What a wait would find, and what is done when that becomes its outcome. */
+interface Found {
+  readonly outcome: Outcome;
+  readonly take?: () => void;
+}
+
+/** Looks, opens the entry where that finds nothing, and defers where the answer has no room for what is found. */
+export function wait(scope: CommitScope, call: WaitCall): OperationResult {
+  const recorded = call.entry?.outcome;
+  if (recorded) return call.answer.isFullFor(recorded) ? { deferred: true } : { outcome: { ...recorded } };
+  // A commit that was made before did not open it, so it was deferred then.
+  if (scope.repeated) return call.entry ? { remainingMs: remaining(scope.store, call.entry) } : { deferred: true };
+  if (call.operation.type === "pause") return pause(scope, call, call.operation);
+
+  const entry = call.entry ?? newEntry(scope, call);
+  const found = look(scope, call.operation, latest(scope.store, call.entry)) ?? expired(scope.store, call.operation, entry);
+  if (found) {
+    if (call.answer.isFullFor(found.outcome)) return { deferred: true };
+    found.take?.();
+    complete(scope, entry, found.outcome);
+    return { outcome: { ...found.outcome } };
+  }
+  if (!call.entry) open(scope, entry);
+  return { remainingMs: remaining(scope.store, entry) };
+}
+
+/** It never has an outcome of its own. */
+function pause(scope: CommitScope, call: WaitCall, { attempts, timeoutMs }: Extract<Wait, { type: "pause" }>): OperationResult {
+  const entry = call.entry ?? newEntry(scope, call);
+  if (attempts > entry.attempts) {
+    entry.attempts = attempts;
+    entry.deadline = scope.store.now() + timeoutMs;
+    open(scope, entry);
+  }
+  return { remainingMs: remaining(scope.store, entry) };
+}
+
+function newEntry({ store }: CommitScope, { position, label, operation: { timeoutMs } }: WaitCall): Entry {
+  return { position, label, deadline: timeoutMs === null ? null : store.now() + timeoutMs, attempts: 0, seq: 0, outcome: null };
+}
+
+function open({ store, row }: CommitScope, entry: Entry): void {
+  row.entries.set(entry.position, entry);
+  store.progressed(row);
+}
+
+/** Until when something must have come to count: the deadline, once it has passed. The first call takes whatever is there. */
+function latest(store: MemoryStore, entry: Entry | undefined): number {
+  const deadline = entry?.deadline ?? null;
+  return deadline !== null && deadline <= store.now() ? deadline : Infinity;
+}
+
+/** What is there, if it came no later than `until`. */
+function look(scope: CommitScope, operation: Wait, until: number): Found | null {
+  switch (operation.type) {
+    case "receive":
+      return lookForMessage(scope.row, operation.topics, until);
+    case "observeEvent":
+      return observeEvent(scope.store.rows.get(operation.workflowId), operation, until);
+    case "observeResult":
+      return observeResult(scope, operation, until);
+    case "sleep":
+    case "pause":
+      return null;
+  }
+}
+
+function lookForMessage(row: WorkflowRow, topics: readonly string[], until: number): Found | null {
+  const topic = oldestTopic(row, topics, until);
+  const queue = topic === null ? undefined : row.inbox.queues.get(topic);
+  const message = queue?.peek();
+  return message ? { outcome: { tag: "message", value: message.value, topic }, take: () => void queue?.shift() } : null;
+}
+
+function observeEvent(row: WorkflowRow | undefined, { key, started }: { key: string; started: boolean }, until: number): Found | null {
+  if (!row) return missing(started);
+  const event = row.events.get(key);
+  if (event) return event.firstSetAt <= until ? { outcome: { tag: "value", value: event.value } } : null;
+  return endedBy(row, until) ? { outcome: { tag: "workflow_ended", value: row.status } } : null;
+}
+
+function observeResult(
+  { store, row: observer }: CommitScope,
+  { workflowId, started }: { workflowId: string; started: boolean },
+  until: number,
+): Found | null {
+  const row = store.rows.get(workflowId);
+  if (!row) return missing(started);
+  if (!endedBy(row, until)) return null;
+  // Its parent has the result now, so a purge may remove it.
+  return {
+    outcome: resultOf(row),
+    take: () => {
+      if (row.parent === observer) row.parent = null;
+    },
+  };
+}
+
+/** A workflow that this one has started is gone for good; any other may still come. */
+function missing(started: boolean): Found | null {
+  return started ? { outcome: { tag: "workflow_not_found" } } : null;
+}
+
+function endedBy(row: WorkflowRow, until: number): boolean {
+  return !isActive(row.status) && row.endedAt !== null && row.endedAt <= until;
+}
+
+function resultOf(row: WorkflowRow): Outcome {
+  if (row.status === "SUCCESS") return { tag: "value", value: row.output };
+  if (row.status === "CANCELLED") return { tag: "cancelled" };
+  return { tag: "error", value: row.error };
+}
+
+function expired(store: MemoryStore, operation: Wait, entry: Entry): Found | null {
+  if (entry.deadline === null || entry.deadline > store.now()) return null;
+  return { outcome: { tag: operation.type === "sleep" ? "done" : "timeout" } };
+}
+
+function remaining(store: MemoryStore, entry: Entry): number | null {
+  return entry.deadline === null ? null : Math.max(0, entry.deadline - store.now());
+}
