@@ -57,6 +57,7 @@ export {
   StreamClosedError,
   TimeoutError,
   UnknownWorkflowError,
+  UnreadableValueError,
   ValidationError,
   ValueTooLargeError,
   WorkflowCancelledError,

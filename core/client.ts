@@ -43,7 +43,7 @@ export interface Client {
   watchEvent<T>(workflowId: string, key: EventKey<T> | string, options?: WatchEventOptions): EventReader<T>;
   /** Reads a stream, live. Reading rejects with `WorkflowNotFoundError` if there is no such workflow. */
   readStream<T>(workflowId: string, key: StreamKey<T> | string, options?: ReadStreamOptions): StreamReader<T>;
-  /** Workflows, newest first. */
+  /** Workflows, newest first, without their inputs and outputs unless `include` asks for them. */
   list(query?: ListOptions): Promise<WorkflowPage>;
   /**
    * Cancels a workflow: at once where it waits, else at its next operation. Cancelling it again does nothing.
@@ -202,6 +202,10 @@ export interface ListOptions {
   status?: WorkflowStatus | WorkflowStatus[];
   /** Only workflows of this name. */
   name?: string;
+  /** `true`: only workflows that are parked, those with a {@linkcode WorkflowInfo.problem}. Default `false`. */
+  problem?: boolean;
+  /** `"values"`: with inputs and outputs. Then a page may have fewer workflows than `limit`, to stay within a few MiB. Default without. */
+  include?: "values";
   /** How many at most; 1 to 1,000. Default 50. */
   limit?: number;
   /** The `cursor` of the page before. */
@@ -226,12 +230,16 @@ export interface WorkflowInfo {
   status: WorkflowStatus;
   /** What it waits for, while it is suspended. */
   waiting?: WaitInfo;
-  /** What it was started with. */
-  input: unknown;
-  /** What it returned, after `SUCCESS`. */
+  /** What it was started with. In a list only with `include: "values"`. */
+  input?: unknown;
+  /** What it returned, after `SUCCESS`. In a list only with `include: "values"`. */
   output?: unknown;
-  /** Why it failed, after `ERROR` or `MAX_RECOVERY_ATTEMPTS_EXCEEDED`. */
+  /** Why it failed, after `ERROR` or `MAX_RECOVERY_ATTEMPTS_EXCEEDED`. A list without values leaves out a very large one. */
   error?: SerializedError;
+  /** Why it is parked: its code does not fit its journal, or a recorded value cannot be decoded. It is tried again, and goes on when it fits. */
+  problem?: SerializedError;
+  /** The values that cannot be decoded here, and so are left out above: another runtime or codec wrote them. Only there if there are any. */
+  unreadable?: ("input" | "output" | "error" | "problem")[];
   /** Epoch milliseconds, by the store's clock. */
   createdAt: number;
   /** Epoch milliseconds of the last change of its status, wait or journal, by the store's clock. */

@@ -24,6 +24,14 @@ export const devalueCodec: Codec = {
   decode: (text) => parse(text, { Error: (data: SerializedError) => reviveError(data), View: (view: ArrayBufferView) => view }),
 };
 
+/** Types that only some runtimes have, and how an encoded one begins. Quotes within strings are escaped, so a string is not taken for one. */
+const NOT_EVERYWHERE = new Map([["Temporal", '["Temporal.'], ["Float16Array", '["Float16Array"']]);
+
+/** The type that a text needs and that this runtime lacks. */
+export function missingType(text: string): string | undefined {
+  return [...NOT_EVERYWHERE].find(([type, beginning]) => !(type in globalThis) && text.includes(beginning))?.[0];
+}
+
 /**
  * A copy of a typed array or `DataView` that shows only part of its buffer. devalue would store the whole buffer, and with it
  * whatever else lies there: Node's `Buffer`s share one.

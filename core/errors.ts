@@ -7,65 +7,9 @@
 
 import type { StandardSchemaV1 } from "./standard_schema.ts";
 import type { WorkflowStatus } from "./driver.ts";
+import { define, ParleyError, type ParleyErrorCode, PROTOTYPES, quote } from "./parley_error.ts";
 
-/** The closed list of codes, one for each class. */
-export type ParleyErrorCode =
-  | "timeout"
-  | "workflow_not_found"
-  | "workflow_ended"
-  | "workflow_conflict"
-  | "unknown_workflow"
-  | "workflow_failed"
-  | "workflow_cancelled"
-  | "non_determinism"
-  | "stream_closed"
-  | "invalid_value"
-  | "value_too_large"
-  | "idempotency_conflict"
-  | "invalid_context"
-  | "lease_lost"
-  | "driver";
-
-/** The prototype of each class by its code: how an error that was data becomes one of its class again. */
-export const PROTOTYPES: Map<unknown, ParleyError> = new Map();
-
-function define(prototype: ParleyError, name: string, code: ParleyErrorCode): void {
-  prototype.name = name;
-  PROTOTYPES.set(code, prototype);
-}
-
-/**
- * The base of all errors of this library.
- *
- * @example Tell Parley's errors from others by their code
- * ```ts
- * import { ParleyError } from "@parley/parley";
- *
- * function isTimeout(error: unknown): boolean {
- *   return error instanceof ParleyError && error.code === "timeout";
- * }
- * ```
- */
-export class ParleyError extends Error {
-  // On the prototype, so that it survives minifying and is not printed as a field.
-  static {
-    this.prototype.name = "ParleyError";
-  }
-  /** Which error it is. */
-  readonly code: ParleyErrorCode;
-
-  /**
-   * Makes the error.
-   *
-   * @param code Which error it is.
-   * @param message What was being done, the value at hand, the value required.
-   * @param options `cause`, where another error led to this one.
-   */
-  constructor(code: ParleyErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
-}
+export { ParleyError, type ParleyErrorCode, PROTOTYPES, quote };
 
 /** A wait reached its deadline. */
 export class TimeoutError extends ParleyError {
@@ -317,6 +261,34 @@ export class ValueTooLargeError extends ParleyError {
   }
 }
 
+/**
+ * A stored value cannot be decoded here. It was written by a runtime, a codec or a version that knows more types than this one; the store still has it.
+ * The error holds nothing of the value.
+ */
+export class UnreadableValueError extends ParleyError {
+  static {
+    define(this.prototype, "UnreadableValueError", "unreadable_value");
+  }
+  /** What the value is, as in `value of stream "log"`. */
+  readonly what: string;
+  /** The offset of the value in its stream, or the version of the event: a reader goes on after it. Only there for values of streams and events. */
+  readonly at?: number;
+
+  /**
+   * Makes the error.
+   *
+   * @param what What the value is.
+   * @param options `at`: its offset or version. `needs`: the type that this runtime lacks, where that is known.
+   */
+  constructor(what: string, options: { at?: number; needs?: string } = {}) {
+    const { at, needs } = options;
+    const place = at === undefined ? "" : ` at ${at}`;
+    super("unreadable_value", `Decoding the ${what}${place}: it cannot be decoded here${needs ? `, since it needs ${needs}` : ""}`);
+    this.what = what;
+    if (at !== undefined) this.at = at;
+  }
+}
+
 /** The idempotency key was used before with another topic, or twice in one call. Nothing was sent. */
 export class IdempotencyConflictError extends ParleyError {
   static {
@@ -386,10 +358,4 @@ export class DriverError extends ParleyError {
     super("driver", message, options.cause === undefined ? undefined : { cause: options.cause });
     this.retryable = options.retryable;
   }
-}
-
-/** An ID, name or key for an error message: quoted, with control characters escaped, cut to a readable length. */
-export function quote(text: string): string {
-  const shown = [...text].length > 80 ? [...text].slice(0, 80).join("") + "…" : text;
-  return JSON.stringify(shown);
 }

@@ -21,7 +21,7 @@ import type {
 } from "./client.ts";
 import type { WorkflowRecord } from "./driver.ts";
 import { toMilliseconds } from "./duration.ts";
-import { TimeoutError, WorkflowCancelledError, WorkflowFailedError, WorkflowNotFoundError } from "./errors.ts";
+import { quote, TimeoutError, WorkflowCancelledError, WorkflowFailedError, WorkflowNotFoundError } from "./errors.ts";
 import { toInfo } from "./info.ts";
 import type { ReaderSources } from "./reader.ts";
 import { isActive } from "./statuses.ts";
@@ -101,10 +101,18 @@ export class Handle<O> extends BoundHandle<O> {
   }
 
   #resultOf({ status, output, error }: WorkflowRecord): O {
-    const { values } = this.#sources;
     if (status === "CANCELLED") throw new WorkflowCancelledError(this.workflowId);
-    if (status !== "SUCCESS") throw new WorkflowFailedError(this.workflowId, error === null ? undefined : values.decode(error));
-    return values.decode(output!) as O;
+    if (status !== "SUCCESS") throw new WorkflowFailedError(this.workflowId, error === null ? undefined : this.#causeOf(error));
+    return this.#sources.values.decode(output!, `output of workflow ${quote(this.workflowId)}`) as O;
+  }
+
+  /** An error that cannot be decoded is no reason to keep back that the workflow failed. */
+  #causeOf(error: string): unknown {
+    try {
+      return this.#sources.values.decode(error, `error of workflow ${quote(this.workflowId)}`);
+    } catch (unreadable) {
+      return unreadable;
+    }
   }
 }
 

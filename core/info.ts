@@ -9,17 +9,33 @@ import type { ListedWorkflow } from "./driver.ts";
 import { type SerializedError, serializeError } from "./serialized_error.ts";
 import type { Values } from "./values.ts";
 
-/** Decodes what the store knows of a workflow. */
+type ValueName = NonNullable<WorkflowInfo["unreadable"]>[number];
+
+/** Decodes what the store knows of a workflow. A value that cannot be decoded here is named in `unreadable`, so that one row never fails a page. */
 export function toInfo(record: ListedWorkflow, values: Values): WorkflowInfo {
-  const { workflowId, name, status, waiting, input, output, error, createdAt, updatedAt, recoveryAttempts } = record;
+  const { workflowId, name, status, waiting, createdAt, updatedAt, recoveryAttempts } = record;
+  const unreadable: ValueName[] = [];
+  const read = <Field extends ValueName>(field: Field, show: (value: unknown) => WorkflowInfo[Field]) => {
+    const info: Partial<Pick<WorkflowInfo, Field>> = {};
+    const text = record[field];
+    if (text === null) return info;
+    try {
+      info[field] = show(values.decode(text));
+    } catch {
+      unreadable.push(field);
+    }
+    return info;
+  };
   return {
     workflowId,
     name,
     status,
     ...(waiting && { waiting: { operations: waiting.operations, ...(waiting.until !== null && { until: waiting.until }) } }),
-    input: input === null ? undefined : values.decode(input),
-    ...(output !== null && { output: values.decode(output) }),
-    ...(error !== null && { error: toSerialized(values.decode(error)) }),
+    ...read("input", (value) => value),
+    ...read("output", (value) => value),
+    ...read("error", toSerialized),
+    ...read("problem", toSerialized),
+    ...(unreadable.length > 0 && { unreadable }),
     createdAt,
     updatedAt,
     recoveryAttempts,

@@ -185,12 +185,15 @@ export class Parley implements Client, AsyncDisposable {
   }
 
   async list(query: ListOptions = {}): Promise<WorkflowPage> {
-    const { status, name = null, limit = 50, cursor = null } = query;
+    const { status, name = null, problem = false, include, limit = 50, cursor = null } = query;
     checkWhole(limit, "limit of the list", 1, 1_000);
     if (name !== null) checkName(name, "workflow name");
     const statuses = status === undefined ? null : [status].flat();
     for (const it of statuses ?? []) checkStatus(it);
-    const page = await this.#runner.driver.listWorkflows({ statuses, name, problem: false, values: true, limit, cursor });
+    if (include !== undefined && include !== "values") {
+      throw new ValidationError(`Listing workflows: include is ${quote(String(include))}, and must be "values"`);
+    }
+    const page = await this.#runner.driver.listWorkflows({ statuses, name, problem, values: include === "values", limit, cursor });
     const workflows = page.workflows.map((record) => toInfo(record, this.#runner.values));
     return { workflows, ...(page.cursor !== null && { cursor: page.cursor }) };
   }

@@ -5,8 +5,8 @@
  */
 
 import type { Channel } from "./channel.ts";
-import type { Codec } from "./codec.ts";
-import { ValidationError, ValueTooLargeError } from "./errors.ts";
+import { type Codec, missingType } from "./codec.ts";
+import { UnreadableValueError, ValidationError, ValueTooLargeError } from "./errors.ts";
 import type { StandardSchemaV1 } from "./standard_schema.ts";
 
 /** Checks, encodes and decodes values. */
@@ -46,9 +46,22 @@ export class Values {
     return text;
   }
 
-  /** The value of a text. */
-  decode(text: string): unknown {
-    return this.#codec.decode(text);
+  /**
+   * The value of a text.
+   *
+   * @param text The encoded value.
+   * @param what What it is, for the error.
+   * @param at Its offset or version, for the error.
+   * @throws {UnreadableValueError} If it cannot be decoded here.
+   */
+  decode(text: string, what: string = "value", at?: number): unknown {
+    try {
+      return this.#codec.decode(text);
+    } catch {
+      // Without its cause: a decoder's error may quote the text.
+      const needs = missingType(text);
+      throw new UnreadableValueError(what, { ...(at !== undefined && { at }), ...(needs !== undefined && { needs }) });
+    }
   }
 
   /** Encodes what was thrown. It never fails: what cannot be kept is left out, down to the name and the beginning of the message. */

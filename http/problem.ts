@@ -27,6 +27,7 @@ const STATUS: Readonly<Record<ParleyErrorCode, ContentfulStatusCode>> = {
   lease_lost: 500,
   non_determinism: 500,
   invalid_context: 500,
+  unreadable_value: 500,
 };
 
 /** Codes of answers that come from HTTP itself, beside those of `ParleyError`. */

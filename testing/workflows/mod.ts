@@ -15,6 +15,7 @@ import { publishing } from "./publishing.ts";
 import { refusing } from "./refusals.ts";
 import { replaying } from "./replay.ts";
 import { stepping } from "./steps.ts";
+import { unreadable } from "./unreadable.ts";
 import { waiting } from "./waits.ts";
 
 /**
@@ -28,7 +29,19 @@ export function workflows(test: RegisterTest, makeHarness: MakeHarness): number 
   return registerSuite(
     {
       name: "workflow",
-      concerns: [replaying, paging, stepping, messaging, publishing, waiting, lifecycle, leasing, refusing, crashing(makeHarness)],
+      concerns: [
+        replaying,
+        paging,
+        stepping,
+        messaging,
+        publishing,
+        waiting,
+        lifecycle,
+        leasing,
+        refusing,
+        unreadable,
+        crashing(makeHarness),
+      ],
     },
     test,
     makeHarness,

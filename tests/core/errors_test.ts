@@ -18,6 +18,7 @@ const samples: Record<errors.ParleyErrorCode, errors.ParleyError> = {
   stream_closed: new errors.StreamClosedError("w", "log"),
   invalid_value: new errors.ValidationError("bad", [{ message: "no", path: ["a", 0] }], { cause }),
   value_too_large: new errors.ValueTooLargeError("message", 11, 10),
+  unreadable_value: new errors.UnreadableValueError('value of stream "log"', { at: 3, needs: "Temporal" }),
   idempotency_conflict: new errors.IdempotencyConflictError("k"),
   invalid_context: new errors.ContextError("not here"),
   lease_lost: new errors.LeaseLostError("w"),

@@ -24,7 +24,7 @@ Deno.test("POST /checkout takes a form and makes up an ID", async () => {
   await using shop = openShop();
   const response = await shop.app.request("/checkout", { method: "POST", body: new URLSearchParams({ item: "chair", quantity: "3" }) });
   assert.equal(response.status, 303);
-  const { workflows: [workflow] } = await shop.parley.list();
+  const { workflows: [workflow] } = await shop.parley.list({ include: "values" });
   assert.deepEqual((await shop.parley.list()).workflows.length, 1);
   assert.equal((workflow!.input as { cents: number }).cents, 3 * 12_900);
 });

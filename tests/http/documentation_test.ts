@@ -21,6 +21,7 @@ const CODES: Record<ParleyErrorCode | HttpErrorCode, true> = {
   value_too_large: true,
   idempotency_conflict: true,
   invalid_context: true,
+  unreadable_value: true,
   lease_lost: true,
   driver: true,
   unauthorized: true,

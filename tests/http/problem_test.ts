@@ -35,6 +35,7 @@ const ERRORS: Record<errors.ParleyErrorCode, { error: errors.ParleyError; status
   value_too_large: { error: new errors.ValueTooLargeError("message", 2, 1), status: 413, members: { bytes: 2, limit: 1 } },
   idempotency_conflict: { error: new errors.IdempotencyConflictError("k"), status: 409, members: { key: "k" } },
   invalid_context: { error: new errors.ContextError("not here"), status: 500 },
+  unreadable_value: { error: new errors.UnreadableValueError("output", { at: 3 }), status: 500, members: { what: "output", at: 3 } },
   lease_lost: { error: new errors.LeaseLostError("w"), status: 500 },
   driver: {
     error: new errors.DriverError("db.internal", { retryable: false, cause: new Error("db.internal") }),
