@@ -8,8 +8,11 @@
 export interface Clock {
   /** Epoch milliseconds. It decides nothing durable: leases and deadlines are timed by the store. */
   now(): number;
-  /** Calls `run` once after `ms` milliseconds, unless the returned function is called before. */
-  after(ms: number, run: () => void): () => void;
+  /**
+   * Calls `run` once after `ms` milliseconds, unless the returned function is called before. The timer of `background: true` keeps no process alive
+   * that has nothing else to do, where the runtime knows such timers.
+   */
+  after(ms: number, run: () => void, options?: { background?: boolean }): () => void;
 }
 
 /** A longer timer would fire at once: the field is 32 bits wide in every runtime. */
@@ -18,15 +21,22 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** The runtime's own clock. It does not jump when the wall clock is set, since it also measures how long waits last. */
 export const systemClock: Clock = {
   now: () => Math.floor(performance.timeOrigin + performance.now()),
-  after(ms, run) {
+  after(ms, run, { background = false } = {}) {
     let timer: ReturnType<typeof setTimeout>;
     const arm = (left: number) => {
       timer = left > LONGEST_TIMER_MS ? setTimeout(arm, LONGEST_TIMER_MS, left - LONGEST_TIMER_MS) : setTimeout(run, left);
+      if (background) release(timer);
     };
     arm(Math.max(ms, 0));
     return () => clearTimeout(timer);
   },
 };
+
+/** Lets a process end while the timer is armed. Found, not imported: Node and Bun have a method, Deno a function, browsers and workerd neither. */
+function release(timer: unknown): void {
+  if (typeof timer === "object") return (timer as { unref?: () => void }).unref?.();
+  (globalThis as { Deno?: { unrefTimer?: (id: unknown) => void } }).Deno?.unrefTimer?.(timer);
+}
 
 /** The wall clock, jumps and all: to compare with what others wrote by theirs, such as when a webhook was signed. {@linkcode systemClock} falls behind it while a machine sleeps. */
 export const wallClock: Pick<Clock, "now"> = { now: () => Date.now() };

@@ -95,6 +95,16 @@ export class Commits {
     return this.#waits;
   }
 
+  /** Whether nothing is sent any more: the lease was let go of or lost. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** When the store last renewed the lease, by this isolate's clock. */
+  get renewedAt(): number {
+    return this.#renewedAt;
+  }
+
   /** Queues an operation. */
   push(slot: Slot): void {
     this.#queue.push(slot);

@@ -47,6 +47,8 @@ export class Run {
   #progress = false;
   #suspending = false;
   #stopIdleTimer: (() => void) | undefined;
+  /** Is told when the run only waits in memory, and when it goes on. */
+  readonly #onWaiting: (waiting: boolean) => void;
   #stopBudgetTimer: () => void = () => {};
   /** Set when nothing new may begin: what an operation that comes too late gets. `null`: never an answer, since the code is abandoned. */
   #over: { error: Error | null } | undefined;
@@ -54,9 +56,10 @@ export class Run {
   #codeDone = false;
   #refused = 0;
 
-  constructor(host: RunHost, workflow: Workflow<unknown, unknown>, lease: Lease) {
+  constructor(host: RunHost, workflow: Workflow<unknown, unknown>, lease: Lease, onWaiting: (waiting: boolean) => void = () => {}) {
     const { workflowId, createdAt, input } = lease.workflow;
     this.host = host;
+    this.#onWaiting = onWaiting;
     this.workflowId = workflowId;
     this.createdAt = createdAt;
     this.#workflow = workflow;
@@ -104,9 +107,33 @@ export class Run {
     return this.#ended;
   }
 
-  /** Has the lease renewed, which tells whether the workflow was cancelled. */
-  check(): void {
-    if (!this.#over) void this.commits.look();
+  /** Whether this run holds the lease, as far as it knows. */
+  get holdsLease(): boolean {
+    return !this.commits.closed;
+  }
+
+  /** Looks at its waits and renews the lease, which tells whether the workflow was cancelled. Settles when that is known; at once without a lease. */
+  async look(): Promise<void> {
+    await this.commits.look();
+  }
+
+  /** Renews a lease that should have been renewed before. */
+  renewIfLate(now: number): void {
+    if (now - this.commits.renewedAt > this.host.leaseMs / 2) void this.look();
+  }
+
+  /** Suspends now, if it only waits. */
+  suspend(): void {
+    if (this.#isIdle()) void this.#letGo();
+  }
+
+  /** Hands over without waiting for what is under way: steps are aborted, and run again in the next run. */
+  leave(): void {
+    if (this.#gone) return this.#settle(this.#gone);
+    if (this.#over) return;
+    this.#abandon();
+    this.commits.drop();
+    void this.#handOver();
   }
 
   /** Carries out an operation of the workflow's code, or answers it from the journal. What `describe` throws is the operation's error. */
@@ -216,10 +243,12 @@ export class Run {
     if (!this.#isIdle()) {
       this.#stopIdleTimer?.();
       this.#stopIdleTimer = undefined;
+      this.#onWaiting(false);
     } else if (this.#handingOver() || this.#isSpent() || this.host.hotWaitMs === 0) {
       void this.#letGo();
     } else {
       this.#stopIdleTimer ??= this.host.clock.after(this.host.hotWaitMs, () => void this.#letGo());
+      this.#onWaiting(true);
     }
   }
 
@@ -237,6 +266,7 @@ export class Run {
       if (!await this.commits.release(transition, stillRight)) return;
       this.#abandon();
       if (transition.to === "yield") this.host.wake([this.workflowId]);
+      else this.#tellDeadline();
       this.#settle(transition.to === "yield" ? "yielded" : "suspended");
     } catch (error) {
       this.#fail(error);
@@ -246,6 +276,11 @@ export class Run {
       this.#stopIdleTimer = undefined;
       this.update();
     }
+  }
+
+  #tellDeadline(): void {
+    const { remainingMs } = this.#waits;
+    if (remainingMs < Infinity) this.host.dueIn(this.workflowId, remainingMs);
   }
 
   #onCommit({ now, woken, touched }: Parameters<CommitsOptions["onCommit"]>[0]): void {
@@ -274,6 +309,10 @@ export class Run {
   /** The code has returned without waiting for operations that were left to the next run: that run will end the workflow. */
   async #yield(): Promise<void> {
     this.#abandon();
+    await this.#handOver();
+  }
+
+  async #handOver(): Promise<void> {
     if (!await this.commits.release({ to: "yield" })) return;
     this.host.wake([this.workflowId]);
     this.#settle("yielded");

@@ -41,6 +41,11 @@ export class OpenWaits {
     this.#deadlines.delete(position);
   }
 
+  /** How long it is until the nearest deadline, in milliseconds; `Infinity`: there is none. */
+  get remainingMs(): number {
+    return Math.min(...this.#deadlines.values()) - this.#sources.clock.now();
+  }
+
   /** Looks no more. */
   stop(): void {
     this.#stopped = true;
@@ -53,8 +58,7 @@ export class OpenWaits {
     while (!this.#stopped && waits.size > 0) {
       const bodies = [...waits.values()].map(({ body }) => body);
       this.#waiter.listen(targetsOf(this.#workflowId, bodies));
-      const deadline = [...this.#deadlines.values()].reduce((first, it) => Math.min(first, it), Infinity);
-      const limitMs = deadline - this.#sources.clock.now();
+      const limitMs = this.remainingMs;
       // A sleep cannot end early, so there is nothing to poll for.
       const poll = bodies.some(({ type }) => type !== "sleep");
       const due = limitMs <= 0 || await this.#waiter.next({ limitMs, poll });

@@ -49,6 +49,8 @@ import type { Workflow } from "./workflow.ts";
 
 /** How long `getEvent` waits from outside where the caller does not say. */
 const GET_EVENT_TIMEOUT: Duration = "60s";
+/** How long `close` waits for steps where the caller does not say. Platforms kill a process 10 to 30 s after they have told it to stop. */
+const CLOSE_TIMEOUT: Duration = "10s";
 
 /**
  * Durable workflows over a store: starts and runs them, and talks with them.
@@ -262,11 +264,21 @@ export class Parley implements Client, AsyncDisposable {
   }
 
   /**
-   * Has every run here hand over at its next operation, and settles when they have. Another isolate, or a later one, carries them on. It waits for
-   * steps in flight, and for code that awaits something else than an operation.
+   * Makes every run here hand over at its next operation, and settles when they have. Another isolate, or a later one, carries them on. Nothing is taken
+   * over any more: `work` and `sweep` settle, and inline wakes are left to others.
+   *
+   * @param options `timeout`: how long to wait for steps in flight, and for code that awaits something else than an operation; default 10 s. Then the
+   * signals of the steps abort and the runs hand over without them. Such a step runs again in the next run. `0`: at once.
+   * @throws {ValidationError} If the timeout is not legal.
    */
+  async close(options: { timeout?: Duration } = {}): Promise<void> {
+    const { timeout = CLOSE_TIMEOUT } = options;
+    await this.#runner.close(toMilliseconds(timeout, "timeout"));
+  }
+
+  /** As {@linkcode Parley.close}, with its default timeout of 10 s. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#runner.close();
+    await this.close();
   }
 
   async #sendAll(destinations: Destination[], messages: NewMessage[]): Promise<SendReceipt[]> {

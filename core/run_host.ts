@@ -24,6 +24,8 @@ export interface RunHost extends WaitSources {
   knows(name: string): boolean;
   /** Continues workflows that became due. */
   wake(workflowIds: string[]): void;
+  /** A workflow that was let go of here is due again in so many milliseconds. */
+  dueIn(workflowId: string, ms: number): void;
   /** Tells of an error that no caller gets. */
   report(error: unknown): void;
 }

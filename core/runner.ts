@@ -4,15 +4,21 @@
  * @module
  */
 
+import { Claims } from "./claims.ts";
 import type { Clock } from "./clock.ts";
+import { Deadlines } from "./deadlines.ts";
 import type { Driver, WatchTarget } from "./driver.ts";
-import { UnknownWorkflowError, WorkflowFailedError } from "./errors.ts";
+import { WorkflowFailedError } from "./errors.ts";
 import { Run } from "./executor.ts";
 import { withRetries } from "./retry.ts";
 import type { Lease, RunEnd, RunHost } from "./run_host.ts";
+import { Runs } from "./runs.ts";
+import type { Place } from "./slots.ts";
 import { StreamTails } from "./stream_tails.ts";
+import { sweep, work } from "./takers.ts";
 import type { Values } from "./values.ts";
 import { Hints, Waiter } from "./wait.ts";
+import { Wakes } from "./wakes.ts";
 import type { Workflow } from "./workflow.ts";
 
 /** How a suspended workflow is continued by whoever made it due. */
@@ -43,13 +49,6 @@ export interface RunnerOptions {
   report: (error: unknown) => void;
 }
 
-/** How many workflows are continued side by side by inline wakes, and by a sweep. */
-const SIDE_BY_SIDE = 16;
-/** How many more may wait for an inline wake; the rest is left to a sweep. */
-const LONGEST_WAKE_QUEUE = 1_000;
-
-const NOTHING: { leases: Lease[]; nextDueMs: number | null } = { leases: [], nextDueMs: null };
-
 /** Claims and runs workflows. */
 export class Runner implements RunHost {
   readonly driver: Driver;
@@ -61,17 +60,19 @@ export class Runner implements RunHost {
   readonly leaseMs: number;
   readonly budgetMs: number;
   readonly report: (error: unknown) => void;
+  readonly claims: Claims;
   readonly #options: RunnerOptions;
   readonly #spent = new AbortController();
-  #requests = 0;
-  #closing = false;
-  readonly #runs = new Map<string, Run>();
+  readonly #closing = new AbortController();
+  readonly #runs = new Runs();
+  readonly #wakes: Wakes;
+  readonly #deadlines: Deadlines;
   readonly #work = new Set<Promise<unknown>>();
-  readonly #toWake = new Set<string>();
-  #waking = 0;
-  readonly #reported = new Set<string>();
   /** What the calls of `work` wait on. */
   readonly #workers = new Set<Waiter>();
+  #requests = 0;
+  /** Whether runs no longer wait for their steps. */
+  #leaving = false;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -88,10 +89,21 @@ export class Runner implements RunHost {
         // There is nobody left to tell.
       }
     };
+    const { driver, clock, report, leaseMs } = this;
+    const names = [...options.workflows.keys()];
+    this.claims = new Claims({ driver, clock, names, leaseMs, runs: this.#runs, over: this.#closing.signal, report });
+    this.#wakes = new Wakes({
+      claims: this.claims,
+      run: (lease, place) => this.run(lease, place),
+      track: (work) => this.track(work),
+      over: () => this.over,
+      report,
+    });
+    this.#deadlines = new Deadlines(clock, (workflowIds) => this.#onDeadlines(workflowIds));
   }
 
   get closing(): boolean {
-    return this.#closing;
+    return this.#closing.signal.aborted;
   }
 
   /** Aborts when as many requests were made as are allowed. */
@@ -99,23 +111,28 @@ export class Runner implements RunHost {
     return this.#spent.signal;
   }
 
+  /** Whether nothing is taken over any more. */
+  get over(): boolean {
+    return this.closing || this.spent.aborted;
+  }
+
   knows(name: string): boolean {
     return this.#options.workflows.has(name);
   }
 
   /** Runs what was claimed. Never rejects. */
-  run(lease: Lease): Promise<RunEnd> {
-    const ended = this.#run(lease).catch((error): RunEnd => {
+  run(lease: Lease, place?: Place): Promise<RunEnd> {
+    const ended = this.#run(lease, place).catch((error): RunEnd => {
       this.report(error);
       return "failed";
     });
     this.track(ended);
-    return ended;
+    return ended.finally(() => place?.end());
   }
 
   /** Has a run that is here find out at once whether its workflow was cancelled. */
   check(workflowId: string): void {
-    this.#runs.get(workflowId)?.check();
+    this.track(this.#runs.look(workflowId));
   }
 
   /** Keeps the isolate alive for work that no caller awaits. */
@@ -135,12 +152,18 @@ export class Runner implements RunHost {
     while (this.#work.size > 0) await Promise.allSettled(this.#work);
   }
 
-  /** Has all runs hand over, and settles when they have. */
-  async close(): Promise<void> {
-    this.#closing = true;
+  /** Has all runs hand over, after `timeoutMs` without waiting for their steps, and settles when they have. */
+  async close(timeoutMs: number): Promise<void> {
+    this.#closing.abort();
+    this.#deadlines.clear();
     this.#update();
-    for (const waiter of this.#workers) waiter.poke();
+    const leave = () => {
+      this.#leaving = true;
+      this.#runs.leave();
+    };
+    const stopTimer = timeoutMs > 0 ? this.clock.after(timeoutMs, leave) : (leave(), () => {});
     await this.idle();
+    stopTimer();
   }
 
   /** Continues workflows that became due, as the `wake` option says, beside the caller. */
@@ -149,52 +172,33 @@ export class Runner implements RunHost {
     this.hints.notify(["due"]);
     if (wake === "none") return;
     if (wake !== "inline") return this.track((async () => await wake(workflowIds))().catch(this.report));
-    if (workflows.size === 0 || this.closing || this.spent.aborted) return;
-    for (const workflowId of workflowIds) {
-      if (this.#toWake.size < LONGEST_WAKE_QUEUE) this.#toWake.add(workflowId);
-    }
-    this.#wakeMore();
+    if (workflows.size > 0 && !this.over) this.#wakes.add(workflowIds);
+  }
+
+  /** A workflow that was let go of here is due again in so many milliseconds. */
+  dueIn(workflowId: string, ms: number): void {
+    if (!this.over && (this.#options.wake !== "none" || this.#workers.size > 0)) this.#deadlines.set(workflowId, ms);
   }
 
   /** Runs those of these workflows that are due and known here. */
   async runNow(workflowIds: readonly string[]): Promise<SweepResult> {
-    const { leases } = await this.#claim(workflowIds.length, workflowIds);
-    return count(await Promise.all(leases.map((lease) => this.run(lease))));
+    const runs: Promise<RunEnd>[] = [];
+    await this.claims.byId(workflowIds, (lease) => void runs.push(this.run(lease)));
+    return count(await Promise.all(runs));
   }
 
   /** Takes over what is due and runs it, until nothing is due any more or `limit` were taken. */
   async sweep(limit: number, signal: AbortSignal | undefined): Promise<SweepResult> {
-    const ends: RunEnd[] = [];
-    const running = new Set<Promise<void>>();
-    while (ends.length + running.size < limit && !signal?.aborted && !this.spent.aborted) {
-      const room = Math.min(limit - ends.length - running.size, SIDE_BY_SIDE - running.size);
-      const { leases } = await this.#claim(room);
-      for (const lease of leases) this.#runIn(running, lease, (end) => ends.push(end));
-      if (running.size === 0) break;
-      // What runs may make more due; so look again when some of it is done.
-      if (leases.length < room || running.size === SIDE_BY_SIDE) await Promise.race(running);
-    }
-    await Promise.all(running);
-    return count(ends);
+    return count(await sweep(this, limit, signal));
   }
 
-  /** Takes over what is due for as long as the process lives. A fault of the store is reported and outlived. */
+  /** Takes over what is due until the signal aborts, this closes, or no more requests may be made. */
   async work(concurrency: number, signal: AbortSignal): Promise<void> {
     const waiter = new Waiter(this);
     this.#workers.add(waiter);
-    const running = new Set<Promise<void>>();
     waiter.listen(["due"]);
-    while (!signal.aborted && !this.closing) {
-      const room = concurrency - running.size;
-      const { leases, nextDueMs } = room > 0 ? await this.#claim(room).catch((error) => this.#outlive(error)) : NOTHING;
-      // What a run leaves behind may be due sooner than all that was known before.
-      for (const lease of leases) this.#runIn(running, lease, () => waiter.poke());
-      if (leases.length > 0) waiter.reset();
-      if (room === 0 || leases.length < room) await waiter.next({ signal, poll: room > 0, limitMs: nextDueMs ?? Infinity });
-    }
-    waiter.close();
+    await work(this, waiter, concurrency, signal);
     this.#workers.delete(waiter);
-    await Promise.all(running);
   }
 
   /** One more request is made. */
@@ -205,52 +209,33 @@ export class Runner implements RunHost {
   }
 
   #update(): void {
-    for (const run of this.#runs.values()) run.update();
+    this.#runs.update();
+    for (const waiter of this.#workers) waiter.poke();
   }
 
-  #outlive(error: unknown): typeof NOTHING {
-    this.report(error);
-    return NOTHING;
+  /** A worker continues them within its concurrency; without one they are continued here. */
+  #onDeadlines(workflowIds: string[]): void {
+    if (this.#workers.size > 0) this.hints.notify(["due"]);
+    else this.wake(workflowIds);
   }
 
-  async #claim(limit: number, workflowIds: readonly string[] | null = null): Promise<{ leases: Lease[]; nextDueMs: number | null }> {
-    const names = [...this.#options.workflows.keys()];
-    if (limit === 0 || this.closing) return NOTHING;
-    const owner = crypto.randomUUID();
-    const { claimed, unknown, nextDueMs } = await this.driver.claim({
-      workflowIds,
-      names,
-      except: [],
-      limit,
-      leaseMs: this.leaseMs,
-      owner,
-    });
-    for (const name of unknown) {
-      if (this.#reported.has(name)) continue;
-      this.#reported.add(name);
-      this.report(new UnknownWorkflowError(name));
-    }
-    return { leases: claimed.map((it) => ({ ...it, owner })), nextDueMs };
-  }
-
-  #runIn(running: Set<Promise<void>>, lease: Lease, onEnd: (end: RunEnd) => void): void {
-    const run: Promise<void> = this.run(lease).then((end) => {
-      running.delete(run);
-      onEnd(end);
-    });
-    running.add(run);
-  }
-
-  async #run(lease: Lease): Promise<RunEnd> {
+  async #run(lease: Lease, place: Place | undefined): Promise<RunEnd> {
     const { workflowId, name, recoveryAttempts } = lease.workflow;
     const workflow = this.#options.workflows.get(name)!;
+    this.#deadlines.delete(workflowId);
+    if (!this.#runs.isNewer(lease)) return "lost";
     if (recoveryAttempts > workflow.maxRecoveryAttempts) return await this.#giveUp(lease);
-    const run = new Run(this, workflow, lease);
-    this.#runs.set(workflowId, run);
+    const run = new Run(this, workflow, lease, (waiting) => {
+      this.#runs.setWaiting(run, waiting);
+      place?.setWaiting(waiting);
+    });
+    this.#runs.add(lease, run);
+    const ended = run.execute();
+    if (this.#leaving) run.leave();
     try {
-      return await run.execute();
+      return await ended;
     } finally {
-      if (this.#runs.get(workflowId) === run) this.#runs.delete(workflowId);
+      this.#runs.remove(run);
     }
   }
 
@@ -272,22 +257,6 @@ export class Runner implements RunHost {
     this.hints.notify([`outbox:${workflowId}` satisfies WatchTarget]);
     if (result.woken.length > 0) this.wake(result.woken);
     return "finished";
-  }
-
-  #wakeMore(): void {
-    const workflowIds = [...this.#toWake].slice(0, SIDE_BY_SIDE - this.#waking);
-    if (workflowIds.length === 0) return;
-    for (const workflowId of workflowIds) this.#toWake.delete(workflowId);
-    this.#waking += workflowIds.length;
-    const free = (slots: number) => {
-      this.#waking -= slots;
-      this.#wakeMore();
-    };
-    const claiming = this.#claim(workflowIds.length, workflowIds).then(({ leases }) => {
-      for (const lease of leases) void this.run(lease).then(() => free(1));
-      free(workflowIds.length - leases.length);
-    });
-    this.track(claiming.catch((error) => (this.report(error), free(workflowIds.length))));
   }
 }
 

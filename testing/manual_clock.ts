@@ -21,6 +21,7 @@ export interface ManualClockOptions {
 interface Timer {
   readonly at: number;
   readonly run: () => void;
+  readonly background: boolean;
 }
 
 /**
@@ -74,9 +75,9 @@ export class ManualClock implements Clock {
     this.#settled = settled;
   }
 
-  /** How many timers are armed. A test that expects none left behind compares it with 0. */
+  /** How many timers are armed that would keep a process alive. A test that expects none left behind compares it with 0. */
   get pending(): number {
-    return this.#timers.size;
+    return [...this.#timers].filter(({ background }) => !background).length;
   }
 
   /** The time it shows, in epoch milliseconds. */
@@ -89,10 +90,11 @@ export class ManualClock implements Clock {
    *
    * @param ms In how many milliseconds; 0 or less: at the next {@linkcode ManualClock.advance}, also one by 0.
    * @param run What to call, once.
+   * @param options `background`: it does not count as {@linkcode ManualClock.pending}.
    * @returns Disarms the timer.
    */
-  after(ms: number, run: () => void): () => void {
-    const timer: Timer = { at: this.#passed + Math.max(0, ms), run };
+  after(ms: number, run: () => void, { background = false }: { background?: boolean } = {}): () => void {
+    const timer: Timer = { at: this.#passed + Math.max(0, ms), run, background };
     this.#timers.add(timer);
     return () => void this.#timers.delete(timer);
   }
