@@ -102,7 +102,7 @@ export function waiting(rule: AddRule): void {
 
   rule("a timeout ends a suspended wait at its deadline, by the store's clock", async (harness) => {
     const world = new World(harness);
-    const { parley } = world.isolate(0, [flowOfOneWait]);
+    const { parley } = world.isolate(0, [flowOfOneWait], { wake: "none" });
     const handle = await parley.start(flowOfOneWait, 60_000);
     await world.until(parley.idle());
     await world.pass(59_000);
@@ -119,7 +119,7 @@ export function waiting(rule: AddRule): void {
     await world.pass(5_000);
     dying.driver.kill();
     await world.pass(15_000);
-    const other = world.isolate(1, [flowOfOneWait]);
+    const other = world.isolate(1, [flowOfOneWait], { wake: "none" });
     assert.equal((await world.until(other.parley.sweep())).suspended, 1);
     const { waiting, createdAt } = await other.parley.handle("w").status();
     // The wait began in the first 5 s. One that began anew at the take-over would have until 50 s.
