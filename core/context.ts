@@ -14,10 +14,10 @@ import type { Run } from "./executor.ts";
 import type { OperationSpec } from "./operation_spec.ts";
 import { checkName } from "./names.ts";
 import { checkWhole } from "./numbers.ts";
-import { prepareMessage, readSent, toDestination } from "./outgoing.ts";
+import { readSent, takeMessage, toDestination } from "./outgoing.ts";
 import { readDone, readFound, readRecorded, readResult } from "./outcomes.ts";
 import { stepOperation } from "./step.ts";
-import { validate } from "./values.ts";
+import { andThen } from "./values.ts";
 import type { ChildHandle, Received, StepContext, StepOptions, Workflow, WorkflowContext } from "./workflow.ts";
 
 /** How many values a `WritableStream` may have under way, so that they travel together. */
@@ -43,7 +43,7 @@ export class Context implements WorkflowContext {
   sleep(duration: Duration): Promise<void> {
     return this.#run.operate(() => {
       const timeoutMs = toMilliseconds(duration, "duration of the sleep");
-      return { label: "sleep", begin: () => ({ type: "sleep", timeoutMs }), read: () => {} };
+      return { label: "sleep", take: () => () => ({ type: "sleep", timeoutMs }), read: () => {} };
     });
   }
 
@@ -60,7 +60,10 @@ export class Context implements WorkflowContext {
       const destination = toDestination(destinationId, options);
       return {
         label: label("send", destination.topic.name),
-        begin: async (): Promise<Body> => ({ type: "send", message: await prepareMessage(this.#run.host.values, destination, message) }),
+        take: () => {
+          const taken = takeMessage(this.#run.host.values, destination, message);
+          return () => andThen(taken(), (it): Body => ({ type: "send", message: it }));
+        },
         read: (outcome) => readSent(outcome, destination),
       };
     });
@@ -95,7 +98,7 @@ export class Context implements WorkflowContext {
       const wait = { label: label("getEvent", name), timeoutMs: toTimeout(options) };
       return {
         label: wait.label,
-        begin: () => ({ type: "observeEvent", workflowId, key: name, timeoutMs: wait.timeoutMs, started: false }),
+        take: () => () => ({ type: "observeEvent", workflowId, key: name, timeoutMs: wait.timeoutMs, started: false }),
         read: (outcome) => readFound(this.#run, outcome, wait) as T,
       };
     });
@@ -110,7 +113,7 @@ export class Context implements WorkflowContext {
       const { name } = toChannel(key, "stream key");
       return {
         label: label("closeStream", name),
-        begin: () => ({ type: "closeStream", key: name }),
+        take: () => () => ({ type: "closeStream", key: name }),
         read: (outcome) => readDone(outcome, { workflowId: this.workflowId, key: name }),
       };
     });
@@ -143,10 +146,10 @@ export class Context implements WorkflowContext {
       const { values } = this.#run.host;
       return {
         label: label("start", name),
-        begin: async (): Promise<Body> => {
+        take: () => {
           if (!this.#run.host.knows(name)) throw new UnknownWorkflowError(name);
-          const valid = child.input ? await validate(child.input, input, "workflow's input") : input;
-          return { type: "start", workflow: { workflowId, name, input: values.encode(valid, "workflow's input") } };
+          const taken = values.take(input, "workflow's input", child.input);
+          return () => andThen(taken(), (text): Body => ({ type: "start", workflow: { workflowId, name, input: text } }));
         },
         read: ({ tag, value }) => {
           if (tag === "workflow_conflict") throw new WorkflowConflictError(workflowId);
@@ -170,7 +173,8 @@ export class Context implements WorkflowContext {
       const wait = { label: "result", timeoutMs: toTimeout(options), workflowId };
       return {
         label: wait.label,
-        begin: () => ({ type: "observeResult", workflowId, timeoutMs: wait.timeoutMs, started: false }),
+        readsErrors: true,
+        take: () => () => ({ type: "observeResult", workflowId, timeoutMs: wait.timeoutMs, started: false }),
         read: (outcome) => readResult(this.#run, outcome, wait) as O,
       };
     });
@@ -185,7 +189,7 @@ export class Context implements WorkflowContext {
     const wait = { label, timeoutMs: toTimeout(options) };
     return {
       label,
-      begin: () => ({ type: "receive", topics, timeoutMs: wait.timeoutMs }),
+      take: () => () => ({ type: "receive", topics, timeoutMs: wait.timeoutMs }),
       read: (outcome) => read({ topic: outcome.topic ?? "", message: readFound(this.#run, outcome, wait) }),
     };
   }
@@ -196,7 +200,10 @@ export class Context implements WorkflowContext {
       const key = channel.name;
       return {
         label: label(type, key),
-        begin: () => then(this.#run.host.values.encodeFor(channel, value, `${what} value`), (text) => ({ type, key, value: text })),
+        take: () => {
+          const taken = this.#run.host.values.take(value, `${what} value`, channel.schema);
+          return () => andThen(taken(), (text) => ({ type, key, value: text }));
+        },
         read: (outcome) => readDone(outcome, { workflowId: this.workflowId, key }),
       };
     });
@@ -206,7 +213,7 @@ export class Context implements WorkflowContext {
   #record<T>(name: string, produce: () => T): Promise<T> {
     const operation: OperationSpec<T> = {
       label: name,
-      begin: () => ({ type: "record", outcome: { tag: "value", value: this.#run.host.values.encode(produce(), name) } }),
+      take: () => () => ({ type: "record", outcome: { tag: "value", value: this.#run.host.values.encode(produce(), name) } }),
       read: (outcome) => readRecorded(this.#run, outcome) as T,
     };
     return this.#run.operate(() => operation);
@@ -219,9 +226,4 @@ function label(operation: string, name: string | string[]): string {
 
 function toTimeout({ timeout }: { timeout?: Duration }): number | null {
   return timeout === undefined ? null : toMilliseconds(timeout, "timeout");
-}
-
-/** Goes on at once where there is no promise, so that operations without a schema are queued in the turn that called them. */
-function then<T, R>(value: T | Promise<T>, next: (value: T) => R): R | Promise<R> {
-  return value instanceof Promise ? value.then(next) : next(value);
 }

@@ -10,7 +10,7 @@ import { Context } from "./context.ts";
 import type { OperationResult, Outcome, Transition } from "./driver.ts";
 import { ContextError, LeaseLostError, NonDeterminismError, quote, WorkflowCancelledError } from "./errors.ts";
 import { type Difference, Journal, type Recorded } from "./journal.ts";
-import type { OperationSpec } from "./operation_spec.ts";
+import type { Begin, OperationSpec } from "./operation_spec.ts";
 import { OpenWaits } from "./open_waits.ts";
 import { currentStep } from "./step.ts";
 import type { Lease, RunEnd, RunHost } from "./run_host.ts";
@@ -136,7 +136,12 @@ export class Run {
     void this.#handOver();
   }
 
-  /** Carries out an operation of the workflow's code, or answers it from the journal. What `describe` throws is the operation's error. */
+  /**
+   * Carries out an operation of the workflow's code, or answers it from the journal.
+   *
+   * What `describe` throws is the operation's error: a name, a duration or an option that is not legal, or a call from inside a step. It
+   * takes no position and is not recorded, since it depends on the arguments alone. Every later refusal, as of a schema, has its position and is recorded.
+   */
   operate<T>(describe: () => OperationSpec<T>): Promise<T> {
     const promise = new Promise<T>((resolve, reject) => {
       const spec = describe();
@@ -146,19 +151,29 @@ export class Run {
       if (this.over) return this.#refuse(this.over.error, reject);
       const settle = (outcome: Outcome) => {
         try {
-          resolve(spec.read(outcome));
+          resolve(this.#read(spec, outcome));
         } catch (error) {
           reject(error);
         }
       };
       const position = this.#journal.take({ label: spec.label, settle, reject });
       const recorded = this.#journal.ask(position, spec.label);
-      if (recorded instanceof Promise) this.#ask(recorded.then((found) => this.#begin(position, spec, found)));
-      else this.#begin(position, spec, recorded);
+      if (recorded instanceof Promise) {
+        // The code may change its values before the page is there.
+        const begin = taken(spec);
+        this.#ask(recorded.then((found) => this.#begin(position, spec, begin, found)));
+      } else {
+        this.#begin(position, spec, (it) => spec.take()(it), recorded);
+      }
     });
     // Code that does not await an operation must not end the process with it.
     promise.catch(() => {});
     return promise;
+  }
+
+  #read<T>(spec: OperationSpec<T>, outcome: Outcome): T {
+    if (outcome.tag === "error" && !spec.readsErrors) throw this.host.values.decode(outcome.value!);
+    return spec.read(outcome);
   }
 
   #ask(begun: Promise<void>): void {
@@ -176,7 +191,7 @@ export class Run {
     if (this.#gone) this.#settle(this.#gone);
   }
 
-  #begin(position: number, spec: OperationSpec<unknown>, recorded: Recorded | Difference): void {
+  #begin(position: number, spec: OperationSpec<unknown>, begin: Begin, recorded: Recorded | Difference): void {
     if (this.#over) return;
     if (typeof recorded === "object") return this.#diverge(recorded);
     if (recorded === "complete") return;
@@ -186,22 +201,22 @@ export class Run {
     }
     this.#busy++;
     this.update();
-    const refuse = (error: unknown): undefined => {
-      if (this.#over) return;
-      this.#busy--;
-      this.#journal.fail(position, error);
-      this.update();
-    };
-    const push = (body: Body | Promise<Body | undefined>) =>
+    const push = (body: Body | Promise<Body>) =>
       this.commits.push({ position, label: spec.label, body, onResult: this.#resultHandler(position) });
+    const body = this.#bodyOf(begin, position);
+    if (!spec.takesTime) push(body);
+    // What a step throws when its run is over is not what it came to.
+    else void Promise.resolve(body).then((done) => this.#over || push(done));
+  }
+
+  /** What an operation does. A refusal takes its place and is recorded, so that a replay refuses too, whatever a schema or a limit says by then. */
+  #bodyOf(begin: Begin, position: number): Body | Promise<Body> {
+    const refusal = (error: unknown): Body => ({ type: "record", outcome: { tag: "error", value: this.host.values.encodeError(error) } });
     try {
-      const body = spec.begin(position);
-      if (!(body instanceof Promise)) return push(body);
-      const ready = body.catch(refuse);
-      if (!spec.takesTime) push(ready);
-      else void ready.then((done) => done && push(done));
+      const body = begin(position);
+      return body instanceof Promise ? body.catch(refusal) : body;
     } catch (error) {
-      refuse(error);
+      return refusal(error);
     }
   }
 
@@ -373,5 +388,14 @@ export class Run {
     this.#stopIdleTimer?.();
     this.#stopBudgetTimer();
     this.#stopping.abort(over.error ?? new ContextError(`Workflow ${quote(this.workflowId)} does not run here any more`));
+  }
+}
+
+/** Takes an operation's values now; what that throws is the refusal, when the operation begins. */
+function taken(spec: OperationSpec<unknown>): Begin {
+  try {
+    return spec.take();
+  } catch (error) {
+    return () => Promise.reject(error);
   }
 }

@@ -102,16 +102,11 @@ export class Journal {
     this.#deliver();
   }
 
-  /** Ends a call that failed before it was recorded. */
-  fail(position: number, error: unknown): void {
-    const call = this.calls.get(position);
-    this.calls.delete(position);
-    call?.reject(error);
-  }
-
   /** Ends all calls without an outcome. */
   failAll(error: unknown): void {
-    for (const position of [...this.calls.keys()]) this.fail(position, error);
+    const calls = [...this.calls.values()];
+    this.calls.clear();
+    for (const { reject } of calls) reject(error);
   }
 
   /** Whether outcomes are being handed to the code at the moment. */

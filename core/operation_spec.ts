@@ -7,14 +7,22 @@
 import type { Body } from "./commits.ts";
 import type { Outcome } from "./driver.ts";
 
+/** Begins an operation: what it does, at once unless the value has to be checked by an asynchronous schema. What it throws is recorded as the refusal. */
+export type Begin = (position: number) => Body | Promise<Body>;
+
 /** An operation of a workflow's code. */
 export interface OperationSpec<T> {
   /** Names it in the journal: what it is, and of which channel or step. */
   label: string;
-  /** Begins it. Only called if it has no recorded outcome. */
-  begin(position: number): Body | Promise<Body>;
+  /**
+   * Takes the caller's values, in the turn of the call. Not called if the outcome is known to be recorded. What it throws is recorded as the
+   * refusal.
+   */
+  take(): Begin;
   /** `true`: it takes its place among the commits when it is done, as a step does; else when it is called. */
   takesTime?: boolean;
+  /** `true`: {@linkcode OperationSpec.read} also reads errors. Else an `error` is the refusal of the operation. */
+  readsErrors?: boolean;
   /** Its value, or throws its error. */
   read(outcome: Outcome): T;
 }

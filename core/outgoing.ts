@@ -9,7 +9,7 @@ import type { SendOptions, SendReceipt } from "./client.ts";
 import type { NewMessage, Outcome, Refusal, WorkflowStatus } from "./driver.ts";
 import { IdempotencyConflictError, type ParleyError, WorkflowEndedError, WorkflowNotFoundError } from "./errors.ts";
 import { checkName } from "./names.ts";
-import type { Values } from "./values.ts";
+import { andThen, type Values } from "./values.ts";
 
 /** Where a message goes. */
 export interface Destination {
@@ -38,26 +38,27 @@ export function refuseRepeatedKeys(destinations: Destination[]): void {
 }
 
 /**
- * Checks and encodes a message.
+ * Takes a message at once, so that later changes of it do not count.
  *
- * @param dedupeKey By what the store knows the message, where the caller gave no idempotency key; default its ID.
+ * @returns Gives the checked and encoded message, at once unless its topic's schema is asynchronous. Takes by what the store knows the message, where
+ * the caller gave no idempotency key; default its ID.
  */
-export async function prepareMessage(
+export function takeMessage(
   values: Values,
-  destination: Destination,
+  { workflowId, topic, idempotencyKey }: Destination,
   message: unknown,
-  dedupeKey?: string,
-): Promise<NewMessage> {
-  const { workflowId, topic, idempotencyKey } = destination;
+): (dedupeKey?: string) => NewMessage | Promise<NewMessage> {
+  const encoded = values.take(message, "message", topic.schema);
   const messageId = crypto.randomUUID();
-  return {
-    destinationId: workflowId,
-    topic: topic.name,
-    messageId,
-    // Prefixes keep the callers' keys apart from the library's.
-    dedupeKey: idempotencyKey !== undefined ? `key:${idempotencyKey}` : dedupeKey ?? `id:${messageId}`,
-    value: await values.encodeFor(topic, message, "message"),
-  };
+  return (dedupeKey = `id:${messageId}`) =>
+    andThen(encoded(), (value) => ({
+      destinationId: workflowId,
+      topic: topic.name,
+      messageId,
+      // Prefixes keep the callers' keys apart from the library's.
+      dedupeKey: idempotencyKey !== undefined ? `key:${idempotencyKey}` : dedupeKey,
+      value,
+    }));
 }
 
 /** The receipt, or the refusal as an error. */

@@ -39,12 +39,11 @@ import { toInfo } from "./info.ts";
 import { checkName } from "./names.ts";
 import { checkWhole } from "./numbers.ts";
 import { type ParleyOptions, toRunner } from "./options.ts";
-import { type Destination, prepareMessage, refusalError, refuseRepeatedKeys, toDestination } from "./outgoing.ts";
+import { type Destination, refusalError, refuseRepeatedKeys, takeMessage, toDestination } from "./outgoing.ts";
 import { eventEntry, StoredEvent, StoredStream } from "./reader.ts";
 import { firstLease } from "./run_host.ts";
 import type { Runner, SweepResult } from "./runner.ts";
 import { STATUSES } from "./statuses.ts";
-import { validate } from "./values.ts";
 import type { Workflow } from "./workflow.ts";
 
 /** How long `getEvent` waits from outside where the caller does not say. */
@@ -109,11 +108,10 @@ export class Parley implements Client, AsyncDisposable {
     if (!known && !enqueue) throw new UnknownWorkflowError(name);
     const { values, driver, leaseMs } = this.#runner;
     const schema = known?.input ?? (typeof workflow === "string" ? undefined : workflow.input);
-    const valid = schema ? await validate(schema, input, "workflow's input") : input;
     const request: CreateRequest = {
       workflowId,
       name,
-      input: values.encode(valid, "workflow's input"),
+      input: await values.take(input, "workflow's input", schema)(),
       owner: crypto.randomUUID(),
       leaseMs: enqueue ? null : leaseMs,
     };
@@ -131,7 +129,7 @@ export class Parley implements Client, AsyncDisposable {
 
   async send<T>(destinationId: string, message: NoInfer<T>, options: SendOptions<T> = {}): Promise<SendReceipt> {
     const destination = toDestination(destinationId, options);
-    const [receipt] = await this.#sendAll([destination], [await prepareMessage(this.#runner.values, destination, message)]);
+    const [receipt] = await this.#sendAll([destination], [await takeMessage(this.#runner.values, destination, message)()]);
     return receipt!;
   }
 
@@ -140,9 +138,8 @@ export class Parley implements Client, AsyncDisposable {
       toDestination(destinationId, { ...(topic !== undefined && { topic }), ...(idempotencyKey !== undefined && { idempotencyKey }) })
     );
     refuseRepeatedKeys(destinations);
-    const prepared = await Promise.all(
-      messages.map(({ message }, index) => prepareMessage(this.#runner.values, destinations[index]!, message)),
-    );
+    const taken = messages.map(({ message }, index) => takeMessage(this.#runner.values, destinations[index]!, message));
+    const prepared = await Promise.all(taken.map((prepare) => prepare()));
     return prepared.length === 0 ? [] : await this.#sendAll(destinations, prepared);
   }
 

@@ -18,7 +18,7 @@ import type { Run } from "./executor.ts";
 import { checkWhole } from "./numbers.ts";
 import type { OperationSpec } from "./operation_spec.ts";
 import { checkName } from "./names.ts";
-import { prepareMessage, readSent, toDestination } from "./outgoing.ts";
+import { readSent, takeMessage, toDestination } from "./outgoing.ts";
 import { readDone, readRecorded } from "./outcomes.ts";
 import { unlessAborted } from "./wait.ts";
 import type { StepContext, StepOptions } from "./workflow.ts";
@@ -47,7 +47,7 @@ export function stepOperation<T>(
   return {
     label,
     takesTime: true,
-    begin: async (position) => ({ type: "record", outcome: await outcomeOf(run, { position, label, code, policy }) }),
+    take: () => async (position) => ({ type: "record", outcome: await outcomeOf(run, { position, label, code, policy }) }),
     read: (outcome) => readRecorded(run, outcome) as T,
   };
 }
@@ -142,10 +142,8 @@ class Try implements StepContext {
     const { workflowId, createdAt } = this.#run;
     // Without a key of its own the message is known by its place in the step.
     const origin = [workflowId, createdAt, this.#position, destination.topic.name, ordinal];
-    const prepare = async (): Promise<Body> => ({
-      type: "send",
-      message: await prepareMessage(this.#run.host.values, destination, message, await digest(JSON.stringify(origin))),
-    });
+    const taken = takeMessage(this.#run.host.values, destination, message);
+    const prepare = async (): Promise<Body> => ({ type: "send", message: await taken(await digest(JSON.stringify(origin))) });
     const outcome = await this.#write(`send ${JSON.stringify(destination.topic.name)}`, prepare);
     const receipt = readSent(outcome, destination);
     // The message of an earlier try is this one, not another that has its key.
@@ -161,7 +159,8 @@ class Try implements StepContext {
     const channel = toChannel<T>(channelOrName, `${what} key`);
     const key = channel.name;
     const { host: { values }, workflowId } = this.#run;
-    const encode = async (): Promise<Body> => ({ type, key, value: await values.encodeFor(channel, value, `${what} value`) });
+    const taken = values.take(value, `${what} value`, channel.schema);
+    const encode = async (): Promise<Body> => ({ type, key, value: await taken() });
     readDone(await this.#write(`${type} ${JSON.stringify(key)}`, encode), { workflowId, key });
   }
 

@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Channel } from "./channel.ts";
 import { type Codec, missingType } from "./codec.ts";
 import { UnreadableValueError, ValidationError, ValueTooLargeError } from "./errors.ts";
+import { snapshot } from "./snapshot.ts";
 import type { StandardSchemaV1 } from "./standard_schema.ts";
 
 /** Checks, encodes and decodes values. */
@@ -25,10 +25,23 @@ export class Values {
     this.#limit = limit;
   }
 
-  /** Checks a value with its channel's schema and encodes it. */
-  encodeFor(channel: Channel<unknown>, value: unknown, what: string): string | Promise<string> {
-    if (!channel.schema) return this.encode(value, what);
-    return validate(channel.schema, value, what).then((valid) => this.encode(valid, what));
+  /**
+   * Takes a value at once, so that later changes of it do not count.
+   *
+   * @param value The value.
+   * @param what What it is, for the error.
+   * @param schema Checks it, where there is one.
+   * @returns Gives the encoded value, at once unless the schema is asynchronous.
+   * @throws {ValidationError} If it cannot be encoded; what this returns also throws it, if the schema refuses the value.
+   * @throws {ValueTooLargeError} If it is larger than the limit.
+   */
+  take(value: unknown, what: string, schema: StandardSchemaV1<unknown, unknown> | undefined): () => string | Promise<string> {
+    if (!schema) {
+      const text = this.encode(value, what);
+      return () => text;
+    }
+    const taken = snapshot(value);
+    return () => andThen(check(schema, taken, what), (valid) => this.encode(valid, what));
   }
 
   /**
@@ -98,11 +111,24 @@ export class Values {
  * @throws {ValidationError} If the schema refuses it. The message tells where, and not what was there.
  */
 export async function validate<T>(schema: StandardSchemaV1<unknown, T>, value: unknown, what: string): Promise<T> {
-  const result = await schema["~standard"].validate(value);
+  return await check(schema, value, what);
+}
+
+/** As {@linkcode validate}, at once unless the schema is asynchronous. */
+export function check<T>(schema: StandardSchemaV1<unknown, T>, value: unknown, what: string): T | Promise<T> {
+  return andThen(schema["~standard"].validate(value), (result) => accepted(result, what));
+}
+
+function accepted<T>(result: StandardSchemaV1.Result<T>, what: string): T {
   if (!result.issues) return result.value;
   const issues = result.issues.map(toIssue);
   const places = [...new Set(issues.flatMap(({ path }) => path?.length ? [path.map(shown).join(".")] : []))].slice(0, 5);
   throw new ValidationError(`Checking the ${what}: its schema refuses it${places.length ? ` at ${places.join(", ")}` : ""}`, issues);
+}
+
+/** Goes on at once where there is no promise, so that an operation whose schema is not asynchronous is queued in the turn that called it. */
+export function andThen<T, R>(value: T | Promise<T>, next: (value: T) => R): R | Promise<R> {
+  return value instanceof Promise ? value.then(next) : next(value);
 }
 
 /** A segment of a path, for a message. What does not look like the name of a field may be data: the key of a record. */

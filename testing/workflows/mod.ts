@@ -15,6 +15,7 @@ import { publishing } from "./publishing.ts";
 import { refusing } from "./refusals.ts";
 import { replaying } from "./replay.ts";
 import { stepping } from "./steps.ts";
+import { taking } from "./taken.ts";
 import { unreadable } from "./unreadable.ts";
 import { waiting } from "./waits.ts";
 
@@ -39,6 +40,7 @@ export function workflows(test: RegisterTest, makeHarness: MakeHarness): number 
         lifecycle,
         leasing,
         refusing,
+        taking,
         unreadable,
         crashing(makeHarness),
       ],

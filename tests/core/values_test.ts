@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { topic } from "../../core/channel.ts";
 import { devalueCodec } from "../../core/codec.ts";
 import type { StandardSchemaV1 } from "../../core/standard_schema.ts";
 import { validate, Values } from "../../core/values.ts";
@@ -198,9 +197,4 @@ Deno.test("validate() answers with what the schema makes of the value, also with
     "~standard": { version: 1, vendor: "test", validate: () => Promise.resolve({ value }) },
   });
   for (const value of [undefined, null, 0, "made"]) assert.equal(await validate(making(value), "raw", "message"), value);
-});
-
-Deno.test("encodeFor() checks with the channel's schema before it encodes, and is not asynchronous without one", async () => {
-  assert.equal(values.encodeFor(topic("t"), 1, "message"), devalueCodec.encode(1));
-  await assert.rejects(async () => await values.encodeFor(topic("t", refusing), () => 1, "message"), { message: /^Checking/ });
 });

@@ -1,0 +1,67 @@
+/**
+ * Copies of values that their owner may change.
+ *
+ * @module
+ */
+
+/** What lies deeper is handed on as it is: the stack is finite. */
+const MAX_DEPTH = 500;
+
+/**
+ * Copies a value, so that later changes of it do not count. Arrays, plain objects, maps, sets, dates and binary data are copied, at any depth.
+ * Anything else is kept as it is, because its class alone knows how to copy it: do not change an instance until its operation has settled.
+ *
+ * @param value The value.
+ * @returns The copy, with the same repeated and cyclic references.
+ */
+export function snapshot<T>(value: T): T {
+  return copy(value, new Map(), 0) as T;
+}
+
+function copy(value: unknown, copies: Map<object, object>, depth: number): unknown {
+  if (typeof value !== "object" || value === null || depth > MAX_DEPTH) return value;
+  const known = copies.get(value);
+  if (known) return known;
+  const keep = <T extends object>(container: T): T => (copies.set(value, container), container);
+  const part = (it: unknown) => copy(it, copies, depth + 1);
+  switch (Object.getPrototypeOf(value)) {
+    case Array.prototype:
+    case Object.prototype:
+    case null: {
+      // Property by property, so that a sparse array stays one, and what cannot be stored is still there to be refused.
+      const container = keep(Array.isArray(value) ? new Array(value.length) : Object.create(Object.getPrototypeOf(value)));
+      for (const key of Reflect.ownKeys(value)) {
+        if (!Object.prototype.propertyIsEnumerable.call(value, key)) continue;
+        Object.defineProperty(container, key, {
+          value: part(Reflect.get(value, key)),
+          writable: true,
+          enumerable: true,
+          configurable: true,
+        });
+      }
+      return container;
+    }
+    case Map.prototype: {
+      const container = keep(new Map());
+      for (const [key, it] of value as Map<unknown, unknown>) container.set(part(key), part(it));
+      return container;
+    }
+    case Set.prototype: {
+      const container = keep(new Set());
+      for (const it of value as Set<unknown>) container.add(part(it));
+      return container;
+    }
+    case Date.prototype:
+      return keep(new Date((value as Date).getTime()));
+    default:
+      return keep(copyOfBinary(value) ?? value);
+  }
+}
+
+/** Only the part of its buffer that a view shows: Node's `Buffer`s share one. */
+function copyOfBinary(value: object): object | undefined {
+  if (value instanceof ArrayBuffer) return value.slice(0);
+  if (value instanceof DataView) return new DataView(value.buffer.slice(value.byteOffset, value.byteOffset + value.byteLength));
+  // The method of the class of all typed arrays; that of `Buffer` does not copy.
+  return ArrayBuffer.isView(value) ? Uint8Array.prototype.slice.call(value) : undefined;
+}
