@@ -93,14 +93,16 @@ export interface Driver {
    *
    * - Fence: the workflow is `PENDING`, held by a run, at the request's epoch and by its owner. Otherwise nothing is written and the answer is
    *   `cancelled` (it was cancelled at this epoch) or `lost`. A lease that has lapsed but was not taken over is still held.
+   * - Then the number: one that skips is `lost`, see `CommitRequest.number`.
    * - An operation with a position whose entry is complete does nothing and answers with the recorded outcome. A `setEvent` or
    *   `writeStream` without a position (made inside a step) does nothing if this commit is a repeat, and answers `done`, or
    *   `stream_closed` where the stream is closed; a `send` without one is told from a repeat by its `dedupeKey`.
    * - An operation that is refused (unknown destination, closed stream) records the refusal as its outcome and leaves its neighbours alone.
-   * - A new journal entry, open or complete, sets `recoveryAttempts` to 0.
+   * - A new journal entry, open or complete, sets `recoveryAttempts` to 0, and so does a `pause` that begins anew.
    *
    * Repeat: `epoch` and `owner` equal the stored ones and `number` is not above the highest number committed at that epoch. A repeat whose first
-   * released the lease answers `released` as long as nobody has claimed the workflow since.
+   * released the lease answers `released` as long as nobody has claimed the workflow since. A repeat of the last commit defers the waits that the first
+   * has deferred, and no others.
    */
   commit(request: CommitRequest): Promise<CommitResult>;
 

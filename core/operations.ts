@@ -38,7 +38,8 @@ export interface CommitRequest {
  * - `yield`: due at once, for another run to carry on.
  * - `park`: the code does not fit the journal, or a stored value cannot be decoded. The workflow stays `PENDING`, is not held, and is due again after
  *   `delayMs`; messages and events do not make it due sooner, `control` with `resume` does. `problem` is the encoded error, and the record's `parks` goes
- *   up by one. A later commit that adds a journal entry, or makes any other transition, clears both. Taking over a parked workflow is no recovery attempt.
+ *   up by one. A later commit that adds a journal entry, or begins a `pause` anew, or makes any other transition, clears both, and so does a cancel; a claim
+ *   leaves them. Taking over a parked workflow is no recovery attempt.
  * - `end`: every waiter for its result or for one of its events becomes due.
  */
 export type Transition =
@@ -91,7 +92,7 @@ export type Effect =
  *   with a `pause` that has 0 left is refused, as if the pause had an outcome.
  *
  * `started: true` on an observe says that this workflow has started the observed one: if that does not exist any more, the outcome is
- * `workflow_not_found`.
+ * `workflow_not_found`, also after the deadline.
  */
 export type Wait =
   | { type: "receive"; topics: readonly string[]; timeoutMs: number | null }

@@ -13,7 +13,10 @@ export interface Harness extends AsyncDisposable {
   readonly drivers: readonly [Driver, Driver];
   /** The clock to give to a `Parley` under test. It need not show the store's time: nothing durable depends on it. */
   readonly clock: ManualClock;
-  /** Moves the store's clock on by so many milliseconds, then {@linkcode Harness.clock}. */
+  /**
+   * Moves the store's clock on by so many milliseconds, then {@linkcode Harness.clock}. A number below 0 moves the store's clock back, and the other one
+   * not at all.
+   */
   advance(ms: number): Promise<void>;
 }
 

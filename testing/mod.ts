@@ -18,7 +18,8 @@
  *   return Promise.resolve({
  *     drivers: [driver, driver], // two connections, where the store is a server
  *     clock,
- *     advance: (ms) => clock.advance(ms), // first move the store's own clock, where it has one
+ *     // First move the store's own clock, where it has one. It also goes back.
+    advance: (ms) => ms < 0 ? Promise.resolve(clock.set(clock.now() + ms)) : clock.advance(ms),
  *     [Symbol.asyncDispose]: () => Promise.resolve(), // drop the store
  *   });
  * });

@@ -112,6 +112,39 @@ function selection(rule: AddRule): void {
     assert.deepEqual(await claimIds(b, { names: ["y"] }), ["w-y"]);
   });
 
+  rule("claim() never takes one of except, by due time or by ID", async ({ drivers: [a, b], advance }) => {
+    await enqueue(a, "1", "2");
+    const run = await begin(a, "lapsed");
+    await advance(LEASE_MS + 1);
+    const except = ["lapsed", "1", "missing"];
+    assert.deepEqual(await claimIds(b, { workflowIds: ["lapsed", "1"], except }), []);
+    assert.deepEqual(await claimIds(b, { except }), ["2"]);
+    await run.held();
+    await advance(LEASE_MS + 1);
+    assert.equal((await take(b, "lapsed")).claimed.workflow.recoveryAttempts, 1);
+    assert.deepEqual(await claimIds(b, { except: ["2"] }), ["1"]);
+  });
+
+  rule("claim() passes over except, up to limit of the others", async ({ drivers: [a, b], advance }) => {
+    for (let index = 0; index < 8; index++) {
+      await enqueue(a, `w${index}`);
+      await advance(10);
+    }
+    const except = ["w0", "w1", "w2", "w4"];
+    assert.deepEqual(await claimIds(b, { except, limit: 2 }), ["w3", "w5"]);
+    assert.deepEqual(await claimIds(b, { except, limit: 5 }), ["w6", "w7"]);
+  });
+
+  rule("claim() says that it has left nothing when it took all that was due", async ({ drivers: [a, b] }) => {
+    await enqueue(a, "1", "2");
+    await begin(a, "held");
+    await a.create(createRequest("other", { name: "other", leaseMs: null }));
+    for (const claimed of [["1"], []]) {
+      const answer = await b.claim(claimRequest({ except: ["2"] }));
+      assert.deepEqual([answer.claimed.map(({ workflow }) => workflow.workflowId), answer.more], [claimed, false]);
+    }
+  });
+
   rule("claim() names what is due under other names", async ({ drivers: [a, b] }) => {
     for (const [workflowId, name] of [["1", "x"], ["2", "y"], ["3", "y"]] as const) {
       await a.create(createRequest(workflowId, { name, leaseMs: null }));

@@ -16,6 +16,9 @@ import {
   newMessage,
   newWorkflow,
   observeEvent,
+  observeResult,
+  park,
+  pause,
   receive,
   record,
   send,
@@ -41,6 +44,8 @@ function everyOperation(): Operation[] {
     receive(6, [""]),
     observeEvent(7, "friend", "k"),
     sleep(8, 0),
+    pause(9, 1, LEASE_MS),
+    observeResult(10, "missing", null, true),
     send(null, newMessage("friend")),
     setEvent(null, "k", "zombie"),
     writeStream(null, "s", "zombie"),
@@ -112,6 +117,25 @@ function lost(rule: AddRule): void {
       assert.deepEqual((await a.readJournal({ workflowId: transition.to, after: -1, limit: 10 })).entries, []);
     }
   });
+
+  rule(
+    "commit() is lost and writes nothing when its number skips one, as after a failover to an older copy",
+    async ({ drivers: [a, b] }) => {
+      await enqueue(a, "friend");
+      const run = await begin(a, "w");
+      const next = run.next();
+      for (const skipping of [next.number + 1, next.number + 2, next.number + 1_000]) {
+        for (const transition of [null, SUSPEND, YIELD, park("p", LEASE_MS), end("SUCCESS", "lost")]) {
+          const request = { ...next, number: skipping, operations: everyOperation(), transition, leaseMs: 100 * LEASE_MS };
+          assert.deepEqual(await a.commit(request), { state: "lost" });
+        }
+      }
+      await assertNothingWritten(b);
+      assert.equal((await b.readWorkflow("w"))?.problem, null);
+      assert.equal((await b.commit(next)).state, "held");
+      assert.deepEqual(await run.outcomes([record(0, "next")]), [{ tag: "value", value: "next" }]);
+    },
+  );
 
   rule("commit() that is lost leaves the lease of the run that took over", async ({ drivers: [a, b], advance }) => {
     const zombie = await begin(a, "w");

@@ -6,22 +6,28 @@
 
 import type { MakeHarness, RegisterTest } from "../harness.ts";
 import { type Concern, registerSuite } from "../suite.ts";
+import { children } from "./children.ts";
 import { claiming } from "./claim.ts";
+import { goingBack } from "./clock.ts";
 import { controlling } from "./control.ts";
 import { creation } from "./create.ts";
 import { events } from "./events.ts";
 import { fencing } from "./fencing.ts";
 import { idempotency } from "./idempotency.ts";
+import { inTime } from "./in_time.ts";
 import { journal } from "./journal.ts";
 import { leases } from "./lease.ts";
 import { listing } from "./list.ts";
 import { messages } from "./messages.ts";
 import { migration } from "./migration.ts";
 import { names } from "./names.ts";
+import { parks } from "./parks.ts";
+import { pauses } from "./pauses.ts";
 import { purging } from "./purge.ts";
 import { receivingAny } from "./recv_any.ts";
 import { repeats } from "./repeats.ts";
 import { results } from "./results.ts";
+import { sizes } from "./sizes.ts";
 import { steps } from "./steps.ts";
 import { streams } from "./streams.ts";
 import { suspending } from "./suspend.ts";
@@ -45,12 +51,18 @@ const CONCERNS: readonly Concern[] = [
   results,
   streams,
   waits,
+  inTime,
+  pauses,
   suspending,
+  parks,
+  children,
   controlling,
   purging,
   listing,
   names,
   values,
+  sizes,
+  goingBack,
   watching,
 ];
 

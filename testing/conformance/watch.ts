@@ -8,7 +8,22 @@ import assert from "node:assert/strict";
 import { delay, systemClock } from "../../core/clock.ts";
 import type { Driver, Watch, WatchTarget } from "../../core/driver.ts";
 import type { Harness } from "../harness.ts";
-import { closeStream, end, newMessage, newWorkflow, receive, send, setEvent, start, SUSPEND, writeStream, YIELD } from "../requests.ts";
+import {
+  closeStream,
+  end,
+  newMessage,
+  newWorkflow,
+  park,
+  pause,
+  receive,
+  send,
+  setEvent,
+  sleep,
+  start,
+  SUSPEND,
+  writeStream,
+  YIELD,
+} from "../requests.ts";
 import { begin, beginSuspended, enqueue, type Run, take } from "../run.ts";
 import type { AddRule } from "../suite.ts";
 
@@ -84,6 +99,17 @@ export function watching(rule: AddRule): void {
     await b.control({ workflowId: "sender", action: "cancel" });
     await hints.after("resumed", () => b.control({ workflowId: "sender", action: "resume" }));
   });
+
+  pushRule(
+    "watch() of due hints when a workflow is suspended or parked until an instant that is near",
+    async ({ drivers: [a] }, driver) => {
+      await using hints = await Hints.of(driver, "due");
+      const [asleep, paused, parked] = [await begin(a, "asleep"), await begin(a, "paused"), await begin(a, "parked")];
+      await hints.after("suspended", () => asleep.suspend([receive(0, ["t"]), sleep(1, 3_000), sleep(2, 900_000)]));
+      await hints.after("paused", () => paused.suspend([pause(0, 1, 9_000)]));
+      await hints.after("parked", () => parked.released([], park("p", 9_000)));
+    },
+  );
 
   pushRule("watch() hints every subscription, over both drivers", async ({ drivers }, driver) => {
     const [, b] = drivers;

@@ -38,7 +38,7 @@ async function harness(): Promise<Harness> {
   return {
     drivers: [open(), open()],
     clock,
-    advance: (ms) => clock.advance(ms),
+    advance: (ms) => ms < 0 ? Promise.resolve(clock.set(clock.now() + ms)) : clock.advance(ms),
     async [Symbol.asyncDispose]() {
       const { reads } = server.replica;
       await server[Symbol.asyncDispose]();

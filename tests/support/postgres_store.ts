@@ -62,14 +62,14 @@ export class PostgresStore {
     let ahead = 0;
     let moved: Promise<unknown> = Promise.resolve();
     requests.before = () => {
-      if (ahead > 0) moved = this.#queryable.query(`update ${this.#quoted}.test_clock set ms = ms + $1`, [ahead]);
+      if (ahead !== 0) moved = this.#queryable.query(`update ${this.#quoted}.test_clock set ms = ms + $1`, [ahead]);
       ahead = 0;
       return moved;
     };
     const move = async (ms: number) => {
       await requests.settled();
       ahead += ms;
-      await clock.advance(ms);
+      await clock.advance(Math.max(0, ms));
     };
     // What a test runs may itself let time pass, while the test does: one after the other.
     let moving = Promise.resolve();

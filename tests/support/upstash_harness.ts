@@ -48,7 +48,7 @@ export function upstashHarness(
     const move = async (ms: number) => {
       await requests.settled();
       now += ms;
-      await clock.advance(ms);
+      await clock.advance(Math.max(0, ms));
     };
     let moving = Promise.resolve();
     if (warm) await loadScripts(server);

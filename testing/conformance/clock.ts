@@ -1,0 +1,98 @@
+/**
+ * Rules for a store whose clock goes back, as after a failover to a server whose clock was behind.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { LEASE_MS, newMessage, newWorkflow, park, receive, record, sleep, start, YIELD } from "../requests.ts";
+import { begin, beginSuspended, claimIds, enqueue, take } from "../run.ts";
+import type { AddRule } from "../suite.ts";
+
+const HOUR_MS = 3_600_000;
+const BACK_MS = -10 * HOUR_MS;
+
+/** The store's clock. */
+export function goingBack(rule: AddRule): void {
+  atOnce(rule);
+  leases(rule);
+  resuming(rule);
+}
+
+function atOnce(rule: AddRule): void {
+  rule("what was due at once is claimed when the store's clock has gone back", async ({ drivers: [a, b], advance }) => {
+    await enqueue(a, "enqueued");
+    await (await begin(a, "yielded")).released([start(0, newWorkflow("started"))], YIELD);
+    await beginSuspended(a, "woken", [receive(0, [""], 20 * HOUR_MS)]);
+    await b.send([newMessage("woken")]);
+    await begin(a, "resumed");
+    for (const action of ["cancel", "resume"] as const) await b.control({ workflowId: "resumed", action });
+    await (await begin(a, "parked")).released([], park("p", 20 * HOUR_MS));
+    await b.control({ workflowId: "parked", action: "resume" });
+    await advance(BACK_MS);
+    assert.deepEqual(await claimIds(a, { workflowIds: ["started"] }), ["started"]);
+    assert.deepEqual((await claimIds(b)).toSorted(), ["enqueued", "parked", "resumed", "woken", "yielded"]);
+  });
+
+  rule("what becomes due at once after the store's clock has gone back is claimed", async ({ drivers: [a, b], advance }) => {
+    await beginSuspended(a, "w", [receive(0, [""])]);
+    await advance(BACK_MS);
+    await enqueue(a, "enqueued");
+    const sent = await b.send([newMessage("w", { value: "1" })]);
+    assert.deepEqual(sent.state === "sent" && sent.woken, ["w"]);
+    assert.deepEqual((await claimIds(b)).toSorted(), ["enqueued", "w"]);
+  });
+}
+
+function leases(rule: AddRule): void {
+  rule("no lease holds for longer than its length when the store's clock has gone back", async ({ drivers: [a, b], advance }) => {
+    await begin(a, "created");
+    const run = await begin(a, "renewed");
+    await enqueue(a, "claimed");
+    await take(a, "claimed");
+    await run.held([record(0, "0")]);
+    await advance(BACK_MS);
+    assert.deepEqual(await claimIds(b), []);
+    await advance(LEASE_MS + 1);
+    assert.deepEqual((await claimIds(b)).toSorted(), ["claimed", "created", "renewed"]);
+    assert.equal((await a.readWorkflow("created"))?.recoveryAttempts, 1);
+  });
+
+  rule("a live run keeps its lease when the store's clock has gone back", async ({ drivers: [a, b], advance }) => {
+    const run = await begin(a, "w");
+    await advance(BACK_MS);
+    assert.deepEqual(await claimIds(b), []);
+    for (let renewals = 0; renewals < 3; renewals++) {
+      await advance(LEASE_MS / 2);
+      await run.held();
+      assert.deepEqual(await claimIds(b), []);
+    }
+  });
+}
+
+function resuming(rule: AddRule): void {
+  rule("resuming what is due at once names it when the store's clock has gone back", async ({ drivers: [a, b], advance }) => {
+    await (await begin(a, "w")).released([], YIELD);
+    await advance(BACK_MS);
+    assert.deepEqual(await b.control({ workflowId: "w", action: "resume" }), { state: "done", woken: ["w"] });
+    assert.deepEqual(await claimIds(a), ["w"]);
+  });
+
+  rule("resuming what a dead run holds lets it be taken over after the length of its lease", async ({ drivers: [a, b], advance }) => {
+    await begin(a, "w");
+    await advance(BACK_MS);
+    assert.deepEqual(await b.control({ workflowId: "w", action: "resume" }), { state: "done", woken: [] });
+    await advance(LEASE_MS + 1);
+    assert.deepEqual(await claimIds(b, { workflowIds: ["w"] }), ["w"]);
+  });
+
+  rule("a deadline stays at its instant when the store's clock has gone back", async ({ drivers: [a, b], advance }) => {
+    await beginSuspended(a, "w", [sleep(0, HOUR_MS)]);
+    await advance(-HOUR_MS);
+    assert.deepEqual(await b.control({ workflowId: "w", action: "resume" }), { state: "done", woken: [] });
+    await advance(HOUR_MS + LEASE_MS);
+    assert.deepEqual(await claimIds(b), []);
+    await advance(HOUR_MS);
+    assert.deepEqual(await claimIds(b), ["w"]);
+  });
+}
