@@ -4,9 +4,11 @@
  * @module
  */
 
+import { systemClock } from "../../core/clock.ts";
 import type { Driver, ListPage, ListQuery } from "../../core/driver.ts";
 import { DriverError, ValidationError } from "../../core/errors.ts";
 import { checkName } from "../../core/names.ts";
+import { attempt } from "../../core/retry.ts";
 import { driverError, isMissing } from "./failure.ts";
 import { type StatementName, type Statements, statements } from "./statements.ts";
 
@@ -60,8 +62,13 @@ class Client {
     this.#statements = statements;
   }
 
-  /** Calls at once share one run. It is forgotten when it is over: a rejection is nobody else's, and the schema may be dropped again. */
+  /** A migration that was asked for by itself. Nobody else repeats it while its fault may pass, as where a server has one connection. */
   migrate(): Promise<void> {
+    return attempt(() => this.#migrate(), systemClock);
+  }
+
+  /** Calls at once share one run. It is forgotten when it is over: a rejection is nobody else's, and the schema may be dropped again. */
+  #migrate(): Promise<void> {
     this.#migration ??= this.#run("migrate", []).then(() => {}, (error) => {
       throw driverError(`${this.#store}: migrate`, error);
     }).finally(() => this.#migration = null);
@@ -83,7 +90,7 @@ class Client {
     } catch (error) {
       if (!isMissing(error)) throw error;
     }
-    await this.migrate();
+    await this.#migrate();
     return await this.#run(name, params);
   }
 

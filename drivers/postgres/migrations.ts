@@ -17,7 +17,7 @@ import { dollarQuoted, literal, type SchemaName, schemaName } from "./sql/names.
 import { push } from "./sql/push.ts";
 import { read } from "./sql/read.ts";
 import { send } from "./sql/send.ts";
-import { slots } from "./sql/slots.ts";
+import { CHECK_ISOLATION, slots } from "./sql/slots.ts";
 import { tables } from "./sql/tables.ts";
 import { values } from "./sql/values.ts";
 
@@ -46,8 +46,7 @@ export function migrateStatement(schema: string, migrations: readonly Migration[
   const steps = migrations.map((migration, index) => step(ledger, index + 1, migration(name)));
   return `do ${
     dollarQuoted(`
-begin
-  perform pg_advisory_xact_lock(hashtextextended(${name.literal}, 0));
+begin${CHECK_ISOLATION}  perform pg_advisory_xact_lock(hashtextextended(${name.literal}, 0));
   if to_regnamespace(${literal(name.identifier)}) is null then
     create schema ${name.identifier};
   end if;

@@ -4,21 +4,22 @@
  * @module
  */
 
+import { systemClock } from "../../core/clock.ts";
 import type { Driver } from "../../core/driver.ts";
+import type { Duration } from "../../core/duration.ts";
+import { clientQuery, type Queryable, readTimeout } from "./client.ts";
 import { sqlDriver } from "./driver.ts";
 
+export type { Duration } from "../../core/duration.ts";
 export type * from "../../core/driver.ts";
+export type { Queryable } from "./client.ts";
 
-/** A live database client. PGlite's `PGlite` and node-postgres' `Pool` are ones as they are. */
-export interface Queryable {
-  /**
-   * Sends one statement, outside of any transaction, with text parameters.
-   *
-   * @param text The statement; its parameters are `$1`, `$2`, and so on.
-   * @param params Their values.
-   * @returns Its rows, each with a member for each column.
-   */
-  query(text: string, params?: unknown[]): Promise<{ rows: Record<string, unknown>[] }>;
+/** Options of {@linkcode postgresDriver}. */
+export interface PostgresDriverOptions {
+  /** The schema's name, 1 to 63 bytes. Default `"parley"`. It is quoted, so any name that Postgres allows will do, and upper case stays upper case. */
+  schema?: string;
+  /** How long the client may take for an answer, 1 ms or more, with the time that it waits for a connection. Default `"10s"`. */
+  requestTimeout?: Duration;
 }
 
 /**
@@ -30,13 +31,13 @@ export interface Queryable {
  * not see each other.
  *
  * Trouble rejects with `DriverError`. Where it is `retryable` the same call may be made again: the connection failed, the server
- * stops or is out of resources, or it is not known what became of the call.
+ * stops or is out of resources, a time limit has passed, or it is not known what became of the call. A client whose shape is wrong is refused with
+ * `ValidationError` when the driver is made or, where only an answer shows it, at its first answer.
  *
  * @param queryable The client. It stays the caller's: the driver opens and closes nothing.
- * @param options `schema`: the name of the schema, 1 to 63 bytes; `"parley"` otherwise. It is quoted, so any name that
- * Postgres allows will do, and upper case stays upper case.
+ * @param options The schema, and a time limit for the client's answers.
  * @returns The driver. It has no push: waits poll.
- * @throws {ValidationError} If Postgres cannot have a schema of that name.
+ * @throws {ValidationError} If the client has no `query`, if Postgres cannot have a schema of that name, or if the time limit is none.
  *
  * @example Store a workflow in Postgres, in this process
  * ```ts
@@ -53,7 +54,7 @@ export interface Queryable {
  * await database.close();
  * ```
  */
-export function postgresDriver(queryable: Queryable, options: { schema?: string } = {}): Driver {
-  const { schema = "parley" } = options;
-  return sqlDriver((text, params) => queryable.query(text, params), { store: "Postgres", schema });
+export function postgresDriver(queryable: Queryable, options: PostgresDriverOptions = {}): Driver {
+  const { schema = "parley", requestTimeout = "10s" } = options;
+  return sqlDriver(clientQuery(queryable, readTimeout(requestTimeout), systemClock), { store: "Postgres", schema });
 }

@@ -55,7 +55,8 @@ export function pushStatements(schema: string): PushStatements {
 /** The statements for a schema. */
 export function statements(schema: string): Statements {
   const { identifier } = schemaName(schema);
-  const call = (name: string) => `select ${identifier}.${name}($1::jsonb)::text as result`;
+  // A parameter of the type jsonb would be encoded once more by clients that ask the server for the types: postgres.js, Bun's, ts-postgres.
+  const call = (name: string) => `select ${identifier}.${name}($1::text::jsonb)::text as result`;
   return {
     // Made when it is sent: it is long, takes longer to make than all else in a driver, and hardly any driver sends it.
     get migrate() {

@@ -198,43 +198,23 @@ test("a role that may create nothing works where everything is there, and may ca
   });
 });
 
-test("calls are refused under an isolation level at which they would miss what they wait for", async (database, schema) => {
-  const driver = postgresDriver(database, { schema });
-  await driver.migrate();
-  await database.query("set default_transaction_isolation = 'repeatable read'");
-  const error = await rejection(driver.control({ workflowId: "w", action: "cancel" }));
-  await database.query("reset default_transaction_isolation");
-  assert.match(error.message, /SQLSTATE 25000/);
-});
-
-Deno.test("an error is retryable when the fault may pass or nobody knows the outcome", async () => {
-  const retryable = [
-    "40001",
-    "40P01",
-    "08006",
-    "08P01",
-    "57P01",
-    "57P02",
-    "57P03",
-    "53300",
-    "53200",
-    "55P03",
-    "ECONNRESET",
-    "EPIPE",
-    undefined,
-  ];
-  const final = ["42501", "22P02", "23505", "28P01", "3D000", "0A000", "57014", "P0001", "XX000"];
-  for (const code of [...retryable, ...final]) {
-    const error = await rejection(failing(Object.assign(new Error("no"), { code })).readWorkflow("w"));
-    assert.equal(error.retryable, retryable.includes(code), code ?? "no code");
-  }
-  assert.equal((await rejection(failing("a string").readWorkflow("w"))).retryable, true);
-});
-
-Deno.test("an error names the call and the SQLSTATE", async () => {
-  const error = await rejection(failing(Object.assign(new Error("no"), { code: "40001" })).purge({ olderThanMs: 0, limit: 1 }));
-  assert.equal(error.message, "Postgres: purge failed (SQLSTATE 40001)");
-});
+for (const level of ["repeatable read", "serializable"]) {
+  test(`create(), migrate() and what waits are refused under the isolation level ${level}`, async (database, schema) => {
+    const driver = postgresDriver(database, { schema });
+    const wanted = new RegExp(`SQLSTATE 25000\\): Parley needs the isolation level "read committed", and this session has "${level}"`);
+    await database.query(`set default_transaction_isolation = '${level}'`);
+    assert.match((await rejection(driver.migrate())).message, wanted);
+    assert.match((await rejection(driver.create(CREATE))).message, wanted);
+    await database.query("set default_transaction_isolation = 'read uncommitted'");
+    await driver.migrate();
+    assert.equal((await driver.create(CREATE)).created, true);
+    await database.query(`set default_transaction_isolation = '${level}'`);
+    for (const call of [driver.create({ ...CREATE, workflowId: "x" }), driver.control({ workflowId: "w", action: "cancel" })]) {
+      assert.match((await rejection(call)).message, wanted);
+    }
+    await database.query("reset default_transaction_isolation");
+  });
+}
 
 test("neither an error nor its cause holds anything of the request or the connection", async (database, schema) => {
   const secret = "hunter2";

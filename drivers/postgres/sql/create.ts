@@ -13,6 +13,7 @@ declare
   fresh boolean;
   answer json;
 begin
+  perform ${s}.check_isolation_v1();
   -- Once, except where a purge takes away the workflow that was in the way.
   while answer is null loop
     fresh := ${s}.insert_workflow_v1(

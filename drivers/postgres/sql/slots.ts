@@ -34,8 +34,18 @@ export function slots({ identifier: s, literal: schema }: SchemaName): string {
     "sql",
     "immutable",
     `select hashtextextended(owner, hashtextextended(${schema}, 4))`,
-  ) + lockSlots(s) + wake(s);
+  ) + helper(`${s}.check_isolation_v1() returns void`, "plpgsql", "volatile", `\nbegin\n${CHECK_ISOLATION}end;\n`) + lockSlots(s) + wake(s);
 }
+
+/**
+ * PL/pgSQL that refuses an isolation level at which a call would miss what it waited for. Postgres treats `read uncommitted` as `read committed`.
+ */
+export const CHECK_ISOLATION = `
+  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+    raise exception 'Parley needs the isolation level "read committed", and this session has "%": set default_transaction_isolation of the role, the database or the connection',
+      current_setting('transaction_isolation') using errcode = 'invalid_transaction_state';
+  end if;
+`;
 
 /** What comes after looks under these locks, which needs a snapshot for each statement: with fewer it would not see what it waited for. */
 function lockSlots(s: string): string {
@@ -45,9 +55,7 @@ function lockSlots(s: string): string {
     "volatile",
     `
 begin
-  if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'Parley needs the isolation level "read committed"' using errcode = 'invalid_transaction_state';
-  end if;
+  perform ${s}.check_isolation_v1();
   perform pg_advisory_xact_lock(sorted.slot) from (select distinct given.slot from unnest(slots) as given (slot) order by 1) as sorted;
 end;
 `,

@@ -1,0 +1,24 @@
+/**
+ * Bun's own client, as docs/postgres.md makes a driver of it: a program that is bundled for Bun. Its arguments are a URL and a schema.
+ *
+ * @module
+ */
+
+import { postgresDriver } from "@parley/parley/postgres";
+import process from "node:process";
+import { tellStory } from "./story.ts";
+
+interface Sql {
+  unsafe(text: string, params: unknown[]): Promise<Record<string, unknown>[]>;
+  close(): Promise<void>;
+}
+const { SQL } = (globalThis as unknown as { Bun: { SQL: new (url: string) => Sql } }).Bun;
+const [url = "", schema = ""] = process.argv.slice(2);
+
+const sql = new SQL(url);
+const query = async (text: string, params: unknown[] = []) => ({ rows: await sql.unsafe(text, params) });
+const driver = postgresDriver({ query }, { schema });
+
+await tellStory(driver);
+await sql.close();
+console.log("done");
