@@ -9,7 +9,7 @@ import fc from "fast-check";
 import type { Driver, Operation, Transition } from "../../../core/driver.ts";
 import { memoryDriverOver, type MemoryStore, memoryStore } from "../../../drivers/memory/mod.ts";
 import { type MakeHarness, ManualClock, type RegisterTest } from "../../../testing/mod.ts";
-import { end, newWorkflow, record, SUSPEND, writeStream, YIELD } from "../../../testing/requests.ts";
+import { end, newWorkflow, park, record, SUSPEND, writeStream, YIELD } from "../../../testing/requests.ts";
 import { canonical } from "./canonical.ts";
 import { type Command, fixed, IDS, KEYS, NAMES, SOME, type Story, story } from "./story.ts";
 
@@ -107,8 +107,8 @@ class Telling {
     });
   }
 
-  #claim({ ids: workflowIds, names, limit, leaseMs }: Asked<"claim">): Ask {
-    const request = { workflowIds, names, except: [], limit: this.#isOrderOpen() ? 100 : limit, leaseMs, owner: `owner ${this.#count}` };
+  #claim({ ids: workflowIds, except, names, limit, leaseMs }: Asked<"claim">): Ask {
+    const request = { workflowIds, names, except, limit: this.#isOrderOpen() ? 100 : limit, leaseMs, owner: `owner ${this.#count}` };
     return this.#repeatable(async (driver) => {
       const result = await driver.claim(request);
       if (driver !== this.#reference) return result;
@@ -132,10 +132,25 @@ class Telling {
     if (!isKnown) this.#runs.push({ workflowId, epoch, owner, number: 0 });
   }
 
-  #commit({ run, positions, steps, transition, status }: Asked<"commit">): Ask | undefined {
+  #commit({ run: nth, positions, steps, skips, ...rest }: Asked<"commit">): Ask | undefined {
     const inSteps = (id: string) => steps.flatMap((nth) => this.#story.steps[nth]?.(id, this.#count) ?? []);
-    const goal = transition === "end" ? ending(status) : transition === "yield" ? YIELD : null;
-    return this.#write(this.#runs.at(-1 - run), (id) => [...this.#code(positions, id), ...inSteps(id)], goal);
+    const run = this.#runs.at(-1 - nth);
+    // A number that was skipped stays free: the next commit has it.
+    const writer = run && skips ? { ...run, number: run.number + 1 } : run;
+    return this.#write(writer, (id) => [...this.#code(positions, id), ...inSteps(id)], this.#goal(rest));
+  }
+
+  #goal({ transition, status, delayMs }: Pick<Asked<"commit">, "transition" | "status" | "delayMs">): Transition | null {
+    switch (transition) {
+      case "end":
+        return ending(status);
+      case "yield":
+        return YIELD;
+      case "park":
+        return park(`problem ${this.#count}`, delayMs);
+      default:
+        return null;
+    }
   }
 
   /** All the waits that are open belong to it. */
@@ -149,7 +164,7 @@ class Telling {
   }
 
   #code(positions: readonly number[], id: string): Operation[] {
-    return positions.flatMap((position) => this.#story.code[position]?.(position, id) ?? []);
+    return positions.flatMap((position) => this.#story.code[position]?.(position, id, this.#count) ?? []);
   }
 
   #many({ run, from, count }: Asked<"many">): Ask | undefined {
@@ -178,10 +193,10 @@ function ending(nth: number): Transition {
   return nth < 4 ? end() : nth === 4 ? end("ERROR", "failed") : end("MAX_RECOVERY_ATTEMPTS_EXCEEDED", null);
 }
 
-async function wholeList(driver: Driver, { statuses, name, limit }: Asked<"list">): Promise<unknown> {
+async function wholeList(driver: Driver, { statuses, name, problem, values, limit }: Asked<"list">): Promise<unknown> {
   const pages = [];
   for (let cursor: string | null = null, isFirst = true; isFirst || cursor !== null; isFirst = false) {
-    const page = await driver.listWorkflows({ problem: false, values: true, statuses, name, limit, cursor });
+    const page = await driver.listWorkflows({ problem, values, statuses, name, limit, cursor });
     pages.push(page.workflows);
     cursor = page.cursor;
   }

@@ -6,7 +6,7 @@
 
 import fc from "fast-check";
 import type { NewMessage, Operation, WorkflowStatus } from "../../../core/driver.ts";
-import { closeStream, newWorkflow, observeEvent, observeResult, receive, record, send } from "../../../testing/requests.ts";
+import { closeStream, newWorkflow, observeEvent, observeResult, pause, receive, record, send } from "../../../testing/requests.ts";
 import { setEvent, sleep, start, writeStream } from "../../../testing/requests.ts";
 
 // Few of each, so that calls meet: and of those that begin alike, or have in them what separates the parts of a key.
@@ -16,21 +16,24 @@ export const KEYS = ["k", "k/0"];
 const TOPICS = ["", "t/0"];
 const STATUSES: readonly WorkflowStatus[] = ["ENQUEUED", "PENDING", "SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"];
 
-/** What a workflow does at one position: the same in every run, as code does that is deterministic. */
-type Maker = (position: number, id: string) => Operation;
+/** What a workflow does at one position: the same in every run, as code does that is deterministic. Only a pause knows which call it is of. */
+type Maker = (position: number, id: string, nth: number) => Operation;
+
+/** How a commit that does not suspend lets go. */
+export type Goal = "none" | "yield" | "end" | "park";
 
 /** What is asked. Where it says which one, 0 is the latest. */
 export type Command =
   | { do: "create"; id: string; name: string; leaseMs: number | null }
-  | { do: "claim"; ids: string[] | null; names: string[]; limit: number; leaseMs: number }
-  | { do: "commit"; run: number; positions: number[]; steps: number[]; transition: "none" | "yield" | "end"; status: number }
+  | { do: "claim"; ids: string[] | null; except: string[]; names: string[]; limit: number; leaseMs: number }
+  | { do: "commit"; run: number; positions: number[]; steps: number[]; transition: Goal; status: number; delayMs: number; skips: boolean }
   | { do: "suspend"; run: number; waits: number[] }
   | { do: "many"; run: number; from: number; count: number }
   | { do: "repeat"; call: number }
   | { do: "send"; messages: { id: string; topic: string; key: string | null }[] }
   | { do: "control"; id: string; action: "cancel" | "resume" }
   | { do: "purge"; olderThanMs: number; limit: number }
-  | { do: "list"; statuses: WorkflowStatus[] | null; name: string | null; limit: number }
+  | { do: "list"; statuses: WorkflowStatus[] | null; name: string | null; problem: boolean; values: boolean; limit: number }
   | { do: "read"; id: string; key: string; from: number; limit: number }
   | { do: "advance"; ms: number };
 
@@ -79,9 +82,13 @@ const wait: fc.Arbitrary<Maker> = fc.oneof(
     arbitrary: fc.tuple(fc.uniqueArray(topic, { minLength: 1 }), timeoutMs)
       .map(([topics, ms]): Maker => (position) => receive(position, topics, ms)),
   },
-  { weight: 2, arbitrary: fc.tuple(id, key, timeoutMs).map(([id, key, ms]): Maker => (position) => observeEvent(position, id, key, ms)) },
-  { weight: 2, arbitrary: fc.tuple(id, timeoutMs).map(([id, ms]): Maker => (position) => observeResult(position, id, ms)) },
+  { weight: 2, arbitrary: fc.tuple(id, key, timeoutMs, fc.boolean()).map((wait): Maker => (position) => observeEvent(position, ...wait)) },
+  { weight: 2, arbitrary: fc.tuple(id, timeoutMs, fc.boolean()).map((wait): Maker => (position) => observeResult(position, ...wait)) },
   { weight: 1, arbitrary: fc.constantFrom(0, 40, 3_000).map((ms): Maker => (position) => sleep(position, ms)) },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom(0, 40, 3_000).map((ms): Maker => (position, _id, nth) => pause(position, 1 + nth % 3, ms)),
+  },
 );
 
 /** Operations of steps. They leave no entry. */
@@ -103,13 +110,21 @@ const messages = fc.array(fc.record({ id, topic, key: fc.option(key, { freq: 2 }
 
 const command = fc.oneof(
   of(4, "create", { id, name, leaseMs: fc.option(leaseMs) }),
-  of(8, "claim", { ids: fc.option(fc.uniqueArray(id, { minLength: 1 }), { freq: 2 }), names, limit: fc.constantFrom(1, 2, 100), leaseMs }),
+  of(8, "claim", {
+    ids: fc.option(fc.uniqueArray(id, { minLength: 1 }), { freq: 2 }),
+    except: fc.oneof({ weight: 3, arbitrary: fc.constant<string[]>([]) }, { weight: 1, arbitrary: fc.uniqueArray(id) }),
+    names,
+    limit: fc.constantFrom(1, 2, 100),
+    leaseMs,
+  }),
   of(8, "commit", {
     run: latest,
     positions: fc.uniqueArray(fc.nat({ max: 2 * SOME - 1 }), { maxLength: 4 }),
     steps: fc.array(nth, { maxLength: 1 }),
-    transition: fc.constantFrom("none", "none", "yield", "end"),
+    transition: fc.constantFrom<Goal>("none", "none", "none", "yield", "yield", "end", "end", "park"),
     status: nth,
+    delayMs: fc.constantFrom(0, 40, 3_000),
+    skips: fc.nat({ max: 19 }).map((one) => one === 0),
   }),
   of(8, "suspend", { run: latest, waits: fc.uniqueArray(nth, { minLength: 1, maxLength: 3 }) }),
   of(1, "many", { run: latest, from: fc.constantFrom(0, 50, 4_080), count: fc.constantFrom(10, 70, 130) }),
@@ -120,6 +135,8 @@ const command = fc.oneof(
   of(1, "list", {
     statuses: fc.option(fc.uniqueArray(fc.constantFrom(...STATUSES))),
     name: fc.option(name),
+    problem: fc.nat({ max: 2 }).map((one) => one === 0),
+    values: fc.boolean(),
     limit: fc.constantFrom(1, 2, 10),
   }),
   of(2, "read", { id, key, from: fc.constantFrom(0, 1, 63, 64, 1_000), limit: fc.nat({ max: 80 }) }),
