@@ -56,6 +56,26 @@ export function leasing(rule: AddRule): void {
     for (const error of zombie) assert(error instanceof LeaseLostError);
   });
 
+  rule("an isolate never takes over what it runs itself, even if the lease has lapsed", async (harness) => {
+    const world = new World(harness);
+    const { open, opened } = gate();
+    let runs = 0;
+    const flow = workflow("flow", async (ctx) => {
+      runs++;
+      return await ctx.step("blocks", () => opened.then(() => "once"));
+    });
+    // The isolate's clock stands still, as while a step blocks its thread, so it renews nothing; the store's goes on.
+    const { parley } = world.isolate(0, [flow], { lease: "10s", clock: { now: () => 0, after: () => () => {} } });
+    const handle = await parley.start(flow, undefined, { workflowId: "w" });
+    await world.untilTrue(() => runs === 1);
+    await world.pass(30_001);
+    assert.equal((await world.until(parley.sweep())).claimed, 0);
+    assert.equal((await world.until(parley.wake(["w"]))).claimed, 0);
+    open();
+    assert.equal(await world.until(handle.result()), "once");
+    assert.equal(runs, 1);
+  });
+
   rule("two isolates that sweep at the same time run a workflow once", async (harness) => {
     const world = new World(harness);
     let runs = 0;
