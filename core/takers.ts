@@ -13,6 +13,8 @@ import { SIDE_BY_SIDE } from "./wakes.ts";
 
 /** How often a sweep claims again that only met what other calls hold at the moment. */
 const MAX_REPEATS = 10;
+/** A workflow that is suspended until an instant less than ten seconds ahead gives a hint; any other is found by a look before that. */
+const MAX_LOOK_MS = 9_500;
 
 const NOTHING: Taken = { leases: [], nextDueMs: null, more: false, full: false };
 
@@ -98,7 +100,7 @@ export async function work(host: TakerHost, waiter: Waiter, concurrency: number,
     if (leases.length > 0) waiter.reset();
     if (full || (more && leases.length > 0)) continue;
     // What a run leaves behind may be due sooner than all that was known before: it pokes.
-    const limitMs = more ? repeatMs(repeats) : nextDueMs ?? Infinity;
+    const limitMs = room === 0 ? Infinity : more ? repeatMs(repeats) : Math.min(nextDueMs ?? Infinity, MAX_LOOK_MS);
     await waiter.next({ signal, poll: room > 0, limitMs });
   }
   waiter.close();

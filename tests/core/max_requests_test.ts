@@ -58,6 +58,30 @@ Deno.test("maxRequests ends waits from outside that have a timeout", async () =>
   assert(driver.calls <= 7, `${driver.calls} calls`);
 });
 
+Deno.test("maxRequests ends work(), once what it has taken is handed over", async () => {
+  const { world, clock } = await setup();
+  const other = world.isolate(0, [], { wake: "none" });
+  for (let n = 0; n < 40; n++) await other.parley.start("steps", 3, { workflowId: `w${n}`, enqueue: true });
+  const { parley, driver, errors } = world.isolate(1, [steps], { maxRequests: 10, wake: "none" });
+  await world.until(parley.work({ signal: new AbortController().signal }));
+  assert(driver.calls >= 10 && driver.calls <= 30, `${driver.calls} calls`);
+  assert.deepEqual([errors, clock.pending], [[], 0]);
+  const { workflows } = await other.parley.list({ status: "ENQUEUED", limit: 100 });
+  assert(workflows.length >= 20, `${workflows.length} are left`);
+});
+
+Deno.test("maxRequests ends work() also while it waits", async () => {
+  const { world } = await setup();
+  const { parley } = world.isolate(1, [steps], { maxRequests: 3 });
+  let ended = false;
+  const working = parley.work({ signal: new AbortController().signal }).then(() => ended = true);
+  await world.pass(100);
+  await parley.list();
+  assert.equal(ended, false);
+  await parley.list();
+  await world.until(working);
+});
+
 Deno.test("maxRequests must be a whole number of requests, 1 or more", async () => {
   const { driver } = await setup();
   for (const maxRequests of [0, -1, 1.5, NaN]) {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Driver } from "../../core/driver.ts";
+import { toMilliseconds } from "../../core/duration.ts";
 import { DriverError } from "../../core/errors.ts";
 import { workflow } from "../../core/workflow.ts";
 import { countedWatches, gate, gatedWorkflow, ids, settle, setup } from "./setup.ts";
@@ -160,6 +161,72 @@ Deno.test("work() hears without push what its own isolate makes due, though noth
   await handle.send(5);
   await settle();
   assert.deepEqual([(await handle.status()).output, clock.now() - start], [5, 0]);
+  controller.abort();
+  await world.until(working);
+});
+
+Deno.test("work() with push is on time for a deadline that another isolate has left behind since the last look", async () => {
+  for (const sleep of ["3s", "9.9s", "10s", "10.5s", "11s", "12s", "25s"] as const) {
+    const { world } = await setup();
+    const sleeper = workflow("sleeper", async (ctx) => await ctx.sleep(sleep));
+    const { parley } = world.isolate(0, [sleeper]);
+    const controller = new AbortController();
+    const working = parley.work({ signal: controller.signal });
+    await world.pass(5_000);
+    const other = world.isolate(1, [sleeper], { wake: "none" });
+    const handle = await other.parley.start(sleeper, undefined);
+    for (let passed = 0; passed < toMilliseconds(sleep, "sleep") + 100; passed += 100) await world.pass(100);
+    assert.equal((await handle.status()).status, "SUCCESS", sleep);
+    controller.abort();
+    await world.until(working);
+  }
+});
+
+/** A driver with push whose first claims leave what they would have taken. */
+function leaving(driver: Driver, times: number): { driver: Driver; claims: () => number } {
+  let claims = 0;
+  const claim: Driver["claim"] = async (request) => {
+    if (++claims > times) return await driver.claim(request);
+    return { claimed: [], unknown: [], nextDueMs: null, more: true };
+  };
+  return { driver: { ...driver, claim }, claims: () => claims };
+}
+
+Deno.test("a claim that has left something is made again soon, by work(), sweep() and wakes", async () => {
+  for (const how of ["work", "sweep", "wake", "send"] as const) {
+    const { world, clock, driver } = await setup();
+    const left = leaving(driver, 4);
+    const { parley } = world.isolate(0, [waiting], { driver: left.driver, hotWait: 0 });
+    const other = world.isolate(1, [waiting], { wake: "none" });
+    const handle = await other.parley.start(waiting, undefined, { workflowId: "w" });
+    await world.until(other.parley.idle());
+    await (how === "send" ? parley : other.parley).send("w", 5);
+    const start = clock.now();
+    const controller = new AbortController();
+    const working = how === "work" ? parley.work({ signal: controller.signal }) : undefined;
+    if (how === "sweep") assert.equal((await world.until(parley.sweep())).finished, 1);
+    if (how === "wake") assert.equal((await world.until(parley.wake(["w"]))).finished, 1);
+    assert.equal(await world.until(handle.result()), 5);
+    assert(clock.now() - start < 1_000, `${how}: ${clock.now() - start} ms`);
+    controller.abort();
+    await world.until(Promise.all([working, parley.idle()]));
+  }
+});
+
+Deno.test("a claim that leaves something again and again is made with growing pauses, and by a sweep not for ever", async () => {
+  const { world, clock, driver } = await setup();
+  const left = leaving(driver, Infinity);
+  const { parley } = world.isolate(0, [waiting], { driver: left.driver });
+  const start = clock.now();
+  assert.deepEqual(await world.until(parley.sweep()), { claimed: 0, finished: 0, suspended: 0 });
+  assert.deepEqual(await world.until(parley.wake(["w"])), { claimed: 0, finished: 0, suspended: 0 });
+  assert(left.claims() <= 22 && clock.now() - start < 15_000, `${left.claims()} claims in ${clock.now() - start} ms`);
+  const controller = new AbortController();
+  const working = parley.work({ signal: controller.signal });
+  const before = left.claims();
+  await world.pass(60_000);
+  const claims = left.claims() - before;
+  assert(claims > 30 && claims < 100, `${claims} in a minute`);
   controller.abort();
   await world.until(working);
 });
