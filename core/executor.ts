@@ -5,6 +5,7 @@
  */
 
 import { nextTask, StoreTime } from "./clock.ts";
+import { CancelWatch } from "./cancel_watch.ts";
 import { type Body, Commits, type CommitsOptions } from "./commits.ts";
 import { Context } from "./context.ts";
 import type { OperationResult, Outcome, Transition } from "./driver.ts";
@@ -33,6 +34,7 @@ export class Run {
   readonly #input: string;
   readonly #journal: Journal;
   readonly #waits: OpenWaits;
+  readonly #cancels: CancelWatch;
   readonly #aborting = new AbortController();
   readonly #stopping = new AbortController();
   readonly #startedAt: number;
@@ -80,6 +82,7 @@ export class Run {
       onFailure: (error) => this.#fail(error),
     });
     this.#waits = new OpenWaits(host, workflowId, this.commits);
+    this.#cancels = new CancelWatch(host, workflowId, () => void this.look());
   }
 
   /** Aborts when the workflow is cancelled or this run loses its lease. */
@@ -204,9 +207,13 @@ export class Run {
     const push = (body: Body | Promise<Body>) =>
       this.commits.push({ position, label: spec.label, body, onResult: this.#resultHandler(position) });
     const body = this.#bodyOf(begin, position);
-    if (!spec.takesTime) push(body);
-    // What a step throws when its run is over is not what it came to.
-    else void Promise.resolve(body).then((done) => this.#over || push(done));
+    if (!spec.takesTime) return push(body);
+    this.#cancels.begin();
+    void Promise.resolve(body).then((done) => {
+      this.#cancels.end();
+      // What a step throws when its run is over is not what it came to.
+      if (!this.#over) push(done);
+    });
   }
 
   /** What an operation does. A refusal takes its place and is recorded, so that a replay refuses too, whatever a schema or a limit says by then. */
@@ -385,6 +392,7 @@ export class Run {
   #stop(over: { error: Error | null }): void {
     this.#over = over;
     this.#waits.stop();
+    this.#cancels.stop();
     this.#stopIdleTimer?.();
     this.#stopBudgetTimer();
     this.#stopping.abort(over.error ?? new ContextError(`Workflow ${quote(this.workflowId)} does not run here any more`));
