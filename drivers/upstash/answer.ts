@@ -39,9 +39,12 @@ export interface RecordPart {
   readonly attempts: number;
   /** What it waits for, if it is suspended. */
   readonly waiting: { readonly labels: object; readonly till?: number } | false | undefined;
-  readonly input: number;
+  readonly input?: number;
   readonly output?: number;
   readonly error?: number;
+  /** While it is parked. */
+  readonly problem?: number;
+  readonly parks: number;
 }
 
 /**
@@ -83,14 +86,14 @@ export function toRecord(answer: Answer<unknown>, row: RecordPart): WorkflowReco
     name: row.name,
     status: row.status,
     waiting: row.waiting ? { operations: [...list<string>(row.waiting.labels)], until: row.waiting.till ?? null } : null,
-    input: answer.value(row.input),
+    input: answer.optional(row.input) ?? "",
     output: answer.optional(row.output),
     error: answer.optional(row.error),
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
     recoveryAttempts: row.attempts,
-    problem: null,
-    parks: 0,
+    problem: answer.optional(row.problem),
+    parks: row.parks,
   };
 }
 

@@ -25,6 +25,8 @@ export interface Extent {
   readonly queues: Map<string, QueueExtent>;
   /** The sets of waiters that it is in. */
   waits: readonly string[];
+  /** Who has started it. */
+  parent?: string | undefined;
 }
 
 /** What an answer says of a workflow. What it leaves out it says nothing of; unless it is the `whole`. cjson writes a list that is empty as `{}`. */
@@ -36,6 +38,7 @@ export interface ExtentNews {
   /** A tail below 0: the queue is empty. */
   readonly queues?: readonly [topic: string, head: number, tail: number][] | Record<string, never>;
   readonly waits?: readonly string[] | Record<string, never>;
+  readonly parent?: string;
   readonly whole?: boolean;
 }
 
@@ -84,6 +87,7 @@ export function learned(known: Extent, news: ExtentNews): Extent {
   const extent = news.whole ? empty() : known;
   extent.entries = news.entries ?? extent.entries;
   extent.positions = news.positions ?? extent.positions;
+  extent.parent = news.parent ?? extent.parent;
   extent.waits = news.waits === undefined && !("entries" in news) ? extent.waits : list<string>(news.waits);
   for (const [key, tail] of list<[string, number]>(news.streams)) extent.streams.set(key, tail);
   for (const [topic, head, tail] of list<[string, number, number]>(news.queues)) {
@@ -107,6 +111,7 @@ export function ahead(extent: Extent, before: Extent): Extent {
       Array.from(extent.queues, ([topic, { head, tail }]) => [topic, { head, tail: further(tail, before.queues.get(topic)?.tail ?? 0) }]),
     ),
     waits: extent.waits,
+    parent: extent.parent,
   };
 }
 

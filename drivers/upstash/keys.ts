@@ -48,19 +48,19 @@ export class Keys {
   get schedule(): string {
     return this.#key("schedule");
   }
-  /** Sorted set, by text: workflows of a status, the newest first. */
-  index(status: WorkflowStatus): string {
+  /** Sorted set, by text: workflows of a status, or those that are parked, the newest first. */
+  index(status: WorkflowStatus | "parked"): string {
     return this.#key("index", status);
   }
-  /** Sorted set, by text: workflows of a status, by their names; those of one name as in {@linkcode Keys.index}. */
-  named(status: WorkflowStatus): string {
+  /** Sorted set, by text: those of an index by their names; those of one name as in {@linkcode Keys.index}. */
+  named(status: WorkflowStatus | "parked"): string {
     return this.#key("named", status);
   }
-  /** Sorted set: who has ended, by when. */
+  /** Sorted set: who has ended, by when; without those that are in `kept`. */
   get ended(): string {
     return this.#key("ended");
   }
-  /** Sorted set: who expires, by when. */
+  /** Sorted set: who expires, by when. With a `+` before it, and at 0: a child whose expiry begins, and whose keys have none yet. */
   get expiring(): string {
     return this.#key("expiring");
   }
@@ -83,7 +83,11 @@ export class Keys {
   workflow(id: string): string {
     return this.#key("workflow", id);
   }
-  /** Hash: position -> deadline and label of an entry that is open. */
+  /** Sorted set: those that it has started, that have ended, and whose results it may still ask for; by when. */
+  kept(id: string): string {
+    return this.#key("kept", id);
+  }
+  /** Hash: position -> deadline, failed tries and label of an entry that is open. */
   open(id: string): string {
     return this.#key("open", id);
   }
@@ -107,7 +111,7 @@ export class Keys {
   sent(id: string, dedupeKey: string): string {
     return this.#key("sent", id, bucketOf(dedupeKey));
   }
-  /** Hash: versions and values of events. */
+  /** Hash: versions and values of events, and when they were set first. */
   events(id: string, key: string): string {
     return this.#key("events", id, bucketOf(key));
   }
@@ -126,13 +130,9 @@ export class Keys {
 
   // What belongs to those who wait, also for a workflow that does not exist yet.
 
-  /** Set: who is suspended for the result of a workflow. */
-  resultWaiters(id: string): string {
-    return this.#key("waiters", id, "result");
-  }
-  /** Set: who is suspended for an event of a workflow. */
-  eventWaiters(id: string, key: string): string {
-    return this.#key("waiters", id, "event", key);
+  /** Sorted set, by text: who is suspended for the result or an event of a workflow. */
+  waiters(id: string): string {
+    return this.#key("waiters", id);
   }
 
   #key(kind: string, ...parts: (string | number)[]): string {

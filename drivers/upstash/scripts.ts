@@ -17,10 +17,10 @@ import { commit, commitMain } from "./lua/commit.ts";
 import { controlMain } from "./lua/control.ts";
 import { createMain, sendMain } from "./lua/create.ts";
 import { inbox, messages } from "./lua/inbox.ts";
-import { journal, pages } from "./lua/journal.ts";
+import { journal, pages, parseOpen } from "./lua/journal.ts";
 import { applying, operations, repeated } from "./lua/operations.ts";
 import { hints, prelude, ranges, segments } from "./lua/prelude.ts";
-import { purgeMarkMain, purgePeekMain, purgeRemoveMain } from "./lua/purge.ts";
+import { expireMain, purgeMarkMain, purgePeekMain, purgeRemoveMain } from "./lua/purge.ts";
 import { listMain, readEventMain, readJournalMain, readStreamMain, readWorkflowsMain } from "./lua/read.ts";
 import { insert, records, rows, schedule } from "./lua/rows.ts";
 import { parseStream, streams } from "./lua/streams.ts";
@@ -53,13 +53,13 @@ export const SCRIPTS = {
    */
   commit: script(
     "commit",
-    ...[...change, parseStream, insert, inbox, messages, "local own = request.workflows[1]\n"],
-    ...[journal, streams, coverage, operations, applying, repeated, commit, commitMain],
+    ...[...change, parseStream, insert, inbox, messages],
+    ...[parseOpen, journal, streams, coverage, operations, applying, repeated, commit, commitMain],
   ),
   /** The first half of a claim by due time. KEYS: schedule, the set of what a claim has taken. It touches no workflow. */
   peek: script("claim", hints, schedule, peekMain),
   /** `Driver.claim` by ID. KEYS: schedule, indexes; of each workflow its row, open entries, inbox, streams, and the first segments of its journal. */
-  claim: script("claim", rows, records, hints, schedule, segments, ranges, pages, parseStream, coverage, claimMain),
+  claim: script("claim", rows, records, hints, schedule, segments, ranges, parseOpen, pages, parseStream, coverage, claimMain),
   /** `Driver.readWorkflow`, and the second half of a list. KEYS: rows. */
   readWorkflows: script("readWorkflow", rows, records, readWorkflowsMain),
   /** `Driver.readJournal`. KEYS: row, the segments of the page. */
@@ -78,6 +78,11 @@ export const SCRIPTS = {
   purgeMark: script("purge", ...change, parseStream, coverage, purgeMarkMain),
   /** Removes keys of workflows that are marked. KEYS: those being purged, rows, and what is to be removed. */
   purgeRemove: script("purge", ranges, purgeRemoveMain),
+  /**
+   * What follows a commit or a cancel, where that ends or reads what a workflow has started, and there is a retention. KEYS: schedule, those that expire; of each
+   * workflow its row, inbox, streams, and all its keys.
+   */
+  expire: script("purge", ...change, parseStream, coverage, expireMain),
 } as const satisfies Record<string, Script>;
 
 /** A script by its name. */

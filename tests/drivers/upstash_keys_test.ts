@@ -19,12 +19,11 @@ const prefix = fc.stringMatching(/^[A-Za-z0-9:_.-]{1,64}$/);
 
 /** Every kind of key that has the names of others in it, as what it is made of. */
 const place = fc.oneof(
-  fc.tuple(fc.constantFrom("workflow", "open", "inbox", "streams", "resultWaiters", "claim"), part),
+  fc.tuple(fc.constantFrom("workflow", "open", "inbox", "streams", "waiters", "kept", "claim"), part),
   fc.tuple(fc.constantFrom("positions", "journal"), part, number),
-  fc.tuple(fc.constantFrom("eventWaiters"), part, part),
   fc.tuple(fc.constant("stream"), part, part, number),
   fc.tuple(fc.constant("queue"), part, topic, number),
-  fc.tuple(fc.constantFrom("index", "named"), fc.constantFrom(...STATUSES)),
+  fc.tuple(fc.constantFrom("index", "named"), fc.constantFrom(...STATUSES, "parked")),
   fc.tuple(fc.constantFrom("due", "leased", "schedule", "ended", "expiring", "purging")),
 );
 type Place = typeof place extends fc.Arbitrary<infer T> ? T : never;
@@ -44,18 +43,10 @@ Deno.test("two keys are equal only if their prefixes and all that they are made 
   );
 });
 
-/** The parts of a key as its name should have them: those of waiters go by another name, with what is waited for. */
-function partsOf([kind, ...parts]: Place): string[] {
-  const texts = parts.map(String);
-  if (kind === "resultWaiters") return ["waiters", ...texts, "result"];
-  if (kind === "eventWaiters") return ["waiters", texts[0] ?? "", "event", texts[1] ?? ""];
-  return [kind, ...texts];
-}
-
 Deno.test("what a key is made of can be read from it", () => {
   fc.assert(
     fc.property(prefix, place, (prefix, place) => {
-      assert.deepEqual(nameOf(new Keys(prefix), place).split("/").map(decodeURIComponent), [prefix, ...partsOf(place)]);
+      assert.deepEqual(nameOf(new Keys(prefix), place).split("/").map(decodeURIComponent), [prefix, ...place.map(String)]);
     }),
     { numRuns: 2_000 },
   );

@@ -184,6 +184,7 @@ upstashDriverTest(
     gone[Symbol.dispose]();
     const sent = { state: "sent", receipts: [{ messageId: message.messageId, duplicate: false }], woken: [] };
     assert.deepEqual([await driver.send([message]), await driver.send([message])], [sent, sent]);
-    assert.deepEqual((await dump())["queue/w//0"]?.held, [`1:${message.value}`]);
+    const [held] = (await dump())["queue/w//0"]?.held as string[];
+    assert.match(held ?? "", /^1:\d+:"hello"$/);
   },
 );

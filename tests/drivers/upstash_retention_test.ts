@@ -188,7 +188,7 @@ upstashTest("waits for workflows that never existed leave nothing behind", async
   const driver = store.open();
   const waits = [observeEvent(0, "nobody", "k"), observeResult(1, "nobody"), observeEvent(2, "nobody", "l", 60_000)];
   for (const id of ["cancelled", "ended", "goes on"]) await beginSuspended(driver, id, waits);
-  assert.equal((await store.keys()).filter((key) => key.startsWith("waiters/")).length, 3);
+  assert.deepEqual((await store.keys()).filter((key) => key.startsWith("waiters/")), ["waiters/nobody"]);
   // Another isolate, which does not know what it waits for.
   await store.open().control({ workflowId: "cancelled", action: "cancel" });
   store.advance(60_000);
@@ -248,7 +248,8 @@ upstashTest("an ID is free again while its former workflow is still being remove
     assert.deepEqual(own, ["workflow/w"], make);
     await driver.control({ workflowId: "w", action: "cancel" });
     await driver.control({ workflowId: "friend", action: "cancel" });
-    assert.deepEqual(await driver.purge({ olderThanMs: 0, limit: 10 }), { purged: 2 });
+    // Its parent may still ask for one that was started.
+    assert.deepEqual(await driver.purge({ olderThanMs: 0, limit: 10 }), { purged: make === "create" ? 2 : 1 });
   }
 });
 

@@ -10,7 +10,17 @@ import { Call, segmentOf, type SegmentRange } from "../call.ts";
 import type { Client } from "../client.ts";
 import type { Extent, Extents } from "../extents.ts";
 import { bucketOf, POSITIONS_SIZE } from "../keys.ts";
-import { declareEnd, declareInbox, declareIndex, declareSchedule, declareWhole, type InboxPart, type QueueUse } from "./parts.ts";
+import {
+  declareEnd,
+  declareInbox,
+  declareIndex,
+  declareParent,
+  declareSchedule,
+  declareWhole,
+  type InboxPart,
+  type QueueUse,
+  withKept,
+} from "./parts.ts";
 
 /** What a commit may write, if none of it is recorded yet. */
 interface Counts {
@@ -63,7 +73,8 @@ class CommitCall {
     const { workflowId, epoch, owner, number, leaseMs, operations, transition } = this.#request;
     const call = this.#call;
     declareSchedule(call);
-    const index = declareIndex(call, operations.some(({ type }) => type === "start") ? ["PENDING"] : []);
+    const indexes = operations.some(({ type }) => type === "start") ? ["parked", "PENDING"] : ["parked"];
+    const index = declareIndex(call, indexes);
     call.workflow(workflowId);
     for (const [id, uses] of this.#counts.queues) this.#inboxes.set(id, declareInbox(call, id, this.#extents.of(id), uses));
     const own = this.#own();
@@ -71,13 +82,18 @@ class CommitCall {
     const documents = operations.map((operation) => this.#operation(operation));
     const made = this.#transition(transition);
     for (const name of this.#extent.waits) call.key(name);
+    // A child whose result is read here goes where those are that may be removed.
+    const reading = operations.some(({ type }) => type === "observeResult") ? declareEnd(call, indexes, this.#retention) : index;
     return call.arguments({
-      ...{ channel: call.keys.channel, epoch, owner, number, leaseMs, ...index },
+      ...{ channel: call.keys.channel, epoch, owner, number, leaseMs, ...reading },
       ...(transition && { claim: call.key(call.keys.claim(owner)), transition: made.transition }),
-      ...(transition?.to === "end" && this.#end(transition.status, Object.keys(index.index))),
+      ...(transition?.to === "end" && this.#end([...indexes, "PENDING", transition.status])),
       operations: documents,
       streams,
-      workflows: call.workflows.map((part) => ({ ...part, ...this.#inboxes.get(part.id), ...(part.id === workflowId && own) })),
+      workflows: call.workflows.map((part) => {
+        const isFamily = part.id === workflowId || part.id === this.#extent.parent;
+        return { ...(isFamily ? withKept(call, part) : part), ...this.#inboxes.get(part.id), ...(part.id === workflowId && own) };
+      }),
     });
   }
 
@@ -134,7 +150,8 @@ class CommitCall {
           value: call.value(value),
           events: call.key(keys.events(own, key)),
           bucket: bucketOf(key),
-          waiters: call.key(keys.eventWaiters(own, key)),
+          waiters: call.key(keys.waiters(own)),
+          what: eventOf(key),
         };
       }
       case "writeStream":
@@ -160,29 +177,37 @@ class CommitCall {
       }
       case "observeEvent": {
         const { workflowId, key } = operation;
-        const waiters = call.key(keys.eventWaiters(workflowId, key));
-        return { workflow: call.workflow(workflowId), key, events: call.key(keys.events(workflowId, key)), waiters };
+        return { key, events: call.key(keys.events(workflowId, key)), ...this.#observed(operation), what: eventOf(key) };
       }
       case "observeResult":
-        return { workflow: call.workflow(operation.workflowId), waiters: call.key(keys.resultWaiters(operation.workflowId)) };
+        return { ...this.#observed(operation), what: RESULT };
+      case "pause":
+        return { attempts: operation.attempts };
       default:
         return {};
     }
   }
 
-  #transition(transition: Transition | null): { transition?: object } {
-    if (transition?.to !== "end") return transition ? { transition } : {};
+  #observed({ workflowId, started }: { workflowId: string; started: boolean }): object {
     const call = this.#call;
+    return { workflow: call.workflow(workflowId), waiters: call.key(call.keys.waiters(workflowId)), started: started || undefined };
+  }
+
+  #transition(transition: Transition | null): { transition?: object } {
+    const call = this.#call;
+    if (transition?.to === "park") return { transition: { ...transition, problem: call.value(transition.problem) } };
+    if (transition?.to !== "end") return transition ? { transition } : {};
     const { to, status, output, error } = transition;
-    const waiters = call.key(call.keys.resultWaiters(this.#request.workflowId));
+    const waiters = call.key(call.keys.waiters(this.#request.workflowId));
     return { transition: { to, status, output: call.optional(output), error: call.optional(error), waiters } };
   }
 
   /** What an end writes. With a retention it gives every key of the workflow an expiry, those that this commit makes among them. */
-  #end(status: string, indexes: readonly string[]): object {
+  #end(statuses: readonly string[]): object {
     const call = this.#call;
-    const end = declareEnd(call, [...indexes, "PENDING"], status, this.#retention);
+    const end = declareEnd(call, statuses, this.#retention);
     if (this.#retention === undefined) return end;
+    declareParent(call, this.#extent.parent);
     const { entries, positions, streams, queues } = this.#extent;
     const { workflowId } = this.#request;
     const after: Extent = {
@@ -198,6 +223,13 @@ class CommitCall {
     }
     return { ...end, ...declareWhole(call, workflowId, after) };
   }
+}
+
+/** What somebody waits for, in the set beside a workflow. As in `lua/waiters.ts`. */
+const RESULT = "r";
+
+function eventOf(key: string): string {
+  return `e${key}`;
 }
 
 /** A message, for the scripts that send. */

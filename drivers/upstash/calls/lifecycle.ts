@@ -9,8 +9,18 @@ import { Call } from "../call.ts";
 import type { Attempt, Client } from "../client.ts";
 import { ahead, type Extent, list } from "../extents.ts";
 import { messagePart, useQueue } from "./commit.ts";
-import { declareEnd, declareInbox, declareIndex, declareSchedule, declareWhole, type QueueUse, withExtent } from "./parts.ts";
-import { finishPurge } from "./purge.ts";
+import {
+  declareEnd,
+  declareInbox,
+  declareIndex,
+  declareParent,
+  declareSchedule,
+  declareWhole,
+  type QueueUse,
+  withExtent,
+  withKept,
+} from "./parts.ts";
+import { expire, finishPurge } from "./purge.ts";
 
 /** `Driver.create`. */
 export async function create(client: Client, request: CreateRequest): Promise<CreateResult> {
@@ -67,18 +77,21 @@ export async function control(client: Client, request: { workflowId: string; act
     // What the first try was built from may have been out of date for long. What comes after the second has come in between.
     const whole = tries > 1 && before ? ahead(extent, before) : extent;
     before = structuredClone(extent);
+    declareParent(call, extent.parent);
     for (const name of extent.waits) call.key(name);
     return call.arguments({
-      ...{ channel: keys.channel, action, waiters: call.key(keys.resultWaiters(workflowId)) },
-      ...declareEnd(call, ["ENQUEUED", "PENDING", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"], "CANCELLED", retention),
+      ...{ channel: keys.channel, action, waiters: call.key(keys.waiters(workflowId)) },
+      ...declareEnd(call, ["ENQUEUED", "PENDING", "parked", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"], retention),
       // All keys of the workflow are wanted if they get an expiry, or if they have one; which is not known at first.
       ...((retention !== undefined || tries > 0) && declareWhole(call, workflowId, whole)),
-      workflows: call.workflows.map((part) => withExtent(call, part)),
+      workflows: call.workflows.map((part) => withKept(call, withExtent(call, part))),
     });
   };
   const { meta } = await client.call<ControlMeta>("control", build);
   if (meta.state === "not_found") return { state: "not_found" };
-  return meta.state === "ended" ? { state: "ended", status: meta.status } : { state: "done", woken: [...list<string>(meta.woken)] };
+  if (meta.state === "ended") return { state: "ended", status: meta.status };
+  await expire(client, meta.expiring);
+  return { state: "done", woken: [...list<string>(meta.woken)] };
 }
 
-type ControlMeta = Exclude<ControlResult, { state: "done" }> | { state: "done"; woken: object };
+type ControlMeta = Exclude<ControlResult, { state: "done" }> | { state: "done"; woken: object; expiring: object };

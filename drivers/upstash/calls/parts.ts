@@ -23,22 +23,38 @@ export interface IndexPart {
 
 /** Declares the indexes of statuses. */
 export function declareIndex(call: Call, statuses: readonly string[]): IndexPart {
-  const all = STATUSES.filter((status) => statuses.includes(status));
+  const all = [...STATUSES, "parked" as const].filter((status) => statuses.includes(status));
   return {
     index: Object.fromEntries(all.map((status) => [status, call.key(call.keys.index(status))])),
     named: Object.fromEntries(all.map((status) => [status, call.key(call.keys.named(status))])),
   };
 }
 
-/** Declares what every end writes. Some of those that expired before are taken out of the indexes on the way, so they need those of their statuses too. */
-export function declareEnd(call: Call, from: readonly string[], to: string, retention: number | undefined): object {
-  const ended = STATUSES.filter((status) => status !== "ENQUEUED" && status !== "PENDING");
+/** Every status of what has ended: {@linkcode declareEnd} takes those out of their indexes that have expired. */
+export const ENDED: readonly string[] = STATUSES.filter((status) => status !== "ENQUEUED" && status !== "PENDING");
+
+/** Declares where those are that ended, and the indexes that are changed. With a retention, some that expired before are taken out of theirs on the way. */
+export function declareEnd(
+  call: Call,
+  statuses: readonly string[],
+  retention: number | undefined,
+): IndexPart & { ended: number; expiring: number } {
   return {
-    ...declareIndex(call, [...from, to, ...(retention === undefined ? [] : ended)]),
+    ...declareIndex(call, retention === undefined ? statuses : [...statuses, ...ENDED]),
     ended: call.key(call.keys.ended),
     expiring: call.key(call.keys.expiring),
     ...(retention !== undefined && { retention }),
   };
+}
+
+/** Declares the workflow that has started another: its row, and those that it keeps. */
+export function declareParent(call: Call, parent: string | undefined): void {
+  if (parent !== undefined) call.workflow(parent);
+}
+
+/** The part of a workflow that may keep others. */
+export function withKept<Part extends WorkflowPart>(call: Call, part: Part): Part & { kept: number } {
+  return { ...part, kept: call.key(call.keys.kept(part.id)) };
 }
 
 /** A queue of a workflow, with the segments that may be needed. */

@@ -10,7 +10,7 @@
 import { Call } from "../call.ts";
 import type { Client } from "../client.ts";
 import { type ExtentNews, learned, list } from "../extents.ts";
-import { declareEnd, declareSchedule, ownKeys, withExtent } from "./parts.ts";
+import { declareEnd, declareParent, declareSchedule, declareWhole, ENDED, ownKeys, withExtent, withKept } from "./parts.ts";
 
 /** How many workflows are marked by one request, and how many keys are removed. */
 const MOST_MARKED = 250;
@@ -22,12 +22,19 @@ const MOST_LOOKS = 10;
 /** `Driver.purge`. */
 export async function purge(client: Client, { olderThanMs, limit }: { olderThanMs: number; limit: number }): Promise<{ purged: number }> {
   let purged = 0;
-  for (let looks = 0; looks < MOST_LOOKS && purged < limit; looks++) {
+  for (let looks = 0; looks < MOST_LOOKS && purged < limit;) {
     const wanted = limit - purged;
     const { begun, old } = await peek(client, olderThanMs, wanted);
-    for (let from = 0; from < old.length; from += MOST_MARKED) purged += await remove(client, old.slice(from, from + MOST_MARKED));
+    let kept = 0;
+    for (let from = 0; from < old.length; from += MOST_MARKED) {
+      const removed = await remove(client, old.slice(from, from + MOST_MARKED));
+      purged += removed.marked;
+      kept += removed.kept;
+    }
     if (begun.length > 0) await finishPurge(client, begun);
     if (old.length < wanted) break;
+    // Those that are kept are out of the way from now on.
+    if (kept === 0) looks += 1;
   }
   return { purged };
 }
@@ -46,31 +53,79 @@ interface Old {
 async function peek(client: Client, olderThanMs: number, limit: number): Promise<{ begun: readonly string[]; old: readonly Old[] }> {
   const build = () => {
     const call = new Call(client.keys);
-    return call.arguments({ olderThanMs: Math.floor(olderThanMs), limit, ...declareShared(call) });
+    return call.arguments({ olderThanMs: Math.floor(olderThanMs), limit, ...declareShared(call, client.retention) });
   };
-  const { meta } = await client.call<{ begun: object; old: object }>("purgePeek", build);
+  const { meta } = await client.call<{ begun: object; old: object; expiring: object }>("purgePeek", build);
+  await expire(client, meta.expiring);
   return { begun: list<string>(meta.begun), old: list<Old>(meta.old) };
 }
 
-function declareShared(call: Call): object {
+function declareShared(call: Call, retention: number | undefined): object {
   declareSchedule(call);
-  return { ...declareEnd(call, [], "CANCELLED", 0), purging: call.key(call.keys.purging) };
+  return { ...declareEnd(call, ENDED, retention), purging: call.key(call.keys.purging) };
 }
 
-/** Answers with how many it has marked. */
-async function remove(client: Client, workflows: readonly Old[]): Promise<number> {
+/** Answers with how many it has marked, and how many their parents may still ask for. */
+async function remove(client: Client, workflows: readonly Old[]): Promise<{ marked: number; kept: number }> {
   const token = crypto.randomUUID();
   const build = () => {
     const call = new Call(client.keys);
-    const shared = declareShared(call);
+    const shared = declareShared(call, client.retention);
     for (const { id } of workflows) call.workflow(id);
     const places = new Map(workflows.map(({ id, place }) => [id, place]));
-    const parts = call.workflows.map((part) => ({ ...withExtent(call, part), place: places.get(part.id) }));
+    for (const { id } of workflows) declareParent(call, client.extents.of(id).parent);
+    const parts = call.workflows.map((part) => {
+      return { ...withKept(call, withExtent(call, part)), place: places.get(part.id), isOld: places.has(part.id) };
+    });
     return call.arguments({ channel: client.keys.channel, token, ...shared, workflows: parts });
   };
-  const { meta } = await client.call<{ marked: number; removals: object }>("purgeMark", build);
+  const { meta } = await client.call<{ marked: number; kept: number; removals: object }>("purgeMark", build);
   await removeKeys(client, list<Marked>(meta.removals));
-  return meta.marked;
+  return meta;
+}
+
+/** How many children get their expiry by one request, and how many at most after one call. Later calls go on. */
+const MOST_EXPIRED = 20;
+const MOST_EXPIRED_AFTER_A_CALL = 200;
+
+/**
+ * Gives children that their parents need no more the expiry that they would have had at their ends. What the call was for is done by then: so an error is
+ * nobody's, and the next call that meets them goes on.
+ *
+ * @param places Where they are among those that ended, as scripts answer.
+ */
+export async function expire(client: Client, places: object | undefined): Promise<void> {
+  const { retention } = client;
+  if (retention === undefined) return;
+  const all = [...new Set(list<string>(places))].slice(0, MOST_EXPIRED_AFTER_A_CALL);
+  for (let from = 0; from < all.length; from += MOST_EXPIRED) {
+    try {
+      await expireSome(client, all.slice(from, from + MOST_EXPIRED), retention);
+    } catch {
+      return;
+    }
+  }
+}
+
+async function expireSome(client: Client, places: readonly string[], retention: number): Promise<void> {
+  const build = () => {
+    const call = new Call(client.keys);
+    declareSchedule(call);
+    const expiring = call.key(client.keys.expiring);
+    const byId = new Map(places.map((place) => [idAt(place), place]));
+    for (const id of byId.keys()) call.workflow(id);
+    const workflows = call.workflows.map((part) => {
+      const whole = declareWhole(call, part.id, client.extents.of(part.id));
+      return { ...withExtent(call, part), ...whole, place: byId.get(part.id) };
+    });
+    return call.arguments({ retention, expiring, workflows });
+  };
+  await client.call("expire", build);
+}
+
+/** The ID in a place among those that ended: `STATUS`, a space, 14 digits, the ID, a NUL, the name. */
+function idAt(place: string): string {
+  return place.slice(place.indexOf(" ") + 15, place.indexOf("\0"));
 }
 
 /** A workflow that is marked, with what. */

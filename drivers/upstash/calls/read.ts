@@ -4,7 +4,16 @@
  * @module
  */
 
-import type { EventSnapshot, JournalPage, ListPage, ListQuery, StreamPage, WorkflowRecord, WorkflowStatus } from "../../../core/driver.ts";
+import type {
+  EventSnapshot,
+  JournalPage,
+  ListedWorkflow,
+  ListPage,
+  ListQuery,
+  StreamPage,
+  WorkflowRecord,
+  WorkflowStatus,
+} from "../../../core/driver.ts";
 import { ValidationError } from "../../../core/errors.ts";
 import { checkName } from "../../../core/names.ts";
 import { STATUSES } from "../../../core/statuses.ts";
@@ -13,31 +22,31 @@ import { Call } from "../call.ts";
 import type { Client } from "../client.ts";
 import { list } from "../extents.ts";
 import { SEGMENT_SIZE } from "../keys.ts";
-import { declareEnd, declareSchedule } from "./parts.ts";
+import { declareEnd, declareSchedule, ENDED } from "./parts.ts";
+import { expire } from "./purge.ts";
 
 const PAGE_BYTES = 1_048_576;
 
 /** No page has more items: a request can only declare so many keys. */
 const MOST_ITEMS = 1_024 * SEGMENT_SIZE;
 
+/** About how many bytes of values an answer has, as they travel, before it is cut. */
+const ANSWER_BYTES = 4_194_304;
+
 /** `Driver.readWorkflow`. */
 export async function readWorkflow(client: Client, workflowId: string): Promise<WorkflowRecord | null> {
-  const [found] = await readWorkflows(client, [workflowId]);
-  return found ?? null;
+  const { answer, rows } = await readRows(client, [workflowId], true);
+  const [row] = rows;
+  return row ? toRecord(answer, row) : null;
 }
 
-/** Those that there are. */
-async function readWorkflows(client: Client, ids: readonly string[]): Promise<WorkflowRecord[]> {
-  const found: WorkflowRecord[] = [];
-  for (let from = 0; from < ids.length;) {
-    const call = new Call(client.keys);
-    for (const id of ids.slice(from)) call.workflow(id);
-    const document = { workflows: call.workflows };
-    const answer = await client.call<{ workflows: object; read: number }>("readWorkflows", () => call.arguments(document));
-    found.push(...list<RecordPart>(answer.meta.workflows).map((row) => toRecord(answer, row)));
-    from += answer.meta.read;
-  }
-  return found;
+/** Rows of the first of these, as many as one answer holds. `read`: how many of the IDs were looked at. */
+async function readRows(client: Client, ids: readonly string[], values: boolean) {
+  const call = new Call(client.keys);
+  for (const id of ids) call.workflow(id);
+  const document = { workflows: call.workflows, values, budget: ANSWER_BYTES };
+  const answer = await client.call<{ workflows: object; read: number }>("readWorkflows", () => call.arguments(document));
+  return { answer, rows: list<RecordPart>(answer.meta.workflows), read: answer.meta.read };
 }
 
 /** `Driver.readJournal`. */
@@ -91,26 +100,51 @@ interface StreamMeta {
   readonly values: ValuesPart;
 }
 
-/** `Driver.listWorkflows`: the index says which are next, and the rows are read then. What has gone meanwhile is made up for. */
+/**
+ * `Driver.listWorkflows`: the index says which are next, and the rows are read then. What has gone meanwhile is made up for. A page with values ends where
+ * one answer does.
+ */
 export async function listWorkflows(client: Client, query: ListQuery): Promise<ListPage> {
+  const { limit, problem, values } = query;
   const statuses = STATUSES.filter((status) => query.statuses?.includes(status) ?? true);
-  const page: WorkflowRecord[] = [];
+  const page: ListedWorkflow[] = [];
   // One more than the page has says whether there are more.
-  const missing = () => query.limit + 1 - page.length;
+  const missing = () => limit + 1 - page.length;
   let after = query.cursor === null ? undefined : placeOf(query.cursor);
+  let isCut = false;
   do {
-    const { ids, last } = await readIndex(client, { statuses, name: query.name, limit: missing(), after });
-    const found = ids.length > 0 ? await readWorkflows(client, ids) : [];
-    page.push(...found.filter(({ status, name }) => statuses.includes(status) && (query.name ?? name) === name));
+    const indexes = problem ? ["parked" as const] : statuses;
+    const { ids, last } = await readIndex(client, { indexes, name: query.name, limit: missing(), after });
+    for (let from = 0; from < ids.length && !isCut;) {
+      const { answer, rows, read } = await readRows(client, ids.slice(from), values);
+      const found = rows.map((row) => toListed(toRecord(answer, row), values)).filter((row) => isAsked(row, query, statuses));
+      page.push(...found);
+      from += read;
+      isCut = values && from < ids.length && page.length > 0;
+    }
     after = last;
-  } while (after !== undefined && missing() > 0);
-  const workflows = page.slice(0, query.limit);
+  } while (!isCut && after !== undefined && missing() > 0);
+  const workflows = page.slice(0, limit);
   const end = workflows.at(-1);
-  return { workflows, cursor: end && page.length > query.limit ? JSON.stringify([end.createdAt, end.workflowId]) : null };
+  const isMore = isCut || page.length > limit;
+  return { workflows, cursor: end && isMore ? JSON.stringify([end.createdAt, end.workflowId]) : null };
+}
+
+/** Longer errors are left out of a list without values. */
+const MOST_ERROR_CHARACTERS = 4_096;
+
+function toListed(row: WorkflowRecord, values: boolean): ListedWorkflow {
+  if (values) return row;
+  return { ...row, input: null, error: row.error !== null && row.error.length > MOST_ERROR_CHARACTERS ? null : row.error };
+}
+
+/** It may have changed since the index was read. */
+function isAsked(row: ListedWorkflow, { name, problem }: ListQuery, statuses: readonly WorkflowStatus[]): boolean {
+  return statuses.includes(row.status) && (name ?? row.name) === row.name && (!problem || row.problem !== null);
 }
 
 interface IndexQuery {
-  readonly statuses: readonly WorkflowStatus[];
+  readonly indexes: readonly (WorkflowStatus | "parked")[];
   readonly name: string | null;
   readonly limit: number;
   readonly after: string | undefined;
@@ -118,13 +152,13 @@ interface IndexQuery {
 
 /** IDs in the order of a list. `last`: where to go on, if there may be more. */
 async function readIndex(client: Client, query: IndexQuery): Promise<{ ids: readonly string[]; last: string | undefined }> {
-  const { statuses, name, limit, after } = query;
+  const { name, limit, after } = query;
   const call = new Call(client.keys);
   declareSchedule(call);
-  const indexes = statuses.map((status) => call.key(name === null ? client.keys.index(status) : client.keys.named(status)));
-  const end = declareEnd(call, [], "CANCELLED", 0);
-  const document = { ...end, statuses: indexes, name: name ?? undefined, limit, after };
-  const { meta } = await client.call<{ ids: object; last?: string }>("list", () => call.arguments(document));
+  const statuses = query.indexes.map((index) => call.key(name === null ? client.keys.index(index) : client.keys.named(index)));
+  const document = { ...declareEnd(call, ENDED, client.retention), statuses, name: name ?? undefined, limit, after };
+  const { meta } = await client.call<{ ids: object; last?: string; expiring: object }>("list", () => call.arguments(document));
+  await expire(client, meta.expiring);
   return { ids: list<string>(meta.ids), last: meta.last };
 }
 

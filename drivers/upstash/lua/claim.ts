@@ -5,46 +5,80 @@ export const peekMain = String.raw`
 local CHUNK = 100
 local UNKNOWN_NAMES = 10
 
--- The first claim may have taken them, and its answer may have been lost.
+-- The first claim may have taken them, and its answer may have been lost. The empty ID says that it has left some.
 local taken = request.isAnew and {} or call('SMEMBERS', KEYS[4])
 if #taken > 0 then
   return reply({ taken = taken })
 end
 
--- What has passed, the oldest first, and the instant of what comes next, in one call: every command is billed, also where nothing is due.
-local function passed(key, most)
-  local found = call('ZRANGEBYSCORE', key, '-inf', '(+inf', 'WITHSCORES', 'LIMIT', '0', digits(most))
-  local list = {}
+-- What has passed, the oldest first, and the instant of what comes next, in one call: every command is billed, also where nothing is due. 'ahead' is told
+-- of the rest of what was read.
+local function passed(key, first, most, ahead)
+  local found = call('ZRANGEBYSCORE', key, first, '(+inf', 'WITHSCORES', 'LIMIT', '0', digits(most))
+  local list, nextAt = {}, nil
   for index = 1, #found, 2 do
-    local at = tonumber(found[index + 1])
-    if at > now then
-      return list, at
+    local score = tonumber(found[index + 1])
+    if score > now then
+      nextAt = nextAt or score
+      ahead(found[index], score)
+    else
+      table.insert(list, { found[index], instantOf(score), score })
     end
-    table.insert(list, { found[index], at })
   end
-  if #list < most then
-    return list
+  return list, nextAt, #found == 2 * most
+end
+
+local function ignore() end
+
+local function nextAfter(key)
+  return tonumber(call('ZRANGEBYSCORE', key, '(' .. digits(now), '(+inf', 'WITHSCORES', 'LIMIT', '0', '1')[2])
+end
+
+local isExcepted, isKnown = {}, {}
+for _, id in ipairs(request.except) do
+  isExcepted[id] = true
+end
+for _, name in ipairs(request.names) do
+  isKnown[name] = true
+end
+
+-- Leases that end later than one that began now. Where theirs are no longer, the clock has gone back.
+local SUSPECTS = 10
+local suspects, isSuspect = {}, {}
+local longest = after(request.leaseMs)
+
+local function suspect(member, at)
+  local id = idOf(member)
+  if at > longest and #suspects < SUSPECTS and not isSuspect[id] and isKnown[nameOf(member)] and not isExcepted[id] then
+    isSuspect[id] = true
+    table.insert(suspects, id)
   end
-  return list, tonumber(call('ZRANGEBYSCORE', key, '(' .. digits(now), '(+inf', 'WITHSCORES', 'LIMIT', '0', '1')[2])
+end
+
+-- Where there are more leases than were read, those that end last are looked at too.
+local function lookAhead()
+  local found = call('ZREVRANGEBYSCORE', LEASED, '+inf', '(' .. digits(longest), 'WITHSCORES', 'LIMIT', '0', digits(SUSPECTS))
+  for index = 1, #found, 2 do
+    suspect(found[index], tonumber(found[index + 1]))
+  end
 end
 
 -- A lease that has lapsed goes where everything is that is due. Its run may still come back, until somebody takes it over.
 local function moveLapsed()
   for _ = 1, 10 do
-    local lapsed, nextAt = passed(LEASED, CHUNK)
+    local lapsed, nextAt, isFull = passed(LEASED, '-inf', CHUNK, suspect)
     for _, one in ipairs(lapsed) do
       call('ZREM', LEASED, one[1])
-      putOn(one[1], one[2])
+      putOn(one[1], one[3])
     end
     if #lapsed < CHUNK then
+      if isFull then
+        lookAhead()
+      end
       return nextAt
     end
   end
-end
-
-local isKnown = {}
-for _, name in ipairs(request.names) do
-  isKnown[name] = true
+  return nextAfter(LEASED)
 end
 
 local due = {}
@@ -52,50 +86,80 @@ local unknown, isUnknown = {}, {}
 
 local function see(member, at)
   local name = nameOf(member)
-  if isKnown[name] then
-    table.insert(due, { idOf(member), at })
-  elseif not isUnknown[name] and #unknown < UNKNOWN_NAMES then
-    isUnknown[name] = true
-    table.insert(unknown, name)
+  if not isKnown[name] then
+    if not isUnknown[name] and #unknown < UNKNOWN_NAMES then
+      isUnknown[name] = true
+      table.insert(unknown, name)
+    end
+  elseif not isExcepted[idOf(member)] then
+    table.insert(due, { idOf(member), at, #due })
   end
 end
 
--- Where those of other names are in the way: the oldest of each name, and of these the oldest.
-local function lookByName()
+-- Those that are due at once come first, though others may be due since longer: so these are read too where there is no end to the first.
+local function lookByAge(size)
+  local list, nextAt = passed(DUE, '-inf', size, ignore)
+  local isCut = #list == size
+  if isCut and list[size][3] < 0 then
+    local others, otherAt = passed(DUE, '0', size, ignore)
+    for _, one in ipairs(others) do
+      table.insert(list, one)
+    end
+    nextAt = #others < size and otherAt or nextAfter(DUE)
+  elseif isCut then
+    nextAt = nextAfter(DUE)
+  end
+  for _, one in ipairs(list) do
+    see(one[1], one[2])
+  end
+  return isCut, nextAt
+end
+
+-- Where those of other names are in the way: the oldest of each name.
+local function lookByName(wanted)
   due = {}
+  local isSeen = {}
+  local function look(name, first)
+    local last = '(' .. name .. '\0' .. '0' .. string.format('%014.0f', now + 1)
+    local found = call('ZRANGEBYLEX', SCHEDULE, '[' .. name .. '\0' .. first, last, 'LIMIT', '0', digits(wanted))
+    for _, place in ipairs(found) do
+      local at, id = string.match(place, '^[^%z]*%z.(%d+)%z(.*)$')
+      if not isSeen[id] and not isExcepted[id] then
+        isSeen[id] = true
+        table.insert(due, { id, tonumber(at), #due })
+      end
+    end
+    return #found
+  end
   for _, name in ipairs(request.names) do
-    local last = '(' .. name .. '\0' .. string.format('%014.0f', now + 1)
-    for _, place in ipairs(call('ZRANGEBYLEX', SCHEDULE, '[' .. name .. '\0', last, 'LIMIT', '0', digits(request.limit))) do
-      local rest = string.sub(place, #name + 2)
-      table.insert(due, { string.sub(rest, 16), tonumber(string.sub(rest, 1, 14)) })
+    if look(name, '') == wanted then
+      look(name, '0')
     end
   end
-  table.sort(due, function(a, b)
-    return a[2] < b[2]
-  end)
 end
 
 local nextLapse = moveLapsed()
-local size = math.max(CHUNK, request.limit + 1)
-local oldest, nextDue = passed(DUE, size)
-for _, one in ipairs(oldest) do
-  see(one[1], one[2])
+local wanted = request.limit + #request.except
+local isCut, nextDue = lookByAge(math.max(CHUNK, wanted + 1))
+if isCut and #due < request.limit then
+  lookByName(wanted)
 end
-if #due < request.limit and #oldest == size then
-  lookByName()
-end
+table.sort(due, function(a, b)
+  return a[2] < b[2] or (a[2] == b[2] and a[3] < b[3])
+end)
 local nextAt = math.min(nextDue or LATEST, nextLapse or LATEST)
 local ids = {}
 for index = 1, math.min(#due, request.limit) do
   ids[index] = due[index][1]
 end
-return reply({ due = ids, unknown = unknown, nextDueMs = (nextDue or nextLapse) and nextAt - now })
+return reply({ due = ids, suspects = suspects, unknown = unknown, nextDueMs = (nextDue or nextLapse) and nextAt - now })
 `;
 
 /** Taking workflows over, by ID. */
 export const claimMain = String.raw`
--- All of an answer's journals.
-local JOURNALS_BYTES = 8388608
+-- About as much as the inputs of an answer may come to, and its journals.
+local INPUTS_BYTES = 4194304
+local JOURNALS_BYTES = 4194304
 local PAGE_ENTRIES = 1000
 local PAGE_BYTES = 1048576
 
@@ -104,31 +168,37 @@ for _, name in ipairs(request.names) do
   isKnown[name] = true
 end
 
-local function dueAt(row)
-  row.score = not row.held and call('ZSCORE', DUE, row.member) or nil
-  local score = row.held and digits(row.lease) or row.score
-  return isDueAt(score) and tonumber(score) or nil
+-- Since when it is due; nil: it is not.
+local function dueSince(row)
+  if row.held then
+    return row.lease <= now and row.lease or nil
+  end
+  row.score = call('ZSCORE', DUE, row.member)
+  return isDueAt(row.score) and instantOf(row.score) or nil
 end
 
 local function lease(row)
   row.attempts = row.attempts + (row.held and 1 or 0)
   row.epoch, row.owner, row.suspended = row.epoch + 1, request.owner, ''
   row.byDue = request.claim ~= nil
-  holdUntil(row, after(request.leaseMs))
+  row.texts[1] = digits(now)
+  hold(row, request.leaseMs)
   if row.status ~= 'PENDING' then
     reindex(row, 'PENDING')
     changed('outbox:' .. row.id)
   end
   call(
-    'HSET', row.key, 'status', 'PENDING', 'epoch', digits(row.epoch), 'owner', row.owner, 'held', '1', 'lease', digits(row.lease), 'suspended', '',
-    'attempts', digits(row.attempts), 'lastCommit', '0', 'released', '', 'updatedAt', digits(now), 'byDue', row.byDue and '1' or ''
+    'HSET', row.key, 'status', 'PENDING', 'epoch', digits(row.epoch), 'owner', row.owner, 'held', '1', 'lease', digits(row.lease), 'leaseMs',
+    digits(row.leaseMs), 'suspended', '', 'attempts', digits(row.attempts), 'lastCommit', '0', 'released', '', 'updatedAt', digits(now), 'byDue',
+    row.byDue and '1' or ''
   )
 end
 
 local function openEntries(workflow)
   local open = {}
   eachField(KEYS[workflow.open], function(position, text)
-    table.insert(open, { tonumber(position), string.match(text, '^%d*:(.*)$') })
+    local deadline, attempts, label = parseOpen(text)
+    table.insert(open, { tonumber(position), label, attempts, deadline and math.max(0, deadline - now) })
   end)
   table.sort(open, function(a, b)
     return a[1] < b[1]
@@ -142,29 +212,45 @@ for _, workflow in ipairs(request.workflows) do
   local row = not isFound[workflow.id] and load(workflow)
   isFound[workflow.id] = true
   if row then
-    table.insert(found, { workflow = workflow, row = row })
+    table.insert(found, { workflow = workflow, row = row, index = #found })
   end
 end
 
-local taken = {}
+local taken, inputs, isCut = {}, 0, false
+
+-- Whether there is room for one more in the answer. There always is for one.
+local function fits(row)
+  row.texts = call('HMGET', row.key, unpack(SHOWN))
+  for index = 2, #SHOWN do
+    inputs = inputs + (row.texts[index] and wireSize(row.texts[index]) or 0)
+  end
+  return #taken == 0 or inputs <= INPUTS_BYTES
+end
+
 for _, one in ipairs(found) do
-  if one.row.held and one.row.owner == request.owner and one.row.lease > now then
+  if one.row.held and one.row.owner == request.owner and one.row.lease > now and fits(one.row) then
     table.insert(taken, one)
   end
 end
 
 local function takeDue()
   local due = {}
-  for index, one in ipairs(found) do
-    one.index, one.at = index, isKnown[one.row.name] and dueAt(one.row)
+  for _, one in ipairs(found) do
+    one.at = isKnown[one.row.name] and dueSince(one.row)
     if one.at then
       table.insert(due, one)
+    elseif isHeldTooLong(one.row) then
+      holdAnew(one.row)
     end
   end
   table.sort(due, function(a, b)
     return a.at < b.at or (a.at == b.at and a.index < b.index)
   end)
   for index = 1, math.min(#due, request.limit) do
+    isCut = not fits(due[index].row)
+    if isCut then
+      return
+    end
     lease(due[index].row)
     table.insert(taken, due[index])
     if request.claim then
@@ -173,11 +259,26 @@ local function takeDue()
   end
 end
 
-if #taken == 0 and not request.isRepeat then
+-- Whether the first call has left some.
+local function hasLeft()
+  for _, one in ipairs(found) do
+    if isKnown[one.row.name] and dueSince(one.row) then
+      return true
+    end
+  end
+  return false
+end
+
+if #taken > 0 and not request.isRepeat then
+  isCut = #taken < request.limit and hasLeft()
+elseif not request.isRepeat then
   takeDue()
   if request.claim and #taken > 0 then
     call('PEXPIRE', KEYS[request.claim], digits(math.ceil(request.leaseMs)))
   end
+end
+if request.claim and isCut then
+  call('SADD', KEYS[request.claim], '')
 end
 publish()
 
@@ -185,9 +286,9 @@ local claimed = {}
 local budget = math.min(PAGE_BYTES, JOURNALS_BYTES / math.max(#taken, 1))
 for index, one in ipairs(taken) do
   claimed[index] = {
-    workflow = record(one.row), epoch = one.row.epoch, journal = journalPage(one.workflow, one.row, 0, PAGE_ENTRIES, budget),
+    workflow = record(one.row), epoch = one.row.epoch, journal = journalPage(one.workflow, one.row, 0, PAGE_ENTRIES, budget, #taken == 1 and 1 or 0),
     open = openEntries(one.workflow), extent = extentOf(one.workflow, one.row),
   }
 end
-return reply({ claimed = claimed, now = now })
+return reply({ claimed = claimed, more = isCut, now = now })
 `;

@@ -17,7 +17,8 @@ local function fence(row)
   elseif row.status == 'CANCELLED' then
     return 'cancelled'
   end
-  return not row.held and 'lost' or nil
+  -- A number that skips one: commits of this run are missing from the store.
+  return (not row.held or request.number > row.lastCommit + 1) and 'lost' or nil
 end
 
 local function openQueues()
@@ -78,7 +79,7 @@ local function plan(row)
     end
   end
   if not own.isRepeated then
-    setsOf(row)
+    planWaits(row)
   end
   return row.entries + added, positions
 end
@@ -98,13 +99,13 @@ local function planEnd(row, entriesAfter, positionsAfter)
       table.insert(extent.queues, { queue.topic, queue.head, queue.into })
     end
   end
-  missing = missing or not isCovered(extent, request.covers)
+  missing = missing or not isCovered(extent, request.covers) or not isParentDeclared(row)
   return extent
 end
 
 local function suspend(row)
   local suspended = { labels = {}, topics = {} }
-  local sets, isListed, waits = {}, {}, {}
+  local places, waits = {}, {}
   for _, op in ipairs(operations) do
     local entry = entries[op.position]
     waits[#waits + 1] = { op.position, entry.label }
@@ -114,9 +115,8 @@ local function suspend(row)
     for _, index in ipairs(op.queues or {}) do
       table.insert(suspended.topics, own.queues[index].topic)
     end
-    if op.waiters and not isListed[op.waiters] then
-      isListed[op.waiters] = true
-      table.insert(sets, KEYS[op.waiters])
+    if op.waiters then
+      table.insert(places, { KEYS[op.waiters], op.what })
     end
   end
   table.sort(waits, function(a, b)
@@ -127,16 +127,31 @@ local function suspend(row)
   end
   row.suspended = cjson.encode(suspended)
   letGo(row)
-  putOn(row.member, suspended.till)
-  return sets
+  putOff(row.member, suspended.till)
+  return places
 end
 
--- Answers with the sets in which the workflow has to be from now on.
+local function park(row)
+  letGo(row)
+  putOff(row.member, after(transition.delayMs))
+  row.parks = row.parks + 1
+  if not row.parked then
+    addToIndex(PARKED, indexPlace(row))
+    row.parked = true
+  end
+end
+
+-- Answers with what the workflow waits for from now on, and where.
 local function release(row)
   if row.byDue then
     call('SREM', KEYS[request.claim], row.id)
     row.byDue = false
   end
+  if transition.to == 'park' then
+    park(row)
+    return {}
+  end
+  unpark(row)
   if transition.to == 'suspend' then
     return suspend(row)
   elseif transition.to == 'yield' then
@@ -148,8 +163,8 @@ local function release(row)
   return {}
 end
 
-local function ended()
-  local fields = { 'endedAt', digits(now) }
+local function ended(row)
+  local fields = { 'endedAt', digits(row.endedAt) }
   for _, name in ipairs({ 'output', 'error' }) do
     if transition[name] then
       table.insert(fields, name)
@@ -164,23 +179,31 @@ local function flag(is)
 end
 
 local function save(row)
-  local fields = row.released and transition.to == 'end' and ended() or {}
+  local fields = row.released and transition.to == 'end' and ended(row) or {}
+  if row.released and transition.to == 'park' then
+    fields = { 'problem', ARGV[transition.problem] }
+  end
   call(
-    'HSET', row.key, 'status', row.status, 'held', flag(row.held), 'lease', digits(row.lease), 'suspended', row.suspended, 'updatedAt', digits(now),
-    'attempts', digits(row.attempts), 'lastCommit', digits(request.number), 'released', flag(row.released), 'entries', digits(row.entries),
-    'positions', digits(row.positions), 'waits', row.waits, 'events', digits(row.events), 'byDue', flag(row.byDue), 'expires', flag(row.expires), unpack(fields)
+    'HSET', row.key, 'status', row.status, 'held', flag(row.held), 'lease', digits(row.lease), 'leaseMs', digits(row.leaseMs), 'suspended', row.suspended,
+    'updatedAt', digits(now), 'attempts', digits(row.attempts), 'lastCommit', digits(request.number), 'released', flag(row.released), 'entries',
+    digits(row.entries), 'positions', digits(row.positions), 'waits', row.waits, 'events', digits(row.events), 'byDue', flag(row.byDue), 'expires',
+    flag(row.expires), 'parked', flag(row.parked), 'parks', digits(row.parks), 'kept', flag(row.kept), 'keeps', flag(row.keeps), unpack(fields)
   )
 end
 
 local function settle(row, whole)
-  row.released = transition ~= nil and not (transition.to == 'suspend' and hasOutcome)
-  local sets = {}
-  if row.released then
-    sets = release(row)
-  else
-    holdUntil(row, after(request.leaseMs))
+  if row.isAdvanced then
+    row.attempts = 0
+    unpark(row)
   end
-  register(row, sets)
+  row.released = transition ~= nil and not isDeferred and not (transition.to == 'suspend' and hasOutcome)
+  local waits = {}
+  if row.released then
+    waits = release(row)
+  else
+    hold(row, request.leaseMs)
+  end
+  register(row, waits)
   save(row)
   writeEntries(own)
   writeStreams(own)
@@ -189,7 +212,7 @@ local function settle(row, whole)
   end
   if row.expires then
     local sent = bit.bor(whole.sent, own.opened and own.opened.sent or 0)
-    eachUsed(sent, row.events, function(key)
+    eachUsed(request.whole, sent, row.events, function(key)
       call('PEXPIRE', key, digits(request.retention))
     end)
   end
@@ -199,7 +222,9 @@ end
 -- As far as the request touched them. A queue ends where the next message would go. Queues of others that are in their first segment go without
 -- saying, unless somebody thought otherwise.
 local function extents(row)
-  local mine = { id = own.id, entries = row.entries, positions = row.positions, waits = decoded(row.waits), streams = {}, queues = {} }
+  local mine = {
+    id = own.id, entries = row.entries, positions = row.positions, waits = setsOf(row), parent = parentOf(row), streams = {}, queues = {},
+  }
   local all = { mine }
   for _, stream in ipairs(request.streams) do
     table.insert(mine.streams, { stream.key, stream.tail })
@@ -264,5 +289,7 @@ elseif own.isReleased and transition and transition.to == 'end' then
   signalled(KEYS[transition.waiters])
 end
 local isReleased = own.isReleased or (not own.isRepeated and row.released)
-return reply({ state = isReleased and 'released' or 'held', results = results, woken = woken, now = now, extents = extents(row) })
+return reply({
+  state = isReleased and 'released' or 'held', results = results, woken = woken, now = now, extents = extents(row), expiring = unneeded,
+})
 `;

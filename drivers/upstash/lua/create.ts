@@ -9,10 +9,11 @@ if row then
   local isRepeat = row.owner == request.owner and row.epoch == (request.leaseMs and 1 or 0)
   return reply({ created = isRepeat, name = row.name, epoch = row.epoch, createdAt = row.createdAt, now = now })
 end
-local lease = request.leaseMs and after(request.leaseMs)
-row = insert(workflow, lease and 'PENDING' or 'ENQUEUED', request.name, ARGV[request.input], request.owner, lease)
-if lease then
-  call('ZADD', LEASED, digits(lease), row.member)
+row = insert(workflow, request.leaseMs and 'PENDING' or 'ENQUEUED', {
+  name = request.name, input = ARGV[request.input], owner = request.owner, leaseMs = request.leaseMs, origin = request.owner,
+})
+if row.held then
+  call('ZADD', LEASED, digits(row.lease), row.member)
 else
   makeDue(row.member)
 end

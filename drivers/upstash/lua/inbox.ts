@@ -49,7 +49,7 @@ local function push(inbox, queue, text)
   queue.isFilled, queue.isChanged = true, true
   queue.bytes = queue.bytes + #text
   queue.pushed = queue.pushed or {}
-  table.insert(queue.pushed, digits(inbox.last) .. ':' .. text)
+  table.insert(queue.pushed, digits(inbox.last) .. ':' .. digits(now) .. ':' .. text)
 end
 
 local function writePushed(queue)
@@ -59,11 +59,12 @@ local function writePushed(queue)
   end
 end
 
--- The number of the oldest message.
-local function numberOfFirst(queue)
+-- The oldest message: its number, and when it was sent.
+local function firstOf(queue)
   if not queue.first then
     writePushed(queue)
-    queue.first = tonumber(string.match(call('LINDEX', segment(queue, queue.head), '0'), '^(%d+):'))
+    local number, at = string.match(call('LINDEX', segment(queue, queue.head), '0'), '^(%d+):(%d+):')
+    queue.first = { number = tonumber(number), at = tonumber(at) }
   end
   return queue.first
 end
@@ -72,7 +73,7 @@ end
 local function pop(queue)
   writePushed(queue)
   local key = segment(queue, queue.head)
-  local text = string.match(call('LPOP', key), '^%d+:(.*)$')
+  local text = string.match(call('LPOP', key), '^%d+:%d+:(.*)$')
   queue.isChanged, queue.first = true, nil
   if queue.head == queue.tail then
     queue.bytes = math.max(0, queue.bytes - #text)
@@ -89,12 +90,13 @@ local function pop(queue)
   return text
 end
 
--- Looks into queues only where there is more than one to choose from.
-local function takeOldest(workflow, indexes)
+-- Takes a message that was sent no later than 'latest', if that is given. Looks into queues only then, or where there is more than one to choose from.
+local function takeOldest(workflow, indexes, latest)
   local oldest
   for _, index in ipairs(indexes) do
     local queue = workflow.queues[index]
-    if queue.isFilled and (not oldest or numberOfFirst(queue) < numberOfFirst(oldest)) then
+    local isEligible = queue.isFilled and (not latest or firstOf(queue).at <= latest)
+    if isEligible and (not oldest or firstOf(queue).number < firstOf(oldest).number) then
       oldest = queue
     end
   end

@@ -1,3 +1,11 @@
+/** What is stored of an open entry: its deadline if it has one, how many tries of its step have failed, its label. */
+export const parseOpen = String.raw`
+local function parseOpen(text)
+  local deadline, attempts, label = string.match(text, '^(%d*):(%d+):(.*)$')
+  return tonumber(deadline), tonumber(attempts), label
+end
+`;
+
 /** Complete and open entries. */
 export const journal = String.raw`
 -- By position: what is recorded, or open, or about to be written.
@@ -41,8 +49,7 @@ local function findEntries(own)
     end
   end
   readEntries(KEYS[own.open], unknown, function(entry, text)
-    local deadline, label = string.match(text, '^(%d*):(.*)$')
-    entry.isOpen, entry.deadline, entry.label = true, tonumber(deadline), label
+    entry.isOpen, entry.deadline, entry.attempts, entry.label = true, parseOpen(text)
   end)
 end
 
@@ -79,15 +86,15 @@ local function complete(row, op, entry, outcome)
   if entry.isOpen then
     table.insert(closed, digits(op.position))
   end
-  row.attempts = 0
+  row.isAdvanced = true
   row.positions = math.max(row.positions, op.position + 1)
 end
 
 local function open(row, op, entry)
+  entry.isOpen, entry.label = true, entry.label or op.label
   table.insert(opened, digits(op.position))
-  table.insert(opened, (entry.deadline and digits(entry.deadline) or '') .. ':' .. op.label)
-  entry.isOpen, entry.label = true, op.label
-  row.attempts = 0
+  table.insert(opened, (entry.deadline and digits(entry.deadline) or '') .. ':' .. digits(entry.attempts or 0) .. ':' .. entry.label)
+  row.isAdvanced = true
 end
 
 local function writeEntries(own)
@@ -104,11 +111,11 @@ end
 
 /** Reading lists in pages. */
 export const pages = String.raw`
--- Reads what is from a place on until there are 'limit' values, or more than 'budget' bytes. As many at a time as may fit by the size of those
--- before, so that what is read and not answered is never much. Answers with where the values are, and how many.
+-- Reads what is from a place on until there are 'limit' values, or more than 'budget' bytes as they travel; at least so many as 'least'. As many at a
+-- time as may fit by the size of those before, so that what is read and not answered is never much. Answers with where the values are, and how many.
 local FIRST_RUN = 4
 
-local function page(range, from, limit, budget, sizeOf)
+local function page(range, from, limit, budget, least)
   local first, count, bytes = #answer, 0, 0
   local run = FIRST_RUN
   while count < limit do
@@ -118,11 +125,12 @@ local function page(range, from, limit, budget, sizeOf)
     local last = math.min(start + math.min(run, limit - count), SEGMENT_SIZE) - 1
     local texts = key and call('LRANGE', key, digits(start), digits(last)) or {}
     for _, text in ipairs(texts) do
-      bytes = bytes + sizeOf(text)
-      if count > 0 and bytes > budget then
+      local size = wireSize(text)
+      bytes = bytes + size
+      if count >= least and bytes > budget then
         return { at = first, count = count }
       end
-      value(text)
+      value(text, size)
       count = count + 1
     end
     if #texts < last - start + 1 then
@@ -133,11 +141,8 @@ local function page(range, from, limit, budget, sizeOf)
   return { at = first, count = count }
 end
 
-local function journalPage(workflow, row, after, limit, budget)
-  local available = math.min(limit, row.entries - after)
-  local read = page(workflow.journal, after, available, budget, function(text)
-    return #text - string.find(text, '\n', 1, true)
-  end)
+local function journalPage(workflow, row, after, limit, budget, least)
+  local read = page(workflow.journal, after, math.min(limit, row.entries - after), budget, least)
   read.after = after
   read.more = after + read.count < row.entries
   return read

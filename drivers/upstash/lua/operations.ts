@@ -1,10 +1,14 @@
 /** The operations of a commit. Each answers with its outcome; a wait, with nil if there is none yet. */
 export const operations = String.raw`
-local function resultOf(workflow)
-  local row = load(workflow)
-  if not row or not isEnded(row) then
-    return nil
-  elseif row.status == 'CANCELLED' then
+local NOT_FOUND = { tag = 'workflow_not_found' }
+
+-- Whether a workflow has ended, and no later than 'latest' if that is given.
+local function hasEndedBy(row, latest)
+  return row and isEnded(row) and (not latest or row.endedAt <= latest)
+end
+
+local function resultOf(row)
+  if row.status == 'CANCELLED' then
     return { tag = 'cancelled' }
   end
   local isSuccess = row.status == 'SUCCESS'
@@ -28,9 +32,9 @@ end
 
 function perform.setEvent(op)
   own.loaded.events = bit.bor(own.loaded.events, bit.lshift(1, op.bucket))
-  call('HINCRBY', KEYS[op.events], 'n' .. op.key, '1')
-  call('HSET', KEYS[op.events], 'v' .. op.key, ARGV[op.value])
-  signal(KEYS[op.waiters])
+  local isFirst = call('HINCRBY', KEYS[op.events], 'n' .. op.key, '1') == 1
+  call('HSET', KEYS[op.events], 'v' .. op.key, ARGV[op.value], unpack(isFirst and { 't' .. op.key, digits(now) } or {}))
+  signal(KEYS[op.waiters], op.what)
   changed('outbox:' .. own.id)
   return { tag = 'done' }
 end
@@ -61,26 +65,40 @@ function perform.start(op)
   if existing and existing.name ~= op.name then
     return { tag = 'workflow_conflict' }
   elseif not existing then
-    local row = insert(workflow, 'PENDING', op.name, ARGV[op.input], '')
+    -- A commit is made once, and an owner never comes again.
+    local origin = request.owner .. ' ' .. digits(request.number) .. ' ' .. digits(op.position)
+    local row = insert(workflow, 'PENDING', { name = op.name, input = ARGV[op.input], owner = '', origin = origin, parent = familyOf(own.loaded) })
     makeDue(row.member)
     wokenUp(workflow.id)
   end
   return { tag = 'done', text = workflow.id }
 end
 
+-- 'latest': what came later does not count.
 local look = {}
 
-function look.receive(op)
-  return takeOldest(own, op.queues)
+function look.receive(op, latest)
+  return takeOldest(own, op.queues, latest)
 end
 
-function look.observeEvent(op)
-  local text = load(request.workflows[op.workflow]) and call('HGET', KEYS[op.events], 'v' .. op.key)
-  return text and { tag = 'value', text = text } or nil
+function look.observeEvent(op, latest)
+  local row = load(request.workflows[op.workflow])
+  if not row then
+    return op.started and NOT_FOUND or nil
+  end
+  local fields = call('HMGET', KEYS[op.events], 'v' .. op.key, 't' .. op.key)
+  if fields[1] then
+    return (not latest or tonumber(fields[2]) <= latest) and { tag = 'value', text = fields[1] } or nil
+  end
+  return hasEndedBy(row, latest) and { tag = 'workflow_ended', text = row.status } or nil
 end
 
-function look.observeResult(op)
-  return resultOf(request.workflows[op.workflow])
+function look.observeResult(op, latest)
+  local row = load(request.workflows[op.workflow])
+  if not row then
+    return op.started and NOT_FOUND or nil
+  end
+  return hasEndedBy(row, latest) and resultOf(row) or nil
 end
 
 function look.sleep()
@@ -105,21 +123,46 @@ local function remaining(entry)
 end
 
 local function wait(row, op, entry)
-  if not entry.isOpen then
+  local isFirst = not entry.isOpen
+  if isFirst then
     entry.deadline = op.timeoutMs and after(op.timeoutMs)
   end
-  local outcome = look[op.type](op)
-  if not outcome and entry.deadline and entry.deadline <= now then
+  local isOver = entry.deadline and entry.deadline <= now
+  local outcome = look[op.type](op, isOver and not isFirst and entry.deadline or nil)
+  if not outcome and isOver then
     outcome = { tag = op.type == 'sleep' and 'done' or 'timeout' }
   end
   if outcome then
     complete(row, op, entry, outcome)
+    if op.type == 'observeResult' then
+      hasRead(row, load(request.workflows[op.workflow]), outcome)
+    end
     return shown(outcome)
   end
-  if not entry.isOpen then
+  if isFirst then
     open(row, op, entry)
   end
   return remaining(entry)
+end
+
+-- The time between two tries of a step. It never has an outcome: one that is over only keeps the run from being suspended.
+local function pause(row, op, entry)
+  if not entry.isOpen or op.attempts > entry.attempts then
+    entry.deadline, entry.attempts = after(op.timeoutMs), op.attempts
+    open(row, op, entry)
+  end
+  hasOutcome = hasOutcome or entry.deadline <= now
+  return remaining(entry)
+end
+
+-- What an answer may come to before the waits of its commit are put off: as bytes travel, and with the value of a last one.
+local ANSWER_BYTES = 3145728
+local isDeferred = false
+
+local function isPutOff(op)
+  local isWait = look[op.type] or op.type == 'pause'
+  isDeferred = isDeferred or (isWait and answered > ANSWER_BYTES)
+  return isWait and isDeferred
 end
 
 local function recorded(entry)
@@ -129,8 +172,12 @@ end
 
 local function apply(row, op)
   local entry = op.position and entries[op.position]
-  if entry and entry.seq then
+  if isPutOff(op) then
+    return { deferred = true }
+  elseif entry and entry.seq then
     return recorded(entry)
+  elseif op.type == 'pause' then
+    return pause(row, op, entry)
   elseif look[op.type] then
     return wait(row, op, entry)
   end
@@ -157,7 +204,7 @@ end
 -- Who was made due and was not claimed since.
 local function stillDue(op)
   if op.type == 'setEvent' then
-    signalled(KEYS[op.waiters])
+    signalled(KEYS[op.waiters], op.what)
   elseif op.type == 'send' then
     delivered(op)
   elseif op.type == 'start' then
@@ -171,12 +218,17 @@ end
 local function again(op)
   stillDue(op)
   local entry = op.position and entries[op.position]
-  if not entry then
+  if isPutOff(op) then
+    return { deferred = true }
+  elseif not entry then
     return shown(unrecorded(op))
   elseif entry.seq then
     return recorded(entry)
   elseif entry.isOpen then
     return remaining(entry)
+  elseif look[op.type] or op.type == 'pause' then
+    -- The first call did not open it, so it was put off.
+    return { deferred = true }
   end
   return { unknown = op.position }
 end

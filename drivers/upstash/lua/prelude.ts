@@ -16,8 +16,15 @@ end
 local answer = { '' }
 local answered = 0
 
-local function value(text)
-  answered = answered + #text
+-- How many bytes a text takes in an answer: JSON escapes quotes, backslashes and control characters.
+local function wireSize(text)
+  local _, escaped = string.gsub(text, '["\\]', '')
+  local _, controls = string.gsub(text, '%c', '')
+  return #text + escaped + 5 * controls
+end
+
+local function value(text, size)
+  answered = answered + (size or wireSize(text))
   answer[#answer + 1] = '=' .. text
   return #answer - 1
 end

@@ -1,12 +1,10 @@
 /** Reading one thing, and the status of its workflow with it. */
 export const readWorkflowsMain = String.raw`
--- About as much as an answer may be long.
-local ANSWER_BYTES = 8388608
-
+local shown = columns(request.values and SHOWN or { 'updatedAt', 'problem', 'error' })
 local found, read = {}, 0
-while read < #request.workflows and answered < ANSWER_BYTES do
+while read < #request.workflows and (read == 0 or answered < request.budget) do
   read = read + 1
-  local row = load(request.workflows[read], ALL)
+  local row = load(request.workflows[read], shown)
   if row then
     table.insert(found, record(row))
   end
@@ -20,7 +18,7 @@ local row = load(workflow)
 if not row then
   return reply({})
 end
-return reply({ journal = journalPage(workflow, row, request.after, request.limit, request.budget) })
+return reply({ journal = journalPage(workflow, row, request.after, request.limit, request.budget, 1) })
 `;
 
 export const readEventMain = String.raw`
@@ -35,9 +33,7 @@ local workflow = request.workflows[1]
 local row = load(workflow)
 local tail, isClosed = parseStream(row and call('HGET', KEYS[workflow.streams], request.key))
 local limit = math.min(request.limit, tail - request.from)
-local read = page(request.stream, request.from, limit, request.budget, function(text)
-  return #text
-end)
+local read = page(request.stream, request.from, limit, request.budget, 1)
 return reply({ status = row and row.status, tail = tail, closed = isClosed, values = read })
 `;
 
@@ -95,5 +91,5 @@ for index = 1, math.min(#places, request.limit) do
   last = string.match(places[index], '^[^%z]*')
   ids[index] = string.sub(last, 15)
 end
-return reply({ ids = ids, last = isCut and last or nil })
+return reply({ ids = ids, last = isCut and last or nil, expiring = unneeded })
 `;

@@ -1,8 +1,9 @@
 /**
- * Who is suspended for an event or a result: the members of a set beside what they wait for.
+ * Who is suspended for an event or a result: the members of a sorted set beside what they wait for, by text. Each is `WHAT NUL ID NUL NAME`, where `WHAT` is
+ * `r` for the result and `e` and the key for an event. So an event finds those that wait for it, and an end finds all.
  *
- * The row of a waiter lists the sets that it is in. Waking does not take it out of them: a workflow that is due already is not woken again. It
- * leaves them with the first commit of its next run, or when it is cancelled.
+ * The row of a waiter lists where it is, as pairs of a set and a `WHAT`. Waking does not take it out: a workflow that is due already is not woken again. It
+ * leaves with the first commit of its next run, or when it is cancelled.
  */
 export const waiters = String.raw`
 local woken = {}
@@ -15,28 +16,39 @@ local function wokenUp(id)
   end
 end
 
-local function signal(set)
-  for _, member in ipairs(call('SMEMBERS', set)) do
+-- Those in a set that wait for one thing, or for anything.
+local function eachWaiter(set, what, act)
+  local first, last = '-', '+'
+  if what then
+    first, last = '[' .. what .. '\0', '(' .. what .. '\1'
+  end
+  for _, text in ipairs(call('ZRANGEBYLEX', set, first, last)) do
+    act(string.match(text, '^[^%z]*%z(.*)$'))
+  end
+end
+
+local function signal(set, what)
+  eachWaiter(set, what, function(member)
     if wake(member) then
       wokenUp(idOf(member))
     end
-  end
+  end)
 end
 
 -- For a repeat: who is due. Its first call may have made it so, and its answer may have reached no one.
-local function signalled(set)
-  for _, member in ipairs(call('SMEMBERS', set)) do
+local function signalled(set, what)
+  eachWaiter(set, what, function(member)
     if isDueAt(call('ZSCORE', DUE, member)) then
       wokenUp(idOf(member))
     end
-  end
+  end)
 end
 
--- The sets that a row lists, as far as they are declared.
-local function setsOf(row)
-  local sets = decoded(row.waits) or {}
+-- Looks whether they are declared.
+local function planWaits(row)
+  local sets = setsOf(row)
   if #sets == 0 then
-    return sets
+    return
   end
   local declared = {}
   for _, key in ipairs(KEYS) do
@@ -45,20 +57,33 @@ local function setsOf(row)
   for _, set in ipairs(sets) do
     missing = missing or not declared[set]
   end
-  return sets
 end
 
-local function register(row, sets)
-  local isListed = {}
-  for _, set in ipairs(sets) do
-    isListed[set] = true
-    call('SADD', set, row.member)
+local function gather(bySet, set, ...)
+  bySet[set] = bySet[set] or {}
+  for _, text in ipairs({ ... }) do
+    table.insert(bySet[set], text)
   end
-  for _, set in ipairs(decoded(row.waits) or {}) do
-    if not isListed[set] then
-      call('SREM', set, row.member)
+end
+
+-- From now on it waits for these, and for nothing else: pairs of a set and what it is waited for there.
+local function register(row, waits)
+  local isListed, added, removed = {}, {}, {}
+  for _, wait in ipairs(waits) do
+    isListed[wait[1] .. '\0' .. wait[2]] = true
+    gather(added, wait[1], '0', wait[2] .. '\0' .. row.member)
+  end
+  for _, wait in ipairs(decoded(row.waits) or {}) do
+    if not isListed[wait[1] .. '\0' .. wait[2]] then
+      gather(removed, wait[1], wait[2] .. '\0' .. row.member)
     end
   end
-  row.waits = #sets > 0 and cjson.encode(sets) or ''
+  for set, members in pairs(added) do
+    callWith('ZADD', set, members)
+  end
+  for set, members in pairs(removed) do
+    callWith('ZREM', set, members)
+  end
+  row.waits = #waits > 0 and cjson.encode(waits) or ''
 end
 `;
