@@ -82,7 +82,7 @@ export class Run {
       onFailure: (error) => this.#fail(error),
     });
     this.#waits = new OpenWaits(host, workflowId, this.commits);
-    this.#cancels = new CancelWatch(host, workflowId, () => void this.look());
+    this.#cancels = new CancelWatch(host, workflowId, () => void this.commits.look());
   }
 
   /** Aborts when the workflow is cancelled or this run loses its lease. */
@@ -108,21 +108,6 @@ export class Run {
     const code = async () => await this.#workflow.run(new Context(this), this.host.values.decode(this.#input));
     code().then((value) => this.#finish(() => this.#success(value)), (error) => this.#finish(() => this.#failure(error)));
     return this.#ended;
-  }
-
-  /** Whether this run holds the lease, as far as it knows. */
-  get holdsLease(): boolean {
-    return !this.commits.closed;
-  }
-
-  /** Looks at its waits and renews the lease, which tells whether the workflow was cancelled. Settles when that is known; at once without a lease. */
-  async look(): Promise<void> {
-    await this.commits.look();
-  }
-
-  /** Renews a lease that should have been renewed before. */
-  renewIfLate(now: number): void {
-    if (now - this.commits.renewedAt > this.host.leaseMs / 2) void this.look();
   }
 
   /** Suspends now, if it only waits. */

@@ -23,7 +23,7 @@ export class Runs {
 
   /** Whether a run here holds the lease of the workflow, as far as it knows. */
   isHeld(workflowId: string): boolean {
-    return this.#runs.get(workflowId)?.run.holdsLease ?? false;
+    return this.#runs.get(workflowId)?.run.commits.closed === false;
   }
 
   /**
@@ -60,12 +60,14 @@ export class Runs {
 
   /** The run of the workflow looks in the store. Settles when it knows whether it still holds its lease; at once without a run. */
   async look(workflowId: string): Promise<void> {
-    await this.#runs.get(workflowId)?.run.look();
+    await this.#runs.get(workflowId)?.run.commits.look();
   }
 
   /** Renews the leases that may have lapsed, as after a step that has blocked this isolate. */
   renewLate(now: number): void {
-    for (const { run } of this.#runs.values()) run.renewIfLate(now);
+    for (const { run: { commits, host } } of this.#runs.values()) {
+      if (now - commits.renewedAt > host.leaseMs / 2) void commits.look();
+    }
   }
 
   /** Every run decides anew what it does next. */

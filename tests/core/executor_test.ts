@@ -233,7 +233,7 @@ Deno.test("a run that waits no more has no subscription, though a step goes on",
   const watches = countedWatches(driver);
   const { open, opened } = gate();
   const flow = workflow("flow", async (ctx) => {
-    await Promise.all([ctx.recv("go"), ctx.getEvent("other", "e", { timeout: "1s" }).catch(() => {}), ctx.step("slow", () => opened)]);
+    await Promise.all([ctx.recv("go"), ctx.getEvent("other", "e", { timeout: "500ms" }).catch(() => {}), ctx.step("slow", () => opened)]);
   });
   const { parley } = world.isolate(0, [flow], { driver: watches.driver, hotWait: "1h" });
   const handle = await parley.start(flow, undefined, { workflowId: "w" });
@@ -241,7 +241,7 @@ Deno.test("a run that waits no more has no subscription, though a step goes on",
   assert.deepEqual([...watches.targets].sort(), ["inbox:w", "outbox:other"]);
   assert.equal(watches.open(), 2);
   await handle.send(1, { topic: "go" });
-  await world.pass(1_100);
+  await world.pass(600);
   assert.equal(watches.open(), 0);
   open();
   await world.until(handle.result());
