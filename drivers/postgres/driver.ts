@@ -4,7 +4,7 @@
  * @module
  */
 
-import { systemClock } from "../../core/clock.ts";
+import { delay, systemClock } from "../../core/clock.ts";
 import type { Driver, ListPage, ListQuery } from "../../core/driver.ts";
 import { DriverError, ValidationError } from "../../core/errors.ts";
 import { checkName } from "../../core/names.ts";
@@ -50,6 +50,9 @@ export function sqlDriver(query: RunQuery, { store, schema }: SqlDriverOptions):
   };
 }
 
+/** Long enough for a connection to be closed. */
+const MIGRATE_AGAIN_MS = 100;
+
 class Client {
   readonly #query: RunQuery;
   readonly #store: string;
@@ -90,8 +93,18 @@ class Client {
     } catch (error) {
       if (!isMissing(error)) throw error;
     }
-    await this.#migrate();
+    await this.#migrate().catch((error) => this.#migrateAgain(error));
     return await this.#run(name, params);
+  }
+
+  /**
+   * A repeat of the call would fail first, as the call did, and node-postgres closes a connection whose statement failed. A server with one connection, as
+   * pglite-socket, does not take the next one at once: so the migration is what has to be repeated.
+   */
+  async #migrateAgain(error: unknown): Promise<void> {
+    if (!(error instanceof DriverError && error.retryable)) throw error;
+    await delay(systemClock, MIGRATE_AGAIN_MS);
+    await this.#migrate();
   }
 
   async #run(name: StatementName, params: string[]): Promise<Record<string, unknown>[]> {

@@ -1,5 +1,5 @@
 /**
- * A driver for PostgreSQL 15 and later, through any client that answers a query: PGlite, node-postgres, and others.
+ * A driver for PostgreSQL 14 and later, through any client that answers a query: PGlite, node-postgres, and others.
  *
  * @module
  */

@@ -11,6 +11,7 @@ import { delay, systemClock } from "../../core/clock.ts";
 import { DriverError, ValidationError } from "../../core/errors.ts";
 import { clientQuery } from "../../drivers/postgres/client.ts";
 import { postgresDriver } from "../../drivers/postgres/mod.ts";
+import { Parley } from "../../mod.ts";
 import { ManualClock } from "../../testing/mod.ts";
 import { openPool } from "../support/postgres.ts";
 import { postgresUrl } from "../support/postgres_server.ts";
@@ -54,6 +55,29 @@ relayTest("a call over connections that are open and dead is rejected when its t
     true,
     "Postgres: control failed (TIMEOUT): no answer within 200 ms, outcome unknown",
   ]);
+  const ended = pool.end();
+  await relay.cut();
+  await ended;
+});
+
+relayTest("send() rejects, and work() reports, when all connections are open and dead", async (schema, relay) => {
+  const pool = new pg.Pool({ connectionString: relay.through(url) });
+  pool.on("error", () => {});
+  const reported = Promise.withResolvers<unknown>();
+  const driver = postgresDriver(pool, { schema, requestTimeout: "100ms" });
+  await pool.query("select");
+  const isBlackHole = relay.fault({ at: "connect", action: { kind: "blackHole" }, times: Infinity });
+  relay.freeze();
+  {
+    await using parley = new Parley({ driver, workflows: [], onError: reported.resolve });
+    const stop = new AbortController();
+    const working = parley.work({ signal: stop.signal });
+    await assert.rejects(parley.send("w", 1), { code: "driver", retryable: true, message: /TIMEOUT/ });
+    assert((await reported.promise) instanceof DriverError);
+    stop.abort();
+    await working;
+  }
+  isBlackHole[Symbol.dispose]();
   const ended = pool.end();
   await relay.cut();
   await ended;
@@ -113,4 +137,19 @@ Deno.test("migrate() is repeated by itself while its fault may pass, and not oth
     const error = await driver.migrate().then(() => null, (error) => error);
     assert.deepEqual([asked, error instanceof DriverError], [wanted, wanted === 1]);
   }
+});
+
+Deno.test("a call repeats its migration, not what found no schema, on a server that takes no other connection at once", async () => {
+  // node-postgres closes a connection whose statement failed, and opens another one for the next.
+  const texts: string[] = [];
+  const failures = [{ code: "3F000" }, { code: "ECONNRESET" }];
+  const driver = postgresDriver({
+    query: (text) => {
+      texts.push(text.slice(0, 3));
+      const failure = failures[texts.length - 1];
+      return failure ? Promise.reject(Object.assign(new Error(), failure)) : Promise.resolve({ rows: [{ result: "null" }] });
+    },
+  });
+  assert.equal(await driver.readWorkflow("w"), null);
+  assert.deepEqual(texts, ["sel", "do ", "do ", "sel"]);
 });
