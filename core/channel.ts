@@ -41,7 +41,8 @@ export interface Channel<out T> {
  * Defines a topic. Pure: no I/O, so it belongs at module level.
  *
  * @param name Its name, 1 to 255 characters.
- * @param schema Any Standard Schema (Valibot, Zod, ArkType). It checks every message at the sender and types both ends, so it should accept what it returns.
+ * @param schema Any Standard Schema (Valibot, Zod, ArkType). It checks every message at the sender and types both ends, so it should accept what it returns. One that is
+ * asynchronous must settle within 10 s.
  * @returns The topic, for `send`, `recv` and `recvAny`.
  * @throws {ValidationError} If the name is not legal.
  *
@@ -62,7 +63,7 @@ export function topic<T, const Name extends string = string>(name: Name, schema?
  * Defines an event. Pure: no I/O, so it belongs at module level.
  *
  * @param name Its key, 1 to 255 characters.
- * @param schema Any Standard Schema. It checks every value where it is set.
+ * @param schema Any Standard Schema. It checks every value where it is set, within 10 s.
  * @returns The event, for `setEvent`, `getEvent` and `watchEvent`.
  * @throws {ValidationError} If the name is not legal.
  *
@@ -82,7 +83,7 @@ export function event<T>(name: string, schema?: StandardSchemaV1<unknown, T>): E
  * Defines a stream. Pure: no I/O, so it belongs at module level.
  *
  * @param name Its key, 1 to 255 characters.
- * @param schema Any Standard Schema. It checks every value where it is written.
+ * @param schema Any Standard Schema. It checks every value where it is written, within 10 s.
  * @returns The stream, for `writeStream`, `closeStream`, `writable` and `readStream`.
  * @throws {ValidationError} If the name is not legal.
  *

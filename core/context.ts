@@ -9,7 +9,7 @@ import { type EventKey, type StreamKey, toChannel, type Topic, toTopic } from ".
 import type { SendOptions, SendReceipt } from "./client.ts";
 import type { Body } from "./commits.ts";
 import { type Duration, toMilliseconds } from "./duration.ts";
-import { UnknownWorkflowError, WorkflowConflictError } from "./errors.ts";
+import { quote, UnknownWorkflowError, WorkflowConflictError } from "./errors.ts";
 import type { Run } from "./executor.ts";
 import type { OperationSpec } from "./operation_spec.ts";
 import { checkName } from "./names.ts";
@@ -201,7 +201,7 @@ export class Context implements WorkflowContext {
       return {
         label: label(type, key),
         take: () => {
-          const taken = this.#run.host.values.take(value, `${what} value`, channel.schema);
+          const taken = this.#run.host.values.take(value, `value of ${what} ${quote(key)}`, channel.schema);
           return () => andThen(taken(), (text) => ({ type, key, value: text }));
         },
         read: (outcome) => readDone(outcome, { workflowId: this.workflowId, key }),

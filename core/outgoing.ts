@@ -7,7 +7,7 @@
 import { type Channel, toTopic } from "./channel.ts";
 import type { SendOptions, SendReceipt } from "./client.ts";
 import type { NewMessage, Outcome, Refusal, WorkflowStatus } from "./driver.ts";
-import { IdempotencyConflictError, type ParleyError, WorkflowEndedError, WorkflowNotFoundError } from "./errors.ts";
+import { IdempotencyConflictError, type ParleyError, quote, WorkflowEndedError, WorkflowNotFoundError } from "./errors.ts";
 import { checkName } from "./names.ts";
 import { andThen, type Values } from "./values.ts";
 
@@ -48,7 +48,7 @@ export function takeMessage(
   { workflowId, topic, idempotencyKey }: Destination,
   message: unknown,
 ): (dedupeKey?: string) => NewMessage | Promise<NewMessage> {
-  const encoded = values.take(message, "message", topic.schema);
+  const encoded = values.take(message, topic.name === "" ? "message" : `message of topic ${quote(topic.name)}`, topic.schema);
   const messageId = crypto.randomUUID();
   return (dedupeKey = `id:${messageId}`) =>
     andThen(encoded(), (value) => ({

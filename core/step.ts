@@ -13,7 +13,7 @@ import type { SendOptions, SendReceipt } from "./client.ts";
 import { delay } from "./clock.ts";
 import type { Outcome } from "./driver.ts";
 import { type Duration, toMilliseconds } from "./duration.ts";
-import { ContextError, TimeoutError, ValidationError } from "./errors.ts";
+import { ContextError, quote, TimeoutError, ValidationError } from "./errors.ts";
 import type { Run } from "./executor.ts";
 import { checkWhole } from "./numbers.ts";
 import type { OperationSpec } from "./operation_spec.ts";
@@ -159,7 +159,7 @@ class Try implements StepContext {
     const channel = toChannel<T>(channelOrName, `${what} key`);
     const key = channel.name;
     const { host: { values }, workflowId } = this.#run;
-    const taken = values.take(value, `${what} value`, channel.schema);
+    const taken = values.take(value, `value of ${what} ${quote(key)}`, channel.schema);
     const encode = async (): Promise<Body> => ({ type, key, value: await taken() });
     readDone(await this.#write(`${type} ${JSON.stringify(key)}`, encode), { workflowId, key });
   }

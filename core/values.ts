@@ -4,25 +4,32 @@
  * @module
  */
 
+import { type Clock, systemClock } from "./clock.ts";
 import { type Codec, missingType } from "./codec.ts";
 import { UnreadableValueError, ValidationError, ValueTooLargeError } from "./errors.ts";
 import { snapshot } from "./snapshot.ts";
 import type { StandardSchemaV1 } from "./standard_schema.ts";
 
+/** How long an asynchronous schema may take. */
+const MAX_CHECK_MS = 10_000;
+
 /** Checks, encodes and decodes values. */
 export class Values {
   readonly #codec: Codec;
   readonly #limit: number;
+  readonly #clock: Clock | undefined;
 
   /**
    * Makes it.
    *
    * @param codec How values become text.
    * @param limit The largest encoded value, in bytes of UTF-8.
+   * @param clock Measures how long an asynchronous schema takes; default the runtime's.
    */
-  constructor(codec: Codec, limit: number) {
+  constructor(codec: Codec, limit: number, clock?: Clock) {
     this.#codec = codec;
     this.#limit = limit;
+    this.#clock = clock;
   }
 
   /**
@@ -32,7 +39,7 @@ export class Values {
    * @param what What it is, for the error.
    * @param schema Checks it, where there is one.
    * @returns Gives the encoded value, at once unless the schema is asynchronous.
-   * @throws {ValidationError} If it cannot be encoded; what this returns also throws it, if the schema refuses the value.
+   * @throws {ValidationError} If it cannot be encoded; what this returns also throws it, if the schema refuses the value or takes longer than 10 s.
    * @throws {ValueTooLargeError} If it is larger than the limit.
    */
   take(value: unknown, what: string, schema: StandardSchemaV1<unknown, unknown> | undefined): () => string | Promise<string> {
@@ -41,7 +48,7 @@ export class Values {
       return () => text;
     }
     const taken = snapshot(value);
-    return () => andThen(check(schema, taken, what), (valid) => this.encode(valid, what));
+    return () => andThen(check(schema, taken, what, this.#clock), (valid) => this.encode(valid, what));
   }
 
   /**
@@ -108,15 +115,26 @@ export class Values {
  * Checks a value with a schema.
  *
  * @returns The value as the schema returns it.
- * @throws {ValidationError} If the schema refuses it. The message tells where, and not what was there.
+ * @throws {ValidationError} If the schema refuses it, or takes longer than 10 s. The message tells where, and not what was there.
  */
 export async function validate<T>(schema: StandardSchemaV1<unknown, T>, value: unknown, what: string): Promise<T> {
   return await check(schema, value, what);
 }
 
 /** As {@linkcode validate}, at once unless the schema is asynchronous. */
-export function check<T>(schema: StandardSchemaV1<unknown, T>, value: unknown, what: string): T | Promise<T> {
-  return andThen(schema["~standard"].validate(value), (result) => accepted(result, what));
+export function check<T>(schema: StandardSchemaV1<unknown, T>, value: unknown, what: string, clock?: Clock): T | Promise<T> {
+  const result = schema["~standard"].validate(value);
+  return andThen(result instanceof Promise ? inTime(result, what, clock) : result, (it) => accepted(it, what));
+}
+
+/** Rejects when an asynchronous schema takes too long: it holds up every later operation of its run. */
+function inTime<T>(result: Promise<T>, what: string, clock: Clock = systemClock): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stopTimer = clock.after(MAX_CHECK_MS, () => {
+      reject(new ValidationError(`Checking the ${what}: its schema has not settled after ${MAX_CHECK_MS / 1_000} s, and must do so`));
+    });
+    result.then(resolve, reject).finally(stopTimer);
+  });
 }
 
 function accepted<T>(result: StandardSchemaV1.Result<T>, what: string): T {
