@@ -34,7 +34,7 @@ export function purge(store: MemoryStore, request: { olderThanMs: number; limit:
   const before = store.now() - request.olderThanMs;
   const old: { row: WorkflowRow; endedAt: number }[] = [];
   for (const row of store.rows.values()) {
-    if (row.endedAt !== null && row.endedAt <= before && !isAwaited(store, row)) old.push({ row, endedAt: row.endedAt });
+    if (row.endedAt !== null && row.endedAt <= before && !isAwaited(row)) old.push({ row, endedAt: row.endedAt });
   }
   const purged = old.sort((a, b) => a.endedAt - b.endedAt).slice(0, request.limit);
   // An ended workflow is neither scheduled nor registered as a waiter: its row is all that is left of it.
@@ -45,9 +45,9 @@ export function purge(store: MemoryStore, request: { olderThanMs: number; limit:
   return { purged: purged.length };
 }
 
-/** Whether the workflow that started it may still ask for its result. */
-function isAwaited(store: MemoryStore, { parent }: WorkflowRow): boolean {
-  return parent !== null && isActive(parent.status) && store.rows.get(parent.workflowId) === parent;
+/** Whether the workflow that started it may still ask for its result. One that is gone had ended. */
+function isAwaited({ parent }: WorkflowRow): boolean {
+  return parent !== null && isActive(parent.status);
 }
 
 function cancel(store: MemoryStore, row: WorkflowRow): ControlResult {

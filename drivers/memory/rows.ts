@@ -73,7 +73,7 @@ export interface WorkflowRow {
   /** The length of its lease. */
   leaseMs: number;
   dueAt: number | null;
-  /** Whether it is due whatever the clock says: it became due at once, at the instant `dueAt`. */
+  /** Whether it became due at once, at the instant `dueAt`: it is due whatever the clock says later. */
   dueAtOnce: boolean;
   recoveryAttempts: number;
   /** The highest commit number at this epoch, and whether that commit released the lease. */

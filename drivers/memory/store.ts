@@ -93,9 +93,9 @@ export class MemoryStore {
     this.hints.changed("due");
   }
 
-  /** Whether a claim may take it. */
+  /** Whether a claim may take it, by its due time as it stands. */
   isDue(row: WorkflowRow): boolean {
-    return row.dueAt !== null && (row.dueAtOnce || row.dueAt <= this.now());
+    return row.dueAt !== null && row.dueAt <= this.now();
   }
 
   /** Mends a due time that the clock, gone back, has left too far ahead: of a lease, and of what was due at once. */
