@@ -1,0 +1,135 @@
+/**
+ * A random program as a workflow that logs in which order outcomes reach its code.
+ *
+ * @module
+ */
+
+import { nextTask } from "../../../core/clock.ts";
+import { event, type StandardSchemaV1, stream, topic, type Workflow, workflow, type WorkflowContext } from "../../../mod.ts";
+import { type Line, NAMES, type Op } from "./program.ts";
+
+/** The workflow that gets what programs send. */
+export const SINK = "sink";
+
+/** What came of an operation, as the code sees it: its number, what it did, and the outcome. */
+export interface Arrival {
+  readonly op: number;
+  readonly what: string;
+  readonly outcome: unknown;
+}
+
+/** What the isolates of one program leave behind, outside of the store. */
+export class Record {
+  /** One log for each run of code that fits, in the order in which outcomes arrived. */
+  readonly logs: Arrival[][] = [];
+  /** How often steps were tried, over all runs. */
+  tries = 0;
+  /** Whether the schemas of the isolate at hand are strict. */
+  strict = false;
+}
+
+/** Errors that say that a run is over. They are in no journal. */
+const OVER = new Set(["workflow_cancelled", "lease_lost", "invalid_context"]);
+
+/** The workflow. With `misfit` its first operation is another than before. */
+export function interpreter(record: Record, { misfit }: { misfit: boolean }): Workflow<readonly Line[], Arrival[]> {
+  return workflow("program", async (ctx, lines: readonly Line[]): Promise<Arrival[]> => {
+    if (misfit) await ctx.step("misfit", () => {});
+    const fiber = new Fiber(ctx, record);
+    // Its entry is how the test knows that there is something that does not fit.
+    await ctx.now();
+    for (const line of lines) await fiber.carryOut(line);
+    await Promise.all(fiber.open);
+    return fiber.log;
+  });
+}
+
+/** One run of the code. */
+class Fiber {
+  readonly log: Arrival[] = [];
+  /** Operations that were called and not awaited yet. */
+  readonly open: Promise<Arrival>[] = [];
+  readonly #ctx: WorkflowContext;
+  readonly #record: Record;
+  #ops = 0;
+  #isOver = false;
+
+  constructor(ctx: WorkflowContext, record: Record) {
+    this.#ctx = ctx;
+    this.#record = record;
+    record.logs.push(this.log);
+  }
+
+  async carryOut(line: Line): Promise<void> {
+    switch (line.do) {
+      case "open":
+        return void this.open.push(this.#call(line.op));
+      case "await":
+        return void await this.#call(line.op);
+      case "race": {
+        const called = line.ops.map((op) => this.#call(op));
+        // Which one wins decides what the code does next.
+        const winner = await Promise.race([...called, ...this.open]);
+        this.open.push(...called);
+        if (winner.op % 2 === 1) await this.#call({ do: "now" });
+        return;
+      }
+      case "all":
+        return void await Promise.all(line.ops.map((op) => this.#call(op)));
+    }
+  }
+
+  /** Calls an operation. It settles with what came of it, an error too, which is logged at that moment. */
+  #call(op: Op): Promise<Arrival> {
+    const number = this.#ops++;
+    const arrived = (outcome: unknown): Arrival => {
+      const arrival = { op: number, what: "name" in op ? `${op.do} ${op.name}` : op.do, outcome };
+      if (!this.#isOver) this.log.push(arrival);
+      return arrival;
+    };
+    return this.#perform(op, number).then(arrived, (error) => {
+      this.#isOver ||= OVER.has(error.code);
+      return arrived(error.code ?? error.message);
+    });
+  }
+
+  #perform(op: Op, number: number): Promise<unknown> {
+    const ctx = this.#ctx;
+    const timeout = "timeout" in op && op.timeout !== null ? { timeout: op.timeout } : {};
+    switch (op.do) {
+      case "step":
+        return ctx.step("work", ({ attempt }) => {
+          const tried = ++this.#record.tries;
+          if (attempt < op.tries) throw new Error(`try ${tried}`);
+          return tried;
+        }, { retries: 2, delay: "2s" });
+      case "fail":
+        return ctx.step("fail", () => Promise.reject(new Error(`try ${++this.#record.tries}`)));
+      case "now":
+        return ctx.now();
+      case "uuid":
+        return ctx.uuid();
+      case "sleep":
+        return ctx.sleep(op.ms);
+      case "recv":
+        return ctx.recv(op.name, timeout);
+      case "recvAny":
+        return ctx.recvAny(NAMES, timeout);
+      case "getEvent":
+        return ctx.getEvent(ctx.workflowId, op.name, timeout);
+      case "setEvent":
+        return ctx.setEvent(event(op.name, this.#schema(op)), number).then(() => "done");
+      case "write":
+        return ctx.writeStream(stream(op.name, this.#schema(op)), number).then(() => "done");
+      case "send":
+        return ctx.send(SINK, number, { topic: topic(op.name, this.#schema(op)) }).then(() => "sent");
+    }
+  }
+
+  #schema({ odd, slow }: { odd: boolean; slow: boolean }): StandardSchemaV1<unknown, number> {
+    const check = (value: unknown) =>
+      odd && this.#record.strict ? { issues: [{ message: "It must not be odd" }] } : { value: value as number };
+    const validate = slow ? (value: unknown) => nextTask().then(() => check(value)) : check;
+    return { "~standard": { version: 1, vendor: "parley", validate } };
+  }
+}
