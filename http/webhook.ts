@@ -16,6 +16,7 @@ import { readBytes } from "./body.ts";
 import { checkBodyLimit, quietly } from "./options.ts";
 import { isReportable, refusal, toBareResponse, toResponse } from "./problem.ts";
 import type { Delivery, Verifier } from "./verifiers/verifier.ts";
+import { type Endpoint, webhookKey } from "./webhook_key.ts";
 
 /** A delivery, beside its event. */
 export interface WebhookDelivery extends Delivery {
@@ -49,8 +50,9 @@ export interface WebhookOptions<Event> {
   /** The workflow has ended. `"accept"`, the default: 2xx, so that the provider stops. `"reject"`: 409. */
   onEnded?: "accept" | "reject";
   /**
-   * What tells the deliveries of this endpoint from those of others, whose IDs may be the same. Default the path of the request. Give one where the
-   * path may change while a provider still tries.
+   * What tells the deliveries of this endpoint from those of others, whose IDs may be the same. Default the path that the route was registered with,
+   * as `/hooks/:shop`: what a request writes in its place makes no difference. Give a name where that path may change while a provider still
+   * tries, and where one secret is good for several routes: else whoever has seen a delivery can send it once to each of them.
    */
   name?: string;
   /** The largest body, in bytes. Default 2 MiB. */
@@ -122,7 +124,8 @@ async function receive<Event>(c: Context, options: WebhookOptions<Event>, bodyLi
   const event = schema ? await validate(schema, parsed, "webhook's body") : parsed as Event;
   const message = await route(event, { id, headers: c.req.raw.headers });
   if (!message) return acknowledged({ ignored: true });
-  const endpoint = options.name ?? new URL(c.req.url).pathname;
+  // Not the path of the request, which has as many spellings as a stranger likes, and is not signed.
+  const endpoint = options.name === undefined ? { route: c.req.routePath } : { name: options.name };
   const sent = await send(typeof parley === "function" ? parley(c) : parley, message, { endpoint, id }, options);
   return acknowledged(sent ? { duplicate: sent.duplicate } : { ignored: true });
 }
@@ -159,25 +162,15 @@ function parse(body: Uint8Array): unknown {
   }
 }
 
-/**
- * Of whatever tells deliveries apart. Endpoints may have the same ID for different things; and the store would take one ID for two topics as a
- * mistake. As a digest, since the parts may be longer than a key.
- */
-async function idempotencyKey(endpoint: string, topic: string, id: string): Promise<string> {
-  const place = new TextEncoder().encode(JSON.stringify([endpoint, topic, id]));
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", place));
-  return `webhook:${Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
-}
-
 /** `undefined`: there is no workflow to receive it, and the provider need not know. */
 async function send(
   parley: Parley,
   { workflowId, topic = "", message }: WebhookMessage,
-  { endpoint, id }: { endpoint: string; id: string },
+  { endpoint, id }: { endpoint: Endpoint; id: string },
   { onUnknown = "reject", onEnded = "accept" }: Pick<WebhookOptions<never>, "onUnknown" | "onEnded">,
 ): Promise<SendReceipt | undefined> {
   try {
-    const key = await idempotencyKey(endpoint, toTopic(topic).name, id);
+    const key = await webhookKey(endpoint, toTopic(topic).name, id);
     return await parley.send(workflowId, message, { topic, idempotencyKey: key });
   } catch (error) {
     if (error instanceof WorkflowNotFoundError && onUnknown === "accept") return undefined;

@@ -9,6 +9,7 @@ import { ValidationError } from "../../core/errors.ts";
 import { answer } from "../encoding.ts";
 import { type Route, route } from "../route.ts";
 import { MessageBody, MessagesBody, MOST_MESSAGES, Receipt } from "../schemas.ts";
+import { refuseWebhookKey } from "../webhook_key.ts";
 
 const SENT = { description: "It was sent: the workflow can receive it, whatever happens", schema: Receipt };
 
@@ -31,6 +32,7 @@ export const messageRoutes: readonly Route[] = [
     if (header !== undefined && header !== idempotencyKey) {
       throw new ValidationError("Sending a message: idempotencyKey and the header Idempotency-Key must be the same, where there are both");
     }
+    refuseWebhookKey(idempotencyKey);
     const receipt = await parley.send(workflowId, message, {
       ...(topic !== undefined && { topic }),
       ...(idempotencyKey !== undefined && { idempotencyKey }),
@@ -47,6 +49,7 @@ export const messageRoutes: readonly Route[] = [
     errors: ERRORS,
     concerns: ({ body }) => allConcerns(body),
   }, async ({ c, parley, body: { messages } }) => {
+    for (const { idempotencyKey } of messages) refuseWebhookKey(idempotencyKey);
     const receipts = await parley.sendAll(messages.map(({ destinationId, message, topic, idempotencyKey }) => ({
       destinationId,
       message,

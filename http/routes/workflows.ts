@@ -56,7 +56,7 @@ export const workflowRoutes: readonly Route[] = [
       ...(enqueue !== undefined && { enqueue }),
     });
     // Where it is mounted is known from the path alone.
-    const location = `${new URL(c.req.url).pathname.replace(/\/$/, "")}/${toSegment(handle.workflowId)}`;
+    const location = `${new URL(c.req.url).pathname.replace(/^\/+/, "/").replace(/\/$/, "")}/${toSegment(handle.workflowId)}`;
     return answer(c, { workflowId: handle.workflowId, created: handle.created }, {
       status: handle.created ? 201 : 200,
       headers: { location },

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { Hono } from "hono";
 import { decode } from "hono/jwt";
-import { type AuthRequest, scopedTokens } from "../../http/mod.ts";
+import { type AuthRequest, parleyHttp, scopedTokens } from "../../http/mod.ts";
 import type { Scope } from "../../http/tokens.ts";
+import { memoryDriver, Parley } from "../../mod.ts";
 
 const SECRET = "a secret of the tests, and of nobody else";
 
@@ -77,4 +78,25 @@ Deno.test("mint() refuses a scope that allows nothing, or for ever", async () =>
   ) {
     await assert.rejects(mint({ ...good, ...bad } as Scope), { code: "invalid_value" }, JSON.stringify(bad));
   }
+});
+
+Deno.test("a token for one workflow and key is good for every spelling of them, and for no other ID that looks like one", async () => {
+  const tokens = scopedTokens(SECRET);
+  const app = parleyHttp({ parley: new Parley({ driver: memoryDriver() }), auth: tokens });
+  const token = await tokens.mint({ actions: ["stream"], workflowId: "a/b", keys: ["k"], expiresIn: "1m" });
+  const status = async (path: string) => (await app.request(`${path}?token=${token}`)).status;
+  for (const path of ["/workflows/a%2Fb/streams/k", "/workflows/%61%2fb/streams/%6b", "/%77orkflows/a%2Fb/%73treams/k"]) {
+    assert.equal(await status(path), 404, path);
+  }
+  const others = [
+    "/workflows/a%252Fb/streams/k",
+    "/workflows/%2561%2Fb/streams/k",
+    "/workflows/a%2Fb~/streams/k",
+    "/workflows/a%2Fb%20/streams/k",
+    "/workflows/A%2Fb/streams/k",
+    "/workflows/a%2Fb/streams/%256b",
+    "/workflows/a%2Fb/streams/k%00",
+    "/workflows/a%5Cb/streams/k",
+  ];
+  for (const path of others) assert.equal(await status(path), 403, path);
 });

@@ -11,8 +11,8 @@ import { DriverError } from "../../../core/errors.ts";
 import { standardWebhooks, webhook, type WebhookOptions } from "../../../http/mod.ts";
 import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
 import { type AddRule, registerSuite } from "../../../testing/suite.ts";
-import { listener } from "./setup.ts";
 import { CANARY, isReceived, order, paid, shop } from "./shop.ts";
+import { deduping } from "./webhooks_once.ts";
 
 /** Registers the tests. */
 export function webhooks(test: RegisterTest, makeHarness: MakeHarness): void {
@@ -158,52 +158,6 @@ function refusing(rule: AddRule): void {
       assert.throws(() => webhook({ ...good, ...bad } as unknown as WebhookOptions<unknown>), { code: "invalid_value" });
     }
     return Promise.resolve();
-  });
-}
-
-function deduping(rule: AddRule): void {
-  rule("a delivery that comes again is 2xx, and sent once; also many at once", async (harness) => {
-    const { parley, deliver } = shop(harness);
-    await order(parley);
-    const answers = await Promise.all(Array.from({ length: 5 }, () => deliver(paid)));
-    assert.deepEqual(answers.map(({ status }) => status), [200, 200, 200, 200, 200]);
-    assert.deepEqual(answers.map(({ body }) => body.duplicate).sort(), [false, true, true, true, true]);
-    assert.equal((await deliver(paid, { id: "d2" })).body.duplicate, false);
-  });
-
-  rule("the same ID at another endpoint, or for another topic or workflow, is another delivery", async (harness) => {
-    let topic = "news";
-    const { parley, deliver } = shop(harness, { route: ({ order }) => ({ workflowId: order, topic, message: 1 }) });
-    await order(parley);
-    await parley.start(listener, undefined, { workflowId: "another", enqueue: true });
-    const isDuplicate = async (path: string, to = CANARY) => {
-      const { status, body } = await deliver({ ...paid, order: to }, { path });
-      assert.equal(status, 200);
-      return body.duplicate;
-    };
-    assert.deepEqual([await isDuplicate("/hook"), await isDuplicate("/other"), await isDuplicate("/hook", "another")], [
-      false,
-      false,
-      false,
-    ]);
-    topic = "other";
-    assert.deepEqual([await isDuplicate("/hook"), await isDuplicate("/hook"), await isDuplicate("/other")], [false, true, false]);
-  });
-
-  rule("endpoints with one name are one endpoint; the query does not tell them apart", async (harness) => {
-    const { parley, deliver } = shop(harness, { name: "payments" });
-    await order(parley);
-    assert.equal((await deliver(paid)).body.duplicate, false);
-    assert.equal((await deliver(paid, { path: "/other?x=1" })).body.duplicate, true);
-  });
-
-  rule("an ID of any length will do", async (harness) => {
-    const { parley, deliver } = shop(harness);
-    await order(parley);
-    for (const id of ["x".repeat(5_000), "/", "\u00ff"]) {
-      assert.equal((await deliver(paid, { id })).body.duplicate, false);
-      assert.equal((await deliver(paid, { id })).body.duplicate, true);
-    }
   });
 }
 
