@@ -103,7 +103,7 @@ export function refusal(
  * @param options `encoded`: whether the caller takes the library's own encoding.
  */
 export function toResponse(error: unknown, { encoded = false }: { encoded?: boolean } = {}): Response {
-  if (error instanceof HTTPException) return error.getResponse();
+  if (isHttpException(error)) return error.getResponse();
   if (!(error instanceof ParleyError)) return refusal("internal", "An unexpected error, which the server reported").getResponse();
   const isTemporary = error instanceof DriverError && error.retryable;
   const status = isTemporary ? TEMPORARY_STATUS : STATUS[error.code];
@@ -126,6 +126,14 @@ export function toBareResponse(error: ParleyError, detail: string): Response {
   return problemResponse({ ...head(error.code, error.name, status), detail }, isFault ? { "retry-after": String(RETRY_AFTER_S) } : {});
 }
 
+/** By its shape: what an app throws may be of another copy of Hono than this one. */
+export function isHttpException(error: unknown): error is HTTPException {
+  if (error instanceof HTTPException) return true;
+  if (!(error instanceof Error)) return false;
+  const { status, getResponse } = error as Partial<HTTPException>;
+  return typeof status === "number" && Number.isInteger(status) && status >= 200 && status <= 599 && typeof getResponse === "function";
+}
+
 /** The answer to a caller who has gone away meanwhile; for the access log. */
 export function goneResponse(): Response {
   return new Response(null, { status: CALLER_GONE });
@@ -133,7 +141,7 @@ export function goneResponse(): Response {
 
 /** Whether the server's owner should hear of it: everything that the caller did not cause. */
 export function isReportable(error: unknown): boolean {
-  return !(error instanceof HTTPException) && !(error instanceof ParleyError && STATUS[error.code] < 500);
+  return !isHttpException(error) && !(error instanceof ParleyError && STATUS[error.code] < 500);
 }
 
 function head(code: Problem["code"], title: string, status: number): Pick<Problem, "type" | "title" | "status" | "code"> {

@@ -5,16 +5,16 @@
  */
 
 import type { Context, Handler } from "hono";
-import { HTTPException } from "hono/http-exception";
 import { type Topic, toTopic } from "../core/channel.ts";
 import type { SendReceipt } from "../core/client.ts";
 import { ParleyError, ValidationError, WorkflowEndedError, WorkflowNotFoundError } from "../core/errors.ts";
+import { checkName } from "../core/names.ts";
 import type { Parley } from "../core/parley.ts";
 import type { StandardSchemaV1 } from "../core/standard_schema.ts";
 import { validate } from "../core/values.ts";
 import { readBytes } from "./body.ts";
 import { checkBodyLimit, quietly } from "./options.ts";
-import { isReportable, refusal, toBareResponse, toResponse } from "./problem.ts";
+import { isHttpException, isReportable, refusal, toBareResponse, toResponse } from "./problem.ts";
 import type { Delivery, Verifier } from "./verifiers/verifier.ts";
 import { type Endpoint, webhookKey } from "./webhook_key.ts";
 
@@ -34,6 +34,9 @@ export interface WebhookMessage {
   /** The message. */
   message: unknown;
 }
+
+/** In the names of errors by which libraries refuse a signature. */
+const REFUSAL = /signature|verification/i;
 
 /** Options of {@linkcode webhook}. */
 export interface WebhookOptions<Event> {
@@ -105,7 +108,7 @@ export function webhook<Event = any>(options: WebhookOptions<Event>): Handler {
   const report = quietly(onError);
   return async (c: Context) => {
     try {
-      return await receive(c, options, bodyLimit);
+      return await receive(c, options, { bodyLimit, report });
     } catch (error) {
       if (isReportable(error)) report(error);
       return refused(error);
@@ -113,13 +116,17 @@ export function webhook<Event = any>(options: WebhookOptions<Event>): Handler {
   };
 }
 
-async function receive<Event>(c: Context, options: WebhookOptions<Event>, bodyLimit: number): Promise<Response> {
+async function receive<Event>(
+  c: Context,
+  options: WebhookOptions<Event>,
+  { bodyLimit, report }: { bodyLimit: number; report: (error: unknown) => void },
+): Promise<Response> {
   const { verify, schema, route, parley } = options;
   const body = await readBytes(c, bodyLimit);
   if (!body) {
     throw refusal("body_too_large", `Reading the webhook's body: it may have at most ${bodyLimit} bytes`, { fields: { limit: bodyLimit } });
   }
-  const { id } = await verified(verify, c.req.raw, body);
+  const { id } = await verified({ verify, report }, c.req.raw, body);
   const parsed = parse(body);
   const event = schema ? await validate(schema, parsed, "webhook's body") : parsed as Event;
   const message = await route(event, { id, headers: c.req.raw.headers });
@@ -131,21 +138,32 @@ async function receive<Event>(c: Context, options: WebhookOptions<Event>, bodyLi
 }
 
 /** The request is made anew, since its body is read already and a verifier may want to. */
-async function verified(verify: Verifier, { url, method, headers }: Request, body: Uint8Array<ArrayBuffer>): Promise<Delivery> {
+async function verified(
+  { verify, report }: { verify: Verifier; report: (error: unknown) => void },
+  { url, method, headers }: Request,
+  body: Uint8Array<ArrayBuffer>,
+): Promise<Delivery> {
   const request = new Request(url, { method, headers, ...(method !== "GET" && method !== "HEAD" && { body: body.slice() }) });
-  const delivery = await attempt(() => verify(request, readable(body)));
+  const delivery = await attempt(() => verify(request, readable(body)), report);
   if (typeof delivery?.id === "string" && delivery.id !== "") return delivery;
   throw refusal("unauthorized", "The webhook must have a signature that is valid and of now");
 }
 
-/** Libraries throw where a signature is not valid. What has a status of its own keeps it. */
-async function attempt(verify: () => ReturnType<Verifier>): Promise<Delivery | undefined> {
+/** Libraries throw where a signature is not valid. What has a status of its own keeps it. Of anything else the owner hears: it may be a mistake. */
+async function attempt(verify: () => ReturnType<Verifier>, report: (error: unknown) => void): Promise<Delivery | undefined> {
   try {
     return await verify();
   } catch (error) {
-    if (error instanceof HTTPException || error instanceof ParleyError) throw error;
+    if (isHttpException(error) || error instanceof ParleyError) throw error;
+    if (!isSignatureRefusal(error)) report(error);
     return undefined;
   }
+}
+
+/** By its name: `WebhookVerificationError` of Svix, Standard Webhooks and Polar, `StripeSignatureVerificationError`. Any stranger can cause it. */
+function isSignatureRefusal(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return [error.name, error.constructor.name, Reflect.get(error, "type")].some((it) => typeof it === "string" && REFUSAL.test(it));
 }
 
 /** As Node's `Buffer`: libraries for webhooks take a text, or bytes of which `toString()` is the text. */
@@ -169,16 +187,52 @@ async function send(
   { endpoint, id }: { endpoint: Endpoint; id: string },
   { onUnknown = "reject", onEnded = "accept" }: Pick<WebhookOptions<never>, "onUnknown" | "onEnded">,
 ): Promise<SendReceipt | undefined> {
+  checkRoute(workflowId, topic);
   try {
     const key = await webhookKey(endpoint, toTopic(topic).name, id);
     return await parley.send(workflowId, message, { topic, idempotencyKey: key });
   } catch (error) {
     if (error instanceof WorkflowNotFoundError && onUnknown === "accept") return undefined;
     if (error instanceof WorkflowEndedError && onEnded === "accept") return undefined;
-    // Its words are of an ID or a value out of the payload.
-    if (error instanceof ValidationError) throw new ValidationError("Sending a webhook's event: its route gave what cannot be sent");
-    throw error;
+    if (!(error instanceof ValidationError)) throw error;
+    // Its words are of a value out of the payload.
+    if (isOfSchema(error)) {
+      throw new ValidationError("Sending a webhook's event: the topic's schema refuses the message that its route gave");
+    }
+    throw mistake("message", "what can be stored: JSON values, and the other types that Parley keeps");
   }
+}
+
+/** Where a route sends to nowhere that there could be, its owner has to hear of it. */
+function checkRoute(workflowId: unknown, topic: WebhookMessage["topic"]): void {
+  if (!isName(workflowId)) throw mistake("workflowId", `an ID of 1 to 255 characters, and not ${shape(workflowId)}`);
+  const name: unknown = topic === "" || typeof topic !== "object" || topic === null ? topic : topic.name;
+  if (name !== "" && !isName(name)) throw mistake("topic", `a topic, or its name of 1 to 255 characters, and not ${shape(name)}`);
+}
+
+function isName(name: unknown): boolean {
+  try {
+    checkName(name as string, "name");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What kind of thing it is; it is out of the payload, so that nobody is shown more. */
+function shape(value: unknown): string {
+  if (typeof value === "string") return `a text of ${value.length} characters that is not legal`;
+  return value === null ? "null" : `of type ${typeof value}`;
+}
+
+/** Not a `ParleyError`, since the provider has done nothing wrong: the answer is a 500, and the owner hears of it. */
+function mistake(member: string, required: string): Error {
+  return new Error(`Sending a webhook's event: the ${member} that its route returned must be ${required}`);
+}
+
+/** A schema's issues have words of their own. */
+function isOfSchema({ message, issues }: ValidationError): boolean {
+  return issues[0]?.message !== message;
 }
 
 function acknowledged(outcome: { duplicate?: boolean; ignored?: boolean }): Response {

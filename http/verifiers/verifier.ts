@@ -18,7 +18,8 @@ export interface Delivery {
  *
  * @param request The request, with its headers; its body may be read once more.
  * @param body The bytes as they came. `String(body)` is their text, for libraries that sign texts.
- * @returns The delivery; `undefined` if it is not the provider's, or not of now. What it throws is a refusal too.
+ * @returns The delivery; `undefined` if it is not the provider's, or not of now. What it throws is a
+ * refusal too, and reported to `onError`, unless its name has `signature` or `verification` in it. A `ParleyError` and an `HTTPException` keep their status.
  */
 export type Verifier = (request: Request, body: Uint8Array) => Delivery | undefined | Promise<Delivery | undefined>;
 

@@ -81,6 +81,15 @@ Deno.test("what is not of this library is 500 without a word of it, and an HTTPE
   assert.equal(toResponse(refusal("forbidden", "no")).status, 403);
 });
 
+Deno.test("an HTTPException of another copy of Hono is itself, and what only looks a little like one is not", () => {
+  const exception = (fields: object) => Object.assign(new Error("a secret"), fields);
+  const other = exception({ status: 403, getResponse: () => new Response("no", { status: 403 }) });
+  assert.deepEqual([toResponse(other).status, isReportable(other)], [403, false]);
+  for (const fields of [{ status: 403 }, { getResponse: () => new Response() }, { status: "403", getResponse: () => new Response() }]) {
+    assert.deepEqual([toResponse(exception(fields)).status, isReportable(exception(fields))], [500, true]);
+  }
+});
+
 Deno.test("toBareResponse() tells nothing but the code", async () => {
   const response = toBareResponse(new errors.WorkflowNotFoundError("secret"), "none");
   assert.deepEqual(await response.json(), {

@@ -7,8 +7,10 @@
 import assert from "node:assert/strict";
 import { Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
+import * as v from "valibot";
 import { DriverError } from "../../../core/errors.ts";
 import { standardWebhooks, webhook, type WebhookOptions } from "../../../http/mod.ts";
+import { topic } from "../../../mod.ts";
 import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
 import { type AddRule, registerSuite } from "../../../testing/suite.ts";
 import { CANARY, isReceived, order, paid, shop } from "./shop.ts";
@@ -119,16 +121,26 @@ function refusing(rule: AddRule): void {
     assert.deepEqual([status, body.code], [413, "body_too_large"]);
   });
 
-  rule("what route makes of an event must be possible to send", async (harness) => {
-    const workflowIds = ["", `${CANARY}\0`, CANARY.repeat(99), undefined, { [CANARY]: 1 }] as string[];
+  rule("what route returns must be possible to send: else it is the owner's 500, reported without the payload", async (harness) => {
+    const workflowIds = ["", `${CANARY}\0`, CANARY.repeat(99), undefined, null, { [CANARY]: 1 }] as string[];
     const bad = [...workflowIds.map((workflowId) => ({ workflowId, message: 1 })), { workflowId: CANARY, message: () => CANARY }];
-    for (const message of [...bad, { workflowId: CANARY, topic: `${CANARY}\0`, message: 1 }]) {
-      const { deliver } = shop(harness, { route: () => message });
+    const topics = [`${CANARY}\0`, null, 7, {}].map((topic) => ({ workflowId: CANARY, topic: topic as string, message: 1 }));
+    for (const message of [...bad, ...topics]) {
+      const { deliver, errors } = shop(harness, { route: () => message, onUnknown: "accept" });
       const { status, body } = await deliver(paid);
-      assert.deepEqual([status, body.code], [400, "invalid_value"]);
+      assert.deepEqual([status, body.code, errors.length], [500, "internal", 1]);
+      assert.match(String(errors[0]), /route returned must be/);
+      assert.doesNotMatch(Deno.inspect(errors[0]), new RegExp(CANARY));
     }
     const large = shop(harness, { route: () => ({ workflowId: CANARY, message: CANARY.repeat(2 ** 17) }) });
     assert.equal((await large.deliver(paid)).status, 413);
+  });
+
+  rule("a message that the topic's schema refuses is 400", async (harness) => {
+    const news = topic("news", v.object({ cents: v.number() }));
+    const { deliver, errors } = shop(harness, { route: ({ order }) => ({ workflowId: order, topic: news, message: { cents: CANARY } }) });
+    const { status, body } = await deliver(paid);
+    assert.deepEqual([status, body.code, errors], [400, "invalid_value", []]);
   });
 
   rule("a fault of the store is 503, of whatever kind, reported", async (harness) => {
@@ -183,20 +195,29 @@ function verifying(rule: AddRule): void {
     assert.deepEqual(seen, [true, raw, raw, "paid", raw, "POST"]);
   });
 
-  rule("what a verifier throws is 401, unless it has a status of its own", async (harness) => {
-    const outcomes: [thrown: unknown, status: number][] = [
-      [new Error(CANARY), 401],
-      [CANARY, 401],
-      [new DriverError(CANARY, { retryable: true }), 503],
-      [new HTTPException(429, { res: Response.json({}, { status: 429 }) }), 429],
+  rule("what a verifier throws is 401, unless it has a status of its own; the owner hears of what is no refusal", async (harness) => {
+    class WebhookVerificationError extends Error {}
+    const ofStripe = Object.assign(new Error(CANARY), { type: "StripeSignatureVerificationError" });
+    const ofAnotherHono = Object.assign(new Error(), { status: 403, getResponse: () => Response.json({}, { status: 403 }) });
+    const outcomes: [thrown: unknown, status: number, reported: number][] = [
+      [new Error(CANARY), 401, 1],
+      [new TypeError(`${CANARY} is not a function`), 401, 1],
+      [CANARY, 401, 1],
+      [new WebhookVerificationError(CANARY), 401, 0],
+      [ofStripe, 401, 0],
+      [new DriverError(CANARY, { retryable: true }), 503, 1],
+      [new HTTPException(429, { res: Response.json({}, { status: 429 }) }), 429, 0],
+      [ofAnotherHono, 403, 0],
     ];
-    for (const [thrown, expected] of outcomes) {
+    for (const [thrown, expected, reported] of outcomes) {
       for (
         const verify of [() => Promise.reject(thrown), () => {
           throw thrown;
         }]
       ) {
-        assert.equal((await shop(harness, { verify }).deliver(paid)).status, expected);
+        const { deliver, errors } = shop(harness, { verify });
+        assert.equal((await deliver(paid)).status, expected);
+        assert.deepEqual(errors, reported === 0 ? [] : [thrown]);
       }
     }
     for (const delivery of [undefined, null, {}, { id: "" }, { id: 7 }, true]) {
