@@ -139,7 +139,7 @@ class RemoteClient implements Client {
     checkWhole(after, "version", 0);
     const timeoutMs = toMilliseconds(timeout, "timeout");
     const ask = (waitMs: number) =>
-      this.#transport.call<EventEntry<T>>({
+      this.#transport.once<EventEntry<T>>({
         operation: "getEvent",
         path: `${path}?after=${after}&wait=${Math.ceil(waitMs)}ms`,
         waitMs,
@@ -178,7 +178,8 @@ class RemoteClient implements Client {
 
   async #control(workflowId: string, operation: "cancel" | "resume"): Promise<void> {
     checkName(workflowId, "workflow ID");
-    await this.#transport.call({ operation, method: "POST", path: `/workflows/${toSegment(workflowId)}/${operation}` });
+    // With a body, and so with a content type: a server that guards against forged forms refuses a POST without one.
+    await this.#transport.call({ operation, method: "POST", path: `/workflows/${toSegment(workflowId)}/${operation}`, body: {} });
   }
 }
 

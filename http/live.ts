@@ -41,7 +41,10 @@ export interface LiveOptions {
 export async function liveResponse(c: Context, chunks: Chunks, options: LiveOptions): Promise<Response> {
   const headers = {
     "content-type": options.type,
-    "cache-control": "no-store",
+    // What compresses an answer keeps it until it has some more.
+    "cache-control": "no-store, no-transform",
+    // Of its own, so that nobody reads it to the end to make one.
+    "etag": `"live-${crypto.randomUUID()}"`,
     "vary": "accept",
     // Nginx would keep the chunks until it has some more.
     "x-accel-buffering": "no",

@@ -10,6 +10,7 @@ import { type Duration, toMilliseconds } from "../core/duration.ts";
 import { ValidationError } from "../core/errors.ts";
 import type { Parley } from "../core/parley.ts";
 import type { Auth } from "./auth.ts";
+import { quietly } from "./quietly.ts";
 
 /** Who may call from pages of other origins; the options of Hono's `cors`, which says more of each. */
 export interface CorsOptions {
@@ -39,7 +40,7 @@ export interface ParleyHttpOptions {
   maxWait?: Duration;
   /** The longest that a stream's connection is kept; the client connects again where it left off. More than 0. Default `"5m"`. */
   maxConnection?: Duration;
-  /** After how long without a value a connection carries a comment; more than 0. Default `"15s"`, since proxies cut what is idle. */
+  /** After how long without a value a connection carries a comment; more than 0. Default `"8s"`: Bun cuts what is idle after 10 s, proxies later. */
   heartbeat?: Duration;
   /** The largest body of a request, in bytes. Default 2 MiB. */
   bodyLimit?: number;
@@ -71,7 +72,7 @@ export function toSettings(options: ParleyHttpOptions): Settings {
     cors,
     maxWait = "60s",
     maxConnection = "5m",
-    heartbeat = "15s",
+    heartbeat = "8s",
     bodyLimit = 2 * 2 ** 20,
     onError = (error) => console.error(error),
   } = options;
@@ -88,18 +89,6 @@ export function toSettings(options: ParleyHttpOptions): Settings {
     heartbeatMs: positive(heartbeat, "heartbeat"),
     bodyLimit,
     report: quietly(onError),
-  };
-}
-
-/** Tells of errors, and is not concerned with whether that works: it is called where nobody could be told, and a rejection would end a process. */
-export function quietly(onError: (error: unknown) => void): (error: unknown) => void {
-  return async (error) => {
-    try {
-      // It may take its time, whatever its type says.
-      await onError(error);
-    } catch {
-      // There is nobody left to tell.
-    }
   };
 }
 

@@ -13,8 +13,9 @@ import type { Parley } from "../core/parley.ts";
 import type { StandardSchemaV1 } from "../core/standard_schema.ts";
 import { validate } from "../core/values.ts";
 import { readBytes } from "./body.ts";
-import { checkBodyLimit, quietly } from "./options.ts";
+import { checkBodyLimit } from "./options.ts";
 import { isHttpException, isReportable, refusal, toBareResponse, toResponse } from "./problem.ts";
+import { quietly } from "./quietly.ts";
 import type { Delivery, Verifier } from "./verifiers/verifier.ts";
 import { type Endpoint, webhookKey } from "./webhook_key.ts";
 

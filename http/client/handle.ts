@@ -33,7 +33,7 @@ export class RemoteHandle<O> extends BoundHandle<O> {
     const timeoutMs = timeout === undefined ? null : toMilliseconds(timeout, "timeout");
     const operation = "result";
     const ask = (waitMs: number) =>
-      this.#transport.call<O>({ operation, path: `${this.#path}/result?wait=${Math.ceil(waitMs)}ms`, waitMs, signal });
+      this.#transport.once<O>({ operation, path: `${this.#path}/result?wait=${Math.ceil(waitMs)}ms`, waitMs, signal });
     return await waitOver(this.#transport, { operation, timeoutMs, signal }, ask);
   }
 }

@@ -10,6 +10,8 @@ import { DriverError, ParleyError, ValidationError, ValueTooLargeError } from ".
 import { attempt } from "../../core/retry.ts";
 import { isToken, toMountUrl } from "../endpoint.ts";
 import { PARLEY_JSON } from "../media_types.ts";
+import { quietly } from "../quietly.ts";
+import { noAnswer } from "./failure.ts";
 
 /** How long a request may take beyond what the server was asked to wait. */
 const REQUEST_MS = 30_000;
@@ -32,6 +34,8 @@ export interface ConnectOptions {
   fetch?: Fetch;
   /** Where the time comes from. Default the runtime's. */
   clock?: Clock;
+  /** Gets the faults that a wait or a reader outlives, once an outage, and the notice that answers come late. Default `console.error`. */
+  onError?: (error: unknown) => void;
 }
 
 /** A request. */
@@ -51,11 +55,15 @@ export interface ClientRequest {
 /** Makes requests. */
 export class Transport {
   readonly clock: Clock;
+  /** Tells the caller of what is outlived. */
+  readonly report: (error: unknown) => void;
   readonly #url: string;
   readonly #token: () => string | Promise<string>;
   readonly #fetch: Fetch;
 
-  constructor({ url, token, fetch = (...args) => globalThis.fetch(...args), clock = systemClock }: ConnectOptions) {
+  constructor(options: ConnectOptions) {
+    const { url, token, fetch = (...args) => globalThis.fetch(...args), clock = systemClock } = options;
+    this.report = quietly(options.onError ?? ((error) => console.error(error)));
     this.#url = toMountUrl(url, "Connecting");
     if (typeof token !== "function" && !isToken(token)) {
       throw new ValidationError(
@@ -69,23 +77,22 @@ export class Transport {
 
   /** Makes a request, and again where that is safe and may help; each request that this is for may be repeated. Answers with the value of the body. */
   async call<T>(request: ClientRequest): Promise<T> {
+    return await attempt(() => this.once<T>(request), this.clock, request.signal);
+  }
+
+  /** Makes a request once, and answers with the value of the body. */
+  async once<T>(request: ClientRequest): Promise<T> {
     const { signal, waitMs = 0, operation } = request;
-    return await attempt(
-      async () => {
-        const limit = limited(this.clock, waitMs + REQUEST_MS, signal);
-        try {
-          const response = await this.open(request, PARLEY_JSON, limit.signal);
-          const text = await response.text();
-          return (text === "" ? undefined : decoded(text, operation)) as T;
-        } catch (error) {
-          throw asParleyError(error, operation, signal);
-        } finally {
-          limit.stop();
-        }
-      },
-      this.clock,
-      signal,
-    );
+    const limit = limited(this.clock, waitMs + REQUEST_MS, signal);
+    try {
+      const response = await this.open(request, PARLEY_JSON, limit.signal);
+      const text = await response.text();
+      return (text === "" ? undefined : decoded(text, operation)) as T;
+    } catch (error) {
+      throw asParleyError(error, operation, signal);
+    } finally {
+      limit.stop();
+    }
   }
 
   /** Makes a request once, and answers with the response if it is no error. */
@@ -133,9 +140,7 @@ export function limited(clock: Clock, ms: number, signal: AbortSignal | undefine
 export function asParleyError(error: unknown, operation: string, signal: AbortSignal | undefined): unknown {
   if (signal?.aborted) return signal.reason;
   if (error instanceof ParleyError) return error;
-  // Not the error itself: runtimes put the URL into it.
-  const name = error instanceof Error ? error.name : typeof error;
-  return new DriverError(`Parley over HTTP: ${operation} got no answer (${name})`, { retryable: true });
+  return noAnswer(operation, error);
 }
 
 function encoded(body: unknown, operation: string): string {

@@ -65,7 +65,10 @@ function live(rule: Rule): void {
   rule("an event as Server-Sent Events has its version as the ID of each value, and tells of the end of the workflow", async (service) => {
     const { get, tell } = service;
     const response = await get(STATE, SSE);
-    assert.deepEqual([response.headers.get("content-type"), response.headers.get("cache-control")], ["text/event-stream", "no-store"]);
+    assert.deepEqual([response.headers.get("content-type"), response.headers.get("cache-control")], [
+      "text/event-stream",
+      "no-store, no-transform",
+    ]);
     const sent = sentEvents(response);
     assert.deepEqual(await take(sent, 1), [{ retry: "1000" }]);
     await tell({ set: "paid" });

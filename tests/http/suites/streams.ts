@@ -118,7 +118,7 @@ function events(rule: Rule): void {
     await write("a\nb", { c: 1 });
     const response = await get(LOG, SSE);
     const headers = ["content-type", "cache-control", "x-accel-buffering"].map((name) => response.headers.get(name));
-    assert.deepEqual(headers, ["text/event-stream", "no-store", "no"]);
+    assert.deepEqual(headers, ["text/event-stream", "no-store, no-transform", "no"]);
     const sent = sentEvents(response);
     assert.deepEqual(await take(sent, 3), [{ retry: "1000" }, { id: "0", data: '"a\\nb"' }, { id: "1", data: '{"c":1}' }]);
     await write(undefined);

@@ -1,0 +1,60 @@
+/**
+ * Why a request got no answer, in words that hold neither the URL nor the request: runtimes put both into their errors.
+ *
+ * @module
+ */
+
+import { DriverError } from "../../core/errors.ts";
+
+/** By the code that Node and Bun give, or the words of Deno and workerd. In this order: a certificate fails while connecting. */
+const REASONS: readonly [pattern: RegExp, reason: string, passes: boolean][] = [
+  [/CERT_|_CERT|UNABLE_TO_VERIFY|[Cc]ertificate|UnknownIssuer/, "the server's TLS certificate is not valid here", false],
+  [/ERR_SSL|ERR_TLS|\btls\b|\bssl\b|handshake/i, "there is no TLS connection to the server", true],
+  [/ENOTFOUND|EAI_AGAIN|\bdns\b|getaddrinfo|name resolution/i, "the name of the server is unknown", true],
+  [/ECONNREFUSED|connection refused|actively refused/i, "the connection was refused", true],
+  [/ETIMEDOUT|UND_ERR_(CONNECT|HEADERS|BODY)_TIMEOUT|timed out/i, "the server did not answer in time", true],
+  [/EHOSTUNREACH|ENETUNREACH|ENETDOWN|unreachable/i, "the server cannot be reached", true],
+  [
+    /ECONNRESET|EPIPE|UND_ERR_SOCKET|connection (was )?(closed|reset)|network connection lost|other side closed/i,
+    "the connection broke off",
+    true,
+  ],
+];
+
+/** A runtime's own codes; anything longer may be a value. */
+const CODE = /^[A-Z][A-Z0-9_]{2,40}$/;
+
+/** How many causes are looked at: an error may be its own. */
+const DEEPEST = 8;
+
+/**
+ * The error for a request that got no answer.
+ *
+ * @param operation What was being done.
+ * @param error What the request failed with.
+ */
+export function noAnswer(operation: string, error: unknown): DriverError {
+  const causes = causesOf(error);
+  const code = causes.map((it) => Reflect.get(it, "code")).find((it) => typeof it === "string" && CODE.test(it));
+  const shown: string = code ?? (error instanceof Error ? error.name : typeof error);
+  // The codes first: a text may have the name of a server in it.
+  const texts = [...(code === undefined ? [] : [String(code)]), ...causes.map(({ message }) => withoutUrls(String(message)))];
+  const [known] = texts.flatMap((text) => REASONS.filter(([pattern]) => pattern.test(text)).slice(0, 1));
+  const [, reason, retryable = true] = known ?? [];
+  const why = reason === undefined ? "" : `: ${reason}`;
+  return new DriverError(`Parley over HTTP: ${operation} got no answer${why} (${shown})`, { retryable });
+}
+
+function causesOf(error: unknown): Error[] {
+  const causes: Error[] = [];
+  for (let it = error; it instanceof Error && causes.length < DEEPEST;) {
+    causes.push(it);
+    // Node tries each address of a name, and tells of all.
+    it = it instanceof AggregateError && it.errors.length > 0 ? it.errors[0] : it.cause;
+  }
+  return causes;
+}
+
+function withoutUrls(text: string): string {
+  return text.replace(/[a-z][a-z0-9+.-]*:\/\/[^\s)"']*/gi, "");
+}

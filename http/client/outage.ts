@@ -1,0 +1,55 @@
+/**
+ * Faults that a wait or a reader outlives.
+ *
+ * @module
+ */
+
+import { DriverError } from "../../core/errors.ts";
+import { pause, type Transport } from "./transport.ts";
+
+/** How long to wait until a request that failed is made again: 0.1 s, doubling to 5 s. */
+const FIRST_PAUSE_MS = 100;
+export const LONGEST_PAUSE_MS = 5_000;
+
+/** After so many failures in a row, about 2 s, the caller hears of it. */
+const TOLD_AFTER = 5;
+
+/** Whether the same request may have another outcome a moment later. */
+export function isPassing(error: unknown): error is DriverError {
+  return error instanceof DriverError && error.retryable;
+}
+
+/** The failures in a row of one wait or reader. */
+export class Outage {
+  readonly #transport: Transport;
+  #failures = 0;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /** How many there were in a row. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** There was an answer. */
+  over(): void {
+    this.#failures = 0;
+  }
+
+  /** Waits a while, longer after each failure, and never as long as others do: they have all failed at the same moment. */
+  async outlive(error: DriverError, operation: string, signal: AbortSignal | undefined, mostMs = Infinity): Promise<void> {
+    if (++this.#failures === TOLD_AFTER) {
+      const message = `Parley over HTTP: ${operation} has failed ${TOLD_AFTER} times in a row, and goes on asking`;
+      this.#transport.report(new DriverError(message, { retryable: true, cause: error }));
+    }
+    await rest(this.#transport, this.#failures, signal, mostMs);
+  }
+}
+
+/** Waits between 50% and 100% of a time that doubles with each try. */
+export async function rest(transport: Transport, tries: number, signal: AbortSignal | undefined, mostMs = Infinity): Promise<void> {
+  const ms = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(tries, 20), LONGEST_PAUSE_MS) * (0.5 + Math.random() / 2);
+  await pause(transport.clock, Math.min(ms, mostMs), signal);
+}

@@ -1,0 +1,155 @@
+/**
+ * Reading on: over as many connections as it takes, or by short answers where nothing comes over one.
+ *
+ * @module
+ */
+
+import { devalueCodec } from "../../core/codec.ts";
+import { DriverError } from "../../core/errors.ts";
+import { unlessAborted } from "../../core/wait.ts";
+import { PARLEY_NDJSON } from "../media_types.ts";
+import { isPassing, LONGEST_PAUSE_MS, Outage } from "./outage.ts";
+import { asParleyError, type ClientRequest, limited, pause, type Transport } from "./transport.ts";
+import { CUT_MS, Patience, PAUSE_MS } from "./waiting.ts";
+
+/** A connection that is silent for so long is dead: the server sends a blank line every few seconds. */
+const SILENCE_MS = 45_000;
+/** The server sends a blank line at once. Where none has come for so long, somebody on the way keeps the answer until it is complete. */
+const FIRST_BYTE_MS = 10_000;
+/** For how long a client remembers that answers do not come live, and begins with short ones. */
+const REMEMBERED_MS = 300_000;
+/** Readers whose connections end at one moment come back over so long, and over ever longer where that happens again. */
+const COME_BACK_MS = 500;
+/** After so many answers that are not of this library the URL must be wrong. */
+const MOST_FOREIGN = 8;
+
+/** The last line: nothing will come any more. Without it the connection was cut. */
+interface End {
+  end: true;
+}
+
+/** Something to read, an entry after the other. */
+export interface Source<Entry> {
+  /** What is being done, for errors: `readStream`. */
+  readonly operation: string;
+  /** The path of what comes after an entry, as lines. */
+  path(last: Entry | undefined): string;
+  /** Asks for what comes after an entry, and waits for it. */
+  poll(last: Entry | undefined, waitMs: number, signal: AbortSignal): Promise<{ entries: Entry[]; ended: boolean }>;
+}
+
+/** An answer of whoever answers 200 to anything, as the page of a gateway. */
+class ForeignAnswer extends DriverError {}
+
+/** A connection that ended before any byte came. */
+class NothingCame extends Error {}
+
+/** Which clients have met somebody who keeps answers, and until when they remember. */
+const buffered = new WeakMap<Transport, { until: number; told: boolean }>();
+
+/** The entries of a source, to its end. */
+export async function* resumed<Entry extends object>(
+  transport: Transport,
+  source: Source<Entry>,
+  signal: AbortSignal,
+): AsyncGenerator<Entry, void, undefined> {
+  const { clock } = transport;
+  const { operation } = source;
+  const outage = new Outage(transport);
+  const patience = new Patience();
+  let last: Entry | undefined;
+  let live = (buffered.get(transport)?.until ?? -Infinity) <= clock.now();
+  for (let brief = 0;;) {
+    const begun = clock.now();
+    try {
+      if (!live) {
+        const { entries, ended } = await source.poll(last, patience.waitMs, signal);
+        outage.over();
+        tell(transport, operation);
+        for (const entry of entries) yield last = entry;
+        if (ended) return;
+        if (entries.length === 0 && clock.now() - begun < PAUSE_MS) await pause(clock, PAUSE_MS, signal);
+        continue;
+      }
+      for await (const entry of lines<Entry>(transport, { operation, path: source.path(last) }, signal)) {
+        outage.over();
+        brief = 0;
+        if ("end" in entry) return;
+        yield last = entry;
+      }
+      // Cut by the server, which ends every connection once. One that does so at once, and again, is asked ever less often.
+      if (clock.now() - begun >= LONGEST_PAUSE_MS) brief = 0;
+      await pause(clock, comeBackMs(brief++), signal);
+    } catch (error) {
+      const tookMs = clock.now() - begun;
+      if (error instanceof NothingCame) {
+        live = false;
+        remember(transport);
+        continue;
+      }
+      const known = asParleyError(error, operation, signal);
+      if (!isPassing(known) || (known instanceof ForeignAnswer && outage.failures >= MOST_FOREIGN)) throw known;
+      if (!live) patience.failed(tookMs);
+      // As of a gateway that has waited for the end of the answer.
+      else if (tookMs >= CUT_MS && error instanceof DriverError) live = false;
+      await outage.outlive(known, operation, signal);
+    }
+  }
+}
+
+function comeBackMs(brief: number): number {
+  if (brief === 0) return COME_BACK_MS * Math.random();
+  return Math.min(COME_BACK_MS * 2 ** brief, LONGEST_PAUSE_MS) * (0.5 + Math.random() / 2);
+}
+
+function remember(transport: Transport): void {
+  buffered.set(transport, { told: buffered.get(transport)?.told ?? false, until: transport.clock.now() + REMEMBERED_MS });
+}
+
+/** Once a client, and only when short answers do come. */
+function tell(transport: Transport, operation: string): void {
+  const known = buffered.get(transport);
+  if (!known || known.told) return;
+  known.told = true;
+  const why = "nothing comes over a live connection, as behind a proxy that keeps an answer until it is complete";
+  transport.report(
+    new DriverError(`Parley over HTTP: ${operation} asks for one short answer after the other: ${why}`, { retryable: true }),
+  );
+}
+
+/** The lines of one connection. */
+async function* lines<Entry>(
+  transport: Transport,
+  request: ClientRequest,
+  signal: AbortSignal,
+): AsyncGenerator<Entry | (Entry & End), void, undefined> {
+  const { clock } = transport;
+  const open = limited(clock, FIRST_BYTE_MS, signal);
+  let reader: ReadableStreamDefaultReader<string> | undefined;
+  let stop = open.stop;
+  try {
+    const response = await transport.open(request, PARLEY_NDJSON, open.signal).catch((error) => {
+      throw open.signal.aborted && !signal.aborted ? new NothingCame() : error;
+    });
+    if (!response.headers.get("content-type")?.startsWith(PARLEY_NDJSON)) {
+      await response.body?.cancel();
+      throw new ForeignAnswer(`Parley over HTTP: ${request.operation} got an answer that is not of this library`, { retryable: true });
+    }
+    if (!response.body) throw new NothingCame();
+    reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    for (let limitMs = FIRST_BYTE_MS;; limitMs = SILENCE_MS) {
+      stop();
+      stop = clock.after(limitMs, () => void reader?.cancel(new DOMException("silent", "TimeoutError")).catch(() => {}));
+      const { done, value } = await unlessAborted(reader.read(), signal);
+      if (done && limitMs === FIRST_BYTE_MS) throw new NothingCame();
+      if (done) return;
+      const parts = (rest + value).split("\n");
+      rest = parts.pop()!;
+      for (const line of parts) if (line !== "") yield devalueCodec.decode(line) as Entry;
+    }
+  } finally {
+    stop();
+    await reader?.cancel().catch(() => {});
+  }
+}
