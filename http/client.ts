@@ -159,10 +159,12 @@ class RemoteClient implements Client {
     return new RemoteStream<T>(this.#transport, `/workflows/${toSegment(workflowId)}/streams/${toSegment(name)}`, options);
   }
 
-  async list({ status, name, limit, cursor }: ListOptions = {}): Promise<WorkflowPage> {
+  async list({ status, name, problem, include, limit, cursor }: ListOptions = {}): Promise<WorkflowPage> {
     const query = new URLSearchParams();
     if (status !== undefined) query.set("status", [status].flat().join(","));
     if (name !== undefined) query.set("name", name);
+    if (problem !== undefined) query.set("problem", String(problem));
+    if (include !== undefined) query.set("include", include);
     if (limit !== undefined) query.set("limit", String(limit));
     if (cursor !== undefined) query.set("cursor", cursor);
     return await this.#transport.call<WorkflowPage>({ operation: "list", path: `/workflows?${query}` });

@@ -91,9 +91,17 @@ export const Info = v.object({
   name: v.string(),
   status: Status,
   waiting: v.optional(v.object({ operations: v.array(v.string()), until: v.optional(v.number()) })),
-  input: v.optional(v.pipe(v.unknown(), v.description("Not there if it is undefined, which JSON does not have; as in output"))),
+  input: v.optional(v.pipe(
+    v.unknown(),
+    v.description("In a list only with include=values. Not there if it is undefined, which JSON does not have; as in output"),
+  )),
   output: v.optional(v.unknown()),
   error: v.optional(Failure),
+  problem: v.optional(v.pipe(Failure, v.description("Why it is parked: it is tried again, and goes on when its code fits"))),
+  unreadable: v.optional(v.pipe(
+    v.array(v.picklist(["input", "output", "error", "problem"])),
+    v.description("What this server cannot decode, and so has left out"),
+  )),
   createdAt: v.number(),
   updatedAt: v.number(),
   recoveryAttempts: v.number(),

@@ -8,6 +8,7 @@ import type { Context } from "hono";
 import * as v from "valibot";
 import type { WorkflowInfo } from "../../core/client.ts";
 import { ValidationError } from "../../core/errors.ts";
+import type { SerializedError } from "../../core/serialized_error.ts";
 import { answer } from "../encoding.ts";
 import { toSegment } from "../path.ts";
 import { type Route, route } from "../route.ts";
@@ -23,6 +24,14 @@ const ListQuery = v.object({
     v.array(Status),
   )),
   name: v.optional(v.pipe(v.string(), v.description("Only workflows of this name"))),
+  problem: v.optional(v.pipe(
+    v.picklist(["true", "false"]),
+    v.description("true: only workflows that are parked. Default all"),
+    v.transform((text) => text === "true"),
+  )),
+  include: v.optional(
+    v.pipe(v.literal("values"), v.description("values: with inputs and outputs, and perhaps fewer in a page. Default without")),
+  ),
   limit: count(1, 1_000, "How many at most. Default 50"),
   cursor: v.optional(v.pipe(v.string(), v.description("The cursor of the page before"))),
 });
@@ -69,10 +78,12 @@ export const workflowRoutes: readonly Route[] = [
     summary: "List workflows, newest first",
     query: ListQuery,
     responses: { 200: { description: "A page", schema: Page } },
-  }, async ({ c, parley, query: { status, name, limit, cursor } }) => {
+  }, async ({ c, parley, query: { status, name, problem, include, limit, cursor } }) => {
     const page = await parley.list({
       ...(status && { status }),
       ...(name !== undefined && { name }),
+      ...(problem !== undefined && { problem }),
+      ...(include !== undefined && { include }),
       ...(limit !== undefined && { limit }),
       ...(cursor !== undefined && { cursor }),
     });
@@ -120,8 +131,10 @@ function given(c: Context, body: unknown): { workflowId?: string } {
 }
 
 /** Without stacks, which name the server's files. Those of errors in its input and output are its own. */
-function toPublic(info: WorkflowInfo): WorkflowInfo {
-  if (!info.error) return info;
-  const { stack: _, ...error } = info.error;
-  return { ...info, error: withoutStacks(error) };
+function toPublic({ error, problem, ...info }: WorkflowInfo): WorkflowInfo {
+  return { ...info, ...(error && { error: withoutStack(error) }), ...(problem && { problem: withoutStack(problem) }) };
+}
+
+function withoutStack({ stack: _, ...error }: SerializedError): SerializedError {
+  return withoutStacks(error);
 }
