@@ -71,7 +71,7 @@ Deno.test("what a token that may only start has written fails no list: an unread
     workflows: page.workflows.map((it) => it.workflowId === "hostile" ? { ...it, input: hostile } : it),
   }));
   const starter = await tokens.mint({ actions: ["start"], expiresIn: "1m" });
-  const start = async (workflowId: string, raw: string) => {
+  const start = async (raw: string) => {
     const headers = { authorization: `Bearer ${starter}`, "content-type": "application/vnd.parley+json" };
     return (await app.request("/workflows", { method: "POST", headers, body: raw })).status;
   };
@@ -80,8 +80,8 @@ Deno.test("what a token that may only start has written fails no list: an unread
     Array.from({ length: 2_500 }, (_, n) => `[${n + 4}]`).join(",")
   },"end"]`;
   const error = '[{"workflow":1,"input":4,"workflowId":2},"echo","error",["null"],["Error",{"name":3,"message":3}]]';
-  await start("deep", deep);
-  await start("error", error);
+  await start(deep);
+  await start(error);
   await client.start(echo, 1, { workflowId: "hostile", enqueue: true });
   await client.start(echo, 2, { workflowId: "good", enqueue: true });
   for (const query of ["", "?include=values", "?include=values&limit=2"]) {
