@@ -58,6 +58,22 @@ function leases(rule: AddRule): void {
     assert.equal((await a.readWorkflow("created"))?.recoveryAttempts, 1);
   });
 
+  rule("the length of a lease is that of its last renewal when the store's clock has gone back", async ({ drivers: [a, b], advance }) => {
+    const [longer, shorter] = [await begin(a, "longer"), await begin(a, "shorter", { leaseMs: 10 * LEASE_MS })];
+    await a.commit({ ...longer.next(), leaseMs: 10 * LEASE_MS });
+    await shorter.held();
+    for (const ms of [0, BACK_MS, LEASE_MS / 2]) {
+      await advance(ms);
+      assert.deepEqual(await claimIds(b), []);
+    }
+    await advance(LEASE_MS / 2 + 1);
+    assert.deepEqual(await claimIds(b), ["shorter"]);
+    await advance(8 * LEASE_MS);
+    assert.deepEqual(await claimIds(b, { workflowIds: ["longer"] }), []);
+    await advance(LEASE_MS);
+    assert.deepEqual(await claimIds(b, { workflowIds: ["longer"] }), ["longer"]);
+  });
+
   rule("a live run keeps its lease when the store's clock has gone back", async ({ drivers: [a, b], advance }) => {
     const run = await begin(a, "w");
     await advance(BACK_MS);
