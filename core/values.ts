@@ -6,6 +6,8 @@
 
 import { type Clock, systemClock } from "./clock.ts";
 import { type Codec, missingType } from "./codec.ts";
+import { keptError, MAX_MESSAGE_LENGTH } from "./kept_error.ts";
+import { isError, reviveError, serializeError } from "./serialized_error.ts";
 import { UnreadableValueError, ValidationError, ValueTooLargeError } from "./errors.ts";
 import { snapshot } from "./snapshot.ts";
 import type { StandardSchemaV1 } from "./standard_schema.ts";
@@ -84,9 +86,19 @@ export class Values {
     }
   }
 
-  /** Encodes what was thrown. It never fails: what cannot be kept is left out, down to the name and the beginning of the message. */
+  /**
+   * Encodes what was thrown. It never fails. What cannot be stored is left out: one field, or the largest ones where the error is too large, at last
+   * everything but the name and the beginning of the message.
+   */
   encodeError(error: unknown): string {
-    for (const attempt of [() => error, () => bare(error), () => bare(error, 1_000)]) {
+    const sizeOf = (value: unknown) => {
+      try {
+        return utf8Length(this.#codec.encode(value), 0);
+      } catch {
+        return undefined;
+      }
+    };
+    for (const attempt of [() => error, () => isError(error) ? keptError(error, sizeOf, this.#limit) : bare(error), () => bare(error)]) {
       try {
         return this.encode(attempt(), "error");
       } catch {
@@ -105,7 +117,7 @@ export class Values {
       const where = typeof path === "string" && /^[\w.$[\]]+$/.test(path) ? ` at ${path}` : "";
       const reason = error instanceof Error && error.name === "DevalueError" ? `${message}${where}` : "the codec refused it";
       throw new ValidationError(
-        `Encoding the ${what}: ${reason}; it must be made of JSON values and the other types that Parley can store`,
+        `Encoding the ${what}: ${reason}. It must be made of JSON values and the other types that Parley can store`,
       );
     }
   }
@@ -159,14 +171,11 @@ function toIssue({ message, path }: StandardSchemaV1.Issue): { message: string; 
   return { message, ...(path && { path: path.map((segment) => typeof segment === "object" ? segment.key : segment) }) };
 }
 
-/** An error without what could make it hard to encode. */
-function bare(error: unknown, longest = Infinity): Error {
-  if (!(error instanceof Error)) return new Error(`A thrown ${typeof error} that cannot be encoded`);
-  const plain = new Error(String(error.message).slice(0, longest));
-  plain.name = String(error.name).slice(0, longest);
-  if (longest === Infinity && typeof error.stack === "string") plain.stack = error.stack;
-  else delete plain.stack;
-  return plain;
+/** An error with a name and the beginning of its message alone. */
+function bare(error: unknown): Error {
+  if (!isError(error)) return new Error(`A thrown ${typeof error} that cannot be encoded`);
+  const { name, message } = serializeError(error);
+  return reviveError({ name: name.slice(0, MAX_MESSAGE_LENGTH), message: message.slice(0, MAX_MESSAGE_LENGTH) });
 }
 
 /** The length of a text in UTF-8. Exact only above the limit or where it costs nothing: a text is at most 3 bytes a unit. */

@@ -6,7 +6,7 @@
 
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { devalueCodec } from "../core/codec.ts";
+import { wireCodec } from "../core/codec.ts";
 import { ValidationError } from "../core/errors.ts";
 import { readBytes } from "./body.ts";
 import { PARLEY_JSON, PARLEY_NDJSON } from "./media_types.ts";
@@ -29,7 +29,7 @@ export function answer(
 ): Response {
   const { status = 200, headers = {} } = options;
   const encoded = isEncoded(c);
-  return new Response(encoded ? devalueCodec.encode(value) : plainText(value), {
+  return new Response(encoded ? wireCodec.encode(value) : plainText(value), {
     status,
     headers: { "content-type": encoded ? PARLEY_JSON : "application/json", "cache-control": "no-store", vary: "accept", ...headers },
   });
@@ -59,7 +59,7 @@ export async function readBody(c: Context, limit: number): Promise<Body> {
   const text = legible(type, () => new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   const json: unknown = legible(type, () => JSON.parse(text));
   if (type === "application/json") return { outline: json, value: () => json };
-  return { outline: outline(json), value: () => legible(type, () => devalueCodec.decode(text)) };
+  return { outline: outline(json), value: () => legible(type, () => wireCodec.decode(text)) };
 }
 
 function legible<T>(type: string, read: () => T): T {

@@ -5,7 +5,7 @@
  */
 
 import type { EventEntry, StreamPart } from "../core/client.ts";
-import { devalueCodec } from "../core/codec.ts";
+import { wireCodec } from "../core/codec.ts";
 import { PARLEY_NDJSON, plainText } from "./encoding.ts";
 import type { Chunks } from "./live.ts";
 
@@ -49,6 +49,6 @@ export async function* watchLines(
 
 /** In JSON a value that is `undefined` would leave no trace of itself: `null` stands for it. */
 function line(fields: Record<string, unknown>, type: LinesType): string {
-  if (type === PARLEY_NDJSON) return `${devalueCodec.encode(fields)}\n`;
+  if (type === PARLEY_NDJSON) return `${wireCodec.encode(fields)}\n`;
   return `${plainText("value" in fields ? { ...fields, value: fields.value ?? null } : fields)}\n`;
 }

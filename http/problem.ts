@@ -6,7 +6,7 @@
 
 import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { devalueCodec } from "../core/codec.ts";
+import { wireCodec } from "../core/codec.ts";
 import { DriverError, ParleyError, type ParleyErrorCode, ValidationError, WorkflowEndedError } from "../core/errors.ts";
 import { withoutStacks } from "./stacks.ts";
 
@@ -151,7 +151,7 @@ function head(code: Problem["code"], title: string, status: number): Pick<Proble
 /** Not there where another codec stored an error that this one does not know. */
 function encodedError(error: ParleyError): { error?: string } {
   try {
-    return { error: devalueCodec.encode(withoutStacks(error)) };
+    return { error: wireCodec.encode(withoutStacks(error)) };
   } catch {
     return {};
   }

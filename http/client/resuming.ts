@@ -4,7 +4,7 @@
  * @module
  */
 
-import { devalueCodec } from "../../core/codec.ts";
+import { wireCodec } from "../../core/codec.ts";
 import { DriverError } from "../../core/errors.ts";
 import { unlessAborted } from "../../core/wait.ts";
 import { PARLEY_NDJSON } from "../media_types.ts";
@@ -146,7 +146,7 @@ async function* lines<Entry>(
       if (done) return;
       const parts = (rest + value).split("\n");
       rest = parts.pop()!;
-      for (const line of parts) if (line !== "") yield devalueCodec.decode(line) as Entry;
+      for (const line of parts) if (line !== "") yield wireCodec.decode(line) as Entry;
     }
   } finally {
     stop();

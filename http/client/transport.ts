@@ -5,7 +5,7 @@
  */
 
 import { type Clock, delay, systemClock } from "../../core/clock.ts";
-import { devalueCodec } from "../../core/codec.ts";
+import { wireCodec } from "../../core/codec.ts";
 import { DriverError, ParleyError, ValidationError, ValueTooLargeError } from "../../core/errors.ts";
 import { attempt } from "../../core/retry.ts";
 import { isToken, toMountUrl } from "../endpoint.ts";
@@ -145,7 +145,7 @@ export function asParleyError(error: unknown, operation: string, signal: AbortSi
 
 function encoded(body: unknown, operation: string): string {
   try {
-    return devalueCodec.encode(body);
+    return wireCodec.encode(body);
   } catch {
     throw new ValidationError(`Encoding what ${operation} sends: it must be made of JSON values and the other types that Parley can store`);
   }
@@ -153,7 +153,7 @@ function encoded(body: unknown, operation: string): string {
 
 function decoded(text: string, operation: string): unknown {
   try {
-    return devalueCodec.decode(text);
+    return wireCodec.decode(text);
   } catch {
     throw new DriverError(`Parley over HTTP: ${operation} got an answer that is not of this library`, { retryable: false });
   }
@@ -166,7 +166,7 @@ async function toError(response: Response, operation: string, sent: string | und
   try {
     const problem: { error?: unknown; code?: unknown; limit?: unknown } = JSON.parse(text);
     if (typeof problem.error === "string") {
-      const error = devalueCodec.decode(problem.error);
+      const error = wireCodec.decode(problem.error);
       if (error instanceof ParleyError) return error;
     }
     if (problem.code === "body_too_large" && typeof problem.limit === "number") {

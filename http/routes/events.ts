@@ -7,7 +7,7 @@
 import type { Context } from "hono";
 import * as v from "valibot";
 import type { EventEntry } from "../../core/client.ts";
-import { devalueCodec } from "../../core/codec.ts";
+import { wireCodec } from "../../core/codec.ts";
 import { TimeoutError } from "../../core/errors.ts";
 import { isActive } from "../../core/statuses.ts";
 import { PARLEY_JSON, plainText } from "../encoding.ts";
@@ -52,7 +52,7 @@ async function serveJson(call: EventCall, type: "application/json" | typeof PARL
   const { c, settings, query: { wait } } = call;
   const { value, version } = await readEntry(call, call.query.after ?? 0, waitMs(c, wait, settings.maxWaitMs));
   // A key that JSON would leave out is a value all the same.
-  const body = type === PARLEY_JSON ? devalueCodec.encode({ value, version }) : plainText({ value: value ?? null, version });
+  const body = type === PARLEY_JSON ? wireCodec.encode({ value, version }) : plainText({ value: value ?? null, version });
   const headers = { "content-type": type, "cache-control": "no-store", "vary": "accept", "x-content-type-options": "nosniff" };
   return new Response(body, { headers });
 }

@@ -6,7 +6,7 @@
 
 import * as v from "valibot";
 import type { StreamPart as Part } from "../../core/client.ts";
-import { devalueCodec } from "../../core/codec.ts";
+import { wireCodec } from "../../core/codec.ts";
 import { describeStream, type DurableCall, headersOf, readDurableStream, speaksDurableStreams } from "../durable_streams.ts";
 import { PARLEY_JSON, plainText } from "../encoding.ts";
 import { type Chunks, liveResponse } from "../live.ts";
@@ -75,7 +75,7 @@ async function serveJson(call: StreamCall, type: "application/json" | typeof PAR
   const part = await readPart(call, { ...placeOf(call), ...(limit !== undefined && { limit }) }, waitMs(c, wait, settings.maxWaitMs));
   const { values, nextOffset, closed } = part;
   const body = { values, nextOffset, closed };
-  return new Response(type === PARLEY_JSON ? devalueCodec.encode(body) : plainText(body), {
+  return new Response(type === PARLEY_JSON ? wireCodec.encode(body) : plainText(body), {
     headers: { ...headersOf(part), "content-type": type, "cache-control": "no-store" },
   });
 }
