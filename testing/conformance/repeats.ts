@@ -52,6 +52,9 @@ function everyRecorded(): [Operation, ReturnType<typeof answers>[number]][] {
     [observeEvent(11, "friend", "k"), { tag: "value", value: "friendly" }],
     [observeResult(12, "friend"), { tag: "value", value: "7" }],
     [sleep(13, 0), { tag: "done" }],
+    [observeEvent(14, "friend", "none"), { tag: "workflow_ended", value: "SUCCESS" }],
+    [observeEvent(15, "purged", "k", null, true), { tag: "workflow_not_found" }],
+    [observeResult(16, "purged", null, true), { tag: "workflow_not_found" }],
   ];
 }
 

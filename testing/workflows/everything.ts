@@ -38,6 +38,8 @@ const partner = workflow("partner", async (ctx) => {
 const everything = workflow("everything", async (ctx, input: { partner: string }) => {
   const log: unknown[] = [];
   const sure = await ctx.step("sure", () => "a value");
+  // Tries are counted over restarts, and the pauses between them are waits.
+  const tried = await ctx.step("trying", ({ attempt }) => attempt < 3 ? Promise.reject(new Error()) : attempt, { retries: 5, delay: "2s" });
   const failed = await ctx.step("failing", () => Promise.reject(new RangeError("no"))).catch((error) => `${error}`);
   const writing = await ctx.step("writing", async (step) => {
     await step.writeStream(written, "from a step");
@@ -46,7 +48,7 @@ const everything = workflow("everything", async (ctx, input: { partner: string }
     await step.send(input.partner, { from: ctx.workflowId, value: "from a step, again" });
     return "wrote";
   });
-  log.push(sure, failed, writing, typeof await ctx.now(), (await ctx.uuid()).length);
+  log.push(sure, tried, failed, writing, typeof await ctx.now(), (await ctx.uuid()).length);
 
   await ctx.setEvent(status, "begun");
   await Promise.all([1, 2, 3].map((n) => ctx.writeStream(progress, n)));
@@ -93,6 +95,7 @@ export interface Result {
 export const EXPECTED: Result = {
   output: [
     "a value",
+    3,
     "RangeError: no",
     "wrote",
     "number",
