@@ -21,6 +21,8 @@ export interface RedisServer extends AsyncDisposable {
 export interface RedisOptions {
   /** Where the server is that this one is to be a replica of. */
   replicaOf?: string;
+  /** More lines of its configuration. */
+  settings?: readonly string[];
 }
 
 /** The oldest that runs scripts with a shebang. */
@@ -69,15 +71,15 @@ repl-backlog-size 64mb
 /**
  * Starts a Redis on 127.0.0.1 at a free port. It takes about 50 ms, and longer if Redis has to be installed first.
  *
- * @param options `replicaOf`: to have a replica.
+ * @param options `replicaOf`: to have a replica; `settings`: for what a test needs.
  * @throws {Error} If there is none and none can be installed without asking, or if it does not start; the message has its log.
  */
-export async function startRedis({ replicaOf }: RedisOptions = {}): Promise<RedisServer> {
+export async function startRedis({ replicaOf, settings = [] }: RedisOptions = {}): Promise<RedisServer> {
   const binary = await findProgram(BINARIES) ?? await installedRedis();
   const folder = await Deno.makeTempDir({ prefix: "parley-redis-" });
   const port = freePort();
   const primary = replicaOf === undefined ? "" : `replicaof ${new URL(replicaOf).hostname} ${new URL(replicaOf).port || 6379}`;
-  await Deno.writeTextFile(`${folder}/redis.conf`, `${SETTINGS}dir "${folder}"\nport ${port}\n${primary}\n`);
+  await Deno.writeTextFile(`${folder}/redis.conf`, `${SETTINGS}dir "${folder}"\nport ${port}\n${primary}\n${settings.join("\n")}\n`);
   const env = { FOLDER: folder, BINARY: binary };
   const keeper = new Deno.Command("sh", { args: ["-c", KEEPER], cwd: folder, env, stdin: "piped", stdout: "null", stderr: "null" }).spawn();
   keeper.unref();

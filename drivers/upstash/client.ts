@@ -7,9 +7,9 @@
 import { DriverError } from "../../core/errors.ts";
 import { type Answer, readAnswer } from "./answer.ts";
 import { type ExtentNews, Extents, list } from "./extents.ts";
-import { isNoScript } from "./failure.ts";
+import { isFlagRefused, isNoScript } from "./failure.ts";
 import type { Keys } from "./keys.ts";
-import { type ScriptName, SCRIPTS } from "./scripts.ts";
+import { type Script, type ScriptName, SCRIPTS } from "./scripts.ts";
 import type { SendCommand } from "./transport.ts";
 
 /** What the documents of all scripts may have. */
@@ -60,11 +60,23 @@ export class Client {
   /** How long those that ended stay, in milliseconds; `undefined`: until they are purged. */
   readonly retention: number | undefined;
   readonly #send: SendCommand;
+  readonly #report: (problem: string) => void;
+  /** Whether the server knows the flag with which a script locks its keys alone. */
+  #takesFlag = true;
 
-  constructor(send: SendCommand, keys: Keys, retention: number | undefined) {
+  /**
+   * Makes it.
+   *
+   * @param send Sends commands.
+   * @param keys The names of keys.
+   * @param retention See {@linkcode Client.retention}.
+   * @param report Is told, once, that the server is no Upstash.
+   */
+  constructor(send: SendCommand, keys: Keys, retention: number | undefined, report: (problem: string) => void = () => {}) {
     this.#send = send;
     this.keys = keys;
     this.retention = retention;
+    this.#report = report;
   }
 
   /**
@@ -94,12 +106,28 @@ export class Client {
   }
 
   async #run(name: ScriptName, args: readonly string[], call: string): Promise<unknown> {
-    const script = SCRIPTS[name];
+    const script: Script = SCRIPTS[name];
+    const isLocking = this.#takesFlag;
+    const { sha, source } = isLocking ? script : script.unlocked;
     try {
-      return await this.#send(["EVALSHA", await script.sha, ...args], call);
+      return await this.#send(["EVALSHA", await sha, ...args], call);
     } catch (error) {
       if (!isNoScript(error)) throw error;
     }
-    return await this.#send(["EVAL", script.source, ...args], call);
+    try {
+      return await this.#send(["EVAL", source, ...args], call);
+    } catch (error) {
+      if (!isLocking || !isFlagRefused(error)) throw error;
+    }
+    this.#noteRefusal();
+    return await this.#run(name, args, call);
+  }
+
+  #noteRefusal(): void {
+    if (!this.#takesFlag) return;
+    this.#takesFlag = false;
+    this.#report(
+      "the server refuses the script flag allow-key-locking, so it is not Upstash; the scripts go without it, which is for development alone",
+    );
   }
 }

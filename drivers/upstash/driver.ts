@@ -16,6 +16,7 @@ import { claim, commit } from "./calls/run.ts";
 import { Client } from "./client.ts";
 import { Keys } from "./keys.ts";
 import { openPush, type Push, TIMING } from "./push.ts";
+import { LIMITS } from "./sizes.ts";
 import { openTransport, type UpstashCredentials, type UpstashRedis } from "./transport.ts";
 
 /** Options of `upstashDriver`. */
@@ -49,7 +50,7 @@ export function openUpstash(
   const timeoutMs = atLeastOne(requestTimeout, "requestTimeout");
   const retentionMs = retention === undefined ? undefined : atLeastOne(retention, "retention");
   const transport = openTransport(redis, { timeoutMs, clock });
-  const driver = scriptDriver(new Client(transport.send, keys, retentionMs));
+  const driver = scriptDriver(new Client(transport.send, keys, retentionMs, say));
   if (!wanted) return { driver, push: null };
   const push = openPush({ transport, channel: keys.channel, timeoutMs, clock, timing, report: say });
   return { driver: { ...driver, watch: (target, hint) => push.watch(target, hint) }, push };
@@ -65,6 +66,7 @@ function atLeastOne(duration: Duration, what: string): number {
 export function scriptDriver(client: Client): Omit<Driver, "watch"> {
   return {
     contract: 1,
+    limits: LIMITS,
     // There is nothing to create: what is not there is empty.
     migrate: () => Promise.resolve(),
     create: (request) => create(client, request),
@@ -81,6 +83,7 @@ export function scriptDriver(client: Client): Omit<Driver, "watch"> {
   };
 }
 
+/** Tells the owner of something that the driver can do without. */
 function say(problem: string): void {
   console.warn(`Parley on Upstash: ${problem}`);
 }

@@ -29,6 +29,8 @@ interface Finding {
   readonly retryable?: boolean;
 }
 
+const NO_PERMISSION = "the token must allow writing, scripts and what they call, and every key and the channel of the prefix";
+
 /** First words of Redis's errors that say enough: the command was not carried out. The others pass, as a restart or another script does. */
 const WORDS: Readonly<Record<string, Omit<Finding, "code">>> = {
   ASK: {},
@@ -43,7 +45,7 @@ const WORDS: Readonly<Record<string, Omit<Finding, "code">>> = {
   MISCONF: {},
   MOVED: {},
   NOAUTH: { meaning: "the token is missing" },
-  NOPERM: { meaning: "the token must allow writing and scripts" },
+  NOPERM: { meaning: NO_PERMISSION },
   NOREPLICAS: { retryable: true },
   NOSCRIPT: {},
   OOM: { meaning: "the database has no memory left" },
@@ -53,6 +55,8 @@ const WORDS: Readonly<Record<string, Omit<Finding, "code">>> = {
   WRONGPASS: { meaning: "the token must be that of the database" },
   WRONGTYPE: { meaning: "a key holds something else: the prefix must be the driver's own" },
 };
+
+const FLAG_REFUSED = "the server is no Upstash: it refuses a flag of the scripts";
 
 /** Upstash's own errors. Texts: https://upstash.com/docs/redis/troubleshooting (2026-11); numbers may follow. */
 const TEXTS: readonly { readonly text: RegExp; readonly finding: Omit<Finding, "code"> }[] = [
@@ -64,7 +68,15 @@ const TEXTS: readonly { readonly text: RegExp; readonly finding: Omit<Finding, "
   { text: /^ERR max [a-z ]*(concurrent|per second)[a-z ]*exceeded/, finding: { meaning: "too much at once", retryable: true } },
   { text: /^ERR Command (is not available|"[A-Za-z]+" is not allowed)/, finding: { meaning: "the server does not offer the command" } },
   { text: /^ERR Dynamic keys are not allowed/, finding: { meaning: "a script used a key that it did not declare" } },
-  { text: /^ERR Unexpected flag in script shebang/, finding: { meaning: "the server is no Upstash: it refuses a flag of the scripts" } },
+  { text: /^ERR Unexpected flag in script shebang/, finding: { meaning: FLAG_REFUSED } },
+  {
+    text: /^ERR unknown command/i,
+    finding: {
+      meaning:
+        "the server does not know the command: EVAL, EVALSHA, PUBLISH and what scripts call must be neither renamed nor switched off",
+    },
+  },
+  { text: /^ERR (ACL failure in script|The user executing the script can't)/, finding: { meaning: NO_PERMISSION } },
 ];
 
 /** What a status alone says, where the outcome is certain. */
@@ -127,6 +139,11 @@ export function thrownError(call: string, error: unknown): DriverError {
 /** Whether the server does not know the script of an `EVALSHA`. Then it is to be sent with `EVAL`. */
 export function isNoScript(error: unknown): boolean {
   return error instanceof DriverError && error.cause instanceof UpstashFailure && error.cause.code === "NOSCRIPT";
+}
+
+/** Whether the server refuses the flag that every script has. It has not run then. */
+export function isFlagRefused(error: unknown): boolean {
+  return error instanceof DriverError && error.cause instanceof UpstashFailure && error.cause.message.endsWith(FLAG_REFUSED);
 }
 
 /** What may be said of an error in a sentence about push. */

@@ -28,15 +28,22 @@ import { coverage, ending } from "./lua/transition.ts";
 import { waiters } from "./lua/waiters.ts";
 
 /** A script, and its name in Redis. */
-export interface Script {
+export interface Script extends ScriptText {
   /** The method of the driver that sends it, as errors name it. */
   readonly method: keyof Driver;
+  /** Without the flag of Upstash's, for servers that refuse it. */
+  readonly unlocked: ScriptText;
+}
+
+/** What is sent. */
+export interface ScriptText {
   readonly source: string;
   /** The SHA-1 of the source, as `EVALSHA` takes it. */
   readonly sha: Promise<string>;
 }
 
-const FLAGS = "#!lua flags=allow-key-locking";
+const SHEBANG = "#!lua";
+const FLAGS = " flags=allow-key-locking";
 
 /** What is waited for, woken, and expires. */
 const change = [rows, hints, schedule, segments, ranges, waiters, ending];
@@ -48,8 +55,10 @@ export const SCRIPTS = {
   /** `Driver.send`. KEYS: schedule; of each destination row, inbox, the last segment of each queue, buckets of sent keys. */
   send: script("send", rows, hints, schedule, segments, waiters, inbox, messages, sendMain),
   /**
-   * `Driver.commit`. KEYS: schedule, indexes; of the workflow its row, open entries, buckets of positions, and the segments of its journal, streams and queues that the
-   * operations may need; rows, inboxes, events and waiters of others that the operations name; with an end and a retention, all keys of the workflow.
+   * `Driver.commit`. KEYS: schedule, the indexes of those that are parked, and of PENDING with a start; of the workflow its row, open entries, those that it keeps, buckets of
+   * positions, and the segments of its journal, streams and queues that the operations may need; the sets of waiters that it is in; rows, inboxes, events and waiters of others that
+   * the operations name. With a transition, the set of what its claim has taken. With an end or a wait for a result, those that ended and expire, and with a retention the indexes
+   * of what has ended. With an end, the indexes of PENDING and of the new status, and with a retention all keys of the workflow, the row of its parent, and those that this keeps.
    */
   commit: script(
     "commit",
@@ -58,7 +67,10 @@ export const SCRIPTS = {
   ),
   /** The first half of a claim by due time. KEYS: schedule, the set of what a claim has taken. It touches no workflow. */
   peek: script("claim", hints, schedule, peekMain),
-  /** `Driver.claim` by ID. KEYS: schedule, indexes; of each workflow its row, open entries, inbox, streams, and the first segments of its journal. */
+  /**
+   * `Driver.claim` by ID. KEYS: schedule, the indexes of ENQUEUED and PENDING; of each workflow its row, open entries, inbox, streams, and the first segments of its
+   * journal; by due time, the set of what the claim has taken.
+   */
   claim: script("claim", rows, records, hints, schedule, segments, ranges, parseOpen, pages, parseStream, coverage, claimMain),
   /** `Driver.readWorkflow`, and the second half of a list. KEYS: rows. */
   readWorkflows: script("readWorkflow", rows, records, readWorkflowsMain),
@@ -70,11 +82,14 @@ export const SCRIPTS = {
   readStream: script("readStream", rows, segments, pages, parseStream, readStreamMain),
   /** The first half of a list. KEYS: schedule, indexes, those that ended and expire. It touches no workflow. */
   list: script("listWorkflows", ...change, listMain),
-  /** `Driver.control`. KEYS: schedule, indexes, those that ended and expire; of the workflow its row, inbox, streams, waiters; where it expires, all its keys. */
+  /**
+   * `Driver.control`. KEYS: schedule, indexes, those that ended and expire; of the workflow its row, inbox, streams, waiters, those that it keeps, and the sets of waiters that it
+   * is in; of its parent, as far as that is known, the row and those that it keeps; where it expires, all its keys.
+   */
   control: script("control", ...change, parseStream, coverage, controlMain),
   /** Which workflows a purge may remove. KEYS: schedule, indexes, those that ended, expire, and are being purged. */
   purgePeek: script("purge", ...change, purgePeekMain),
-  /** Makes workflows vanish, and says which keys they have. KEYS: as before, and of each workflow its row, inbox and streams. */
+  /** Makes workflows vanish, and says which keys they have. KEYS: as before, and of each workflow and its parent the row, inbox, streams and those that it keeps. */
   purgeMark: script("purge", ...change, parseStream, coverage, purgeMarkMain),
   /** Removes keys of workflows that are marked. KEYS: those being purged, rows, and what is to be removed. */
   purgeRemove: script("purge", ranges, purgeRemoveMain),
@@ -89,10 +104,14 @@ export const SCRIPTS = {
 export type ScriptName = keyof typeof SCRIPTS;
 
 function script(method: keyof Driver, ...parts: readonly string[]): Script {
-  const source = [FLAGS, prelude, ...parts].map((part) => part.trim()).join("\n");
+  const body = [prelude, ...parts].map((part) => part.trim()).join("\n");
+  return Object.assign(text(`${SHEBANG}${FLAGS}\n${body}`), { method, unlocked: text(`${SHEBANG}\n${body}`) });
+}
+
+/** Its SHA-1 is made when it is wanted. */
+function text(source: string): ScriptText {
   let sha: Promise<string> | undefined;
   return {
-    method,
     source,
     get sha() {
       return sha ??= sha1(source);

@@ -48,7 +48,7 @@ const REFUSALS: [answer: () => Response, shown: string, retryable: boolean][] = 
   [refusal(400, "OOM command not allowed when used memory > 'maxmemory'."), "OOM: the database has no memory left", false],
   [
     refusal(400, "NOPERM this user has no permissions to run the 'eval' command"),
-    "NOPERM: the token must allow writing and scripts",
+    "NOPERM: the token must allow writing, scripts and what they call, and every key and the channel of the prefix",
     false,
   ],
   [refusal(400, `ERR ${SECRET}`), "ERR", false],
@@ -104,7 +104,7 @@ for (const [way, options] of Object.entries(WAYS)) {
       const error = await rejection(open({ redis: own }).send(["SET", "k", "v"], CALL));
       const shown = token === SECRET
         ? "WRONGPASS: the token must be that of the database"
-        : "NOPERM: the token must allow writing and scripts";
+        : "NOPERM: the token must allow writing, scripts and what they call, and every key and the channel of the prefix";
       assert.deepEqual([error.message, error.retryable, isClean(error)], [`${CALL} failed (${shown})`, false, true]);
     }
   });

@@ -132,7 +132,7 @@ upstashDriverTest("a token that is wrong, or may only read, is refused for good,
   const url = server.url;
   const tokens = {
     "WRONGPASS: the token must be that of the database": "hunter2",
-    "NOPERM: the token must allow writing and scripts": server.readOnlyToken,
+    "NOPERM: the token must allow writing, scripts and what they call, and every key and the channel of the prefix": server.readOnlyToken,
   };
   for (const [shown, token] of Object.entries(tokens)) {
     const before = server.requests.command;

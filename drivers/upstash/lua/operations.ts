@@ -156,7 +156,7 @@ local function pause(row, op, entry)
 end
 
 -- What an answer may come to before the waits of its commit are put off: as bytes travel, and with the value of a last one.
-local ANSWER_BYTES = 3145728
+local ANSWER_BYTES = 1048576
 local isDeferred = false
 
 local function isPutOff(op)

@@ -44,13 +44,17 @@ export class Commands {
   /** By name in lower case, with a subcommand as `xinfo|stream`: whether it only reads. */
   readonly #reads: ReadonlyMap<string, boolean>;
 
-  private constructor(reads: ReadonlyMap<string, boolean>) {
+  readonly #isProxy: boolean;
+
+  private constructor(reads: ReadonlyMap<string, boolean>, isProxy: boolean) {
     this.#reads = reads;
+    this.#isProxy = isProxy;
   }
 
-  static async of(redis: Redis): Promise<Commands> {
+  /** `isProxy`: Redis answers to all of them itself. */
+  static async of(redis: Redis, { isProxy = false }: { readonly isProxy?: boolean } = {}): Promise<Commands> {
     const table = await redis.ask("COMMAND") as readonly unknown[][];
-    return new Commands(new Map(table.flatMap((it) => [flagsOf(it), ...(it[9] as unknown[][]).map(flagsOf)])));
+    return new Commands(new Map(table.flatMap((it) => [flagsOf(it), ...(it[9] as unknown[][]).map(flagsOf)])), isProxy);
   }
 
   /** What a command is, and what it is answered with if Redis is not to see it. */
@@ -60,7 +64,9 @@ export class Commands {
     const read = this.#reads.get(given.toLowerCase());
     const key = `${given}|${textOf(args[1] ?? new Uint8Array())}`.toLowerCase();
     const isRead = this.#reads.get(key) ?? read ?? false;
-    const answer = read === undefined || UNAVAILABLE.has(name)
+    const answer = this.#isProxy
+      ? undefined
+      : read === undefined || UNAVAILABLE.has(name)
       ? errorReply(`ERR Command is not available: '${given}'. ${COMPATIBILITY}`)
       : refusal(name, args) ?? emulated(name, args);
     return {

@@ -41,6 +41,8 @@ export interface UpstashServerOptions {
   readonly maxRequestBytes?: number;
   /** The time that scripts are told; that of Redis without it. */
   readonly clock?: ScriptClock;
+  /** All goes to Redis as it is, as through a proxy that knows nothing of Upstash; what scripts call is not counted. Not with a clock. */
+  readonly isProxy?: boolean;
 }
 
 /**
@@ -95,7 +97,7 @@ export async function startUpstashServer(options: UpstashServerOptions): Promise
   const redis = opened.use(await Redis.connect(redisUrl));
   const replica = replicaUrl === undefined ? undefined : opened.use(await Replica.connect(replicaUrl, redis, redisUrl));
   const counts = { sent: 0, called: 0, billed: 0, writes: 0 };
-  const backend = { redis, replica, counts, commands: await Commands.of(redis), scripts: new Scripts(options.clock) };
+  const backend = { redis, replica, counts, commands: await Commands.of(redis, options), scripts: new Scripts(options) };
   return new Server(backend, options, opened.move());
 }
 

@@ -63,13 +63,16 @@ export class Scripts {
   /** By the client's SHA-1, that of the wrapped script, which Redis has. */
   readonly #known = new Map<string, string>();
   readonly #clock: ScriptClock | undefined;
+  readonly #isProxy: boolean;
 
-  constructor(clock?: ScriptClock) {
+  constructor({ clock, isProxy = false }: { readonly clock?: ScriptClock; readonly isProxy?: boolean } = {}) {
     this.#clock = clock;
+    this.#isProxy = isProxy;
   }
 
   /** Prepares a command; undefined, if it has nothing to do with scripts. */
   async prepare(args: Command): Promise<Prepared | { answer: Reply } | undefined> {
+    if (this.#isProxy) return undefined;
     const name = textOf(args[0] ?? new Uint8Array()).toUpperCase();
     if (EVALS.has(name) && args.length > 2) return await this.#eval(args);
     if (EVALSHAS.has(name) && args.length > 2) return this.#evalsha(args);
