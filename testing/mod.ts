@@ -18,8 +18,7 @@
  *   return Promise.resolve({
  *     drivers: [driver, driver], // two connections, where the store is a server
  *     clock,
- *     // First move the store's own clock, where it has one. It also goes back.
-    advance: (ms) => ms < 0 ? Promise.resolve(clock.set(clock.now() + ms)) : clock.advance(ms),
+ *     advance: (ms) => ms < 0 ? Promise.resolve(clock.set(clock.now() + ms)) : clock.advance(ms), // the store's clock first, where it has one
  *     [Symbol.asyncDispose]: () => Promise.resolve(), // drop the store
  *   });
  * });
