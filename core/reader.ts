@@ -11,7 +11,7 @@ import { checkWhole } from "./numbers.ts";
 import { isActive } from "./statuses.ts";
 import type { StreamTail, StreamTails, TailPage } from "./stream_tails.ts";
 import type { Values } from "./values.ts";
-import { unlessAborted, Waiter, waitFor, type WaitSources } from "./wait.ts";
+import { lookThroughOutages, unlessAborted, Waiter, waitFor, type WaitSources } from "./wait.ts";
 
 /** How many values one request brings at most. */
 const BATCH = 1_000;
@@ -80,8 +80,8 @@ export class StoredStream<T> extends Entries<T, { offset: number; value: T }> im
 
   async #first(signal: AbortSignal): Promise<StreamPart<T>> {
     signal.throwIfAborted();
-    if (this.#from !== "end") return this.#toPart(await unlessAborted(this.#read(this.#from), signal));
-    const { tail, ended } = await unlessAborted(this.#read(0, 0), signal);
+    if (this.#from !== "end") return this.#toPart(await this.#look(this.#from, this.#limit, signal));
+    const { tail, ended } = await this.#look(0, 0, signal);
     return { from: tail, values: [], nextOffset: tail, atEnd: true, closed: ended };
   }
 
@@ -89,7 +89,13 @@ export class StoredStream<T> extends Entries<T, { offset: number; value: T }> im
     signal.throwIfAborted();
     const { nextOffset } = part;
     if (part.atEnd && tail) return this.#toPart(await tail.next(nextOffset, (from) => this.#read(from), signal));
-    return this.#toPart(await unlessAborted(this.#read(nextOffset), signal));
+    return this.#toPart(await this.#look(nextOffset, this.#limit, signal));
+  }
+
+  /** A reader that waits goes on through an outage of the store. */
+  async #look(from: number, limit: number, signal: AbortSignal): Promise<TailPage> {
+    const read = () => this.#read(from, limit);
+    return await (this.#wait ? lookThroughOutages(this.#sources, read, signal) : unlessAborted(read(), signal));
   }
 
   /** A page of the tail is as long as it came, whatever the limit of this reader. */
@@ -159,13 +165,17 @@ export class StoredEvent<T> extends Entries<T, EventEntry<T>> implements EventRe
       waiter.listen([`outbox:${this.#workflowId}`]);
       for (let seen = this.#after;;) {
         signal.throwIfAborted();
-        const { event, status } = await unlessAborted(driver.readEvent({ workflowId: this.#workflowId, key: this.#key }), signal);
-        if (event && event.version > seen) {
-          seen = event.version;
-          waiter.reset();
-          yield { version: seen, value: values.decode(event.value) as T };
+        const request = { workflowId: this.#workflowId, key: this.#key };
+        const result = await waiter.look(() => unlessAborted(driver.readEvent(request), signal));
+        if ("found" in result) {
+          const { event, status } = result.found;
+          if (event && event.version > seen) {
+            seen = event.version;
+            waiter.reset();
+            yield { version: seen, value: values.decode(event.value) as T };
+          }
+          if (status !== null && !isActive(status)) return;
         }
-        if (status !== null && !isActive(status)) return;
         await nextLook(waiter, signal);
       }
     } finally {

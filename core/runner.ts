@@ -8,7 +8,7 @@ import { Claims } from "./claims.ts";
 import type { Clock } from "./clock.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Driver, WatchTarget } from "./driver.ts";
-import { WorkflowFailedError } from "./errors.ts";
+import { type DriverError, WorkflowFailedError } from "./errors.ts";
 import { Run } from "./executor.ts";
 import { withRetries } from "./retry.ts";
 import type { Lease, RunEnd, RunHost } from "./run_host.ts";
@@ -71,6 +71,8 @@ export class Runner implements RunHost {
   /** What the calls of `work` wait on. */
   readonly #workers = new Set<Waiter>();
   #requests = 0;
+  /** Whether a wait has found the store to be away, and none since that it is back. */
+  #away = false;
   /** Whether runs no longer wait for their steps. */
   #leaving = false;
 
@@ -110,6 +112,12 @@ export class Runner implements RunHost {
   get spent(): AbortSignal {
     return this.#spent.signal;
   }
+
+  /** An outage is reported once, however many wait. */
+  readonly onOutage = (error?: DriverError): void => {
+    if (error && !this.#away) this.report(error);
+    this.#away = error !== undefined;
+  };
 
   /** Whether nothing is taken over any more. */
   get over(): boolean {

@@ -6,7 +6,7 @@
  */
 
 import type { StreamPage } from "./driver.ts";
-import { unlessAborted, Waiter, type WaitSources } from "./wait.ts";
+import { lookThroughOutages, unlessAborted, Waiter, type WaitSources } from "./wait.ts";
 
 /** What a look found, and from where on it looked. */
 export interface TailPage extends Pick<StreamPage, "values" | "tail"> {
@@ -21,6 +21,7 @@ export type Look = (from: number) => Promise<TailPage>;
 interface Waiting {
   readonly from: number;
   readonly look: Look;
+  readonly signal: AbortSignal;
   readonly resolve: (page: TailPage | Promise<TailPage>) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -44,6 +45,7 @@ export class StreamTails {
 
 /** The end of a stream, and who waits there. */
 export class StreamTail {
+  readonly #sources: WaitSources;
   readonly #waiter: Waiter;
   readonly #onEmpty: () => void;
   readonly #waiting = new Set<Waiting>();
@@ -56,6 +58,7 @@ export class StreamTail {
   #looking = false;
 
   constructor(sources: WaitSources, workflowId: string, onEmpty: () => void) {
+    this.#sources = sources;
     this.#onEmpty = onEmpty;
     this.#waiter = new Waiter(sources);
     this.#waiter.listen([`outbox:${workflowId}`]);
@@ -84,7 +87,7 @@ export class StreamTail {
     // Others were told meanwhile, and nobody tells it again.
     while (from < this.#end || this.#ended) {
       const looks = this.#looks;
-      const page = await unlessAborted(look(from), signal);
+      const page = await lookThroughOutages(this.#sources, () => look(from), signal);
       if (page.values.length > 0 || page.ended) return page;
       // The workflow was resumed, or purged and started anew.
       if (looks === this.#looks) [this.#end, this.#ended] = [from, false];
@@ -94,7 +97,7 @@ export class StreamTail {
 
   async #wait(from: number, look: Look, signal: AbortSignal): Promise<TailPage> {
     let waiting: Waiting | undefined;
-    const told = new Promise<TailPage>((resolve, reject) => this.#waiting.add(waiting = { from, look, resolve, reject }));
+    const told = new Promise<TailPage>((resolve, reject) => this.#waiting.add(waiting = { from, look, signal, resolve, reject }));
     if (!this.#looking) void this.#lookOut();
     try {
       return await unlessAborted(told, signal);
@@ -105,7 +108,7 @@ export class StreamTail {
     }
   }
 
-  /** Looks for as long as somebody waits, and no longer: who is busy with what came before has nothing read for it. */
+  /** Looks for as long as somebody waits, also while the store is away, and no longer: who is busy with what came before has nothing read for it. */
   async #lookOut(): Promise<void> {
     this.#looking = true;
     while (this.#waiting.size > 0) {
@@ -113,7 +116,8 @@ export class StreamTail {
       const first = this.#lowest();
       if (!first) break;
       try {
-        this.#tell(await first.look(first.from));
+        const result = await this.#waiter.look(() => first.look(first.from));
+        if ("found" in result) this.#tell(result.found);
       } catch (error) {
         for (const { reject } of this.#waiting) reject(error);
         this.#waiting.clear();
@@ -137,10 +141,10 @@ export class StreamTail {
     this.#ended = page.ended;
     if (page.values.length > 0) this.#waiter.reset();
     for (const waiting of this.#waiting) {
-      const { from, look, resolve } = waiting;
+      const { from, look, signal, resolve } = waiting;
       if (from < next) resolve({ ...page, from, values: page.values.slice(from - page.from) });
       // It is beyond what one look may bring.
-      else if (from < page.tail) resolve(look(from));
+      else if (from < page.tail) resolve(lookThroughOutages(this.#sources, () => look(from), signal));
       else if (page.ended) resolve({ ...page, from, values: [] });
       else continue;
       this.#waiting.delete(waiting);

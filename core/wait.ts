@@ -8,12 +8,16 @@
 import type { Clock } from "./clock.ts";
 import { delay } from "./clock.ts";
 import type { Driver, Watch, WatchTarget } from "./driver.ts";
+import { DriverError } from "./errors.ts";
 
 const FIRST_POLL_MS = 20;
 const LONGEST_POLL_MS = 1_000;
 /** While every push is live a poll only has to find what a lost hint would have told; where the driver does not say when. */
 const LIVE_POLL_MS = 10_000;
 const BACKOFF = 1.6;
+/** How long a wait pauses while the store is away. Each look has repeated its request for two seconds by itself. */
+const FIRST_AWAY_MS = 500;
+const LONGEST_AWAY_MS = 10_000;
 
 /** Hints within the isolate: free, and faster than any push. */
 export class Hints {
@@ -44,6 +48,8 @@ export interface WaitSources {
   readonly hints: Hints;
   /** Aborts when as many requests were made as are allowed. */
   readonly spent?: AbortSignal;
+  /** Is told of each look that failed because the store is away, and without an error of each that succeeded after that. */
+  readonly onOutage?: (error?: DriverError) => void;
 }
 
 /** One wait: says when to look. Close it when the wait is over. */
@@ -54,6 +60,8 @@ export class Waiter {
   #pollMs = FIRST_POLL_MS;
   #hinted = false;
   #waking: AbortController | undefined;
+  /** How many looks in a row have failed because the store is away. */
+  #failures = 0;
 
   /**
    * Makes it.
@@ -100,6 +108,26 @@ export class Waiter {
     this.#wake(false);
   }
 
+  /**
+   * Looks once. While the store is away it finds nothing, and {@linkcode next} pauses longer and longer.
+   *
+   * @returns What the look found, or the error of an outage.
+   * @throws Any other error of the look.
+   */
+  async look<T>(look: () => Promise<T>): Promise<{ found: T } | { outage: DriverError }> {
+    try {
+      const found = await look();
+      if (this.#failures > 0) this.#sources.onOutage?.();
+      this.#failures = 0;
+      return { found };
+    } catch (error) {
+      if (!(error instanceof DriverError && error.retryable)) throw error;
+      this.#failures++;
+      this.#sources.onOutage?.(error);
+      return { outage: error };
+    }
+  }
+
   /** Begins the back-off anew: something came, so more may come soon. */
   reset(): void {
     this.#pollMs = FIRST_POLL_MS;
@@ -129,11 +157,13 @@ export class Waiter {
 
   /** With jitter, so that many waiters that began together do not look together. */
   #nextPollMs(): number {
+    const jitter = 0.75 + Math.random() / 2;
+    if (this.#failures > 0) return Math.min(FIRST_AWAY_MS * BACKOFF ** Math.min(this.#failures, 20), LONGEST_AWAY_MS) * jitter;
     const watches = [...this.#subscriptions.values()].map(({ watch }) => watch);
     const live = watches.length > 0 && watches.every((watch) => watch?.live);
     const base = live ? Math.min(...watches.map((watch) => watch?.lookMs ?? LIVE_POLL_MS)) : this.#pollMs;
     this.#pollMs = Math.min(this.#pollMs * BACKOFF, LONGEST_POLL_MS);
-    return base * (0.75 + Math.random() / 2);
+    return base * jitter;
   }
 }
 
@@ -149,17 +179,25 @@ export interface WaitForOptions {
 }
 
 /**
- * Looks until something is found.
+ * Looks until something is found. It goes on through an outage of the store.
  *
  * @param sources Where hints and time come from.
  * @param look Looks once; `undefined` means not yet.
- * @throws The error of `onTimeout` at the deadline, or when no more requests may be made, without a further look; the signal's reason when it aborts.
+ * @throws The error of `onTimeout` at the deadline, or when no more requests may be made, without a further look; that of the last look if the store
+ * is away at that time; the signal's reason when it aborts.
  */
 export async function waitFor<T>(sources: WaitSources, look: () => Promise<T | undefined>, options: WaitForOptions): Promise<T> {
   const { target, timeoutMs, signal, onTimeout } = options;
   const waiter = new Waiter(sources);
+  let last: { found: T | undefined } | { outage: DriverError } = { found: undefined };
+  const late = new AbortController();
   let timeIsUp = timeoutMs === 0;
-  const onTime = () => (timeIsUp = true, waiter.poke());
+  const onTime = () => {
+    timeIsUp = true;
+    waiter.poke();
+    // A look during an outage goes on for long, and brings no more than the one before.
+    if ("outage" in last) late.abort(last.outage);
+  };
   // A timer, since the difference of two times would be wrong if the clock were set in between.
   const stopTimer = timeoutMs ? sources.clock.after(timeoutMs, onTime) : () => {};
   const spent = timeoutMs === null ? undefined : sources.spent;
@@ -169,15 +207,26 @@ export async function waitFor<T>(sources: WaitSources, look: () => Promise<T | u
     if (!timeIsUp) waiter.listen([target]);
     for (let due = true;;) {
       signal?.throwIfAborted();
-      const found = due ? await unlessAborted(look(), signal) : undefined;
-      if (found !== undefined) return found;
-      if (timeIsUp) throw onTimeout();
+      if (due) last = await waiter.look(() => unlessAborted(unlessAborted(look(), signal), late.signal));
+      if ("found" in last && last.found !== undefined) return last.found;
+      if (timeIsUp) throw "outage" in last ? last.outage : onTimeout();
       due = await waiter.next({ signal });
     }
   } finally {
     stopTimer();
     spent?.removeEventListener("abort", onTime);
     waiter.close();
+  }
+}
+
+/** Looks once, and again for as long as the store is away; then it rejects with the signal's reason when that aborts. */
+export async function lookThroughOutages<T>(sources: WaitSources, look: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  const waiter = new Waiter(sources);
+  for (;;) {
+    signal?.throwIfAborted();
+    const result = await waiter.look(() => unlessAborted(look(), signal));
+    if ("found" in result) return result.found;
+    await waiter.next({ signal });
   }
 }
 
