@@ -15,6 +15,9 @@ import { Requests } from "./requests.ts";
 
 const CONNECTIONS = 10;
 
+/** Longer than the default, since calls that carry as much as they may share a machine with all other tests. */
+const REQUEST_TIMEOUT = "60s";
+
 /**
  * Registers a test that uses a pool. Deno does not look for operations that it leaves behind: each connection of the pool
  * always has a read under way.
@@ -67,7 +70,7 @@ export async function postgresHarness(url: string): Promise<() => Promise<Counti
   Deno.test.afterAll(() => store.drop());
   return () => {
     const requests = new Requests();
-    const driver = (pool: pg.Pool) => postgresDriver(requests.over(pool), store);
+    const driver = (pool: pg.Pool) => postgresDriver(requests.over(pool), { schema: store.schema, requestTimeout: REQUEST_TIMEOUT });
     return store.harness([driver(a), driver(b)], requests);
   };
 }
