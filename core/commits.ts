@@ -54,7 +54,8 @@ export interface CommitsOptions {
   onFailure(error: unknown): void;
 }
 
-type ReadySlot = Slot & { body: Body };
+/** An operation whose value is checked. */
+export type ReadySlot = Slot & { body: Body };
 
 interface Release {
   transition: Transition;
@@ -110,6 +111,16 @@ export class Commits {
     this.#queue.push(slot);
     if (slot.body instanceof Promise) void slot.body.then((body) => this.#prepared(slot, body));
     else this.#flush();
+  }
+
+  /** Adds a wait that an earlier run has begun, without a look at it. */
+  keep(slot: ReadySlot): void {
+    this.#waits.set(slot.position!, slot);
+  }
+
+  /** Removes a wait that does not wait any more. */
+  forget(position: number): void {
+    this.#waits.delete(position);
   }
 
   /** Looks at all open waits; without any, renews the lease. Settles when the results were handed out, or never will be. */
@@ -173,7 +184,13 @@ export class Commits {
       const result = await this.#commit(batch, release?.transition ?? null);
       if (!result) return;
       this.#endLooks(lookers);
-      release?.settle(result.state === "released");
+      if (result.results.some((it) => "deferred" in it)) {
+        // The answer had no room for all that the waits have found. They are looked at again, in their order.
+        this.#lookers.push(() => {});
+        this.#release ??= release;
+      } else {
+        release?.settle(result.state === "released");
+      }
     }
     this.#flushing = false;
   }
@@ -283,7 +300,8 @@ function isReady(slot: Slot): slot is ReadySlot {
 
 /** Whether an operation may have to wait. */
 export function isWait(body: Body): body is Wait {
-  return body.type === "receive" || body.type === "observeEvent" || body.type === "observeResult" || body.type === "sleep";
+  return body.type === "receive" || body.type === "observeEvent" || body.type === "observeResult" || body.type === "sleep" ||
+    body.type === "pause";
 }
 
 function sizeOf(body: Body): number {

@@ -12,7 +12,7 @@ export type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
 const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** One thousand years. Longer ones are mistakes, and could not be added to an instant without loss. */
-const LONGEST_MS = 1_000 * 365.25 * UNIT_MS.d;
+export const LONGEST_MS: number = 1_000 * 365.25 * UNIT_MS.d;
 
 /**
  * Reads a duration.

@@ -4,21 +4,20 @@
  * @module
  */
 
-import { nextTask, StoreTime } from "./clock.ts";
+import { Calls } from "./calls.ts";
 import { CancelWatch } from "./cancel_watch.ts";
-import { type Body, Commits, type CommitsOptions } from "./commits.ts";
+import { StoreTime } from "./clock.ts";
+import { Commits, type CommitsOptions } from "./commits.ts";
 import { Context } from "./context.ts";
-import type { OperationResult, Outcome, Transition } from "./driver.ts";
+import type { Transition } from "./driver.ts";
 import { ContextError, LeaseLostError, NonDeterminismError, quote, WorkflowCancelledError } from "./errors.ts";
-import { type Difference, Journal, type Recorded } from "./journal.ts";
-import type { Begin, OperationSpec } from "./operation_spec.ts";
+import { type Difference, Journal } from "./journal.ts";
+import type { OperationSpec } from "./operation_spec.ts";
 import { OpenWaits } from "./open_waits.ts";
+import type { PauseOptions } from "./pause.ts";
 import { currentStep } from "./step.ts";
 import type { Lease, RunEnd, RunHost } from "./run_host.ts";
 import type { Workflow } from "./workflow.ts";
-
-/** How many operations that come too late are rejected. */
-const MOST_REFUSALS = 1_000;
 
 /** One run. */
 export class Run {
@@ -40,13 +39,7 @@ export class Run {
   readonly #startedAt: number;
   #settle!: (end: RunEnd) => void;
   readonly #ended: Promise<RunEnd> = new Promise((resolve) => this.#settle = resolve);
-  /** Operations whose entries may be on a page of the journal that is being read. */
-  readonly #asking = new Set<Promise<void>>();
-  /** Operations under way that are no open waits. */
-  #busy = 0;
-  /** Operations left to the next run. */
-  #parked = 0;
-  #progress = false;
+  readonly #calls: Calls;
   #suspending = false;
   #stopIdleTimer: (() => void) | undefined;
   /** Is told when the run only waits in memory, and when it goes on. */
@@ -56,7 +49,6 @@ export class Run {
   #over: { error: Error | null } | undefined;
   #gone: "lost" | "cancelled" | undefined;
   #codeDone = false;
-  #refused = 0;
 
   constructor(host: RunHost, workflow: Workflow<unknown, unknown>, lease: Lease, onWaiting: (waiting: boolean) => void = () => {}) {
     const { workflowId, createdAt, input } = lease.workflow;
@@ -83,6 +75,22 @@ export class Run {
     });
     this.#waits = new OpenWaits(host, workflowId, this.commits);
     this.#cancels = new CancelWatch(host, workflowId, () => void this.commits.look());
+    this.#calls = new Calls({
+      host,
+      journal: this.#journal,
+      commits: this.commits,
+      waits: this.#waits,
+      cancels: this.#cancels,
+      over: () => this.over,
+      isOver: () => this.#over !== undefined,
+      isInStep: () => currentStep.get() === this,
+      isHandingOver: () => this.#isHandingOver(),
+      isLettingGo: () => this.#suspending,
+      update: () => this.update(),
+      diverge: (difference) => this.#diverge(difference),
+      fail: (error) => this.#fail(error),
+      giveUp: () => this.#gone && this.#settle(this.#gone),
+    });
   }
 
   /** Aborts when the workflow is cancelled or this run loses its lease. */
@@ -124,114 +132,19 @@ export class Run {
     void this.#handOver();
   }
 
-  /**
-   * Carries out an operation of the workflow's code, or answers it from the journal.
-   *
-   * What `describe` throws is the operation's error: a name, a duration or an option that is not legal, or a call from inside a step. It
-   * takes no position and is not recorded, since it depends on the arguments alone. Every later refusal, as of a schema, has its position and is recorded.
-   */
+  /** Carries out an operation of the workflow's code. See {@linkcode Calls.call}. */
   operate<T>(describe: () => OperationSpec<T>): Promise<T> {
-    const promise = new Promise<T>((resolve, reject) => {
-      const spec = describe();
-      if (currentStep.get() === this) {
-        throw new ContextError(`Calling ${spec.label} inside a step: call it in the workflow, or use the step's own context`);
-      }
-      if (this.over) return this.#refuse(this.over.error, reject);
-      const settle = (outcome: Outcome) => {
-        try {
-          resolve(this.#read(spec, outcome));
-        } catch (error) {
-          reject(error);
-        }
-      };
-      const position = this.#journal.take({ label: spec.label, settle, reject });
-      const recorded = this.#journal.ask(position, spec.label);
-      if (recorded instanceof Promise) {
-        // The code may change its values before the page is there.
-        const begin = taken(spec);
-        this.#ask(recorded.then((found) => this.#begin(position, spec, begin, found)));
-      } else {
-        this.#begin(position, spec, (it) => spec.take()(it), recorded);
-      }
-    });
-    // Code that does not await an operation must not end the process with it.
-    promise.catch(() => {});
-    return promise;
+    return this.#calls.call(describe);
   }
 
-  #read<T>(spec: OperationSpec<T>, outcome: Outcome): T {
-    if (outcome.tag === "error" && !spec.readsErrors) throw this.host.values.decode(outcome.value!);
-    return spec.read(outcome);
-  }
-
-  #ask(begun: Promise<void>): void {
-    const asking = begun.catch((error) => this.#fail(error)).finally(() => this.#asking.delete(asking));
-    this.#asking.add(asking);
-  }
-
-  /**
-   * Rejects an operation that comes too late, and not at once: a loop that swallows errors would never let another task run. One that goes on all
-   * the same gets no answer any more.
-   */
-  #refuse(error: Error | null, reject: (error: Error) => void): void {
-    this.#refused++;
-    if (error && this.#refused <= MOST_REFUSALS) return void nextTask().then(() => reject(error));
-    if (this.#gone) this.#settle(this.#gone);
-  }
-
-  #begin(position: number, spec: OperationSpec<unknown>, begin: Begin, recorded: Recorded | Difference): void {
-    if (this.#over) return;
-    if (typeof recorded === "object") return this.#diverge(recorded);
-    if (recorded === "complete") return;
-    if (this.#handingOver()) {
-      this.#parked++;
-      return this.update();
-    }
-    this.#busy++;
-    this.update();
-    const push = (body: Body | Promise<Body>) =>
-      this.commits.push({ position, label: spec.label, body, onResult: this.#resultHandler(position) });
-    const body = this.#bodyOf(begin, position);
-    if (!spec.takesTime) return push(body);
-    this.#cancels.begin();
-    void Promise.resolve(body).then((done) => {
-      this.#cancels.end();
-      // What a step throws when its run is over is not what it came to.
-      if (!this.#over) push(done);
-    });
-  }
-
-  /** What an operation does. A refusal takes its place and is recorded, so that a replay refuses too, whatever a schema or a limit says by then. */
-  #bodyOf(begin: Begin, position: number): Body | Promise<Body> {
-    const refusal = (error: unknown): Body => ({ type: "record", outcome: { tag: "error", value: this.host.values.encodeError(error) } });
-    try {
-      const body = begin(position);
-      return body instanceof Promise ? body.catch(refusal) : body;
-    } catch (error) {
-      return refusal(error);
-    }
-  }
-
-  #resultHandler(position: number): (result: OperationResult) => void {
-    let open = false;
-    return (result) => {
-      if (!open) this.#busy--;
-      if ("outcome" in result) {
-        this.#progress = true;
-        this.#waits.ended(position);
-        return this.#journal.add(position, result.outcome);
-      }
-      if ("remainingMs" in result) this.#waits.looked(position, result.remainingMs);
-      if (!open) {
-        open = true;
-        this.update();
-      }
-    };
+  /** The time between two tries of a step. See {@linkcode Calls.pause}. */
+  pause(options: PauseOptions): Promise<void> {
+    return this.#calls.pause(options);
   }
 
   /** Whether what begins now is left to the next run. Without progress of its own a run would hand over for ever. */
-  #handingOver(): boolean {
-    return this.host.closing || (this.#progress && this.#isSpent());
+  #isHandingOver(): boolean {
+    return this.host.closing || (this.#calls.progress && this.#isSpent());
   }
 
   /** Whether this run has gone on for as long as it may, or has no more requests to make. */
@@ -241,7 +154,7 @@ export class Run {
 
   /** Nothing is under way but open waits, and operations that wait for their turn. */
   #isIdle(): boolean {
-    return !this.#over && this.#busy + this.#asking.size === 0 && !this.#journal.delivering && this.#journal.calls.size > 0;
+    return !this.#over && this.#calls.areWaiting;
   }
 
   /** Decides what the run does next. Called whenever something changed. */
@@ -251,7 +164,7 @@ export class Run {
       this.#stopIdleTimer?.();
       this.#stopIdleTimer = undefined;
       this.#onWaiting(false);
-    } else if (this.#handingOver() || this.#isSpent() || this.host.hotWaitMs === 0) {
+    } else if (this.#isHandingOver() || this.#isSpent() || this.host.hotWaitMs === 0) {
       void this.#letGo();
     } else {
       this.#stopIdleTimer ??= this.host.clock.after(this.host.hotWaitMs, () => void this.#letGo());
@@ -267,13 +180,14 @@ export class Run {
       const difference = await this.#journal.firstUnasked("a wait");
       if (!this.#isIdle()) return;
       if (difference) return this.#diverge(difference);
-      const transition: Transition = { to: this.#parked > 0 ? "yield" : "suspend" };
+      const transition: Transition = { to: this.#calls.areLeftOver ? "yield" : "suspend" };
       // Meanwhile the budget may have run out, and something may have been left to the next run.
-      const stillRight = () => this.#isIdle() && (transition.to === "yield") === (this.#parked > 0);
+      const stillRight = () => this.#isIdle() && (transition.to === "yield") === this.#calls.areLeftOver;
       if (!await this.commits.release(transition, stillRight)) return;
+      const { remainingMs } = this.#calls;
       this.#abandon();
       if (transition.to === "yield") this.host.wake([this.workflowId]);
-      else this.#tellDeadline();
+      else if (remainingMs < Infinity) this.host.dueIn(this.workflowId, remainingMs);
       this.#settle(transition.to === "yield" ? "yielded" : "suspended");
     } catch (error) {
       this.#fail(error);
@@ -281,13 +195,9 @@ export class Run {
       this.#suspending = false;
       this.#stopIdleTimer?.();
       this.#stopIdleTimer = undefined;
+      this.#calls.resume();
       this.update();
     }
-  }
-
-  #tellDeadline(): void {
-    const { remainingMs } = this.#waits;
-    if (remainingMs < Infinity) this.host.dueIn(this.workflowId, remainingMs);
   }
 
   #onCommit({ now, woken, touched }: Parameters<CommitsOptions["onCommit"]>[0]): void {
@@ -299,10 +209,10 @@ export class Run {
   /** The code has returned or thrown, or cannot go on: writes how the workflow ended. */
   async #finish(end: () => Transition): Promise<void> {
     this.#codeDone = true;
-    while (this.#asking.size > 0) await Promise.all(this.#asking);
+    await this.#calls.asked();
     if (this.#gone) return this.#settle(this.#gone);
     if (this.#over) return;
-    if (this.#parked > 0) return await this.#yield();
+    if (this.#calls.areLeftOver) return await this.#yield();
     this.#stop(this.over!);
     try {
       const difference = await this.#journal.firstUnasked("the end of the workflow");
@@ -378,17 +288,9 @@ export class Run {
     this.#over = over;
     this.#waits.stop();
     this.#cancels.stop();
+    this.#calls.stop();
     this.#stopIdleTimer?.();
     this.#stopBudgetTimer();
     this.#stopping.abort(over.error ?? new ContextError(`Workflow ${quote(this.workflowId)} does not run here any more`));
-  }
-}
-
-/** Takes an operation's values now; what that throws is the refusal, when the operation begins. */
-function taken(spec: OperationSpec<unknown>): Begin {
-  try {
-    return spec.take();
-  } catch (error) {
-    return () => Promise.reject(error);
   }
 }

@@ -11,7 +11,7 @@
  */
 
 import { nextTask } from "./clock.ts";
-import type { Claimed, JournalEntry, JournalPage, Outcome } from "./driver.ts";
+import type { Claimed, JournalEntry, JournalPage, OpenEntry, Outcome } from "./driver.ts";
 
 /** An operation that the code has called and whose outcome it does not have yet. */
 export interface Call {
@@ -51,6 +51,8 @@ export class Journal {
   readonly #asks = new Map<number, Ask>();
   /** Labels of the entries that the code has not asked for, by position. */
   readonly #unasked = new Map<number, { label: string; recorded: "complete" | "open" }>();
+  /** The waits that had begun before this run. */
+  readonly #open = new Map<number, OpenEntry>();
   /** Complete entries that were not delivered, in recorded order. */
   readonly #recorded: JournalEntry[] = [];
   /** Outcomes of this run's own, in recorded order; they come after all of the journal's. */
@@ -69,7 +71,10 @@ export class Journal {
   constructor(claimed: Pick<Claimed, "journal" | "open">, load: (after: number) => Promise<JournalPage>, onDelivered: () => void) {
     this.#load = load;
     this.#onDelivered = onDelivered;
-    for (const { position, label } of claimed.open) this.#unasked.set(position, { label, recorded: "open" });
+    for (const entry of claimed.open) {
+      this.#open.set(entry.position, entry);
+      this.#unasked.set(entry.position, { label: entry.label, recorded: "open" });
+    }
     this.#add(claimed.journal);
   }
 
@@ -94,6 +99,11 @@ export class Journal {
       this.#asks.set(position, { label, isOpen: entry !== undefined, resolve, reject });
       this.#deliver();
     });
+  }
+
+  /** The wait at a position that had begun before this run. */
+  openAt(position: number): OpenEntry | undefined {
+    return this.#open.get(position);
   }
 
   /** Adds an outcome that this run has just recorded. */

@@ -55,8 +55,10 @@ export class OpenWaits {
   async #watch(): Promise<void> {
     this.#watching = true;
     const { waits } = this.#commits;
-    while (!this.#stopped && waits.size > 0) {
-      const bodies = [...waits.values()].map(({ body }) => body);
+    while (!this.#stopped) {
+      // A pause between two tries ends by itself.
+      const bodies = [...waits.values()].map(({ body }) => body).filter(({ type }) => type !== "pause");
+      if (bodies.length === 0) break;
       this.#waiter.listen(targetsOf(this.#workflowId, bodies));
       const limitMs = this.remainingMs;
       // A sleep cannot end early, so there is nothing to poll for.

@@ -7,8 +7,12 @@
 import type { Body } from "./commits.ts";
 import type { Outcome } from "./driver.ts";
 
-/** Begins an operation: what it does, at once unless the value has to be checked by an asynchronous schema. What it throws is recorded as the refusal. */
-export type Begin = (position: number) => Body | Promise<Body>;
+/**
+ * Begins an operation: what it does, at once unless the value has to be checked by an asynchronous schema. What it throws is recorded as the refusal.
+ *
+ * @param open What is known of a step whose tries an earlier run has begun: how many have failed, and how long it is to the next one.
+ */
+export type Begin = (position: number, open?: { attempts: number; remainingMs: number }) => Body | Promise<Body>;
 
 /** An operation of a workflow's code. */
 export interface OperationSpec<T> {

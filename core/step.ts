@@ -10,9 +10,8 @@ import type { Body } from "./commits.ts";
 import { toChannel } from "./channel.ts";
 import type { EventKey, StreamKey } from "./channel.ts";
 import type { SendOptions, SendReceipt } from "./client.ts";
-import { delay } from "./clock.ts";
 import type { Outcome } from "./driver.ts";
-import { type Duration, toMilliseconds } from "./duration.ts";
+import { type Duration, LONGEST_MS, toMilliseconds } from "./duration.ts";
 import { ContextError, quote, TimeoutError, ValidationError } from "./errors.ts";
 import type { Run } from "./executor.ts";
 import { checkWhole } from "./numbers.ts";
@@ -47,7 +46,7 @@ export function stepOperation<T>(
   return {
     label,
     takesTime: true,
-    take: () => async (position) => ({ type: "record", outcome: await outcomeOf(run, { position, label, code, policy }) }),
+    take: () => async (position, open) => ({ type: "record", outcome: await outcomeOf(run, { position, label, code, policy }, open) }),
     read: (outcome) => readRecorded(run, outcome) as T,
   };
 }
@@ -59,21 +58,30 @@ interface Step<T> {
   policy: Policy;
 }
 
-/** Tries the step until it succeeds, its retries are used up, or the run is over. */
-async function outcomeOf<T>(run: Run, step: Step<T>): Promise<Outcome> {
-  const { values, clock } = run.host;
-  const { retries, delayMs, backoff, maxDelayMs } = step.policy;
-  for (let attempt = 1;; attempt++) {
+/**
+ * Tries the step until it succeeds, its retries are used up, or the run is over. An earlier run may have made the first tries: this one goes on with the
+ * next try, also if a deploy has since lowered `retries`, because the error of the last one is not recorded.
+ */
+async function outcomeOf<T>(run: Run, step: Step<T>, open: { attempts: number; remainingMs: number } | undefined): Promise<Outcome> {
+  const { position, label, policy } = step;
+  if (open) {
+    await run.pause({ position, label, attempts: open.attempts, delayMs: pauseMs(policy, open.attempts), remainingMs: open.remainingMs });
+  }
+  for (let attempt = 1 + (open?.attempts ?? 0);; attempt++) {
     try {
       return encodeValue(run, step, await tryOnce(run, step, attempt));
     } catch (error) {
       // What a try throws because its run is over must not be taken for what the step came to.
       run.stopping.throwIfAborted();
-      if (attempt > retries) return { tag: "error", value: values.encodeError(error) };
-      await delay(clock, Math.min(delayMs * backoff ** (attempt - 1), maxDelayMs), run.stopping);
-      run.stopping.throwIfAborted();
+      if (attempt > policy.retries) return { tag: "error", value: run.host.values.encodeError(error) };
+      await run.pause({ position, label, attempts: attempt, delayMs: pauseMs(policy, attempt) });
     }
   }
+}
+
+/** How long to wait after so many failed tries. The power may be infinite, which times 0 is no number. */
+function pauseMs({ delayMs, backoff, maxDelayMs }: Policy, attempts: number): number {
+  return delayMs === 0 ? 0 : Math.ceil(Math.min(delayMs * backoff ** (attempts - 1), maxDelayMs, LONGEST_MS));
 }
 
 /** A value that cannot be stored is the step's error; to run it again would not help. */

@@ -155,7 +155,7 @@ export interface ChildHandle<out O> {
 
 /** What a step can do. A step may run several times before its outcome is recorded, so each operation says how often it happens. */
 export interface StepContext {
-  /** Which try this is, from 1. A run that takes the workflow over begins with 1 again. */
+  /** Which try this is, from 1. Failed tries are counted in the store, so that a run that takes the workflow over goes on with the next one. */
   readonly attempt: number;
   /** Aborts when this try has used up its time, the workflow is cancelled or this run loses its lease. */
   readonly signal: AbortSignal;
@@ -169,7 +169,7 @@ export interface StepContext {
 
 /** Options of {@linkcode WorkflowContext.step}. */
 export interface StepOptions {
-  /** How often a failed step is tried again. Default 0. */
+  /** How often a failed step is tried again. Default 0. The pauses in between are waits that may suspend the workflow. */
   retries?: number;
   /** How long to wait before the first retry. Default `"1s"`. */
   delay?: Duration;

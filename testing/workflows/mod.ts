@@ -11,6 +11,7 @@ import { leasing } from "./leases.ts";
 import { lifecycle } from "./lifecycle.ts";
 import { messaging } from "./messages.ts";
 import { paging } from "./pages.ts";
+import { pausing } from "./pauses.ts";
 import { publishing } from "./publishing.ts";
 import { refusing } from "./refusals.ts";
 import { replaying } from "./replay.ts";
@@ -34,6 +35,7 @@ export function workflows(test: RegisterTest, makeHarness: MakeHarness): number 
         replaying,
         paging,
         stepping,
+        pausing,
         messaging,
         publishing,
         waiting,

@@ -15,8 +15,8 @@ export function stepping(rule: AddRule): void {
   rule("a failed step is tried again as its options say, and its last error is recorded", async (harness) => {
     const world = new World(harness);
     const tries: [attempt: number, at: number][] = [];
+    const start = harness.clock.now();
     const flow = workflow("flow", async (ctx) => {
-      const start = harness.clock.now();
       const options = { retries: 4, delay: "1s", backoff: 3, maxDelay: "5s" } as const;
       await ctx.step("failing", ({ attempt }) => {
         tries.push([attempt, harness.clock.now() - start]);
@@ -27,7 +27,7 @@ export function stepping(rule: AddRule): void {
         delay: 0,
       });
     });
-    const { parley } = world.isolate(0, [flow]);
+    const { parley } = world.isolate(0, [flow], { hotWait: "1m" });
     const handle = await parley.start(flow, undefined);
     assert.equal(await world.until(handle.result()), "done");
     assert.deepEqual(tries.map(([attempt]) => attempt), [1, 2, 3, 4, 5]);

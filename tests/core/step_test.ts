@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type StepContext, workflow } from "../../core/workflow.ts";
+import { type StepContext, type StepOptions, workflow } from "../../core/workflow.ts";
 import { countListeners, gate, settle, setup } from "./setup.ts";
 
 Deno.test("step() is not tried again once its workflow is cancelled, and leaves no timer", async () => {
@@ -201,4 +201,28 @@ Deno.test("a message from a step is known by its destination and topic, whatever
   await parley.start(flow, undefined);
   const received = await world.until(Promise.all(sinks.map((it) => it.result())));
   assert.deepEqual(received.map((it) => it.map(({ message }) => message)), [["first", "end"], ["second", "end"]]);
+});
+
+Deno.test("2,000 tries without a delay, and a delay that grows beyond every number, end", async () => {
+  const { world, clock } = await setup();
+  const tries: number[] = [];
+  const flow = workflow("flow", async (ctx, options: StepOptions) => {
+    return await ctx.step("step", ({ attempt }) => {
+      tries.push(attempt);
+      throw new Error(`try ${attempt}`);
+    }, options).catch((error) => error.message);
+  });
+  const { parley } = world.isolate(0, [flow], { hotWait: "1h", lease: "1h" });
+  const handle = await parley.start(flow, { retries: 2_000, delay: 0 });
+  assert.equal(await world.until(handle.result()), "try 2001");
+  assert.equal(tries.length, 2_001);
+  const other = world.isolate(1, [flow], { wake: "none" });
+  const growing = await other.parley.start(flow, { retries: 3, delay: 1, backoff: 1e300 });
+  await world.until(other.parley.idle());
+  await world.pass(1);
+  await world.until(other.parley.sweep());
+  const { waiting } = await growing.status();
+  assert.equal(waiting?.operations.length, 1);
+  const years = (waiting!.until! - clock.now()) / (365.25 * 86_400_000);
+  assert(years > 999 && years < 1_001, `${years}`);
 });
