@@ -75,6 +75,7 @@ export {
   type ChildHandle,
   type Received,
   type ReceivedFrom,
+  type Results,
   type StepContext,
   type StepOptions,
   type Workflow,

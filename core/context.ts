@@ -18,7 +18,7 @@ import { readSent, takeMessage, toDestination } from "./outgoing.ts";
 import { readDone, readFound, readRecorded, readResult } from "./outcomes.ts";
 import { stepOperation } from "./step.ts";
 import { andThen } from "./values.ts";
-import type { ChildHandle, Received, StepContext, StepOptions, Workflow, WorkflowContext } from "./workflow.ts";
+import type { ChildHandle, Received, Results, StepContext, StepOptions, Workflow, WorkflowContext } from "./workflow.ts";
 
 /** How many values a `WritableStream` may have under way, so that they travel together. */
 const WRITES_UNDER_WAY = 100;
@@ -159,6 +159,14 @@ export class Context implements WorkflowContext {
     });
   }
 
+  async results<const Children extends readonly ChildHandle<unknown>[]>(
+    children: Children,
+    options: { timeout?: Duration } = {},
+  ): Promise<Results<Children>> {
+    const results = children.map(({ workflowId }) => this.#result(workflowId, options, true));
+    return await Promise.all(results) as Results<Children>;
+  }
+
   #childHandle<O>(workflowId: string): ChildHandle<O> {
     return {
       workflowId,
@@ -168,13 +176,13 @@ export class Context implements WorkflowContext {
     };
   }
 
-  #result<O>(workflowId: string, options: { timeout?: Duration }): Promise<O> {
+  #result<O>(workflowId: string, options: { timeout?: Duration }, together: boolean = false): Promise<O> {
     return this.#run.operate(() => {
       const wait = { label: "result", timeoutMs: toTimeout(options), workflowId };
       return {
         label: wait.label,
         readsErrors: true,
-        take: () => () => ({ type: "observeResult", workflowId, timeoutMs: wait.timeoutMs, started: false }),
+        take: () => () => ({ type: "observeResult", workflowId, timeoutMs: wait.timeoutMs, started: false, together }),
         read: (outcome) => readResult(this.#run, outcome, wait) as O,
       };
     });

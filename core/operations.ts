@@ -93,11 +93,14 @@ export type Effect =
  *
  * `started: true` on an observe says that this workflow has started the observed one: if that does not exist any more, the outcome is
  * `workflow_not_found`, also after the deadline.
+ *
+ * `together: true` on an `observeResult` says that the run cannot go on before all such waits of its have an outcome, unless one of those workflows fails. While
+ * it is suspended, a `SUCCESS` makes it due only if it was the last of them; any other end makes it due at once.
  */
 export type Wait =
   | { type: "receive"; topics: readonly string[]; timeoutMs: number | null }
   | { type: "observeEvent"; workflowId: string; key: string; timeoutMs: number | null; started: boolean }
-  | { type: "observeResult"; workflowId: string; timeoutMs: number | null; started: boolean }
+  | { type: "observeResult"; workflowId: string; timeoutMs: number | null; started: boolean; together: boolean }
   | { type: "sleep"; timeoutMs: number }
   | { type: "pause"; attempts: number; timeoutMs: number };
 

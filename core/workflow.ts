@@ -135,7 +135,38 @@ export interface WorkflowContext {
    * @throws {UnknownWorkflowError} If this `Parley` does not know the workflow.
    */
   start<I, O>(child: Workflow<I, O>, input: NoInfer<I>, options?: { workflowId?: string }): Promise<ChildHandle<O>>;
+
+  /**
+   * Waits until all of these have ended and returns their results, in the order of the list. It gives what `Promise.all` over their `result()` gives. In
+   * addition the store knows that the workflow needs all of them: while it is suspended, it is woken once, by the last child or by the first that fails,
+   * and not by each.
+   *
+   * @param children What `start` returned.
+   * @param options `timeout`: how long to wait for each; default: without a limit.
+   * @throws {WorkflowFailedError} @throws {WorkflowCancelledError} @throws {TimeoutError} For the first child that did not succeed. Recorded.
+   *
+   * @example Sixty parts, one run after the last
+   * ```ts
+   * import { workflow } from "@parley/parley";
+   *
+   * const part = workflow("part", (ctx, n: number) => ctx.step("compute", () => n * n));
+   * const whole = workflow("whole", async (ctx) => {
+   *   const parts = await Promise.all(Array.from({ length: 60 }, (_, n) => ctx.start(part, n)));
+   *   const squares = await ctx.results(parts);
+   *   return squares.reduce((sum, square) => sum + square, 0);
+   * });
+   * ```
+   */
+  results<const Children extends readonly ChildHandle<unknown>[]>(
+    children: Children,
+    options?: { timeout?: Duration },
+  ): Promise<Results<Children>>;
 }
+
+/** The results of a list of children, in its order. */
+export type Results<Children extends readonly ChildHandle<unknown>[]> = {
+  -readonly [Index in keyof Children]: Children[Index] extends ChildHandle<infer Output> ? Output : never;
+};
 
 /** A workflow that was started by another one. Its operations are the starter's, recorded like all others. */
 export interface ChildHandle<out O> {

@@ -105,7 +105,12 @@ export function observeResult(
   timeoutMs: number | null = null,
   started: boolean = false,
 ): Operation {
-  return { position, label: `result ${workflowId}`, type: "observeResult", workflowId, timeoutMs, started };
+  return { position, label: `result ${workflowId}`, type: "observeResult", workflowId, timeoutMs, started, together: false };
+}
+
+/** Waits for the ends of several workflows, one of which this is. */
+export function observeTogether(position: number, workflowId: string, timeoutMs: number | null = null): Operation {
+  return { position, label: `result ${workflowId}`, type: "observeResult", workflowId, timeoutMs, started: true, together: true };
 }
 
 /** Waits. */

@@ -169,7 +169,15 @@ const OPERATIONS: Record<string, (position: number) => Operation> = {
     timeoutMs: 0,
     started: false,
   }),
-  "result": (position) => ({ position, label: "result", type: "observeResult", workflowId: OTHER, timeoutMs: 0, started: false }),
+  "result": (position) => ({
+    position,
+    label: "result",
+    type: "observeResult",
+    workflowId: OTHER,
+    timeoutMs: 0,
+    started: false,
+    together: false,
+  }),
   "sleep": (position) => ({ position, label: "sleep", type: "sleep", timeoutMs: 0 }),
 };
 
@@ -177,7 +185,7 @@ const OPERATIONS: Record<string, (position: number) => Operation> = {
 const WAITS: readonly Operation[] = [
   { position: 0, label: "recv", type: "receive", topics: ["none"], timeoutMs: 60_000 },
   { position: 1, label: "getEvent", type: "observeEvent", workflowId: "none", key: "none", timeoutMs: 60_000, started: false },
-  { position: 2, label: "result", type: "observeResult", workflowId: "none", timeoutMs: 60_000, started: false },
+  { position: 2, label: "result", type: "observeResult", workflowId: "none", timeoutMs: 60_000, started: false, together: false },
 ];
 
 function commits({ driver, commit }: Store): Record<string, Call> {

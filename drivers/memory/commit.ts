@@ -90,15 +90,17 @@ function park(store: MemoryStore, row: WorkflowRow, { problem, delayMs }: { prob
 
 function suspend(store: MemoryStore, row: WorkflowRow, request: CommitRequest): void {
   const signals = new Set<string>();
+  const alone = new Set<string>();
   let until: number | null = null;
   for (const operation of request.operations) {
     const deadline = operation.position === null ? null : row.entries.get(operation.position)?.deadline ?? null;
     if (deadline !== null && (until === null || deadline < until)) until = deadline;
-    for (const signal of signalsOf(row, operation)) signals.add(signal);
+    const isTogether = operation.type === "observeResult" && operation.together;
+    for (const signal of signalsOf(row, operation)) (signals.add(signal), isTogether || alone.add(signal));
   }
   row.suspended = { until };
   store.wait(row, until);
-  store.register(row, [...signals]);
+  store.register(row, [...signals], alone);
 }
 
 /** Refuses what would fail in the middle: a commit is written as a whole or not at all. */

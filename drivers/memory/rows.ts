@@ -88,6 +88,8 @@ export interface WorkflowRow {
   parks: number;
   /** What it is registered for in the waiters of the store. */
   signals: readonly string[];
+  /** Those of the signals that make it due only together: of workflows that have not ended yet. */
+  readonly together: Set<string>;
   readonly entries: Map<number, Entry>;
   /** The complete entries in recorded order: the one with `seq` n is at n - 1. */
   readonly completed: Entry[];
@@ -165,6 +167,7 @@ export function newRow(workflow: NewWorkflow, start: { status: WorkflowStatus; o
     problem: null,
     parks: 0,
     signals: [],
+    together: new Set(),
     entries: new Map(),
     completed: [],
     inbox: { lastNumber: 0, queues: new Map(), sent: new Map() },

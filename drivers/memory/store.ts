@@ -105,10 +105,11 @@ export class MemoryStore {
     if (row.dueAt > latest) row.dueAt = latest;
   }
 
-  /** Registers a suspended row for what would wake it. */
-  register(row: WorkflowRow, signals: readonly string[]): void {
+  /** Registers a suspended row for what would wake it: each of the signals in `alone` by itself, the others together. */
+  register(row: WorkflowRow, signals: readonly string[], alone: ReadonlySet<string>): void {
     row.signals = signals;
     for (const signal of signals) {
+      if (!alone.has(signal)) row.together.add(signal);
       const waiters = this.waiters.get(signal);
       if (waiters) waiters.add(row);
       else this.waiters.set(signal, new Set([row]));
@@ -122,13 +123,15 @@ export class MemoryStore {
       if (waiters?.size === 0) this.waiters.delete(signal);
     }
     row.signals = [];
+    row.together.clear();
   }
 
-  /** Makes due what is suspended for this signal, and adds it to `woken`. */
-  signal(signal: string, woken: Set<string>): void {
+  /** Makes due what is suspended for this signal, and adds it to `woken`. After a `success` whoever waits for others too, together, waits on. */
+  signal(signal: string, woken: Set<string>, success: boolean = false): void {
     const waiters = this.waiters.get(signal);
     if (!waiters) return;
     for (const row of [...waiters]) {
+      if (success && row.together.delete(signal) && row.together.size > 0) continue;
       this.unregister(row);
       if (this.isDue(row)) continue;
       this.makeDue(row);
@@ -159,7 +162,7 @@ export class MemoryStore {
     row.suspended = null;
     this.unpark(row);
     row.endedAt = row.updatedAt = this.now();
-    this.signal(resultSignal(row.workflowId), woken);
+    this.signal(resultSignal(row.workflowId), woken, row.status === "SUCCESS");
     this.hints.changed(`outbox:${row.workflowId}`);
   }
 }

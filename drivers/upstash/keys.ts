@@ -68,6 +68,10 @@ export class Keys {
   get purging(): string {
     return this.#key("purging");
   }
+  /** Hash: who is suspended for results together -> of how many workflows it still waits for the end. */
+  get together(): string {
+    return this.#key("together");
+  }
   /** Set: what one claim has taken by due time and its runs still hold. Expires with the lease. */
   claim(owner: string): string {
     return this.#key("claim", owner);

@@ -6,7 +6,20 @@
 
 import assert from "node:assert/strict";
 import type { EndStatus } from "../../core/driver.ts";
-import { end, LEASE_MS, newWorkflow, observeResult, receive, record, start, SUSPEND } from "../requests.ts";
+import {
+  end,
+  LEASE_MS,
+  newMessage,
+  newWorkflow,
+  observeEvent,
+  observeResult,
+  observeTogether,
+  receive,
+  record,
+  setEvent,
+  start,
+  SUSPEND,
+} from "../requests.ts";
 import { type Answer, answers, begin, beginSuspended, claimIds, enqueue, take } from "../run.ts";
 import type { AddRule } from "../suite.ts";
 
@@ -16,6 +29,71 @@ export function results(rule: AddRule): void {
   ending(rule);
   observing(rule);
   waiters(rule);
+  together(rule);
+}
+
+function together(rule: AddRule): void {
+  const children = ["c0", "c1", "c2"];
+  const waits = children.map((workflowId, position) => observeTogether(position, workflowId));
+
+  rule("a workflow that waits for results together is woken by the last of them", async ({ drivers: [a, b] }) => {
+    const runs = await Promise.all(children.map((workflowId) => begin(a, workflowId)));
+    await beginSuspended(b, "w", waits);
+    const woken: string[][] = [];
+    for (const run of runs) woken.push((await run.end()).woken);
+    assert.deepEqual(woken, [[], [], ["w"]]);
+    const run = await take(b, "w");
+    assert.deepEqual(await run.outcomes(waits), Array(3).fill({ tag: "value", value: "null" }));
+  });
+
+  for (const status of ["ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "CANCELLED"] as const) {
+    rule(`a workflow that waits for results together is woken by the first that ends as ${status}`, async ({ drivers: [a, b] }) => {
+      const [first, second] = await Promise.all(children.map((workflowId) => begin(a, workflowId)));
+      await beginSuspended(b, "w", waits);
+      assert.deepEqual((await first!.end()).woken, []);
+      const ended = status === "CANCELLED" ? await b.control({ workflowId: "c1", action: "cancel" }) : await second!.end(status, "null");
+      assert("woken" in ended);
+      assert.deepEqual(ended.woken, ["w"]);
+      const results = await (await take(b, "w")).outcomes(waits);
+      assert.deepEqual(results.map((it) => it === "open" ? it : it.tag), ["value", status === "CANCELLED" ? "cancelled" : "error", "open"]);
+    });
+  }
+
+  rule("results that are waited for together are counted anew by each suspend", async ({ drivers: [a, b] }) => {
+    const [first, second, third] = await Promise.all(children.map((workflowId) => begin(a, workflowId)));
+    const message = receive(3, ["go"]);
+    await beginSuspended(b, "w", [...waits, message]);
+    assert.deepEqual((await first!.end()).woken, []);
+    assert.equal((await a.send([newMessage("w", { topic: "go" })])).state, "sent");
+    const run = await take(b, "w");
+    assert.deepEqual((await run.outcomes([...waits, message])).map((it) => it === "open" ? it : it.tag), [
+      "value",
+      "open",
+      "open",
+      "message",
+    ]);
+    await run.suspend(waits.slice(1));
+    assert.deepEqual((await third!.end()).woken, []);
+    assert.deepEqual((await second!.end()).woken, ["w"]);
+  });
+
+  rule("what else a workflow waits for wakes it, beside results that it waits for together", async ({ drivers: [a, b] }) => {
+    const [first, second] = await Promise.all(children.map((workflowId) => begin(a, workflowId)));
+    await beginSuspended(b, "w", [...waits, observeResult(3, "c0"), observeEvent(4, "c1", "state")]);
+    assert.deepEqual((await first!.end()).woken, ["w"]);
+    await (await take(b, "w")).suspend([waits[1]!, waits[2]!, observeEvent(4, "c1", "state")]);
+    assert.deepEqual((await second!.held([setEvent(0, "state", "1")])).woken, ["w"]);
+  });
+
+  rule("children that end at once wake whoever waits for them together, once", async ({ drivers }) => {
+    for (let round = 0; round < 10; round++) {
+      const names = Array.from({ length: 8 }, (_, index) => `c${round}-${index}`);
+      const runs = await Promise.all(names.map((workflowId, index) => begin(drivers[index % 2 === 0 ? 0 : 1], workflowId)));
+      await beginSuspended(drivers[0], `w${round}`, names.map((workflowId, position) => observeTogether(position, workflowId)));
+      const ended = await Promise.all(runs.map((run) => run.end()));
+      assert.deepEqual(ended.flatMap(({ woken }) => woken), [`w${round}`]);
+    }
+  });
 }
 
 function starting(rule: AddRule): void {

@@ -6,6 +6,7 @@
 
 import type { MakeHarness, RegisterTest } from "../harness.ts";
 import { registerSuite } from "../suite.ts";
+import { children } from "./children.ts";
 import { crashing } from "./crash.ts";
 import { leasing } from "./leases.ts";
 import { lifecycle } from "./lifecycle.ts";
@@ -39,6 +40,7 @@ export function workflows(test: RegisterTest, makeHarness: MakeHarness): number 
         messaging,
         publishing,
         waiting,
+        children,
         lifecycle,
         leasing,
         refusing,

@@ -85,7 +85,7 @@ class CommitCall {
     // A child whose result is read here goes where those are that may be removed.
     const reading = operations.some(({ type }) => type === "observeResult") ? declareEnd(call, indexes, this.#retention) : index;
     return call.arguments({
-      ...{ channel: call.keys.channel, epoch, owner, number, leaseMs, ...reading },
+      ...{ channel: call.keys.channel, epoch, owner, number, leaseMs, ...reading, together: call.key(call.keys.together) },
       ...(transition && { claim: call.key(call.keys.claim(owner)), transition: made.transition }),
       ...(transition?.to === "end" && this.#end([...indexes, "PENDING", transition.status])),
       operations: documents,
@@ -180,7 +180,7 @@ class CommitCall {
         return { key, events: call.key(keys.events(workflowId, key)), ...this.#observed(operation), what: eventOf(key) };
       }
       case "observeResult":
-        return { ...this.#observed(operation), what: RESULT };
+        return { ...this.#observed(operation), what: operation.together ? RESULT_TOGETHER : RESULT };
       case "pause":
         return { attempts: operation.attempts };
       default:
@@ -227,6 +227,7 @@ class CommitCall {
 
 /** What somebody waits for, in the set beside a workflow. As in `lua/waiters.ts`. */
 const RESULT = "r";
+const RESULT_TOGETHER = "t";
 
 function eventOf(key: string): string {
   return `e${key}`;

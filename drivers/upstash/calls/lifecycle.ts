@@ -80,7 +80,7 @@ export async function control(client: Client, request: { workflowId: string; act
     declareParent(call, extent.parent);
     for (const name of extent.waits) call.key(name);
     return call.arguments({
-      ...{ channel: keys.channel, action, waiters: call.key(keys.waiters(workflowId)) },
+      ...{ channel: keys.channel, action, waiters: call.key(keys.waiters(workflowId)), together: call.key(keys.together) },
       ...declareEnd(call, ["ENQUEUED", "PENDING", "parked", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"], retention),
       // All keys of the workflow are wanted if they get an expiry, or if they have one; which is not known at first.
       ...((retention !== undefined || tries > 0) && declareWhole(call, workflowId, whole)),

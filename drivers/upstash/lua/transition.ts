@@ -175,7 +175,7 @@ local function finish(row, status, results)
   if request.retention then
     trim(3)
   end
-  signal(results)
+  signal(results, nil, status == 'SUCCESS')
   changed('outbox:' .. row.id)
 end
 `;

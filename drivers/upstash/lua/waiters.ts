@@ -1,6 +1,7 @@
 /**
  * Who is suspended for an event or a result: the members of a sorted set beside what they wait for, by text. Each is `WHAT NUL ID NUL NAME`, where `WHAT` is
- * `r` for the result and `e` and the key for an event. So an event finds those that wait for it, and an end finds all.
+ * `r` for the result, `t` for the result together with others, and `e` and the key for an event. So an event finds those that wait for it, and an end finds all.
+ * Of how many results a workflow waits for together is in one hash for all; a success takes one off, and wakes whoever has none left.
  *
  * The row of a waiter lists where it is, as pairs of a set and a `WHAT`. Waking does not take it out: a workflow that is due already is not woken again. It
  * leaves with the first commit of its next run, or when it is cancelled.
@@ -23,13 +24,16 @@ local function eachWaiter(set, what, act)
     first, last = '[' .. what .. '\0', '(' .. what .. '\1'
   end
   for _, text in ipairs(call('ZRANGEBYLEX', set, first, last)) do
-    act(string.match(text, '^[^%z]*%z(.*)$'))
+    local kind, member = string.match(text, '^(.)[^%z]*%z(.*)$')
+    act(member, kind)
   end
 end
 
-local function signal(set, what)
-  eachWaiter(set, what, function(member)
-    if wake(member) then
+-- With a success, whoever waits for it together with others is woken by the last of them.
+local function signal(set, what, isSuccess)
+  eachWaiter(set, what, function(member, kind)
+    local isLast = not (isSuccess and kind == 't') or call('HINCRBY', KEYS[request.together], member, '-1') <= 0
+    if isLast and wake(member) then
       wokenUp(idOf(member))
     end
   end)
@@ -69,11 +73,16 @@ end
 -- From now on it waits for these, and for nothing else: pairs of a set and what it is waited for there.
 local function register(row, waits)
   local isListed, added, removed = {}, {}, {}
+  local together, wasTogether = 0, false
   for _, wait in ipairs(waits) do
+    if wait[2] == 't' and not isListed[wait[1] .. '\0t'] then
+      together = together + 1
+    end
     isListed[wait[1] .. '\0' .. wait[2]] = true
     gather(added, wait[1], '0', wait[2] .. '\0' .. row.member)
   end
   for _, wait in ipairs(decoded(row.waits) or {}) do
+    wasTogether = wasTogether or wait[2] == 't'
     if not isListed[wait[1] .. '\0' .. wait[2]] then
       gather(removed, wait[1], wait[2] .. '\0' .. row.member)
     end
@@ -83,6 +92,11 @@ local function register(row, waits)
   end
   for set, members in pairs(removed) do
     callWith('ZREM', set, members)
+  end
+  if together > 0 then
+    call('HSET', KEYS[request.together], row.member, digits(together))
+  elseif wasTogether then
+    call('HDEL', KEYS[request.together], row.member)
   end
   row.waits = #waits > 0 and cjson.encode(waits) or ''
 end
