@@ -15,7 +15,7 @@ import type { OperationSpec } from "./operation_spec.ts";
 import { checkName } from "./names.ts";
 import { checkWhole } from "./numbers.ts";
 import { readSent, takeMessage, toDestination } from "./outgoing.ts";
-import { readDone, readFound, readRecorded, readResult } from "./outcomes.ts";
+import { readDone, readFound, readObserved, readRecorded, readResult } from "./outcomes.ts";
 import { stepOperation } from "./step.ts";
 import { andThen } from "./values.ts";
 import type { ChildHandle, Received, Results, StepContext, StepOptions, Workflow, WorkflowContext } from "./workflow.ts";
@@ -28,6 +28,8 @@ export class Context implements WorkflowContext {
   readonly workflowId: string;
   readonly signal: AbortSignal;
   readonly #run: Run;
+  /** The workflows that this one has started: one of them that is gone does not come any more. */
+  readonly #started = new Set<string>();
 
   constructor(run: Run) {
     this.#run = run;
@@ -95,11 +97,17 @@ export class Context implements WorkflowContext {
     return this.#run.operate(() => {
       checkName(workflowId, "workflow ID");
       const { name } = toChannel(key, "event key");
-      const wait = { label: label("getEvent", name), timeoutMs: toTimeout(options) };
+      const wait = { label: label("getEvent", name), timeoutMs: toTimeout(options), workflowId };
       return {
         label: wait.label,
-        take: () => () => ({ type: "observeEvent", workflowId, key: name, timeoutMs: wait.timeoutMs, started: false }),
-        read: (outcome) => readFound(this.#run, outcome, wait) as T,
+        take: () => () => ({
+          type: "observeEvent",
+          workflowId,
+          key: name,
+          timeoutMs: wait.timeoutMs,
+          started: this.#started.has(workflowId),
+        }),
+        read: (outcome) => readObserved(this.#run, outcome, wait) as T,
       };
     });
   }
@@ -153,6 +161,7 @@ export class Context implements WorkflowContext {
         },
         read: ({ tag, value }) => {
           if (tag === "workflow_conflict") throw new WorkflowConflictError(workflowId);
+          this.#started.add(value!);
           return this.#childHandle<O>(value!);
         },
       };
@@ -182,7 +191,13 @@ export class Context implements WorkflowContext {
       return {
         label: wait.label,
         readsErrors: true,
-        take: () => () => ({ type: "observeResult", workflowId, timeoutMs: wait.timeoutMs, started: false, together }),
+        take: () => () => ({
+          type: "observeResult",
+          workflowId,
+          timeoutMs: wait.timeoutMs,
+          started: this.#started.has(workflowId),
+          together,
+        }),
         read: (outcome) => readResult(this.#run, outcome, wait) as O,
       };
     });

@@ -4,8 +4,15 @@
  * @module
  */
 
-import type { Outcome } from "./driver.ts";
-import { StreamClosedError, TimeoutError, WorkflowCancelledError, WorkflowFailedError } from "./errors.ts";
+import type { Outcome, WorkflowStatus } from "./driver.ts";
+import {
+  StreamClosedError,
+  TimeoutError,
+  WorkflowCancelledError,
+  WorkflowEndedError,
+  WorkflowFailedError,
+  WorkflowNotFoundError,
+} from "./errors.ts";
 import type { Run } from "./executor.ts";
 
 /** The value of a step, `now` or `uuid`; throws the step's error. */
@@ -26,10 +33,24 @@ export function readFound({ host }: Run, { tag, value }: Outcome, wait: { label:
   return host.values.decode(value!);
 }
 
+/** A wait for what comes from another workflow. */
+interface Observation {
+  readonly label: string;
+  readonly timeoutMs: number | null;
+  readonly workflowId: string;
+}
+
+/** An event of another workflow; throws if there will be none. */
+export function readObserved(run: Run, outcome: Outcome, wait: Observation): unknown {
+  if (outcome.tag === "workflow_not_found") throw new WorkflowNotFoundError(wait.workflowId);
+  if (outcome.tag === "workflow_ended") throw new WorkflowEndedError(wait.workflowId, outcome.value as WorkflowStatus);
+  return readFound(run, outcome, wait);
+}
+
 /** The result of another workflow; throws how it failed. */
-export function readResult(run: Run, outcome: Outcome, wait: { label: string; timeoutMs: number | null; workflowId: string }): unknown {
+export function readResult(run: Run, outcome: Outcome, wait: Observation): unknown {
   const { tag, value } = outcome;
   if (tag === "cancelled") throw new WorkflowCancelledError(wait.workflowId);
   if (tag === "error") throw new WorkflowFailedError(wait.workflowId, value == null ? undefined : run.host.values.decode(value));
-  return readFound(run, outcome, wait);
+  return readObserved(run, outcome, wait);
 }

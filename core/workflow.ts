@@ -118,6 +118,8 @@ export interface WorkflowContext {
    * Reads the latest value of an event of any workflow, and records it; waits if there is none, also for a workflow that does not exist yet.
    *
    * @throws {TimeoutError} When the timeout has passed (none by default). Recorded.
+   * @throws {WorkflowEndedError} If the workflow has ended, or ends, without the event. Recorded.
+   * @throws {WorkflowNotFoundError} If this workflow has started that one, and it does not exist any more. Recorded.
    */
   getEvent<T>(workflowId: string, key: EventKey<T> | string, options?: { timeout?: Duration }): Promise<T>;
 
@@ -176,6 +178,7 @@ export interface ChildHandle<out O> {
    * Waits until it has ended and returns its result.
    *
    * @throws {WorkflowFailedError} @throws {WorkflowCancelledError} @throws {TimeoutError} Recorded.
+   * @throws {WorkflowNotFoundError} If it does not exist any more. Recorded.
    */
   result(options?: { timeout?: Duration }): Promise<O>;
   /** {@linkcode WorkflowContext.send} to it. */

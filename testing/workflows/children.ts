@@ -66,4 +66,55 @@ export function children(rule: AddRule): void {
     const handle = await parley.start(whole, undefined);
     assert.deepEqual(await world.until(handle.result()), [[], "timeout", [3_600]]);
   });
+
+  rule("a wait for a child that is gone rejects, recorded; and for an event of one that has ended without it", async (harness) => {
+    const world = new World(harness);
+    const quick = workflow("quick", () => "done");
+    const failing = workflow("failing", () => {
+      throw new Error("failed");
+    });
+    const codeOf = (wait: Promise<unknown>) => wait.then((value) => value, (error) => [error.code, error.status]);
+    const whole = workflow("whole", async (ctx) => {
+      const gone = await ctx.start(quick, undefined, { workflowId: "gone" });
+      const failed = await ctx.start(failing, undefined, { workflowId: "failed" });
+      await gone.result();
+      await ctx.recv("purged");
+      const found = [await codeOf(gone.result()), await codeOf(gone.getEvent("state")), await codeOf(ctx.getEvent("gone", "state"))];
+      found.push(await codeOf(failed.getEvent("state")), await codeOf(ctx.results([gone])));
+      await ctx.recv("replayed");
+      return found;
+    });
+    const { parley } = world.isolate(0, [quick, failing, whole]);
+    const handle = await parley.start(whole, undefined);
+    await world.until(parley.idle());
+    await world.pass(60_000);
+    // The other child stays: nobody has asked for its result.
+    assert.equal(await parley.purge({ olderThan: "1s" }), 1);
+    for (const topic of ["purged", "replayed"]) {
+      await handle.send(null, { topic });
+      await world.until(parley.idle());
+    }
+    const notFound = ["workflow_not_found", undefined];
+    assert.deepEqual(await world.until(handle.result()), [notFound, notFound, notFound, ["workflow_ended", "ERROR"], notFound]);
+  });
+
+  rule("a wait for an event of a workflow that ends without it rejects at the end", async (harness) => {
+    const world = new World(harness);
+    const flow = workflow("flow", async (ctx) => {
+      return await ctx.getEvent("other", "state").catch((error) => [error.code, error.status]);
+    });
+    const other = workflow("other", async (ctx) => await ctx.recv());
+    const { parley } = world.isolate(0, [flow, other]);
+    for (const ending of ["SUCCESS", "CANCELLED"]) {
+      await parley.start(other, undefined, { workflowId: "other" });
+      const handle = await parley.start(flow, undefined);
+      await world.until(parley.idle());
+      if (ending === "CANCELLED") await parley.cancel("other");
+      else await parley.send("other", null);
+      assert.deepEqual(await world.until(handle.result()), ["workflow_ended", ending]);
+      await world.until(parley.idle());
+      await world.pass(1_000);
+      await parley.purge({ olderThan: "1s" });
+    }
+  });
 }
