@@ -93,6 +93,9 @@ function lists(driver: Driver): Record<string, Call> {
     "of a name and status that are not": {
       run: () => driver.listWorkflows({ ...any, name: "bench", statuses: ["ERROR"] }),
     },
+    "of 10 without values": { run: () => driver.listWorkflows({ ...any, values: false }) },
+    "of 1 that is parked": { run: () => driver.listWorkflows({ ...any, problem: true, limit: 1 }) },
+    "of a name that is not parked": { run: () => driver.listWorkflows({ ...any, problem: true, name: "bench" }) },
     "of 10 that failed": {
       run: () => driver.listWorkflows({ ...any, statuses: ["ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"] }),
     },
@@ -110,6 +113,13 @@ function controls(driver: Driver): Record<string, Call> {
         await cancel(driver, `resumed ${round}`);
       },
       run: (round) => driver.control({ workflowId: `resumed ${round}`, action: "resume" }),
+    },
+    "resume what is parked": {
+      prepare: async (round) => {
+        await cancel(driver, `resumed, parked ${round - 1}`);
+        await driver.commit(commitRequest(await begin(driver, `resumed, parked ${round}`), 1, [], PARK));
+      },
+      run: (round) => driver.control({ workflowId: `resumed, parked ${round}`, action: "resume" }),
     },
   };
 }
@@ -179,7 +189,10 @@ const OPERATIONS: Record<string, (position: number) => Operation> = {
     together: false,
   }),
   "sleep": (position) => ({ position, label: "sleep", type: "sleep", timeoutMs: 0 }),
+  "pause": (position) => ({ position, label: "step", type: "pause", attempts: 1, timeoutMs: 0 }),
 };
+
+const PARK: Transition = { to: "park", problem: '"problem"', delayMs: 60_000 };
 
 /** Waits for what never comes. */
 const WAITS: readonly Operation[] = [
@@ -207,6 +220,14 @@ function commits({ driver, commit }: Store): Record<string, Call> {
   };
   return {
     ...Object.fromEntries(Object.entries(OPERATIONS).map(([name, make]) => [name, { prepare, run: () => commit([made(make)]) }])),
+    "of a child's result": {
+      prepare: async () => {
+        await commit([made(OPERATIONS.start!)]);
+        await cancel(driver, started.at(-1)!);
+      },
+      run: () =>
+        commit([made((position) => ({ ...OPERATIONS.result!(position), workflowId: started.at(-1)!, started: true }) as Operation)]),
+    },
     "of everything, repeated": { prepare: everything, run: () => driver.commit(all) },
     ...transitions(driver),
   };
@@ -227,6 +248,7 @@ function transitions(driver: Driver): Record<string, Call> {
   return {
     "suspend": transition("suspend", WAITS),
     "yield": transition("yield", []),
+    "park": transition("park", [], PARK),
     "end": transition("end", [], { status: "SUCCESS", output: "1", error: null }),
   };
 }

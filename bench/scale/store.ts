@@ -25,7 +25,10 @@ const LATER = 100_000_000;
 
 /** How much a store holds. */
 export interface Sizes {
-  /** Workflows, of which four in five have ended and the others are suspended. Each has an entry, an event, a stream and a head of its inbox. */
+  /**
+   * Workflows. Four in five have ended; one in four of these, the oldest, is kept for its parent. The others are suspended or leased, and some old ones parked.
+   * Each has an entry, an event, a stream and a head of its inbox.
+   */
   readonly workflows: number;
   /** Entries of each of two journals. */
   readonly entries: number;
@@ -54,6 +57,8 @@ export interface Run {
 }
 
 export const LEASE_MS = 3_600_000;
+
+const DAY_MS = 86_400_000;
 
 /** Opens a store and begins the run. */
 export async function openStore(queryable: Queryable, schema: string): Promise<Store> {
@@ -94,20 +99,34 @@ export async function fill({ queryable }: Store, schema: string, { workflows, en
   const each = `from generate_series(1, ${workflows}) as n`;
   const statements = [
     `insert into ${s}.workflows
-      (id, name, status, phase, epoch, due_at, waiting_topics, created_at, updated_at, ended_at, inbox_seq, journal_seq, input)
-      select 'w' || n, 'bench', case when n % 5 = 0 then 'PENDING' else 'SUCCESS' end, case when n % 5 = 0 then 'suspended' else 'ended' end,
-        1, case when n % 10 = 0 then ${s}.now_ms() + 86400000 + n end, case when n % 5 = 0 then array['t'] end, n, n,
-        case when n % 5 <> 0 then n end, 0, 1, 'null' ${each}`,
+      (id, name, status, phase, epoch, owner, due_at, lease_until, lease_ms, waiting_topics, created_at, updated_at, ended_at, inbox_seq, journal_seq,
+        parent, kept, input, problem, parks)
+      select 'w' || n, case kind.phase when 'parked' then 'parked' else 'bench' end, case when n % 5 = 0 then 'PENDING' else 'SUCCESS' end, kind.phase, 1, 'owner ' || n,
+        case kind.phase when 'running' then kind.lease_end when 'ended' then null else case when n % 10 = 0 then kind.lease_end + 2 * n end end,
+        case when kind.phase = 'running' then kind.lease_end end, case when kind.phase = 'running' then ${DAY_MS} end,
+        case when kind.phase = 'suspended' then array['t'] end, n, n,
+        case when n % 5 <> 0 then n - case when n % 5 = 1 then 1000000000 else 0 end end, 0, 1,
+        case when n % 5 = 1 then 'w' || n - 1 end, n % 5 = 1, 'null', case when kind.phase = 'parked' then '"problem"' end, (kind.phase = 'parked')::integer
+      from generate_series(1, ${workflows}) as n
+      cross join lateral (select
+        ${s}.now_ms() + ${DAY_MS} - n as lease_end,
+        case
+          when n % 5 <> 0 then 'ended'
+          when n % 20 = 10 and n <= ${workflows / 10} then 'parked'
+          when n % 20 = 0 then 'running'
+          else 'suspended'
+        end as phase
+      ) as kind`,
     `insert into ${s}.journal (workflow_id, position, label, seq, tag, value) select 'w' || n, 0, 'step', 1, 'value', '1' ${each}`,
     `insert into ${s}.journal (workflow_id, position, label, seq, tag, value)
       select w.id, n, 'step', n, 'value', '1'
       from unnest(array['${USED}', '${LONG}']) as w (id), generate_series(${LATER}, ${LATER + entries - 1}) as n`,
-    `insert into ${s}.events (workflow_id, key, version, value) select 'w' || n, 'state', 1, '${VALUE}' ${each}`,
+    `insert into ${s}.events (workflow_id, key, version, set_at, value) select 'w' || n, 'state', 1, 0, '${VALUE}' ${each}`,
     `insert into ${s}.streams (workflow_id, key, tail, closed) select 'w' || n, 'log', 0, false ${each}`,
     `insert into ${s}.inbox_heads (workflow_id, topic, seq) select 'w' || n, 't', 1 ${each}`,
     `insert into ${s}.waiters (slot, waiter_id) select n, 'w' || n ${each}`,
-    `insert into ${s}.messages (workflow_id, seq, topic, message_id, dedupe_key, value)
-      select '${USED}', n, 't', 'm' || n, 'id:m' || n, case when n > ${received} then '${VALUE}' end
+    `insert into ${s}.messages (workflow_id, seq, topic, message_id, dedupe_key, sent_at, value)
+      select '${USED}', n, 't', 'm' || n, 'id:m' || n, 0, case when n > ${received} then '${VALUE}' end
       from generate_series(1, ${received + waiting}) as n`,
     `update ${s}.workflows set inbox_seq = inbox_seq + ${received + waiting} where id = '${USED}'`,
     `delete from ${s}.stream_values`,

@@ -9,6 +9,7 @@ import type { Driver, Watch } from "../../core/driver.ts";
 import { type Duration, toMilliseconds } from "../../core/duration.ts";
 import { ValidationError } from "../../core/errors.ts";
 import { sqlDriver } from "../postgres/driver.ts";
+import { NEON_LIMITS } from "../postgres/limits.ts";
 import { pushStatements } from "../postgres/statements.ts";
 import { type Address, type Endpoint, readAddress } from "./address.ts";
 import { httpQuery } from "./http.ts";
@@ -45,7 +46,7 @@ export function openNeon(
 ): { driver: Driver; push: Push | null } {
   const address = readAddress(connectionString, endpoint);
   const timeoutMs = readTimeout(requestTimeout);
-  const sql = sqlDriver(httpQuery(address, timeoutMs, clock), { store: "Neon", schema });
+  const sql = sqlDriver(httpQuery(address, timeoutMs, clock), { store: "Neon", schema, limits: NEON_LIMITS });
   if (wanted === false) return { driver: sql, push: null };
   const websocket = websocketFor(address);
   if (typeof websocket === "string") {

@@ -5,11 +5,12 @@
  */
 
 import { delay, systemClock } from "../../core/clock.ts";
-import type { Driver, ListPage, ListQuery } from "../../core/driver.ts";
+import type { Driver, DriverLimits, ListPage, ListQuery } from "../../core/driver.ts";
 import { DriverError, ValidationError } from "../../core/errors.ts";
 import { checkName } from "../../core/names.ts";
 import { attempt } from "../../core/retry.ts";
 import { driverError, isMissing } from "./failure.ts";
+import { POSTGRES_LIMITS } from "./limits.ts";
 import { type StatementName, type Statements, statements } from "./statements.ts";
 
 /** Sends one statement and answers with its rows. */
@@ -24,6 +25,8 @@ export interface SqlDriverOptions {
   store: string;
   /** The schema's name, unquoted. */
   schema: string;
+  /** How much may travel; without it, what a connection of Postgres' own lets through. */
+  limits?: DriverLimits;
 }
 
 /**
@@ -31,10 +34,11 @@ export interface SqlDriverOptions {
  *
  * @throws {ValidationError} If Postgres cannot have a schema of that name.
  */
-export function sqlDriver(query: RunQuery, { store, schema }: SqlDriverOptions): SqlDriver {
+export function sqlDriver(query: RunQuery, { store, schema, limits = POSTGRES_LIMITS }: SqlDriverOptions): SqlDriver {
   const client = new Client(query, store, statements(checkedSchema(schema)));
   return {
     contract: 1,
+    limits,
     migrate: () => client.migrate(),
     create: (request) => client.call("create", request),
     claim: (request) => client.call("claim", request),

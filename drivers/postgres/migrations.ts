@@ -10,6 +10,7 @@
 
 import { claim } from "./sql/claim.ts";
 import { commit } from "./sql/commit.ts";
+import { commitAgain } from "./sql/commit_again.ts";
 import { commitParts } from "./sql/commit_parts.ts";
 import { control } from "./sql/control.ts";
 import { create } from "./sql/create.ts";
@@ -17,6 +18,7 @@ import { dollarQuoted, literal, type SchemaName, schemaName } from "./sql/names.
 import { push } from "./sql/push.ts";
 import { read } from "./sql/read.ts";
 import { send } from "./sql/send.ts";
+import { sizes } from "./sql/sizes.ts";
 import { CHECK_ISOLATION, slots } from "./sql/slots.ts";
 import { tables } from "./sql/tables.ts";
 import { values } from "./sql/values.ts";
@@ -27,7 +29,8 @@ export type Migration = (schema: SchemaName) => string;
 /** Migration `n` is at index `n - 1`. Those that were released are never changed. */
 export const MIGRATIONS: readonly Migration[] = [
   tables,
-  (schema) => [slots, values, create, send, commitParts, commit, claim, control, read, push].map((part) => part(schema)).join(""),
+  (schema) =>
+    [slots, sizes, values, create, send, commitParts, commitAgain, commit, claim, control, read, push].map((part) => part(schema)).join(""),
 ];
 
 /**

@@ -15,6 +15,9 @@ import { counted, Requests } from "./requests.ts";
 /** Opens at once and closes at once: the suites wait often and briefly. */
 export const EAGER: PushTiming = { ...TIMING, openAfterMs: 0, lingerMs: 0 };
 
+/** What Neon's proxy lets through at least, each way: it says 64 MiB, and has said 10. */
+export const SAFE_BYTES = 10 * 1024 * 1024;
+
 /** A header of the tests' own requests. */
 const BACKSTAGE = "X-Backstage";
 
@@ -37,7 +40,7 @@ export class Backstage implements Queryable {
   /** Starts the server, if nobody uses it yet, and ends it after the last. A new one has new sessions, which take 0.1 s to warm up. */
   async use(): Promise<AsyncDisposable & { readonly server: NeonServer }> {
     this.#users += 1;
-    const server = this.#server ??= await startNeonServer({ postgres: this.#postgres });
+    const server = this.#server ??= await startNeonServer({ postgres: this.#postgres, maxBytes: SAFE_BYTES });
     return {
       server,
       [Symbol.asyncDispose]: async () => {

@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import type { Driver } from "../../core/driver.ts";
 import { type NeonDriverOptions, openNeon } from "../../drivers/neon/driver.ts";
 import type { Push, PushTiming } from "../../drivers/neon/push.ts";
-import { atNeon, Backstage, EAGER } from "./neon_harness.ts";
+import { atNeon, Backstage, EAGER, SAFE_BYTES } from "./neon_harness.ts";
 import { type NeonServer, startNeonServer } from "./neon/mod.ts";
 import { CountingClock } from "./patience.ts";
 import { postgresUrl } from "./postgres_server.ts";
@@ -52,7 +52,7 @@ export interface Setting {
 /** Registers a test. */
 export function neonDriverTest(name: string, run: (setting: Setting) => Promise<void>): void {
   Deno.test(name, async () => {
-    await using server = await startNeonServer({ postgres: POSTGRES });
+    await using server = await startNeonServer({ postgres: POSTGRES, maxBytes: SAFE_BYTES });
     await using relay = await startRelay({ target: server });
     const backstage = new Backstage(POSTGRES);
     await using _used = await backstage.use();

@@ -2,14 +2,16 @@ import { helper, type SchemaName } from "./names.ts";
 
 /** What `commit_v1` is made of. */
 export function commitParts({ identifier: s }: SchemaName): string {
-  return locks(s) + recorded(s) + look(s) + start(s) + again(s);
+  return locks(s) + recorded(s) + look(s) + start(s);
 }
 
 /**
  * Takes every lock that a commit needs, in the order of all locks, before it looks at anything.
  *
  * A commit that keeps its lease looks without locking slots: what it misses now it finds at its next look. One that
- * suspends locks what it observes, so that whoever fills the slot either was seen by its look or sees its row in waiters.
+ * suspends locks what it observes, so that whoever fills the slot either was seen by its look or sees its row in waiters. The slot of a workflow's result is
+ * filled by its end, which also decides that an event will not come. It is also locked by what starts children: so a workflow's end, which lets
+ * purge have them, misses none.
  */
 function locks(s: string): string {
   return helper(
@@ -23,6 +25,7 @@ declare
   suspends constant boolean := request->'transition'->>'to' is not distinct from 'suspend';
   filled bigint[] := '{}';
   started bigint[] := '{}';
+  children text[] := '{}';
   rows text[] := '{}';
   op jsonb;
   kind text;
@@ -39,11 +42,17 @@ begin
     elsif kind = 'send' then
       rows := array_append(rows, op->'message'->>'destinationId');
     elsif kind = 'start' then
-      started := array_append(started, ${s}.start_slot_v1(op->'workflow'->>'workflowId'));
-    elsif suspends and kind = 'observeEvent' then
-      observed := array_append(observed, ${s}.event_slot_v1(op->>'workflowId', op->>'key'));
-    elsif suspends and kind = 'observeResult' then
-      observed := array_append(observed, ${s}.result_slot_v1(op->>'workflowId'));
+      started := started || array[${s}.start_slot_v1(op->'workflow'->>'workflowId'), ${s}.result_slot_v1(own)];
+    elsif kind in ('observeEvent', 'observeResult') then
+      if suspends then
+        observed := array_append(observed, ${s}.result_slot_v1(op->>'workflowId'));
+      end if;
+      if suspends and kind = 'observeEvent' then
+        observed := array_append(observed, ${s}.event_slot_v1(op->>'workflowId', op->>'key'));
+      end if;
+      if kind = 'observeResult' and (op->>'started')::boolean then
+        children := array_append(children, op->>'workflowId');
+      end if;
     end if;
   end loop;
   if cardinality(filled) > 0 or cardinality(observed) > 0 or cardinality(started) > 0 then
@@ -52,6 +61,14 @@ begin
   if cardinality(filled) > 0 then
     select array_agg(r.waiter_id) into waiters from ${s}.waiters as r where r.slot = any (filled);
     rows := rows || waiters;
+  end if;
+  if request->'transition'->>'to' = 'end' then
+    rows := rows || array(select c.id from ${s}.workflows as c where c.parent = own and c.kept);
+  end if;
+  if cardinality(children) > 0 then
+    rows := rows || array(
+      select c.id from ${s}.workflows as c where c.id = any (children) and c.parent = own and c.kept and c.phase = 'ended'
+    );
   end if;
   if cardinality(rows) > 0 then
     rows := array_append(rows, own);
@@ -85,7 +102,7 @@ begin
     positions := array_append(positions, (operations->i->>'position')::integer);
   end loop;
   select jsonb_object_agg(
-    j.position, jsonb_build_object('seq', j.seq, 'deadline', j.deadline, 'tag', j.tag, 'value', j.value, 'topic', j.topic)
+    j.position, jsonb_build_object('seq', j.seq, 'deadline', j.deadline, 'attempts', j.attempts, 'tag', j.tag, 'value', j.value, 'topic', j.topic)
   ) into answer
   from unnest(positions) as given (position)
   cross join lateral (
@@ -97,22 +114,49 @@ end;
   );
 }
 
-/** An event or the result of a workflow, if it is there. */
+/**
+ * An event or the result of a workflow, if it is there; with `latest`, if it came no later. One statement, since an event may come and its workflow end
+ * between two.
+ *
+ * A child's result counts only if its row is held, so that it is marked as recorded, or if that needs no mark.
+ */
 function look(s: string): string {
   return helper(
-    `${s}.look_v1(op jsonb, out tag text, out value text)`,
+    `${s}.look_v1(op jsonb, own text, locked text[], latest bigint, out tag text, out value text)`,
     "plpgsql",
     "volatile",
     `
+declare
+  started constant boolean := op->>'started';
 begin
   if op->>'type' = 'observeEvent' then
-    select 'value', e.value into tag, value from ${s}.events as e where e.workflow_id = op->>'workflowId' and e.key = op->>'key';
+    select
+      case
+        when e.key is not null then case when latest is null or e.set_at <= latest then 'value' end
+        when w.id is null then case when started then 'workflow_not_found' end
+        when w.phase = 'ended' and (latest is null or w.ended_at <= latest) then 'workflow_ended'
+      end,
+      case when e.key is not null then e.value when w.phase = 'ended' then w.status end
+    into tag, value
+    from (select) as nothing
+    left join ${s}.events as e on e.workflow_id = op->>'workflowId' and e.key = op->>'key'
+    left join ${s}.workflows as w on w.id = op->>'workflowId';
   else
     select
-      case w.status when 'SUCCESS' then 'value' when 'CANCELLED' then 'cancelled' else 'error' end,
+      case
+        when w.id is null then case when started then 'workflow_not_found' end
+        when w.phase <> 'ended' or w.ended_at > latest then null
+        when started and w.kept and w.parent = own and not coalesce(w.id = any (locked), false) then null
+        when w.status = 'SUCCESS' then 'value'
+        when w.status = 'CANCELLED' then 'cancelled'
+        else 'error'
+      end,
       case w.status when 'SUCCESS' then w.output else w.error end
     into tag, value
-    from ${s}.workflows as w where w.id = op->>'workflowId' and w.phase = 'ended';
+    from (select) as nothing left join ${s}.workflows as w on w.id = op->>'workflowId';
+  end if;
+  if tag is null then
+    value := null;
   end if;
 end;
 `,
@@ -122,7 +166,7 @@ end;
 /** 'started', 'done' if the workflow existed, or 'workflow_conflict' if it existed under another name. The caller holds the start slot. */
 function start(s: string): string {
   return helper(
-    `${s}.start_v1(workflow jsonb) returns text`,
+    `${s}.start_v1(workflow jsonb, parent text) returns text`,
     "plpgsql",
     "volatile",
     `
@@ -131,130 +175,12 @@ declare
 begin
   -- Once, except where a purge takes away the workflow that was in the way.
   while existing is null loop
-    if ${s}.insert_workflow_v1(workflow, 'PENDING', null, null) then
+    if ${s}.insert_workflow_v1(workflow, 'PENDING', null, null, parent) then
       return 'started';
     end if;
     select w.name into existing from ${s}.workflows as w where w.id = workflow->>'workflowId';
   end loop;
   return case when existing = workflow->>'name' then 'done' else 'workflow_conflict' end;
-end;
-`,
-  );
-}
-
-/**
- * The answer to a commit that was made before: what is recorded, and nothing is written. An open wait does not look again.
- * `woken` has what this commit may have made due and nobody has claimed yet, since the first answer may have reached no one.
- */
-function again(s: string): string {
-  return helper(
-    `${s}.commit_again_v1(request jsonb, w ${s}.workflows) returns json`,
-    "plpgsql",
-    "volatile",
-    `
-declare
-  is_last constant boolean := (request->>'number')::bigint = w.last_commit;
-  released constant boolean := w.released and is_last;
-  operations constant jsonb := request->'operations';
-  recorded constant jsonb := ${s}.recorded_v1(w.id, operations);
-  now constant bigint := ${s}.now_ms();
-  results json[] := '{}';
-  outcome json;
-  op jsonb;
-  entry jsonb;
-begin
-  if not released and w.status = 'CANCELLED' then
-    return json_build_object('state', 'cancelled');
-  end if;
-  if not released and w.phase <> 'running' then
-    return json_build_object('state', 'lost');
-  end if;
-  for i in 0 .. jsonb_array_length(operations) - 1 loop
-    op := operations->i;
-    entry := recorded->(op->>'position');
-    if op->>'position' is null then
-      results := array_append(results, json_build_object('outcome', ${s}.unrecorded_v1(w.id, op)));
-    elsif entry->>'seq' is not null then
-      results := array_append(results, json_build_object('outcome', ${s}.outcome_v1(entry->>'tag', entry->>'value', entry->>'topic')));
-    elsif entry is not null then
-      results := array_append(results, json_build_object('remainingMs', ${s}.remaining_v1((entry->>'deadline')::bigint, now)));
-    else
-      raise exception 'the number of this commit was used before, without position %', op->>'position'
-        using errcode = 'invalid_parameter_value';
-    end if;
-  end loop;
-  return json_build_object(
-    'state', case when released then 'released' else 'held' end,
-    'results', to_json(results), 'woken', ${s}.still_due_v1(request), 'now', now
-  );
-end;
-`,
-  ) + unrecorded(s) + stillDue(s);
-}
-
-/** What came of an operation that leaves no entry. */
-function unrecorded(s: string): string {
-  return helper(
-    `${s}.unrecorded_v1(own text, op jsonb) returns json`,
-    "plpgsql",
-    "volatile",
-    `
-declare
-  message constant jsonb := op->'message';
-  answer json;
-begin
-  if op->>'type' <> 'send' then
-    perform from ${s}.streams as t where op->>'type' = 'writeStream' and t.workflow_id = own and t.key = op->>'key' and t.closed;
-    return ${s}.outcome_v1(case when found then 'stream_closed' else 'done' end, null, null);
-  end if;
-  select case
-    when m.topic <> message->>'topic' then ${s}.outcome_v1('idempotency_conflict', null, null)
-    when m.message_id = message->>'messageId' then ${s}.outcome_v1('sent', m.message_id, null)
-    when m.message_id is not null then ${s}.outcome_v1('duplicate', m.message_id, null)
-    when d.phase = 'ended' then ${s}.outcome_v1('workflow_ended', d.status, null)
-  end into answer
-  from ${s}.workflows as d
-  left join ${s}.messages as m on m.workflow_id = d.id and m.dedupe_key = message->>'dedupeKey'
-  where d.id = message->>'destinationId';
-  return coalesce(answer, ${s}.outcome_v1('workflow_not_found', null, null));
-end;
-`,
-  );
-}
-
-/** Which workflows a commit made due and nobody has claimed since: a hint, which may name one that something else made due. */
-function stillDue(s: string): string {
-  return helper(
-    `${s}.still_due_v1(request jsonb) returns json`,
-    "plpgsql",
-    "volatile",
-    `
-declare
-  own constant text := request->>'workflowId';
-  filled bigint[] := '{}';
-  touched text[] := '{}';
-  answer json;
-  op jsonb;
-begin
-  if request->'transition'->>'to' = 'end' then
-    filled := array[${s}.result_slot_v1(own)];
-  end if;
-  for op in select jsonb_array_elements(request->'operations') loop
-    if op->>'type' = 'setEvent' then
-      filled := array_append(filled, ${s}.event_slot_v1(own, op->>'key'));
-    elsif op->>'type' = 'send' then
-      touched := touched || array(
-        select w.id from ${s}.workflows as w
-        where w.id = op->'message'->>'destinationId' and op->'message'->>'topic' = any (w.waiting_topics)
-      );
-    elsif op->>'type' = 'start' then
-      touched := touched || array(select w.id from ${s}.workflows as w where w.id = op->'workflow'->>'workflowId' and w.epoch = 0);
-    end if;
-  end loop;
-  touched := touched || array(select r.waiter_id from ${s}.waiters as r where r.slot = any (filled));
-  select coalesce(json_agg(w.id), '[]') into answer
-  from ${s}.workflows as w where w.id = any (touched) and w.phase = 'ready' and w.id <> own;
-  return answer;
 end;
 `,
   );

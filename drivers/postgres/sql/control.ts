@@ -6,7 +6,10 @@ export function control(schema: SchemaName): string {
   return cancelOrResume(schema) + purge(schema);
 }
 
-/** The same locks in the same order as a commit that ends a workflow: the slot of its result, then its row and those of its waiters. */
+/**
+ * The same locks in the same order as a commit that ends a workflow: the slot of its result, then its row, those of its waiters, and those of its children.
+ * Purge may have these once it has ended, and not while it has not.
+ */
 function cancelOrResume(schema: SchemaName): string {
   const { identifier: s } = schema;
   return entryPoint(
@@ -19,16 +22,18 @@ declare
   own_slot constant bigint := ${s}.result_slot_v1(own);
   now bigint;
   waiters text[] := '{}';
+  children text[];
   locked text[];
   woken text[];
   w ${s}.workflows;
 begin
+  perform ${s}.lock_slots_v1(array[own_slot]);
   if cancels then
-    perform ${s}.lock_slots_v1(array[own_slot]);
     waiters := array(select r.waiter_id from ${s}.waiters as r where r.slot = own_slot);
   end if;
-  locked := array(select l.id from ${s}.workflows as l where l.id = any (waiters || own) order by l.id for update);
-  waiters := array_remove(locked, own);
+  children := array(select c.id from ${s}.workflows as c where c.parent = own and c.kept = cancels);
+  locked := array(select l.id from ${s}.workflows as l where l.id = any (waiters || children || own) order by l.id for update);
+  waiters := array(select r.id from unnest(waiters) as r (id) where r.id = any (locked) and r.id <> own);
   select * into w from ${s}.workflows as mine where mine.id = own and own = any (locked);
   now := ${s}.now_ms();
   if not found then
@@ -36,10 +41,11 @@ begin
   end if;
   if cancels and w.phase <> 'ended' then
     update ${s}.workflows as ended set
-      status = 'CANCELLED', phase = 'ended', due_at = null, lease_until = null, ended_at = now, updated_at = now,
+      status = 'CANCELLED', phase = 'ended', due_at = null, lease_until = null, lease_ms = null, ended_at = now, updated_at = now, parks = 0, problem = null,
       waiting_topics = null, waiting_labels = null, waiting_until = null
     where ended.id = own;
     delete from ${s}.waiters as r where r.waiter_id = own;
+    update ${s}.workflows as child set kept = false where child.id = any (locked) and child.parent = own;
     woken := ${s}.wake_v1(waiters, now);
     if ${listening(schema)} then
       ${notify(schema, "array['inbox:' || own, 'outbox:' || own, case when cardinality(woken) > 0 then 'due' end]")};
@@ -58,15 +64,27 @@ begin
       status = 'PENDING', phase = 'ready', epoch = resumed.epoch + 1, owner = null, last_commit = 0, released = false, due_at = now,
       recovery_attempts = 0, output = null, error = null, ended_at = null, updated_at = now
     where resumed.id = own;
+    update ${s}.workflows as child set kept = true where child.id = any (locked) and child.parent = own;
     if ${listening(schema)} then
       ${notify(schema, "array['inbox:' || own, 'outbox:' || own, 'due']")};
     end if;
     return json_build_object('state', 'done', 'woken', json_build_array(own));
   end if;
   if not cancels and w.phase <> 'ended' then
+    -- What is parked is due at once; where the clock has gone back, what is due is put in its order anew, and a lease ends its length from now.
+    if w.phase = 'parked' or (w.phase = 'ready' and w.due_at > now) then
+      update ${s}.workflows as due set phase = 'ready', due_at = now, parks = 0 where due.id = own;
+      if w.phase = 'parked' and ${listening(schema)} then
+        ${notify(schema, "array['inbox:' || own, 'due']")};
+      end if;
+      w.phase := 'ready';
+    elsif w.phase = 'running' and w.lease_until - w.lease_ms > now then
+      update ${s}.workflows as held set due_at = now + w.lease_ms, lease_until = now + w.lease_ms where held.id = own;
+      w.lease_until := now + w.lease_ms;
+    end if;
     -- A repeat names it as its first did, until somebody has claimed it.
     return json_build_object('state', 'done', 'woken', to_json(array(
-      select own where w.status = 'PENDING' and w.due_at <= now and (w.lease_until is null or w.lease_until <= now)
+      select own where w.status = 'PENDING' and (w.phase = 'ready' or (w.due_at <= now and (w.lease_until is null or w.lease_until <= now)))
     )));
   end if;
   return json_build_object('state', 'ended', 'status', w.status);
@@ -81,6 +99,8 @@ end;
  *
  * It waits for rows that somebody holds, since an answer of 0 says that there are no more. It does so once: where it waited
  * in vain, because another purge took all of them away, it holds locks by then and takes the next ones without waiting.
+ *
+ * Children that are kept for their parents are not in the index that it reads, so that it costs the same however many there are.
  */
 function purge(schema: SchemaName): string {
   const { identifier: s } = schema;
@@ -91,13 +111,13 @@ function purge(schema: SchemaName): string {
 declare
   before constant bigint := ${s}.now_ms() - (request->>'olderThanMs')::numeric::bigint;
   size constant integer := (request->>'limit')::integer;
-  oldest constant text[] := array(select w.id from ${s}.workflows as w where w.ended_at <= before order by w.ended_at limit size);
+  oldest constant text[] := array(select w.id from ${s}.workflows as w where w.ended_at <= before and not w.kept order by w.ended_at limit size);
   ids text[];
 begin
-  ids := array(select w.id from ${s}.workflows as w where w.id = any (oldest) and w.ended_at <= before order by w.id for update);
+  ids := array(select w.id from ${s}.workflows as w where w.id = any (oldest) and w.ended_at <= before and not w.kept order by w.id for update);
   if cardinality(oldest) > 0 and cardinality(ids) = 0 then
     ids := array(
-      select w.id from ${s}.workflows as w where w.ended_at <= before order by w.ended_at limit size for update skip locked
+      select w.id from ${s}.workflows as w where w.ended_at <= before and not w.kept order by w.ended_at limit size for update skip locked
     );
   end if;
   delete from ${s}.journal as r where r.workflow_id = any (ids);

@@ -1,5 +1,7 @@
 import { STATUSES } from "../../../core/statuses.ts";
 import { entryPoint, type SchemaName } from "./names.ts";
+import { cut, MAX_LIST_BYTES, MAX_PAGE_BYTES } from "./sizes.ts";
+import { isShort, recordOf } from "./values.ts";
 
 /**
  * Reads. They are `stable`: everything inside sees the snapshot of the statement that calls them, so the parts of an
@@ -30,7 +32,9 @@ function readJournal(s: string): string {
     "stable",
     `
 begin
-  return ${s}.journal_page_v1(request->>'workflowId', (request->>'after')::bigint, (request->>'limit')::integer, 1048576);
+  return ${s}.journal_page_v1(
+    request->>'workflowId', (request->>'after')::bigint, (request->>'limit')::integer, ${MAX_PAGE_BYTES}, true
+  );
 end;
 `,
   );
@@ -39,36 +43,55 @@ end;
 /**
  * Newest first, then by ID; the cursor is the place of the last row of a page. A page is made of one for each status, by an index in this order, so
  * that it costs the same however many others there are. An index over all statuses would be taken for a single one too, and be read to its end where
- * there is none of it: 1,400 blocks in place of 4, of 20,000 workflows.
+ * there is none of it: 1,400 blocks in place of 4, of 20,000 workflows. Those that are parked have indexes of their own, and one status.
+ *
+ * A page is cut where it gets too large, and so its last row is known only then. Rows are carried column by column: one as a whole would have its
+ * values fetched.
  */
 function listWorkflows(s: string): string {
+  const rows = cut(s, {
+    rows: `
+      select w.*, w.waiting_labels::text as labels, case when with_values then w.input end as shown_input,
+        case when with_values then w.output end as shown_output,
+        case when with_values or ${isShort("w.error")} then w.error end as shown_error
+      from ${s}.workflows as w where w.id = any (ids[:size])`,
+    order: "created_at desc, id",
+    texts: ["id", "name", "labels", "shown_input", "shown_output", "shown_error", "problem"],
+    bytes: `${MAX_LIST_BYTES}`,
+  });
   return entryPoint(
     `${s}.list_workflows_v1(request jsonb) returns json`,
     "stable",
     `
 declare
   wanted constant text := request->>'name';
-  statuses constant text[] := array(select distinct jsonb_array_elements_text(
+  statuses text[] := array(select distinct jsonb_array_elements_text(
     case when request->>'statuses' is not null then request->'statuses' else '${JSON.stringify(STATUSES)}' end
   ));
+  with_values constant boolean := request->>'values';
   size constant integer := (request->>'limit')::integer;
   cursor_at constant bigint := request->'cursor'->>0;
   cursor_id constant text := request->'cursor'->>1;
   ids text[];
   answer json;
 begin
-  if wanted is null then
+  if (request->>'problem')::boolean then
+    statuses := array(select given.status from unnest(statuses) as given (status) where given.status = 'PENDING');
+    if wanted is null then
+      ids := ${page(s, "w.problem is not null and given.status is not null")};
+    else
+      ids := ${page(s, "w.name = wanted and w.problem is not null and given.status is not null")};
+    end if;
+  elsif wanted is null then
     ids := ${page(s, "w.status = given.status")};
   else
     ids := ${page(s, "w.name = wanted and w.status = given.status")};
   end if;
-  with page as materialized (
-    select w as workflow, w.id, w.created_at from ${s}.workflows as w where w.id = any (ids[:size])
-  )
+  with page as materialized (select p.* from ${rows} as p where p.fits)
   select json_build_object(
-    'workflows', coalesce(json_agg(${s}.record_v1(p.workflow) order by p.created_at desc, p.id), '[]'),
-    'cursor', case when cardinality(ids) > size then (
-      select json_build_array(last.created_at, last.id) from page as last order by last.created_at, last.id desc limit 1
+    'workflows', coalesce(json_agg(${recordOf("p", "p.shown_input", "p.shown_output", "p.shown_error")} order by p.place), '[]'),
+    'cursor', case when cardinality(ids) > count(*) then (
+      select json_build_array(last.created_at, last.id) from page as last order by last.place desc limit 1
     ) end
   ) into answer from page as p;
   return answer;
@@ -113,6 +136,15 @@ end;
 }
 
 function readStream(s: string): string {
+  const values = cut(s, {
+    rows: `
+      select v.stream_offset, v.value from ${s}.stream_values as v
+      where v.workflow_id = own and v.key = stream_key and v.stream_offset >= (request->>'from')::bigint
+      order by v.stream_offset limit size`,
+    order: "stream_offset",
+    texts: ["value"],
+    bytes: `${MAX_PAGE_BYTES}`,
+  });
   return entryPoint(
     `${s}.read_stream_v1(request jsonb) returns json`,
     "stable",
@@ -124,18 +156,7 @@ declare
   answer json;
 begin
   select json_build_object(
-    'values', (
-      select coalesce(json_agg(v.value order by v.stream_offset) filter (where v.place = 1 or v.bytes <= 1048576), '[]')
-      from (
-        select p.stream_offset, p.value, row_number() over read as place, sum(octet_length(p.value)) over read as bytes
-        from (
-          select s.stream_offset, s.value from ${s}.stream_values as s
-          where s.workflow_id = own and s.key = stream_key and s.stream_offset >= (request->>'from')::bigint
-          order by s.stream_offset limit size
-        ) as p
-        window read as (order by p.stream_offset rows unbounded preceding)
-      ) as v
-    ),
+    'values', (select coalesce(json_agg(v.value order by v.place) filter (where v.fits), '[]') from ${values} as v),
     'tail', coalesce(t.tail, 0), 'closed', coalesce(t.closed, false), 'status', w.status
   ) into answer
   from (select) as nothing

@@ -55,8 +55,8 @@ begin
     where not j.exists or j.first_topic <> j.topic or (j.is_new and j.phase = 'ended')
     order by j.index limit 1
   ), inserted as (
-    insert into ${s}.messages (workflow_id, seq, topic, message_id, dedupe_key, value)
-    select j.id, j.inbox_seq + row_number() over (partition by j.id order by j.index), j.topic, j.message_id, j.dedupe_key, j.value
+    insert into ${s}.messages (workflow_id, seq, topic, message_id, dedupe_key, sent_at, value)
+    select j.id, j.inbox_seq + row_number() over (partition by j.id order by j.index), j.topic, j.message_id, j.dedupe_key, now, j.value
     from judged as j where j.is_new and not exists (select from refused)
     returning workflow_id, topic
   ), arrived as (
@@ -143,18 +143,21 @@ begin
     phase = case when deliver_v1.woken then 'ready' else w.phase end,
     due_at = case when deliver_v1.woken then now else w.due_at end
   where w.id = destination;
-  insert into ${s}.messages (workflow_id, seq, topic, message_id, dedupe_key, value)
-  select w.id, w.inbox_seq, message_topic, message->>'messageId', message->>'dedupeKey', message->>'value'
+  insert into ${s}.messages (workflow_id, seq, topic, message_id, dedupe_key, sent_at, value)
+  select w.id, w.inbox_seq, message_topic, message->>'messageId', message->>'dedupeKey', now, message->>'value'
   from ${s}.workflows as w where w.id = destination;
 end;
 `,
   );
 }
 
-/** Takes the oldest message over all the topics: the first of each by the index of those that wait, and of these the first. */
+/**
+ * Takes the oldest message over all the topics: the first of each by the index of those that wait, and of these the first. With `latest`, only one
+ * that was sent no later. If the first of a topic was, so was what came after it, since the receiver's row was locked for each; so no more is looked at.
+ */
 function takeMessage(s: string): string {
   return helper(
-    `${s}.take_message_v1(receiver text, topics text[], out value text, out topic text)`,
+    `${s}.take_message_v1(receiver text, topics text[], latest bigint, out value text, out topic text)`,
     "plpgsql",
     "volatile",
     `
@@ -167,10 +170,11 @@ begin
       select h.seq from ${s}.inbox_heads as h where h.workflow_id = receiver and h.topic = given.topic limit 1
     ) as h on true
     cross join lateral (
-      select m.ctid as tuple, m.seq, m.topic, m.value from ${s}.messages as m
+      select m.ctid as tuple, m.seq, m.topic, m.sent_at, m.value from ${s}.messages as m
       where m.workflow_id = receiver and m.topic = given.topic and m.seq > coalesce(h.seq, 0) and m.value is not null
       order by m.seq limit 1
     ) as m
+    where latest is null or m.sent_at <= latest
     order by m.seq limit 1
   ), taken as (
     -- The receiver's row is locked, so nobody else changes the message between the look and this.

@@ -13,11 +13,19 @@ export function tables({ identifier: s }: SchemaName): string {
 -- phase: ready      due now: never run, woken or yielded
 --        running    leased to a run
 --        suspended  waits for waiting_topics, for its rows in waiters, and for the deadline waiting_until
+--        parked     waits until its code is tried again, at due_at
 --        ended
--- due_at is what claims look at: now for ready, the earliest deadline or null for suspended, null for ended. For running it is
+-- due_at is what claims look at: the earliest deadline or null for suspended, null for ended. For running it is
 -- when to look at lease_until, which is exact and changes with every commit. due_at has an index, so it follows only when less than two
 -- thirds of a lease are left; until then a commit rewrites no index entry (a HOT update, for which the fill factor leaves room).
+--
+-- The clock may go back. So what is ready is due whatever due_at says, which only puts it in order, and it has an index of its own. And a lease that
+-- began in the future, by due_at - lease_ms, is found by an index of these, and ends lease_ms from when it is found (see claim.ts). lease_ms is null while
+-- there is no lease.
+--
 -- released tells a repeated commit that its first let the lease go; waiting_* are kept until the next claim for the same reason.
+-- problem and parks are those of a parked workflow, until a run has made progress or let go in another way.
+-- parent has started this workflow, and has not recorded its result; kept says that parent has not ended either, so that purge leaves it.
 create table ${s}.workflows (
   id text collate "C" primary key,
   name text collate "C" not null,
@@ -32,29 +40,41 @@ create table ${s}.workflows (
   inbox_seq bigint not null default 0,
   journal_seq bigint not null default 0,
   recovery_attempts integer not null default 0,
+  parks integer not null default 0,
+  kept boolean not null default false,
+  lease_ms bigint,
   waiting_topics text[] collate "C",
   waiting_labels text[] collate "C",
   waiting_until bigint,
   created_at bigint not null,
   updated_at bigint not null,
   ended_at bigint,
+  parent text collate "C",
   input text not null,
   output text,
-  error text
+  error text,
+  problem text
 ) with (fillfactor = 70);
-create index workflows_due on ${s}.workflows (due_at) where due_at is not null;
+create index workflows_ready on ${s}.workflows (due_at) where phase = 'ready';
+create index workflows_due on ${s}.workflows (due_at) where due_at is not null and phase <> 'ready';
+create index workflows_leased on ${s}.workflows ((due_at - lease_ms)) where lease_ms is not null;
 create index workflows_owner on ${s}.workflows (owner) where phase = 'running';
 create index workflows_status on ${s}.workflows (status, created_at desc, id);
 create index workflows_name on ${s}.workflows (name, status, created_at desc, id);
-create index workflows_ended on ${s}.workflows (ended_at) where ended_at is not null;
+create index workflows_problem on ${s}.workflows (created_at desc, id) where problem is not null;
+create index workflows_problem_name on ${s}.workflows (name, created_at desc, id) where problem is not null;
+create index workflows_ended on ${s}.workflows (ended_at) where ended_at is not null and not kept;
+create index workflows_parent on ${s}.workflows (parent) where parent is not null;
 
 -- seq is the place in recorded order, null while the entry is open. The second index serves both: nulls are in it too.
+-- attempts is how many tries of a step have failed, while it pauses before the next.
 create table ${s}.journal (
   workflow_id text collate "C" not null,
   position integer not null,
   label text not null,
   seq bigint,
   deadline bigint,
+  attempts integer not null default 0,
   tag text collate "C",
   value text,
   topic text collate "C",
@@ -63,13 +83,14 @@ create table ${s}.journal (
 create index journal_recorded on ${s}.journal (workflow_id, seq);
 
 -- value is null once the message was received: it is in the journal then, and the row stays for its dedupe_key.
--- Only messages that wait are in the second index.
+-- Only messages that wait are in the second index. sent_at is taken under the lock of the receiver's row.
 create table ${s}.messages (
   workflow_id text collate "C" not null,
   seq bigint not null,
   topic text collate "C" not null,
   message_id text collate "C" not null,
   dedupe_key text collate "C" not null,
+  sent_at bigint not null,
   value text,
   primary key (workflow_id, dedupe_key)
 );
@@ -84,10 +105,12 @@ create table ${s}.inbox_heads (
   primary key (workflow_id, topic)
 );
 
+-- set_at is when the key was first set.
 create table ${s}.events (
   workflow_id text collate "C" not null,
   key text collate "C" not null,
   version bigint not null,
+  set_at bigint not null,
   value text not null,
   primary key (workflow_id, key)
 );

@@ -1,0 +1,158 @@
+import { MAX_OUTCOMES_BYTES } from "./sizes.ts";
+
+/** The types of operations that may have to wait, as SQL has a list. */
+export const WAITS = "('receive', 'observeEvent', 'observeResult', 'sleep', 'pause')";
+
+/**
+ * In a loop over operations: defers a wait, and goes on to the next one, if the answer holds too much. It does once there is an outcome and what was found by
+ * the waits before, with what the answer repeats of the request, is more than {@linkcode MAX_OUTCOMES_BYTES}.
+ */
+export function defer(s: string): string {
+  return `    if has_outcome and kind in ${WAITS} then
+      echoed_bytes := coalesce(echoed_bytes, ${s}.echoed_bytes_v1(operations));
+      is_deferring := is_deferring or echoed_bytes + outcome_bytes > ${MAX_OUTCOMES_BYTES};
+      if is_deferring then
+        results := array_append(results, '{"deferred": true}'::json);
+        continue;
+      end if;
+    end if;`;
+}
+
+/**
+ * The middle of `commit_v1`: applies the operations, each under the locks that the beginning has taken. Each sets tag, value and topic, or leaves tag null:
+ * it has to wait.
+ *
+ * Where the answer has grown too large, waits are deferred before they look. Whether they are hangs on the request and on what is recorded alone, so that a
+ * repeat of the commit defers the same ones.
+ */
+export function applyOperations(s: string): string {
+  return `
+  for i in 0 .. jsonb_array_length(operations) - 1 loop
+    op := operations->i;
+    kind := op->>'type';
+    entry := recorded->(op->>'position');
+    tag := null;
+    value := null;
+    topic := null;
+    deadline := null;
+    attempts := 0;
+${defer(s)}
+    if entry->>'seq' is not null then
+      settled := true;
+      has_outcome := true;
+      if kind in ${WAITS} then
+        outcome_bytes := outcome_bytes + ${s}.wire_bytes_v1(entry->>'value');
+      end if;
+      results := array_append(results, json_build_object('outcome', ${s}.outcome_v1(entry->>'tag', entry->>'value', entry->>'topic')));
+      continue;
+    end if;
+    if op->>'position' is null and kind not in ('send', 'setEvent', 'writeStream') then
+      raise exception 'an operation of the type % must have a position', kind using errcode = 'invalid_parameter_value';
+    end if;
+
+    if kind = 'record' then
+      tag := op->'outcome'->>'tag';
+      value := op->'outcome'->>'value';
+      topic := op->'outcome'->>'topic';
+    elsif kind in ('writeStream', 'closeStream') then
+      stream := array_position(stream_keys, op->>'key');
+      if stream is null then
+        stream_keys := array_append(stream_keys, op->>'key');
+        stream := cardinality(stream_keys);
+        select t.tail, t.closed into tail, closed from ${s}.streams as t where t.workflow_id = own and t.key = op->>'key';
+        stream_tails[stream] := coalesce(tail, 0);
+        stream_closed[stream] := coalesce(closed, false);
+      end if;
+      if stream_closed[stream] then
+        tag := 'stream_closed';
+      else
+        tag := 'done';
+        published := true;
+        if kind = 'closeStream' then
+          stream_closed[stream] := true;
+        else
+          value_keys := array_append(value_keys, op->>'key');
+          value_offsets := array_append(value_offsets, stream_tails[stream]);
+          value_texts := array_append(value_texts, op->>'value');
+          stream_tails[stream] := stream_tails[stream] + 1;
+        end if;
+      end if;
+    elsif kind = 'setEvent' then
+      tag := 'done';
+      published := true;
+      insert into ${s}.events as e (workflow_id, key, version, set_at, value) values (own, op->>'key', 1, now, op->>'value')
+      on conflict (workflow_id, key) do update set version = e.version + 1, value = excluded.value;
+    elsif kind = 'send' then
+      if op->'message'->>'destinationId' = own or op->'message'->>'destinationId' = any (locked) then
+        select d.tag, d.value, d.woken, d.fresh into tag, value, is_woken, is_new from ${s}.deliver_v1(op->'message', now) as d;
+        if is_new then
+          targets := array_append(targets, 'inbox:' || (op->'message'->>'destinationId'));
+        end if;
+        if is_woken then
+          woken := array_append(woken, op->'message'->>'destinationId');
+        end if;
+      else
+        tag := 'workflow_not_found';
+      end if;
+    elsif kind = 'start' then
+      tag := ${s}.start_v1(op->'workflow', own);
+      if tag <> 'workflow_conflict' then
+        value := op->'workflow'->>'workflowId';
+      end if;
+      if tag = 'started' then
+        tag := 'done';
+        woken := array_append(woken, op->'workflow'->>'workflowId');
+        targets := array_append(targets, 'outbox:' || (op->'workflow'->>'workflowId'));
+        locked := array_append(locked, op->'workflow'->>'workflowId');
+      end if;
+    elsif kind = 'pause' then
+      -- It goes on from a higher number alone, so that a run which looks again does not begin the pause anew.
+      is_new := coalesce((op->>'attempts')::integer > (entry->>'attempts')::integer, true);
+      attempts := case when is_new then op->>'attempts' else entry->>'attempts' end;
+      deadline := case when is_new then ${s}.after_v1(now, op->>'timeoutMs') else (entry->>'deadline')::bigint end;
+      settled := settled or deadline <= now;
+    else
+      is_new := entry is null;
+      deadline := case when is_new then ${s}.after_v1(now, op->>'timeoutMs') else (entry->>'deadline')::bigint end;
+      -- Once the deadline has passed, only what came before it counts. The first look takes whatever is there.
+      latest := case when not is_new and deadline <= now then deadline end;
+      if kind = 'receive' then
+        select t.value, t.topic into value, topic
+        from ${s}.take_message_v1(own, array(select jsonb_array_elements_text(op->'topics')), latest) as t;
+        tag := case when topic is not null then 'message' end;
+      elsif kind <> 'sleep' then
+        select l.tag, l.value into tag, value from ${s}.look_v1(op, own, locked, latest) as l;
+        if tag is not null and kind = 'observeResult' and (op->>'started')::boolean then
+          finished := array_append(finished, op->>'workflowId');
+        end if;
+      end if;
+      if tag is null and deadline <= now then
+        tag := case kind when 'sleep' then 'done' else 'timeout' end;
+      end if;
+      if tag is not null then
+        outcome_bytes := outcome_bytes + ${s}.wire_bytes_v1(value);
+      end if;
+    end if;
+
+    if tag is null then
+      until := least(until, deadline);
+      results := array_append(results, json_build_object('remainingMs', ${s}.remaining_v1(deadline, now)));
+    else
+      settled := true;
+      has_outcome := true;
+      results := array_append(results, json_build_object('outcome', ${s}.outcome_v1(tag, value, topic)));
+    end if;
+    if op->>'position' is not null and (tag is not null or is_new) then
+      seq := seq + (tag is not null)::integer;
+      positions := array_append(positions, (op->>'position')::integer);
+      labels := array_append(labels, op->>'label');
+      seqs := array_append(seqs, case when tag is not null then seq end);
+      deadlines := array_append(deadlines, deadline);
+      tags := array_append(tags, tag);
+      entry_values := array_append(entry_values, value);
+      topics := array_append(topics, topic);
+      all_attempts := array_append(all_attempts, attempts);
+    end if;
+  end loop;
+`;
+}
