@@ -54,7 +54,10 @@ export function createApp(shop: Shop): Hono {
   });
   app.get("/", (c) => c.html(shopPage()));
   app.post("/checkout", (c) => checkout(shop, c));
-  app.post("/webhook", webhook({ parley, verify: standardWebhooks(secret), schema: PaymentEvent, route: toPayment }));
+  app.post(
+    "/webhook",
+    webhook({ parley, verify: standardWebhooks(secret, { encoding: "base64" }), schema: PaymentEvent, route: toPayment }),
+  );
   app.get("/orders/:id", async (c) => {
     const order = toOrder(await parley.handle(c.req.param("id")).status());
     // A real shop asks here whether it is this customer's order.

@@ -19,7 +19,7 @@ import { startPostgres } from "../support/postgres_server.ts";
 const postgres = await startPostgres();
 Deno.test.afterAll(() => postgres.stop());
 const POSTGRES = postgres.url;
-const WEBHOOK_SECRET = btoa("a secret of the payment provider");
+const WEBHOOK_SECRET = `whsec_${btoa("a secret of the payment provider")}`;
 const API_TOKEN = "s3cret";
 const CRON_MS = 200;
 

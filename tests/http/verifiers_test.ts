@@ -40,7 +40,10 @@ Deno.test("standardWebhooks() accepts the published vector, and none that is cha
   const check = (change: Parameters<typeof standardHeaders>[0], body = VECTOR.body) => verified(verify, standardHeaders(change), body);
   assert.equal(await check({}), VECTOR.id);
   assert.equal(await check({ prefix: "svix-" }), VECTOR.id);
-  assert.equal(await verified(standardWebhooks(VECTOR.secret.slice(6), AT_VECTOR), standardHeaders(), VECTOR.body), VECTOR.id);
+  assert.equal(
+    await verified(standardWebhooks(VECTOR.secret.slice(6), { ...AT_VECTOR, encoding: "base64" }), standardHeaders(), VECTOR.body),
+    VECTOR.id,
+  );
   assert.equal(await check({ id: "msg_other" }), undefined);
   assert.equal(await check({ timestamp: String(VECTOR.timestamp + 1) }), undefined);
   assert.equal(await check({}, VECTOR.body.replace(" ", "")), undefined);
@@ -62,10 +65,10 @@ Deno.test("standardWebhooks() accepts the published vector, and none that is cha
 Deno.test("standardWebhooks() accepts any of several signatures and secrets", async () => {
   const signature = `v1a,AAAA v1,AAAA ${VECTOR.signature} v2,AAAA`;
   assert.equal(await verified(standardWebhooks(VECTOR.secret, AT_VECTOR), standardHeaders({ signature }), VECTOR.body), VECTOR.id);
-  for (const secrets of [["whsec_AAAA", VECTOR.secret], [VECTOR.secret, "AAAA"]]) {
+  for (const secrets of [["whsec_AAAA", VECTOR.secret], [VECTOR.secret, "v1,whsec_AAAA"]]) {
     assert.equal(await verified(standardWebhooks(secrets, AT_VECTOR), standardHeaders(), VECTOR.body), VECTOR.id);
   }
-  assert.equal(await verified(standardWebhooks(["AAAA", "BBBB"], AT_VECTOR), standardHeaders(), VECTOR.body), undefined);
+  assert.equal(await verified(standardWebhooks(["whsec_AAAA", "whsec_BBBB"], AT_VECTOR), standardHeaders(), VECTOR.body), undefined);
 });
 
 Deno.test("verifiers accept a signature five minutes old or early, and none beyond; the tolerance may be another", async () => {
@@ -89,6 +92,41 @@ Deno.test("a time that is not whole seconds is refused", async () => {
     assert.equal(await verified(standardWebhooks(VECTOR.secret, AT_VECTOR), standardHeaders({ timestamp }), VECTOR.body), undefined);
     assert.equal(await verified(stripe("s", AT_VECTOR), { "stripe-signature": `t=${timestamp},v1=00` }, "{}"), undefined);
   }
+});
+
+Deno.test("standardWebhooks() takes secrets as Supabase and Polar show them, and signs as their libraries do", async () => {
+  const base64 = VECTOR.secret.slice("whsec_".length);
+  const polar = "polar_whs_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+  const text = "a text of the owner's own";
+  // Supabase's guide takes `v1,whsec_` away; Polar's SDK gives the library the whole text in base64.
+  const cases: [secret: string, signer: Webhook, options?: { encoding: "base64" | "text" }][] = [
+    [`v1,whsec_${base64}`, new Webhook(`v1,whsec_${base64}`.replace("v1,whsec_", ""))],
+    [polar, new Webhook(btoa(polar))],
+    [base64, new Webhook(base64), { encoding: "base64" }],
+    [text, new Webhook(btoa(text)), { encoding: "text" }],
+    ["abcd", new Webhook(btoa("abcd")), { encoding: "text" }],
+    [polar, new Webhook(btoa(polar)), { encoding: "base64" }],
+    [VECTOR.secret, new Webhook(VECTOR.secret), { encoding: "text" }],
+  ];
+  const now = new Date(Math.floor(Date.now() / 1_000) * 1_000);
+  for (const [secret, signer, options] of cases) {
+    const headers = standardHeaders({ timestamp: String(now.getTime() / 1_000), signature: signer.sign(VECTOR.id, now, VECTOR.body) });
+    assert.equal(await verified(standardWebhooks(secret, options), headers, VECTOR.body), VECTOR.id, secret);
+    assert.equal(await verified(standardWebhooks(secret, options), headers, `${VECTOR.body} `), undefined, secret);
+    const others = ["whsec_AAAA", "v1,whsec_AAAA", "polar_whs_other", "polar_whs_"];
+    assert.equal(await verified(standardWebhooks(others), headers, VECTOR.body), undefined, secret);
+  }
+});
+
+Deno.test("standardWebhooks() refuses a secret that may be either base64 or a text, and says what to do", () => {
+  for (const secret of ["abcd", "my-webhook-secret", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "WHSEC_AAAA", "sk_live_whsec_AAAA"]) {
+    assert.throws(() => standardWebhooks(secret), (error: Error) => /encoding/.test(error.message) && !error.message.includes(secret));
+  }
+  for (const secret of ["v1,whsec_", "v1,whsec_not base64!", "whsec_AAAA\n", "polar_whs_x\n", " polar_whs_x"]) {
+    assert.throws(() => standardWebhooks(secret), { code: "invalid_value" });
+  }
+  assert.throws(() => standardWebhooks("not base64!", { encoding: "base64" }), { code: "invalid_value" });
+  assert.throws(() => standardWebhooks("abcd", { encoding: "hex" as "text" }), { code: "invalid_value" });
 });
 
 const BODY = fc.record({ id: fc.string({ unit: "grapheme", minLength: 1 }), text: fc.string({ unit: "grapheme" }) }).map((it) =>

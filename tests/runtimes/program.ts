@@ -99,7 +99,7 @@ async function useAdapter(parley: Parley): Promise<void> {
   check((await own.request(`/workflows/w?token=${scoped}`)).status === 403, "a token is good for what it is for");
   const hook = parleyHttp({ parley, auth: tokens }).post(
     "/hook",
-    webhook({ parley, verify: standardWebhooks(btoa("secret")), route: () => undefined }),
+    webhook({ parley, verify: standardWebhooks(`whsec_${btoa("secret")}`), route: () => undefined }),
   );
   check((await hook.request("/hook", { method: "POST", body: "{}" })).status === 401, "a webhook without a signature");
 }

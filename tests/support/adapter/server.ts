@@ -35,7 +35,7 @@ app.post(
   "/webhook",
   webhook({
     parley,
-    verify: standardWebhooks(btoa(secret)),
+    verify: standardWebhooks(`whsec_${btoa(secret)}`),
     route: ({ workflowId, item }) => ({ workflowId, topic: "item", message: item }),
   }),
 );
