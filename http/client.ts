@@ -83,11 +83,14 @@ class RemoteClient implements Client {
     checkName(name, "workflow name");
     checkName(workflowId, "workflow ID");
     const schema = typeof workflow === "string" ? undefined : workflow.input;
+    // The server applies the schema, too: so it gets what the caller gave. What the schema made of it is for a server that does not know the workflow.
+    const checked = schema && await validate(schema, input, "workflow's input");
     const body = {
       workflow: name,
-      input: schema ? await validate(schema, input, "workflow's input") : input,
+      input,
       workflowId,
       ...(enqueue !== undefined && { enqueue }),
+      ...(enqueue && schema && { checked }),
     };
     const request = { operation: "start", method: "POST", path: "/workflows", body } as const;
     const { created } = await this.#transport.call<{ created: boolean }>(request);

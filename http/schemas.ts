@@ -22,6 +22,12 @@ export const StartBody = v.strictObject({
   input: v.optional(v.pipe(v.unknown(), v.description("What the workflow gets; any JSON"))),
   workflowId: v.optional(v.pipe(Name, v.description("The new workflow's ID; also the header Idempotency-Key. Default a new UUID"))),
   enqueue: v.optional(v.pipe(v.boolean(), v.description("Whether a sweep is to run it, in place of this server at once"))),
+  checked: v.optional(v.pipe(
+    v.unknown(),
+    v.description(
+      "The input as the workflow's schema has returned it to the caller: stored in its place where this server has no schema for it",
+    ),
+  )),
 });
 
 /** What a start came to. */

@@ -9,6 +9,8 @@ import * as v from "valibot";
 import type { WorkflowInfo } from "../../core/client.ts";
 import { ValidationError } from "../../core/errors.ts";
 import type { SerializedError } from "../../core/serialized_error.ts";
+import type { StandardSchemaV1 } from "../../core/standard_schema.ts";
+import { type Workflow, workflow } from "../../core/workflow.ts";
 import { answer } from "../encoding.ts";
 import { toSegment } from "../path.ts";
 import { type Route, route } from "../route.ts";
@@ -55,12 +57,13 @@ export const workflowRoutes: readonly Route[] = [
     },
     errors: ["unknown_workflow", "workflow_conflict", "value_too_large"],
     concerns: ({ c, body }) => [given(c, body)],
-  }, async ({ c, parley, body: { workflow, input, enqueue, workflowId = c.req.header("idempotency-key") } }) => {
+  }, async ({ c, parley, body }) => {
+    const { workflow: name, input, enqueue, workflowId = c.req.header("idempotency-key") } = body;
     const header = c.req.header("idempotency-key");
     if (header !== undefined && header !== workflowId) {
       throw new ValidationError("Starting a workflow: workflowId and the header Idempotency-Key must be the same, where there are both");
     }
-    const handle = await parley.start(workflow, input, {
+    const handle = await parley.start("checked" in body ? checkedElsewhere(name, body.checked) : name, input, {
       ...(workflowId !== undefined && { workflowId }),
       ...(enqueue !== undefined && { enqueue }),
     });
@@ -121,6 +124,12 @@ function control(action: "cancel" | "resume", summary: string): Route {
     await parley[action](workflowId);
     return new Response(null, { status: 204 });
   });
+}
+
+/** A definition whose schema gives what the caller's has given; one that is known here has its own, which comes first. */
+function checkedElsewhere(name: string, value: unknown): Workflow<unknown, unknown> {
+  const input: StandardSchemaV1 = { "~standard": { version: 1, vendor: "parley", validate: () => ({ value }) } };
+  return workflow(name, () => undefined, { input });
 }
 
 /** The ID that a start names: the very one that it is started with, or else somebody is asked about another workflow than the one that starts. */
