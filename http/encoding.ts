@@ -8,7 +8,7 @@ import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { wireCodec } from "../core/codec.ts";
 import { ValidationError } from "../core/errors.ts";
-import { readBytes } from "./body.ts";
+import { type BodyLimits, readBytes } from "./body.ts";
 import { PARLEY_JSON, PARLEY_NDJSON } from "./media_types.ts";
 import { outline } from "./outline.ts";
 import { NotPlainError, plainText as toText, toPlain } from "./plain.ts";
@@ -46,15 +46,14 @@ export interface Body {
 /**
  * Reads a body in either encoding.
  *
- * @param limit How many bytes it may have.
+ * @param limits How many bytes it may have, and how long they may take.
  */
-export async function readBody(c: Context, limit: number): Promise<Body> {
+export async function readBody(c: Context, limits: BodyLimits): Promise<Body> {
   const type = c.req.header("content-type")?.split(";")[0]?.trim().toLowerCase();
   if (type !== "application/json" && type !== PARLEY_JSON) {
     throw refusal("unsupported_media_type", `Reading the body: its content type must be application/json`);
   }
-  const bytes = await readBytes(c, limit);
-  if (!bytes) throw refusal("body_too_large", `Reading the body: it may have at most ${limit} bytes`, { fields: { limit } });
+  const bytes = await readBytes(c, limits, "body");
   // Fatal: a body that is not UTF-8 would be stored as something else.
   const text = legible(type, () => new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   const json: unknown = legible(type, () => JSON.parse(text));

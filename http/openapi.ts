@@ -23,7 +23,7 @@ const VERSION = "1.0.0";
 /** Errors of every route, of those with a body, and of those with an ID in the path. */
 const ERRORS = {
   any: ["invalid_value", "unauthorized", "forbidden", "not_acceptable", "internal", "driver"],
-  body: ["body_too_large", "unsupported_media_type"],
+  body: ["body_too_slow", "body_too_large", "unsupported_media_type"],
 } as const satisfies Record<string, readonly Code[]>;
 
 const PATH_PARAMETERS: Readonly<Record<string, string>> = {

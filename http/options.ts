@@ -44,6 +44,8 @@ export interface ParleyHttpOptions {
   heartbeat?: Duration;
   /** The largest body of a request, in bytes. Default 2 MiB. */
   bodyLimit?: number;
+  /** How long the body of a request may take to come; more than 0. Default `"30s"`. */
+  bodyTimeout?: Duration;
   /** Gets every error that the caller did not cause. Default `console.error`. */
   onError?: (error: unknown) => void;
 }
@@ -57,6 +59,7 @@ export interface Settings {
   readonly maxConnectionMs: number;
   readonly heartbeatMs: number;
   readonly bodyLimit: number;
+  readonly bodyTimeoutMs: number;
   readonly report: (error: unknown) => void;
 }
 
@@ -74,6 +77,7 @@ export function toSettings(options: ParleyHttpOptions): Settings {
     maxConnection = "5m",
     heartbeat = "8s",
     bodyLimit = 2 * 2 ** 20,
+    bodyTimeout = "30s",
     onError = (error) => console.error(error),
   } = options;
   if (typeof auth !== "function") {
@@ -88,6 +92,7 @@ export function toSettings(options: ParleyHttpOptions): Settings {
     maxConnectionMs: positive(maxConnection, "maxConnection"),
     heartbeatMs: positive(heartbeat, "heartbeat"),
     bodyLimit,
+    bodyTimeoutMs: positive(bodyTimeout, "bodyTimeout"),
     report: quietly(onError),
   };
 }
@@ -97,7 +102,8 @@ export function checkBodyLimit(bodyLimit: number): void {
   checkWhole(bodyLimit, "bodyLimit", 1);
 }
 
-function positive(duration: Duration, what: string): number {
+/** @throws {ValidationError} If it is not 1 ms or more. */
+export function positive(duration: Duration, what: string): number {
   const ms = toMilliseconds(duration, what);
   if (ms > 0) return ms;
   throw new ValidationError(`Reading the ${what} ${duration}: it must be 1 ms or more`);

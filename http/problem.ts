@@ -37,6 +37,7 @@ export type HttpErrorCode =
   | "no_such_route"
   | "not_acceptable"
   | "body_too_large"
+  | "body_too_slow"
   | "unsupported_media_type"
   | "internal";
 
@@ -45,6 +46,7 @@ const HTTP_STATUS: Readonly<Record<HttpErrorCode, ContentfulStatusCode>> = {
   forbidden: 403,
   no_such_route: 404,
   not_acceptable: 406,
+  body_too_slow: 408,
   body_too_large: 413,
   unsupported_media_type: 415,
   internal: 500,

@@ -1,17 +1,18 @@
 /**
- * What happens to every request, in this order: the body is read, the caller is asked who they are, the body is made into values, the input is checked, the
- * work is done.
+ * What happens to every request, in this order: the caller is asked who they are, the body is read, the caller is asked about what it concerns, the body is
+ * made into values, the input is checked, the work is done.
  *
  * @module
  */
 
 import type { Context } from "hono";
+import type { HTTPException } from "hono/http-exception";
 import type * as v from "valibot";
 import type { ParleyErrorCode } from "../core/errors.ts";
 import { checkName } from "../core/names.ts";
 import type { Parley } from "../core/parley.ts";
 import { validate } from "../core/values.ts";
-import { type Action, type AuthRequest, isKnown } from "./auth.ts";
+import { type Action, type AuthRequest, isKnown, isStranger } from "./auth.ts";
 import { checkBody, readBody } from "./encoding.ts";
 import type { Settings } from "./options.ts";
 import { fromSegment, toParameter } from "./path.ts";
@@ -91,8 +92,11 @@ async function serve<Query, Body>(
 ): Promise<Response> {
   const id = segment(c, "id");
   const key = segment(c, "key");
-  const sent = spec.body ? await attempt(() => readBody(c, settings.bodyLimit)) : undefined;
   const authoriseFor = asker(spec, c, settings, { ...(id !== undefined && { workflowId: id }), ...(key !== undefined && { key }) });
+  if (spec.body && await isStranger(c, settings.auth)) throw unauthorized();
+  // Where the path says it all, nothing is read for those who may not.
+  if (!spec.concerns) await authoriseFor(undefined);
+  const sent = spec.body ? await attempt(() => readBody(c, { bytes: settings.bodyLimit, ms: settings.bodyTimeoutMs })) : undefined;
   await authoriseFor(sent instanceof Failed ? undefined : sent?.outline);
   if (sent instanceof Failed) throw sent.error;
   const body = sent?.value();
@@ -134,7 +138,11 @@ function asker<Query, Body>(
 async function authorise(c: Context, { auth }: Settings, request: AuthRequest): Promise<void> {
   if (await auth(c, request) === true) return;
   if (isKnown(c)) throw refusal("forbidden", `The credentials do not allow to ${request.action} this`);
-  throw refusal("unauthorized", "The request must have credentials that are valid", {
+  throw unauthorized();
+}
+
+function unauthorized(): HTTPException {
+  return refusal("unauthorized", "The request must have credentials that are valid", {
     headers: { "www-authenticate": 'Bearer realm="parley"' },
   });
 }

@@ -4,12 +4,12 @@
  * @module
  */
 
-import { sign, verify } from "hono/jwt";
 import * as v from "valibot";
 import { wallClock } from "../core/clock.ts";
 import { type Duration, toMilliseconds } from "../core/duration.ts";
 import { ValidationError } from "../core/errors.ts";
-import { type Action, ACTIONS, type Auth, bearerToken, markKnown, oncePerRequest } from "./auth.ts";
+import { type Action, ACTIONS, type Auth, bearerToken, markKnown, oncePerRequest, recognising } from "./auth.ts";
+import { readToken, signToken } from "./jwt.ts";
 
 /** So that a token that another service signed with the same secret is none of ours. */
 const AUDIENCE = "parley";
@@ -73,6 +73,7 @@ export function scopedTokens(secret: string): Auth & { mint(scope: Scope): Promi
     return actions.includes(request.action) && (workflowId === undefined || workflowId === request.workflowId) &&
       (keys === undefined || (request.key !== undefined && keys.includes(request.key)));
   };
+  recognising(auth, async (c) => await claimsOf(c) !== undefined);
   return Object.assign(auth, { mint: (scope: Scope) => mint(scope, secret) });
 }
 
@@ -84,24 +85,11 @@ async function mint({ actions, workflowId, keys, expiresIn }: Scope, secret: str
   const ms = toMilliseconds(expiresIn, "expiresIn");
   if (ms === 0) throw new ValidationError("Minting a token that expires in 0 ms: it must be more");
   const exp = Math.ceil((wallClock.now() + ms) / 1_000);
-  return await sign(
-    { aud: AUDIENCE, exp, actions, ...(workflowId !== undefined && { workflowId }), ...(keys && { keys }) },
-    await signingKey(secret),
-    "HS256",
-  );
-}
-
-/** As a key, since Hono reads a text with `PRIVATE` or `PUBLIC` in it as a PEM file. */
-async function signingKey(secret: string): Promise<CryptoKey> {
-  const algorithm = { name: "HMAC", hash: "SHA-256" };
-  return await crypto.subtle.importKey("raw", new TextEncoder().encode(secret), algorithm, false, ["sign", "verify"]);
+  return await signToken({ aud: AUDIENCE, exp, actions, ...(workflowId !== undefined && { workflowId }), ...(keys && { keys }) }, secret);
 }
 
 /** What the token says, if it is one of ours and has not expired. */
 async function read(token: string, secret: string): Promise<v.InferOutput<typeof Claims> | undefined> {
-  try {
-    return v.parse(Claims, await verify(token, await signingKey(secret), "HS256"));
-  } catch {
-    return undefined;
-  }
+  const { success, output } = v.safeParse(Claims, await readToken(token, secret));
+  return success && output.exp > wallClock.now() / 1_000 ? output : undefined;
 }

@@ -7,13 +7,14 @@
 import type { Context, Handler } from "hono";
 import { type Topic, toTopic } from "../core/channel.ts";
 import type { SendReceipt } from "../core/client.ts";
+import type { Duration } from "../core/duration.ts";
 import { ParleyError, ValidationError, WorkflowEndedError, WorkflowNotFoundError } from "../core/errors.ts";
 import { checkName } from "../core/names.ts";
 import type { Parley } from "../core/parley.ts";
 import type { StandardSchemaV1 } from "../core/standard_schema.ts";
 import { validate } from "../core/values.ts";
-import { readBytes } from "./body.ts";
-import { checkBodyLimit } from "./options.ts";
+import { type BodyLimits, readBytes } from "./body.ts";
+import { checkBodyLimit, positive } from "./options.ts";
 import { isHttpException, isReportable, refusal, toBareResponse, toResponse } from "./problem.ts";
 import { quietly } from "./quietly.ts";
 import type { Delivery, Verifier } from "./verifiers/verifier.ts";
@@ -61,6 +62,8 @@ export interface WebhookOptions<Event> {
   name?: string;
   /** The largest body, in bytes. Default 2 MiB. */
   bodyLimit?: number;
+  /** How long a body may take to come; more than 0. Default `"30s"`. */
+  bodyTimeout?: Duration;
   /** Gets every error that the provider did not cause. Default `console.error`. */
   onError?: (error: unknown) => void;
 }
@@ -101,15 +104,16 @@ export interface WebhookOptions<Event> {
  */
 // deno-lint-ignore no-explicit-any -- without a schema the event is whatever the provider sends
 export function webhook<Event = any>(options: WebhookOptions<Event>): Handler {
-  const { verify, route, bodyLimit = 2 * 2 ** 20, onError = (error) => console.error(error) } = options;
+  const { verify, route, bodyLimit = 2 * 2 ** 20, bodyTimeout = "30s", onError = (error) => console.error(error) } = options;
   if (typeof verify !== "function" || typeof route !== "function") {
     throw new ValidationError("Making a webhook: it must have a verify, as stripe(secret), and a route, each a function");
   }
   checkBodyLimit(bodyLimit);
+  const limits = { bytes: bodyLimit, ms: positive(bodyTimeout, "bodyTimeout") };
   const report = quietly(onError);
   return async (c: Context) => {
     try {
-      return await receive(c, options, { bodyLimit, report });
+      return await receive(c, options, { limits, report });
     } catch (error) {
       if (isReportable(error)) report(error);
       return refused(error);
@@ -120,13 +124,10 @@ export function webhook<Event = any>(options: WebhookOptions<Event>): Handler {
 async function receive<Event>(
   c: Context,
   options: WebhookOptions<Event>,
-  { bodyLimit, report }: { bodyLimit: number; report: (error: unknown) => void },
+  { limits, report }: { limits: BodyLimits; report: (error: unknown) => void },
 ): Promise<Response> {
   const { verify, schema, route, parley } = options;
-  const body = await readBytes(c, bodyLimit);
-  if (!body) {
-    throw refusal("body_too_large", `Reading the webhook's body: it may have at most ${bodyLimit} bytes`, { fields: { limit: bodyLimit } });
-  }
+  const body = await readBytes(c, limits, "webhook's body");
   const { id } = await verified({ verify, report }, c.req.raw, body);
   const parsed = parse(body);
   const event = schema ? await validate(schema, parsed, "webhook's body") : parsed as Event;

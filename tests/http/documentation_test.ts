@@ -29,6 +29,7 @@ const CODES: Record<ParleyErrorCode | HttpErrorCode, true> = {
   no_such_route: true,
   not_acceptable: true,
   body_too_large: true,
+  body_too_slow: true,
   unsupported_media_type: true,
   internal: true,
 };
