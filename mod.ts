@@ -52,6 +52,7 @@ export {
   IdempotencyConflictError,
   LeaseLostError,
   NonDeterminismError,
+  OffsetOutOfRangeError,
   ParleyError,
   type ParleyErrorCode,
   StreamClosedError,

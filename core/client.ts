@@ -32,16 +32,24 @@ export interface Client {
   /** Sends messages, all or none. The same idempotency key twice for one destination is refused; an empty list does nothing. */
   sendAll(messages: readonly OutgoingMessage[]): Promise<SendReceipt[]>;
   /**
-   * The latest value of an event. Waits if there is none, also for a workflow that does not exist yet.
+   * The latest value of an event. Waits if there is none, also for a workflow that does not exist yet, and through an outage of the store.
    *
+   * @throws {WorkflowEndedError} If the workflow has ended without the event, or does so meanwhile.
+   * @throws {UnreadableValueError} If the value cannot be decoded here; `at` is its version.
    * @throws {TimeoutError} After `timeout`; default 60 s.
    */
   getEvent<T>(workflowId: string, key: EventKey<T> | string, options?: WaitOptions): Promise<T>;
   /** {@linkcode Client.getEvent} with the version of the value. `after`: waits for a version above this one. */
   getEventEntry<T>(workflowId: string, key: EventKey<T> | string, options?: WaitOptions & { after?: number }): Promise<EventEntry<T>>;
-  /** The current value of an event, then every later one it can see (the latest wins when several come at once), until the workflow ends. */
+  /**
+   * The current value of an event, then every later one it can see (the latest wins when several come at once), until the workflow ends or is purged. It goes on
+   * through an outage of the store.
+   */
   watchEvent<T>(workflowId: string, key: EventKey<T> | string, options?: WatchEventOptions): EventReader<T>;
-  /** Reads a stream, live. Reading rejects with `WorkflowNotFoundError` if there is no such workflow. */
+  /**
+   * Reads a stream, live. Reading rejects with `WorkflowNotFoundError` if there is no such workflow, with `OffsetOutOfRangeError` if `from` is beyond the end of
+   * the stream, and with `UnreadableValueError` at a value that cannot be decoded here. It goes on through an outage of the store.
+   */
   readStream<T>(workflowId: string, key: StreamKey<T> | string, options?: ReadStreamOptions): StreamReader<T>;
   /** Workflows, newest first, without their inputs and outputs unless `include` asks for them. */
   list(query?: ListOptions): Promise<WorkflowPage>;

@@ -52,6 +52,14 @@ async function* valuesOf<T>(entries: AsyncIterable<{ readonly value: T }>): Asyn
   for await (const { value } of entries) yield value;
 }
 
+/** Iterators that somebody waits for, though perhaps holding only the promise: they are no garbage. */
+const waited = new Set<unknown>();
+
+/** Ends what was never read to its end and is garbage, so that it leaves no subscription. Not every version of workerd has it. */
+const abandoned = typeof FinalizationRegistry === "undefined"
+  ? undefined
+  : new FinalizationRegistry<AbortController>((ending) => ending.abort());
+
 /**
  * An iterator whose `return()` also ends a `next()` that waits. A generator alone would put it behind that: a browser that goes away while
  * nothing is written would be waited for until the workflow ends.
@@ -65,10 +73,13 @@ function endable<T>(
   const onAbort = () => ending.abort(signal?.reason);
   let waiting = 0;
   let returned = false;
-  return {
+  const iterator: AsyncIterableIterator<T> = {
     async next() {
       if (signal?.aborted) onAbort();
-      if (waiting++ === 0) signal?.addEventListener("abort", onAbort);
+      if (waiting++ === 0) {
+        signal?.addEventListener("abort", onAbort);
+        waited.add(this);
+      }
       try {
         return await generator.next();
       } catch (error) {
@@ -76,7 +87,10 @@ function endable<T>(
         throw error;
       } finally {
         // Only while somebody waits, so that an iterator that was dropped leaves no listener.
-        if (--waiting === 0) signal?.removeEventListener("abort", onAbort);
+        if (--waiting === 0) {
+          signal?.removeEventListener("abort", onAbort);
+          waited.delete(this);
+        }
       }
     },
     async return() {
@@ -88,4 +102,6 @@ function endable<T>(
       return this;
     },
   };
+  abandoned?.register(iterator, ending);
+  return iterator;
 }

@@ -15,6 +15,7 @@ export type ParleyErrorCode =
   | "workflow_cancelled"
   | "non_determinism"
   | "stream_closed"
+  | "offset_out_of_range"
   | "invalid_value"
   | "value_too_large"
   | "unreadable_value"

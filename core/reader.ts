@@ -6,7 +6,7 @@
 
 import type { EventEntry, EventReader, ReadStreamPartsOptions, StreamPart, StreamReader, WatchEventOptions } from "./client.ts";
 import { Entries } from "./entries.ts";
-import { TimeoutError, WorkflowNotFoundError } from "./errors.ts";
+import { OffsetOutOfRangeError, quote, TimeoutError, WorkflowEndedError, WorkflowNotFoundError } from "./errors.ts";
 import { checkWhole } from "./numbers.ts";
 import { isActive } from "./statuses.ts";
 import type { StreamTail, StreamTails, TailPage } from "./stream_tails.ts";
@@ -68,13 +68,15 @@ export class StoredStream<T> extends Entries<T, { offset: number; value: T }> im
   /** What each look finds: the first one and the last one also if it is empty. */
   async *#parts(signal: AbortSignal): AsyncGenerator<StreamPart<T>, void, undefined> {
     const tail = this.#wait ? this.#sources.tails.join(this.#sources, this.#workflowId, this.#key) : undefined;
+    // Also when the iterator has become garbage, and nobody goes on with this.
+    const stopOnAbort = onAbort(signal, () => tail?.leave());
     try {
       for (let part = await this.#first(signal);; part = await this.#after(part, tail, signal)) {
         yield part;
         if (part.closed || (part.atEnd && !tail)) return;
       }
     } finally {
-      tail?.leave();
+      stopOnAbort();
     }
   }
 
@@ -98,12 +100,21 @@ export class StoredStream<T> extends Entries<T, { offset: number; value: T }> im
     return await (this.#wait ? lookThroughOutages(this.#sources, read, signal) : unlessAborted(read(), signal));
   }
 
-  /** A page of the tail is as long as it came, whatever the limit of this reader. */
+  /** A page of the tail is as long as it came, whatever the limit of this reader. A value that cannot be decoded ends the part before it, and is an error if it is the first. */
   #toPart({ from, values, tail, ended }: TailPage): StreamPart<T> {
-    const texts = values.slice(0, this.#limit);
-    const nextOffset = from + texts.length;
+    if (from > tail) throw new OffsetOutOfRangeError(this.#workflowId, this.#key, { offset: from, end: tail });
+    const decoded: T[] = [];
+    for (const text of values.slice(0, this.#limit)) {
+      try {
+        decoded.push(this.#sources.values.decode(text, `value of stream ${quote(this.#key)}`, from + decoded.length) as T);
+      } catch (error) {
+        if (decoded.length === 0) throw error;
+        break;
+      }
+    }
+    const nextOffset = from + decoded.length;
     const atEnd = nextOffset >= tail;
-    return { from, values: texts.map((text) => this.#sources.values.decode(text) as T), nextOffset, atEnd, closed: atEnd && ended };
+    return { from, values: decoded, nextOffset, atEnd, closed: atEnd && ended };
   }
 
   async #read(from: number, limit: number = this.#limit): Promise<TailPage> {
@@ -122,15 +133,32 @@ async function nextLook(waiter: Waiter, signal: AbortSignal): Promise<void> {
   while (!await waiter.next({ signal })) signal.throwIfAborted();
 }
 
-/** The latest value of an event above a version, waited for. */
+/** Calls `stop` once: when the signal aborts, or when the returned function is called. */
+function onAbort(signal: AbortSignal, stop: () => void): () => void {
+  let stopped = false;
+  const stopOnce = () => {
+    signal.removeEventListener("abort", stopOnce);
+    if (!stopped) stop();
+    stopped = true;
+  };
+  signal.addEventListener("abort", stopOnce);
+  return stopOnce;
+}
+
+/**
+ * The latest value of an event above a version, waited for.
+ *
+ * @throws {WorkflowEndedError} If the workflow has ended without it, or does so while this waits.
+ */
 export async function eventEntry<T>(
   sources: ReaderSources,
   request: { workflowId: string; key: string; after: number; timeoutMs: number; signal: AbortSignal | undefined },
 ): Promise<EventEntry<T>> {
   const { workflowId, key, after, timeoutMs, signal } = request;
   const look = async () => {
-    const { event } = await sources.driver.readEvent({ workflowId, key });
-    return event && event.version > after ? event : undefined;
+    const { event, status } = await sources.driver.readEvent({ workflowId, key });
+    if (event && event.version > after) return event;
+    if (status !== null && !isActive(status)) throw new WorkflowEndedError(workflowId, status);
   };
   const { version, value } = await waitFor(sources, look, {
     target: `outbox:${workflowId}`,
@@ -138,7 +166,7 @@ export async function eventEntry<T>(
     signal,
     onTimeout: () => new TimeoutError(`getEvent ${JSON.stringify(key)}`, timeoutMs),
   });
-  return { version, value: sources.values.decode(value) as T };
+  return { version, value: sources.values.decode(value, `event ${quote(key)}`, version) as T };
 }
 
 /** An event in the store. */
@@ -160,26 +188,30 @@ export class StoredEvent<T> extends Entries<T, EventEntry<T>> implements EventRe
 
   protected async *read(signal: AbortSignal): AsyncGenerator<EventEntry<T>, void, undefined> {
     const { driver, values } = this.#sources;
+    const request = { workflowId: this.#workflowId, key: this.#key };
     const waiter = new Waiter(this.#sources);
+    const stopOnAbort = onAbort(signal, () => waiter.close());
     try {
       waiter.listen([`outbox:${this.#workflowId}`]);
+      let existed = false;
       for (let seen = this.#after;;) {
         signal.throwIfAborted();
-        const request = { workflowId: this.#workflowId, key: this.#key };
         const result = await waiter.look(() => unlessAborted(driver.readEvent(request), signal));
         if ("found" in result) {
           const { event, status } = result.found;
           if (event && event.version > seen) {
             seen = event.version;
             waiter.reset();
-            yield { version: seen, value: values.decode(event.value) as T };
+            yield { version: seen, value: values.decode(event.value, `event ${quote(this.#key)}`, seen) as T };
           }
-          if (status !== null && !isActive(status)) return;
+          // It has ended, or was there and was purged.
+          if (status === null ? existed : !isActive(status)) return;
+          existed = status !== null;
         }
         await nextLook(waiter, signal);
       }
     } finally {
-      waiter.close();
+      stopOnAbort();
     }
   }
 }

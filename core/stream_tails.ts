@@ -80,19 +80,19 @@ export class StreamTail {
    *
    * @param look How to look.
    * @param signal Ends the wait: it rejects with the signal's reason.
-   * @returns A page that has values at the offset, or tells of the end of the stream.
+   * @returns A page that has values at the offset, tells of the end of the stream, or has an end below the offset.
    */
   async next(from: number, look: Look, signal: AbortSignal): Promise<TailPage> {
     signal.throwIfAborted();
-    // Others were told meanwhile, and nobody tells it again.
-    while (from < this.#end || this.#ended) {
+    for (;;) {
+      // Others were told meanwhile, and nobody tells it again.
+      const late = from < this.#end || this.#ended;
       const looks = this.#looks;
-      const page = await lookThroughOutages(this.#sources, () => look(from), signal);
-      if (page.values.length > 0 || page.ended) return page;
+      const page = late ? await lookThroughOutages(this.#sources, () => look(from), signal) : await this.#wait(from, look, signal);
+      if (page.values.length > 0 || page.ended || page.tail < from) return page;
       // The workflow was resumed, or purged and started anew.
-      if (looks === this.#looks) [this.#end, this.#ended] = [from, false];
+      if (late && looks === this.#looks) [this.#end, this.#ended] = [from, false];
     }
-    return await this.#wait(from, look, signal);
   }
 
   async #wait(from: number, look: Look, signal: AbortSignal): Promise<TailPage> {
@@ -145,6 +145,8 @@ export class StreamTail {
       if (from < next) resolve({ ...page, from, values: page.values.slice(from - page.from) });
       // It is beyond what one look may bring.
       else if (from < page.tail) resolve(lookThroughOutages(this.#sources, () => look(from), signal));
+      // The stream is another one, or this reader has come after the look had begun: its own look tells.
+      else if (from > page.tail) resolve(lookThroughOutages(this.#sources, () => look(from), signal));
       else if (page.ended) resolve({ ...page, from, values: [] });
       else continue;
       this.#waiting.delete(waiting);

@@ -20,6 +20,7 @@ const STATUS: Readonly<Record<ParleyErrorCode, ContentfulStatusCode>> = {
   idempotency_conflict: 409,
   workflow_cancelled: 409,
   stream_closed: 409,
+  offset_out_of_range: 416,
   value_too_large: 413,
   unknown_workflow: 422,
   workflow_failed: 424,

@@ -78,6 +78,29 @@ export function publishing(rule: AddRule): void {
     assert.equal(await outside.getEvent("w", "state", { timeout: 0 }), "set");
   });
 
+  rule(
+    "getEvent() from outside of a workflow that has ended without the event rejects at once, also if it ends meanwhile",
+    async (harness) => {
+      const world = new World(harness);
+      const owner = workflow("owner", async (ctx) => {
+        if (await ctx.recv()) throw new Error("failed");
+      });
+      const { parley } = world.isolate(0, [owner]);
+      const outside = world.isolate(1, []).parley;
+      const ends = [["done", null, "SUCCESS"], ["failed", true, "ERROR"], ["cancelled", undefined, "CANCELLED"]] as const;
+      const code = (error: { code: string; status: string }) => [error.code, error.status];
+      for (const [workflowId, message, status] of ends) {
+        const handle = await parley.start(owner, undefined, { workflowId });
+        const waiting = outside.getEvent(workflowId, "state", { timeout: "1h" }).catch(code);
+        await world.until(parley.idle());
+        if (message === undefined) await handle.cancel();
+        else await handle.send(message);
+        assert.deepEqual(await world.until(waiting), ["workflow_ended", status]);
+        assert.deepEqual(await outside.getEvent(workflowId, "state", { timeout: 0 }).catch(code), ["workflow_ended", status]);
+      }
+    },
+  );
+
   rule("watchEvent() yields the current value and later ones, and ends with the workflow", async (harness) => {
     const world = new World(harness);
     const owner = workflow("owner", async (ctx) => {
@@ -122,11 +145,15 @@ export function publishing(rule: AddRule): void {
     const { parley } = world.isolate(0, [scribe]);
     const handle = await parley.start(scribe, undefined);
     const outside = world.isolate(1, []).parley;
-    const reads = [0, 2, 5, 100].map((from) => outside.readStream(handle.workflowId, log, { from }).collect());
+    const read = (from: number) => outside.readStream(handle.workflowId, log, { from }).collect();
+    const reads = [read(0)];
     for (const values of [[0, 1, 2], [3], [4, 5, 6]]) {
       await handle.send(values);
+      await world.until(parley.idle());
       await world.pass(500);
+      reads.push(read(values.at(-1)!));
     }
+    await assert.rejects(read(8), { code: "offset_out_of_range", offset: 8, end: 7 });
     assert.deepEqual(await outside.readStream(handle.workflowId, log, { from: 5, wait: false }).collect(), {
       values: [5, 6],
       closed: false,
@@ -136,8 +163,8 @@ export function publishing(rule: AddRule): void {
     assert.deepEqual(await world.until(Promise.all(reads)), [
       { values: [0, 1, 2, 3, 4, 5, 6], closed: true, nextOffset: 7 },
       { values: [2, 3, 4, 5, 6], closed: true, nextOffset: 7 },
-      { values: [5, 6], closed: true, nextOffset: 7 },
-      { values: [], closed: true, nextOffset: 100 },
+      { values: [3, 4, 5, 6], closed: true, nextOffset: 7 },
+      { values: [6], closed: true, nextOffset: 7 },
     ]);
   });
 

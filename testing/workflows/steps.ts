@@ -118,7 +118,7 @@ export function stepping(rule: AddRule): void {
     await world.pass(1_000);
     await world.until(parley.idle());
     assert.deepEqual(late, ["invalid_context"]);
-    await assert.rejects(handle.getEvent("late", { timeout: 0 }), { code: "timeout" });
+    await assert.rejects(handle.getEvent("late", { timeout: 0 }), { code: "workflow_ended" });
   });
 }
 

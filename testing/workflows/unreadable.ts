@@ -50,4 +50,32 @@ export function unreadable(rule: AddRule): void {
       return true;
     });
   });
+
+  rule("a reader of a stream or an event learns which value it cannot decode, and can read on after it", async (harness) => {
+    const world = new World(harness);
+    const flow = workflow("flow", async (ctx) => {
+      for (const value of [0, 1, STRANGE, 3]) await ctx.writeStream("log", value);
+      await ctx.setEvent("state", STRANGE);
+      await ctx.recv();
+      await ctx.setEvent("state", "plain");
+    });
+    const { parley } = world.isolate(0, [flow], { codec: richer });
+    const handle = await parley.start(flow, undefined, { workflowId: "w" });
+    await world.until(parley.idle());
+    const outside = world.isolate(1, []).parley;
+    const seen: unknown[] = [];
+    const reading = async () => {
+      for await (const value of outside.readStream("w", "log")) seen.push(value);
+    };
+    await assert.rejects(world.until(reading()), { code: "unreadable_value", what: 'value of stream "log"', at: 2 });
+    assert.deepEqual(seen, [0, 1]);
+    assert.deepEqual((await outside.readStream("w", "log", { from: 3, wait: false }).collect()).values, [3]);
+    await assert.rejects(outside.getEvent("w", "state"), { code: "unreadable_value", what: 'event "state"', at: 1 });
+    await assert.rejects(world.until(outside.watchEvent("w", "state")[Symbol.asyncIterator]().next()), { code: "unreadable_value", at: 1 });
+    const later = outside.watchEvent("w", "state", { after: 1 })[Symbol.asyncIterator]();
+    const next = later.next();
+    await handle.send(null);
+    assert.equal((await world.until(next)).value, "plain");
+    await later.return?.();
+  });
 }

@@ -17,6 +17,7 @@ const CODES: Record<ParleyErrorCode | HttpErrorCode, true> = {
   workflow_cancelled: true,
   non_determinism: true,
   stream_closed: true,
+  offset_out_of_range: true,
   invalid_value: true,
   value_too_large: true,
   idempotency_conflict: true,
