@@ -36,6 +36,7 @@ declare
   -- The rows that this call locked or inserted, beside its own; who waits for what it sets; what it waits for.
   locked text[];
   waiters text[];
+  together bigint[];
   observed bigint[];
   woken text[] := '{}';
   -- What changed, for those that watch
@@ -135,6 +136,9 @@ function ending(schema: SchemaName): string {
     update ${s}.workflows as child set parent = null, kept = false where child.id = any (finished) and child.parent = own;
   end if;
   if cardinality(waiters) > 0 then
+    if goal = 'end' and request->'transition'->>'status' = 'SUCCESS' then
+      waiters := ${s}.complete_waiters_v1(${s}.result_slot_v1(own), waiters);
+    end if;
     woken := woken || ${s}.wake_v1(waiters, now);
   end if;
 
@@ -172,7 +176,16 @@ function ending(schema: SchemaName): string {
         select distinct jsonb_array_elements_text(o->'topics') from jsonb_array_elements(operations) as o where o->>'type' = 'receive'
       );
       w.waiting_labels := array(select o->>'label' from jsonb_array_elements(operations) as o order by (o->>'position')::integer);
-      insert into ${s}.waiters (slot, waiter_id) select o.slot, own from unnest(observed) as o (slot) on conflict do nothing;
+      if cardinality(observed) > 0 then
+        together := array(
+          select ${s}.result_slot_v1(o->>'workflowId') from jsonb_array_elements(operations) as o
+          where o->>'type' in ('observeEvent', 'observeResult')
+          group by o->>'workflowId'
+          having bool_and(o->>'type' = 'observeResult' and (o->>'together')::boolean)
+        );
+        insert into ${s}.waiters (slot, waiter_id, together)
+        select o.slot, own, o.slot = any (together) from unnest(observed) as o (slot) on conflict do nothing;
+      end if;
     elsif goal = 'yield' then
       w.phase := 'ready';
       w.due_at := now;

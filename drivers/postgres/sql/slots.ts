@@ -34,7 +34,9 @@ export function slots({ identifier: s, literal: schema }: SchemaName): string {
     "sql",
     "immutable",
     `select hashtextextended(owner, hashtextextended(${schema}, 4))`,
-  ) + helper(`${s}.check_isolation_v1() returns void`, "plpgsql", "volatile", `\nbegin\n${CHECK_ISOLATION}end;\n`) + lockSlots(s) + wake(s);
+  ) + helper(`${s}.check_isolation_v1() returns void`, "plpgsql", "volatile", `\nbegin\n${CHECK_ISOLATION}end;\n`) + lockSlots(s) +
+    wake(s) +
+    completeWaiters(s);
 }
 
 /**
@@ -57,6 +59,36 @@ function lockSlots(s: string): string {
 begin
   perform ${s}.check_isolation_v1();
   perform pg_advisory_xact_lock(sorted.slot) from (select distinct given.slot from unnest(slots) as given (slot) order by 1) as sorted;
+end;
+`,
+  );
+}
+
+/**
+ * Those of the waiters whom a success in this slot lets go on: all but those who need other slots together with it. The caller holds their rows, so that
+ * of two successes at once the later one sees what the earlier one has filled.
+ */
+function completeWaiters(s: string): string {
+  return helper(
+    `${s}.complete_waiters_v1(filled bigint, waiters text[]) returns text[]`,
+    "plpgsql",
+    "volatile",
+    `
+declare
+  counted text[];
+begin
+  with filling as (
+    update ${s}.waiters as r set together = false where r.slot = filled and r.waiter_id = any (waiters) and r.together
+    returning r.waiter_id
+  )
+  select array_agg(f.waiter_id) into counted from filling as f;
+  if counted is null then
+    return waiters;
+  end if;
+  return array(
+    select given.id from unnest(waiters) as given (id)
+    where given.id <> all (counted) or not exists (select from ${s}.waiters as r where r.waiter_id = given.id and r.together)
+  );
 end;
 `,
   );

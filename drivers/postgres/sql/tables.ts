@@ -132,9 +132,11 @@ create table ${s}.stream_values (
 );
 
 -- Who waits for which slot (see event_slot_v1). Written when a workflow suspends, removed when it is claimed.
+-- together: the waiter needs all such slots of its, and this one has not been filled yet.
 create table ${s}.waiters (
   slot bigint not null,
   waiter_id text collate "C" not null,
+  together boolean not null,
   primary key (slot, waiter_id)
 );
 create index waiters_of on ${s}.waiters (waiter_id);
