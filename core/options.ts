@@ -14,6 +14,11 @@ import { Runner, type Wake } from "./runner.ts";
 import { Values } from "./values.ts";
 import type { Workflow } from "./workflow.ts";
 
+/** A workflow whose process died waits for so long. */
+const MAX_LEASE_MS = 86_400_000;
+/** A text cannot be longer in every runtime. */
+const MAX_VALUE_BYTES = 2 ** 29;
+
 /** Options of `Parley`. */
 export interface ParleyOptions {
   /** The store. */
@@ -29,7 +34,7 @@ export interface ParleyOptions {
   wake?: Wake;
   /** How long a workflow that only waits stays in memory before it suspends. Default `"2s"`. */
   hotWait?: Duration;
-  /** For how long a run owns its workflow without a sign of life; more than 0. Default `"30s"`. */
+  /** For how long a run owns its workflow without a sign of life; more than 0, at most a day. Default `"30s"`. */
   lease?: Duration;
   /** The longest one run may keep going before it hands over to another. Default none. */
   budget?: Duration;
@@ -40,7 +45,7 @@ export interface ParleyOptions {
    * the calls of `wake`, and is no wall: what is under way goes on. So stay below the platform's limit. Default none.
    */
   maxRequests?: number;
-  /** The largest encoded value, in bytes; more than 0. Default 1 MiB. */
+  /** The largest encoded value, in bytes; more than 0, at most 512 MiB. Default 1 MiB. */
   maxValueBytes?: number;
   /** Where the time comes from; it decides nothing durable. Default the runtime's. */
   clock?: Clock;
@@ -71,8 +76,8 @@ export function toRunner(options: ParleyOptions, workflows: ReadonlyMap<string, 
     );
   }
   const leaseMs = toMilliseconds(lease, "lease");
-  checkWhole(leaseMs, "milliseconds of the lease", 1);
-  checkWhole(maxValueBytes, "maxValueBytes", 1);
+  checkWhole(leaseMs, "milliseconds of the lease", 1, MAX_LEASE_MS);
+  checkWhole(maxValueBytes, "maxValueBytes", 1, MAX_VALUE_BYTES);
   if (maxRequests !== Infinity) checkWhole(maxRequests, "maxRequests", 1);
   return new Runner({
     driver,

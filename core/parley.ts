@@ -48,6 +48,8 @@ import type { Workflow } from "./workflow.ts";
 
 /** How long `getEvent` waits from outside where the caller does not say. */
 const GET_EVENT_TIMEOUT: Duration = "60s";
+/** Counts cross to the stores as 32 bits. */
+const MAX_COUNT = 2 ** 31 - 1;
 /** How long `close` waits for steps where the caller does not say. Platforms kill a process 10 to 30 s after they have told it to stop. */
 const CLOSE_TIMEOUT: Duration = "10s";
 
@@ -214,7 +216,7 @@ export class Parley implements Client, AsyncDisposable {
    */
   async sweep(options: { limit?: number; signal?: AbortSignal } = {}): Promise<SweepResult> {
     const { limit = 100, signal } = options;
-    checkWhole(limit, "limit of the sweep", 1);
+    checkWhole(limit, "limit of the sweep", 1, MAX_COUNT);
     return await this.#runner.sweep(limit, signal);
   }
 
@@ -233,12 +235,13 @@ export class Parley implements Client, AsyncDisposable {
    * Takes over what is due for as long as a process lives: by push where the driver has it, else by polling. A fault of the store is
    * reported to `onError` and outlived.
    *
-   * @param options `signal`: stops taking more. `concurrency`: how many workflows run side by side, default 10.
-   * @returns Settles after the abort, when none of the workflows it took runs any more.
+   * @param options `signal`: stops taking more. `concurrency`: how many busy workflows run side by side, default 10. One that only waits in memory does not
+   * count; it takes a place again when it goes on, so for a moment there may be more.
+   * @returns Settles after the abort, after {@linkcode Parley.close} or when `maxRequests` were made, when none of the workflows it took runs any more.
    */
   async work(options: { signal: AbortSignal; concurrency?: number }): Promise<void> {
     const { signal, concurrency = 10 } = options;
-    checkWhole(concurrency, "concurrency", 1);
+    checkWhole(concurrency, "concurrency", 1, MAX_COUNT);
     await this.#runner.work(concurrency, signal);
   }
 
@@ -250,7 +253,7 @@ export class Parley implements Client, AsyncDisposable {
    */
   async purge(options: { olderThan: Duration; limit?: number }): Promise<number> {
     const { olderThan, limit = 1_000 } = options;
-    checkWhole(limit, "limit of the purge", 1);
+    checkWhole(limit, "limit of the purge", 1, MAX_COUNT);
     const { purged } = await this.#runner.driver.purge({ olderThanMs: toMilliseconds(olderThan, "age"), limit });
     return purged;
   }

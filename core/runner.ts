@@ -8,7 +8,7 @@ import { Claims } from "./claims.ts";
 import type { Clock } from "./clock.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Driver, WatchTarget } from "./driver.ts";
-import { type DriverError, WorkflowFailedError } from "./errors.ts";
+import { type DriverError, LeaseLostError, WorkflowFailedError } from "./errors.ts";
 import { Run } from "./executor.ts";
 import { withRetries } from "./retry.ts";
 import type { Lease, RunEnd, RunHost } from "./run_host.ts";
@@ -241,10 +241,18 @@ export class Runner implements RunHost {
     const ended = run.execute();
     if (this.#leaving) run.leave();
     try {
-      return await ended;
+      const end = await ended;
+      if (end === "lost") this.#lost(workflowId);
+      return end;
     } finally {
       this.#runs.remove(run);
     }
+  }
+
+  /** Another run has the workflow, or the store has gone back to an older copy of it, whose lease lapses: then nobody else may know that it has to go on. */
+  #lost(workflowId: string): void {
+    this.report(new LeaseLostError(workflowId));
+    this.dueIn(workflowId, this.leaseMs);
   }
 
   /** Ends a workflow that was taken over too often without progress. */
