@@ -13,6 +13,7 @@ import type { Difference, Journal, Recorded } from "./journal.ts";
 import type { OpenWaits } from "./open_waits.ts";
 import type { Begin, OperationSpec } from "./operation_spec.ts";
 import { Pause, type PauseOptions } from "./pause.ts";
+import { Undecodable } from "./parking.ts";
 import type { RunHost } from "./run_host.ts";
 
 /** How many operations that come too late are rejected. */
@@ -37,8 +38,12 @@ export interface CallsOptions {
   isLettingGo(): boolean;
   /** Something changed. */
   update(): void;
+  /** The value of a stored text. @throws {Undecodable} If it cannot be decoded here. */
+  decode(text: string): unknown;
   /** Code and journal differ. */
   diverge(difference: Difference): void;
+  /** The code cannot go on with what is stored. */
+  park(problem: unknown): void;
   /** The journal cannot be read. */
   fail(error: unknown): void;
   /** The code goes on calling operations, though it has been told often that the run is over. */
@@ -96,7 +101,7 @@ export class Calls {
    * takes no position and is not recorded, since it depends on the arguments alone. Every later refusal, as of a schema, has its position and is recorded.
    */
   call<T>(describe: () => OperationSpec<T>): Promise<T> {
-    const { journal, over, isInStep } = this.#options;
+    const { journal, over, isInStep, park } = this.#options;
     const promise = new Promise<T>((resolve, reject) => {
       const spec = describe();
       if (isInStep()) {
@@ -108,7 +113,8 @@ export class Calls {
         try {
           resolve(this.#read(spec, outcome));
         } catch (error) {
-          reject(error);
+          if (error instanceof Undecodable) park(error.error);
+          else reject(error);
         }
       };
       const position = journal.take({ label: spec.label, settle, reject });
@@ -177,7 +183,7 @@ export class Calls {
   }
 
   #read<T>(spec: OperationSpec<T>, outcome: Outcome): T {
-    if (outcome.tag === "error" && !spec.readsErrors) throw this.#options.host.values.decode(outcome.value!);
+    if (outcome.tag === "error" && !spec.readsErrors) throw this.#options.decode(outcome.value!);
     return spec.read(outcome);
   }
 

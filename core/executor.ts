@@ -9,11 +9,12 @@ import { CancelWatch } from "./cancel_watch.ts";
 import { StoreTime } from "./clock.ts";
 import { Commits, type CommitsOptions } from "./commits.ts";
 import { Context } from "./context.ts";
-import type { Transition } from "./driver.ts";
+import type { Transition, WorkflowRecord } from "./driver.ts";
 import { ContextError, LeaseLostError, NonDeterminismError, quote, WorkflowCancelledError } from "./errors.ts";
 import { type Difference, Journal } from "./journal.ts";
 import type { OperationSpec } from "./operation_spec.ts";
 import { OpenWaits } from "./open_waits.ts";
+import { toPark, Undecodable } from "./parking.ts";
 import type { PauseOptions } from "./pause.ts";
 import { currentStep } from "./step.ts";
 import type { Lease, RunEnd, RunHost } from "./run_host.ts";
@@ -30,7 +31,7 @@ export class Run {
   readonly host: RunHost;
   readonly commits: Commits;
   readonly #workflow: Workflow<unknown, unknown>;
-  readonly #input: string;
+  readonly #record: WorkflowRecord;
   readonly #journal: Journal;
   readonly #waits: OpenWaits;
   readonly #cancels: CancelWatch;
@@ -51,13 +52,13 @@ export class Run {
   #codeDone = false;
 
   constructor(host: RunHost, workflow: Workflow<unknown, unknown>, lease: Lease, onWaiting: (waiting: boolean) => void = () => {}) {
-    const { workflowId, createdAt, input } = lease.workflow;
+    const { workflowId, createdAt } = lease.workflow;
     this.host = host;
     this.#onWaiting = onWaiting;
     this.workflowId = workflowId;
     this.createdAt = createdAt;
     this.#workflow = workflow;
-    this.#input = input;
+    this.#record = lease.workflow;
     this.#startedAt = host.clock.now();
     this.storeTime = new StoreTime(host.clock, lease.now);
     const load = (after: number) => host.driver.readJournal({ workflowId, after, limit: 1_000 });
@@ -87,8 +88,10 @@ export class Run {
       isHandingOver: () => this.#isHandingOver(),
       isLettingGo: () => this.#suspending,
       update: () => this.update(),
+      decode: (text) => this.decode(text),
       diverge: (difference) => this.#diverge(difference),
-      fail: (error) => this.#fail(error),
+      park: (problem) => this.#park(problem),
+      fail: (error) => this.#failReading(error),
       giveUp: () => this.#gone && this.#settle(this.#gone),
     });
   }
@@ -113,9 +116,21 @@ export class Run {
   execute(): Promise<RunEnd> {
     const { budgetMs, clock } = this.host;
     if (budgetMs < Infinity) this.#stopBudgetTimer = clock.after(budgetMs, () => this.update());
-    const code = async () => await this.#workflow.run(new Context(this), this.host.values.decode(this.#input));
-    code().then((value) => this.#finish(() => this.#success(value)), (error) => this.#finish(() => this.#failure(error)));
+    const code = async () => await this.#workflow.run(new Context(this), this.decode(this.#record.input));
+    code().then(
+      (value) => this.#finish(() => this.#success(value)),
+      (error) => error instanceof Undecodable ? this.#park(error.error) : this.#finish(() => this.#failure(error)),
+    );
     return this.#ended;
+  }
+
+  /** The value of a stored text. @throws {Undecodable} If it cannot be decoded here. */
+  decode(text: string): unknown {
+    try {
+      return this.host.values.decode(text);
+    } catch (error) {
+      throw new Undecodable(error);
+    }
   }
 
   /** Suspends now, if it only waits. */
@@ -190,7 +205,7 @@ export class Run {
       else if (remainingMs < Infinity) this.host.dueIn(this.workflowId, remainingMs);
       this.#settle(transition.to === "yield" ? "yielded" : "suspended");
     } catch (error) {
-      this.#fail(error);
+      this.#failReading(error);
     } finally {
       this.#suspending = false;
       this.#stopIdleTimer?.();
@@ -216,8 +231,8 @@ export class Run {
     this.#stop(this.over!);
     try {
       const difference = await this.#journal.firstUnasked("the end of the workflow");
-      const transition = difference ? this.#failure(new NonDeterminismError(this.workflowId, difference)) : end();
-      if (await this.commits.release(transition)) this.#settle("finished");
+      if (difference) return this.#diverge(difference);
+      if (await this.commits.release(end())) this.#settle("finished");
     } catch (error) {
       this.#fail(error);
     }
@@ -235,12 +250,23 @@ export class Run {
     this.#settle("yielded");
   }
 
-  /** The code does not do what the journal says: it is abandoned where it is. */
   #diverge(difference: Difference): void {
+    this.#park(new NonDeterminismError(this.workflowId, difference));
+  }
+
+  /**
+   * The code does not fit what is stored: it is abandoned where it is, and nothing more of it is written. That is a fault of a deploy and not of the
+   * workflow, which waits for code that fits.
+   */
+  async #park(problem: unknown): Promise<void> {
+    if (this.#gone || this.#over?.error === null) return;
     this.#abandon();
     this.commits.drop();
-    const error = new NonDeterminismError(this.workflowId, difference);
-    this.commits.release(this.#failure(error)).then((released) => released && this.#settle("finished"));
+    const { transition, isNew } = toPark(this.host.values, problem, this.#record);
+    if (!await this.commits.release(transition)) return;
+    if (isNew) this.host.report(problem);
+    this.host.dueIn(this.workflowId, transition.delayMs);
+    this.#settle("parked");
   }
 
   #success(value: unknown): Transition {
@@ -271,7 +297,6 @@ export class Run {
 
   /** The store does not answer. The code must not act on that, since a replay would not; so it gets no answer at all. */
   #fail(error: unknown): void {
-    if (this.#over?.error === null) return;
     this.#abandon();
     this.commits.close();
     this.#aborting.abort(error);
@@ -279,9 +304,15 @@ export class Run {
     this.#settle("failed");
   }
 
+  /** The journal cannot be read. A run that is over does not need it. */
+  #failReading(error: unknown): void {
+    if (!this.#over) this.#fail(error);
+  }
+
   /** No operation gets an answer from now on. The code and all that it holds is left to the garbage collector. */
   #abandon(): void {
     this.#stop({ error: null });
+    this.#journal.stop();
   }
 
   #stop(over: { error: Error | null }): void {

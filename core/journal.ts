@@ -119,6 +119,14 @@ export class Journal {
     for (const { reject } of calls) reject(error);
   }
 
+  /** Delivers nothing more: the code is abandoned. */
+  stop(): void {
+    this.calls.clear();
+    this.#asks.clear();
+    this.#recorded.length = 0;
+    this.#live.length = 0;
+  }
+
   /** Whether outcomes are being handed to the code at the moment. */
   get delivering(): boolean {
     return this.#delivering;

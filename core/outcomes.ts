@@ -16,8 +16,8 @@ import {
 import type { Run } from "./executor.ts";
 
 /** The value of a step, `now` or `uuid`; throws the step's error. */
-export function readRecorded({ host }: Run, { tag, value }: Outcome): unknown {
-  const decoded = host.values.decode(value!);
+export function readRecorded(run: Run, { tag, value }: Outcome): unknown {
+  const decoded = run.decode(value!);
   if (tag === "error") throw decoded;
   return decoded;
 }
@@ -28,9 +28,9 @@ export function readDone({ tag }: Outcome, stream: { workflowId: string; key: st
 }
 
 /** The value that a wait found; throws if its time was up. */
-export function readFound({ host }: Run, { tag, value }: Outcome, wait: { label: string; timeoutMs: number | null }): unknown {
+export function readFound(run: Run, { tag, value }: Outcome, wait: { label: string; timeoutMs: number | null }): unknown {
   if (tag === "timeout") throw new TimeoutError(wait.label, wait.timeoutMs ?? 0);
-  return host.values.decode(value!);
+  return run.decode(value!);
 }
 
 /** A wait for what comes from another workflow. */
@@ -51,6 +51,6 @@ export function readObserved(run: Run, outcome: Outcome, wait: Observation): unk
 export function readResult(run: Run, outcome: Outcome, wait: Observation): unknown {
   const { tag, value } = outcome;
   if (tag === "cancelled") throw new WorkflowCancelledError(wait.workflowId);
-  if (tag === "error") throw new WorkflowFailedError(wait.workflowId, value == null ? undefined : run.host.values.decode(value));
+  if (tag === "error") throw new WorkflowFailedError(wait.workflowId, value == null ? undefined : run.decode(value));
   return readObserved(run, outcome, wait);
 }

@@ -8,8 +8,11 @@ import type { Claimed, CreateRequest, CreateResult } from "./driver.ts";
 import type { Values } from "./values.ts";
 import type { WaitSources } from "./wait.ts";
 
-/** How a run came to its end. `failed`: the store could not be reached, so the lease will lapse. */
-export type RunEnd = "finished" | "suspended" | "yielded" | "cancelled" | "lost" | "failed";
+/**
+ * How a run came to its end. `failed`: the store could not be reached, so the lease will lapse. `parked`: the code does not fit what is stored, so the
+ * workflow waits for other code.
+ */
+export type RunEnd = "finished" | "suspended" | "yielded" | "parked" | "cancelled" | "lost" | "failed";
 
 /** What a run needs of the `Parley` it runs in. */
 export interface RunHost extends WaitSources {

@@ -12,6 +12,7 @@ import { leasing } from "./leases.ts";
 import { lifecycle } from "./lifecycle.ts";
 import { messaging } from "./messages.ts";
 import { paging } from "./pages.ts";
+import { parking } from "./parks.ts";
 import { pausing } from "./pauses.ts";
 import { publishing } from "./publishing.ts";
 import { refusing } from "./refusals.ts";
@@ -37,6 +38,7 @@ export function workflows(test: RegisterTest, makeHarness: MakeHarness): number 
         paging,
         stepping,
         pausing,
+        parking,
         messaging,
         publishing,
         waiting,

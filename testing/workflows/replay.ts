@@ -5,7 +5,7 @@
  */
 
 import assert from "node:assert/strict";
-import { NonDeterminismError, TimeoutError } from "../../core/errors.ts";
+import { TimeoutError } from "../../core/errors.ts";
 import { workflow } from "../../core/workflow.ts";
 import type { WorkflowContext } from "../../core/workflow.ts";
 import type { AddRule } from "../suite.ts";
@@ -123,69 +123,6 @@ export function replaying(rule: AddRule): void {
       assert(timeout instanceof TimeoutError);
       assert.deepEqual([timeout.operation, timeout.timeoutMs], ['recv "late"', 0]);
     }
-  });
-
-  rule("another operation at a recorded position ends the workflow with NonDeterminismError", async (harness) => {
-    const world = new World(harness);
-    const before = workflow("flow", async (ctx) => {
-      await ctx.step("charge", () => 1);
-      await ctx.recv("go");
-    });
-    const after = workflow("flow", async (ctx) => {
-      await ctx.step("refund", () => 1).catch(() => "swallowed");
-      return "done";
-    });
-    const old = world.isolate(0, [before]);
-    const handle = await old.parley.start(before, undefined, { workflowId: "w" });
-    await world.until(old.parley.idle());
-    const renewed = world.isolate(1, [after]);
-    await renewed.parley.send("w", null, { topic: "go" });
-    const error = await world.until(handle.result().catch((error) => error));
-    assert(error.cause instanceof NonDeterminismError);
-    const { position, expected, actual, workflowId } = error.cause;
-    assert.deepEqual({ position, expected, actual, workflowId }, {
-      position: 0,
-      expected: 'step "charge"',
-      actual: 'step "refund"',
-      workflowId: "w",
-    });
-    assert.equal((await handle.status()).status, "ERROR");
-  });
-
-  rule("code that returns before all that is recorded was asked for ends with NonDeterminismError", async (harness) => {
-    const world = new World(harness);
-    const before = workflow("flow", async (ctx) => {
-      await ctx.step("one", () => 1);
-      await ctx.step("two", () => 1);
-      await ctx.recv("go");
-    });
-    const after = workflow("flow", async (ctx) => await ctx.step("one", () => 1));
-    const old = world.isolate(0, [before]);
-    const handle = await old.parley.start(before, undefined, { workflowId: "w" });
-    await world.until(old.parley.idle());
-    await world.isolate(1, [after]).parley.send("w", null, { topic: "go" });
-    const error = await world.until(handle.result().catch((error) => error));
-    assert(error.cause instanceof NonDeterminismError);
-    assert.deepEqual([error.cause.position, error.cause.expected, error.cause.actual], [1, 'step "two"', "the end of the workflow"]);
-  });
-
-  rule("code that waits before all that is recorded was asked for ends with NonDeterminismError and does not hang", async (harness) => {
-    const world = new World(harness);
-    const before = workflow("flow", async (ctx) => {
-      await Promise.all([ctx.recv("go"), ctx.step("one", () => 1)]);
-      await ctx.recv("never");
-    });
-    const after = workflow("flow", async (ctx) => {
-      await ctx.recv("go");
-    });
-    const old = world.isolate(0, [before]);
-    const handle = await old.parley.start(before, undefined, { workflowId: "w" });
-    await world.until(old.parley.idle());
-    const renewed = world.isolate(1, [after]);
-    await world.until(renewed.parley.cancel("w").then(() => renewed.parley.resume("w")).then(() => renewed.parley.sweep()));
-    const error = await world.until(handle.result().catch((error) => error));
-    assert(error.cause instanceof NonDeterminismError);
-    assert.deepEqual([error.cause.position, error.cause.expected, error.cause.actual], [1, 'step "one"', "a wait"]);
   });
 
   rule("a journal of 3,000 steps replays", async (harness) => {

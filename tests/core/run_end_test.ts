@@ -18,10 +18,11 @@ Deno.test("code that differs from its journal writes nothing of what it called b
   const old = world.isolate(0, [before]);
   const handle = await old.parley.start(before, undefined);
   await world.until(old.parley.idle());
-  await world.isolate(1, [after]).parley.send(handle.workflowId, null, { topic: "go" });
-  const error = await world.until(handle.result().catch((error) => error));
-  assert.equal(error.cause?.code, "non_determinism");
-  assert.equal((await handle.readStream("log").collect()).nextOffset, 0);
+  const renewed = world.isolate(1, [after]);
+  await renewed.parley.send(handle.workflowId, null, { topic: "go" });
+  await world.until(renewed.parley.idle());
+  assert.equal((await handle.status()).problem?.name, "NonDeterminismError");
+  assert.equal((await handle.readStream("log", { wait: false }).collect()).nextOffset, 0);
 });
 
 Deno.test("a run that finds its workflow cancelled while it reports other code is over", async () => {
@@ -37,7 +38,7 @@ Deno.test("a run that finds its workflow cancelled while it reports other code i
   const handle = await old.parley.start(before, undefined, { workflowId: "w" });
   await world.until(old.parley.idle());
   const late = onCommit(driver, async ({ transition }) => {
-    if (transition?.to === "end") await driver.control({ workflowId: "w", action: "cancel" });
+    if (transition?.to === "park") await driver.control({ workflowId: "w", action: "cancel" });
   });
   const renewed = world.isolate(1, [after], { driver: late });
   await renewed.parley.send("w", null, { topic: "go" });
@@ -249,3 +250,28 @@ for (const [when, options] of [["its budget is used up", { budget: 0 }], ["its P
     assert.deepEqual((await handle.readStream("log").collect()).values, [1]);
   });
 }
+
+Deno.test("a run that has abandoned its code settles when its last commit fails, and tells of it", async () => {
+  for (const last of ["park", "yield"]) {
+    const { world, clock, driver } = await setup();
+    const flow = (name: string) =>
+      workflow("flow", async (ctx) => {
+        await ctx.step(name, () => {});
+        void ctx.step("second", () => {});
+        await ctx.recv("go");
+        await ctx.step("third", () => {});
+      });
+    const old = world.isolate(0, [flow("charge")]);
+    const { workflowId } = await old.parley.start("flow", undefined);
+    await world.until(old.parley.idle());
+    const away = onCommit(driver, ({ transition }) => {
+      if (transition?.to === last) throw new DriverError("away", { retryable: false });
+    });
+    const { parley, errors } = world.isolate(1, [flow(last === "park" ? "refund" : "charge")], { driver: away, budget: 0, wake: "none" });
+    await parley.send(workflowId, null, { topic: "go" });
+    await world.until(parley.sweep());
+    assert.deepEqual(errors.map((error) => (error as Error).message), ["away"], last);
+    await world.until(parley[Symbol.asyncDispose]());
+    assert.equal(clock.pending, 0);
+  }
+});
