@@ -35,7 +35,7 @@ export interface LiveOptions {
  * tell that from the end of what it reads. A failure breaks the connection off: the client must not take the body for complete.
  *
  * @param c The request; a `HEAD` gets the headers, and nothing is read.
- * @param chunks The text, each piece not empty. The first must come at once: what goes wrong before it is still an answer of its own. Each later
+ * @param chunks The text, each piece not empty. What goes wrong before the first is still an answer of its own, if it goes wrong soon. Each later
  * one is asked for when the client has taken the one before.
  */
 export async function liveResponse(c: Context, chunks: Chunks, options: LiveOptions): Promise<Response> {
@@ -52,8 +52,27 @@ export async function liveResponse(c: Context, chunks: Chunks, options: LiveOpti
     ...options.headers,
   };
   if (c.req.method === "HEAD") return new Response(null, { headers });
-  const body = new LiveBody(chunks, await chunks.next(), options);
+  const first = chunks.next();
+  // Where nobody reads the body, nobody is told either.
+  first.catch(() => {});
+  const body = new LiveBody(chunks, await soon(first, options) ?? first, options);
   return new Response(new ReadableStream(body, { highWaterMark: 0 }), { headers });
+}
+
+/**
+ * The first chunk, unless the store is away for longer than a connection may be silent: then the answer begins without it, since nobody waits for a head
+ * for ever. The caller's own end comes first.
+ */
+async function soon(
+  first: Promise<IteratorResult<string, void>>,
+  { settings }: LiveOptions,
+): Promise<IteratorResult<string, void> | undefined> {
+  const over = new AbortController();
+  try {
+    return await Promise.race([first, delay(systemClock, settings.heartbeatMs, over.signal).then(() => undefined)]);
+  } finally {
+    over.abort();
+  }
 }
 
 /** Reads when it is read, and not before: who reads slowly slows the reading of the store, and fills no memory. */
@@ -65,7 +84,7 @@ class LiveBody implements UnderlyingDefaultSource<Uint8Array> {
   #stopTimer = () => {};
   #ended = false;
 
-  constructor(chunks: Chunks, first: IteratorResult<string, void>, options: LiveOptions) {
+  constructor(chunks: Chunks, first: IteratorResult<string, void> | Promise<IteratorResult<string, void>>, options: LiveOptions) {
     this.#chunks = chunks;
     this.#next = Promise.resolve(first);
     this.#options = options;

@@ -8,6 +8,7 @@ import type { EventEntry, StreamPart } from "../core/client.ts";
 import { wireCodec } from "../core/codec.ts";
 import { PARLEY_NDJSON, plainText } from "./encoding.ts";
 import type { Chunks } from "./live.ts";
+import { PIECE } from "./pieces.ts";
 
 /** The content type of plain lines. */
 export const NDJSON = "application/x-ndjson";
@@ -23,12 +24,17 @@ export async function* streamLines(
   parts: AsyncIterable<StreamPart<unknown>>,
   type: LinesType,
 ): Chunks {
-  let opening = NDJSON_HEARTBEAT;
+  let text = NDJSON_HEARTBEAT;
   for await (const { from, values, nextOffset, closed } of parts) {
-    const lines = values.map((value, index) => line({ offset: from + index, value }, type));
-    if (closed) lines.push(line({ end: true, nextOffset }, type));
-    yield lines.join("") || opening;
-    opening = "";
+    for (const [index, value] of values.entries()) {
+      text += line({ offset: from + index, value }, type);
+      if (text.length < PIECE) continue;
+      yield text;
+      text = "";
+    }
+    if (closed) text += line({ end: true, nextOffset }, type);
+    if (text !== "") yield text;
+    text = "";
   }
 }
 

@@ -13,6 +13,7 @@ import type { EventEntry, StreamPart } from "../core/client.ts";
 import { ValidationError } from "../core/errors.ts";
 import { plainText } from "./encoding.ts";
 import type { Chunks } from "./live.ts";
+import { PIECE } from "./pieces.ts";
 
 /** The content type. */
 export const EVENT_STREAM = "text/event-stream";
@@ -20,8 +21,30 @@ export const EVENT_STREAM = "text/event-stream";
 /** A comment: it shows that the connection is alive, and no client sees it. */
 export const SSE_HEARTBEAT = ":\n\n";
 
-/** How long `EventSource` waits until it connects again; browsers' own idea of it is up to 5 s. */
+/** How long `EventSource` waits until it connects again, at least; browsers' own idea of it is up to 5 s. */
 const RETRY_MS = 1_000;
+
+/** The time to come back after, another one for each connection: those of a server that dies all end at one moment. */
+function retry(): string {
+  return `retry: ${RETRY_MS + Math.floor(RETRY_MS * Math.random())}\n\n`;
+}
+
+/**
+ * The answer for a fault that may pass. `EventSource` gives up for good on any status but 200; after the end of such an answer it comes back.
+ */
+export function comeBack(): Response {
+  const headers = { "content-type": EVENT_STREAM, "cache-control": "no-store, no-transform", "x-content-type-options": "nosniff" };
+  return new Response(retry(), { headers });
+}
+
+/**
+ * Tells a page that is ahead of the stream to begin anew, then goes on from the start. It has seen what is not there any more, as after the store was
+ * restored from a copy, or the ID of a workflow was used again. Its last ID is forgotten.
+ */
+export async function* begunAnew(events: Chunks): Chunks {
+  yield `event: reset\nid\ndata: {"from":0}\n\n`;
+  yield* events;
+}
 
 /** What a client has seen, by the ID that it sends when it comes back. */
 export interface Seen {
@@ -47,12 +70,17 @@ export function lastSeen(c: Context): Seen | undefined {
 
 /** Each value as an event, then the end. */
 export async function* streamEvents(parts: AsyncIterable<StreamPart<unknown>>): Chunks {
-  let opening = `retry: ${RETRY_MS}\n\n`;
+  let text = retry();
   for await (const { from, values, nextOffset, closed } of parts) {
-    const events = values.map((value, index) => `id: ${from + index}\ndata: ${plainText(value)}\n\n`);
-    if (closed) events.push(end(nextOffset, { nextOffset }));
-    yield opening + events.join("");
-    opening = "";
+    for (const [index, value] of values.entries()) {
+      text += `id: ${from + index}\ndata: ${plainText(value)}\n\n`;
+      if (text.length < PIECE) continue;
+      yield text;
+      text = "";
+    }
+    if (closed) text += end(nextOffset, { nextOffset });
+    if (text !== "") yield text;
+    text = "";
   }
 }
 
@@ -63,7 +91,7 @@ export async function* streamEvents(parts: AsyncIterable<StreamPart<unknown>>): 
  */
 export async function* watchEvents(entries: AsyncIterable<EventEntry<unknown>>, after: number): Chunks {
   // At once: there may be no value for long, and a page wants to know that it is connected.
-  yield `retry: ${RETRY_MS}\n\n`;
+  yield retry();
   let seen = after;
   for await (const { version, value } of entries) {
     seen = version;

@@ -8,7 +8,7 @@ import type { Context } from "hono";
 import * as v from "valibot";
 import type { EventEntry } from "../../core/client.ts";
 import { wireCodec } from "../../core/codec.ts";
-import { TimeoutError } from "../../core/errors.ts";
+import { TimeoutError, WorkflowEndedError } from "../../core/errors.ts";
 import { isActive } from "../../core/statuses.ts";
 import { PARLEY_JSON, plainText } from "../encoding.ts";
 import { type Chunks, liveResponse } from "../live.ts";
@@ -18,7 +18,7 @@ import { type Call, type Route, route } from "../route.ts";
 import { count, EventValue } from "../schemas.ts";
 import { EVENT_STREAM, lastSeen, SSE_HEARTBEAT, watchEvents } from "../sse.ts";
 import { Wait, waitMs } from "../wait.ts";
-import { READ_HEADERS, READ_TYPES } from "./reading.ts";
+import { READ_HEADERS, READ_TYPES, throughFaults } from "./reading.ts";
 
 const EventQuery = v.object({
   after: count(0, Number.MAX_SAFE_INTEGER, "Only a version above this one: the last that the caller has seen. Default 0"),
@@ -58,10 +58,12 @@ async function serveJson(call: EventCall, type: "application/json" | typeof PARL
 }
 
 async function serveEvents(call: EventCall): Promise<Response> {
-  const seen = lastSeen(call.c);
-  const after = seen?.id ?? call.query.after ?? 0;
-  if (seen?.end && await isOver(call, after)) return new Response(null, { status: 204 });
-  return await serveLive(call, after, (entries) => watchEvents(entries, after), { type: EVENT_STREAM, heartbeat: SSE_HEARTBEAT });
+  return await throughFaults(call.settings, async () => {
+    const seen = lastSeen(call.c);
+    const after = seen?.id ?? call.query.after ?? 0;
+    if (seen?.end && await isOver(call, after)) return new Response(null, { status: 204 });
+    return await serveLive(call, after, (entries) => watchEvents(entries, after), { type: EVENT_STREAM, heartbeat: SSE_HEARTBEAT });
+  });
 }
 
 async function serveLines(call: EventCall, type: LinesType): Promise<Response> {
@@ -85,7 +87,7 @@ async function isOver(call: EventCall, after: number): Promise<boolean> {
   const { status } = await call.parley.handle(call.workflowId).status();
   if (isActive(status)) return false;
   return await readEntry(call, after, 0).then(() => false, (error) => {
-    if (error instanceof TimeoutError) return true;
+    if (error instanceof TimeoutError || error instanceof WorkflowEndedError) return true;
     throw error;
   });
 }

@@ -4,9 +4,11 @@
  * @module
  */
 
+import { DriverError } from "../../core/errors.ts";
 import { PARLEY_JSON, PARLEY_NDJSON } from "../encoding.ts";
 import { NDJSON } from "../ndjson.ts";
-import { EVENT_STREAM } from "../sse.ts";
+import type { Settings } from "../options.ts";
+import { comeBack, EVENT_STREAM } from "../sse.ts";
 
 /** What there is, in the order of the server's preference. */
 export const READ_TYPES = ["application/json", PARLEY_JSON, EVENT_STREAM, NDJSON, "application/ndjson", PARLEY_NDJSON] as const;
@@ -17,3 +19,14 @@ export const READ_HEADERS = {
   "last-event-id": "The ID of the last of the Server-Sent Events that came; the answer goes on behind it",
   "prefer": "wait=30: how many seconds to wait, in place of the parameter",
 };
+
+/** Answers with what an `EventSource` comes back after, where the store has a fault that may pass. The owner hears of the fault. */
+export async function throughFaults(settings: Settings, serve: () => Promise<Response>): Promise<Response> {
+  try {
+    return await serve();
+  } catch (error) {
+    if (!(error instanceof DriverError && error.retryable)) throw error;
+    settings.report(error);
+    return comeBack();
+  }
+}

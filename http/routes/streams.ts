@@ -14,10 +14,10 @@ import { negotiate } from "../negotiate.ts";
 import { type LinesType, NDJSON_HEARTBEAT, streamLines } from "../ndjson.ts";
 import { type Call, type Route, route } from "../route.ts";
 import { count, StreamPart } from "../schemas.ts";
-import { EVENT_STREAM, lastSeen, SSE_HEARTBEAT, streamEvents } from "../sse.ts";
+import { begunAnew, EVENT_STREAM, lastSeen, SSE_HEARTBEAT, streamEvents } from "../sse.ts";
 import { type Place, readPart, readParts } from "../stream_parts.ts";
 import { Wait, waitMs } from "../wait.ts";
-import { READ_HEADERS, READ_TYPES } from "./reading.ts";
+import { READ_HEADERS, READ_TYPES, throughFaults } from "./reading.ts";
 
 const text = (description: string) => v.optional(v.pipe(v.string(), v.description(description)));
 
@@ -81,10 +81,18 @@ async function serveJson(call: StreamCall, type: "application/json" | typeof PAR
 }
 
 async function serveEvents(call: StreamCall): Promise<Response> {
-  const seen = lastSeen(call.c);
-  const place = seen ? { from: seen.end ? seen.id : seen.id + 1 } : placeOf(call);
-  if (seen?.end && await isOver(call, place)) return new Response(null, { status: 204 });
-  return await serveLive(call, place, streamEvents, { type: EVENT_STREAM, heartbeat: SSE_HEARTBEAT });
+  const options = { type: EVENT_STREAM, heartbeat: SSE_HEARTBEAT };
+  return await throughFaults(call.settings, async () => {
+    const seen = lastSeen(call.c);
+    const place = seen ? { from: seen.end ? seen.id : seen.id + 1 } : placeOf(call);
+    try {
+      if (seen?.end && await isOver(call, place)) return new Response(null, { status: 204 });
+      return await serveLive(call, place, streamEvents, options);
+    } catch (error) {
+      if (!(error instanceof OffsetOutOfRangeError)) throw error;
+      return await serveLive(call, { from: 0 }, (parts) => begunAnew(streamEvents(parts)), options);
+    }
+  });
 }
 
 async function serveLines(call: StreamCall, type: LinesType): Promise<Response> {
