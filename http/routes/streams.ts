@@ -7,6 +7,7 @@
 import * as v from "valibot";
 import type { StreamPart as Part } from "../../core/client.ts";
 import { wireCodec } from "../../core/codec.ts";
+import { OffsetOutOfRangeError } from "../../core/errors.ts";
 import { describeStream, type DurableCall, headersOf, readDurableStream, speaksDurableStreams } from "../durable_streams.ts";
 import { PARLEY_JSON, plainText } from "../encoding.ts";
 import { type Chunks, liveResponse } from "../live.ts";
