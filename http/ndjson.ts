@@ -24,17 +24,19 @@ export async function* streamLines(
   parts: AsyncIterable<StreamPart<unknown>>,
   type: LinesType,
 ): Chunks {
-  let text = NDJSON_HEARTBEAT;
+  let text = "";
+  // A reader wants to know that it is connected, also where there is nothing yet.
+  let opening = NDJSON_HEARTBEAT;
   for await (const { from, values, nextOffset, closed } of parts) {
     for (const [index, value] of values.entries()) {
       text += line({ offset: from + index, value }, type);
       if (text.length < PIECE) continue;
       yield text;
-      text = "";
+      text = opening = "";
     }
     if (closed) text += line({ end: true, nextOffset }, type);
-    if (text !== "") yield text;
-    text = "";
+    if (text || opening) yield text || opening;
+    text = opening = "";
   }
 }
 

@@ -70,7 +70,7 @@ function live(rule: Rule): void {
       "no-store, no-transform",
     ]);
     const sent = sentEvents(response);
-    assert.deepEqual(await take(sent, 1), [{ retry: "1000" }]);
+    assert.match((await take(sent, 1))[0]?.retry ?? "", /^1\d{3}$/);
     await tell({ set: "paid" });
     assert.deepEqual(await take(sent, 1), [{ id: "1", data: '"paid"' }]);
     await tell({ set: undefined });
@@ -100,7 +100,7 @@ function live(rule: Rule): void {
       assert.deepEqual((await Array.fromAsync(sentEvents(await get(STATE, { ...SSE, "last-event-id": "end:0" })))).length, 3);
       await resume();
       const sent = sentEvents(await get(STATE, { ...SSE, "last-event-id": "end:1" }));
-      assert.deepEqual(await take(sent, 1), [{ retry: "1000" }]);
+      assert.match((await take(sent, 1))[0]?.retry ?? "", /^1\d{3}$/);
       await sent.return(undefined);
     },
   );

@@ -120,7 +120,8 @@ function events(rule: Rule): void {
     const headers = ["content-type", "cache-control", "x-accel-buffering"].map((name) => response.headers.get(name));
     assert.deepEqual(headers, ["text/event-stream", "no-store, no-transform", "no"]);
     const sent = sentEvents(response);
-    assert.deepEqual(await take(sent, 3), [{ retry: "1000" }, { id: "0", data: '"a\\nb"' }, { id: "1", data: '{"c":1}' }]);
+    assert.match((await take(sent, 1))[0]?.retry ?? "", /^1\d{3}$/);
+    assert.deepEqual(await take(sent, 2), [{ id: "0", data: '"a\\nb"' }, { id: "1", data: '{"c":1}' }]);
     await write(undefined);
     await tell("close");
     assert.deepEqual(await take(sent, 2), [{ id: "2", data: "null" }, { event: "end", id: "end:3", data: '{"nextOffset":3}' }]);
@@ -128,7 +129,7 @@ function events(rule: Rule): void {
   });
   rule("a stream that is empty opens at once", async ({ get }) => {
     const sent = sentEvents(await get(LOG, SSE));
-    assert.deepEqual(await take(sent, 1), [{ retry: "1000" }]);
+    assert.match((await take(sent, 1))[0]?.retry ?? "", /^1\d{3}$/);
     await sent.return(undefined);
     const blank = lines(await get(LOG, LINES));
     assert.deepEqual(await take(blank, 1), [""]);
@@ -154,7 +155,7 @@ function events(rule: Rule): void {
     assert.equal((await get(LOG, back)).status, 204);
     await resume();
     const sent = sentEvents(await get(LOG, back));
-    assert.deepEqual(await take(sent, 1), [{ retry: "1000" }]);
+    assert.match((await take(sent, 1))[0]?.retry ?? "", /^1\d{3}$/);
     await write(1);
     assert.deepEqual(await take(sent, 1), [{ id: "1", data: "1" }]);
     await sent.return(undefined);
@@ -167,8 +168,9 @@ function events(rule: Rule): void {
 
 function ndjson(rule: Rule): void {
   rule("a stream as lines has a line for each value and one for the end", async ({ get, write, tell }) => {
+    await write("a");
     const reading = lines(await get(`${LOG}?from=1`, LINES));
-    await write("a", "b", undefined);
+    await write("b", undefined);
     await tell("end");
     const all = (await Array.fromAsync(reading)).filter((line) => line !== "").map((line) => JSON.parse(line));
     assert.deepEqual(all, [{ offset: 1, value: "b" }, { offset: 2, value: null }, { end: true, nextOffset: 3 }]);
