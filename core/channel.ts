@@ -5,7 +5,8 @@
  */
 
 import type { StandardSchemaV1 } from "./standard_schema.ts";
-import { checkName } from "./names.ts";
+import { quote } from "./errors.ts";
+import { checkName, checkSchema } from "./names.ts";
 
 /** A queue of messages of a workflow. Made with {@linkcode topic}. */
 export interface Topic<out T, out Name extends string = string> extends Channel<T> {
@@ -41,10 +42,11 @@ export interface Channel<out T> {
  * Defines a topic. Pure: no I/O, so it belongs at module level.
  *
  * @param name Its name, 1 to 255 characters.
- * @param schema Any Standard Schema (Valibot, Zod, ArkType). It checks every message at the sender and types both ends, so it should accept what it returns. One that is
+ * @param schema Any Standard Schema (Valibot, Zod, ArkType). It checks every message at the sender and types both ends, so it should accept what it returns. What
+ *   it returns is stored: its defaults and transforms are applied once, at the sender. One that is
  * asynchronous must settle within 10 s.
  * @returns The topic, for `send`, `recv` and `recvAny`.
- * @throws {ValidationError} If the name is not legal.
+ * @throws {ValidationError} If the name is not legal, or the schema is no Standard Schema.
  *
  * @example A topic whose messages are checked
  * ```ts
@@ -56,6 +58,7 @@ export interface Channel<out T> {
  */
 export function topic<T, const Name extends string = string>(name: Name, schema?: StandardSchemaV1<unknown, T>): Topic<T, Name> {
   checkName(name, "topic");
+  checkSchema(schema, `topic ${quote(name)}`);
   return { kind: "topic", name, ...(schema && { schema }) };
 }
 
@@ -65,7 +68,7 @@ export function topic<T, const Name extends string = string>(name: Name, schema?
  * @param name Its key, 1 to 255 characters.
  * @param schema Any Standard Schema. It checks every value where it is set, within 10 s.
  * @returns The event, for `setEvent`, `getEvent` and `watchEvent`.
- * @throws {ValidationError} If the name is not legal.
+ * @throws {ValidationError} If the name is not legal, or the schema is no Standard Schema.
  *
  * @example An event that holds a URL
  * ```ts
@@ -76,6 +79,7 @@ export function topic<T, const Name extends string = string>(name: Name, schema?
  */
 export function event<T>(name: string, schema?: StandardSchemaV1<unknown, T>): EventKey<T> {
   checkName(name, "event key");
+  checkSchema(schema, `event ${quote(name)}`);
   return { kind: "event", name, ...(schema && { schema }) };
 }
 
@@ -85,7 +89,7 @@ export function event<T>(name: string, schema?: StandardSchemaV1<unknown, T>): E
  * @param name Its key, 1 to 255 characters.
  * @param schema Any Standard Schema. It checks every value where it is written, within 10 s.
  * @returns The stream, for `writeStream`, `closeStream`, `writable` and `readStream`.
- * @throws {ValidationError} If the name is not legal.
+ * @throws {ValidationError} If the name is not legal, or the schema is no Standard Schema.
  *
  * @example A stream of progress reports
  * ```ts
@@ -96,6 +100,7 @@ export function event<T>(name: string, schema?: StandardSchemaV1<unknown, T>): E
  */
 export function stream<T>(name: string, schema?: StandardSchemaV1<unknown, T>): StreamKey<T> {
   checkName(name, "stream key");
+  checkSchema(schema, `stream ${quote(name)}`);
   return { kind: "stream", name, ...(schema && { schema }) };
 }
 

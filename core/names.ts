@@ -1,5 +1,5 @@
 /**
- * Which IDs, names and keys are legal.
+ * Which IDs, names, keys and schemas are legal.
  *
  * @module
  */
@@ -27,4 +27,24 @@ export function checkName(name: unknown, what: string): asserts name is string {
   if (name.includes("\0") || !name.isWellFormed()) {
     throw new ValidationError(`Reading the ${what} ${quote(name)}: it must be well-formed Unicode without NUL`);
   }
+}
+
+/**
+ * Refuses what is no Standard Schema where it is defined, and not where the first value comes.
+ *
+ * @param schema The schema; `undefined`: there is none.
+ * @param what What it belongs to, as in `topic "payment"`.
+ * @throws {ValidationError} If it does not implement version 1 of Standard Schema.
+ */
+export function checkSchema(schema: unknown, what: string): void {
+  if (schema === undefined) return;
+  const isHolder = (typeof schema === "object" && schema !== null) || typeof schema === "function";
+  const standard: unknown = isHolder ? Reflect.get(schema, "~standard") : undefined;
+  if (typeof standard === "object" && standard !== null && "version" in standard && standard.version === 1 && "validate" in standard) {
+    if (typeof standard.validate === "function") return;
+  }
+  throw new ValidationError(
+    `Defining the ${what}: its schema does not implement Standard Schema, version 1, and must. Schemas of Valibot, Zod (3.24 on) and ArkType do; ` +
+      "one of Effect does as Schema.standardSchemaV1(schema); one of TypeBox, or a JSON Schema, needs an adapter",
+  );
 }

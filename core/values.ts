@@ -9,6 +9,7 @@ import { type Codec, missingType } from "./codec.ts";
 import { keptError, MAX_MESSAGE_LENGTH } from "./kept_error.ts";
 import { isError, reviveError, serializeError } from "./serialized_error.ts";
 import { UnreadableValueError, ValidationError, ValueTooLargeError } from "./errors.ts";
+import { toSafeIssue } from "./issues.ts";
 import { snapshot } from "./snapshot.ts";
 import type { StandardSchemaV1 } from "./standard_schema.ts";
 
@@ -136,7 +137,7 @@ export async function validate<T>(schema: StandardSchemaV1<unknown, T>, value: u
 /** As {@linkcode validate}, at once unless the schema is asynchronous. */
 export function check<T>(schema: StandardSchemaV1<unknown, T>, value: unknown, what: string, clock?: Clock): T | Promise<T> {
   const result = schema["~standard"].validate(value);
-  return andThen(result instanceof Promise ? inTime(result, what, clock) : result, (it) => accepted(it, what));
+  return andThen(result instanceof Promise ? inTime(result, what, clock) : result, (it) => accepted(it, value, what));
 }
 
 /** Rejects when an asynchronous schema takes too long: it holds up every later operation of its run. */
@@ -149,9 +150,9 @@ function inTime<T>(result: Promise<T>, what: string, clock: Clock = systemClock)
   });
 }
 
-function accepted<T>(result: StandardSchemaV1.Result<T>, what: string): T {
+function accepted<T>(result: StandardSchemaV1.Result<T>, value: unknown, what: string): T {
   if (!result.issues) return result.value;
-  const issues = result.issues.map(toIssue);
+  const issues = result.issues.map((issue) => toSafeIssue(issue, value));
   const places = [...new Set(issues.flatMap(({ path }) => path?.length ? [path.map(shown).join(".")] : []))].slice(0, 5);
   throw new ValidationError(`Checking the ${what}: its schema refuses it${places.length ? ` at ${places.join(", ")}` : ""}`, issues);
 }
@@ -164,11 +165,6 @@ export function andThen<T, R>(value: T | Promise<T>, next: (value: T) => R): R |
 /** A segment of a path, for a message. What does not look like the name of a field may be data: the key of a record. */
 function shown(segment: PropertyKey): string {
   return /^\w{1,40}$/.test(String(segment)) ? String(segment) : "…";
-}
-
-/** Only message and path: schema libraries put the value itself beside them. */
-function toIssue({ message, path }: StandardSchemaV1.Issue): { message: string; path?: PropertyKey[] } {
-  return { message, ...(path && { path: path.map((segment) => typeof segment === "object" ? segment.key : segment) }) };
 }
 
 /** An error with a name and the beginning of its message alone. */

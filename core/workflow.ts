@@ -9,7 +9,8 @@ import type { Duration } from "./duration.ts";
 import { checkWhole } from "./numbers.ts";
 import type { StandardSchemaV1 } from "./standard_schema.ts";
 import type { SendOptions, SendReceipt } from "./client.ts";
-import { checkName } from "./names.ts";
+import { quote } from "./errors.ts";
+import { checkName, checkSchema } from "./names.ts";
 
 /** A workflow's definition. Made with {@linkcode workflow}. */
 export interface Workflow<Input, Output> {
@@ -25,7 +26,7 @@ export interface Workflow<Input, Output> {
 
 /** Options of {@linkcode workflow}. */
 export interface WorkflowOptions<Input> {
-  /** Any Standard Schema. It checks and types the input. */
+  /** Any Standard Schema. It checks and types the input. What it returns is stored: its defaults and transforms are applied once, where the workflow is started. */
   input?: StandardSchemaV1<unknown, Input>;
   /** How often a workflow may be taken over from a dead run without progress in between, before it is given up; 0 or more. Default 100. */
   maxRecoveryAttempts?: number;
@@ -41,7 +42,7 @@ export interface WorkflowOptions<Input> {
  * @param run The code.
  * @param options A schema for the input, and how often it may be recovered.
  * @returns The definition, for the `workflows` of a `Parley` and for `start`.
- * @throws {ValidationError} If the name or an option is not legal.
+ * @throws {ValidationError} If the name or an option is not legal, or the schema is no Standard Schema.
  *
  * @example The input's type from an annotation
  * ```ts
@@ -60,6 +61,7 @@ export function workflow<Input, Output>(
   checkName(name, "workflow name");
   const { input, maxRecoveryAttempts = 100 } = options;
   checkWhole(maxRecoveryAttempts, "maxRecoveryAttempts", 0);
+  checkSchema(input, `input of workflow ${quote(name)}`);
   return { name, run, maxRecoveryAttempts, ...(input && { input }) };
 }
 
