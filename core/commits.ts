@@ -19,9 +19,9 @@ import type {
 } from "./driver.ts";
 import { DriverError } from "./errors.ts";
 
-/** What a commit carries at most. A request should stay well under the 10 MB that a store's proxy takes. */
+/** What a commit carries at most. A larger one holds up what is behind it for longer than it saves. */
 const MAX_OPERATIONS = 1_000;
-const MAX_CHARACTERS = 2 ** 21;
+const MAX_BYTES = 2 ** 21;
 /** How long to wait until a commit that failed in all of its retries is tried again. */
 const REPEAT_MS = 1_000;
 
@@ -177,7 +177,7 @@ export class Commits {
       await nextTask();
       if (this.#closed || !this.#isWanted()) break;
       const slots = this.#takeBatch();
-      const release = this.#takeRelease();
+      const release = this.#takeRelease(slots);
       const batch = this.#withLooks(slots, release?.transition.to === "suspend");
       if (batch.length === 0 && !release && this.#lookers.length === 0) continue;
       const lookers = this.#lookers.length;
@@ -211,20 +211,34 @@ export class Commits {
   /** The next operations of the queue, in their order, as many as a request may carry. */
   #takeBatch(): ReadySlot[] {
     const batch: ReadySlot[] = [];
-    for (let size = 0; batch.length < MAX_OPERATIONS && size < MAX_CHARACTERS;) {
+    for (let bytes = 0; batch.length < MAX_OPERATIONS;) {
       const [slot] = this.#queue;
       if (!slot || !isReady(slot)) break;
+      bytes += this.#bytesOf(valueOf(slot.body));
+      // One that is larger by itself goes alone: that it can travel was checked when it was encoded.
+      if (bytes > this.#maxBytes && batch.length > 0) break;
       this.#queue.shift();
       batch.push(slot);
-      size += sizeOf(slot.body);
     }
     return batch;
   }
 
-  /** The release, if it is wanted and nothing has to go before it. */
-  #takeRelease(): Release | undefined {
+  /** How many bytes of values a commit has at most. */
+  get #maxBytes(): number {
+    return Math.min(this.#options.driver.limits?.requestBytes ?? Infinity, MAX_BYTES);
+  }
+
+  /** How many bytes a value takes on its way to the store. */
+  #bytesOf(text: string): number {
+    return text === "" ? 0 : this.#options.driver.limits?.bytesOf(text) ?? text.length;
+  }
+
+  /** The release, if it is wanted, nothing has to go before it, and there is room for it beside what goes now. */
+  #takeRelease(slots: readonly ReadySlot[]): Release | undefined {
     const release = this.#release;
     if (!release || this.#queue.length > 0) return undefined;
+    const texts = [...slots.map(({ body }) => valueOf(body)), valueLeft(release.transition)];
+    if (slots.length > 0 && texts.reduce((sum, text) => sum + this.#bytesOf(text), 0) > this.#maxBytes) return undefined;
     this.#release = undefined;
     if (release.allowed()) return release;
     release.settle(false);
@@ -304,11 +318,18 @@ export function isWait(body: Body): body is Wait {
     body.type === "pause";
 }
 
-function sizeOf(body: Body): number {
-  if (body.type === "setEvent" || body.type === "writeStream") return body.value.length;
-  if (body.type === "record") return body.outcome.value?.length ?? 0;
-  if (body.type === "send") return body.message.value.length;
-  return body.type === "start" ? body.workflow.input.length : 0;
+/** The value that an operation carries; empty if it has none. */
+function valueOf(body: Body): string {
+  if (body.type === "setEvent" || body.type === "writeStream") return body.value;
+  if (body.type === "record") return body.outcome.value ?? "";
+  if (body.type === "send") return body.message.value;
+  return body.type === "start" ? body.workflow.input : "";
+}
+
+/** The value that a run leaves behind; empty if there is none. */
+function valueLeft(transition: Transition): string {
+  if (transition.to === "park") return transition.problem;
+  return transition.to === "end" ? transition.output ?? transition.error ?? "" : "";
 }
 
 /** Whose watchers should look again after a commit. A mere look or renewal changes nothing. */

@@ -282,6 +282,7 @@ export class Parley implements Client, AsyncDisposable {
   }
 
   async #sendAll(destinations: Destination[], messages: NewMessage[]): Promise<SendReceipt[]> {
+    if (messages.length > 1) this.#runner.values.checkTravel(messages.map(({ value }) => value), "messages");
     const result = await this.#runner.driver.send(messages);
     if (result.state === "refused") throw refusalError(result.reason, destinations[result.index]!, result.status);
     this.#runner.hints.notify(destinations.map(({ workflowId }) => `inbox:${workflowId}` as const));

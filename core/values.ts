@@ -8,6 +8,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import { type Codec, missingType } from "./codec.ts";
 import { keptError, MAX_MESSAGE_LENGTH } from "./kept_error.ts";
 import { isError, reviveError, serializeError } from "./serialized_error.ts";
+import type { DriverLimits } from "./driver.ts";
 import { UnreadableValueError, ValidationError, ValueTooLargeError } from "./errors.ts";
 import { toSafeIssue } from "./issues.ts";
 import { snapshot } from "./snapshot.ts";
@@ -16,11 +17,15 @@ import type { StandardSchemaV1 } from "./standard_schema.ts";
 /** How long an asynchronous schema may take. */
 const MAX_CHECK_MS = 10_000;
 
+/** No way to a store makes more bytes of a UTF-16 unit: a control character that is escaped twice takes seven. */
+const MAX_BYTES_PER_UNIT = 8;
+
 /** Checks, encodes and decodes values. */
 export class Values {
   readonly #codec: Codec;
   readonly #limit: number;
   readonly #clock: Clock | undefined;
+  readonly #travel: DriverLimits | undefined;
 
   /**
    * Makes it.
@@ -28,11 +33,13 @@ export class Values {
    * @param codec How values become text.
    * @param limit The largest encoded value, in bytes of UTF-8.
    * @param clock Measures how long an asynchronous schema takes; default the runtime's.
+   * @param travel How much a request to the store may carry; default any amount.
    */
-  constructor(codec: Codec, limit: number, clock?: Clock) {
+  constructor(codec: Codec, limit: number, clock?: Clock, travel?: DriverLimits) {
     this.#codec = codec;
     this.#limit = limit;
     this.#clock = clock;
+    this.#travel = travel;
   }
 
   /**
@@ -66,7 +73,25 @@ export class Values {
     const text = this.#toText(value, what);
     const bytes = utf8Length(text, this.#limit);
     if (bytes > this.#limit) throw new ValueTooLargeError(what, bytes, this.#limit);
+    this.checkTravel([text], what);
     return text;
+  }
+
+  /**
+   * Checks that values can travel to the store in one request.
+   *
+   * @param texts The encoded values.
+   * @param what What they are, for the error.
+   * @throws {ValueTooLargeError} If they cannot. It tells their size with all the escapes of the way.
+   */
+  checkTravel(texts: readonly string[], what: string): void {
+    if (!this.#travel) return;
+    const { requestBytes, bytesOf } = this.#travel;
+    const length = texts.reduce((sum, text) => sum + text.length, 0);
+    // Most are far too small to be counted.
+    if (length * MAX_BYTES_PER_UNIT <= requestBytes) return;
+    const bytes = texts.reduce((sum, text) => sum + bytesOf(text), 0);
+    if (bytes > requestBytes) throw new ValueTooLargeError(`${what}, as sent to the store,`, bytes, requestBytes);
   }
 
   /**

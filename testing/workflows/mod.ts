@@ -17,6 +17,7 @@ import { pausing } from "./pauses.ts";
 import { publishing } from "./publishing.ts";
 import { refusing } from "./refusals.ts";
 import { replaying } from "./replay.ts";
+import { sizes } from "./sizes.ts";
 import { stepping } from "./steps.ts";
 import { taking } from "./taken.ts";
 import { unreadable } from "./unreadable.ts";
@@ -48,6 +49,7 @@ export function workflows(test: RegisterTest, makeHarness: MakeHarness): number 
         refusing,
         taking,
         unreadable,
+        sizes,
         crashing(makeHarness),
       ],
     },
