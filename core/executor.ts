@@ -18,6 +18,7 @@ import { toPark, Undecodable } from "./parking.ts";
 import type { PauseOptions } from "./pause.ts";
 import { currentStep } from "./step.ts";
 import type { Lease, RunEnd, RunHost } from "./run_host.ts";
+import { tolerate } from "./tolerated.ts";
 import type { Workflow } from "./workflow.ts";
 
 /** One run. */
@@ -109,7 +110,7 @@ export class Run {
   /** What an operation gets that comes after the run is over; `undefined` while it is not. */
   get over(): { error: Error | null } | undefined {
     if (this.#over || !this.#codeDone) return this.#over;
-    return { error: new ContextError(`Calling an operation of workflow ${quote(this.workflowId)} after its code has returned`) };
+    return { error: tolerate(new ContextError(`Calling an operation of workflow ${quote(this.workflowId)} after its code has returned`)) };
   }
 
   /** Runs the workflow's code. Settles when nothing is left to do here; never rejects. */
@@ -283,7 +284,7 @@ export class Run {
 
   /** Another run has the workflow, or it was cancelled: nothing of this one counts any more. */
   #onGone(state: "lost" | "cancelled"): void {
-    const error = state === "lost" ? new LeaseLostError(this.workflowId) : new WorkflowCancelledError(this.workflowId);
+    const error = tolerate(state === "lost" ? new LeaseLostError(this.workflowId) : new WorkflowCancelledError(this.workflowId));
     this.#gone = state;
     const abandoned = this.#over?.error === null;
     this.#stop({ error });
@@ -322,6 +323,6 @@ export class Run {
     this.#calls.stop();
     this.#stopIdleTimer?.();
     this.#stopBudgetTimer();
-    this.#stopping.abort(over.error ?? new ContextError(`Workflow ${quote(this.workflowId)} does not run here any more`));
+    this.#stopping.abort(over.error ?? tolerate(new ContextError(`Workflow ${quote(this.workflowId)} does not run here any more`)));
   }
 }

@@ -19,6 +19,7 @@ import type { OperationSpec } from "./operation_spec.ts";
 import { checkName } from "./names.ts";
 import { readSent, takeMessage, toDestination } from "./outgoing.ts";
 import { readDone, readRecorded } from "./outcomes.ts";
+import { tolerate } from "./tolerated.ts";
 import { unlessAborted } from "./wait.ts";
 import type { StepContext, StepOptions } from "./workflow.ts";
 
@@ -177,7 +178,7 @@ class Try implements StepContext {
     const written = new Promise<Outcome>((resolve, reject) => {
       const { over } = this.#run;
       if (over) return over.error && reject(over.error);
-      if (this.#over) throw new ContextError(`Calling ${label} of a step whose try is over: await it inside the step`);
+      if (this.#over) throw tolerate(new ContextError(`Calling ${label} of a step whose try is over: await it inside the step`));
       this.#run.commits.push({
         position: null,
         label,

@@ -1,0 +1,64 @@
+/**
+ * Rejections of the library's own that must not end the process.
+ *
+ * When a workflow is cancelled, its code gets `WorkflowCancelledError`, so that it can clean up. Code that nobody awaits gets it too:
+ * `void ctx.recv("x").then(f)`, or an `async` function in the background. Nothing shows which promises those are, and a promise that nobody handles
+ * ends a process in Deno, Node and Bun. So these errors are known by identity, and a rejection with one of them is taken as handled.
+ *
+ * @module
+ */
+
+/** What Node and Bun have of `process`. */
+interface Process {
+  on(event: "unhandledRejection", listener: (reason: unknown) => void): void;
+  listenerCount(event: "unhandledRejection"): number;
+  readonly execArgv?: readonly string[];
+  readonly env?: Record<string, string | undefined>;
+}
+
+const tolerated = new WeakSet<object>();
+let isListening = false;
+
+/**
+ * Lets the process go on where nobody handles a rejection with this error, or with one that it caused. The first call adds a listener for unhandled
+ * rejections. Those with other errors end the process as before.
+ *
+ * @param error The error.
+ * @returns The error.
+ */
+export function tolerate<E extends Error>(error: E): E {
+  tolerated.add(error);
+  if (!isListening) listen();
+  isListening = true;
+  return error;
+}
+
+/** Whether a rejection is the library's own. */
+function isTolerated(reason: unknown, depth: number = 0): boolean {
+  if (typeof reason !== "object" || reason === null || depth > 10) return false;
+  if (tolerated.has(reason)) return true;
+  if (reason instanceof AggregateError) return reason.errors.length > 0 && reason.errors.every((it) => isTolerated(it, depth + 1));
+  return reason instanceof Error && isTolerated(reason.cause, depth + 1);
+}
+
+/** Deno, workerd and browsers have an event, Node and Bun a method. */
+function listen(): void {
+  const { addEventListener, process, Bun } = globalThis as {
+    addEventListener?: (type: "unhandledrejection", listener: (event: PromiseRejectionEvent) => void) => void;
+    process?: Process;
+    Bun?: unknown;
+  };
+  if (addEventListener && Bun === undefined) {
+    addEventListener("unhandledrejection", (event) => isTolerated(event.reason) && event.preventDefault());
+  } else if (process) {
+    process.on("unhandledRejection", (reason) => {
+      // A listener keeps Node from ending the process. Without another one, that is done here.
+      if (!isTolerated(reason) && process.listenerCount("unhandledRejection") === 1 && endsProcess(process)) throw reason;
+    });
+  }
+}
+
+/** Node's option may say that unhandled rejections end no process. */
+function endsProcess({ execArgv = [], env = {} }: Process): boolean {
+  return !/--unhandled-rejections[= ](none|warn)\b/.test([...execArgv, env.NODE_OPTIONS ?? ""].join(" "));
+}
