@@ -124,7 +124,7 @@ export async function fill({ queryable }: Store, schema: string, { workflows, en
     `insert into ${s}.events (workflow_id, key, version, set_at, value) select 'w' || n, 'state', 1, 0, '${VALUE}' ${each}`,
     `insert into ${s}.streams (workflow_id, key, tail, closed) select 'w' || n, 'log', 0, false ${each}`,
     `insert into ${s}.inbox_heads (workflow_id, topic, seq) select 'w' || n, 't', 1 ${each}`,
-    `insert into ${s}.waiters (slot, waiter_id) select n, 'w' || n ${each}`,
+    `insert into ${s}.waiters (slot, waiter_id, together) select n, 'w' || n, false ${each}`,
     `insert into ${s}.messages (workflow_id, seq, topic, message_id, dedupe_key, sent_at, value)
       select '${USED}', n, 't', 'm' || n, 'id:m' || n, 0, case when n > ${received} then '${VALUE}' end
       from generate_series(1, ${received + waiting}) as n`,

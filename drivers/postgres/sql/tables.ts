@@ -139,7 +139,7 @@ create table ${s}.waiters (
   together boolean not null,
   primary key (slot, waiter_id)
 );
-create index waiters_of on ${s}.waiters (waiter_id);
+create index waiters_of on ${s}.waiters (waiter_id, together);
 
 -- Connections that listen for hints, each until it has not been heard of for a while (see push.ts).
 create table ${s}.listeners (
