@@ -3,7 +3,7 @@
  *
  * When a workflow is cancelled, its code gets `WorkflowCancelledError`, so that it can clean up. Code that nobody awaits gets it too:
  * `void ctx.recv("x").then(f)`, or an `async` function in the background. Nothing shows which promises those are, and a promise that nobody handles
- * ends a process in Deno, Node and Bun. So these errors are known by identity, and a rejection with one of them is taken as handled.
+ * ends a process in Deno and Node. So these errors are known by identity, and a rejection with one of them is taken as handled.
  *
  * @module
  */

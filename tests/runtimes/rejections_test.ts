@@ -20,7 +20,7 @@ const runtimes: [name: string, command: string, args: string[]][] = [
 ];
 
 for (const [name, command, args] of runtimes) {
-  Deno.test(`a cancelled, lost or returned workflow ends no process in ${name}, and other rejections still do`, async () => {
+  Deno.test(`a cancelled, lost or returned workflow leaves no unhandled rejection in ${name}, and others stay unhandled`, async () => {
     await withDirectory(async (directory) => {
       const bundle = `${directory}/main.mjs`;
       const options = ["--quiet", "--platform", "browser", "--external", "node:process", "--output", bundle];
@@ -39,10 +39,10 @@ for (const [name, command, args] of runtimes) {
         return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
       };
       const own = await run("own");
-      assert.equal(own.code, 0, own.stderr);
-      assert.equal(own.stdout, "alive, cleaned up: cancel lose\n");
+      assert.deepEqual(own, { code: 0, stdout: "alive, cleaned up: cancel lose\n", stderr: "" });
       const foreign = await run("foreign");
-      assert.deepEqual([foreign.code, foreign.stdout], [1, ""]);
+      // Bun prints the error and goes on.
+      if (name !== "Bun") assert.deepEqual([foreign.code, foreign.stdout], [1, ""]);
       assert.match(foreign.stderr, /of the user's own/);
     });
   });
