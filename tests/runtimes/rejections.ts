@@ -51,7 +51,7 @@ const pass = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const store = memoryDriver();
 let isLost = false;
 const driver: Driver = { ...store, commit: (request) => isLost ? Promise.resolve({ state: "lost" }) : store.commit(request) };
-const parley = new Parley({ driver, workflows: [flow], hotWait: "1h", lease: "300ms", wake: "none" });
+const parley = new Parley({ driver, workflows: [flow], hotWait: "1h", lease: "300ms", wake: "none", onError: () => {} });
 const [, , kind] = process.argv;
 for (const how of ["cancel", "return", "lose"]) await parley.start(flow, how, { workflowId: how });
 await pass(100);
