@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Context, Hono } from "hono";
+import { type Context, Hono, type Next } from "hono";
 import { cors } from "hono/cors";
 import { isEncoded } from "./encoding.ts";
 import { type ParleyHttpOptions, toSettings } from "./options.ts";
@@ -52,7 +52,7 @@ export function parleyHttp(options: ParleyHttpOptions): Hono {
   const app = new Hono();
   const allow = settings.cors && cors({ exposeHeaders: EXPOSED, ...settings.cors });
   // By path, and not for the whole app: one that is mounted at / must leave the routes of others alone.
-  if (allow) { for (const path of new Set(ROUTES.map(({ spec }) => toPattern(spec.path)))) app.use(path, allow); }
+  if (allow) { for (const path of new Set(ROUTES.map(({ spec }) => toPattern(spec.path)))) app.use(path, varying, allow); }
   for (const { spec, serve } of ROUTES) app.on(spec.method, toPattern(spec.path), (c: Context) => serve(c, settings));
   app.notFound((c) => toResponse(refusal("no_such_route", `There is no ${c.req.method} of this path`)));
   app.onError((error, c) => {
@@ -63,4 +63,11 @@ export function parleyHttp(options: ParleyHttpOptions): Hono {
     return toResponse(error, { encoded: isEncoded(c) });
   });
   return app;
+}
+
+/** Some versions of Hono's `cors` put their own `Vary` in the place of ours. */
+async function varying(c: Context, next: Next): Promise<void> {
+  await next();
+  const vary = c.res.headers.get("vary");
+  if (vary !== null && vary !== "*" && !/\baccept\b(?!-)/i.test(vary)) c.res.headers.set("vary", `${vary}, accept`);
 }

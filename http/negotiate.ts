@@ -5,7 +5,6 @@
  */
 
 import type { Context } from "hono";
-import { accepts } from "hono/accepts";
 import { refusal } from "./problem.ts";
 
 /** One range of an `Accept` header. */
@@ -23,10 +22,20 @@ interface Range {
  * @throws A refusal, 406, where none of them is accepted.
  */
 export function negotiate<Type extends string>(c: Context, types: readonly [Type, ...Type[]]): Type {
-  const chosen = accepts(c, { header: "Accept", supports: [...types], default: types[0], match: (ranges) => best(ranges, types) });
+  const header = c.req.header("accept");
+  const chosen = header === undefined ? types[0] : best(rangesOf(header), types);
   const type = types.find((it) => it === chosen);
   if (type !== undefined) return type;
   throw refusal("not_acceptable", `There is no answer of a type that the header Accept allows: it must be one of ${types.join(", ")}`);
+}
+
+/** Read here, since versions of Hono differ in how they do. What is no quality is the highest one. */
+function rangesOf(header: string): Range[] {
+  return header.split(",").map((range) => {
+    const [type = "", ...parameters] = range.split(";").map((it) => it.trim());
+    const [, q] = parameters.map((it) => /^q\s*=\s*([01](?:\.\d{0,3})?)$/i.exec(it)).find((it) => it !== null) ?? [];
+    return { type, q: q === undefined ? 1 : Math.min(Number(q), 1) };
+  });
 }
 
 function best(ranges: readonly Range[], types: readonly string[]): string {
