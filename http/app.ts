@@ -50,7 +50,8 @@ const EXPOSED = [
 export function parleyHttp(options: ParleyHttpOptions): Hono {
   const settings = toSettings(options);
   const app = new Hono();
-  const allow = settings.cors && cors({ exposeHeaders: EXPOSED, ...settings.cors });
+  // Older versions of Hono take no function that takes its time.
+  const allow = settings.cors && cors({ exposeHeaders: EXPOSED, ...settings.cors } as Parameters<typeof cors>[0]);
   // By path, and not for the whole app: one that is mounted at / must leave the routes of others alone.
   if (allow) { for (const path of new Set(ROUTES.map(({ spec }) => toPattern(spec.path)))) app.use(path, varying, allow); }
   for (const { spec, serve } of ROUTES) app.on(spec.method, toPattern(spec.path), (c: Context) => serve(c, settings));

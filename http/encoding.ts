@@ -5,7 +5,6 @@
  */
 
 import type { Context } from "hono";
-import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { wireCodec } from "../core/codec.ts";
 import { ValidationError } from "../core/errors.ts";
 import { type BodyLimits, readBytes } from "./body.ts";
@@ -25,7 +24,7 @@ export function isEncoded(c: Context): boolean {
 export function answer(
   c: Context,
   value: unknown,
-  options: { status?: ContentfulStatusCode; headers?: Record<string, string> } = {},
+  options: { status?: number; headers?: Record<string, string> } = {},
 ): Response {
   const { status = 200, headers = {} } = options;
   const encoded = isEncoded(c);

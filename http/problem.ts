@@ -5,13 +5,15 @@
  */
 
 import { HTTPException } from "hono/http-exception";
-import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { wireCodec } from "../core/codec.ts";
 import { DriverError, ParleyError, type ParleyErrorCode, ValidationError, WorkflowEndedError } from "../core/errors.ts";
 import { withoutStacks } from "./stacks.ts";
 
+/** The statuses that Hono has answers with a body for; each version has its own name for them. */
+type ErrorStatus = NonNullable<ConstructorParameters<typeof HTTPException>[0]>;
+
 /** No code is a 5xx that a caller can cause. What only a workflow's own code meets never comes from an operation from outside. */
-const STATUS: Readonly<Record<ParleyErrorCode, ContentfulStatusCode>> = {
+const STATUS: Readonly<Record<ParleyErrorCode, ErrorStatus>> = {
   invalid_value: 400,
   workflow_not_found: 404,
   timeout: 408,
@@ -42,7 +44,7 @@ export type HttpErrorCode =
   | "unsupported_media_type"
   | "internal";
 
-const HTTP_STATUS: Readonly<Record<HttpErrorCode, ContentfulStatusCode>> = {
+const HTTP_STATUS: Readonly<Record<HttpErrorCode, ErrorStatus>> = {
   unauthorized: 401,
   forbidden: 403,
   no_such_route: 404,
@@ -82,7 +84,7 @@ export interface Problem {
 }
 
 /** The status of an error, by its code. */
-export function statusOf(code: ParleyErrorCode | HttpErrorCode): ContentfulStatusCode {
+export function statusOf(code: ParleyErrorCode | HttpErrorCode): ErrorStatus {
   return ({ ...STATUS, ...HTTP_STATUS })[code];
 }
 
