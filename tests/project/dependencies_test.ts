@@ -18,7 +18,7 @@ const RULES: readonly { files: RegExp; mayImport: RegExp }[] = [
   { files: /^drivers\/postgres\//, mayImport: /^(core|drivers\/postgres)\// },
   { files: /^drivers\/neon\//, mayImport: /^(core\/|drivers\/(neon\/|postgres\/|push\.ts$)|@neondatabase\/serverless$)/ },
   { files: /^drivers\/upstash\//, mayImport: /^(core\/|drivers\/(upstash\/|push\.ts$)|@upstash\/redis$)/ },
-  { files: /^http\/client(\/|\.ts$)/, mayImport: /^(core\/|http\/(client\/|(path|media_types|endpoint)\.ts$))/ },
+  { files: /^http\/client(\/|\.ts$)/, mayImport: /^(core\/|http\/(client\/|(path|media_types|endpoint|quietly)\.ts$))/ },
   { files: /^http\//, mayImport: /^(core\/|http\/|hono($|\/)|type:hono($|\/)|valibot$|type:valibot$|@valibot\/to-json-schema$)/ },
   { files: /^testing\//, mayImport: /^(core\/|testing\/|node:assert\/strict$)/ },
   { files: /^tests\//, mayImport: /^/ },
