@@ -3,9 +3,11 @@ import { costs } from "../support/costs.ts";
 import { neonHarness } from "../support/neon_harness.ts";
 import { postgresUrl } from "../support/postgres_server.ts";
 import { randomPrograms } from "../support/programs.ts";
+import { replayPrograms } from "../support/replays/mod.ts";
 
 const harness = await neonHarness(await postgresUrl(), { push: true });
 conformance(Deno.test, harness);
 workflows(Deno.test, harness);
 costs(Deno.test, harness);
 randomPrograms(Deno.test, harness, { runs: 10 });
+replayPrograms(Deno.test, harness, { runs: 20 });

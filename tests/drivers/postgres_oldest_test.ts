@@ -3,6 +3,7 @@ import { costs } from "../support/costs.ts";
 import { postgresHarness, postgresTest } from "../support/postgres.ts";
 import { oldestPostgresUrl } from "../support/postgres_server.ts";
 import { randomPrograms } from "../support/programs.ts";
+import { replayPrograms } from "../support/replays/mod.ts";
 
 const url = await oldestPostgresUrl();
 if (url !== null) {
@@ -11,4 +12,5 @@ if (url !== null) {
   workflows(postgresTest, harness);
   costs(postgresTest, harness);
   randomPrograms(postgresTest, harness, { runs: 25 });
+  replayPrograms(postgresTest, harness, { runs: 20 });
 }

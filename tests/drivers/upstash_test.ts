@@ -1,6 +1,7 @@
 import { conformance, workflows } from "../../testing/mod.ts";
 import { costs } from "../support/costs.ts";
 import { randomPrograms } from "../support/programs.ts";
+import { replayPrograms } from "../support/replays/mod.ts";
 import { redisUrl } from "../support/redis_server.ts";
 import { upstashCosts, upstashHarness } from "../support/upstash_harness.ts";
 
@@ -10,3 +11,4 @@ conformance(Deno.test, harness);
 workflows(Deno.test, harness);
 costs(Deno.test, upstashHarness(url, { push: false, warm: true }), upstashCosts);
 randomPrograms(Deno.test, harness, { runs: 10 });
+replayPrograms(Deno.test, harness, { runs: 100 });

@@ -83,7 +83,7 @@ const isolate: fc.Arbitrary<Isolate> = fc.record({
   maxRequests: fc.option(fc.integer({ min: 2, max: 10 }), { freq: 2 }),
   pages: fc.integer({ min: 1, max: 5 }),
   strict: fc.boolean(),
-  misfit: fc.constant(false),
+  misfit: fc.boolean(),
   cancelAt: fc.option(fc.integer({ min: 2, max: 8 }), { freq: 3 }),
   messages: fc.array(name, { maxLength: 2 }),
   pauseMs: fc.integer({ min: 0, max: 6_000 }),
