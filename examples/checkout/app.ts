@@ -28,7 +28,7 @@ export interface Shop {
 
 const PaymentEvent = v.object({
   type: v.picklist(["payment.paid", "payment.declined"]),
-  data: v.object({ orderId: v.string() }),
+  data: v.object({ orderId: v.pipe(v.string(), v.nonEmpty()) }),
 });
 const Decided = v.object({ decision: v.picklist(["paid", "declined"]) });
 

@@ -46,7 +46,10 @@ app.post(
   webhook({
     parley,
     verify: standardWebhooks(env("WEBHOOK_SECRET")),
-    schema: v.object({ type: v.picklist(["payment.paid", "payment.failed"]), data: v.object({ orderId: v.string() }) }),
+    schema: v.object({
+      type: v.picklist(["payment.paid", "payment.failed"]),
+      data: v.object({ orderId: v.pipe(v.string(), v.nonEmpty()) }),
+    }),
     route: ({ type, data }) => ({ workflowId: data.orderId, topic: payment, message: { paid: type === "payment.paid" } }),
   }),
 );

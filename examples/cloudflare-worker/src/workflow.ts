@@ -15,7 +15,7 @@ export const paymentUrl = event("payment-url", v.string());
 export const progress = stream("progress", v.string());
 
 /** What the provider's webhook says. */
-export const PaymentEvent = v.object({ type: v.string(), data: v.object({ orderId: v.string() }) });
+export const PaymentEvent = v.object({ type: v.string(), data: v.object({ orderId: v.pipe(v.string(), v.nonEmpty()) }) });
 
 const Order = v.object({ item: v.string(), origin: v.string() });
 
