@@ -51,6 +51,18 @@ export function unreadable(rule: AddRule): void {
     });
   });
 
+  rule("list() is without inputs and outputs unless they are asked for", async (harness) => {
+    const world = new World(harness);
+    const { parley } = world.isolate(0, [echo]);
+    await world.until((await parley.start(echo, "value")).result());
+    const [bare] = (await parley.list()).workflows;
+    assert.deepEqual(["input" in bare!, "output" in bare!, bare!.status], [false, false, "SUCCESS"]);
+    const [full] = (await parley.list({ include: "values" })).workflows;
+    assert.deepEqual([full!.input, full!.output], ["value", "value"]);
+    assert.deepEqual((await parley.list({ problem: true })).workflows, []);
+    await assert.rejects(parley.list({ include: "all" as "values" }), { code: "invalid_value" });
+  });
+
   rule("a reader of a stream or an event learns which value it cannot decode, and can read on after it", async (harness) => {
     const world = new World(harness);
     const flow = workflow("flow", async (ctx) => {
