@@ -44,6 +44,12 @@ export function interpreter(record: Record, { misfit }: { misfit: boolean }): Wo
   });
 }
 
+/** What programs start. It ends after so many seconds. */
+export const child: Workflow<number, number> = workflow("child", async (ctx, seconds: number) => {
+  await ctx.sleep(seconds * 1_000);
+  return seconds;
+});
+
 /** One run of the code. */
 class Fiber {
   readonly log: Arrival[] = [];
@@ -117,6 +123,8 @@ class Fiber {
         return ctx.recvAny(NAMES, timeout);
       case "getEvent":
         return ctx.getEvent(ctx.workflowId, op.name, timeout);
+      case "children":
+        return this.#children(op);
       case "setEvent":
         return ctx.setEvent(event(op.name, this.#schema(op)), number).then(() => "done");
       case "write":
@@ -124,6 +132,11 @@ class Fiber {
       case "send":
         return ctx.send(SINK, number, { topic: topic(op.name, this.#schema(op)) }).then(() => "sent");
     }
+  }
+
+  async #children({ count, together }: { count: number; together: boolean }): Promise<number[]> {
+    const children = await Promise.all(Array.from({ length: count }, (_, seconds) => this.#ctx.start(child, seconds)));
+    return together ? await this.#ctx.results(children) : await Promise.all(children.map((it) => it.result()));
   }
 
   #schema({ odd, slow }: { odd: boolean; slow: boolean }): StandardSchemaV1<unknown, number> {

@@ -12,7 +12,7 @@ import fc from "fast-check";
 import { workflow } from "../../../mod.ts";
 import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
 import { type Isolate as WorldIsolate, World } from "../../../testing/workflows/world.ts";
-import { type Arrival, interpreter, Record, SINK } from "./interpreter.ts";
+import { type Arrival, child, interpreter, Record, SINK } from "./interpreter.ts";
 import { type Isolate, NAMES, type Op, type Program, programs, QUIET } from "./program.ts";
 
 /** How many programs are run in place of the usual number: for a night. */
@@ -82,7 +82,7 @@ class Story {
     this.#record.strict = strict;
     const cancel = { call: cancelAt ?? 0, when: "before" as const, what: () => this.#parley.cancel("program").catch(isEnded) };
     const doesNotFit = misfit && await this.#hasBegun();
-    const isolate = this.#world.isolate(0, [interpreter(this.#record, { misfit: doesNotFit })], {
+    const isolate = this.#world.isolate(0, [interpreter(this.#record, { misfit: doesNotFit }), child], {
       faults: [...faults, cancel],
       pages,
       wake: "none",

@@ -18,6 +18,7 @@ export type Op =
   | { do: "recv"; name: string; timeout: number | null }
   | { do: "recvAny"; timeout: number | null }
   | { do: "getEvent"; name: string; timeout: number }
+  | { do: "children"; count: number; together: boolean }
   | { do: "setEvent" | "write" | "send"; name: string; odd: boolean; slow: boolean };
 
 /** One line. `open`: the operation is called and awaited at the end of the program; `race` and `all` are over their own operations and all open ones. */
@@ -57,6 +58,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant("recv" as const), name, timeout: fc.option(timeout) }) },
   fc.record({ do: fc.constant("recvAny" as const), timeout: fc.option(timeout) }),
   fc.record({ do: fc.constant("getEvent" as const), name, timeout }),
+  fc.record({ do: fc.constant("children" as const), count: fc.integer({ min: 1, max: 3 }), together: fc.boolean() }),
   {
     weight: 2,
     arbitrary: fc.record({
