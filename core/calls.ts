@@ -101,35 +101,55 @@ export class Calls {
    * takes no position and is not recorded, since it depends on the arguments alone. Every later refusal, as of a schema, has its position and is recorded.
    */
   call<T>(describe: () => OperationSpec<T>): Promise<T> {
-    const { journal, over, isInStep, park } = this.#options;
+    const { isInStep } = this.#options;
     const promise = new Promise<T>((resolve, reject) => {
       const spec = describe();
       if (isInStep()) {
         throw new ContextError(`Calling ${spec.label} inside a step: call it in the workflow, or use the step's own context`);
       }
-      const end = over();
-      if (end) return this.#refuse(end.error, reject);
-      const settle = (outcome: Outcome) => {
-        try {
-          resolve(this.#read(spec, outcome));
-        } catch (error) {
-          if (error instanceof Undecodable) park(error.error);
-          else reject(error);
-        }
-      };
-      const position = journal.take({ label: spec.label, settle, reject });
-      const recorded = journal.ask(position, spec.label);
-      if (recorded instanceof Promise) {
-        // The code may change its values before the page is there.
-        const begin = taken(spec);
-        this.#ask(recorded.then((found) => this.#begin(position, spec, begin, found)));
-      } else {
-        this.#begin(position, spec, (...args) => spec.take()(...args), recorded);
-      }
+      this.#start(spec, resolve, reject);
     });
     // Code that does not await an operation must not end the process with it.
     promise.catch(() => {});
     return promise;
+  }
+
+  #start<T>(spec: OperationSpec<T>, resolve: (value: T) => void, reject: (error: unknown) => void): void {
+    const { journal, over } = this.#options;
+    const end = over();
+    if (end) return this.#refuse(end.error, reject);
+    const settle = (outcome: Outcome) => this.#settle(spec, outcome, resolve, reject);
+    const position = journal.take({ label: spec.label, settle, reject });
+    const recorded = journal.ask(position, spec.label);
+    if (recorded instanceof Promise) {
+      // The code may change its values before the page is there.
+      const begin = taken(spec);
+      this.#ask(recorded.then((found) => this.#begin(position, spec, begin, found)));
+    } else {
+      this.#begin(position, spec, (...args) => spec.take()(...args), recorded);
+    }
+  }
+
+  #settle<T>(
+    spec: OperationSpec<T>,
+    outcome: Outcome,
+    resolve: (value: T) => void,
+    reject: (error: unknown) => void,
+  ): void | Promise<void> {
+    const { journal, park, fail } = this.#options;
+    try {
+      const next = spec.follow?.(outcome);
+      if (!next) return resolve(this.#read(spec, outcome));
+      const go = (label: string | undefined) => {
+        if (label === next.spec.label || (label === undefined && next.isWanted)) this.#start(next.spec, resolve, reject);
+        else resolve(this.#read(spec, outcome));
+      };
+      const label = journal.nextLabel();
+      return label instanceof Promise ? label.then(go, fail) : go(label);
+    } catch (error) {
+      if (error instanceof Undecodable) park(error.error);
+      else reject(error);
+    }
   }
 
   /** The time between two tries of a step. Settles when the next try begins, and never if another run makes it. */
@@ -196,7 +216,7 @@ export class Calls {
    * Rejects an operation that comes too late, and not at once: a loop that swallows errors would never let another task run. One that goes on all
    * the same gets no answer any more.
    */
-  #refuse(error: Error | null, reject: (error: Error) => void): void {
+  #refuse(error: Error | null, reject: (error: unknown) => void): void {
     this.#refused++;
     if (error && this.#refused <= MAX_REFUSALS) return void nextTask().then(() => reject(error));
     this.#options.giveUp();

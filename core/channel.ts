@@ -42,9 +42,8 @@ export interface Channel<out T> {
  * Defines a topic. Pure: no I/O, so it belongs at module level.
  *
  * @param name Its name, 1 to 255 characters.
- * @param schema Any Standard Schema (Valibot, Zod, ArkType). It checks every message at the sender and types both ends, so it should accept what it returns. What
- *   it returns is stored: its defaults and transforms are applied once, at the sender. One that is
- * asynchronous must settle within 10 s.
+ * @param schema Any Standard Schema (Valibot, Zod, ArkType). It types both ends, and checks every message once: at the sender, or in `recv` where the
+ *   message came by the topic's name alone, as over HTTP. What it returns is what the workflow gets. One that is asynchronous must settle within 10 s.
  * @returns The topic, for `send`, `recv` and `recvAny`.
  * @throws {ValidationError} If the name is not legal, or the schema is no Standard Schema.
  *

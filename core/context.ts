@@ -15,7 +15,8 @@ import type { OperationSpec } from "./operation_spec.ts";
 import { checkName } from "./names.ts";
 import { checkWhole } from "./numbers.ts";
 import { readSent, takeMessage, toDestination } from "./outgoing.ts";
-import { readDone, readFound, readObserved, readRecorded, readResult } from "./outcomes.ts";
+import { readDone, readObserved, readRecorded, readResult } from "./outcomes.ts";
+import { receiveOperation } from "./receive.ts";
 import { stepOperation } from "./step.ts";
 import { andThen } from "./values.ts";
 import type { ChildHandle, Received, Results, StepContext, StepOptions, Workflow, WorkflowContext } from "./workflow.ts";
@@ -73,8 +74,8 @@ export class Context implements WorkflowContext {
 
   recv<T>(topic?: Topic<T> | string, options: { timeout?: Duration } = {}): Promise<T> {
     return this.#run.operate(() => {
-      const { name } = toTopic(topic);
-      return this.#receive(label("recv", name), [name], options, ({ message }) => message as T);
+      const channel = toTopic(topic);
+      return receiveOperation(this.#run, label("recv", channel.name), [channel], toTimeout(options), ({ message }) => message as T);
     });
   }
 
@@ -83,9 +84,11 @@ export class Context implements WorkflowContext {
     options: { timeout?: Duration } = {},
   ): Promise<Received<Topics>> {
     return this.#run.operate(() => {
-      const names = [...new Set(topics.map((topic) => toTopic(topic).name))];
+      const channels = topics.map((topic) => toTopic(topic));
+      const names = [...new Set(channels.map(({ name }) => name))];
       checkWhole(names.length, "number of topics", 1);
-      return this.#receive(label("recvAny", names), names, options, (received) => received as Received<Topics>);
+      const read = (received: { topic: string; message: unknown }) => received as Received<Topics>;
+      return receiveOperation(this.#run, label("recvAny", names), channels, toTimeout(options), read);
     });
   }
 
@@ -201,20 +204,6 @@ export class Context implements WorkflowContext {
         read: (outcome) => readResult(this.#run, outcome, wait) as O,
       };
     });
-  }
-
-  #receive<T>(
-    label: string,
-    topics: string[],
-    options: { timeout?: Duration },
-    read: (received: { topic: string; message: unknown }) => T,
-  ): OperationSpec<T> {
-    const wait = { label, timeoutMs: toTimeout(options) };
-    return {
-      label,
-      take: () => () => ({ type: "receive", topics, timeoutMs: wait.timeoutMs }),
-      read: (outcome) => read({ topic: outcome.topic ?? "", message: readFound(this.#run, outcome, wait) }),
-    };
   }
 
   #publish<T>(type: "setEvent" | "writeStream", what: string, channelOrName: EventKey<T> | StreamKey<T> | string, value: T): Promise<void> {

@@ -16,8 +16,8 @@ import type { Claimed, JournalEntry, JournalPage, OpenEntry, Outcome } from "./d
 /** An operation that the code has called and whose outcome it does not have yet. */
 export interface Call {
   readonly label: string;
-  /** Hands the outcome to the code. */
-  settle(outcome: Outcome): void;
+  /** Hands the outcome to the code. Nothing else is delivered until what this returns has settled. */
+  settle(outcome: Outcome): void | Promise<void>;
   /** Ends the call without an outcome. */
   reject(error: unknown): void;
 }
@@ -101,6 +101,13 @@ export class Journal {
     });
   }
 
+  /** Names what is recorded at the position that the next call will take. At once, unless pages of the journal have to be read for it. */
+  nextLabel(): string | undefined | Promise<string | undefined> {
+    const entry = this.#unasked.get(this.#nextPosition);
+    if (entry || !this.#more) return entry?.label;
+    return this.#loadPage().then(() => this.nextLabel());
+  }
+
   /** The wait at a position that had begun before this run. */
   openAt(position: number): OpenEntry | undefined {
     return this.#open.get(position);
@@ -154,7 +161,8 @@ export class Journal {
       if (next) {
         const call = this.calls.get(next.position);
         this.calls.delete(next.position);
-        call?.settle(next.outcome);
+        const settling = call?.settle(next.outcome);
+        if (settling) await settling;
       } else if (this.#asks.size > 0) {
         await this.#loadPage().catch((error) => this.#rejectAsks(error));
       } else {

@@ -27,6 +27,11 @@ export interface OperationSpec<T> {
   takesTime?: boolean;
   /** `true`: {@linkcode OperationSpec.read} also reads errors. Else an `error` is the refusal of the operation. */
   readsErrors?: boolean;
+  /**
+   * What follows its outcome before the code gets to know it: an operation at the next position, whose value is then this one's. `isWanted` does not
+   * count on a replay: it follows if it has followed before.
+   */
+  follow?(outcome: Outcome): { spec: OperationSpec<T>; isWanted: boolean } | undefined;
   /** Its value, or throws its error. */
   read(outcome: Outcome): T;
 }

@@ -51,14 +51,31 @@ export function takeMessage(
   const encoded = values.take(message, topic.name === "" ? "message" : `message of topic ${quote(topic.name)}`, topic.schema);
   const messageId = crypto.randomUUID();
   return (dedupeKey = `id:${messageId}`) =>
-    andThen(encoded(), (value) => ({
+    andThen(encoded(), (text) => ({
       destinationId: workflowId,
       topic: topic.name,
       messageId,
       // Prefixes keep the callers' keys apart from the library's.
       dedupeKey: idempotencyKey !== undefined ? `key:${idempotencyKey}` : dedupeKey,
-      value,
+      value: toStored(text, topic.schema !== undefined),
     }));
+}
+
+/** Begins the text of a message that its topic's schema has checked. */
+const CHECKED = "+";
+/** Begins the text of another message, where the text would look like one that was checked. */
+const UNCHECKED = "=";
+
+/** The text of a message as it is stored: with whether its topic's schema has checked it where it was sent. Any codec's text is fine. */
+function toStored(text: string, isChecked: boolean): string {
+  if (isChecked) return CHECKED + text;
+  return text.startsWith(CHECKED) || text.startsWith(UNCHECKED) ? UNCHECKED + text : text;
+}
+
+/** The text of a stored message, and whether its topic's schema has checked it. */
+export function fromStored(stored: string): { text: string; isChecked: boolean } {
+  const isChecked = stored.startsWith(CHECKED);
+  return { text: isChecked || stored.startsWith(UNCHECKED) ? stored.slice(1) : stored, isChecked };
 }
 
 /** The receipt, or the refusal as an error. */

@@ -105,6 +105,7 @@ export interface WorkflowContext {
    *
    * @param topic None: the messages that were sent without a topic.
    * @param options `timeout`: none by default; 0 takes what is there.
+   * @throws {ValidationError} If the message came by the topic's name alone, and the topic's schema refuses it. Recorded; the message is consumed.
    * @throws {TimeoutError} When the timeout has passed. Recorded: a message that comes later stays for the next `recv`.
    */
   recv<T>(topic?: Topic<T> | string, options?: { timeout?: Duration }): Promise<T>;

@@ -15,6 +15,7 @@ import { paging } from "./pages.ts";
 import { parking } from "./parks.ts";
 import { pausing } from "./pauses.ts";
 import { publishing } from "./publishing.ts";
+import { receiving } from "./received.ts";
 import { refusing } from "./refusals.ts";
 import { replaying } from "./replay.ts";
 import { sizes } from "./sizes.ts";
@@ -41,6 +42,7 @@ export function workflows(test: RegisterTest, makeHarness: MakeHarness): number 
         pausing,
         parking,
         messaging,
+        receiving,
         publishing,
         waiting,
         children,

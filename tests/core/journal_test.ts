@@ -41,7 +41,7 @@ function make(
     idles: () => idles,
     call(label = `op ${next}`) {
       next++;
-      const call: Call = { label, settle: (outcome) => delivered.push(outcome.value), reject: (error) => delivered.push(error) };
+      const call: Call = { label, settle: (outcome) => void delivered.push(outcome.value), reject: (error) => delivered.push(error) };
       return journal.ask(journal.take(call), label);
     },
   };
