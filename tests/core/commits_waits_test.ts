@@ -102,3 +102,18 @@ Deno.test("waits() holds what has begun and has no outcome", async () => {
   assert.deepEqual([...commits.waits.keys()], []);
   commits.close();
 });
+
+Deno.test("waits whose answers are deferred are committed again in their order, with the release that was not made", async () => {
+  const { push, reply, labels, results, commits, requests } = make();
+  for (const [position, label] of ["a", "b", "c"].entries()) push(label, position, receive(label));
+  const released = commits.release(END);
+  await settle();
+  const outcome = { outcome: { tag: "message", value: "1", topic: "a" } } as const;
+  await reply({ state: "held", results: [outcome, { deferred: true }, { deferred: true }], woken: [], now: 1 });
+  await reply({ state: "held", results: [outcome, { deferred: true }], woken: [], now: 2 });
+  await reply({ state: "released", results: [{ remainingMs: null }], woken: [], now: 3 });
+  assert.deepEqual(labels(), [["a", "b", "c"], ["b", "c"], ["c"]]);
+  assert.deepEqual(requests.map(({ transition }) => transition?.to), ["end", "end", "end"]);
+  assert.equal(await released, true);
+  assert.deepEqual(results.get("b"), [{ deferred: true }, outcome]);
+});
