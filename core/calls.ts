@@ -15,6 +15,7 @@ import type { Begin, OperationSpec } from "./operation_spec.ts";
 import { Pause, type PauseOptions } from "./pause.ts";
 import { Undecodable } from "./parking.ts";
 import type { RunHost } from "./run_host.ts";
+import { unawaited } from "./tolerated.ts";
 
 /** How many operations that come too late are rejected. */
 const MAX_REFUSALS = 1_000;
@@ -109,9 +110,7 @@ export class Calls {
       }
       this.#start(spec, resolve, reject);
     });
-    // Code that does not await an operation must not end the process with it.
-    promise.catch(() => {});
-    return promise;
+    return unawaited(promise);
   }
 
   #start<T>(spec: OperationSpec<T>, resolve: (value: T) => void, reject: (error: unknown) => void): void {
@@ -147,7 +146,7 @@ export class Calls {
       const label = journal.nextLabel();
       return label instanceof Promise ? label.then(go, fail) : go(label);
     } catch (error) {
-      if (error instanceof Undecodable) park(error.error);
+      if (Undecodable.is(error)) park(error.error);
       else reject(error);
     }
   }

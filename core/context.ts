@@ -18,6 +18,7 @@ import { readSent, takeMessage, toDestination } from "./outgoing.ts";
 import { readDone, readObserved, readRecorded, readResult } from "./outcomes.ts";
 import { receiveOperation } from "./receive.ts";
 import { stepOperation } from "./step.ts";
+import { unawaited } from "./tolerated.ts";
 import { andThen } from "./values.ts";
 import type { ChildHandle, Received, Results, StepContext, StepOptions, Workflow, WorkflowContext } from "./workflow.ts";
 
@@ -31,6 +32,8 @@ export class Context implements WorkflowContext {
   readonly #run: Run;
   /** The workflows that this one has started: one of them that is gone does not come any more. */
   readonly #started = new Set<string>();
+  /** How many results are open that the code needs together. */
+  #together = 0;
 
   constructor(run: Run) {
     this.#run = run;
@@ -171,11 +174,25 @@ export class Context implements WorkflowContext {
     });
   }
 
-  async results<const Children extends readonly ChildHandle<unknown>[]>(
+  results<const Children extends readonly ChildHandle<unknown>[]>(
     children: Children,
     options: { timeout?: Duration } = {},
   ): Promise<Results<Children>> {
-    const results = children.map(({ workflowId }) => this.#result(workflowId, options, true));
+    return unawaited(this.#results(children, options));
+  }
+
+  async #results<Children extends readonly ChildHandle<unknown>[]>(
+    children: Children,
+    options: { timeout?: Duration },
+  ): Promise<Results<Children>> {
+    // The store knows of one list at a time. Beside an open one, also one that has failed, the code may go on without the rest of that.
+    const together = this.#together === 0;
+    const results = children.map(({ workflowId }) => this.#result(workflowId, options, together));
+    if (together) {
+      const onEnd = () => void this.#together--;
+      for (const result of results) result.then(onEnd, onEnd);
+      this.#together = results.length;
+    }
     return await Promise.all(results) as Results<Children>;
   }
 

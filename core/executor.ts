@@ -120,7 +120,7 @@ export class Run {
     const code = async () => await this.#workflow.run(new Context(this), this.decode(this.#record.input));
     code().then(
       (value) => this.#finish(() => this.#success(value)),
-      (error) => error instanceof Undecodable ? this.#park(error.error) : this.#finish(() => this.#failure(error)),
+      (error) => Undecodable.is(error) ? this.#park(error.error) : this.#finish(() => this.#failure(error)),
     );
     return this.#ended;
   }
@@ -195,7 +195,8 @@ export class Run {
     try {
       const difference = await this.#journal.firstUnasked("a wait");
       if (!this.#isIdle()) return;
-      if (difference) return this.#diverge(difference);
+      // A run that is cut short may not have come to it, because its code awaits something else than an operation.
+      if (difference) return this.host.closing ? await this.#yield() : this.#diverge(difference);
       const transition: Transition = { to: this.#calls.areLeftOver ? "yield" : "suspend" };
       // Meanwhile the budget may have run out, and something may have been left to the next run.
       const stillRight = () => this.#isIdle() && (transition.to === "yield") === this.#calls.areLeftOver;

@@ -14,6 +14,7 @@ const MAX_PARK_MS = 600_000;
 export class Undecodable {
   /** Why. */
   readonly error: unknown;
+  readonly #isOne = true;
 
   /**
    * Makes it.
@@ -22,6 +23,11 @@ export class Undecodable {
    */
   constructor(error: unknown) {
     this.error = error;
+  }
+
+  /** Whether it is one. Code may throw anything, also a proxy that throws when `instanceof` asks for its prototype. */
+  static is(thrown: unknown): thrown is Undecodable {
+    return typeof thrown === "object" && thrown !== null && #isOne in thrown;
   }
 }
 

@@ -268,7 +268,8 @@ export class Parley implements Client, AsyncDisposable {
    * over any more: `work` and `sweep` settle, and inline wakes are left to others.
    *
    * @param options `timeout`: how long to wait for steps in flight, and for code that awaits something else than an operation; default 10 s. Then the
-   * signals of the steps abort and the runs hand over without them. Such a step runs again in the next run. `0`: at once.
+   * signals of the steps abort and the runs hand over without them. Such a step runs again in the next run. `0`: at once. Calls of the `wake` function are waited
+   * for at most a second longer.
    * @throws {ValidationError} If the timeout is not legal.
    */
   async close(options: { timeout?: Duration } = {}): Promise<void> {

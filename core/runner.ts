@@ -17,9 +17,12 @@ import type { Place } from "./slots.ts";
 import { StreamTails } from "./stream_tails.ts";
 import { sweep, work } from "./takers.ts";
 import type { Values } from "./values.ts";
-import { Hints, Waiter } from "./wait.ts";
+import { Hints, unlessAborted, Waiter } from "./wait.ts";
 import { Wakes } from "./wakes.ts";
 import type { Workflow } from "./workflow.ts";
+
+/** How long `close` waits for calls of the `wake` function after its timeout: the last runs have only then handed over. */
+const LAST_WAKES_MS = 1_000;
 
 /** How a suspended workflow is continued by whoever made it due. */
 export type Wake = "inline" | "none" | ((workflowIds: string[]) => Promise<void>);
@@ -75,6 +78,8 @@ export class Runner implements RunHost {
   #away = false;
   /** Whether runs no longer wait for their steps. */
   #leaving = false;
+  /** Aborts when calls of the `wake` function are no longer waited for. */
+  readonly #left = new AbortController();
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -86,7 +91,8 @@ export class Runner implements RunHost {
     this.budgetMs = options.budgetMs;
     this.report = (error) => {
       try {
-        options.report(error);
+        // An asynchronous one returns a promise, whatever its type says.
+        Promise.resolve(options.report(error)).catch(() => {});
       } catch {
         // There is nobody left to tell.
       }
@@ -165,11 +171,14 @@ export class Runner implements RunHost {
     this.#closing.abort();
     this.#deadlines.clear();
     this.#update();
+    let stopTimer = () => {};
     const leave = () => {
       this.#leaving = true;
       this.#runs.leave();
+      stopTimer = this.clock.after(LAST_WAKES_MS, () => this.#left.abort());
     };
-    const stopTimer = timeoutMs > 0 ? this.clock.after(timeoutMs, leave) : (leave(), () => {});
+    if (timeoutMs > 0) stopTimer = this.clock.after(timeoutMs, leave);
+    else leave();
     await this.idle();
     stopTimer();
   }
@@ -179,7 +188,7 @@ export class Runner implements RunHost {
     const { wake, workflows } = this.#options;
     this.hints.notify(["due"]);
     if (wake === "none") return;
-    if (wake !== "inline") return this.track((async () => await wake(workflowIds))().catch(this.report));
+    if (wake !== "inline") return this.#call(wake, workflowIds);
     if (workflows.size > 0 && !this.over) this.#wakes.add(workflowIds);
   }
 
@@ -207,6 +216,12 @@ export class Runner implements RunHost {
     waiter.listen(["due"]);
     await work(this, waiter, concurrency, signal);
     this.#workers.delete(waiter);
+  }
+
+  #call(wake: Exclude<Wake, string>, workflowIds: string[]): void {
+    const called = (async () => await wake(workflowIds))().catch(this.report);
+    // It only rejects when nobody waits for it any more.
+    this.track(unlessAborted(called, this.#left.signal).catch(() => {}));
   }
 
   /** One more request is made. */

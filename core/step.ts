@@ -19,7 +19,7 @@ import type { OperationSpec } from "./operation_spec.ts";
 import { checkName } from "./names.ts";
 import { readSent, takeMessage, toDestination } from "./outgoing.ts";
 import { readDone, readRecorded } from "./outcomes.ts";
-import { tolerate } from "./tolerated.ts";
+import { tolerate, unawaited } from "./tolerated.ts";
 import { unlessAborted } from "./wait.ts";
 import type { StepContext, StepOptions } from "./workflow.ts";
 
@@ -136,14 +136,18 @@ class Try implements StepContext {
   }
 
   writeStream<T>(key: StreamKey<T> | string, value: T): Promise<void> {
-    return this.#publish("writeStream", "stream", key, value);
+    return unawaited(this.#publish("writeStream", "stream", key, value));
   }
 
   setEvent<T>(key: EventKey<T> | string, value: T): Promise<void> {
-    return this.#publish("setEvent", "event", key, value);
+    return unawaited(this.#publish("setEvent", "event", key, value));
   }
 
-  async send<T>(destinationId: string, message: T, options: SendOptions<T> = {}): Promise<SendReceipt> {
+  send<T>(destinationId: string, message: T, options: SendOptions<T> = {}): Promise<SendReceipt> {
+    return unawaited(this.#send(destinationId, message, options));
+  }
+
+  async #send<T>(destinationId: string, message: T, options: SendOptions<T>): Promise<SendReceipt> {
     const destination = toDestination(destinationId, options);
     const place = JSON.stringify([destinationId, destination.topic.name]);
     const ordinal = this.#sent.get(place) ?? 0;

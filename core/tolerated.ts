@@ -33,6 +33,17 @@ export function tolerate<E extends Error>(error: E): E {
   return error;
 }
 
+/**
+ * Lets the process go on where the code of a workflow does not await an operation, or not yet.
+ *
+ * @param operation The operation's promise.
+ * @returns The promise.
+ */
+export function unawaited<T>(operation: Promise<T>): Promise<T> {
+  operation.catch(() => {});
+  return operation;
+}
+
 /** Whether a rejection is the library's own. */
 function isTolerated(reason: unknown, depth: number = 0): boolean {
   if (typeof reason !== "object" || reason === null || depth > 10) return false;

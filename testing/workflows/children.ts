@@ -55,6 +55,41 @@ export function children(rule: AddRule): void {
     await world.until(parley.idle());
   });
 
+  rule("a workflow that has stopped waiting for one list of results goes on with the next", async (harness) => {
+    const world = new World(harness);
+    const fails = workflow("fails", async (ctx) => {
+      await ctx.sleep("1s");
+      throw new Error("no such part");
+    });
+    const whole = workflow("whole", async (ctx) => {
+      const [slow, broken, two, three] = [
+        await ctx.start(part, 3_600),
+        await ctx.start(fails, undefined),
+        await ctx.start(part, 2),
+        await ctx.start(part, 3),
+      ];
+      const first = await ctx.results([slow, broken]).catch((error) => error.code);
+      return [first, await ctx.results([two, three])];
+    });
+    const { parley } = world.isolate(0, [part, fails, whole]);
+    const handle = await parley.start(whole, undefined);
+    assert.deepEqual(await world.until(handle.result()), ["workflow_failed", [4, 9]]);
+  });
+
+  rule("each of several lists of results that are waited for at once lets its workflow go on", async (harness) => {
+    const world = new World(harness);
+    const whole = workflow("whole", async (ctx) => {
+      const [slow, one, two] = [await ctx.start(part, 3_600), await ctx.start(part, 1), await ctx.start(part, 2)];
+      return [
+        await Promise.race([ctx.results([slow]), ctx.results([one, two])]),
+        await Promise.race([ctx.results([two, one]), ctx.results([slow])]),
+      ];
+    });
+    const { parley } = world.isolate(0, [part, whole]);
+    const handle = await parley.start(whole, undefined);
+    assert.deepEqual(await world.until(handle.result()), [[1, 4], [4, 1]]);
+  });
+
   rule("results() of no children is an empty list, and its timeout is recorded", async (harness) => {
     const world = new World(harness);
     const whole = workflow("whole", async (ctx) => {

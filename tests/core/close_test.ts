@@ -111,3 +111,52 @@ Deno.test("close() may be called twice, and the shorter timeout counts", async (
   assert.equal(clock.pending, 0);
   await assert.rejects(parley.close({ timeout: -1 }), { code: "invalid_value" });
 });
+
+Deno.test("close() waits for a call of wake, and for one that never settles a second after its timeout", async () => {
+  const { world, clock } = await setup();
+  const flow = workflow("flow", async (ctx) => await ctx.step("slow", () => new Promise(() => {})));
+  const woken: string[][] = [];
+  const { parley, errors } = world.isolate(0, [flow], {
+    wake: (workflowIds) => {
+      woken.push(workflowIds);
+      return new Promise(() => {});
+    },
+  });
+  await parley.start(flow, undefined, { workflowId: "w" });
+  await settle();
+  let closed = false;
+  const closing = parley.close({ timeout: "5s" }).then(() => closed = true);
+  await world.pass(5_999);
+  assert.deepEqual([woken, closed], [[["w"]], false]);
+  await world.pass(1);
+  await closing;
+  assert.deepEqual([clock.pending, errors], [0, []]);
+});
+
+Deno.test("close() during a replay leaves what the code has not come to yet to the next run", async () => {
+  const { world } = await setup();
+  const { open, opened } = gate();
+  let runs = 0;
+  const flow = workflow("flow", async (ctx) => {
+    runs++;
+    const work = async () => {
+      await ctx.step("first", () => {});
+      if (runs === 2) await opened;
+      await ctx.step("second", () => {});
+      return await ctx.recv("go");
+    };
+    return await Promise.race([ctx.recv("stop"), work()]);
+  });
+  const { parley } = world.isolate(0, [flow]);
+  const handle = await parley.start(flow, undefined);
+  await world.until(parley.idle());
+  const closing = world.isolate(1, [flow], { hotWait: "5s" });
+  await closing.parley.send(handle.workflowId, "gone", { topic: "go" });
+  await settle();
+  assert.equal(runs, 2);
+  await closing.parley.close();
+  assert.deepEqual([closing.errors, (await handle.status()).problem], [[], undefined]);
+  open();
+  await world.until(parley.sweep());
+  assert.equal(await world.until(handle.result()), "gone");
+});

@@ -151,34 +151,6 @@ Deno.test("a run suspends also when the last that happened was a refusal", async
   assert.deepEqual((await handle.status()).waiting?.operations, ['recv "never"']);
 });
 
-Deno.test("an operation that nobody awaits and that fails is no unhandled rejection", async () => {
-  const { world } = await setup();
-  const unhandled: unknown[] = [];
-  const onUnhandled = (event: PromiseRejectionEvent) => (event.preventDefault(), unhandled.push(event.reason));
-  globalThis.addEventListener("unhandledrejection", onUnhandled);
-  try {
-    const flow = workflow("flow", async (ctx) => {
-      void ctx.recv("never", { timeout: 0 });
-      void ctx.send("nobody", 1);
-      void ctx.setEvent("", 1);
-      void ctx.writeStream("log", () => {});
-      void ctx.step("failing", () => Promise.reject(new Error("no")));
-      void ctx.step("inside", () => ctx.recv("never"));
-      await ctx.sleep(0);
-      await ctx.recv("hot");
-    });
-    const { parley } = world.isolate(0, [flow], { hotWait: "1h" });
-    const handle = await parley.start(flow, undefined);
-    await settle();
-    await handle.cancel();
-    await world.until(parley.idle());
-    await new Promise<void>((resolve) => setTimeout(resolve));
-  } finally {
-    globalThis.removeEventListener("unhandledrejection", onUnhandled);
-  }
-  assert.deepEqual(unhandled, []);
-});
-
 Deno.test("waits in memory are looked at when there is a hint or a deadline, and polled as far as they can end early", async () => {
   const { world, driver } = await setup();
   const looks: string[][] = [];

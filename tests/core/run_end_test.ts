@@ -275,3 +275,18 @@ Deno.test("a run that has abandoned its code settles when its last commit fails,
     assert.equal(clock.pending, 0);
   }
 });
+
+Deno.test("a workflow that throws what nothing can be asked of ends with an error", async () => {
+  const { world } = await setup();
+  const flow = workflow("flow", async (ctx) => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    await ctx.step("throwing", () => {
+      throw proxy;
+    }).catch(() => {});
+    throw proxy;
+  });
+  const { parley } = world.isolate(0, [flow]);
+  const handle = await parley.start(flow, undefined);
+  await assert.rejects(world.until(handle.result()), { code: "workflow_failed" });
+});
