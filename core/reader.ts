@@ -8,6 +8,7 @@ import type { EventEntry, EventReader, ReadStreamPartsOptions, StreamPart, Strea
 import { Entries } from "./entries.ts";
 import { OffsetOutOfRangeError, quote, TimeoutError, WorkflowEndedError, WorkflowNotFoundError } from "./errors.ts";
 import { checkWhole } from "./numbers.ts";
+import type { WorkflowStatus } from "./records.ts";
 import { isActive } from "./statuses.ts";
 import type { StreamTail, StreamTails, TailPage } from "./stream_tails.ts";
 import type { Values } from "./values.ts";
@@ -187,8 +188,6 @@ export class StoredEvent<T> extends Entries<T, EventEntry<T>> implements EventRe
   }
 
   protected async *read(signal: AbortSignal): AsyncGenerator<EventEntry<T>, void, undefined> {
-    const { driver, values } = this.#sources;
-    const request = { workflowId: this.#workflowId, key: this.#key };
     const waiter = new Waiter(this.#sources);
     const stopOnAbort = onAbort(signal, () => waiter.close());
     try {
@@ -196,13 +195,13 @@ export class StoredEvent<T> extends Entries<T, EventEntry<T>> implements EventRe
       let existed = false;
       for (let seen = this.#after;;) {
         signal.throwIfAborted();
-        const result = await waiter.look(() => unlessAborted(driver.readEvent(request), signal));
+        const result = await waiter.look(() => unlessAborted(this.#look(seen), signal));
         if ("found" in result) {
-          const { event, status } = result.found;
-          if (event && event.version > seen) {
-            seen = event.version;
+          const { entry, status } = result.found;
+          if (entry) {
+            seen = entry.version;
             waiter.reset();
-            yield { version: seen, value: values.decode(event.value, `event ${quote(this.#key)}`, seen) as T };
+            yield entry;
           }
           // It has ended, or was there and was purged.
           if (status === null ? existed : !isActive(status)) return;
@@ -213,5 +212,14 @@ export class StoredEvent<T> extends Entries<T, EventEntry<T>> implements EventRe
     } finally {
       stopOnAbort();
     }
+  }
+
+  /** The value above a version, if there is one. The text of the store ends here: a reader that has stopped would keep it beside the value. */
+  async #look(seen: number): Promise<{ entry: EventEntry<T> | undefined; status: WorkflowStatus | null }> {
+    const { driver, values } = this.#sources;
+    const { event, status } = await driver.readEvent({ workflowId: this.#workflowId, key: this.#key });
+    if (!event || event.version <= seen) return { entry: undefined, status };
+    const { version, value } = event;
+    return { entry: { version, value: values.decode(value, `event ${quote(this.#key)}`, version) as T }, status };
   }
 }

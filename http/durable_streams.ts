@@ -109,16 +109,20 @@ async function serveEvents(call: DurableCall, place: Place): Promise<Response> {
 
 /** A `data` event with the values, where there are any, and behind each a `control` event that tells where it ends. */
 async function* controlledEvents(parts: AsyncIterable<StreamPart<unknown>>, cursor: string | undefined): Chunks {
-  for await (const part of parts) {
-    const data = part.values.length > 0 ? `event: data\ndata: ${jsonText(part)}\n\n` : "";
-    const control = {
-      streamNextOffset: toOffset(part.nextOffset),
-      ...(!part.closed && { streamCursor: nextCursor(cursor) }),
-      ...(part.atEnd && { upToDate: true }),
-      ...(part.closed && { streamClosed: true }),
-    };
-    yield `${data}event: control\ndata: ${JSON.stringify(control)}\n\n`;
-  }
+  for await (const part of parts) yield controlledEvent(part, cursor);
+}
+
+/** The values are let go of: a reader that has stopped keeps their text alone. */
+function controlledEvent(part: StreamPart<unknown>, cursor: string | undefined): string {
+  const data = part.values.length > 0 ? `event: data\ndata: ${jsonText(part)}\n\n` : "";
+  part.values = [];
+  const control = {
+    streamNextOffset: toOffset(part.nextOffset),
+    ...(!part.closed && { streamCursor: nextCursor(cursor) }),
+    ...(part.atEnd && { upToDate: true }),
+    ...(part.closed && { streamClosed: true }),
+  };
+  return `${data}event: control\ndata: ${JSON.stringify(control)}\n\n`;
 }
 
 function jsonResponse(part: StreamPart<unknown>, headers: Record<string, string>): Response {

@@ -8,6 +8,7 @@ import type { Context } from "hono";
 import { delay, systemClock } from "../core/clock.ts";
 import type { Parley } from "../core/parley.ts";
 import type { Settings } from "./options.ts";
+import { Pieces } from "./pieces.ts";
 import { isReportable } from "./problem.ts";
 
 /** Text as it comes. */
@@ -79,8 +80,9 @@ async function soon(
 class LiveBody implements UnderlyingDefaultSource<Uint8Array> {
   readonly #chunks: Chunks;
   readonly #options: LiveOptions;
-  readonly #encoder = new TextEncoder();
   #next: Promise<IteratorResult<string, void>> | undefined;
+  /** What is left of the chunk at hand. */
+  #left: Pieces | undefined;
   #stopTimer = () => {};
   #ended = false;
 
@@ -93,10 +95,7 @@ class LiveBody implements UnderlyingDefaultSource<Uint8Array> {
   /** The limit counts from here, so that a body that nobody ever reads ends, too. */
   start(controller: ReadableStreamDefaultController<Uint8Array>): void {
     const { settings: { maxConnectionMs }, maxMs = Infinity, parley: { spent } } = this.#options;
-    const close = () => {
-      this.#end();
-      controller.close();
-    };
+    const close = () => this.#close(controller);
     const stopTimer = systemClock.after(Math.min(maxConnectionMs, maxMs), close);
     this.#stopTimer = () => {
       stopTimer();
@@ -107,20 +106,13 @@ class LiveBody implements UnderlyingDefaultSource<Uint8Array> {
 
   async pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     try {
-      const next = await this.#nextOrIdle();
+      this.#left ??= await this.#nextOrIdle();
       if (this.#ended) return;
-      if (next !== "idle") this.#next = undefined;
-      if (next === "idle" || !next.done) {
-        controller.enqueue(this.#encoder.encode(next === "idle" ? this.#options.heartbeat : next.value));
-        // It was so before the body began: at least what the first request has brought gets to the reader.
-        if (this.#options.parley.spent.aborted) {
-          this.#end();
-          controller.close();
-        }
-      } else {
-        this.#end();
-        controller.close();
-      }
+      if (!this.#left) return this.#close(controller);
+      controller.enqueue(this.#left.next());
+      if (this.#left.done) this.#left = undefined;
+      // It was so before the body began: at least what the first request has brought gets to the reader.
+      if (this.#options.parley.spent.aborted) this.#close(controller);
     } catch (error) {
       // A wait that was ended with the connection has nobody to tell.
       if (this.#ended) return;
@@ -134,20 +126,32 @@ class LiveBody implements UnderlyingDefaultSource<Uint8Array> {
     this.#end();
   }
 
+  /** Never within a chunk: a reader without another connection has to make sense of what came. */
+  #close(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    if (this.#left && !this.#left.done) controller.enqueue(this.#left.rest());
+    this.#end();
+    controller.close();
+  }
+
   #end(): void {
     this.#ended = true;
+    this.#left = undefined;
     this.#stopTimer();
     this.#options.stop.abort();
     // Behind a `next()` that waits, which the abort ends. What either has to say is of no interest any more.
     this.#chunks.return().catch(() => {});
   }
 
-  /** The next chunk, or that there is none for as long as a connection may be silent. */
-  async #nextOrIdle(): Promise<IteratorResult<string, void> | "idle"> {
+  /** The next chunk, or a sign of life where there is none for as long as a connection may be silent; `undefined` at the end. */
+  async #nextOrIdle(): Promise<Pieces | undefined> {
     const next = this.#next ??= this.#chunks.next();
     const over = new AbortController();
     try {
-      return await Promise.race([next, delay(systemClock, this.#options.settings.heartbeatMs, over.signal).then(() => "idle" as const)]);
+      const idle = delay(systemClock, this.#options.settings.heartbeatMs, over.signal).then(() => "idle" as const);
+      const result = await Promise.race([next, idle]);
+      if (result === "idle") return new Pieces(this.#options.heartbeat);
+      this.#next = undefined;
+      return result.done ? undefined : new Pieces(result.value);
     } finally {
       over.abort();
     }

@@ -8,7 +8,7 @@ import type { EventEntry, StreamPart } from "../core/client.ts";
 import { wireCodec } from "../core/codec.ts";
 import { PARLEY_NDJSON, plainText } from "./encoding.ts";
 import type { Chunks } from "./live.ts";
-import { PIECE } from "./pieces.ts";
+import { letGo, PIECE } from "./pieces.ts";
 
 /** The content type of plain lines. */
 export const NDJSON = "application/x-ndjson";
@@ -28,8 +28,9 @@ export async function* streamLines(
   // A reader wants to know that it is connected, also where there is nothing yet.
   let opening = NDJSON_HEARTBEAT;
   for await (const { from, values, nextOffset, closed } of parts) {
-    for (const [index, value] of values.entries()) {
-      text += line({ offset: from + index, value }, type);
+    // Each is let go of: a reader that has stopped keeps the rest, and the text at hand.
+    for (let offset = from; values.length > 0; offset++) {
+      text += line({ offset, value: values.shift() }, type);
       if (text.length < PIECE) continue;
       yield text;
       text = opening = "";
@@ -48,9 +49,9 @@ export async function* watchLines(
 ): Chunks {
   yield NDJSON_HEARTBEAT;
   let seen = after;
-  for await (const { version, value } of entries) {
-    seen = version;
-    yield line({ version, value }, type);
+  for await (const entry of entries) {
+    seen = entry.version;
+    yield line({ version: seen, value: letGo(entry) }, type);
   }
   yield line({ end: true, version: seen }, type);
 }

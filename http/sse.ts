@@ -13,7 +13,7 @@ import type { EventEntry, StreamPart } from "../core/client.ts";
 import { ValidationError } from "../core/errors.ts";
 import { plainText } from "./encoding.ts";
 import type { Chunks } from "./live.ts";
-import { PIECE } from "./pieces.ts";
+import { letGo, PIECE } from "./pieces.ts";
 
 /** The content type. */
 export const EVENT_STREAM = "text/event-stream";
@@ -72,8 +72,9 @@ export function lastSeen(c: Context): Seen | undefined {
 export async function* streamEvents(parts: AsyncIterable<StreamPart<unknown>>): Chunks {
   let text = retry();
   for await (const { from, values, nextOffset, closed } of parts) {
-    for (const [index, value] of values.entries()) {
-      text += `id: ${from + index}\ndata: ${plainText(value)}\n\n`;
+    // Each is let go of: a reader that has stopped keeps the rest, and the text at hand.
+    for (let offset = from; values.length > 0; offset++) {
+      text += `id: ${offset}\ndata: ${plainText(values.shift())}\n\n`;
       if (text.length < PIECE) continue;
       yield text;
       text = "";
@@ -93,9 +94,9 @@ export async function* watchEvents(entries: AsyncIterable<EventEntry<unknown>>, 
   // At once: there may be no value for long, and a page wants to know that it is connected.
   yield retry();
   let seen = after;
-  for await (const { version, value } of entries) {
-    seen = version;
-    yield `id: ${version}\ndata: ${plainText(value)}\n\n`;
+  for await (const entry of entries) {
+    seen = entry.version;
+    yield `id: ${seen}\ndata: ${plainText(letGo(entry))}\n\n`;
   }
   yield end(seen, { version: seen });
 }
