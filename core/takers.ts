@@ -83,8 +83,8 @@ export async function sweep(host: TakerHost, limit: number, signal: AbortSignal 
   } finally {
     stopHints();
     waiter.close();
+    await running.settled();
   }
-  await running.settled();
   return ends;
 }
 

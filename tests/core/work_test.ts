@@ -230,3 +230,22 @@ Deno.test("a claim that leaves something again and again is made with growing pa
   controller.abort();
   await world.until(working);
 });
+
+Deno.test("sweep() that can claim no more rejects when nothing of what it has taken runs any more", async () => {
+  const { world, driver } = await setup();
+  const { open, opened } = gate();
+  const flow = workflow("flow", async (ctx, quick: boolean) => await ctx.step("gate", () => quick ? undefined : opened));
+  let claims = 0;
+  const claim: Driver["claim"] = (request) =>
+    ++claims > 1 ? Promise.reject(new DriverError("no", { retryable: false })) : driver.claim(request);
+  const { parley } = world.isolate(0, [flow], { driver: { ...driver, claim } });
+  for (const workflowId of ids(20)) await parley.start(flow, workflowId === "w0", { workflowId, enqueue: true });
+  let failed = false;
+  const sweeping = assert.rejects(parley.sweep(), { code: "driver" }).then(() => failed = true);
+  await world.untilTrue(() => claims === 2);
+  await settle();
+  assert.equal(failed, false);
+  open();
+  await world.until(sweeping);
+  assert.equal((await parley.list({ status: "SUCCESS" })).workflows.length, 16);
+});
