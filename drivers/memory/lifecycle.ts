@@ -81,7 +81,7 @@ function resumeActive(store: MemoryStore, row: WorkflowRow): void {
   store.correct(row);
   if (row.problem === null || row.held) return;
   row.parks = 0;
-  if (!store.isDue(row)) store.makeDue(row);
+  store.hasten(row);
 }
 
 function toResult(store: MemoryStore, row: WorkflowRow, created: boolean): CreateResult {

@@ -87,10 +87,16 @@ export class MemoryStore {
     if (dueAt !== null && dueAt - this.now() < NEAR_MS) this.hints.changed("due");
   }
 
-  makeDue(row: WorkflowRow): void {
-    this.schedule(row, this.now());
+  /** @param since When it became due; now, without it. */
+  makeDue(row: WorkflowRow, since: number = this.now()): void {
+    this.schedule(row, since);
     row.dueAtOnce = true;
     this.hints.changed("due");
+  }
+
+  /** Makes due what waits for an instant, also where that has passed: the clock may go back. */
+  hasten(row: WorkflowRow): void {
+    this.makeDue(row, Math.min(row.dueAt ?? Infinity, this.now()));
   }
 
   /** Whether a claim may take it, by its due time as it stands. */
@@ -133,8 +139,7 @@ export class MemoryStore {
     for (const row of [...waiters]) {
       if (success && row.together.delete(signal) && row.together.size > 0) continue;
       this.unregister(row);
-      if (this.isDue(row)) continue;
-      this.makeDue(row);
+      this.hasten(row);
       woken.add(row.workflowId);
     }
   }

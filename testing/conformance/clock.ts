@@ -5,7 +5,20 @@
  */
 
 import assert from "node:assert/strict";
-import { LEASE_MS, newMessage, newWorkflow, park, receive, record, sleep, start, YIELD } from "../requests.ts";
+import {
+  LEASE_MS,
+  newMessage,
+  newWorkflow,
+  observeEvent,
+  observeResult,
+  park,
+  receive,
+  record,
+  setEvent,
+  sleep,
+  start,
+  YIELD,
+} from "../requests.ts";
 import { begin, beginSuspended, claimIds, enqueue, take } from "../run.ts";
 import type { AddRule } from "../suite.ts";
 
@@ -34,6 +47,25 @@ function atOnce(rule: AddRule): void {
     assert.deepEqual((await claimIds(b)).toSorted(), ["enqueued", "parked", "resumed", "woken", "yielded"]);
   });
 
+  rule(
+    "what something has come for is claimed when the store's clock has gone back, also where its deadline had passed",
+    async (harness) => {
+      const { drivers: [a, b], advance } = harness;
+      await beginSuspended(a, "message", [receive(0, [""], LEASE_MS)]);
+      await beginSuspended(a, "event", [observeEvent(0, "source", "k", LEASE_MS)]);
+      await beginSuspended(a, "result", [observeResult(0, "source", LEASE_MS)]);
+      await (await begin(a, "parked")).released([], park("p", LEASE_MS));
+      const source = await begin(a, "source", { leaseMs: HOUR_MS });
+      await advance(LEASE_MS + 1);
+      await b.send([newMessage("message")]);
+      await source.held([setEvent(0, "k", "1")]);
+      await source.end();
+      await b.control({ workflowId: "parked", action: "resume" });
+      await advance(BACK_MS);
+      assert.deepEqual((await claimIds(b)).toSorted(), ["event", "message", "parked", "result"]);
+    },
+  );
+
   rule("what becomes due at once after the store's clock has gone back is claimed", async ({ drivers: [a, b], advance }) => {
     await beginSuspended(a, "w", [receive(0, [""])]);
     await advance(BACK_MS);
@@ -56,6 +88,18 @@ function leases(rule: AddRule): void {
     await advance(LEASE_MS + 1);
     assert.deepEqual((await claimIds(b)).toSorted(), ["claimed", "created", "renewed"]);
     assert.equal((await a.readWorkflow("created"))?.recoveryAttempts, 1);
+  });
+
+  rule("a lease that had lapsed holds for no longer than its length when the store's clock has gone back", async ({ drivers, advance }) => {
+    const [a, b] = drivers;
+    await begin(a, "w");
+    await advance(LEASE_MS + 1);
+    for (const look of [{ names: ["other"] }, { except: ["w"] }, { limit: 0 }]) assert.deepEqual(await claimIds(b, look), []);
+    await advance(BACK_MS);
+    // A store may know that it had lapsed.
+    const taken = await claimIds(b);
+    await advance(LEASE_MS + 1);
+    assert.deepEqual(taken.length > 0 ? taken : await claimIds(b), ["w"]);
   });
 
   rule("the length of a lease is that of its last renewal when the store's clock has gone back", async ({ drivers: [a, b], advance }) => {

@@ -73,7 +73,7 @@ begin
   if not cancels and w.phase <> 'ended' then
     -- What is parked is due at once; where the clock has gone back, what is due is put in its order anew, and a lease ends its length from now.
     if w.phase = 'parked' or (w.phase = 'ready' and w.due_at > now) then
-      update ${s}.workflows as due set phase = 'ready', due_at = now, parks = 0 where due.id = own;
+      update ${s}.workflows as due set phase = 'ready', due_at = least(due.due_at, now), parks = 0 where due.id = own;
       if w.phase = 'parked' and ${listening(schema)} then
         ${notify(schema, "array['inbox:' || own, 'due']")};
       end if;

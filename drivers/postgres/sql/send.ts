@@ -65,7 +65,7 @@ begin
     update ${s}.workflows as w set
       inbox_seq = w.inbox_seq + a.count,
       phase = case when ${wakes("w", "a.topics")} then 'ready' else w.phase end,
-      due_at = case when ${wakes("w", "a.topics")} then now else w.due_at end
+      due_at = case when ${wakes("w", "a.topics")} then least(w.due_at, now) else w.due_at end
     from arrived as a where w.id = a.workflow_id and w.id = any (locked)
   ), woken as (
     select w.id, true as by_this from arrived as a join ${s}.workflows as w on w.id = a.workflow_id and w.id = any (locked)
@@ -99,9 +99,12 @@ end;
   );
 }
 
-/** Whether messages under these topics make the workflow due: it waits for one of them, and its deadline has not made it due before. */
+/**
+ * Whether messages under these topics make the workflow due: it waits for one of them. It does so too where its deadline has passed, since the clock may go
+ * back.
+ */
 function wakes(w: string, topics: string): string {
-  return `(${w}.phase = 'suspended' and ${w}.waiting_topics && ${topics} and (${w}.due_at is null or ${w}.due_at > now))`;
+  return `(${w}.phase = 'suspended' and ${w}.waiting_topics && ${topics})`;
 }
 
 /** One message, sent by a workflow. The caller holds the destination's row, which exists. */
@@ -141,7 +144,7 @@ begin
   update ${s}.workflows as w set
     inbox_seq = w.inbox_seq + 1,
     phase = case when deliver_v1.woken then 'ready' else w.phase end,
-    due_at = case when deliver_v1.woken then now else w.due_at end
+    due_at = case when deliver_v1.woken then least(w.due_at, now) else w.due_at end
   where w.id = destination;
   insert into ${s}.messages (workflow_id, seq, topic, message_id, dedupe_key, sent_at, value)
   select w.id, w.inbox_seq, message_topic, message->>'messageId', message->>'dedupeKey', now, message->>'value'

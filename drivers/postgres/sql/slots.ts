@@ -94,7 +94,7 @@ end;
   );
 }
 
-/** Makes due those of the workflows that are suspended, unless their deadline has done so. The caller holds their rows. */
+/** Makes due at once those of the workflows that are suspended, also where their deadline has passed: the clock may go back. The caller holds their rows. */
 function wake(s: string): string {
   return helper(
     `${s}.wake_v1(ids text[], now bigint) returns text[]`,
@@ -105,8 +105,7 @@ declare
   woken text[];
 begin
   with changed as (
-    update ${s}.workflows as w set phase = 'ready', due_at = now
-    where w.id = any (ids) and w.phase = 'suspended' and (w.due_at is null or w.due_at > now)
+    update ${s}.workflows as w set phase = 'ready', due_at = least(w.due_at, now) where w.id = any (ids) and w.phase = 'suspended'
     returning w.id
   )
   select coalesce(array_agg(c.id order by c.id), '{}') into woken from changed as c;

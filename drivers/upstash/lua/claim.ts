@@ -42,16 +42,19 @@ for _, name in ipairs(request.names) do
   isKnown[name] = true
 end
 
--- Leases that end later than one that began now. Where theirs are no longer, the clock has gone back.
+-- Leases that end later than one that began now, the last of those that were read. Where theirs are no longer, the clock has gone back.
 local SUSPECTS = 10
 local suspects, isSuspect = {}, {}
 local longest = after(request.leaseMs)
 
 local function suspect(member, at)
   local id = idOf(member)
-  if at > longest and #suspects < SUSPECTS and not isSuspect[id] and isKnown[nameOf(member)] and not isExcepted[id] then
+  if at > longest and not isSuspect[id] and isKnown[nameOf(member)] and not isExcepted[id] then
     isSuspect[id] = true
     table.insert(suspects, id)
+    if #suspects > SUSPECTS then
+      table.remove(suspects, 1)
+    end
   end
 end
 
@@ -63,13 +66,13 @@ local function lookAhead()
   end
 end
 
--- A lease that has lapsed goes where everything is that is due. Its run may still come back, until somebody takes it over.
+-- A lease that has lapsed goes where everything is that is due at once: the clock may go back. Its run may still come back, until somebody takes it over.
 local function moveLapsed()
   for _ = 1, 10 do
     local lapsed, nextAt, isFull = passed(LEASED, '-inf', CHUNK, suspect)
     for _, one in ipairs(lapsed) do
       call('ZREM', LEASED, one[1])
-      putOn(one[1], one[3])
+      putOn(one[1], one[3] - LATEST)
     end
     if #lapsed < CHUNK then
       if isFull then
@@ -170,8 +173,8 @@ end
 
 -- Since when it is due; nil: it is not.
 local function dueSince(row)
-  if row.held then
-    return row.lease <= now and row.lease or nil
+  if row.held and row.lease <= now then
+    return row.lease
   end
   row.score = call('ZSCORE', DUE, row.member)
   return isDueAt(row.score) and instantOf(row.score) or nil

@@ -83,19 +83,17 @@ local function resume()
 end
 
 -- Of what has not ended: makes it due at once if it is parked, and ends no lease too late. A repeat names it as its first did, until somebody has claimed it.
-local function hasten()
-  local score = not row.held and call('ZSCORE', DUE, row.member)
+local function expedite()
+  local score = call('ZSCORE', DUE, row.member)
   if isHeldTooLong(row) then
     holdAnew(row)
+    score = nil
   elseif row.parked and not row.held then
     call('HSET', row.key, 'parks', '0')
-    if not isDueAt(score) then
-      takeOff(row.member, score)
-      makeDue(row.member)
-      score = '0'
-    end
+    hasten(row.member, score)
+    score = '0'
   end
-  if row.status == 'PENDING' and isDueAt(row.held and digits(row.lease) or score) then
+  if row.status == 'PENDING' and isDueAt(score or (row.held and digits(row.lease))) then
     wokenUp(row.id)
   end
   return done()
@@ -110,7 +108,7 @@ elseif isCancel and row.status == 'CANCELLED' then
 elseif not isCancel and (row.status == 'CANCELLED' or row.status == 'MAX_RECOVERY_ATTEMPTS_EXCEEDED') then
   return resume()
 elseif not isCancel and not isEnded(row) then
-  return hasten()
+  return expedite()
 end
 return reply({ state = 'ended', status = row.status })
 `;

@@ -210,8 +210,9 @@ local function isDueAt(score)
   return score and score ~= 'inf' and tonumber(score) <= now
 end
 
-local function makeDue(member)
-  putOn(member, now - LATEST)
+-- 'since': when it became due; now, without it.
+local function makeDue(member, since)
+  putOn(member, (since or now) - LATEST)
   changed('due')
 end
 
@@ -225,15 +226,19 @@ local function putOff(member, at)
   end
 end
 
--- Makes due what is suspended. A workflow that a run holds is not in 'due', nor is one that has ended: they need no waking.
-local function wake(member)
-  local score = call('ZSCORE', DUE, member)
-  if not score or isDueAt(score) then
+-- Makes due at once what waits for an instant, also where that has passed: the clock may go back.
+local function hasten(member, score)
+  if not score or tonumber(score) < 0 then
     return false
   end
   takeOff(member, score)
-  makeDue(member)
+  makeDue(member, math.min(tonumber(score), now))
   return true
+end
+
+-- Makes due what is suspended. A workflow that a run holds is not in 'due', or is due at once, nor is one that has ended: they need no waking.
+local function wake(member)
+  return hasten(member, call('ZSCORE', DUE, member))
 end
 
 -- A lease that lapsed may have been moved to 'due' by a claim that looked for what is due: then it is there, unless it is known to be.
