@@ -18,6 +18,7 @@ import type {
   WatchTarget,
 } from "./driver.ts";
 import { DriverError } from "./errors.ts";
+import { namesOf, valueLeft, valueOf } from "./texts.ts";
 
 /** What a commit carries at most. A larger one holds up what is behind it for longer than it saves. */
 const MAX_OPERATIONS = 1_000;
@@ -211,24 +212,25 @@ export class Commits {
   /** The next operations of the queue, in their order, as many as a request may carry. */
   #takeBatch(): ReadySlot[] {
     const batch: ReadySlot[] = [];
-    for (let bytes = 0; batch.length < MAX_OPERATIONS;) {
+    for (let [values, names] = [0, 0]; batch.length < MAX_OPERATIONS;) {
       const [slot] = this.#queue;
       if (!slot || !isReady(slot)) break;
-      bytes += this.#bytesOf(valueOf(slot.body));
+      values += this.#bytesOf(valueOf(slot.body));
+      names += this.#bytesOf(namesOf(slot.label, slot.body));
       // One that is larger by itself goes alone: that it can travel was checked when it was encoded.
-      if (bytes > this.#maxBytes && batch.length > 0) break;
+      if (Math.max(values, names) > this.#maxBytes && batch.length > 0) break;
       this.#queue.shift();
       batch.push(slot);
     }
     return batch;
   }
 
-  /** How many bytes of values a commit has at most. */
+  /** How many bytes of values a commit has at most, and how many of names. */
   get #maxBytes(): number {
     return Math.min(this.#options.driver.limits?.requestBytes ?? Infinity, MAX_BYTES);
   }
 
-  /** How many bytes a value takes on its way to the store. */
+  /** How many bytes a value, or names, take on their way to the store. */
   #bytesOf(text: string): number {
     return text === "" ? 0 : this.#options.driver.limits?.bytesOf(text) ?? text.length;
   }
@@ -316,20 +318,6 @@ function isReady(slot: Slot): slot is ReadySlot {
 export function isWait(body: Body): body is Wait {
   return body.type === "receive" || body.type === "observeEvent" || body.type === "observeResult" || body.type === "sleep" ||
     body.type === "pause";
-}
-
-/** The value that an operation carries; empty if it has none. */
-function valueOf(body: Body): string {
-  if (body.type === "setEvent" || body.type === "writeStream") return body.value;
-  if (body.type === "record") return body.outcome.value ?? "";
-  if (body.type === "send") return body.message.value;
-  return body.type === "start" ? body.workflow.input : "";
-}
-
-/** The value that a run leaves behind; empty if there is none. */
-function valueLeft(transition: Transition): string {
-  if (transition.to === "park") return transition.problem;
-  return transition.to === "end" ? transition.output ?? transition.error ?? "" : "";
 }
 
 /** Whose watchers should look again after a commit. A mere look or renewal changes nothing. */

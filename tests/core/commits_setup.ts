@@ -39,6 +39,7 @@ export function make(options: Partial<CommitsOptions> = {}) {
   });
   const results = new Map<string, OperationResult[]>();
   return {
+    driver,
     commits,
     clock,
     requests,

@@ -131,3 +131,15 @@ Deno.test("a commit of large values is split, whichever operations hold them", a
   assert.deepEqual(requests.map(({ operations }) => operations.length), [2, 2, 1]);
   commits.close();
 });
+
+Deno.test("push() cuts a commit where the names of its operations come to more than 2 MiB, since they travel too", async () => {
+  const { driver, push, answer, requests, commits } = make();
+  Object.assign(driver, { limits: { requestBytes: 2 ** 23, bytesOf: (text: string) => new TextEncoder().encode(text).length } });
+  const long = "\u{1F600}".repeat(250);
+  const message = { destinationId: long, topic: long, messageId: "m", dedupeKey: long, value: "1" };
+  for (let position = 0; position < 1_000; position++) push(long, position, { type: "send", message });
+  await settle();
+  await answer();
+  assert.deepEqual(requests.map(({ operations }) => operations.length), [524, 476]);
+  commits.close();
+});
