@@ -1,8 +1,9 @@
 /**
  * The names of all keys: what is where, and that no two things are ever in one place.
  *
- * A key is `PREFIX/KIND/PART/PART...`. Each part is percent-encoded, so that it has no slash, and the number of parts goes with the kind. The prefix
- * has no slash either. So keys are equal only if their prefixes, kinds and parts are, and they read well in `redis-cli`.
+ * A key is `PREFIX/KIND/PART/PART...`. In each part slashes, percent signs and control characters are percent-encoded, so that it has no slash, and the
+ * number of parts goes with the kind. The prefix has no slash either. So keys are equal only if their prefixes, kinds and parts are. All else stays as it is:
+ * a request of many names would grow too large with all of them encoded.
  *
  * @module
  */
@@ -140,8 +141,15 @@ export class Keys {
   }
 
   #key(kind: string, ...parts: (string | number)[]): string {
-    return [this.#prefix, kind, ...parts.map(encodeURIComponent)].join("/");
+    return [this.#prefix, kind, ...parts.map(encodePart)].join("/");
   }
+}
+
+/** What would run together with another part, or takes six bytes in JSON. */
+const ENCODED = /[%/\p{Cc}]/gu;
+
+function encodePart(part: string | number): string {
+  return String(part).replace(ENCODED, encodeURIComponent);
 }
 
 /** Which hash a key is in. It is stored, so it never changes: FNV-1a over the UTF-16 code units. */

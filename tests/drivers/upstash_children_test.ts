@@ -9,7 +9,7 @@ const RETENTION = "1h";
 
 /** Whether keys of a workflow expire: all, none or some of them. */
 async function expiry({ redis, prefix, keys }: Store, id: string): Promise<"all" | "none" | "some" | "gone"> {
-  const own = (await keys()).filter((key) => key.split("/")[1] === encodeURIComponent(id));
+  const own = (await keys()).filter((key) => key.split("/")[1] === id);
   const times = await Promise.all(own.map((key) => redis.ask("PTTL", `${prefix}/${key}`)));
   if (own.length === 0) return "gone";
   return times.every((time) => Number(time) > 0) ? "all" : times.every((time) => time === -1) ? "none" : "some";

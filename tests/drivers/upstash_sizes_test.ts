@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ClaimResult } from "../../core/driver.ts";
 import { wireBytes } from "../../drivers/upstash/sizes.ts";
-import { claimRequest, createRequest, newMessage, receive, record, writeStream } from "../../testing/requests.ts";
+import { claimRequest, createRequest, newMessage, observeEvent, receive, record, writeStream, YIELD } from "../../testing/requests.ts";
 import { begin, Run, take } from "../../testing/run.ts";
 import { upstashDriverTest } from "../support/upstash_driver.ts";
 
@@ -138,4 +138,40 @@ upstashDriverTest("the one workflow that is too large for an answer with others 
   await driver.create(createRequest("huge", { input: huge, leaseMs: null }));
   const { claimed } = await take(driver, "huge");
   assert.equal(claimed.workflow.input, huge);
+});
+
+/** Names of 255 characters, as many bytes as may be. */
+const long = (nth: number) => `${nth}`.padStart(6, "0") + "\u{1F600}".repeat(249);
+
+upstashDriverTest("1,000 waits with the longest names are suspended in one request", async ({ open }) => {
+  const run = await begin(open(), long(0));
+  const waits = Array.from({ length: 1_000 }, (_, nth) => observeEvent(nth, long(nth + 1), long(nth)));
+  await run.suspend(waits);
+});
+
+upstashDriverTest("a purge removes thousands of keys with the longest names", async ({ open }) => {
+  const driver = open();
+  const run = await begin(driver, long(0));
+  const writes = Array.from({ length: 2_000 }, (_, nth) => writeStream(nth, long(nth), "1"));
+  for (let from = 0; from < writes.length; from += 500) await run.held(writes.slice(from, from + 500));
+  await run.end();
+  assert.deepEqual(await driver.purge({ olderThanMs: 0, limit: 10 }), { purged: 1 });
+  assert.equal(await driver.readWorkflow(long(0)), null);
+});
+
+upstashDriverTest("open entries count in the answer of a claim as inputs do", async ({ open }) => {
+  const driver = open();
+  const count = 12;
+  const waits = Array.from({ length: 500 }, (_, nth) => receive(nth, [long(nth)]));
+  for (let nth = 0; nth < count; nth++) await (await begin(driver, `${nth}`)).released(waits, YIELD);
+  const ids: string[] = [];
+  for (let more = true; more;) {
+    const answer = await driver.claim(claimRequest());
+    ids.push(...answer.claimed.map(({ workflow }) => workflow.workflowId));
+    assert(answer.claimed.length > 0 && answer.claimed.length < count);
+    assert(answer.claimed.every(({ open }) => open.length === waits.length));
+    more = answer.more;
+  }
+  assert.equal(new Set(ids).size, count);
+  assert.equal(ids.length, count);
 });

@@ -160,8 +160,8 @@ return reply({ due = ids, suspects = suspects, unknown = unknown, nextDueMs = (n
 
 /** Taking workflows over, by ID. */
 export const claimMain = String.raw`
--- About as much as the inputs of an answer may come to, and its journals.
-local INPUTS_BYTES = 4194304
+-- About as much as an answer may have of workflows without their journals, and of their journals.
+local WORKFLOWS_BYTES = 4194304
 local JOURNALS_BYTES = 4194304
 local PAGE_ENTRIES = 1000
 local PAGE_BYTES = 1048576
@@ -219,19 +219,22 @@ for _, workflow in ipairs(request.workflows) do
   end
 end
 
-local taken, inputs, isCut = {}, 0, false
+local taken, bytes, isCut = {}, 0, false
 
 -- Whether there is room for one more in the answer. There always is for one.
-local function fits(row)
+local function fits(one)
+  local row = one.row
   row.texts = call('HMGET', row.key, unpack(SHOWN))
   for index = 2, #SHOWN do
-    inputs = inputs + (row.texts[index] and wireSize(row.texts[index]) or 0)
+    bytes = bytes + (row.texts[index] and wireSize(row.texts[index]) or 0)
   end
-  return #taken == 0 or inputs <= INPUTS_BYTES
+  one.open, one.extent = openEntries(one.workflow), extentOf(one.workflow, row)
+  bytes = bytes + wireSize(cjson.encode({ one.open, one.extent }))
+  return #taken == 0 or bytes <= WORKFLOWS_BYTES
 end
 
 for _, one in ipairs(found) do
-  if one.row.held and one.row.owner == request.owner and one.row.lease > now and fits(one.row) then
+  if one.row.held and one.row.owner == request.owner and one.row.lease > now and fits(one) then
     table.insert(taken, one)
   end
 end
@@ -250,7 +253,7 @@ local function takeDue()
     return a.at < b.at or (a.at == b.at and a.index < b.index)
   end)
   for index = 1, math.min(#due, request.limit) do
-    isCut = not fits(due[index].row)
+    isCut = not fits(due[index])
     if isCut then
       return
     end
@@ -290,7 +293,7 @@ local budget = math.min(PAGE_BYTES, JOURNALS_BYTES / math.max(#taken, 1))
 for index, one in ipairs(taken) do
   claimed[index] = {
     workflow = record(one.row), epoch = one.row.epoch, journal = journalPage(one.workflow, one.row, 0, PAGE_ENTRIES, budget, #taken == 1 and 1 or 0),
-    open = openEntries(one.workflow), extent = extentOf(one.workflow, one.row),
+    open = one.open, extent = one.extent,
   }
 end
 return reply({ claimed = claimed, more = isCut, now = now })
