@@ -117,8 +117,8 @@ export class Calls {
     const { journal, over } = this.#options;
     const end = over();
     if (end) return this.#refuse(end.error, reject);
-    const settle = (outcome: Outcome) => this.#settle(spec, outcome, resolve, reject);
-    const position = journal.take({ label: spec.label, settle, reject });
+    const settle = (outcome: Outcome) => this.#settle(spec, position, outcome, resolve, reject);
+    const position: number = journal.take({ label: spec.label, settle, reject });
     const recorded = journal.ask(position, spec.label);
     if (recorded instanceof Promise) {
       // The code may change its values before the page is there.
@@ -131,13 +131,14 @@ export class Calls {
 
   #settle<T>(
     spec: OperationSpec<T>,
+    position: number,
     outcome: Outcome,
     resolve: (value: T) => void,
     reject: (error: unknown) => void,
   ): void | Promise<void> {
     const { journal, park, fail } = this.#options;
     try {
-      const next = spec.follow?.(outcome);
+      const next = spec.follow?.(outcome, position);
       if (!next) return resolve(this.#read(spec, outcome));
       const go = (label: string | undefined) => {
         if (label === next.spec.label || (label === undefined && next.isWanted)) this.#start(next.spec, resolve, reject);

@@ -29,9 +29,9 @@ export interface OperationSpec<T> {
   readsErrors?: boolean;
   /**
    * What follows its outcome before the code gets to know it: an operation at the next position, whose value is then this one's. `isWanted` does not
-   * count on a replay: it follows if it has followed before.
+   * count on a replay: it follows if it has followed before. So its label must be of no other operation: it tells the position of this one.
    */
-  follow?(outcome: Outcome): { spec: OperationSpec<T>; isWanted: boolean } | undefined;
+  follow?(outcome: Outcome, position: number): { spec: OperationSpec<T>; isWanted: boolean } | undefined;
   /** Its value, or throws its error. */
   read(outcome: Outcome): T;
 }

@@ -41,7 +41,7 @@ export function receiveOperation<T>(
   return {
     label,
     take: () => () => ({ type: "receive", topics: names, timeoutMs }),
-    follow: (outcome) => {
+    follow: (outcome, position) => {
       if (outcome.tag !== "message") return undefined;
       const { text, isChecked } = fromStored(outcome.value!);
       if (isChecked) return undefined;
@@ -52,7 +52,7 @@ export function receiveOperation<T>(
       const what = `message of topic ${quote(topic)}`;
       const checked = () => schema ? check(schema, message, what, clock) : message;
       const spec: OperationSpec<T> = {
-        label: `check ${label}`,
+        label: `check ${position} ${label}`,
         take: () => () =>
           andThen(checked(), (valid): Body => ({ type: "record", outcome: { tag: "value", value: values.encode(valid, what) } })),
         read: (recorded) => read({ topic, message: readRecorded(run, recorded) }),

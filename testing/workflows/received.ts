@@ -95,6 +95,29 @@ export function receiving(rule: AddRule): void {
     assert.deepEqual(await world.until(handle.result()), [{ topic: "any", message: "text" }, "invalid_value", number, number]);
   });
 
+  rule("the check of one of several waits for the same topics is not taken for that of another on a replay", async (harness) => {
+    const world = new World(harness);
+    const numbers = topic("numbers", times(10));
+    const flow = workflow("flow", async (ctx) => {
+      const seen = await Promise.all([
+        ctx.recvAny([numbers, "any"]),
+        ctx.recvAny([numbers, "any"]),
+        ctx.recv("numbers"),
+        ctx.recv(numbers),
+      ]);
+      await ctx.recv("go");
+      return seen;
+    });
+    const { parley } = world.isolate(0, [flow]);
+    const handle = await parley.start(flow, undefined, { enqueue: true });
+    for (const [topic, message] of [["any", 1], ["numbers", 2], ["numbers", 3], ["numbers", 4]] as const) {
+      await handle.send(message, { topic });
+    }
+    await world.until(parley.sweep());
+    await handle.send(null, { topic: "go" });
+    assert.deepEqual(await world.until(handle.result()), [{ topic: "any", message: 1 }, { topic: "numbers", message: 20 }, 3, 40]);
+  });
+
   rule("a check that a dead run has not recorded is made by the next one, beside other operations", async (harness) => {
     const world = new World(harness);
     const flow = (schema: StandardSchemaV1<unknown, number>) =>
