@@ -139,7 +139,7 @@ export class Values {
       return this.#codec.encode(value);
     } catch (error) {
       // Not as the cause: a serialiser's error may hold the value itself.
-      const { message, path } = error as { message?: unknown; path?: unknown };
+      const { message, path }: { message?: unknown; path?: unknown } = Object(error);
       const where = typeof path === "string" && /^[\w.$[\]]+$/.test(path) ? ` at ${path}` : "";
       const reason = error instanceof Error && error.name === "DevalueError" ? `${message}${where}` : "the codec refused it";
       throw new ValidationError(

@@ -88,11 +88,23 @@ Deno.test("encode() stores of any view only the bytes that it shows", () => {
   }
 });
 
+function nothing(): never {
+  const error: unknown = null;
+  throw error;
+}
+
 Deno.test("encode() refuses what it cannot bring back, tells where, and does not tell what", () => {
   class Account {
     password = SECRET;
   }
-  const refused = [() => SECRET, Symbol(SECRET), new Account(), new WeakMap(), Promise.resolve(SECRET), {
+  const revoked = Proxy.revocable({}, {});
+  revoked.revoke();
+  const throwing = {
+    get field() {
+      return nothing();
+    },
+  };
+  const refused = [throwing, revoked.proxy, () => SECRET, Symbol(SECRET), new Account(), new WeakMap(), Promise.resolve(SECRET), {
     deep: [{ f: () => SECRET, s: SECRET }],
   }];
   for (const value of refused) {
