@@ -261,7 +261,7 @@ neonDriverTest("a wrong password keeps push away, and ends nothing", async ({ op
   const connectionString = atNeon(POSTGRES).replace(/:[^:@]*@/, ":hunter2@");
   const said = await warnings(async () => {
     using watching = new Watching(open({ connectionString }), "due");
-    await delay(systemClock, 300);
+    await delay(systemClock, 1_500);
     assert.deepEqual([watching.watch.live, watching.hints], [false, 0]);
   });
   assert.deepEqual(said, ["Parley on Neon: the connection for push fails (SQLSTATE XX000), so waits poll until it succeeds"]);
