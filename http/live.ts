@@ -56,7 +56,15 @@ export async function liveResponse(c: Context, chunks: Chunks, options: LiveOpti
   const first = chunks.next();
   // Where nobody reads the body, nobody is told either.
   first.catch(() => {});
-  const body = new LiveBody(chunks, await soon(first, options) ?? first, options);
+  const { signal } = c.req.raw;
+  const begun = await soon(first, options, signal);
+  if (signal.aborted) {
+    // Nobody is there any more to end the body.
+    options.stop.abort();
+    chunks.return().catch(() => {});
+    throw signal.reason;
+  }
+  const body = new LiveBody(chunks, begun ?? first, options);
   return new Response(new ReadableStream(body, { highWaterMark: 0 }), { headers });
 }
 
@@ -67,10 +75,12 @@ export async function liveResponse(c: Context, chunks: Chunks, options: LiveOpti
 async function soon(
   first: Promise<IteratorResult<string, void>>,
   { settings }: LiveOptions,
+  gone: AbortSignal,
 ): Promise<IteratorResult<string, void> | undefined> {
   const over = new AbortController();
+  const signal = AbortSignal.any([over.signal, gone]);
   try {
-    return await Promise.race([first, delay(systemClock, settings.heartbeatMs, over.signal).then(() => undefined)]);
+    return await Promise.race([first, delay(systemClock, settings.heartbeatMs, signal).then(() => undefined)]);
   } finally {
     over.abort();
   }

@@ -49,6 +49,8 @@ interface Counted {
   underWay(): number;
   /** How many subscriptions are open. */
   watches(): number;
+  /** From now on reads take until the returned function is called. */
+  hold(): () => void;
   /** From now on the store fails. */
   fail(): void;
 }
@@ -58,19 +60,25 @@ function countReads(): Counted & { driver(driver: Driver): Driver } {
   let reads = 0;
   let underWay = 0;
   let failing = false;
+  let held = Promise.resolve();
   let open = () => 0;
   const read = <Request, Result>(call: (request: Request) => Promise<Result>) => async (request: Request): Promise<Result> => {
     reads++;
     if (failing) throw new DriverError("The store is down (injected)", { retryable: false });
     underWay++;
-    return await call(request).finally(() => underWay--);
+    return await held.then(() => call(request)).finally(() => underWay--);
   };
   const driver = (inner: Driver) => {
     const watched = countedWatches(inner);
     open = watched.open;
     return { ...watched.driver, readStream: read(inner.readStream), readEvent: read(inner.readEvent) };
   };
-  return { driver, reads: () => reads, underWay: () => underWay, watches: () => open(), fail: () => failing = true };
+  const hold = () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    held = promise;
+    return resolve;
+  };
+  return { driver, hold, reads: () => reads, underWay: () => underWay, watches: () => open(), fail: () => failing = true };
 }
 
 function idle(rule: Rule): void {
@@ -177,6 +185,51 @@ function leaving(rule: Rule): void {
     assert.deepEqual(errors, []);
     assert(app);
   });
+  rule("a reader that leaves before its answer has begun leaves nothing", async ({ get, watches, hold }) => {
+    using listeners = countListeners();
+    const release = hold();
+    const gone = new AbortController();
+    const answers = LIVE.map(([path, headers]) => get(path, headers, { signal: gone.signal }));
+    await until(() => watches() > 0);
+    const began = performance.now();
+    gone.abort();
+    await Promise.all(answers.map(async (answer) => await (await answer).body?.cancel()));
+    assert(performance.now() - began < 2_000);
+    assert.equal(watches(), 0);
+    release();
+    await until(() => listeners.left() === 0);
+  });
+  rule("a reader of a workflow that ends and is purged before it looks again comes to its end", async (service) => {
+    const { get, tell, hold, parley, watches, errors } = service;
+    await tell({ write: "seen" }, { set: "seen" });
+    const bodies = await Promise.all(LIVE.map(async ([path, headers]) => (await get(path, headers)).body!.getReader()));
+    const textUntil = async (body: ReadableStreamDefaultReader<Uint8Array>, isEnough: (text: string) => boolean) => {
+      let text = "";
+      for (let done = false; !done && !isEnough(text);) {
+        const read = await body.read();
+        text += new TextDecoder().decode(read.value);
+        done = read.done;
+      }
+      return text;
+    };
+    for (const body of bodies) await textUntil(body, (text) => text.includes("seen"));
+    const release = hold();
+    const reading = bodies.map((body) => textUntil(body, () => false));
+    await tell("end");
+    assert.equal(await parley.purge({ olderThan: 0 }), 1);
+    release();
+    const outcomes = await Promise.allSettled(reading);
+    // That of a stream is broken off: whoever comes back is told that there is no such workflow.
+    assert.deepEqual(outcomes.map((it) => it.status === "rejected" ? it.reason.code : it.value.split("\n")[0]), [
+      "workflow_not_found",
+      "workflow_not_found",
+      "workflow_not_found",
+      "event: end",
+      '{"end":true,"version":1}',
+    ]);
+    for (const [path, headers] of LIVE.slice(0, 3)) assert.equal((await get(path, headers)).status, 404);
+    assert.deepEqual([watches(), errors], [0, []]);
+  }, { maxConnection: "3s" });
   rule("HEAD opens nothing", async ({ get, watches }) => {
     for (const [path, headers] of LIVE) assert.equal((await get(path, headers, { method: "HEAD" })).status, 200);
     assert.equal(watches(), 0);
