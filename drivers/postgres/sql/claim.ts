@@ -24,6 +24,7 @@ declare
   size constant integer := (request->>'limit')::integer;
   due text[];
   taken text[];
+  room bigint;
   more boolean := false;
   unknown json := '[]';
   next_due_ms bigint;
@@ -32,12 +33,14 @@ begin
   perform ${s}.lock_slots_v1(array[${s}.owner_slot_v1(request->>'owner')]);
   select array_agg(w.id order by w.id) into taken from ${s}.workflows as w
   where w.owner = request->>'owner' and w.phase = 'running' and w.lease_until > ${s}.now_ms();
-  if taken is null then
+  if taken is not null then
+    room := (select f.room from ${s}.fitting_v1(taken) as f);
+  else
     if by_due_time then
       perform ${s}.correct_leases_v1();
     end if;
     due := ${s}.lock_due_v1(request, names, except_ids, size);
-    taken := ${s}.fitting_v1(due);
+    select f.taken, f.room into taken, room from ${s}.fitting_v1(due) as f;
     more := cardinality(taken) < cardinality(due);
     perform ${s}.lease_v1(taken, request->>'owner', request->>'leaseMs');
     if by_due_time and cardinality(taken) < size then
@@ -46,7 +49,7 @@ begin
       next_due_ms := ${s}.next_due_ms_v1();
     end if;
   end if;
-  return json_build_object('claimed', ${s}.claimed_v1(taken), 'unknown', unknown, 'nextDueMs', next_due_ms, 'more', more);
+  return json_build_object('claimed', ${s}.claimed_v1(taken, room), 'unknown', unknown, 'nextDueMs', next_due_ms, 'more', more);
 end;
 `,
     );
@@ -136,25 +139,30 @@ end;
   );
 }
 
-/** As many of the workflows as one answer has room for, from the first on; never none of some. The caller holds their rows, so that they stay as they are. */
+/**
+ * As many of the workflows as one answer has room for, from the first on, never none of some; and how much room they leave. The caller holds their rows, so
+ * that they stay as they are.
+ */
 function fitting(s: string): string {
   return helper(
-    `${s}.fitting_v1(ids text[]) returns text[]`,
+    `${s}.fitting_v1(ids text[], out taken text[], out room bigint)`,
     "plpgsql",
     "volatile",
     `
 declare
   place integer := 0;
-  bytes bigint := 0;
+  bytes bigint;
 begin
+  room := ${MAX_CLAIM_BYTES};
   while place < cardinality(ids) loop
-    bytes := bytes + (
+    bytes := (
       select ${s}.claim_bytes_v1(w.id, w.name, w.input, w.problem) from ${s}.workflows as w where w.id = ids[place + 1]
     );
-    exit when place > 0 and bytes > ${MAX_CLAIM_BYTES};
+    exit when place > 0 and bytes > room;
+    room := room - bytes;
     place := place + 1;
   end loop;
-  return ids[:place];
+  taken := ids[:place];
 end;
 `,
   );
@@ -192,27 +200,21 @@ end;
 }
 
 /**
- * What a run needs to begin, for each ID. The journals share what the workflows leave of an answer, the first come first: one that is whole spares its
+ * What a run needs to begin, for each ID. The journals share the room that the workflows leave of an answer, the first come first: one that is whole spares its
  * run a request, and one of which there is nothing yet is read by itself.
  */
 function claimed(s: string): string {
   return helper(
-    `${s}.claimed_v1(ids text[]) returns json`,
+    `${s}.claimed_v1(ids text[], room bigint) returns json`,
     "plpgsql",
     "volatile",
     `
 declare
   now constant bigint := ${s}.now_ms();
-  room bigint := ${MAX_CLAIM_BYTES};
   workflow_id text;
   page json;
   answer json[] := '{}';
 begin
-  foreach workflow_id in array coalesce(ids, '{}') loop
-    room := room - (
-      select ${s}.claim_bytes_v1(w.id, w.name, w.input, w.problem) from ${s}.workflows as w where w.id = workflow_id
-    );
-  end loop;
   foreach workflow_id in array coalesce(ids, '{}') loop
     page := ${s}.journal_page_v1(
       workflow_id, 0, case when room > 0 then 1000 else 0 end, least(${MAX_PAGE_BYTES}, room), room > ${1.1 * MAX_REQUEST_BYTES}

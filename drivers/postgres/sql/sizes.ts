@@ -28,7 +28,8 @@ const MAX_ENVELOPE_BYTES = 400;
  * four bytes, and a control character up to seven.
  *
  * Short texts are not looked at: at four bytes for each, 1,000 of them fill a page and no more. Others are not escaped to be measured, unless they
- * have control characters, which no JSON has: of 1 MB of quotes that takes 20 times as long.
+ * have control characters, which no JSON has: of 1 MB of quotes that takes 20 times as long. `translate` would take ten times as long as `replace`, where
+ * there are few of both.
  */
 export function sizes({ identifier: s }: SchemaName): string {
   return helper(
@@ -40,7 +41,7 @@ select case
   when value is null then 0
   when octet_length(value) <= 256 then 4 * octet_length(value)
   when value ~ '[\\x01-\\x1f]' then octet_length(to_json(to_json(value)::text)::text)
-  else 4 * octet_length(value) - 3 * octet_length(translate(value, '"\\', ''))
+  else 4 * octet_length(value) - 3 * octet_length(replace(replace(value, '"', ''), '\\', ''))
 end::bigint
 `,
   ) + claimBytes(s) + echoedBytes(s);
