@@ -141,7 +141,9 @@ export class Calls {
       const next = spec.follow?.(outcome, position);
       if (!next) return resolve(this.#read(spec, outcome));
       const go = (label: string | undefined) => {
-        if (label === next.spec.label || (label === undefined && next.isWanted)) this.#start(next.spec, resolve, reject);
+        // What was called after it is never recorded before it, so it has not been called where something later is recorded.
+        const isNew = label === undefined && !journal.hasLater;
+        if (label === next.spec.label || (isNew && next.isWanted)) this.#start(next.spec, resolve, reject);
         else resolve(this.#read(spec, outcome));
       };
       const label = journal.nextLabel();

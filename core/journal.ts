@@ -108,6 +108,11 @@ export class Journal {
     return this.#loadPage().then(() => this.nextLabel());
   }
 
+  /** Whether something is recorded at a position after the one that the next call will take. */
+  get hasLater(): boolean {
+    return [...this.#unasked.keys()].some((position) => position > this.#nextPosition);
+  }
+
   /** The wait at a position that had begun before this run. */
   openAt(position: number): OpenEntry | undefined {
     return this.#open.get(position);

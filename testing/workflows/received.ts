@@ -5,7 +5,7 @@
  */
 
 import assert from "node:assert/strict";
-import { topic } from "../../core/channel.ts";
+import { type Topic, topic } from "../../core/channel.ts";
 import { nextTask } from "../../core/clock.ts";
 import type { StandardSchemaV1 } from "../../core/standard_schema.ts";
 import { workflow } from "../../core/workflow.ts";
@@ -116,6 +116,29 @@ export function receiving(rule: AddRule): void {
     await world.until(parley.sweep());
     await handle.send(null, { topic: "go" });
     assert.deepEqual(await world.until(handle.result()), [{ topic: "any", message: 1 }, { topic: "numbers", message: 20 }, 3, 40]);
+  });
+
+  rule("a deploy that adds a schema accepts what was received before, also beside a step that was not done", async (harness) => {
+    const world = new World(harness);
+    const { promise: never } = Promise.withResolvers<void>();
+    const make = (from: string | Topic<number>, hangs: boolean) =>
+      workflow("flow", async (ctx) => {
+        const received = await ctx.recv(from);
+        const slow = ctx.step("slow", () => hangs ? never : undefined);
+        await ctx.step("fast", () => {});
+        await slow;
+        return received;
+      });
+    const dying = world.isolate(0, [make("t", true)], { lease: "5s", wake: "none" });
+    const handle = await dying.parley.start("flow", undefined, { enqueue: true });
+    await handle.send(7, { topic: "t" });
+    dying.parley.sweep().catch(() => {});
+    await world.pass(1_000);
+    dying.driver.kill();
+    await world.pass(5_001);
+    const next = world.isolate(1, [make(topic("t", times(10)), false)], { wake: "none", pages: 1 });
+    await world.until(next.parley.sweep());
+    assert.deepEqual([(await next.parley.handle(handle.workflowId).status()).output, next.errors], [7, []]);
   });
 
   rule("a check that a dead run has not recorded is made by the next one, beside other operations", async (harness) => {
