@@ -185,7 +185,7 @@ export class Commits {
       const result = await this.#commit(batch, release?.transition ?? null);
       if (!result) return;
       this.#endLooks(lookers);
-      if (result.results.some((it) => "deferred" in it)) {
+      if (result.state === "held" && result.results.some((it) => "deferred" in it)) {
         // The answer had no room for all that the waits have found. They are looked at again, in their order.
         this.#lookers.push(() => {});
         this.#release ??= release;

@@ -33,6 +33,7 @@ export function sizes(rule: AddRule): void {
   deferring(rule);
   transitions(rule);
   repeated(rule);
+  besideRecords(rule);
   claims(rule);
   lists(rule);
 }
@@ -166,6 +167,20 @@ function repeated(rule: AddRule): void {
     const answered = await again(drivers, run, waits);
     assert.deepEqual(answered.slice(2), ["deferred", "deferred", "deferred"]);
     assert.deepEqual(await run.drain(["small"]), ['"hello"']);
+  });
+}
+
+function besideRecords(rule: AddRule): void {
+  rule("commit() defers the same waits when it is repeated, also beside large values that the run records", async ({ drivers: [a, b] }) => {
+    const run = await begin(a, "w");
+    await b.send([newMessage("w", { topic: "small" })]);
+    for (const length of [MIB + 1_000, MIB - 100, MIB - 1_000]) {
+      const first = 10 * length;
+      const operations = [record(first, "y".repeat(length)), receive(first + 1, ["small"], 0), receive(first + 2, ["small"], 0)];
+      const request = run.next(operations);
+      const answered = shapes(committed(await a.commit(request), "held"));
+      assert.deepEqual(shapes(committed(await b.commit(request), "held")), answered, `${length}`);
+    }
   });
 }
 

@@ -110,12 +110,14 @@ end
 export const applying = String.raw`
 local hasOutcome = false
 
-local function shown(outcome)
+-- What has an entry counts as its text does, which is what a repeat answers with: so a repeat puts off the same waits.
+local function shown(outcome, entry)
   hasOutcome = true
+  answered = answered + (entry and wireSize(entry.text) or 0)
   if outcome.isGiven then
     return { given = true }
   end
-  return { tag = outcome.tag, value = outcome.text and value(outcome.text), topic = outcome.topic }
+  return { tag = outcome.tag, value = outcome.text and value(outcome.text, entry and 0), topic = outcome.topic }
 end
 
 local function remaining(entry)
@@ -137,7 +139,7 @@ local function wait(row, op, entry)
     if op.type == 'observeResult' then
       hasRead(row, load(request.workflows[op.workflow]), outcome)
     end
-    return shown(outcome)
+    return shown(outcome, entry)
   end
   if isFirst then
     open(row, op, entry)
@@ -185,7 +187,7 @@ local function apply(row, op)
   if entry then
     complete(row, op, entry, outcome)
   end
-  return shown(outcome)
+  return shown(outcome, entry)
 end
 `;
 
