@@ -105,14 +105,17 @@ function messages(rule: AddRule): void {
     assert.deepEqual(await run.drain(["a", "b", "c"]), ["2", "4"]);
   });
 
-  rule("what comes after the deadline wakes nobody: the deadline has done so", async ({ drivers: [a, b], advance }) => {
-    await beginSuspended(a, "w", [receive(0, ["t"], LEASE_MS), observeEvent(1, "source", "k"), observeResult(2, "source")]);
-    await advance(LEASE_MS + 1);
-    const sent = await b.send([newMessage("w", { topic: "t" })]);
-    assert.deepEqual(sent.state === "sent" && sent.woken, []);
-    assert.deepEqual((await (await begin(b, "source")).released([setEvent(0, "k", "v")], end())).woken, []);
-    await take(b, "w");
-  });
+  rule(
+    "what comes first after the deadline wakes the workflow as well, and what comes then does not",
+    async ({ drivers: [a, b], advance }) => {
+      await beginSuspended(a, "w", [receive(0, ["t"], LEASE_MS), observeEvent(1, "source", "k"), observeResult(2, "source")]);
+      await advance(LEASE_MS + 1);
+      const sent = await b.send([newMessage("w", { topic: "t" })]);
+      assert.deepEqual(sent.state === "sent" && sent.woken, ["w"]);
+      assert.deepEqual((await (await begin(b, "source")).released([setEvent(0, "k", "v")], end())).woken, []);
+      await take(b, "w");
+    },
+  );
 
   rule("messages in time are taken oldest first by waits that are past their deadline", async ({ drivers: [a, b], advance }) => {
     const waits = [0, 1, 2].map((position) => receive(position, ["t"], 2 * LEASE_MS));
