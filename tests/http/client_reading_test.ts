@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { connect, type Fetch } from "../../http/client.ts";
 import { bearer, parleyHttp, type ParleyHttpOptions } from "../../http/mod.ts";
 import { memoryDriver, Parley, type ParleyError, workflow } from "../../mod.ts";
+import { listen } from "./suites/service.ts";
 
 const VALUES: unknown[] = [undefined, null, 10n, new Date(5), "line\nbreak", new Map([[1, "ö".repeat(1_000)]]), -0];
 
@@ -172,4 +173,26 @@ Deno.test("connect().readStream() rejects where there is no such workflow, and w
   await assert.rejects(client.readStream("nobody", "log", { wait: false }).collect(), { code: "workflow_not_found" });
   assert.throws(() => client.readStream("w", "log", { from: -1 }), { code: "invalid_value" });
   await handle.cancel();
+});
+
+Deno.test("a reader that is ahead of its stream hears of it over a socket, however it reads, and others go on", async () => {
+  const parley = new Parley({ driver: memoryDriver(), workflows: [scribe], hotWait: 0 });
+  await using server = listen(parleyHttp({ parley, auth: bearer("s3cret") }));
+  const client = connect({ url: server.url, token: "s3cret" });
+  await client.start(scribe, undefined, { workflowId: "w" });
+  await client.send("w", 1);
+  await parley.idle();
+  const ahead = { name: "OffsetOutOfRangeError", code: "offset_out_of_range", workflowId: "w", key: "log", offset: 2, end: 1 };
+  for (const wait of [true, false]) {
+    const reader = client.readStream("w", "log", { from: 2, wait });
+    await assert.rejects(Array.fromAsync(reader), ahead);
+    await assert.rejects(Array.fromAsync(reader.entries()), ahead);
+    await assert.rejects(reader.collect(), ahead);
+    await assert.rejects(Array.fromAsync(reader.toReadableStream()), ahead);
+  }
+  const atEnd = Array.fromAsync(client.readStream("w", "log", { from: 1 }));
+  await client.send("w", 2);
+  await client.send("w", "end");
+  assert.deepEqual(await atEnd, [2]);
+  await parley[Symbol.asyncDispose]();
 });
