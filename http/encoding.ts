@@ -9,15 +9,17 @@ import { wireCodec } from "../core/codec.ts";
 import { ValidationError } from "../core/errors.ts";
 import { type BodyLimits, readBytes } from "./body.ts";
 import { PARLEY_JSON, PARLEY_NDJSON } from "./media_types.ts";
+import { preferred } from "./negotiate.ts";
 import { outline } from "./outline.ts";
 import { NotPlainError, plainText as toText, toPlain } from "./plain.ts";
 import { refusal } from "./problem.ts";
 
 export { PARLEY_JSON, PARLEY_NDJSON };
 
-/** Whether the caller takes the library's own encoding. */
+/** Whether the caller takes the library's own encoding, and rather than JSON. */
 export function isEncoded(c: Context): boolean {
-  return c.req.header("accept")?.includes("application/vnd.parley+") ?? false;
+  const type = preferred(c, ["application/json", PARLEY_JSON, PARLEY_NDJSON]);
+  return type !== undefined && type !== "application/json";
 }
 
 /** Answers with a value, as the caller takes it. */

@@ -22,11 +22,16 @@ interface Range {
  * @throws A refusal, 406, where none of them is accepted.
  */
 export function negotiate<Type extends string>(c: Context, types: readonly [Type, ...Type[]]): Type {
-  const header = c.req.header("accept");
-  const chosen = header === undefined ? types[0] : best(rangesOf(header), types);
-  const type = types.find((it) => it === chosen);
+  const type = preferred(c, types);
   if (type !== undefined) return type;
   throw refusal("not_acceptable", `There is no answer of a type that the header Accept allows: it must be one of ${types.join(", ")}`);
+}
+
+/** As {@linkcode negotiate}, but `undefined` where none of them is accepted. */
+export function preferred<Type extends string>(c: Context, types: readonly [Type, ...Type[]]): Type | undefined {
+  const header = c.req.header("accept");
+  const chosen = header === undefined ? types[0] : best(rangesOf(header), types);
+  return types.find((it) => it === chosen);
 }
 
 /** Read here, since versions of Hono differ in how they do. What is no quality is the highest one. */

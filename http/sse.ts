@@ -38,11 +38,13 @@ export function comeBack(): Response {
 }
 
 /**
- * Tells a page that is ahead of the stream to begin anew, then goes on from the start. It has seen what is not there any more, as after the store was
- * restored from a copy, or the ID of a workflow was used again. Its last ID is forgotten.
+ * Tells a page that is ahead of the stream or event to begin anew, then goes on from the start. It has seen what is not there any more, as after the store
+ * was restored from a copy, or the ID of a workflow was used again. Its last ID is forgotten.
+ *
+ * @param start Where it begins, in the words of the route's parameters.
  */
-export async function* begunAnew(events: Chunks): Chunks {
-  yield `event: reset\nid\ndata: {"from":0}\n\n`;
+export async function* begunAnew(events: Chunks, start: { from: number } | { after: number }): Chunks {
+  yield `event: reset\nid\ndata: ${JSON.stringify(start)}\n\n`;
   yield* events;
 }
 

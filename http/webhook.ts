@@ -15,6 +15,7 @@ import type { StandardSchemaV1 } from "../core/standard_schema.ts";
 import { validate } from "../core/values.ts";
 import { type BodyLimits, readBytes } from "./body.ts";
 import { checkBodyLimit, positive } from "./options.ts";
+import { toLegalUrl } from "./path.ts";
 import { isHttpException, isReportable, refusal, toBareResponse, toResponse } from "./problem.ts";
 import { quietly } from "./quietly.ts";
 import type { Delivery, Verifier } from "./verifiers/verifier.ts";
@@ -145,7 +146,7 @@ async function verified(
   { url, method, headers }: Request,
   body: Uint8Array<ArrayBuffer>,
 ): Promise<Delivery> {
-  const request = new Request(url, { method, headers, ...(method !== "GET" && method !== "HEAD" && { body: body.slice() }) });
+  const request = new Request(toLegalUrl(url), { method, headers, ...(method !== "GET" && method !== "HEAD" && { body: body.slice() }) });
   const delivery = await attempt(() => verify(request, readable(body)), report);
   if (typeof delivery?.id === "string" && delivery.id !== "") return delivery;
   throw refusal("unauthorized", "The webhook must have a signature that is valid and of now");

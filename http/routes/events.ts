@@ -16,7 +16,7 @@ import { negotiate } from "../negotiate.ts";
 import { type LinesType, NDJSON_HEARTBEAT, watchLines } from "../ndjson.ts";
 import { type Call, type Route, route } from "../route.ts";
 import { count, EventValue } from "../schemas.ts";
-import { EVENT_STREAM, lastSeen, SSE_HEARTBEAT, watchEvents } from "../sse.ts";
+import { begunAnew, EVENT_STREAM, lastSeen, SSE_HEARTBEAT, watchEvents } from "../sse.ts";
 import { Wait, waitMs } from "../wait.ts";
 import { READ_HEADERS, READ_TYPES, throughFaults } from "./reading.ts";
 
@@ -60,9 +60,14 @@ async function serveJson(call: EventCall, type: "application/json" | typeof PARL
 async function serveEvents(call: EventCall): Promise<Response> {
   return await throughFaults(call.settings, async () => {
     const seen = lastSeen(call.c);
+    const options = { type: EVENT_STREAM, heartbeat: SSE_HEARTBEAT };
+    // Versions only rise: it is the event of another workflow of this ID, or of a store that was restored from a copy.
+    if (seen && seen.id > await versionOf(call)) {
+      return await serveLive(call, 0, (entries) => begunAnew(watchEvents(entries, 0), { after: 0 }), options);
+    }
     const after = seen?.id ?? call.query.after ?? 0;
     if (seen?.end && await isOver(call, after)) return new Response(null, { status: 204 });
-    return await serveLive(call, after, (entries) => watchEvents(entries, after), { type: EVENT_STREAM, heartbeat: SSE_HEARTBEAT });
+    return await serveLive(call, after, (entries) => watchEvents(entries, after), options);
   });
 }
 
@@ -82,14 +87,24 @@ async function serveLive(
   return await liveResponse(c, frame(entries), { ...options, parley, settings, stop });
 }
 
+/** The version of the value that there is now; 0 where there is none. */
+async function versionOf(call: EventCall): Promise<number> {
+  return await readEntry(call, 0, 0).then(({ version }) => version, none(0));
+}
+
+/** What stands for a value that is not there. */
+function none<T>(instead: T): (error: unknown) => T {
+  return (error) => {
+    if (error instanceof TimeoutError || error instanceof WorkflowEndedError) return instead;
+    throw error;
+  };
+}
+
 /** Whether the workflow has ended, as the client was told, with nothing that it has not seen. */
 async function isOver(call: EventCall, after: number): Promise<boolean> {
   const { status } = await call.parley.handle(call.workflowId).status();
   if (isActive(status)) return false;
-  return await readEntry(call, after, 0).then(() => false, (error) => {
-    if (error instanceof TimeoutError || error instanceof WorkflowEndedError) return true;
-    throw error;
-  });
+  return await readEntry(call, after, 0).then(() => false, none(true));
 }
 
 async function readEntry({ c, parley, workflowId, key }: EventCall, after: number, timeout: number): Promise<EventEntry<unknown>> {

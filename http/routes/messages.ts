@@ -7,6 +7,7 @@
 import * as v from "valibot";
 import { ValidationError } from "../../core/errors.ts";
 import { answer } from "../encoding.ts";
+import { idempotencyKeyOf } from "../idempotency_key.ts";
 import { type Route, route } from "../route.ts";
 import { MessageBody, MessagesBody, MOST_MESSAGES, Receipt } from "../schemas.ts";
 import { refuseWebhookKey } from "../webhook_key.ts";
@@ -27,8 +28,9 @@ export const messageRoutes: readonly Route[] = [
     responses: { 201: SENT, 200: { description: "The idempotency key was used before, and nothing was sent", schema: Receipt } },
     errors: ERRORS,
     concerns: ({ workflowId, body }) => [concern(workflowId, body)],
-  }, async ({ c, parley, workflowId, body: { message, topic, idempotencyKey = c.req.header("idempotency-key") } }) => {
-    const header = c.req.header("idempotency-key");
+  }, async ({ c, parley, workflowId, body: { message, topic, idempotencyKey: given } }) => {
+    const header = idempotencyKeyOf(c);
+    const idempotencyKey = given ?? header;
     if (header !== undefined && header !== idempotencyKey) {
       throw new ValidationError("Sending a message: idempotencyKey and the header Idempotency-Key must be the same, where there are both");
     }

@@ -5,6 +5,7 @@
  */
 
 import * as v from "valibot";
+import { pathOf } from "../path.ts";
 import { type Route, route } from "../route.ts";
 
 /** The routes. */
@@ -20,7 +21,7 @@ export const openapiRoutes: readonly Route[] = [
   }, async ({ c }) => {
     // When it is asked for, which is seldom: neither the conversion nor what converts costs a start anything.
     const [{ toDocument }, { ROUTES }] = await Promise.all([import("../openapi.ts"), import("./mod.ts")]);
-    const mount = new URL(c.req.url).pathname.replace(/\/openapi\.json$/, "");
+    const mount = pathOf(c.req.url).replace(/\/openapi\.json$/, "");
     return Response.json(toDocument(ROUTES, mount), { headers: { "cache-control": "no-store" } });
   }),
 ];

@@ -91,7 +91,7 @@ async function serveEvents(call: StreamCall): Promise<Response> {
       return await serveLive(call, place, streamEvents, options);
     } catch (error) {
       if (!(error instanceof OffsetOutOfRangeError)) throw error;
-      return await serveLive(call, { from: 0 }, (parts) => begunAnew(streamEvents(parts)), options);
+      return await serveLive(call, { from: 0 }, (parts) => begunAnew(streamEvents(parts), { from: 0 }), options);
     }
   });
 }

@@ -12,7 +12,8 @@ import type { SerializedError } from "../../core/serialized_error.ts";
 import type { StandardSchemaV1 } from "../../core/standard_schema.ts";
 import { type Workflow, workflow } from "../../core/workflow.ts";
 import { answer } from "../encoding.ts";
-import { toSegment } from "../path.ts";
+import { idempotencyKeyOf } from "../idempotency_key.ts";
+import { pathOf, toSegment } from "../path.ts";
 import { type Route, route } from "../route.ts";
 import { withoutStacks } from "../stacks.ts";
 import { count, Info, Page, StartBody, StartResult, Status } from "../schemas.ts";
@@ -58,8 +59,8 @@ export const workflowRoutes: readonly Route[] = [
     errors: ["unknown_workflow", "workflow_conflict", "value_too_large"],
     concerns: ({ c, body }) => [given(c, body)],
   }, async ({ c, parley, body }) => {
-    const { workflow: name, input, enqueue, workflowId = c.req.header("idempotency-key") } = body;
-    const header = c.req.header("idempotency-key");
+    const header = idempotencyKeyOf(c);
+    const { workflow: name, input, enqueue, workflowId = header } = body;
     if (header !== undefined && header !== workflowId) {
       throw new ValidationError("Starting a workflow: workflowId and the header Idempotency-Key must be the same, where there are both");
     }
@@ -68,7 +69,7 @@ export const workflowRoutes: readonly Route[] = [
       ...(enqueue !== undefined && { enqueue }),
     });
     // Where it is mounted is known from the path alone.
-    const location = `${new URL(c.req.url).pathname.replace(/^\/+/, "/").replace(/\/$/, "")}/${toSegment(handle.workflowId)}`;
+    const location = `${pathOf(c.req.url).replace(/\/$/, "")}/${toSegment(handle.workflowId)}`;
     return answer(c, { workflowId: handle.workflowId, created: handle.created }, {
       status: handle.created ? 201 : 200,
       headers: { location },

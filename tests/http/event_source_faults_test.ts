@@ -97,6 +97,31 @@ Deno.test("a page that is ahead of its stream is told to begin anew, and gets th
   assert.equal((await eventsOf(await get(LOG, { ...SSE, "last-event-id": "end:9" }))).at(-1)?.event, "end");
 });
 
+Deno.test("a page that is ahead of its event is told to begin anew, and gets the value that there is", async () => {
+  await using harness = await memoryHarness();
+  await using service = await serve(harness);
+  const { get, tell } = service;
+  /** The first events for a page that has seen one: the kind, or the ID, and the data. */
+  const comeBack = async (seen: string, count: number) => {
+    const sent = sentEvents(await get(STATE, { ...SSE, "last-event-id": seen }));
+    const events = await take(sent, count, ({ data }) => data !== undefined);
+    await sent.return(undefined);
+    return events.map(({ event, id, data }) => [event ?? id, data]);
+  };
+  const reset = ["reset", '{"after":0}'];
+  const waiting = comeBack("1", 2);
+  await tell({ set: "a" });
+  assert.deepEqual(await waiting, [reset, ["1", '"a"']]);
+  await tell({ set: "b" });
+  for (const seen of ["3", "end:3", "9".repeat(15)]) assert.deepEqual(await comeBack(seen, 2), [reset, ["2", '"b"']], seen);
+  const inTime = comeBack("2", 1);
+  await tell({ set: "c" });
+  assert.deepEqual(await inTime, [["3", '"c"']]);
+  await tell("end");
+  for (const seen of ["4", "end:4"]) assert.deepEqual(await comeBack(seen, 3), [reset, ["3", '"c"'], ["end", '{"version":3}']], seen);
+  assert.equal((await get(STATE, { ...SSE, "last-event-id": "end:3" })).status, 204);
+});
+
 Deno.test("a reader of large values that stands still has one piece made for it, and one read", async () => {
   const harness = await memoryHarness();
   let reads = 0;

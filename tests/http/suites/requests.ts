@@ -62,6 +62,29 @@ function bodies(rule: AddRule): void {
     }
   });
 
+  rule("an answer, an error too, is in the library's own encoding for those alone who would rather have it than JSON", async (harness) => {
+    const { json, call } = serve(harness);
+    const own = "application/vnd.parley+json";
+    await json("POST /workflows", 201, { body: { ...START, workflowId: "w" } });
+    for (
+      const [accept, type] of [
+        ["*/*", "application/json"],
+        [`application/json, ${own}`, "application/json"],
+        [`application/json, ${own};q=0.1`, "application/json"],
+        [`${own};q=0, */*`, "application/json"],
+        ["text/html", "application/json"],
+        [own, own],
+        [`${own}, */*`, own],
+        [`application/json;q=0.5, ${own}`, own],
+        ["Application/Vnd.Parley+JSON", own],
+      ] as const
+    ) {
+      const { headers } = await call("GET /workflows/w", { headers: { accept } });
+      assert.equal(headers.get("content-type"), type, accept);
+      assert.equal("error" in await json("GET /workflows/none", 404, { headers: { accept } }), type === own, accept);
+    }
+  });
+
   rule("a body has a limit, whether its length is declared or not", async (harness) => {
     const { json } = serve(harness, { bodyLimit: 1_000 });
     await json("POST /workflows", 201, { raw: startOf(1_000) });
@@ -230,9 +253,9 @@ function faults(rule: AddRule): void {
 function mounting(rule: AddRule): void {
   rule("it may be mounted at the root, at a path, or deeper, and a Location leads back", async (harness) => {
     const { parley } = serve(harness);
-    for (const mount of ["/", "/parley", "/api/v1/parley", "/:tenant/parley"]) {
+    for (const mount of ["/", "/parley", "/api/v1/parley", "/:tenant/parley", "/:id/:parley_id/:key"]) {
       const app = new Hono().route(mount, parleyHttp({ parley, auth: bearer(TOKEN) }));
-      const at = mount.replace(":tenant", "some%20one").replace(/\/$/, "");
+      const at = mount.replaceAll(/:\w+/g, "some%20one").replace(/\/$/, "");
       const headers = { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" };
       const started = await app.request(`${at}/workflows`, { method: "POST", headers, body: JSON.stringify(START) });
       const location = started.headers.get("location")!;
