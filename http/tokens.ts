@@ -24,9 +24,9 @@ const SHORTEST_SECRET = 16;
 export interface Scope {
   /** What may be done with it. */
   actions: Action[];
-  /** With which workflow alone. Default any. */
+  /** With which workflow alone. Default any, where it is not there at all: `undefined` is refused. */
   workflowId?: string;
-  /** With which events, streams and topics alone. Default any. */
+  /** With which events, streams and topics alone. Default any, where it is not there at all: `undefined` is refused. */
   keys?: string[];
   /** For how long from now. */
   expiresIn: Duration;
@@ -77,10 +77,16 @@ export function scopedTokens(secret: string): Auth & { mint(scope: Scope): Promi
   return Object.assign(auth, { mint: (scope: Scope) => mint(scope, secret) });
 }
 
-async function mint({ actions, workflowId, keys, expiresIn }: Scope, secret: string): Promise<string> {
+/** A restriction that came to nothing, as of an ID that a request lacks, would make a token that is good for everything. */
+async function mint(scope: Scope, secret: string): Promise<string> {
+  const { actions, workflowId, keys, expiresIn } = scope;
   const unknown = actions.find((action) => !ACTIONS.includes(action));
   if (unknown !== undefined || actions.length === 0) {
     throw new ValidationError(`Minting a token: its actions must be some of ${ACTIONS.join(", ")}`);
+  }
+  const open = (["workflowId", "keys"] as const).find((name) => Object.hasOwn(scope, name) && (scope[name] ?? undefined) === undefined);
+  if (open !== undefined) {
+    throw new ValidationError(`Minting a token whose ${open} has no value: it must have one, or not be there, which allows any`);
   }
   const ms = toMilliseconds(expiresIn, "expiresIn");
   if (ms === 0) throw new ValidationError("Minting a token that expires in 0 ms: it must be more");

@@ -80,6 +80,16 @@ Deno.test("mint() refuses a scope that allows nothing, or for ever", async () =>
   }
 });
 
+Deno.test("mint() refuses a restriction that has no value, which would make a token that is good for everything", async () => {
+  const { mint } = scopedTokens(SECRET);
+  const good = { actions: ["stream"], expiresIn: "1m" };
+  for (const name of ["workflowId", "keys"]) {
+    for (const value of [undefined, null]) {
+      await assert.rejects(mint({ ...good, [name]: value } as unknown as Scope), { code: "invalid_value", message: new RegExp(name) });
+    }
+  }
+});
+
 Deno.test("a token for one workflow and key is good for every spelling of them, and for no other ID that looks like one", async () => {
   const tokens = scopedTokens(SECRET);
   const app = parleyHttp({ parley: new Parley({ driver: memoryDriver() }), auth: tokens });
