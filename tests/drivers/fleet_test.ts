@@ -25,9 +25,9 @@ import { keysOf, removeKeys } from "../support/upstash_harness.ts";
 const url = await postgresUrl();
 const redis = await redisUrl();
 const killForMs = 1_000 * Number(Deno.env.get("PARLEY_FLEET_SECONDS") ?? 15);
-const workflows = Math.round(2_000 * Math.max(1, killForMs / 15_000));
+const workflows = Math.round(1_000 * Math.max(1, killForMs / 15_000));
 // There are more workflows the longer processes are killed, and on a busy machine most of them are left over.
-const timeoutMs = 3 * killForMs + 120_000;
+const timeoutMs = 3 * killForMs + 240_000;
 
 const ACTIONS: RelayAction[] = [{ kind: "cut" }, { kind: "cut", ending: "reset" }, { kind: "delay", until: 300 }];
 const MOMENTS: RelayMoment[] = ["connect", "before", "after", "head", "body"];
@@ -41,7 +41,7 @@ Deno.test("eight processes over Postgres that are killed at random lose nothing 
   const { driver, close } = openDriver(argument);
   try {
     const module = new URL("../support/fleet/postgres.ts", import.meta.url);
-    report(await runFleet({ module, argument, driver, workflows: workflows / 2, killForMs, timeoutMs }));
+    report(await runFleet({ module, argument, driver, workflows, killForMs, timeoutMs }));
   } finally {
     await close?.();
   }
