@@ -27,7 +27,9 @@ Deno.test("the progress of an order is a stream with its offsets, and then its e
   const sent = await live;
   assert.deepEqual(idsOf(sent), ["0", "1", "2", "3", "4", "end:5"]);
   assert.match(sent, /\n\nid: 0\ndata: \{"stage":"placed",.*\}\n\n/);
-  assert.equal(await progressOf(shop.app, "o-1"), sent, "the same, for one who comes later");
+  // When a page that is cut off comes back differs, so that not all come at once.
+  const withoutRetry = (text: string) => text.replace(/^retry: \d+$/m, "retry");
+  assert.equal(withoutRetry(await progressOf(shop.app, "o-1")), withoutRetry(sent), "the same, for one who comes later");
 });
 
 Deno.test("the progress of an order carries on after Last-Event-ID", async () => {
