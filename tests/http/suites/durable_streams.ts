@@ -5,8 +5,7 @@
  */
 
 import assert from "node:assert/strict";
-import { nextTask } from "../../../core/clock.ts";
-import { delay, systemClock } from "../../../core/clock.ts";
+import { delay, nextTask, systemClock } from "../../../core/clock.ts";
 import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
 import { problem, sentEvents, serve, type Service, type ServiceOptions, take } from "./service.ts";
 
