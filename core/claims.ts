@@ -16,6 +16,12 @@ const MAX_CLAIM = 100;
 const MAX_REPEATS = 10;
 const FIRST_REPEAT_MS = 20;
 const MAX_REPEAT_MS = 1_000;
+/** A workflow that is not due yet is not claimed again before this; it doubles with each claim that comes too early again. */
+const MIN_AGAIN_MS = 10;
+const MAX_MIN_AGAIN_MS = 10_000;
+/** When workflows are claimed again after the store has failed; it doubles with each failure that follows. */
+const FIRST_FAILURE_MS = 5_000;
+const MAX_FAILURE_MS = 300_000;
 
 /** How long to wait before the claim is repeated that has left something. */
 export function repeatMs(repeats: number): number {
@@ -45,12 +51,18 @@ export interface ClaimsOptions {
   /** Aborts when nothing is claimed any more. */
   over: AbortSignal;
   report: (error: unknown) => void;
+  /** Is told when a workflow that was claimed by its ID, and not taken, is worth another claim. */
+  onLater: (workflowId: string, ms: number) => void;
 }
 
 /** Claims for one `Parley`. It never takes what runs here, even if the lease has lapsed. */
 export class Claims {
   readonly #options: ClaimsOptions;
   readonly #reported = new Set<string>();
+  /** How many claims by ID have failed since the last that did not. */
+  #failures = 0;
+  /** How many have come too early since the last that did not. */
+  #early = 0;
 
   /**
    * Makes it.
@@ -70,7 +82,8 @@ export class Claims {
 
   /**
    * Leases those of these workflows that are due, and hands out each. What runs here looks first: it may be on its way to suspend.
-   * What another call holds at the moment is claimed again, a few times.
+   * What another call holds at the moment is claimed again, a few times. What is not due yet, as where the store's clock has gone back, is told to
+   * `onLater`, and so is all that is left when the store fails.
    *
    * @param workflowIds The workflows.
    * @param onLease Gets each lease, at once.
@@ -81,22 +94,47 @@ export class Claims {
     for (let repeats = 0; left.size > 0 && !over.aborted; repeats++) {
       await Promise.all([...left].map((workflowId) => runs.look(workflowId)));
       left = new Set([...left].filter((workflowId) => !runs.isHeld(workflowId)));
-      const more = await this.#claimAll([...left], (lease) => (left.delete(lease.workflow.workflowId), onLease(lease)));
-      if (!more || repeats === MAX_REPEATS) return;
+      const taken = (lease: Lease) => (left.delete(lease.workflow.workflowId), onLease(lease));
+      const { more, nextDueMs } = await this.#claimAll([...left], taken).catch((error) => this.#fail(error, left));
+      this.#failures = 0;
+      if (!more) return this.#notYet(left, nextDueMs);
+      if (repeats === MAX_REPEATS) return;
       await delay(clock, repeatMs(repeats), over);
     }
   }
 
-  /** Returns whether some were left. */
-  async #claimAll(workflowIds: readonly string[], onLease: (lease: Lease) => void): Promise<boolean> {
+  #notYet(left: Iterable<string>, nextDueMs: number | null): void {
+    if (nextDueMs === null) {
+      this.#early = 0;
+    } else {
+      const leastMs = Math.min(MIN_AGAIN_MS * 2 ** this.#early++, MAX_MIN_AGAIN_MS);
+      this.#later(left, Math.max(nextDueMs, leastMs));
+    }
+  }
+
+  #later(left: Iterable<string>, ms: number): void {
+    const { runs, onLater } = this.#options;
+    for (const workflowId of left) if (!runs.isHeld(workflowId)) onLater(workflowId, ms);
+  }
+
+  #fail(error: unknown, left: Iterable<string>): never {
+    this.#later(left, Math.min(FIRST_FAILURE_MS * 2 ** this.#failures, MAX_FAILURE_MS));
+    this.#failures++;
+    throw error;
+  }
+
+  /** Says whether some were left that are due, and when the next of the others is. */
+  async #claimAll(workflowIds: readonly string[], onLease: (lease: Lease) => void): Promise<Pick<Taken, "more" | "nextDueMs">> {
     let left = false;
+    let next = Infinity;
     for (let from = 0; from < workflowIds.length; from += MAX_CLAIM) {
       const batch = workflowIds.slice(from, from + MAX_CLAIM);
-      const { leases, more } = await this.#claim(batch.length, batch);
+      const { leases, more, nextDueMs } = await this.#claim(batch.length, batch);
       leases.forEach(onLease);
       left ||= more;
+      next = Math.min(next, nextDueMs ?? Infinity);
     }
-    return left;
+    return { more: left, nextDueMs: next < Infinity ? next : null };
   }
 
   async #claim(limit: number, workflowIds: readonly string[] | null): Promise<Taken> {

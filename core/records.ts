@@ -71,7 +71,8 @@ export interface ClaimResult {
   unknown: string[];
   /**
    * In how many milliseconds the next workflow becomes due by time, when fewer than `limit` were claimed by due time: at a deadline or the end of
-   * a lease. `null`: none does, or it was not asked for.
+   * a lease. Of a claim by ID: the next of those that are named, known and not taken, at a deadline or the end of a park; a lease does not count.
+   * `null`: none does, or it was not asked for.
    */
   nextDueMs: number | null;
   /**

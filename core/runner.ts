@@ -99,7 +99,8 @@ export class Runner implements RunHost {
     };
     const { driver, clock, report, leaseMs } = this;
     const names = [...options.workflows.keys()];
-    this.claims = new Claims({ driver, clock, names, leaseMs, runs: this.#runs, over: this.#closing.signal, report });
+    const onLater = (workflowId: string, ms: number) => this.dueIn(workflowId, ms);
+    this.claims = new Claims({ driver, clock, names, leaseMs, runs: this.#runs, over: this.#closing.signal, report, onLater });
     this.#wakes = new Wakes({
       claims: this.claims,
       run: (lease, place) => this.run(lease, place),

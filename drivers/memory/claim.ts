@@ -38,15 +38,21 @@ export function claim(store: MemoryStore, request: ClaimRequest): ClaimResult {
   return {
     claimed: taken.map(({ row }) => toClaimed(store, row)),
     unknown: [...unknown].slice(0, UNKNOWN_NAMES),
-    nextDueMs: all ? nextDueMs(store) : null,
+    nextDueMs: all ? nextDueMs(store, store.scheduled) : nextDueMs(store, waitingRows(store, request)),
     more: taken.length < limited.length,
   };
 }
 
-function nextDueMs(store: MemoryStore): number | null {
+/** The rows of a claim by ID that nobody holds. */
+function waitingRows(store: MemoryStore, { workflowIds, names }: ClaimRequest): WorkflowRow[] {
+  const rows = (workflowIds ?? []).map((id) => store.rows.get(id));
+  return rows.filter((row) => row !== undefined).filter((row) => !row.held && names.includes(row.name));
+}
+
+function nextDueMs(store: MemoryStore, rows: Iterable<WorkflowRow>): number | null {
   const now = store.now();
   let next = Infinity;
-  for (const { dueAt } of store.scheduled) if (dueAt !== null && dueAt > now) next = Math.min(next, dueAt);
+  for (const { dueAt } of rows) if (dueAt !== null && dueAt > now) next = Math.min(next, dueAt);
   return next < Infinity ? next - now : null;
 }
 

@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import type { ClaimRequest } from "../../core/driver.ts";
-import { claimRequest, createRequest, LEASE_MS, NAME, receive, record, sleep, YIELD } from "../requests.ts";
+import { claimRequest, createRequest, LEASE_MS, NAME, park, receive, record, sleep, YIELD } from "../requests.ts";
 import { assertAbout, assertOpen, begin, beginSuspended, claimIds, enqueue, Run, take } from "../run.ts";
 import type { AddRule } from "../suite.ts";
 
@@ -217,7 +217,33 @@ function repeated(rule: AddRule): void {
     assertAbout(await nextDueMs(), LEASE_MS);
     await enqueue(a, "due");
     assert.equal(await nextDueMs({ limit: 1 }), null, "as many as asked for");
-    assert.equal(await nextDueMs({ workflowIds: ["due"] }), null, "not by due time");
+    assert.equal(await nextDueMs({ workflowIds: ["due"] }), null, "it is taken");
+  });
+
+  rule("claim() by ID says when the next of those becomes due that it leaves", async ({ drivers: [a, b], advance }) => {
+    const nextDueMs = async (workflowIds: string[], options: Partial<ClaimRequest> = {}) => {
+      const result = await b.claim(claimRequest({ workflowIds, ...options }));
+      assert.deepEqual([result.claimed, result.more], [[], false]);
+      return result.nextDueMs;
+    };
+    await beginSuspended(a, "for ever", [receive(0, [""])]);
+    await beginSuspended(a, "later", [receive(0, [""], 500_000)]);
+    await beginSuspended(a, "sooner", [receive(0, [""], 300_000)]);
+    await (await begin(a, "parked")).released([], park("p", 400_000));
+    await begin(a, "leased");
+    await (await begin(a, "ended")).end();
+    assert.equal(await nextDueMs(["for ever", "leased", "ended", "none"]), null);
+    assertAbout(await nextDueMs(["for ever", "later", "leased"]), 500_000);
+    assertAbout(await nextDueMs(["later", "parked"]), 400_000);
+    assertAbout(await nextDueMs(["parked", "sooner"]), 300_000);
+    assert.equal(await nextDueMs(["sooner"], { names: ["other"] }), null, "of another name");
+    await advance(100_000);
+    await advance(-150_000);
+    assertAbout(await nextDueMs(["sooner"]), 350_000);
+    await enqueue(a, "due");
+    const { claimed, nextDueMs: left } = await b.claim(claimRequest({ workflowIds: ["due", "later"] }));
+    assert.deepEqual(epochs(claimed), [["due", 1]]);
+    assertAbout(left, 550_000);
   });
 
   rule("claim() repeated leaves out what its runs have let go", async ({ drivers: [a, b] }) => {

@@ -112,6 +112,22 @@ export function waiting(rule: AddRule): void {
     assert.equal((await handle.status()).output, "TimeoutError");
   });
 
+  rule("a suspended sleep ends on time without a sweep when the store's clock goes back meanwhile, also twice", async (harness) => {
+    const world = new World(harness);
+    const flow = workflow("flow", async (ctx) => (await ctx.sleep("20s"), "awake"));
+    const isolate = world.isolate(0, [flow]);
+    const handle = await isolate.parley.start(flow, undefined);
+    await world.idle(isolate);
+    const before = isolate.driver.calls;
+    // The store's clock moves in one step, and the isolate's after it.
+    for (const ms of [-5_000, 15_000, 4_900, 200, -5_000, 4_900, 4_500]) await world.pass(ms);
+    await world.idle(isolate);
+    assert.deepEqual([isolate.driver.calls - before, (await handle.status()).status], [2, "PENDING"], "one look at each deadline");
+    await world.pass(1_000);
+    await world.idle(isolate);
+    assert.equal((await handle.status()).output, "awake");
+  });
+
   rule("after a crash only the rest of a timeout is waited", async (harness) => {
     const world = new World(harness);
     const dying = world.isolate(0, [flowOfOneWait], { hotWait: "1h", lease: "10s" });

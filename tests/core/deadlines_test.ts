@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../core/clock.ts";
 import { Deadlines } from "../../core/deadlines.ts";
+import type { Driver } from "../../core/driver.ts";
+import { DriverError } from "../../core/errors.ts";
 import { workflow } from "../../core/workflow.ts";
 import { ManualClock } from "../../testing/mod.ts";
-import { settle, setup } from "./setup.ts";
+import { settle, type Setup, setup } from "./setup.ts";
 
 const sleeper = workflow("sleeper", async (ctx) => (await ctx.sleep("1m"), "awake"));
 
@@ -138,4 +140,80 @@ Deno.test("a deadline that passes while its workflow runs here harms nothing", a
   await settle();
   for (let passed = 0; passed < 61_000; passed += 1_000) await world.pass(1_000);
   assert.deepEqual([(await handle.status()).output, errors, clock.pending], ["timeout", [], 0]);
+});
+
+/** Counts claims, and has them fail while the store is away. */
+function watched({ driver, clock }: Pick<Setup, "driver" | "clock">): { driver: Driver; claims: number[]; away: { is: boolean } } {
+  const claims: number[] = [];
+  const away = { is: false };
+  const start = clock.now();
+  const claim: Driver["claim"] = async (request) => {
+    claims.push(clock.now() - start);
+    if (away.is) throw new DriverError("Claiming: the store is away", { retryable: true });
+    return await driver.claim(request);
+  };
+  return { driver: { ...driver, claim }, claims, away };
+}
+
+Deno.test("deadlines that are looked at too early are looked at again together, when they pass in the store", async () => {
+  const { world, driver, clock } = await setup();
+  const { claims, ...counting } = watched({ driver, clock });
+  const { parley } = world.isolate(0, [sleeper], { driver: counting.driver });
+  for (const workflowId of ["a", "b"]) await parley.start(sleeper, undefined, { workflowId });
+  await world.until(parley.idle());
+  // The store's clock moves in one step, and the isolate's after it.
+  for (const ms of [-5_000, 59_900, 200, 4_800]) await world.pass(ms);
+  assert.equal(claims.length, 1);
+  await world.pass(200);
+  await world.until(parley.idle());
+  for (const workflowId of ["a", "b"]) assert.equal((await parley.handle(workflowId).status()).output, "awake");
+  assert.equal(claims.length, 2);
+});
+
+Deno.test("a store whose clock stands still is asked less and less often", async () => {
+  const { world, driver, clock } = await setup();
+  const { claims, ...counting } = watched({ driver, clock });
+  const { parley } = world.isolate(0, [sleeper], { driver: counting.driver });
+  await parley.start(sleeper, undefined);
+  await world.until(parley.idle());
+  await world.pass(-5);
+  await world.pass(59_999);
+  for (let passed = 0; passed < 60_000; passed += 100) await clock.advance(100);
+  assert(claims.length > 1 && claims.length < 20, `${claims.length} claims`);
+});
+
+Deno.test("a workflow that runs in another isolate at its deadline is not looked at again", async () => {
+  const { world, driver, clock } = await setup();
+  const { claims, ...counting } = watched({ driver, clock });
+  const { parley } = world.isolate(0, [sleeper], { driver: counting.driver });
+  await parley.start(sleeper, undefined, { workflowId: "w" });
+  await world.until(parley.idle());
+  const other = world.isolate(1, [sleeper], { hotWait: "1h" });
+  await parley.cancel("w");
+  await parley.resume("w");
+  await world.until(parley.idle());
+  claims.length = 0;
+  await parley.cancel("w");
+  await world.isolate(1, []).parley.resume("w");
+  void other.parley.sweep();
+  for (let passed = 0; passed < 50_000; passed += 1_000) await world.pass(1_000);
+  await world.pass(-100_000);
+  for (let passed = 0; passed < 60_000; passed += 1_000) await world.pass(1_000);
+  assert.equal(claims.length, 1);
+});
+
+Deno.test("a deadline that passes while the store is away is looked at again, less and less often", async () => {
+  const { world, driver, clock } = await setup();
+  const { away, ...counting } = watched({ driver, clock });
+  const { parley, errors } = world.isolate(0, [sleeper], { driver: counting.driver });
+  const handle = await parley.start(sleeper, undefined);
+  await world.until(parley.idle());
+  away.is = true;
+  for (let passed = 0; passed < 660_000; passed += 100) await world.pass(100);
+  const looks = errors.length;
+  assert(looks >= 5 && looks <= 8, `${looks} looks in ten minutes`);
+  away.is = false;
+  for (let passed = 0; passed < 300_000; passed += 100) await world.pass(100);
+  assert.equal((await handle.status()).output, "awake");
+  assert(errors.length <= looks + 1);
 });

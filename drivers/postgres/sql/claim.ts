@@ -12,7 +12,8 @@ const CORRECTED_LEASES = 1_000;
 /** Taking over what is due. */
 export function claim(schema: SchemaName): string {
   const { identifier: s } = schema;
-  return [correctLeases, lockDue, fitting, claimed, stillDue, unknownNames, nextDue].map((part) => part(s)).join("") + lease(schema) +
+  return [correctLeases, lockDue, fitting, claimed, stillDue, unknownNames, nextDue, nextDueOf].map((part) => part(s)).join("") +
+    lease(schema) +
     entryPoint(
       `${s}.claim_v1(request jsonb) returns json`,
       "volatile",
@@ -47,6 +48,8 @@ begin
       more := more or ${s}.some_are_due_v1(names, except_ids);
       unknown := ${s}.unknown_names_v1(names);
       next_due_ms := ${s}.next_due_ms_v1();
+    elsif not by_due_time then
+      next_due_ms := ${s}.next_due_of_v1(request, names);
     end if;
   end if;
   return json_build_object('claimed', ${s}.claimed_v1(taken, room), 'unknown', unknown, 'nextDueMs', next_due_ms, 'more', more);
@@ -294,6 +297,26 @@ begin
     (select w.due_at from ${s}.workflows as w where w.phase <> 'ready' and w.due_at > now order by w.due_at limit 1),
     (select min(w.lease_until) from ${s}.workflows as w where w.phase <> 'ready' and w.due_at <= now and w.lease_until > now)
   ) - now;
+end;
+`,
+  );
+}
+
+/** The same for a claim by ID, of what no run holds. What has become due a moment ago counts too. */
+function nextDueOf(s: string): string {
+  return helper(
+    `${s}.next_due_of_v1(request jsonb, names text[]) returns bigint`,
+    "plpgsql",
+    "volatile",
+    `
+declare
+  now constant bigint := ${s}.now_ms();
+begin
+  return (
+    select min(greatest(w.due_at - now, 0)) from ${s}.workflows as w
+    where w.id = any (array(select jsonb_array_elements_text(request->'workflowIds')))
+    and w.phase in ('suspended', 'parked') and w.due_at is not null and array_position(names, w.name) is not null
+  );
 end;
 `,
   );

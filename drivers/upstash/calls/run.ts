@@ -72,7 +72,7 @@ export async function claim(client: Client, request: ClaimRequest): Promise<Clai
   const { workflowIds, limit, except } = request;
   if (workflowIds !== null) {
     const ids = workflowIds.filter((id) => !except.includes(id));
-    return { ...await take(client, request, ids), unknown: [], nextDueMs: null };
+    return { ...await take(client, request, ids), unknown: [] };
   }
   let isAnew = false;
   for (let looks = 1;; looks++) {
@@ -139,7 +139,7 @@ const FIRST_SEGMENTS = 16;
 async function take(client: Client, request: ClaimRequest, ids: readonly string[], seen?: Seen): Promise<Taken> {
   const { names, limit, leaseMs, owner } = request;
   const { keys } = client;
-  if (ids.length === 0) return { claimed: [], more: false };
+  if (ids.length === 0) return { claimed: [], more: false, nextDueMs: null };
   const build = () => {
     const call = new Call(keys);
     declareSchedule(call);
@@ -155,7 +155,7 @@ async function take(client: Client, request: ClaimRequest, ids: readonly string[
       })),
     });
   };
-  const answer = await client.call<{ claimed: object; more: boolean; now: number }>("claim", build);
+  const answer = await client.call<{ claimed: object; more: boolean; now: number; nextDueMs?: number }>("claim", build);
   const claimed = list<ClaimedPart>(answer.meta.claimed).map(({ workflow, epoch, journal, open, extent }) => {
     client.extents.learn([extent]);
     const entries = list<[number, string, number, number?]>(open).map(([position, label, attempts, left]) => {
@@ -163,10 +163,10 @@ async function take(client: Client, request: ClaimRequest, ids: readonly string[
     });
     return { workflow: toRecord(answer, workflow), epoch, now: answer.meta.now, journal: toJournal(answer, journal), open: entries };
   });
-  return { claimed, more: answer.meta.more };
+  return { claimed, more: answer.meta.more, nextDueMs: answer.meta.nextDueMs ?? null };
 }
 
-type Taken = Pick<ClaimResult, "claimed" | "more">;
+type Taken = Pick<ClaimResult, "claimed" | "more" | "nextDueMs">;
 
 interface ClaimedPart {
   readonly workflow: RecordPart;

@@ -220,6 +220,8 @@ for _, workflow in ipairs(request.workflows) do
 end
 
 local taken, bytes, isCut = {}, 0, false
+-- When the next of those becomes due that nobody holds.
+local nextAt
 
 -- Whether there is room for one more in the answer. There always is for one.
 local function fits(one)
@@ -247,6 +249,8 @@ local function takeDue()
       table.insert(due, one)
     elseif isHeldTooLong(one.row) then
       holdAnew(one.row)
+    elseif not one.row.held and one.row.score and one.row.score ~= 'inf' then
+      nextAt = math.min(nextAt or LATEST, instantOf(one.row.score))
     end
   end
   table.sort(due, function(a, b)
@@ -296,5 +300,5 @@ for index, one in ipairs(taken) do
     open = one.open, extent = one.extent,
   }
 end
-return reply({ claimed = claimed, more = isCut, now = now })
+return reply({ claimed = claimed, more = isCut, now = now, nextDueMs = nextAt and nextAt - now })
 `;
