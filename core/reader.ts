@@ -130,6 +130,14 @@ export class StoredStream<T> extends Entries<T, { offset: number; value: T }> im
   }
 }
 
+/** Lets go of the values of a part that its reader has not taken off: the part ends before them, and reading goes on with them. */
+export function putBack(part: StreamPart<unknown>): void {
+  if (part.values.length === 0) return;
+  part.nextOffset -= part.values.length;
+  part.values.length = 0;
+  part.atEnd = part.closed = false;
+}
+
 async function nextLook(waiter: Waiter, signal: AbortSignal): Promise<void> {
   while (!await waiter.next({ signal })) signal.throwIfAborted();
 }

@@ -13,6 +13,7 @@ import { ValidationError } from "../core/errors.ts";
 import { plainText } from "./encoding.ts";
 import { type Chunks, liveResponse } from "./live.ts";
 import type { Settings } from "./options.ts";
+import { type Chunk, Gathered } from "./pieces.ts";
 import { EVENT_STREAM, SSE_HEARTBEAT } from "./sse.ts";
 import { type Place, readPart, readParts, type StreamCall } from "./stream_parts.ts";
 
@@ -96,7 +97,9 @@ function respond(call: DurableCall, part: StreamPart<unknown>): Response {
 
 async function serveEvents(call: DurableCall, place: Place): Promise<Response> {
   const stop = new AbortController();
-  return await liveResponse(call.c, controlledEvents(readParts(call, place, stop), call.query.cursor), {
+  const { parts, letGo } = readParts(call, place, stop);
+  return await liveResponse(call.c, controlledEvents(parts, call.query.cursor), {
+    letGo,
     parley: call.parley,
     settings: call.settings,
     type: EVENT_STREAM,
@@ -107,22 +110,28 @@ async function serveEvents(call: DurableCall, place: Place): Promise<Response> {
   });
 }
 
-/** A `data` event with the values, where there are any, and behind each a `control` event that tells where it ends. */
+/** A `data` event with values, where there are any, and behind each a `control` event that tells where it ends. */
 async function* controlledEvents(parts: AsyncIterable<StreamPart<unknown>>, cursor: string | undefined): Chunks {
-  for await (const part of parts) yield controlledEvent(part, cursor);
+  for await (const part of parts) {
+    do yield controlledEvent(part, cursor); while (part.values.length > 0);
+  }
 }
 
-/** The values are let go of: a reader that has stopped keeps their text alone. */
-function controlledEvent(part: StreamPart<unknown>, cursor: string | undefined): string {
-  const data = part.values.length > 0 ? `event: data\ndata: ${jsonText(part)}\n\n` : "";
-  part.values = [];
+/** The values are let go of: a reader that has stopped keeps the rest, and the text at hand. */
+function controlledEvent(part: StreamPart<unknown>, cursor: string | undefined): Chunk {
+  const gathered = new Gathered();
+  gathered.fill(part, (_, value) => `${gathered.isEmpty ? "event: data\ndata: [" : ","}${plainText(value)}`);
+  if (!gathered.isEmpty) gathered.add("]\n\n");
+  const isLast = part.values.length === 0;
+  const closed = isLast && part.closed;
   const control = {
-    streamNextOffset: toOffset(part.nextOffset),
-    ...(!part.closed && { streamCursor: nextCursor(cursor) }),
-    ...(part.atEnd && { upToDate: true }),
-    ...(part.closed && { streamClosed: true }),
+    streamNextOffset: toOffset(part.nextOffset - part.values.length),
+    ...(!closed && { streamCursor: nextCursor(cursor) }),
+    ...(isLast && part.atEnd && { upToDate: true }),
+    ...(closed && { streamClosed: true }),
   };
-  return `${data}event: control\ndata: ${JSON.stringify(control)}\n\n`;
+  gathered.add(`event: control\ndata: ${JSON.stringify(control)}\n\n`);
+  return gathered.take();
 }
 
 function jsonResponse(part: StreamPart<unknown>, headers: Record<string, string>): Response {

@@ -8,11 +8,14 @@ import type { Context } from "hono";
 import { delay, systemClock } from "../core/clock.ts";
 import type { Parley } from "../core/parley.ts";
 import type { Settings } from "./options.ts";
-import { Pieces } from "./pieces.ts";
+import { type Chunk, Pieces } from "./pieces.ts";
 import { isReportable } from "./problem.ts";
 
 /** Text as it comes. */
-export type Chunks = AsyncGenerator<string, void, undefined>;
+export type Chunks = AsyncGenerator<Chunk, void, undefined>;
+
+/** A reader that takes nothing for so long has stopped. */
+const STALLED_MS = 1_000;
 
 /** What a live answer is made of. */
 export interface LiveOptions {
@@ -25,6 +28,8 @@ export interface LiveOptions {
   readonly heartbeat: string;
   /** Aborted when nobody reads any more, whoever ended it; it has to end the wait for the next chunk. */
   readonly stop: AbortController;
+  /** Called when the reader has stopped, to let go of what was read for it; it is read again when the reader goes on. */
+  readonly letGo?: () => void;
   /** The longest that the connection is kept, where that is less than the server's own limit. */
   readonly maxMs?: number;
   /** More headers. */
@@ -64,7 +69,7 @@ export async function liveResponse(c: Context, chunks: Chunks, options: LiveOpti
     chunks.return().catch(() => {});
     throw signal.reason;
   }
-  const body = new LiveBody(chunks, begun ?? first, options);
+  const body = new LiveBody(chunks, begun ?? first, { ...options, source: `${c.req.path} ${options.type}` });
   return new Response(new ReadableStream(body, { highWaterMark: 0 }), { headers });
 }
 
@@ -73,10 +78,10 @@ export async function liveResponse(c: Context, chunks: Chunks, options: LiveOpti
  * for ever. The caller's own end comes first.
  */
 async function soon(
-  first: Promise<IteratorResult<string, void>>,
+  first: Promise<IteratorResult<Chunk, void>>,
   { settings }: LiveOptions,
   gone: AbortSignal,
-): Promise<IteratorResult<string, void> | undefined> {
+): Promise<IteratorResult<Chunk, void> | undefined> {
   const over = new AbortController();
   const signal = AbortSignal.any([over.signal, gone]);
   try {
@@ -86,17 +91,23 @@ async function soon(
   }
 }
 
+interface BodyOptions extends LiveOptions {
+  /** What its text is shared by. */
+  readonly source: string;
+}
+
 /** Reads when it is read, and not before: who reads slowly slows the reading of the store, and fills no memory. */
 class LiveBody implements UnderlyingDefaultSource<Uint8Array> {
   readonly #chunks: Chunks;
-  readonly #options: LiveOptions;
-  #next: Promise<IteratorResult<string, void>> | undefined;
+  readonly #options: BodyOptions;
+  #next: Promise<IteratorResult<Chunk, void>> | undefined;
   /** What is left of the chunk at hand. */
   #left: Pieces | undefined;
   #stopTimer = () => {};
+  #stopStall = () => {};
   #ended = false;
 
-  constructor(chunks: Chunks, first: IteratorResult<string, void> | Promise<IteratorResult<string, void>>, options: LiveOptions) {
+  constructor(chunks: Chunks, first: IteratorResult<Chunk, void> | Promise<IteratorResult<Chunk, void>>, options: BodyOptions) {
     this.#chunks = chunks;
     this.#next = Promise.resolve(first);
     this.#options = options;
@@ -115,12 +126,14 @@ class LiveBody implements UnderlyingDefaultSource<Uint8Array> {
   }
 
   async pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    this.#stopStall();
     try {
       this.#left ??= await this.#nextOrIdle();
-      if (this.#ended) return;
+      if (this.#ended) return this.#forget();
       if (!this.#left) return this.#close(controller);
       controller.enqueue(this.#left.next());
       if (this.#left.done) this.#left = undefined;
+      this.#awaitPull();
       // It was so before the body began: at least what the first request has brought gets to the reader.
       if (this.#options.parley.spent.aborted) this.#close(controller);
     } catch (error) {
@@ -136,6 +149,17 @@ class LiveBody implements UnderlyingDefaultSource<Uint8Array> {
     this.#end();
   }
 
+  #awaitPull(): void {
+    const { letGo } = this.#options;
+    this.#stopStall();
+    if (letGo && !this.#ended) this.#stopStall = systemClock.after(STALLED_MS, letGo);
+  }
+
+  #forget(): void {
+    this.#left?.end();
+    this.#left = undefined;
+  }
+
   /** Never within a chunk: a reader without another connection has to make sense of what came. */
   #close(controller: ReadableStreamDefaultController<Uint8Array>): void {
     if (this.#left && !this.#left.done) controller.enqueue(this.#left.rest());
@@ -145,8 +169,9 @@ class LiveBody implements UnderlyingDefaultSource<Uint8Array> {
 
   #end(): void {
     this.#ended = true;
-    this.#left = undefined;
+    this.#forget();
     this.#stopTimer();
+    this.#stopStall();
     this.#options.stop.abort();
     // Behind a `next()` that waits, which the abort ends. What either has to say is of no interest any more.
     this.#chunks.return().catch(() => {});
@@ -154,14 +179,16 @@ class LiveBody implements UnderlyingDefaultSource<Uint8Array> {
 
   /** The next chunk, or a sign of life where there is none for as long as a connection may be silent; `undefined` at the end. */
   async #nextOrIdle(): Promise<Pieces | undefined> {
-    const next = this.#next ??= this.#chunks.next();
+    const { source } = this.#options;
+    // It may come when the reader has stopped at a sign of life.
+    const next = this.#next ??= this.#chunks.next().finally(() => this.#awaitPull());
     const over = new AbortController();
     try {
       const idle = delay(systemClock, this.#options.settings.heartbeatMs, over.signal).then(() => "idle" as const);
       const result = await Promise.race([next, idle]);
-      if (result === "idle") return new Pieces(this.#options.heartbeat);
+      if (result === "idle") return new Pieces([this.#options.heartbeat], source);
       this.#next = undefined;
-      return result.done ? undefined : new Pieces(result.value);
+      return result.done ? undefined : new Pieces(result.value, source);
     } finally {
       over.abort();
     }

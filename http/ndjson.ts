@@ -8,7 +8,7 @@ import type { EventEntry, StreamPart } from "../core/client.ts";
 import { wireCodec } from "../core/codec.ts";
 import { PARLEY_NDJSON, plainText } from "./encoding.ts";
 import type { Chunks } from "./live.ts";
-import { letGo, PIECE } from "./pieces.ts";
+import { entryChunk, framed } from "./pieces.ts";
 
 /** The content type of plain lines. */
 export const NDJSON = "application/x-ndjson";
@@ -20,25 +20,13 @@ export const NDJSON_HEARTBEAT = "\n";
 export type LinesType = typeof NDJSON | "application/ndjson" | typeof PARLEY_NDJSON;
 
 /** A line for each value, `{ offset, value }`, then `{ end: true, nextOffset }`. */
-export async function* streamLines(
-  parts: AsyncIterable<StreamPart<unknown>>,
-  type: LinesType,
-): Chunks {
-  let text = "";
-  // A reader wants to know that it is connected, also where there is nothing yet.
-  let opening = NDJSON_HEARTBEAT;
-  for await (const { from, values, nextOffset, closed } of parts) {
-    // Each is let go of: a reader that has stopped keeps the rest, and the text at hand.
-    for (let offset = from; values.length > 0; offset++) {
-      text += line({ offset, value: values.shift() }, type);
-      if (text.length < PIECE) continue;
-      yield text;
-      text = opening = "";
-    }
-    if (closed) text += line({ end: true, nextOffset }, type);
-    if (text || opening) yield text || opening;
-    text = opening = "";
-  }
+export function streamLines(parts: AsyncIterable<StreamPart<unknown>>, type: LinesType): Chunks {
+  return framed(parts, {
+    // A reader wants to know that it is connected, also where there is nothing yet.
+    nothing: NDJSON_HEARTBEAT,
+    value: (offset, value) => line({ offset, value }, type),
+    end: (nextOffset) => line({ end: true, nextOffset }, type),
+  });
 }
 
 /** A line for each value, `{ version, value }`, then `{ end: true, version }`. */
@@ -47,13 +35,13 @@ export async function* watchLines(
   type: LinesType,
   after: number,
 ): Chunks {
-  yield NDJSON_HEARTBEAT;
+  yield [NDJSON_HEARTBEAT];
   let seen = after;
   for await (const entry of entries) {
     seen = entry.version;
-    yield line({ version: seen, value: letGo(entry) }, type);
+    yield entryChunk(entry, ({ version, value }) => line({ version, value }, type));
   }
-  yield line({ end: true, version: seen }, type);
+  yield [line({ end: true, version: seen }, type)];
 }
 
 /** In JSON a value that is `undefined` would leave no trace of itself: `null` stands for it. */

@@ -13,7 +13,7 @@ import type { EventEntry, StreamPart } from "../core/client.ts";
 import { ValidationError } from "../core/errors.ts";
 import { plainText } from "./encoding.ts";
 import type { Chunks } from "./live.ts";
-import { letGo, PIECE } from "./pieces.ts";
+import { entryChunk, framed } from "./pieces.ts";
 
 /** The content type. */
 export const EVENT_STREAM = "text/event-stream";
@@ -44,7 +44,7 @@ export function comeBack(): Response {
  * @param start Where it begins, in the words of the route's parameters.
  */
 export async function* begunAnew(events: Chunks, start: { from: number } | { after: number }): Chunks {
-  yield `event: reset\nid\ndata: ${JSON.stringify(start)}\n\n`;
+  yield [`event: reset\nid\ndata: ${JSON.stringify(start)}\n\n`];
   yield* events;
 }
 
@@ -71,20 +71,12 @@ export function lastSeen(c: Context): Seen | undefined {
 }
 
 /** Each value as an event, then the end. */
-export async function* streamEvents(parts: AsyncIterable<StreamPart<unknown>>): Chunks {
-  let text = retry();
-  for await (const { from, values, nextOffset, closed } of parts) {
-    // Each is let go of: a reader that has stopped keeps the rest, and the text at hand.
-    for (let offset = from; values.length > 0; offset++) {
-      text += `id: ${offset}\ndata: ${plainText(values.shift())}\n\n`;
-      if (text.length < PIECE) continue;
-      yield text;
-      text = "";
-    }
-    if (closed) text += end(nextOffset, { nextOffset });
-    if (text !== "") yield text;
-    text = "";
-  }
+export function streamEvents(parts: AsyncIterable<StreamPart<unknown>>): Chunks {
+  return framed(parts, {
+    opening: retry(),
+    value: (offset, value) => `id: ${offset}\ndata: ${plainText(value)}\n\n`,
+    end: (nextOffset) => end(nextOffset, { nextOffset }),
+  });
 }
 
 /**
@@ -94,13 +86,13 @@ export async function* streamEvents(parts: AsyncIterable<StreamPart<unknown>>): 
  */
 export async function* watchEvents(entries: AsyncIterable<EventEntry<unknown>>, after: number): Chunks {
   // At once: there may be no value for long, and a page wants to know that it is connected.
-  yield retry();
+  yield [retry()];
   let seen = after;
   for await (const entry of entries) {
     seen = entry.version;
-    yield `id: ${seen}\ndata: ${plainText(letGo(entry))}\n\n`;
+    yield entryChunk(entry, ({ version, value }) => `id: ${version}\ndata: ${plainText(value)}\n\n`);
   }
-  yield end(seen, { version: seen });
+  yield [end(seen, { version: seen })];
 }
 
 function end(id: number, data: Record<string, number>): string {

@@ -7,6 +7,7 @@
 import type { Context } from "hono";
 import type { ReadStreamPartsOptions, StreamPart } from "../core/client.ts";
 import { delay, systemClock } from "../core/clock.ts";
+import { putBack } from "../core/reader.ts";
 import type { Call } from "./route.ts";
 
 /** A request for a stream. */
@@ -35,17 +36,26 @@ export async function readPart({ c, parley, workflowId, key }: StreamCall, place
   }
 }
 
+/** A stream that is read for as long as it goes on. */
+export interface LiveParts {
+  /** The parts. Who reads takes the values off them. */
+  readonly parts: AsyncIterable<StreamPart<unknown>>;
+  /** Lets go of the values that were not taken yet. They are read again when they are asked for. */
+  readonly letGo: () => void;
+}
+
 /**
  * Reads a stream for as long as it goes on.
  *
  * @param stop Ends the reading.
  */
-export function readParts(
-  { parley, workflowId, key }: StreamCall,
-  place: Place,
-  stop: AbortController,
-): AsyncIterable<StreamPart<unknown>> {
-  return parley.readStreamParts(workflowId, key, { ...place, signal: stop.signal });
+export function readParts({ parley, workflowId, key }: StreamCall, place: Place, stop: AbortController): LiveParts {
+  const read = parley.readStreamParts(workflowId, key, { ...place, signal: stop.signal });
+  let last: StreamPart<unknown> | undefined;
+  async function* noted(): AsyncGenerator<StreamPart<unknown>, void, undefined> {
+    for await (const part of read) yield last = part;
+  }
+  return { parts: noted(), letGo: () => last && putBack(last) };
 }
 
 /** There always is one: the last says that it is the last. */

@@ -107,8 +107,10 @@ async function serveLive(
   options: { readonly type: string; readonly heartbeat: string },
 ): Promise<Response> {
   const stop = new AbortController();
-  return await liveResponse(call.c, frame(readParts(call, place, stop)), {
+  const { parts, letGo } = readParts(call, place, stop);
+  return await liveResponse(call.c, frame(parts), {
     ...options,
+    letGo,
     parley: call.parley,
     settings: call.settings,
     stop,

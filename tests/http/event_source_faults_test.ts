@@ -102,16 +102,18 @@ Deno.test("a page that is ahead of its event is told to begin anew, and gets the
   await using service = await serve(harness);
   const { get, tell } = service;
   /** The first events for a page that has seen one: the kind, or the ID, and the data. */
-  const comeBack = async (seen: string, count: number) => {
-    const sent = sentEvents(await get(STATE, { ...SSE, "last-event-id": seen }));
+  const connect = (seen: string) => get(STATE, { ...SSE, "last-event-id": seen });
+  const comeBack = async (seen: string, count: number, response = connect(seen)) => {
+    const sent = sentEvents(await response);
     const events = await take(sent, count, ({ data }) => data !== undefined);
     await sent.return(undefined);
     return events.map(({ event, id, data }) => [event ?? id, data]);
   };
   const reset = ["reset", '{"after":0}'];
-  const waiting = comeBack("1", 2);
+  // Connected before there is a value.
+  const early = await connect("1");
   await tell({ set: "a" });
-  assert.deepEqual(await waiting, [reset, ["1", '"a"']]);
+  assert.deepEqual(await comeBack("1", 2, Promise.resolve(early)), [reset, ["1", '"a"']]);
   await tell({ set: "b" });
   for (const seen of ["3", "end:3", "9".repeat(15)]) assert.deepEqual(await comeBack(seen, 2), [reset, ["2", '"b"']], seen);
   const inTime = comeBack("2", 1);
