@@ -14,7 +14,7 @@ import { ContextError, LeaseLostError, NonDeterminismError, quote, WorkflowCance
 import { type Difference, Journal } from "./journal.ts";
 import type { OperationSpec } from "./operation_spec.ts";
 import { OpenWaits } from "./open_waits.ts";
-import { toPark, Undecodable } from "./parking.ts";
+import { REST_MS, toPark, Undecodable } from "./parking.ts";
 import type { PauseOptions } from "./pause.ts";
 import { currentStep } from "./step.ts";
 import type { Lease, RunEnd, RunHost } from "./run_host.ts";
@@ -44,6 +44,8 @@ export class Run {
   readonly #calls: Calls;
   #suspending = false;
   #stopIdleTimer: (() => void) | undefined;
+  /** Since when the code rests in the middle of its replay. */
+  #restingSince: number | undefined;
   /** Is told when the run only waits in memory, and when it goes on. */
   readonly #onWaiting: (waiting: boolean) => void;
   #stopBudgetTimer: () => void = () => {};
@@ -63,7 +65,7 @@ export class Run {
     this.#startedAt = host.clock.now();
     this.storeTime = new StoreTime(host.clock, lease.now);
     const load = (after: number) => host.driver.readJournal({ workflowId, after, limit: 1_000 });
-    this.#journal = new Journal(lease, load, () => this.update());
+    this.#journal = new Journal(lease, load, () => this.#delivered());
     this.commits = new Commits({
       driver: host.driver,
       clock: host.clock,
@@ -136,7 +138,7 @@ export class Run {
 
   /** Suspends now, if it only waits. */
   suspend(): void {
-    if (this.#isIdle()) void this.#letGo();
+    if (this.#isIdle() && !this.#journal.hasUnasked) void this.#letGo();
   }
 
   /** Hands over without waiting for what is under way: steps are aborted, and run again in the next run. */
@@ -177,15 +179,34 @@ export class Run {
   update(): void {
     if (this.#over) return;
     if (!this.#isIdle()) {
-      this.#stopIdleTimer?.();
-      this.#stopIdleTimer = undefined;
-      this.#onWaiting(false);
-    } else if (this.#isHandingOver() || this.#isSpent() || this.host.hotWaitMs === 0) {
-      void this.#letGo();
-    } else {
-      this.#stopIdleTimer ??= this.host.clock.after(this.host.hotWaitMs, () => void this.#letGo());
-      this.#onWaiting(true);
+      this.#goOn();
+      return this.#onWaiting(false);
     }
+    const idleMs = this.#idleMs();
+    if (idleMs <= 0) return void this.#letGo();
+    this.#stopIdleTimer ??= this.host.clock.after(idleMs, () => void this.#letGo());
+    this.#onWaiting(true);
+  }
+
+  /** How long a run that only waits stays in memory. Before it has asked for all that is recorded, its code may await something else than an operation. */
+  #idleMs(): number {
+    if (this.#isHandingOver()) return 0;
+    if (!this.#journal.hasUnasked) return this.#isSpent() ? 0 : this.host.hotWaitMs;
+    const now = this.host.clock.now();
+    this.#restingSince ??= now;
+    return this.#restingSince + Math.max(REST_MS, this.host.hotWaitMs) - now;
+  }
+
+  #goOn(): void {
+    this.#stopIdleTimer?.();
+    this.#stopIdleTimer = undefined;
+    this.#restingSince = undefined;
+  }
+
+  /** The code has got what there was for it, and may go on. */
+  #delivered(): void {
+    if (this.#restingSince !== undefined) this.#goOn();
+    this.update();
   }
 
   /** Suspends, or yields if there is something that the next run can do at once. */
@@ -195,8 +216,12 @@ export class Run {
     try {
       const difference = await this.#journal.firstUnasked("a wait");
       if (!this.#isIdle()) return;
-      // A run that is cut short may not have come to it, because its code awaits something else than an operation.
-      if (difference) return this.host.closing ? await this.#yield() : this.#diverge(difference);
+      if (difference) {
+        // That a run is cut short says nothing about its code.
+        if (this.#isHandingOver()) await this.#yield();
+        else if (this.#idleMs() <= 0) this.#diverge(difference);
+        return;
+      }
       const transition: Transition = { to: this.#calls.areLeftOver ? "yield" : "suspend" };
       // Meanwhile the budget may have run out, and something may have been left to the next run.
       const stillRight = () => this.#isIdle() && (transition.to === "yield") === this.#calls.areLeftOver;

@@ -113,6 +113,11 @@ export class Journal {
     return [...this.#unasked.keys()].some((position) => position > this.#nextPosition);
   }
 
+  /** Whether something is recorded that the code has not asked for yet. */
+  get hasUnasked(): boolean {
+    return this.#unasked.size > 0 || this.#more;
+  }
+
   /** The wait at a position that had begun before this run. */
   openAt(position: number): OpenEntry | undefined {
     return this.#open.get(position);

@@ -5,8 +5,10 @@
  */
 
 import assert from "node:assert/strict";
+import { delay } from "../../core/clock.ts";
 import { devalueCodec } from "../../core/codec.ts";
 import { NonDeterminismError } from "../../core/errors.ts";
+import type { ParleyOptions } from "../../core/options.ts";
 import { workflow, type WorkflowContext } from "../../core/workflow.ts";
 import type { AddRule } from "../suite.ts";
 import { World } from "./world.ts";
@@ -193,6 +195,39 @@ export function parking(rule: AddRule): void {
     await world.until(world.isolate(1, [flow], { wake: "none" }).parley.sweep());
     assert.deepEqual([(await handle.status()).status, seen], ["SUCCESS", ["poison"]]);
   });
+
+  const cutShort: [how: string, options: Partial<ParleyOptions>][] = [
+    ["hotWait: 0", { hotWait: 0 }],
+    ["a budget", { budget: 100, hotWait: "1h" }],
+    ["maxRequests", { maxRequests: 1, hotWait: "1h" }],
+  ];
+  for (const [how, options] of cutShort) {
+    rule(`a replay that awaits something else than an operation beside an open wait is not parked by ${how}`, async (harness) => {
+      const world = new World(harness);
+      const flow = (elsewhereMs: number) =>
+        workflow("flow", async (ctx) => {
+          const early = ctx.recv<string>("early");
+          const stop = ctx.recv<string>("stop");
+          await ctx.step("one", () => 1);
+          if (elsewhereMs > 0) await delay(harness.clock, elsewhereMs);
+          await ctx.step("two", () => 2);
+          return [await Promise.race([stop, ctx.recv<string>("go")]), await early];
+        });
+      const before = world.isolate(0, [flow(0)], { wake: "none" });
+      const handle = await before.parley.start("flow", undefined);
+      await world.idle(before);
+      await handle.send("went", { topic: "go" });
+      // With it the replay makes progress, and may hand over.
+      await handle.send("came", { topic: "early" });
+      const errors: unknown[] = [];
+      for (let invocation = 0; invocation < 3; invocation++) {
+        const after = world.isolate(1, [flow(5_000)], { wake: "none", onError: (error) => errors.push(error), ...options });
+        await world.until(after.parley.sweep());
+      }
+      assert.deepEqual([errors, (await handle.status()).problem], [[], undefined]);
+      assert.deepEqual((await handle.status()).output, ["went", "came"]);
+    });
+  }
 
   rule("code that throws a NonDeterminismError of its own fails", async (harness) => {
     const world = new World(harness);
