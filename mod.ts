@@ -61,6 +61,7 @@ export {
   UnreadableValueError,
   ValidationError,
   ValueTooLargeError,
+  VersionOutOfRangeError,
   WorkflowCancelledError,
   WorkflowConflictError,
   WorkflowEndedError,

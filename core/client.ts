@@ -39,11 +39,14 @@ export interface Client {
    * @throws {TimeoutError} After `timeout`; default 60 s.
    */
   getEvent<T>(workflowId: string, key: EventKey<T> | string, options?: WaitOptions): Promise<T>;
-  /** {@linkcode Client.getEvent} with the version of the value. `after`: waits for a version above this one. */
+  /**
+   * {@linkcode Client.getEvent} with the version of the value. `after`: waits for a version above this one; it rejects with `VersionOutOfRangeError` if that is
+   * above the version that there is, or there is none.
+   */
   getEventEntry<T>(workflowId: string, key: EventKey<T> | string, options?: WaitOptions & { after?: number }): Promise<EventEntry<T>>;
   /**
    * The current value of an event, then every later one it can see (the latest wins when several come at once), until the workflow ends or is purged. It goes on
-   * through an outage of the store.
+   * through an outage of the store. Watching rejects with `VersionOutOfRangeError` if `after` is above the version that there is, or there is none.
    */
   watchEvent<T>(workflowId: string, key: EventKey<T> | string, options?: WatchEventOptions): EventReader<T>;
   /**

@@ -9,6 +9,7 @@ import type { StandardSchemaV1 } from "./standard_schema.ts";
 import type { WorkflowStatus } from "./driver.ts";
 import { define, ParleyError, type ParleyErrorCode, PROTOTYPES, quote } from "./parley_error.ts";
 
+export { OffsetOutOfRangeError, VersionOutOfRangeError } from "./out_of_range.ts";
 export { ParleyError, type ParleyErrorCode, PROTOTYPES, quote };
 
 /** A wait reached its deadline. */
@@ -211,42 +212,6 @@ export class StreamClosedError extends ParleyError {
     super("stream_closed", `Stream ${quote(key)} of workflow ${quote(workflowId)} is closed`);
     this.workflowId = workflowId;
     this.key = key;
-  }
-}
-
-/** A reader asks for an offset that the stream has not reached. Its offset is of another stream: of one before a restore of the store, or before the ID was used again. */
-export class OffsetOutOfRangeError extends ParleyError {
-  static {
-    define(this.prototype, "OffsetOutOfRangeError", "offset_out_of_range");
-  }
-  /** The workflow. */
-  readonly workflowId: string;
-  /** The stream. */
-  readonly key: string;
-  /** The offset that was asked for. */
-  readonly offset: number;
-  /** The offset that the next value gets: the highest that can be asked for. */
-  readonly end: number;
-
-  /**
-   * Makes the error.
-   *
-   * @param workflowId The workflow.
-   * @param key The stream.
-   * @param range The offset that was asked for, and the end of the stream.
-   */
-  constructor(workflowId: string, key: string, range: { offset: number; end: number }) {
-    const { offset, end } = range;
-    super(
-      "offset_out_of_range",
-      `Reading stream ${quote(key)} of workflow ${
-        quote(workflowId)
-      }: the offset is ${offset}, and must be at most ${end}, where the stream ends`,
-    );
-    this.workflowId = workflowId;
-    this.key = key;
-    this.offset = offset;
-    this.end = end;
   }
 }
 

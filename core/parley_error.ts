@@ -16,6 +16,7 @@ export type ParleyErrorCode =
   | "non_determinism"
   | "stream_closed"
   | "offset_out_of_range"
+  | "version_out_of_range"
   | "invalid_value"
   | "value_too_large"
   | "unreadable_value"

@@ -6,7 +6,7 @@
 
 import type { EventEntry, EventReader, ReadStreamPartsOptions, StreamPart, StreamReader, WatchEventOptions } from "./client.ts";
 import { Entries } from "./entries.ts";
-import { OffsetOutOfRangeError, quote, TimeoutError, WorkflowEndedError, WorkflowNotFoundError } from "./errors.ts";
+import { OffsetOutOfRangeError, quote, TimeoutError, VersionOutOfRangeError, WorkflowEndedError, WorkflowNotFoundError } from "./errors.ts";
 import { checkWhole } from "./numbers.ts";
 import type { WorkflowStatus } from "./records.ts";
 import { isActive } from "./statuses.ts";
@@ -158,6 +158,7 @@ function onAbort(signal: AbortSignal, stop: () => void): () => void {
  * The latest value of an event above a version, waited for.
  *
  * @throws {WorkflowEndedError} If the workflow has ended without it, or does so while this waits.
+ * @throws {VersionOutOfRangeError} If `after` is above the version that there is.
  */
 export async function eventEntry<T>(
   sources: ReaderSources,
@@ -167,6 +168,7 @@ export async function eventEntry<T>(
   const look = async () => {
     const { event, status } = await sources.driver.readEvent({ workflowId, key });
     if (event && event.version > after) return event;
+    checkSeen(after, event, request);
     if (status !== null && !isActive(status)) throw new WorkflowEndedError(workflowId, status);
   };
   const { version, value } = await waitFor(sources, look, {
@@ -176,6 +178,12 @@ export async function eventEntry<T>(
     onTimeout: () => new TimeoutError(`getEvent ${JSON.stringify(key)}`, timeoutMs),
   });
   return { version, value: sources.values.decode(value, `event ${quote(key)}`, version) as T };
+}
+
+/** Versions only rise: a reader that has seen a higher one than there is has seen that of another event. */
+function checkSeen(seen: number, event: { version: number } | null, { workflowId, key }: { workflowId: string; key: string }): void {
+  const version = event?.version ?? 0;
+  if (seen > version) throw new VersionOutOfRangeError(workflowId, key, { after: seen, version });
 }
 
 /** An event in the store. */
@@ -205,14 +213,16 @@ export class StoredEvent<T> extends Entries<T, EventEntry<T>> implements EventRe
         signal.throwIfAborted();
         const result = await waiter.look(() => unlessAborted(this.#look(seen), signal));
         if ("found" in result) {
-          const { entry, status } = result.found;
+          const { entry, version, status } = result.found;
           if (entry) {
             seen = entry.version;
             waiter.reset();
             yield entry;
           }
-          // It has ended, or was there and was purged.
-          if (status === null ? existed : !isActive(status)) return;
+          // It was there and was purged.
+          if (status === null && existed) return;
+          if (!entry) checkSeen(seen, { version }, { workflowId: this.#workflowId, key: this.#key });
+          if (status !== null && !isActive(status)) return;
           existed = status !== null;
         }
         await nextLook(waiter, signal);
@@ -223,11 +233,11 @@ export class StoredEvent<T> extends Entries<T, EventEntry<T>> implements EventRe
   }
 
   /** The value above a version, if there is one. The text of the store ends here: a reader that has stopped would keep it beside the value. */
-  async #look(seen: number): Promise<{ entry: EventEntry<T> | undefined; status: WorkflowStatus | null }> {
+  async #look(seen: number): Promise<{ entry: EventEntry<T> | undefined; version: number; status: WorkflowStatus | null }> {
     const { driver, values } = this.#sources;
     const { event, status } = await driver.readEvent({ workflowId: this.#workflowId, key: this.#key });
-    if (!event || event.version <= seen) return { entry: undefined, status };
+    if (!event || event.version <= seen) return { entry: undefined, version: event?.version ?? 0, status };
     const { version, value } = event;
-    return { entry: { version, value: values.decode(value, `event ${quote(this.#key)}`, version) as T }, status };
+    return { entry: { version, value: values.decode(value, `event ${quote(this.#key)}`, version) as T }, version, status };
   }
 }

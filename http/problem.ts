@@ -23,6 +23,7 @@ const STATUS: Readonly<Record<ParleyErrorCode, ErrorStatus>> = {
   workflow_cancelled: 409,
   stream_closed: 409,
   offset_out_of_range: 416,
+  version_out_of_range: 416,
   value_too_large: 413,
   unknown_workflow: 422,
   workflow_failed: 424,

@@ -33,7 +33,7 @@ export const eventRoutes: readonly Route[] = [
     method: "get",
     path: "/workflows/:id/events/:key",
     action: "event",
-    errors: ["timeout", "workflow_not_found"],
+    errors: ["timeout", "workflow_not_found", "version_out_of_range"],
     summary: "Read an event: its latest value as JSON, or each value live as Server-Sent Events or lines of JSON",
     query: EventQuery,
     headers: READ_HEADERS,
@@ -61,11 +61,11 @@ async function serveEvents(call: EventCall): Promise<Response> {
   return await throughFaults(call.settings, async () => {
     const seen = lastSeen(call.c);
     const options = { type: EVENT_STREAM, heartbeat: SSE_HEARTBEAT };
+    const after = seen?.id ?? call.query.after ?? 0;
     // Versions only rise: it is the event of another workflow of this ID, or of a store that was restored from a copy.
-    if (seen && seen.id > await versionOf(call)) {
+    if (after > 0 && after > await versionOf(call)) {
       return await serveLive(call, 0, (entries) => begunAnew(watchEvents(entries, 0), { after: 0 }), options);
     }
-    const after = seen?.id ?? call.query.after ?? 0;
     if (seen?.end && await isOver(call, after)) return new Response(null, { status: 204 });
     return await serveLive(call, after, (entries) => watchEvents(entries, after), options);
   });
@@ -73,6 +73,8 @@ async function serveEvents(call: EventCall): Promise<Response> {
 
 async function serveLines(call: EventCall, type: LinesType): Promise<Response> {
   const after = call.query.after ?? 0;
+  // While there still is an answer of its own for it.
+  if (after > 0) await readEntry(call, after, 0).catch(none(undefined));
   return await serveLive(call, after, (entries) => watchLines(entries, type, after), { type, heartbeat: NDJSON_HEARTBEAT });
 }
 

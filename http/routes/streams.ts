@@ -51,7 +51,7 @@ export const streamRoutes: readonly Route[] = [
     method: "get",
     path: "/workflows/:id/streams/:key",
     action: "stream",
-    errors: ["workflow_not_found"],
+    errors: ["workflow_not_found", "offset_out_of_range"],
     summary: "Read a stream: a part of it as JSON, or live as Server-Sent Events or lines of JSON; or by the Durable Streams protocol",
     query: StreamQuery,
     headers: READ_HEADERS,

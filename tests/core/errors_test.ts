@@ -15,6 +15,7 @@ const samples: Record<errors.ParleyErrorCode, errors.ParleyError> = {
   workflow_failed: new errors.WorkflowFailedError("w", cause),
   workflow_cancelled: new errors.WorkflowCancelledError("w"),
   non_determinism: new errors.NonDeterminismError("w", { position: 3, expected: "recv", actual: "sleep" }),
+  version_out_of_range: new errors.VersionOutOfRangeError("w", "state", { after: 5, version: 3 }),
   offset_out_of_range: new errors.OffsetOutOfRangeError("w", "log", { offset: 5, end: 3 }),
   stream_closed: new errors.StreamClosedError("w", "log"),
   invalid_value: new errors.ValidationError("bad", [{ message: "no", path: ["a", 0] }], { cause }),

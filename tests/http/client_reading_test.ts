@@ -175,7 +175,7 @@ Deno.test("connect().readStream() rejects where there is no such workflow, and w
   await handle.cancel();
 });
 
-Deno.test("a reader that is ahead of its stream hears of it over a socket, however it reads, and others go on", async () => {
+Deno.test("a reader that is ahead of its stream or event hears of it over a socket, however it reads, and others go on", async () => {
   const parley = new Parley({ driver: memoryDriver(), workflows: [scribe], hotWait: 0 });
   await using server = listen(parleyHttp({ parley, auth: bearer("s3cret") }));
   const client = connect({ url: server.url, token: "s3cret" });
@@ -190,6 +190,9 @@ Deno.test("a reader that is ahead of its stream hears of it over a socket, howev
     await assert.rejects(reader.collect(), ahead);
     await assert.rejects(Array.fromAsync(reader.toReadableStream()), ahead);
   }
+  const unseen = { name: "VersionOutOfRangeError", code: "version_out_of_range", workflowId: "w", key: "state", after: 9, version: 1 };
+  await assert.rejects(Array.fromAsync(client.watchEvent("w", "state", { after: 9 })), unseen);
+  await assert.rejects(client.getEventEntry("w", "state", { after: 9 }), unseen);
   const atEnd = Array.fromAsync(client.readStream("w", "log", { from: 1 }));
   await client.send("w", 2);
   await client.send("w", "end");

@@ -18,6 +18,7 @@ const CODES: Record<ParleyErrorCode | HttpErrorCode, true> = {
   non_determinism: true,
   stream_closed: true,
   offset_out_of_range: true,
+  version_out_of_range: true,
   invalid_value: true,
   value_too_large: true,
   idempotency_conflict: true,

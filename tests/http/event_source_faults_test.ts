@@ -116,6 +116,14 @@ Deno.test("a page that is ahead of its event is told to begin anew, and gets the
   assert.deepEqual(await comeBack("1", 2, Promise.resolve(early)), [reset, ["1", '"a"']]);
   await tell({ set: "b" });
   for (const seen of ["3", "end:3", "9".repeat(15)]) assert.deepEqual(await comeBack(seen, 2), [reset, ["2", '"b"']], seen);
+  const asked = sentEvents(await get(`${STATE}?after=3`, SSE));
+  assert.deepEqual((await take(asked, 1, ({ data }) => data !== undefined))[0]?.event, "reset");
+  await asked.return(undefined);
+  for (const accept of ["application/json", "application/x-ndjson"]) {
+    const response = await get(`${STATE}?after=3`, { accept });
+    const { code, version } = await response.json();
+    assert.deepEqual([response.status, code, version], [416, "version_out_of_range", 2], accept);
+  }
   const inTime = comeBack("2", 1);
   await tell({ set: "c" });
   assert.deepEqual(await inTime, [["3", '"c"']]);

@@ -27,6 +27,11 @@ const ERRORS: Record<errors.ParleyErrorCode, { error: errors.ParleyError; status
   workflow_cancelled: { error: new errors.WorkflowCancelledError("w"), status: 409, members: { workflowId: "w" } },
   non_determinism: { error: new errors.NonDeterminismError("w", { position: 1, expected: "a", actual: "b" }), status: 500 },
   stream_closed: { error: new errors.StreamClosedError("w", "k"), status: 409, members: { workflowId: "w", key: "k" } },
+  version_out_of_range: {
+    error: new errors.VersionOutOfRangeError("w", "k", { after: 5, version: 3 }),
+    status: 416,
+    members: { workflowId: "w", key: "k", after: 5, version: 3 },
+  },
   offset_out_of_range: {
     error: new errors.OffsetOutOfRangeError("w", "k", { offset: 5, end: 3 }),
     status: 416,
