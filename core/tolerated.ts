@@ -60,7 +60,12 @@ function listen(): void {
     Bun?: unknown;
   };
   if (addEventListener && Bun === undefined) {
-    addEventListener("unhandledrejection", (event) => isTolerated(event.reason) && event.preventDefault());
+    addEventListener("unhandledrejection", (event) => {
+      if (!isTolerated(event.reason)) return;
+      event.preventDefault();
+      // In workerd an event cannot be prevented. There it ends nothing, but other listeners may log it.
+      event.stopImmediatePropagation();
+    });
   } else if (process) {
     process.on("unhandledRejection", (reason) => {
       // A listener keeps Node from ending the process. Without another one, that is done here.

@@ -5,60 +5,10 @@
  */
 
 import process from "node:process";
-import { type Driver, memoryDriver, Parley, workflow, type WorkflowContext } from "../../mod.ts";
+import { abandon, pass } from "./abandoned.ts";
 
-/** Code that goes on in the background, and what is derived from operations. */
-function leave(ctx: WorkflowContext): void {
-  void ctx.recv("never").then(() => {});
-  void Promise.all([ctx.recv("never"), ctx.sleep("1h")]);
-  void Promise.any([ctx.recv("never"), ctx.sleep("1h")]);
-  void (async () => {
-    for (;;) await ctx.recv("never");
-  })();
-  void (async () => {
-    try {
-      await ctx.sleep("1h");
-    } catch (cause) {
-      throw new Error("The helper has failed", { cause });
-    }
-  })();
-  void ctx.step("in flight", async (step) => {
-    void step.signal.addEventListener("abort", () => void Promise.reject(step.signal.reason));
-    void (async () => {
-      for (;;) await step.writeStream("log", await new Promise<number>((resolve) => setTimeout(resolve, 10, 1)));
-    })();
-    await new Promise((_, reject) => step.signal.addEventListener("abort", () => reject(step.signal.reason)));
-  }).then(() => {});
-}
-
-const cleaned: string[] = [];
-
-const flow = workflow("flow", async (ctx, how: string) => {
-  leave(ctx);
-  if (how === "return") {
-    setTimeout(() => void ctx.setEvent("late", 1).then(() => {}), 20);
-    return await ctx.sleep(20);
-  }
-  try {
-    await ctx.recv("never either");
-  } finally {
-    cleaned.push(how);
-  }
-});
-
-const pass = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-const store = memoryDriver();
-let isLost = false;
-const driver: Driver = { ...store, commit: (request) => isLost ? Promise.resolve({ state: "lost" }) : store.commit(request) };
-const parley = new Parley({ driver, workflows: [flow], hotWait: "1h", lease: "300ms", wake: "none", onError: () => {} });
 const [, , kind] = process.argv;
-for (const how of ["cancel", "return", "lose"]) await parley.start(flow, how, { workflowId: how });
-await pass(100);
-await parley.cancel("cancel");
-await pass(100);
-isLost = true;
-await pass(400);
+const cleaned = await abandon();
 if (kind === "foreign") void Promise.reject(new TypeError("of the user's own")).then(() => {});
 await pass(100);
 console.log(`alive, cleaned up: ${cleaned.join(" ")}`);
