@@ -4,7 +4,7 @@
  * @module
  */
 
-import { answerError } from "../drivers/upstash/failure.ts";
+import { answerError } from "../drivers/upstash/transport/failure.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

@@ -11,7 +11,7 @@
  */
 
 import type { Driver, Operation, Transition } from "../core/driver.ts";
-import { Client } from "../drivers/upstash/client.ts";
+import { ScriptCalls } from "../drivers/upstash/script_calls.ts";
 import { scriptDriver } from "../drivers/upstash/driver.ts";
 import { Keys } from "../drivers/upstash/keys.ts";
 import { startRedis } from "../scripts/redis.ts";
@@ -36,7 +36,7 @@ interface Store {
 }
 
 async function openStore(redis: Redis, prefix: string): Promise<Store> {
-  const driver = scriptDriver(new Client(redis.send, new Keys(prefix), undefined));
+  const driver = scriptDriver(new ScriptCalls({ send: redis.send, keys: new Keys(prefix) }));
   const owner = crypto.randomUUID();
   const { epoch } = await driver.create({ workflowId: USED, name: "bench", input: "null", owner, leaseMs: LEASE_MS });
   let number = 0;

@@ -6,7 +6,6 @@
 
 import type { JournalEntry, JournalPage, Outcome, OutcomeTag, WorkflowRecord, WorkflowStatus } from "../../core/driver.ts";
 import { DriverError } from "../../core/errors.ts";
-import { list } from "./extents.ts";
 
 /** What a script answered: its document, and the values that the document refers to. */
 export interface Answer<Meta> {
@@ -113,4 +112,9 @@ export function parseEntry(text: string): Omit<JournalEntry, "seq"> {
 /** An outcome with the members that it has. */
 export function toOutcome(tag: OutcomeTag, value: string | undefined, topic: string | undefined): Outcome {
   return { tag, ...(value !== undefined && { value }), ...(topic !== undefined && { topic }) };
+}
+
+/** The list, also where it is empty: cjson writes an empty list as `{}`. */
+export function list<T>(items: readonly T[] | object | undefined): readonly T[] {
+  return Array.isArray(items) ? items : [];
 }

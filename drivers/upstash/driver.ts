@@ -9,15 +9,16 @@ import type { Driver } from "../../core/driver.ts";
 import { type Duration, toMilliseconds } from "../../core/duration.ts";
 import { ValidationError } from "../../core/errors.ts";
 import type { PushTiming } from "../push.ts";
+import { claim } from "./calls/claim.ts";
+import { commit } from "./calls/commit.ts";
 import { control, create, send } from "./calls/lifecycle.ts";
 import { purge } from "./calls/purge.ts";
 import { listWorkflows, readEvent, readJournal, readStream, readWorkflow } from "./calls/read.ts";
-import { claim, commit } from "./calls/run.ts";
-import { Client } from "./client.ts";
 import { Keys } from "./keys.ts";
-import { openPush, type Push, TIMING } from "./push.ts";
+import { ScriptCalls } from "./script_calls.ts";
 import { LIMITS } from "./sizes.ts";
-import { openTransport, type UpstashCredentials, type UpstashRedis } from "./transport.ts";
+import { openPush, type Push, TIMING } from "./transport/push.ts";
+import { openTransport, type UpstashCredentials, type UpstashRedis } from "./transport/transport.ts";
 
 /** Options of `upstashDriver`. */
 export interface UpstashDriverOptions {
@@ -38,19 +39,21 @@ export interface UpstashDriverOptions {
 export interface UpstashInternals {
   readonly clock?: Clock;
   readonly timing?: PushTiming;
+  /** See `MAX_COLLECTION_BYTES`. */
+  readonly maxBytes?: number;
 }
 
 /** The driver and its push, which is `null` where it is off. */
 export function openUpstash(
   redis: UpstashRedis | UpstashCredentials,
   { prefix = "parley", push: wanted = true, retention, requestTimeout = "10s" }: UpstashDriverOptions = {},
-  { clock = systemClock, timing = TIMING }: UpstashInternals = {},
+  { clock = systemClock, timing = TIMING, maxBytes }: UpstashInternals = {},
 ): { driver: Driver; push: Push | null } {
   const keys = new Keys(prefix);
   const timeoutMs = atLeastOne(requestTimeout, "requestTimeout");
   const retentionMs = retention === undefined ? undefined : atLeastOne(retention, "retention");
   const transport = openTransport(redis, { timeoutMs, clock });
-  const driver = scriptDriver(new Client(transport.send, keys, retentionMs, say));
+  const driver = scriptDriver(new ScriptCalls({ send: transport.send, keys, retention: retentionMs, maxBytes, report: say }));
   if (!wanted) return { driver, push: null };
   const push = openPush({ transport, channel: keys.channel, timeoutMs, clock, timing, report: say });
   return { driver: { ...driver, watch: (target, hint) => push.watch(target, hint) }, push };
@@ -63,23 +66,23 @@ function atLeastOne(duration: Duration, what: string): number {
 }
 
 /** All of the contract but `watch`. */
-export function scriptDriver(client: Client): Omit<Driver, "watch"> {
+export function scriptDriver(calls: ScriptCalls): Omit<Driver, "watch"> {
   return {
     contract: 1,
     limits: LIMITS,
     // There is nothing to create: what is not there is empty.
     migrate: () => Promise.resolve(),
-    create: (request) => create(client, request),
-    claim: (request) => claim(client, request),
-    commit: (request) => commit(client, request),
-    readJournal: (request) => readJournal(client, request),
-    send: (messages) => send(client, messages),
-    readWorkflow: (workflowId) => readWorkflow(client, workflowId),
-    listWorkflows: (query) => listWorkflows(client, query),
-    readEvent: (request) => readEvent(client, request),
-    readStream: (request) => readStream(client, request),
-    control: (request) => control(client, request),
-    purge: (request) => purge(client, request),
+    create: (request) => create(calls, request),
+    claim: (request) => claim(calls, request),
+    commit: (request) => commit(calls, request),
+    readJournal: (request) => readJournal(calls, request),
+    send: (messages) => send(calls, messages),
+    readWorkflow: (workflowId) => readWorkflow(calls, workflowId),
+    listWorkflows: (query) => listWorkflows(calls, query),
+    readEvent: (request) => readEvent(calls, request),
+    readStream: (request) => readStream(calls, request),
+    control: (request) => control(calls, request),
+    purge: (request) => purge(calls, request),
   };
 }
 

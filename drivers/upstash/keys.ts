@@ -1,9 +1,21 @@
 /**
- * The names of all keys: what is where, and that no two things are ever in one place.
+ * The names of all keys. Each workflow has a fixed set of keys, so the keys of a request follow from the IDs in it alone.
  *
- * A key is `PREFIX/KIND/PART/PART...`. In each part slashes, percent signs and control characters are percent-encoded, so that it has no slash, and the
- * number of parts goes with the kind. The prefix has no slash either. So keys are equal only if their prefixes, kinds and parts are. All else stays as it is:
- * a request of many names would grow too large with all of them encoded.
+ * | Key of a workflow | What it has |
+ * | --- | --- |
+ * | `workflow` | Hash: the row, with the bytes of the journal, the events and the streams. |
+ * | `open` | Hash: position -> deadline, failed tries and label of an open entry. |
+ * | `journal` | Hash: number -> a complete entry; `p` and a position -> the number of its entry. |
+ * | `inbox` | Hash: the messages that were not received yet, where the queue of each topic begins and ends, and how many bytes there are. |
+ * | `sent` | Hash: dedupe key -> ID and topic of the message that has it. |
+ * | `events` | Hash: versions and values of events, and the instant of the first. |
+ * | `streams` | Hash: the values of streams; `t` and a key -> the tail of a stream and whether it is closed. |
+ *
+ * Upstash allows 100 MB a key, and so much is the limit of each of these. What one workflow has to know of others is in keys that
+ * all share: who waits for whom in `waiting`, and which children a parent still needs in `families`.
+ *
+ * A key is `PREFIX/KIND/PART`. A part has slashes, percent signs and control characters percent-encoded, and the prefix has no slash. So two
+ * keys are equal only if their prefixes, kinds and parts are.
  *
  * @module
  */
@@ -11,20 +23,39 @@
 import type { WorkflowStatus } from "../../core/driver.ts";
 import { ValidationError } from "../../core/errors.ts";
 
-/** How many entries, and how many values, are in one list: 64 MiB, if each has 1 MiB. */
-export const SEGMENT_SIZE = 64;
+/** The kinds of keys of one workflow. */
+export type OwnKind = "row" | "open" | "journal" | "inbox" | "sent" | "events" | "streams";
 
-/** How many positions are in one hash. */
-export const POSITIONS_SIZE = 4_096;
+/** Every {@linkcode OwnKind}. */
+export const OWN_KINDS: readonly OwnKind[] = ["row", "open", "journal", "inbox", "sent", "events", "streams"];
 
-/** Over how many hashes the events of a workflow are spread, and what it knows of the messages that it was sent. */
-export const BUCKETS = 16;
+/** An index: the workflows of a status, or those that are parked. */
+export type Index = WorkflowStatus | "parked";
+
+/**
+ * The kinds of keys that all workflows share. Their members are `ID NUL NAME` where nothing else is said.
+ *
+ * - `due`: sorted set of those that no run holds, by when they are due; `inf` if only an arrival makes them due.
+ * - `leased`: sorted set of those that a run holds, by the end of the lease.
+ * - `schedule`: sorted set by text, `NAME NUL INSTANT NUL ID` of those in `due` with an instant, for claims of some names.
+ * - `waiting`: sorted set by text of those that are suspended for a result or an event. See `lua/waiters.ts`.
+ * - `together`: hash, a workflow that waits for results together -> how many are still missing.
+ * - `families`: sorted set by text of parents, and of ended children that they still need. See `lua/ending.ts`.
+ * - `ended`: sorted set of those that ended, by when, without those in `families`.
+ * - `expiring`: sorted set of those that expire, by when. With a `+` before it and at 0: a child whose keys have no expiry yet.
+ * - `index/` and an index: sorted set by text, the newest first. `named/` and an index: the same by name.
+ */
+export type SharedKind =
+  | ("due" | "leased" | "schedule" | "waiting" | "together" | "families" | "ended" | "expiring")
+  | `${"index" | "named"}/${Index}`;
 
 /** The keys of one prefix. */
 export class Keys {
   readonly #prefix: string;
 
   /**
+   * Makes it.
+   *
    * @param prefix What all keys begin with.
    * @throws {ValidationError} If it is not 1 to 64 characters of those that may be in the name of a channel.
    */
@@ -35,126 +66,28 @@ export class Keys {
     this.#prefix = prefix;
   }
 
-  // Those that all workflows share. Their members are `ID NUL NAME`, so that nothing else has to be looked up to know whom to wake or to claim.
+  /** A key of a workflow. */
+  own(workflowId: string, kind: OwnKind): string {
+    return `${this.#prefix}/${kind === "row" ? "workflow" : kind}/${encodePart(workflowId)}`;
+  }
 
-  /** Sorted set: who is not held by a run, by when it is due; `inf` for those that only something that arrives makes due. */
-  get due(): string {
-    return this.#key("due");
+  /** A key that all workflows share. */
+  shared(kind: SharedKind): string {
+    return `${this.#prefix}/${kind}`;
   }
-  /** Sorted set: who is held by a run, by the end of its lease. */
-  get leased(): string {
-    return this.#key("leased");
-  }
-  /** Sorted set, by text: who is in `due` with an instant, as `NAME NUL INSTANT NUL ID`. It is where a claim passes over names that it cannot run. */
-  get schedule(): string {
-    return this.#key("schedule");
-  }
-  /** Sorted set, by text: workflows of a status, or those that are parked, the newest first. */
-  index(status: WorkflowStatus | "parked"): string {
-    return this.#key("index", status);
-  }
-  /** Sorted set, by text: those of an index by their names; those of one name as in {@linkcode Keys.index}. */
-  named(status: WorkflowStatus | "parked"): string {
-    return this.#key("named", status);
-  }
-  /** Sorted set: who has ended, by when; without those that are in `kept`. */
-  get ended(): string {
-    return this.#key("ended");
-  }
-  /** Sorted set: who expires, by when. With a `+` before it, and at 0: a child whose expiry begins, and whose keys have none yet. */
-  get expiring(): string {
-    return this.#key("expiring");
-  }
-  /** Sorted set: whose keys are being removed, by since when. */
-  get purging(): string {
-    return this.#key("purging");
-  }
-  /** Hash: who is suspended for results together -> of how many workflows it still waits for the end. */
-  get together(): string {
-    return this.#key("together");
-  }
-  /** Set: what one claim has taken by due time and its runs still hold. Expires with the lease. */
+
+  /** Set: what one claim has taken by due time and its runs still hold. It expires with the lease. */
   claim(owner: string): string {
-    return this.#key("claim", owner);
+    return `${this.#prefix}/claim/${encodePart(owner)}`;
   }
+
   /** Where hints are published. */
   get channel(): string {
     return `${this.#prefix}:hints`;
   }
-
-  // Those of one workflow.
-
-  /** Hash: the row. */
-  workflow(id: string): string {
-    return this.#key("workflow", id);
-  }
-  /** Sorted set: those that it has started, that have ended, and whose results it may still ask for; by when. */
-  kept(id: string): string {
-    return this.#key("kept", id);
-  }
-  /** Hash: position -> deadline, failed tries and label of an entry that is open. */
-  open(id: string): string {
-    return this.#key("open", id);
-  }
-  /** Hash: position -> the place of its entry in the journal. */
-  positions(id: string, bucket: number): string {
-    return this.#key("positions", id, bucket);
-  }
-  /** List: {@linkcode SEGMENT_SIZE} complete entries in recorded order. */
-  journal(id: string, segment: number): string {
-    return this.#key("journal", id, segment);
-  }
-  /** Hash: the number of the last message, and where the queue of each topic begins and ends. */
-  inbox(id: string): string {
-    return this.#key("inbox", id);
-  }
-  /** List: messages of a topic that were not received yet. */
-  queue(id: string, topic: string, segment: number): string {
-    return this.#key("queue", id, topic, segment);
-  }
-  /** Hash: dedupe key -> ID and topic of the message that has it. */
-  sent(id: string, dedupeKey: string): string {
-    return this.#key("sent", id, bucketOf(dedupeKey));
-  }
-  /** Hash: versions and values of events, and when they were set first. */
-  events(id: string, key: string): string {
-    return this.#key("events", id, bucketOf(key));
-  }
-  /** Hash: key -> the tail of a stream, and whether it was closed. */
-  streams(id: string): string {
-    return this.#key("streams", id);
-  }
-  /** List: {@linkcode SEGMENT_SIZE} values of a stream. */
-  stream(id: string, key: string, segment: number): string {
-    return this.#key("stream", id, key, segment);
-  }
-  /** Every hash that {@linkcode Keys.sent} and {@linkcode Keys.events} may name: first those, then these, in the order of buckets. */
-  buckets(id: string): string[] {
-    return ["sent", "events"].flatMap((kind) => Array.from({ length: BUCKETS }, (_, bucket) => this.#key(kind, id, bucket)));
-  }
-
-  // What belongs to those who wait, also for a workflow that does not exist yet.
-
-  /** Sorted set, by text: who is suspended for the result or an event of a workflow. */
-  waiters(id: string): string {
-    return this.#key("waiters", id);
-  }
-
-  #key(kind: string, ...parts: (string | number)[]): string {
-    return [this.#prefix, kind, ...parts.map(encodePart)].join("/");
-  }
 }
 
-/** What would run together with another part, or takes six bytes in JSON. */
-const ENCODED = /[%/\p{Cc}]/gu;
-
-function encodePart(part: string | number): string {
-  return String(part).replace(ENCODED, encodeURIComponent);
-}
-
-/** Which hash a key is in. It is stored, so it never changes: FNV-1a over the UTF-16 code units. */
-export function bucketOf(key: string): number {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < key.length; index++) hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193);
-  return (hash >>> 0) % BUCKETS;
+/** Encodes what would join two parts, or takes six bytes in JSON. The rest stays as it is, so that a request of many names stays small. */
+function encodePart(part: string): string {
+  return part.replace(/[%/\p{Cc}]/gu, encodeURIComponent);
 }

@@ -6,12 +6,12 @@
 
 import type { Driver } from "../../core/driver.ts";
 import { openUpstash, type UpstashDriverOptions } from "./driver.ts";
-import type { UpstashCredentials, UpstashRedis } from "./transport.ts";
+import type { UpstashCredentials, UpstashRedis } from "./transport/transport.ts";
 
 export type { Duration } from "../../core/duration.ts";
 export type * from "../../core/driver.ts";
 export type { UpstashDriverOptions } from "./driver.ts";
-export type { UpstashCredentials, UpstashRedis, UpstashSubscriber } from "./transport.ts";
+export type { UpstashCredentials, UpstashRedis, UpstashSubscriber } from "./transport/transport.ts";
 
 /**
  * A driver over a Redis database at Upstash.

@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { systemClock } from "../../core/clock.ts";
 import { neonDriver } from "../../drivers/neon/mod.ts";
 import { upstashDriver } from "../../drivers/upstash/mod.ts";
-import { openTransport } from "../../drivers/upstash/transport.ts";
+import { openTransport } from "../../drivers/upstash/transport/transport.ts";
 import { Parley } from "../../mod.ts";
 import { runFleet } from "../support/fleet/mod.ts";
 import { openDriver } from "../support/fleet/postgres.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readAnswer } from "../../drivers/upstash/answer.ts";
-import { isNoScript } from "../../drivers/upstash/failure.ts";
+import { isNoScript } from "../../drivers/upstash/transport/failure.ts";
 import { DriverError } from "../../core/errors.ts";
 import { ANSWERS } from "../support/upstash/mod.ts";
 import { type OpenOptions, rejection, type Setting, transportTest } from "../support/upstash_setting.ts";

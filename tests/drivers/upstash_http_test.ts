@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../core/clock.ts";
 import { ValidationError } from "../../core/errors.ts";
-import { isNoScript } from "../../drivers/upstash/failure.ts";
-import { openTransport } from "../../drivers/upstash/transport.ts";
+import { isNoScript } from "../../drivers/upstash/transport/failure.ts";
+import { openTransport } from "../../drivers/upstash/transport/transport.ts";
 import { until } from "../support/patience.ts";
 import { startRelay } from "../support/relay.ts";
 import { type OpenOptions, rejection, type Setting, transportTest } from "../support/upstash_setting.ts";

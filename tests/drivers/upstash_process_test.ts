@@ -5,8 +5,8 @@ import { transportTest } from "../support/upstash_setting.ts";
 const PROGRAM = `
   import { Redis } from "@upstash/redis";
   import { delay, systemClock as clock } from "./core/clock.ts";
-  import { openPush, TIMING } from "./drivers/upstash/push.ts";
-  import { openTransport } from "./drivers/upstash/transport.ts";
+  import { openPush, TIMING } from "./drivers/upstash/transport/push.ts";
+  import { openTransport } from "./drivers/upstash/transport/transport.ts";
   const [way, url, token, channel] = Deno.args;
   const transport = openTransport(way === "own" ? { url, token } : new Redis({ url, token }), { timeoutMs: 10_000, clock });
   const timing = { ...TIMING, lingerMs: 100 };

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { type Clock, systemClock } from "../../core/clock.ts";
 import type { Driver } from "../../core/driver.ts";
 import { withRetries } from "../../core/retry.ts";
-import { Client } from "../../drivers/upstash/client.ts";
+import { ScriptCalls } from "../../drivers/upstash/script_calls.ts";
 import { scriptDriver } from "../../drivers/upstash/driver.ts";
 import { Keys } from "../../drivers/upstash/keys.ts";
 import { SCRIPTS } from "../../drivers/upstash/scripts.ts";
-import { openTransport } from "../../drivers/upstash/transport.ts";
+import { openTransport } from "../../drivers/upstash/transport/transport.ts";
 import { createRequest, newMessage } from "../../testing/requests.ts";
 import { everyOperation } from "../support/every_operation.ts";
 import { ANSWERS } from "../support/upstash/mod.ts";
@@ -64,7 +64,7 @@ upstashDriverTest(
       const source = sources.get(sha);
       return failAt === undefined || source === undefined ? [name, sha, ...rest] : ["EVAL", failingAt(source, failAt), ...rest];
     };
-    const client = new Client((args, call, stop) => send(injected(args), call, stop), new Keys(setting.prefix), undefined);
+    const client = new ScriptCalls({ send: (args, call, stop) => send(injected(args), call, stop), keys: new Keys(setting.prefix) });
     let failures = 0;
     await failEach(setting, async (call, method) => {
       for (failAt = 1;; failAt++) {

@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../core/clock.ts";
 import { openUpstash } from "../../drivers/upstash/driver.ts";
-import { openTransport } from "../../drivers/upstash/transport.ts";
+import { openTransport } from "../../drivers/upstash/transport/transport.ts";
 import { conformance, type Harness, ManualClock } from "../../testing/mod.ts";
 import { startRedis } from "../support/redis_server.ts";
 import { startUpstashServer, type UpstashServer } from "../support/upstash/mod.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { delay, systemClock } from "../../core/clock.ts";
-import { EventParser } from "../../drivers/upstash/sse.ts";
-import { openTransport } from "../../drivers/upstash/transport.ts";
+import { EventParser } from "../../drivers/upstash/transport/sse.ts";
+import { openTransport } from "../../drivers/upstash/transport/transport.ts";
 import { ANSWERS } from "../support/upstash/mod.ts";
 import { until } from "../support/patience.ts";
 import { rejection, transportTest } from "../support/upstash_setting.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Clock, delay, systemClock } from "../../core/clock.ts";
 import type { Driver } from "../../core/driver.ts";
-import { openTransport } from "../../drivers/upstash/transport.ts";
+import { openTransport } from "../../drivers/upstash/transport/transport.ts";
 import { Parley, workflow } from "../../mod.ts";
 import { newMessage } from "../../testing/requests.ts";
 import { enqueue } from "../../testing/run.ts";

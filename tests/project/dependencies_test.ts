@@ -78,7 +78,7 @@ Deno.test("the dependency rule refuses what it is there to refuse", () => {
     { from: "drivers/postgres/mod.ts", to: "testing/mod.ts" },
     { from: "drivers/push.ts", to: "drivers/neon/session.ts" },
     { from: "drivers/memory/mod.ts", to: "drivers/push.ts" },
-    { from: "drivers/neon/push.ts", to: "drivers/upstash/push.ts" },
+    { from: "drivers/neon/push.ts", to: "drivers/upstash/transport/push.ts" },
     { from: "http/client.ts", to: "hono" },
     { from: "http/client/transport.ts", to: "http/problem.ts" },
     { from: "http/mod.ts", to: "drivers/memory/mod.ts" },

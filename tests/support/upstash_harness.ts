@@ -5,10 +5,10 @@
  */
 
 import { openUpstash } from "../../drivers/upstash/driver.ts";
-import { TIMING } from "../../drivers/upstash/push.ts";
+import { TIMING } from "../../drivers/upstash/transport/push.ts";
 import type { PushTiming } from "../../drivers/push.ts";
 import { SCRIPTS } from "../../drivers/upstash/scripts.ts";
-import { openTransport } from "../../drivers/upstash/transport.ts";
+import { openTransport } from "../../drivers/upstash/transport/transport.ts";
 import { systemClock } from "../../core/clock.ts";
 import { ManualClock } from "../../testing/mod.ts";
 import type { CountingHarness, Exception } from "./costs.ts";

@@ -7,8 +7,8 @@
 import assert from "node:assert/strict";
 import { Redis, type RedisConfigNodejs } from "@upstash/redis";
 import { DriverError } from "../../core/errors.ts";
-import { openPush, type Push, TIMING } from "../../drivers/upstash/push.ts";
-import { openTransport, type Transport, type UpstashCredentials, type UpstashRedis } from "../../drivers/upstash/transport.ts";
+import { openPush, type Push, TIMING } from "../../drivers/upstash/transport/push.ts";
+import { openTransport, type Transport, type UpstashCredentials, type UpstashRedis } from "../../drivers/upstash/transport/transport.ts";
 import type { PushTiming } from "../../drivers/push.ts";
 import { CountingClock, until } from "./patience.ts";
 import { redisUrl } from "./redis_server.ts";

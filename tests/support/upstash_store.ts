@@ -7,7 +7,7 @@
 import { systemClock } from "../../core/clock.ts";
 import type { Driver } from "../../core/driver.ts";
 import { openUpstash, type UpstashDriverOptions } from "../../drivers/upstash/driver.ts";
-import { openTransport, type Transport } from "../../drivers/upstash/transport.ts";
+import { openTransport, type Transport } from "../../drivers/upstash/transport/transport.ts";
 import { redisUrl } from "./redis_server.ts";
 import { Redis } from "./upstash/redis.ts";
 import { startUpstashServer, type UpstashServer } from "./upstash/mod.ts";

@@ -5,92 +5,55 @@
  */
 
 import type { ControlResult, CreateRequest, CreateResult, NewMessage, SendResult } from "../../../core/driver.ts";
-import { Call } from "../call.ts";
-import type { Attempt, Client } from "../client.ts";
-import { ahead, type Extent, list } from "../extents.ts";
-import { messagePart, useQueue } from "./commit.ts";
-import {
-  declareEnd,
-  declareInbox,
-  declareIndex,
-  declareParent,
-  declareSchedule,
-  declareWhole,
-  type QueueUse,
-  withExtent,
-  withKept,
-} from "./parts.ts";
-import { expire, finishPurge } from "./purge.ts";
+import { list } from "../answer.ts";
+import { OWN_KINDS } from "../keys.ts";
+import type { ScriptCalls } from "../script_calls.ts";
+import { ScriptRequest } from "../script_request.ts";
+import { messagePart } from "./commit.ts";
+import { expire } from "./purge.ts";
 
 /** `Driver.create`. */
-export async function create(client: Client, request: CreateRequest): Promise<CreateResult> {
-  const { workflowId, name, input, owner, leaseMs } = request;
-  const build = () => {
-    const call = new Call(client.keys);
-    declareSchedule(call);
-    call.workflow(workflowId);
-    const document = { channel: client.keys.channel, name, owner, leaseMs: leaseMs ?? undefined, input: call.value(input) };
-    return call.arguments({ ...document, ...declareIndex(call, ["ENQUEUED", "PENDING"]), workflows: call.workflows });
-  };
-  const { meta } = await client.call<CreateResult>("create", build, (ids) => finishPurge(client, ids));
-  const { created, name: stored, epoch, createdAt, now } = meta;
-  // One that was purged may have had the ID.
-  if (created && leaseMs !== null) client.extents.learn([{ id: workflowId, whole: true }]);
-  return { created, name: stored, epoch, createdAt, now };
+export async function create(calls: ScriptCalls, { workflowId, name, input, owner, leaseMs }: CreateRequest): Promise<CreateResult> {
+  const request = new ScriptRequest(calls.keys);
+  request.shareSchedule();
+  request.shareIndexes("ENQUEUED", "PENDING");
+  request.workflow(workflowId);
+  const document = { name, owner, leaseMs: leaseMs ?? undefined, input: request.value(input) };
+  const { meta } = await calls.call<CreateResult>("create", request, document);
+  return { created: meta.created, name: meta.name, epoch: meta.epoch, createdAt: meta.createdAt, now: meta.now };
 }
 
 /** `Driver.send`. */
-export async function send(client: Client, messages: readonly NewMessage[]): Promise<SendResult> {
+export async function send(calls: ScriptCalls, messages: readonly NewMessage[]): Promise<SendResult> {
   if (messages.length === 0) return { state: "sent", receipts: [], woken: [] };
-  const uses = new Map<string, Map<string, QueueUse>>();
-  for (const { destinationId, topic } of messages) useQueue(uses, destinationId, topic, "send");
-  const build = () => {
-    const call = new Call(client.keys);
-    declareSchedule(call);
-    const inboxes = new Map([...uses].map(([id, topics]) => [id, declareInbox(call, id, client.extents.of(id), topics)]));
-    const documents = messages.map((message) => messagePart(call, inboxes, message));
-    const workflows = call.workflows.map((part) => ({ ...part, ...inboxes.get(part.id) }));
-    return call.arguments({ channel: client.keys.channel, messages: documents, workflows });
-  };
-  const { meta } = await client.call<SendMeta>("send", build);
+  const request = new ScriptRequest(calls.keys);
+  request.shareSchedule();
+  const document = { maxBytes: calls.maxBytes, messages: messages.map((message) => messagePart(request, message)) };
+  const { meta } = await calls.call<SendMeta>("send", request, document);
   if (meta.state === "refused") return { state: "refused", index: meta.index, reason: meta.reason, status: meta.status ?? null };
   const receipts = list<[string, boolean]>(meta.receipts).map(([messageId, duplicate]) => ({ messageId, duplicate }));
   return { state: "sent", receipts, woken: [...list<string>(meta.woken)] };
 }
 
+type Refused = Extract<SendResult, { state: "refused" }>;
 type SendMeta =
   | { state: "sent"; receipts: object; woken: object }
-  | Omit<Extract<SendResult, { state: "refused" }>, "status"> & {
-    status?: "SUCCESS" | "ERROR" | "CANCELLED" | "MAX_RECOVERY_ATTEMPTS_EXCEEDED";
-  };
+  | Omit<Refused, "status"> & { status?: Exclude<Refused["status"], null> };
 
 /** `Driver.control`. */
-export async function control(client: Client, request: { workflowId: string; action: "cancel" | "resume" }): Promise<ControlResult> {
-  const { workflowId, action } = request;
-  const { keys, extents, retention } = client;
-  let before: Extent | undefined;
-  const build = ({ tries }: Attempt) => {
-    const call = new Call(keys);
-    declareSchedule(call);
-    call.workflow(workflowId);
-    const extent = extents.of(workflowId);
-    // What the first try was built from may have been out of date for long. What comes after the second has come in between.
-    const whole = tries > 1 && before ? ahead(extent, before) : extent;
-    before = structuredClone(extent);
-    declareParent(call, extent.parent);
-    for (const name of extent.waits) call.key(name);
-    return call.arguments({
-      ...{ channel: keys.channel, action, waiters: call.key(keys.waiters(workflowId)), together: call.key(keys.together) },
-      ...declareEnd(call, ["ENQUEUED", "PENDING", "parked", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"], retention),
-      // All keys of the workflow are wanted if they get an expiry, or if they have one; which is not known at first.
-      ...((retention !== undefined || tries > 0) && declareWhole(call, workflowId, whole)),
-      workflows: call.workflows.map((part) => withKept(call, withExtent(call, part))),
-    });
-  };
-  const { meta } = await client.call<ControlMeta>("control", build);
+export async function control(
+  calls: ScriptCalls,
+  { workflowId, action }: { workflowId: string; action: "cancel" | "resume" },
+): Promise<ControlResult> {
+  const request = new ScriptRequest(calls.keys, "waiting", "together");
+  request.shareSchedule();
+  request.shareIndexes("ENQUEUED", "PENDING", "parked", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED");
+  request.shareEnded(calls.retention);
+  request.workflow(workflowId, ...OWN_KINDS);
+  const { meta } = await calls.call<ControlMeta>("control", request, { action, retention: calls.retention });
   if (meta.state === "not_found") return { state: "not_found" };
   if (meta.state === "ended") return { state: "ended", status: meta.status };
-  await expire(client, meta.expiring);
+  await expire(calls, meta.expiring);
   return { state: "done", woken: [...list<string>(meta.woken)] };
 }
 

@@ -17,60 +17,52 @@ import type {
 import { ValidationError } from "../../../core/errors.ts";
 import { checkName } from "../../../core/names.ts";
 import { STATUSES } from "../../../core/statuses.ts";
-import { type JournalPart, type RecordPart, toJournal, toRecord, valuesOf, type ValuesPart } from "../answer.ts";
-import { Call } from "../call.ts";
-import type { Client } from "../client.ts";
-import { list } from "../extents.ts";
-import { SEGMENT_SIZE } from "../keys.ts";
-import { declareEnd, declareSchedule, ENDED } from "./parts.ts";
+import { type JournalPart, list, type RecordPart, toJournal, toRecord, valuesOf, type ValuesPart } from "../answer.ts";
+import type { Index } from "../keys.ts";
+import type { ScriptCalls } from "../script_calls.ts";
+import { ENDED, ScriptRequest } from "../script_request.ts";
 import { expire } from "./purge.ts";
 
 const PAGE_BYTES = 1_048_576;
 
-/** No page has more items: a request can only declare so many keys. */
-const MOST_ITEMS = 1_024 * SEGMENT_SIZE;
+/** No page has more items. */
+const MAX_ITEMS = 65_536;
 
 /** About how many bytes of values an answer has, as they travel, before it is cut. */
 const ANSWER_BYTES = 4_194_304;
 
 /** `Driver.readWorkflow`. */
-export async function readWorkflow(client: Client, workflowId: string): Promise<WorkflowRecord | null> {
-  const { answer, rows } = await readRows(client, [workflowId], true);
+export async function readWorkflow(calls: ScriptCalls, workflowId: string): Promise<WorkflowRecord | null> {
+  const { answer, rows } = await readRows(calls, [workflowId], true);
   const [row] = rows;
   return row ? toRecord(answer, row) : null;
 }
 
 /** Rows of the first of these, as many as one answer holds. `read`: how many of the IDs were looked at. */
-async function readRows(client: Client, ids: readonly string[], values: boolean) {
-  const call = new Call(client.keys);
-  for (const id of ids) call.workflow(id);
-  const document = { workflows: call.workflows, values, budget: ANSWER_BYTES };
-  const answer = await client.call<{ workflows: object; read: number }>("readWorkflows", () => call.arguments(document));
+async function readRows(calls: ScriptCalls, ids: readonly string[], values: boolean) {
+  const request = new ScriptRequest(calls.keys);
+  for (const id of ids) request.workflow(id);
+  const answer = await calls.call<{ workflows: object; read: number }>("readWorkflows", request, { values, budget: ANSWER_BYTES });
   return { answer, rows: list<RecordPart>(answer.meta.workflows), read: answer.meta.read };
 }
 
 /** `Driver.readJournal`. */
-export async function readJournal(client: Client, request: { workflowId: string; after: number; limit: number }): Promise<JournalPage> {
-  const { workflowId } = request;
-  const after = Math.max(0, request.after);
-  const limit = Math.min(request.limit, MOST_ITEMS);
-  const call = new Call(client.keys);
-  call.workflow(workflowId);
-  const journal = call.items(after, limit, (segment) => client.keys.journal(workflowId, segment));
-  const document = { after, limit, budget: PAGE_BYTES, workflows: call.workflows.map((part) => ({ ...part, journal })) };
-  const answer = await client.call<{ journal?: JournalPart }>("readJournal", () => call.arguments(document));
+export async function readJournal(
+  calls: ScriptCalls,
+  { workflowId, after, limit }: { workflowId: string; after: number; limit: number },
+): Promise<JournalPage> {
+  const request = new ScriptRequest(calls.keys);
+  request.workflow(workflowId, "journal");
+  const document = { after: Math.max(0, after), limit: Math.min(limit, MAX_ITEMS), budget: PAGE_BYTES };
+  const answer = await calls.call<{ journal?: JournalPart }>("readJournal", request, document);
   return answer.meta.journal ? toJournal(answer, answer.meta.journal) : { entries: [], more: false };
 }
 
 /** `Driver.readEvent`. */
-export async function readEvent(client: Client, { workflowId, key }: { workflowId: string; key: string }): Promise<EventSnapshot> {
-  const call = new Call(client.keys);
-  call.workflow(workflowId);
-  const document = { key, events: call.key(client.keys.events(workflowId, key)), workflows: call.workflows };
-  const answer = await client.call<{ status?: WorkflowStatus; version?: number; value?: number }>(
-    "readEvent",
-    () => call.arguments(document),
-  );
+export async function readEvent(calls: ScriptCalls, { workflowId, key }: { workflowId: string; key: string }): Promise<EventSnapshot> {
+  const request = new ScriptRequest(calls.keys);
+  request.workflow(workflowId, "events");
+  const answer = await calls.call<{ status?: WorkflowStatus; version?: number; value?: number }>("readEvent", request, { key });
   const { status, version, value } = answer.meta;
   const event = version === undefined || value === undefined ? null : { version, value: answer.value(value) };
   return { event, status: status ?? null };
@@ -78,17 +70,13 @@ export async function readEvent(client: Client, { workflowId, key }: { workflowI
 
 /** `Driver.readStream`. */
 export async function readStream(
-  client: Client,
-  { workflowId, key, from, limit: wanted }: { workflowId: string; key: string; from: number; limit: number },
+  calls: ScriptCalls,
+  { workflowId, key, from, limit }: { workflowId: string; key: string; from: number; limit: number },
 ): Promise<StreamPage> {
-  const { keys } = client;
-  const limit = Math.min(wanted, MOST_ITEMS);
-  const call = new Call(keys);
-  call.workflow(workflowId);
-  const stream = call.items(from, limit, (segment) => keys.stream(workflowId, key, segment));
-  const workflows = call.workflows.map((part) => ({ ...part, streams: call.key(keys.streams(workflowId)) }));
-  const document = { key, from, limit, budget: PAGE_BYTES, stream, workflows };
-  const answer = await client.call<StreamMeta>("readStream", () => call.arguments(document));
+  const request = new ScriptRequest(calls.keys);
+  request.workflow(workflowId, "streams");
+  const document = { key, from, limit: Math.min(limit, MAX_ITEMS), budget: PAGE_BYTES };
+  const answer = await calls.call<StreamMeta>("readStream", request, document);
   const { status, tail, closed, values } = answer.meta;
   return { values: valuesOf(answer, values), tail, closed, status: status ?? null };
 }
@@ -104,7 +92,7 @@ interface StreamMeta {
  * `Driver.listWorkflows`: the index says which are next, and the rows are read then. What has gone meanwhile is made up for. A page with values ends where
  * one answer does.
  */
-export async function listWorkflows(client: Client, query: ListQuery): Promise<ListPage> {
+export async function listWorkflows(calls: ScriptCalls, query: ListQuery): Promise<ListPage> {
   const { limit, problem, values } = query;
   const statuses = STATUSES.filter((status) => query.statuses?.includes(status) ?? true);
   const page: ListedWorkflow[] = [];
@@ -114,9 +102,9 @@ export async function listWorkflows(client: Client, query: ListQuery): Promise<L
   let isCut = false;
   do {
     const indexes = problem ? ["parked" as const] : statuses;
-    const { ids, last } = await readIndex(client, { indexes, name: query.name, limit: missing(), after });
+    const { ids, last } = await readIndex(calls, { indexes, name: query.name, limit: missing(), after });
     for (let from = 0; from < ids.length && !isCut;) {
-      const { answer, rows, read } = await readRows(client, ids.slice(from), values);
+      const { answer, rows, read } = await readRows(calls, ids.slice(from), values);
       const found = rows.map((row) => toListed(toRecord(answer, row), values)).filter((row) => isAsked(row, query, statuses));
       page.push(...found);
       from += read;
@@ -131,11 +119,11 @@ export async function listWorkflows(client: Client, query: ListQuery): Promise<L
 }
 
 /** Longer errors are left out of a list without values. */
-const MOST_ERROR_CHARACTERS = 4_096;
+const MAX_ERROR_CHARACTERS = 4_096;
 
 function toListed(row: WorkflowRecord, values: boolean): ListedWorkflow {
   if (values) return row;
-  return { ...row, input: null, error: row.error !== null && row.error.length > MOST_ERROR_CHARACTERS ? null : row.error };
+  return { ...row, input: null, error: row.error !== null && row.error.length > MAX_ERROR_CHARACTERS ? null : row.error };
 }
 
 /** It may have changed since the index was read. */
@@ -144,21 +132,23 @@ function isAsked(row: ListedWorkflow, { name, problem }: ListQuery, statuses: re
 }
 
 interface IndexQuery {
-  readonly indexes: readonly (WorkflowStatus | "parked")[];
+  readonly indexes: readonly Index[];
   readonly name: string | null;
   readonly limit: number;
   readonly after: string | undefined;
 }
 
 /** IDs in the order of a list. `last`: where to go on, if there may be more. */
-async function readIndex(client: Client, query: IndexQuery): Promise<{ ids: readonly string[]; last: string | undefined }> {
+async function readIndex(calls: ScriptCalls, query: IndexQuery): Promise<{ ids: readonly string[]; last: string | undefined }> {
   const { name, limit, after } = query;
-  const call = new Call(client.keys);
-  declareSchedule(call);
-  const statuses = query.indexes.map((index) => call.key(name === null ? client.keys.index(index) : client.keys.named(index)));
-  const document = { ...declareEnd(call, ENDED, client.retention), statuses, name: name ?? undefined, limit, after };
-  const { meta } = await client.call<{ ids: object; last?: string; expiring: object }>("list", () => call.arguments(document));
-  await expire(client, meta.expiring);
+  const request = new ScriptRequest(calls.keys);
+  request.shareSchedule();
+  request.shareIndexes(...query.indexes, ...ENDED);
+  request.shareEnded(calls.retention);
+  const indexes = query.indexes.map((index) => `${name === null ? "index" : "named"}/${index}`);
+  const document = { indexes, name: name ?? undefined, limit, after, retention: calls.retention };
+  const { meta } = await calls.call<{ ids: object; last?: string; expiring: object }>("list", request, document);
+  await expire(calls, meta.expiring);
   return { ids: list<string>(meta.ids), last: meta.last };
 }
 

@@ -6,7 +6,7 @@ local CHUNK = 100
 local UNKNOWN_NAMES = 10
 
 -- The first claim may have taken them, and its answer may have been lost. The empty ID says that it has left some.
-local taken = request.isAnew and {} or call('SMEMBERS', KEYS[4])
+local taken = request.isAnew and {} or call('SMEMBERS', KEYS[request.claim])
 if #taken > 0 then
   return reply({ taken = taken })
 end
@@ -182,7 +182,7 @@ end
 
 local function lease(row)
   row.attempts = row.attempts + (row.held and 1 or 0)
-  row.epoch, row.owner, row.suspended = row.epoch + 1, request.owner, ''
+  row.epoch, row.owner, row.suspended, row.lastCommit, row.released = row.epoch + 1, request.owner, '', 0, false
   row.byDue = request.claim ~= nil
   row.texts[1] = digits(now)
   hold(row, request.leaseMs)
@@ -190,19 +190,16 @@ local function lease(row)
     reindex(row, 'PENDING')
     changed('outbox:' .. row.id)
   end
-  call(
-    'HSET', row.key, 'status', 'PENDING', 'epoch', digits(row.epoch), 'owner', row.owner, 'held', '1', 'lease', digits(row.lease), 'leaseMs',
-    digits(row.leaseMs), 'suspended', '', 'attempts', digits(row.attempts), 'lastCommit', '0', 'released', '', 'updatedAt', digits(now), 'byDue',
-    row.byDue and '1' or ''
-  )
+  save(row, 'updatedAt', digits(now))
 end
 
 local function openEntries(workflow)
   local open = {}
-  eachField(KEYS[workflow.open], function(position, text)
-    local deadline, attempts, label = parseOpen(text)
-    table.insert(open, { tonumber(position), label, attempts, deadline and math.max(0, deadline - now) })
-  end)
+  local fields = call('HGETALL', keyOf(workflow, 'open'))
+  for index = 1, #fields, 2 do
+    local deadline, attempts, label = parseOpen(fields[index + 1])
+    append(open, { tonumber(fields[index]), label, attempts, deadline and math.max(0, deadline - now) })
+  end
   table.sort(open, function(a, b)
     return a[1] < b[1]
   end)
@@ -230,8 +227,8 @@ local function fits(one)
   for index = 2, #SHOWN do
     bytes = bytes + (row.texts[index] and wireSize(row.texts[index]) or 0)
   end
-  one.open, one.extent = openEntries(one.workflow), extentOf(one.workflow, row)
-  bytes = bytes + wireSize(cjson.encode({ one.open, one.extent }))
+  one.open = openEntries(one.workflow)
+  bytes = bytes + wireSize(cjson.encode(one.open))
   return #taken == 0 or bytes <= WORKFLOWS_BYTES
 end
 
@@ -294,11 +291,10 @@ publish()
 
 local claimed = {}
 local budget = math.min(PAGE_BYTES, JOURNALS_BYTES / math.max(#taken, 1))
+local least = #taken == 1 and 1 or 0
 for index, one in ipairs(taken) do
-  claimed[index] = {
-    workflow = record(one.row), epoch = one.row.epoch, journal = journalPage(one.workflow, one.row, 0, PAGE_ENTRIES, budget, #taken == 1 and 1 or 0),
-    open = one.open, extent = one.extent,
-  }
+  local journal = journalPage(one.row, 0, PAGE_ENTRIES, budget, least)
+  claimed[index] = { workflow = record(one.row), epoch = one.row.epoch, journal = journal, open = one.open }
 end
 return reply({ claimed = claimed, more = isCut, now = now, nextDueMs = nextAt and nextAt - now })
 `;

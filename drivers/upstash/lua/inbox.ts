@@ -1,137 +1,122 @@
-/** The messages of a workflow: a queue for each topic, split over segments. */
+/**
+ * The messages of a workflow: one hash. It has the number of the last message, the bytes of the messages and of `sent`, where
+ * the queue of each topic begins and ends (`tTOPIC`), and the messages (`PLACE:TOPIC`).
+ */
 export const inbox = String.raw`
--- A queue goes on in a new segment when the messages in its last one have more bytes than this: Upstash allows a key 100 MB.
-local SEGMENT_BYTES = 16777216
-
--- Where a queue begins and ends. One that a call leaves empty begins anew at segment 0, where whoever does not know looks first.
-local function openQueue(queue, text)
-  local head, tail, bytes = string.match(text or '0:0:0', '^(%d+):(%d+):(%d+)$')
-  queue.head, queue.tail, queue.bytes = tonumber(head), tonumber(tail), tonumber(bytes)
-  queue.isFilled = text and true or false
-  queue.into = queue.bytes > SEGMENT_BYTES and queue.tail + 1 or queue.tail
-end
-
 local function openInbox(workflow)
-  local inbox = { key = KEYS[workflow.inbox] }
-  local fields = { 'last', 'sent' }
-  for index, queue in ipairs(workflow.queues) do
-    fields[index + 2] = 't' .. queue.topic
+  local inbox = { key = keyOf(workflow, 'inbox'), last = 0, bytes = 0, sentBytes = 0 }
+  inbox.fresh, inbox.removed, inbox.sent, inbox.queues = {}, {}, {}, {}
+  local fields = { 'last', 'bytes', 'sentBytes' }
+  for _, topic in ipairs(workflow.topics) do
+    append(fields, 't' .. topic)
   end
   readFields(inbox.key, fields, function(index, text)
-    if index <= 2 then
+    if index <= 3 then
       inbox[fields[index]] = tonumber(text or '0')
     else
-      openQueue(workflow.queues[index - 2], text)
+      local topic = workflow.topics[index - 3]
+      local head, tail = string.match(text or '0:0', '^(%d+):(%d+)$')
+      inbox.queues[topic] = { topic = topic, head = tonumber(head), tail = tonumber(tail) }
     end
   end)
+  inbox.planned, inbox.plannedSent = inbox.bytes, inbox.sentBytes
   workflow.opened = inbox
 end
 
--- Looks for the segments that sends and receives will need.
-local function planQueue(queue)
-  if queue.sends > 0 then
-    segment(queue, queue.into)
-  end
-  local left = queue.receives
-  for number = queue.head, queue.into do
-    local key = left > 0 and segment(queue, number)
-    left = key and number < queue.tail and left - call('LLEN', key) or left
+local function openInboxes()
+  for _, workflow in ipairs(request.workflows) do
+    if workflow.topics and load(workflow) then
+      openInbox(workflow)
+    end
   end
 end
 
--- Messages are gathered, so that those of one queue are one call.
+local function messageField(queue, place)
+  return digits(place) .. ':' .. queue.topic
+end
+
+-- Messages are written when all are known, so that those of one call are one command.
 local function push(inbox, queue, text)
+  local field = messageField(queue, queue.tail)
   inbox.last = inbox.last + 1
-  inbox.isChanged = true
-  if queue.tail ~= queue.into then
-    queue.tail, queue.bytes = queue.into, 0
-  end
-  queue.isFilled, queue.isChanged = true, true
-  queue.bytes = queue.bytes + #text
-  queue.pushed = queue.pushed or {}
-  table.insert(queue.pushed, digits(inbox.last) .. ':' .. digits(now) .. ':' .. text)
+  inbox.fresh[field] = digits(inbox.last) .. ':' .. digits(now) .. ':' .. text
+  inbox.bytes = inbox.bytes + #field + #inbox.fresh[field]
+  queue.tail = queue.tail + 1
+  queue.isChanged = true
 end
 
-local function writePushed(queue)
-  if queue.pushed then
-    callWith('RPUSH', segment(queue, queue.tail), queue.pushed)
-    queue.pushed = nil
-  end
-end
-
--- The oldest message: its number, and when it was sent.
-local function firstOf(queue)
+-- The oldest message: its number, the instant of its send, its text.
+local function firstOf(inbox, queue)
   if not queue.first then
-    writePushed(queue)
-    local number, at = string.match(call('LINDEX', segment(queue, queue.head), '0'), '^(%d+):(%d+):')
-    queue.first = { number = tonumber(number), at = tonumber(at) }
+    local field = messageField(queue, queue.head)
+    local stored = inbox.fresh[field] or call('HGET', inbox.key, field)
+    local number, at, text = string.match(stored, '^(%d+):(%d+):(.*)$')
+    queue.first = { number = tonumber(number), at = tonumber(at), text = text, field = field, size = #field + #stored }
   end
   return queue.first
 end
 
--- Takes the oldest message.
-local function pop(queue)
-  writePushed(queue)
-  local key = segment(queue, queue.head)
-  local text = string.match(call('LPOP', key), '^%d+:%d+:(.*)$')
-  queue.isChanged, queue.first = true, nil
-  if queue.head == queue.tail then
-    queue.bytes = math.max(0, queue.bytes - #text)
-  end
-  if call('EXISTS', key) == 1 then
-    return text
-  end
-  if queue.head < queue.tail then
-    queue.head = queue.head + 1
+local function pop(inbox, queue)
+  local first = firstOf(inbox, queue)
+  if inbox.fresh[first.field] then
+    inbox.fresh[first.field] = nil
   else
-    -- What is sent next in this call goes where it was planned to.
-    queue.isFilled, queue.head, queue.tail, queue.bytes = false, queue.into, queue.into, 0
+    append(inbox.removed, first.field)
   end
-  return text
+  inbox.bytes = inbox.bytes - first.size
+  queue.head, queue.first, queue.isChanged = queue.head + 1, nil, true
+  return first.text
 end
 
--- Takes a message that was sent no later than 'latest', if that is given. Looks into queues only then, or where there is more than one to choose from.
-local function takeOldest(workflow, indexes, latest)
-  local oldest
-  for _, index in ipairs(indexes) do
-    local queue = workflow.queues[index]
-    local isEligible = queue.isFilled and (not latest or firstOf(queue).at <= latest)
-    if isEligible and (not oldest or firstOf(queue).number < firstOf(oldest).number) then
+-- Takes the oldest message of some topics. With 'latest', only a message that was sent no later.
+local function takeOldest(workflow, topics, latest)
+  local inbox, oldest = workflow.opened, nil
+  for _, topic in ipairs(topics) do
+    local queue = inbox.queues[topic]
+    local isEligible = queue.head < queue.tail and (not latest or firstOf(inbox, queue).at <= latest)
+    if isEligible and (not oldest or firstOf(inbox, queue).number < firstOf(inbox, oldest).number) then
       oldest = queue
     end
   end
-  return oldest and { tag = 'message', text = pop(oldest), topic = oldest.topic }
+  return oldest and { tag = 'message', text = pop(inbox, oldest), topic = oldest.topic }
 end
 
 local function closeInbox(workflow)
-  local inbox = workflow.opened
-  if not inbox then
+  local inbox, fields, sent = workflow.opened, {}, {}
+  for _, queue in pairs(inbox and inbox.queues or {}) do
+    if queue.isChanged and queue.head < queue.tail then
+      append(fields, 't' .. queue.topic, digits(queue.head) .. ':' .. digits(queue.tail))
+    elseif queue.isChanged then
+      append(inbox.removed, 't' .. queue.topic)
+    end
+    inbox.isChanged = inbox.isChanged or queue.isChanged
+  end
+  if not inbox or not inbox.isChanged then
     return
   end
-  local fields = inbox.isChanged and { 'last', digits(inbox.last), 'sent', digits(inbox.sent) } or {}
-  for _, queue in ipairs(workflow.queues) do
-    writePushed(queue)
-    if queue.isChanged and queue.isFilled then
-      fields[#fields + 1] = 't' .. queue.topic
-      fields[#fields + 1] = digits(queue.head) .. ':' .. digits(queue.tail) .. ':' .. digits(queue.bytes)
-    elseif queue.isChanged then
-      call('HDEL', inbox.key, 't' .. queue.topic)
-    end
+  append(fields, 'last', digits(inbox.last), 'bytes', digits(inbox.bytes), 'sentBytes', digits(inbox.sentBytes))
+  for field, text in pairs(inbox.fresh) do
+    append(fields, field, text)
   end
+  for dedupeKey, text in pairs(inbox.sent) do
+    append(sent, dedupeKey, text)
+  end
+  callWith('HDEL', inbox.key, inbox.removed)
   callWith('HSET', inbox.key, fields)
+  callWith('HSET', keyOf(workflow, 'sent'), sent)
 end
 `;
 
-/** Sending, from outside and from workflows. Reads first: nothing is written before it is known what becomes of the message. */
+/** Sending, from outside and from workflows. A message is judged before anything of it is written. */
 export const messages = String.raw`
--- What is known of a message under a dedupe key: its ID, whose length comes first, and its topic.
+-- What the destination knows under a dedupe key: the message's ID, whose length comes first, and its topic.
+local function sentText(message)
+  return #message.messageId .. ':' .. message.messageId .. message.topic
+end
+
 local function parseSent(text)
   local length, rest = string.match(text, '^(%d+):(.*)$')
   return { messageId = string.sub(rest, 1, tonumber(length)), topic = string.sub(rest, tonumber(length) + 1) }
-end
-
-local function topicOf(message)
-  return request.workflows[message.to].queues[message.queue].topic
 end
 
 local function isWaitedFor(row, topic)
@@ -144,15 +129,18 @@ local function isWaitedFor(row, topic)
   return false
 end
 
--- What would come of a message; nil: it is delivered. A repeat is known before the status is looked at: it answers as the first did.
-local function judge(message, earlier)
-  local row = load(request.workflows[message.to])
+-- What would come of a message; nil: it is delivered. A repeat is recognised before the status counts, so that it answers as
+-- the first call did.
+local function judge(message)
+  local workflow = request.workflows[message.to]
+  local row = load(workflow)
   if not row then
     return { tag = 'workflow_not_found' }
   end
-  local text = call('HGET', KEYS[message.sent], message.dedupeKey)
-  local first = text and parseSent(text) or earlier
-  if first and first.topic ~= topicOf(message) then
+  local fresh = workflow.opened and workflow.opened.sent[message.dedupeKey]
+  local text = fresh or call('HGET', keyOf(workflow, 'sent'), message.dedupeKey)
+  local first = text and parseSent(text)
+  if first and first.topic ~= message.topic then
     return { tag = 'idempotency_conflict' }
   elseif first then
     return { tag = first.messageId == message.messageId and 'sent' or 'duplicate', small = first.messageId }
@@ -161,22 +149,38 @@ local function judge(message, earlier)
   end
 end
 
-local function deliver(message)
+-- Whether there is room for a message. The text of a message has at most 32 bytes before it.
+local function planMessage(message)
   local workflow = request.workflows[message.to]
-  local row, queue = workflow.loaded, workflow.queues[message.queue]
-  push(workflow.opened, queue, ARGV[message.value])
-  workflow.opened.sent = bit.bor(workflow.opened.sent, bit.lshift(1, message.bucket))
-  call('HSET', KEYS[message.sent], message.dedupeKey, #message.messageId .. ':' .. message.messageId .. queue.topic)
-  changed('inbox:' .. workflow.id)
-  if isWaitedFor(row, queue.topic) and wake(row.member) then
-    wokenUp(workflow.id)
+  local row, inbox = load(workflow), workflow.opened
+  if row and not isEnded(row) then
+    inbox.planned = inbox.planned + #ARGV[message.value] + #message.topic + 48
+    inbox.plannedSent = inbox.plannedSent + #message.dedupeKey + #sentText(message)
+    checkRoom('messages', row.id, inbox.planned)
+    checkRoom('idempotency keys', row.id, inbox.plannedSent)
   end
 end
 
--- For a repeat: whether the destination is still due.
+local function deliver(message)
+  local workflow = request.workflows[message.to]
+  local row, inbox = workflow.loaded, workflow.opened
+  push(inbox, inbox.queues[message.topic], ARGV[message.value])
+  inbox.sent[message.dedupeKey] = sentText(message)
+  inbox.sentBytes = inbox.sentBytes + #message.dedupeKey + #sentText(message)
+  changed('inbox:' .. workflow.id)
+end
+
+local function wakeReceiver(message)
+  local row = request.workflows[message.to].loaded
+  if isWaitedFor(row, message.topic) and wake(row.member) then
+    wokenUp(row.id)
+  end
+end
+
+-- For a repeat: reports the destination if it is still due.
 local function delivered(message)
   local row = load(request.workflows[message.to])
-  if row and not row.held and isWaitedFor(row, topicOf(message)) and isDueAt(call('ZSCORE', DUE, row.member)) then
+  if row and not row.held and isWaitedFor(row, message.topic) and isDueAt(call('ZSCORE', DUE, row.member)) then
     wokenUp(row.id)
   end
 end

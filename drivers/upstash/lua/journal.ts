@@ -1,4 +1,4 @@
-/** What is stored of an open entry: its deadline if it has one, how many tries of its step have failed, its label. */
+/** An open entry as it is stored: its deadline if it has one, how many tries of its step have failed, its label. */
 export const parseOpen = String.raw`
 local function parseOpen(text)
   local deadline, attempts, label = string.match(text, '^(%d*):(%d+):(.*)$')
@@ -6,28 +6,16 @@ local function parseOpen(text)
 end
 `;
 
-/** Complete and open entries. */
+/** Complete and open entries. The journal is a hash: `SEQ` -> an entry, `pPOSITION` -> its `SEQ`. */
 export const journal = String.raw`
 -- By position: what is recorded, or open, or about to be written.
 local entries = {}
 
-local function entriesByKey()
-  local byKey = {}
-  for _, op in ipairs(request.operations) do
-    if op.position and not entries[op.position] then
-      entries[op.position] = { position = op.position }
-      local key = KEYS[op.positions]
-      byKey[key] = byKey[key] or {}
-      table.insert(byKey[key], op.position)
-    end
-  end
-  return byKey
-end
-
-local function readEntries(key, positions, read)
+-- Reads what one hash has for some positions.
+local function readEntries(key, positions, prefix, read)
   local fields = {}
   for index, position in ipairs(positions) do
-    fields[index] = digits(position)
+    fields[index] = prefix .. digits(position)
   end
   readFields(key, fields, function(index, text)
     if text then
@@ -36,19 +24,24 @@ local function readEntries(key, positions, read)
   end)
 end
 
-local function findEntries(own)
-  local unknown = {}
-  for key, positions in pairs(entriesByKey()) do
-    readEntries(key, positions, function(entry, text)
-      entry.seq = tonumber(text)
-    end)
-    for _, position in ipairs(positions) do
-      if not entries[position].seq then
-        unknown[#unknown + 1] = position
-      end
+-- Looks up the positions of the request.
+local function findEntries()
+  local positions, unknown = {}, {}
+  for _, op in ipairs(request.operations) do
+    if op.position and not entries[op.position] then
+      entries[op.position] = { position = op.position }
+      append(positions, op.position)
     end
   end
-  readEntries(KEYS[own.open], unknown, function(entry, text)
+  readEntries(keyOf(own, 'journal'), positions, 'p', function(entry, text)
+    entry.seq = tonumber(text)
+  end)
+  for _, position in ipairs(positions) do
+    if not entries[position].seq then
+      append(unknown, position)
+    end
+  end
+  readEntries(keyOf(own, 'open'), unknown, '', function(entry, text)
     entry.isOpen, entry.deadline, entry.attempts, entry.label = true, parseOpen(text)
   end)
 end
@@ -59,17 +52,13 @@ local function entryText(position, label, outcome)
   return cjson.encode(head) .. '\n' .. (outcome.text or '')
 end
 
-local function recordedText(own, entry)
-  if not entry.text then
-    local place = entry.seq - 1
-    entry.text = call('LINDEX', segment(own.journal, segmentOf(place)), digits(place % SEGMENT_SIZE))
-  end
+local function recordedText(entry)
+  entry.text = entry.text or call('HGET', keyOf(own, 'journal'), digits(entry.seq))
   return entry.text
 end
 
--- What is to be written, gathered so that a hundred entries are a few calls.
-local appended = {}
-local placed = {}
+-- Gathered, so that a hundred entries are a few calls.
+local completed = {}
 local closed = {}
 local opened = {}
 
@@ -77,72 +66,64 @@ local function complete(row, op, entry, outcome)
   row.entries = row.entries + 1
   entry.seq = row.entries
   entry.text = entryText(op.position, entry.label or op.label, outcome)
-  local number = segmentOf(entry.seq - 1)
-  appended[number] = appended[number] or {}
-  table.insert(appended[number], entry.text)
-  placed[op.positions] = placed[op.positions] or {}
-  table.insert(placed[op.positions], digits(op.position))
-  table.insert(placed[op.positions], digits(entry.seq))
+  local seq, position = digits(entry.seq), 'p' .. digits(op.position)
+  append(completed, seq, entry.text, position, seq)
+  row.journalBytes = row.journalBytes + 2 * #seq + #entry.text + #position
   if entry.isOpen then
-    table.insert(closed, digits(op.position))
+    append(closed, digits(op.position))
   end
   row.isAdvanced = true
-  row.positions = math.max(row.positions, op.position + 1)
 end
 
 local function open(row, op, entry)
   entry.isOpen, entry.label = true, entry.label or op.label
-  table.insert(opened, digits(op.position))
-  table.insert(opened, (entry.deadline and digits(entry.deadline) or '') .. ':' .. digits(entry.attempts or 0) .. ':' .. entry.label)
+  local deadline = entry.deadline and digits(entry.deadline) or ''
+  append(opened, digits(op.position), deadline .. ':' .. digits(entry.attempts or 0) .. ':' .. entry.label)
   row.isAdvanced = true
 end
 
-local function writeEntries(own)
-  for number, texts in pairs(appended) do
-    callWith('RPUSH', segment(own.journal, number), texts)
-  end
-  for positions, fields in pairs(placed) do
-    callWith('HSET', KEYS[positions], fields)
-  end
-  callWith('HSET', KEYS[own.open], opened)
-  callWith('HDEL', KEYS[own.open], closed)
+local function writeEntries()
+  callWith('HSET', keyOf(own, 'journal'), completed)
+  callWith('HSET', keyOf(own, 'open'), opened)
+  callWith('HDEL', keyOf(own, 'open'), closed)
 end
 `;
 
-/** Reading lists in pages. */
+/** Reading journals and streams in pages. */
 export const pages = String.raw`
--- Reads what is from a place on until there are 'limit' values, or more than 'budget' bytes as they travel; at least so many as 'least'. As many at a
--- time as may fit by the size of those before, so that what is read and not answered is never much. Answers with where the values are, and how many.
+-- Reads the fields from a place on until there are 'limit' values, or more than 'budget' bytes in the answer, but at least
+-- 'least' values. Each read is as long as may fit by the size of the values before, so that little is read in vain. Returns
+-- where the values are in the answer, and how many.
 local FIRST_RUN = 4
 
-local function page(range, from, limit, budget, least)
+local function page(key, fieldAt, from, limit, budget, least)
   local first, count, bytes = #answer, 0, 0
   local run = FIRST_RUN
   while count < limit do
-    local place = from + count
-    local key = segment(range, segmentOf(place))
-    local start = place % SEGMENT_SIZE
-    local last = math.min(start + math.min(run, limit - count), SEGMENT_SIZE) - 1
-    local texts = key and call('LRANGE', key, digits(start), digits(last)) or {}
-    for _, text in ipairs(texts) do
-      local size = wireSize(text)
-      bytes = bytes + size
-      if count >= least and bytes > budget then
+    local fields = {}
+    for place = from + count, from + count + math.min(run, limit - count, PORTION) - 1 do
+      append(fields, fieldAt(place))
+    end
+    for _, text in ipairs(call('HMGET', key, unpack(fields))) do
+      local size = text and wireSize(text)
+      bytes = bytes + (size or 0)
+      if not text or (count >= least and bytes > budget) then
         return { at = first, count = count }
       end
       value(text, size)
       count = count + 1
-    end
-    if #texts < last - start + 1 then
-      break
     end
     run = math.max(1, math.floor((budget - bytes) / (bytes / count + 1)))
   end
   return { at = first, count = count }
 end
 
-local function journalPage(workflow, row, after, limit, budget, least)
-  local read = page(workflow.journal, after, math.min(limit, row.entries - after), budget, least)
+local function journalPage(row, after, limit, budget, least)
+  local function fieldAt(place)
+    return digits(place + 1)
+  end
+  local key = keyOf(row.workflow, 'journal')
+  local read = page(key, fieldAt, after, math.min(limit, row.entries - after), budget, least)
   read.after = after
   read.more = after + read.count < row.entries
   return read

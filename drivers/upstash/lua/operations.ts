@@ -25,32 +25,31 @@ function perform.send(op)
   local verdict = judge(op)
   if not verdict then
     deliver(op)
+    wakeReceiver(op)
     verdict = { tag = 'sent', small = op.messageId }
   end
   return { tag = verdict.tag, text = verdict.small }
 end
 
 function perform.setEvent(op)
-  own.loaded.events = bit.bor(own.loaded.events, bit.lshift(1, op.bucket))
-  local isFirst = call('HINCRBY', KEYS[op.events], 'n' .. op.key, '1') == 1
-  call('HSET', KEYS[op.events], 'v' .. op.key, ARGV[op.value], unpack(isFirst and { 't' .. op.key, digits(now) } or {}))
-  signal(KEYS[op.waiters], op.what)
+  writeEvent(own.loaded, op.key, ARGV[op.value])
+  signal(own.id, op.what)
   changed('outbox:' .. own.id)
   return { tag = 'done' }
 end
 
 function perform.writeStream(op)
-  local stream = request.streams[op.stream]
+  local stream = streams[op.stream]
   if stream.isClosed then
     return { tag = 'stream_closed' }
   end
-  append(stream, ARGV[op.value])
+  appendValue(own.loaded, stream, ARGV[op.value])
   changed('outbox:' .. own.id)
   return { tag = 'done' }
 end
 
 function perform.closeStream(op)
-  local stream = request.streams[op.stream]
+  local stream = streams[op.stream]
   if stream.isClosed then
     return { tag = 'stream_closed' }
   end
@@ -67,7 +66,11 @@ function perform.start(op)
   elseif not existing then
     -- A commit is made once, and an owner never comes again.
     local origin = request.owner .. ' ' .. digits(request.number) .. ' ' .. digits(op.position)
-    local row = insert(workflow, 'PENDING', { name = op.name, input = ARGV[op.input], owner = '', origin = origin, parent = familyOf(own.loaded) })
+    local fields = { name = op.name, input = ARGV[op.input], owner = '', origin = origin, parent = familyOf(own.loaded) }
+    local row = insert(workflow, 'PENDING', fields)
+    if not own.loaded.isParent then
+      becomeParent(own.loaded)
+    end
     makeDue(row.member)
     wokenUp(workflow.id)
   end
@@ -78,7 +81,7 @@ end
 local look = {}
 
 function look.receive(op, latest)
-  return takeOldest(own, op.queues, latest)
+  return takeOldest(own, op.topics, latest)
 end
 
 function look.observeEvent(op, latest)
@@ -86,9 +89,10 @@ function look.observeEvent(op, latest)
   if not row then
     return op.started and NOT_FOUND or nil
   end
-  local fields = call('HMGET', KEYS[op.events], 'v' .. op.key, 't' .. op.key)
+  local fields = call('HMGET', keyOf(request.workflows[op.workflow], 'events'), 'v' .. op.key, 'n' .. op.key)
   if fields[1] then
-    return (not latest or tonumber(fields[2]) <= latest) and { tag = 'value', text = fields[1] } or nil
+    local at = tonumber(string.match(fields[2], ':(%d+):'))
+    return (not latest or at <= latest) and { tag = 'value', text = fields[1] } or nil
   end
   return hasEndedBy(row, latest) and { tag = 'workflow_ended', text = row.status } or nil
 end
@@ -169,7 +173,7 @@ end
 
 local function recorded(entry)
   hasOutcome = true
-  return { entry = value(recordedText(own, entry)) }
+  return { entry = value(recordedText(entry)) }
 end
 
 local function apply(row, op)
@@ -199,14 +203,14 @@ local function unrecorded(op)
     local verdict = judge(op) or { tag = 'workflow_not_found' }
     return { tag = verdict.tag, text = verdict.small }
   end
-  local isRefused = op.type == 'writeStream' and request.streams[op.stream].isClosed
+  local isRefused = op.type == 'writeStream' and streams[op.stream].isClosed
   return { tag = isRefused and 'stream_closed' or 'done' }
 end
 
 -- Who was made due and was not claimed since.
 local function stillDue(op)
   if op.type == 'setEvent' then
-    signalled(KEYS[op.waiters], op.what)
+    signalled(own.id, op.what)
   elseif op.type == 'send' then
     delivered(op)
   elseif op.type == 'start' then
@@ -217,7 +221,7 @@ local function stillDue(op)
   end
 end
 
-local function again(op)
+local function answerAgain(op)
   stillDue(op)
   local entry = op.position and entries[op.position]
   if isPutOff(op) then

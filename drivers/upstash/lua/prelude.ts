@@ -3,38 +3,55 @@ export const prelude = String.raw`
 local call = redis.call
 local request = cjson.decode(ARGV[1])
 
--- cjson writes 14 digits of a number: instants never need more.
+-- The latest instant. cjson writes 14 digits of a number, and instants never need more.
 local LATEST = 99999999999999
 
--- A number as text. Redis would write 17 digits of it, Upstash would cut it off.
+-- A key that all workflows share.
+local function sharedKey(name)
+  return KEYS[request.keys[name]]
+end
+
+-- A key of one workflow.
+local function keyOf(workflow, kind)
+  return KEYS[workflow[kind]]
+end
+
+-- A number as text. Redis would write 17 digits of it, Upstash would truncate it.
 local function digits(number)
   return string.format('%.0f', number)
 end
 
--- An answer is a list of texts: JSON, then the values that it refers to by their place. Each begins with '=', so that no client takes it for
--- JSON, a number or null.
+-- An answer is a list of texts: a JSON document, then the values that it refers to by place. Each begins with '=', so that
+-- no client takes it for JSON, a number or null.
 local answer = { '' }
 local answered = 0
 
--- How many bytes a text takes in an answer: JSON escapes quotes, backslashes and control characters.
+-- The bytes of a text in an answer. JSON escapes quotes, backslashes and control characters.
 local function wireSize(text)
   local _, escaped = string.gsub(text, '["\\]', '')
   local _, controls = string.gsub(text, '%c', '')
   return #text + escaped + 5 * controls
 end
 
+-- Adds a value to the answer, and returns its place.
 local function value(text, size)
   answered = answered + (size or wireSize(text))
   answer[#answer + 1] = '=' .. text
   return #answer - 1
 end
 
-local function reply(meta)
-  answer[1] = '=' .. cjson.encode(meta)
+local function reply(document)
+  answer[1] = '=' .. cjson.encode(document)
   return answer
 end
 
--- Calls with many arguments are made in portions that fit Lua's stack.
+local function append(list, ...)
+  for _, item in ipairs({ ... }) do
+    list[#list + 1] = item
+  end
+end
+
+-- Lua's stack limits the arguments of one call.
 local PORTION = 1000
 
 local function portions(list, use)
@@ -49,7 +66,7 @@ local function callWith(command, key, list)
   end)
 end
 
--- The fields of a hash, each with what it has: false for nothing.
+-- Reads fields of a hash, each with its index. An absent field is false.
 local function readFields(key, fields, read)
   portions(fields, function(portion, before)
     for index, text in ipairs(call('HMGET', key, unpack(portion))) do
@@ -57,39 +74,20 @@ local function readFields(key, fields, read)
     end
   end)
 end
-`;
 
-/** A range of keys. */
-export const ranges = String.raw`
-local function eachOf(whole, act)
-  for index = whole.at, whole.at + whole.count - 1 do
-    act(KEYS[index])
+-- The first collection that would outgrow its key.
+local overflow
+
+local function checkRoom(what, id, bytes)
+  if bytes > request.maxBytes then
+    overflow = overflow or { what = what, id = id, bytes = bytes }
   end
 end
 `;
 
-/** Keys that may not have been declared, because only the store knows how far lists reach. */
-export const segments = String.raw`
-local SEGMENT_SIZE = 64
-local missing = false
-
-local function segmentOf(place)
-  return math.floor(place / SEGMENT_SIZE)
-end
-
--- The key of a segment. A script looks for all that it needs before its first write; where one is missing it answers with what is true instead.
-local function segment(range, number)
-  local offset = number - range.from
-  if offset >= 0 and offset < range.count then
-    return KEYS[range.at + offset]
-  end
-  missing = true
-end
-`;
-
-/** Telling those that watch, whether or not there are any: to find out would be a command as well. */
+/** Hints for watchers. Publishing without looking for watchers first saves a command. */
 export const hints = String.raw`
--- A line may not be too long for those who read it.
+-- Readers limit the length of a line.
 local TARGETS_OF_A_HINT = 50
 local targets = {}
 local isTarget = {}
@@ -97,7 +95,7 @@ local isTarget = {}
 local function changed(target)
   if not isTarget[target] then
     isTarget[target] = true
-    targets[#targets + 1] = target
+    append(targets, target)
   end
 end
 

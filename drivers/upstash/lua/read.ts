@@ -1,6 +1,6 @@
 /** Reading one thing, and the status of its workflow with it. */
 export const readWorkflowsMain = String.raw`
-local shown = columns(request.values and SHOWN or { 'updatedAt', 'problem', 'error' })
+local shown = request.values and SHOWN or { 'updatedAt', 'problem', 'error' }
 local found, read = {}, 0
 while read < #request.workflows and (read == 0 or answered < request.budget) do
   read = read + 1
@@ -13,27 +13,28 @@ return reply({ workflows = found, read = read })
 `;
 
 export const readJournalMain = String.raw`
-local workflow = request.workflows[1]
-local row = load(workflow)
+local row = load(own)
 if not row then
   return reply({})
 end
-return reply({ journal = journalPage(workflow, row, request.after, request.limit, request.budget, 1) })
+return reply({ journal = journalPage(row, request.after, request.limit, request.budget, 1) })
 `;
 
 export const readEventMain = String.raw`
-local row = load(request.workflows[1])
-local event = row and call('HMGET', KEYS[request.events], 'n' .. request.key, 'v' .. request.key)
-local version = event and event[1] and tonumber(event[1]) or nil
+local row = load(own)
+local event = row and call('HMGET', keyOf(own, 'events'), 'n' .. request.key, 'v' .. request.key)
+local version = event and event[1] and tonumber(string.match(event[1], '^%d+')) or nil
 return reply({ status = row and row.status, version = version, value = version and value(event[2]) })
 `;
 
 export const readStreamMain = String.raw`
-local workflow = request.workflows[1]
-local row = load(workflow)
-local tail, isClosed = parseStream(row and call('HGET', KEYS[workflow.streams], request.key))
+local row = load(own)
+local tail, isClosed = parseStream(row and call('HGET', keyOf(own, 'streams'), 't' .. request.key))
 local limit = math.min(request.limit, tail - request.from)
-local read = page(request.stream, request.from, limit, request.budget, 1)
+local function fieldAt(place)
+  return streamField(request.key, place)
+end
+local read = page(keyOf(own, 'streams'), fieldAt, request.from, limit, request.budget, 1)
 return reply({ status = row and row.status, tail = tail, closed = isClosed, values = read })
 `;
 
@@ -44,14 +45,14 @@ trim(100)
 -- Of an index, those after a place.
 local function readIndex(index)
   local after = request.after and '(' .. request.after .. '\1' or '-'
-  return call('ZRANGEBYLEX', KEYS[index], after, '+', 'LIMIT', '0', digits(request.limit))
+  return call('ZRANGEBYLEX', sharedKey(index), after, '+', 'LIMIT', '0', digits(request.limit))
 end
 
 -- Of an index by names, those of one name.
 local function readNamed(index)
   local name = request.name
   local after = request.after and '(' .. name .. '\0' .. request.after or '[' .. name .. '\0'
-  local found = call('ZRANGEBYLEX', KEYS[index], after, '(' .. name .. '\1', 'LIMIT', '0', digits(request.limit))
+  local found = call('ZRANGEBYLEX', sharedKey(index), after, '(' .. name .. '\1', 'LIMIT', '0', digits(request.limit))
   for at, place in ipairs(found) do
     found[at] = string.sub(place, #name + 2) .. '\0' .. name
   end
@@ -75,7 +76,7 @@ local function isBefore(one, other)
 end
 
 local places, isCut = {}, false
-for _, index in ipairs(request.statuses) do
+for _, index in ipairs(request.indexes) do
   local found = (request.name and readNamed or readIndex)(index)
   isCut = isCut or #found == request.limit
   for _, place in ipairs(found) do

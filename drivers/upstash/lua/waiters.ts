@@ -1,10 +1,11 @@
 /**
- * Who is suspended for an event or a result: the members of a sorted set beside what they wait for, by text. Each is `WHAT NUL ID NUL NAME`, where `WHAT` is
- * `r` for the result, `t` for the result together with others, and `e` and the key for an event. So an event finds those that wait for it, and an end finds all.
- * Of how many results a workflow waits for together is in one hash for all; a success takes one off, and wakes whoever has none left.
+ * Workflows that are suspended for an event or a result: the members of one sorted set, ordered by text. A member is
+ * `TARGET NUL WHAT NUL ID NUL NAME`. `TARGET` is the ID of the awaited workflow. `WHAT` is `r` for its result, `t` for its result
+ * together with others, or `e` and the key of an event. So an event finds its own waiters, and an end finds all of them.
+ * The hash `together` counts the results that a workflow waits for together. A success takes one off, and the last one wakes.
  *
- * The row of a waiter lists where it is, as pairs of a set and a `WHAT`. Waking does not take it out: a workflow that is due already is not woken again. It
- * leaves with the first commit of its next run, or when it is cancelled.
+ * The row of a waiter lists its waits as `TARGET NUL WHAT`. Waking leaves them, because a workflow that is due already is not
+ * woken again. The first commit of its next run removes them, or a cancel does.
  */
 export const waiters = String.raw`
 local woken = {}
@@ -13,90 +14,64 @@ local isWoken = {}
 local function wokenUp(id)
   if not isWoken[id] then
     isWoken[id] = true
-    woken[#woken + 1] = id
+    append(woken, id)
   end
 end
 
--- Those in a set that wait for one thing, or for anything.
-local function eachWaiter(set, what, act)
-  local first, last = '-', '+'
+-- Calls 'act' for those that wait for one thing of a workflow, or for anything of it.
+local function eachWaiter(id, what, act)
+  local first, last = '[' .. id .. '\0', '(' .. id .. '\1'
   if what then
-    first, last = '[' .. what .. '\0', '(' .. what .. '\1'
+    first, last = first .. what .. '\0', '(' .. id .. '\0' .. what .. '\1'
   end
-  for _, text in ipairs(call('ZRANGEBYLEX', set, first, last)) do
-    local kind, member = string.match(text, '^(.)[^%z]*%z(.*)$')
+  for _, text in ipairs(call('ZRANGEBYLEX', sharedKey('waiting'), first, last)) do
+    local kind, member = string.match(text, '^[^%z]*%z(.)[^%z]*%z(.*)$')
     act(member, kind)
   end
 end
 
--- With a success, whoever waits for it together with others is woken by the last of them.
-local function signal(set, what, isSuccess)
-  eachWaiter(set, what, function(member, kind)
-    local isLast = not (isSuccess and kind == 't') or call('HINCRBY', KEYS[request.together], member, '-1') <= 0
+-- Wakes those that wait. With a success, a workflow that waits for several results together is woken by the last.
+local function signal(id, what, isSuccess)
+  eachWaiter(id, what, function(member, kind)
+    local isLast = not (isSuccess and kind == 't') or call('HINCRBY', sharedKey('together'), member, '-1') <= 0
     if isLast and wake(member) then
       wokenUp(idOf(member))
     end
   end)
 end
 
--- For a repeat: who is due. Its first call may have made it so, and its answer may have reached no one.
-local function signalled(set, what)
-  eachWaiter(set, what, function(member)
+-- For a repeat: reports those that are due, because the answer of the first call may have been lost.
+local function signalled(id, what)
+  eachWaiter(id, what, function(member)
     if isDueAt(call('ZSCORE', DUE, member)) then
       wokenUp(idOf(member))
     end
   end)
 end
 
--- Looks whether they are declared.
-local function planWaits(row)
-  local sets = setsOf(row)
-  if #sets == 0 then
-    return
-  end
-  local declared = {}
-  for _, key in ipairs(KEYS) do
-    declared[key] = true
-  end
-  for _, set in ipairs(sets) do
-    missing = missing or not declared[set]
-  end
-end
-
-local function gather(bySet, set, ...)
-  bySet[set] = bySet[set] or {}
-  for _, text in ipairs({ ... }) do
-    table.insert(bySet[set], text)
-  end
-end
-
--- From now on it waits for these, and for nothing else: pairs of a set and what it is waited for there.
+-- Replaces the waits of a row by these.
 local function register(row, waits)
   local isListed, added, removed = {}, {}, {}
   local together, wasTogether = 0, false
   for _, wait in ipairs(waits) do
-    if wait[2] == 't' and not isListed[wait[1] .. '\0t'] then
-      together = together + 1
+    if not isListed[wait] then
+      isListed[wait] = true
+      together = together + (string.match(wait, '%zt$') and 1 or 0)
+      append(added, '0', wait .. '\0' .. row.member)
     end
-    isListed[wait[1] .. '\0' .. wait[2]] = true
-    gather(added, wait[1], '0', wait[2] .. '\0' .. row.member)
   end
   for _, wait in ipairs(decoded(row.waits) or {}) do
-    wasTogether = wasTogether or wait[2] == 't'
-    if not isListed[wait[1] .. '\0' .. wait[2]] then
-      gather(removed, wait[1], wait[2] .. '\0' .. row.member)
+    wasTogether = wasTogether or string.match(wait, '%zt$') ~= nil
+    if not isListed[wait] then
+      append(removed, wait .. '\0' .. row.member)
     end
   end
-  for set, members in pairs(added) do
-    callWith('ZADD', set, members)
-  end
-  for set, members in pairs(removed) do
-    callWith('ZREM', set, members)
-  end
+  callWith('ZADD', sharedKey('waiting'), added)
+  callWith('ZREM', sharedKey('waiting'), removed)
   if together > 0 then
-    call('HSET', KEYS[request.together], row.member, digits(together))
+    call('HSET', sharedKey('together'), row.member, digits(together))
   elseif wasTogether then
-    call('HDEL', KEYS[request.together], row.member)
+    call('HDEL', sharedKey('together'), row.member)
   end
   row.waits = #waits > 0 and cjson.encode(waits) or ''
 end

@@ -7,7 +7,7 @@
 import { type Clock, systemClock } from "../../../core/clock.ts";
 import { openNeon } from "../../../drivers/neon/driver.ts";
 import { openUpstash } from "../../../drivers/upstash/driver.ts";
-import { TIMING } from "../../../drivers/upstash/push.ts";
+import { TIMING } from "../../../drivers/upstash/transport/push.ts";
 import { type Driver, Parley, workflow } from "@parley/parley";
 import { bearer, httpWake, parleyHttp } from "@parley/parley/http";
 import type { ExecutionContext } from "./platform.ts";

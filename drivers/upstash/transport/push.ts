@@ -8,14 +8,14 @@
  * @module
  */
 
-import type { Clock } from "../../core/clock.ts";
-import { deferred } from "../../core/deferred.ts";
-import { Push, type PushTiming } from "../push.ts";
+import type { Clock } from "../../../core/clock.ts";
+import { deferred } from "../../../core/deferred.ts";
+import { Push, type PushTiming } from "../../push.ts";
 import { describeFailure } from "./failure.ts";
 import { within } from "./limit.ts";
 import type { Transport } from "./transport.ts";
 
-export { Push } from "../push.ts";
+export { Push } from "../../push.ts";
 
 /**
  * What fits Upstash, where each command is billed.

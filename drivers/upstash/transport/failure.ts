@@ -5,7 +5,7 @@
  * @module
  */
 
-import { DriverError } from "../../core/errors.ts";
+import { DriverError } from "../../../core/errors.ts";
 
 /** The cause of a {@linkcode DriverError}: what is known of the failure. */
 class UpstashFailure extends Error {

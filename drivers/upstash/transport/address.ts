@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ValidationError } from "../../core/errors.ts";
+import { ValidationError } from "../../../core/errors.ts";
 
 /** Where a database is reached, and with which headers. */
 export interface Address {

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Clock } from "../../core/clock.ts";
-import { ValidationError } from "../../core/errors.ts";
+import type { Clock } from "../../../core/clock.ts";
+import { ValidationError } from "../../../core/errors.ts";
 import { readAddress } from "./address.ts";
 import { httpCommands } from "./http.ts";
 import { instanceCommands, instanceEvents, type UpstashRedis } from "./instance.ts";

@@ -1,0 +1,185 @@
+/**
+ * The families of workflows. A workflow that has started others and has not ended is a member of `families`.
+ *
+ * A child that has ended stays while its parent may still ask for its result. It is then in `families`, behind the member of
+ * its parent, and not in `ended`. It returns to `ended` when its parent has ended or has recorded its result. With a retention
+ * its expiry begins then: its place is in `expiring` with a `+` before it, and the driver that is told makes a request that
+ * declares the keys of the child.
+ */
+const families = String.raw`
+-- The text by which a child knows its parent: the ID, and what no other workflow with this ID has.
+local function familyOf(row)
+  return row.id .. '\0' .. row.origin
+end
+
+local function isKeeperAlive(row)
+  return row.parent ~= '' and call('ZSCORE', sharedKey('families'), row.parent)
+end
+
+local function keptPlace(row)
+  return row.parent .. '\0' .. string.format('%014.0f', row.endedAt) .. endedPlace(row)
+end
+
+local function keep(row)
+  call('ZADD', sharedKey('families'), '0', keptPlace(row))
+  row.kept = true
+end
+
+-- The workflow starts a child, or is resumed and has started some.
+local function becomeParent(row)
+  call('ZADD', sharedKey('families'), '0', familyOf(row))
+  row.isParent = true
+end
+
+-- The places of children whose keys are to get an expiry.
+local unneeded = {}
+
+-- Children that nobody needs any more: pairs of the instant of their end and their place.
+local function letExpire(children)
+  callWith('ZADD', sharedKey('ended'), children)
+  call('PERSIST', sharedKey('ended'))
+  if not request.retention then
+    return
+  end
+  local noted = {}
+  for index = 2, #children, 2 do
+    append(unneeded, children[index])
+    append(noted, '0', '+' .. children[index])
+  end
+  callWith('ZADD', sharedKey('expiring'), noted)
+  call('PERSIST', sharedKey('expiring'))
+end
+
+-- A parent records the result of its child.
+local function hasRead(parent, child, outcome)
+  if not child or outcome.tag == 'timeout' or child.parent ~= familyOf(parent) then
+    return
+  end
+  local isKept = child.kept and call('ZREM', sharedKey('families'), keptPlace(child)) == 1
+  child.parent = ''
+  save(child)
+  if isKept then
+    letExpire({ digits(child.endedAt), endedPlace(child) })
+  end
+end
+
+-- A parent ends.
+local function letChildrenExpire(row)
+  if not row.isParent then
+    return
+  end
+  local family, children = familyOf(row), {}
+  local found = call('ZRANGEBYLEX', sharedKey('families'), '[' .. family, '(' .. family .. '\1')
+  for index = 2, #found do
+    local kept = string.sub(found[index], #family + 2)
+    append(children, string.sub(kept, 1, 14), string.sub(kept, 15))
+  end
+  callWith('ZREM', sharedKey('families'), found)
+  if #children > 0 then
+    letExpire(children)
+  end
+end
+`;
+
+/** How a workflow ends, by its run or from outside, and when the keys of ended workflows expire. */
+export const ending = String.raw`
+-- The place of an ended workflow in 'ended' and 'expiring': its status and its place in the index of that status.
+local function endedPlace(row)
+  return row.status .. ' ' .. indexPlace(row)
+end
+
+local function idAt(place)
+  return idOf(string.sub(string.match(place, '^%S+ (.*)$'), 15))
+end
+
+local function forget(place)
+  call('ZREM', sharedKey('ended'), place)
+  dropFromIndex(string.match(place, '^(%S+) (.*)$'))
+end
+${families.trim()}
+
+-- Takes some expired workflows out of the shared keys. Children that are to get an expiry come first, and only a driver with
+-- a retention can give it.
+local function trim(most)
+  local first = request.retention and '-inf' or '(0'
+  local expired = call('ZRANGEBYSCORE', sharedKey('expiring'), first, digits(now), 'LIMIT', '0', digits(most))
+  for _, place in ipairs(expired) do
+    if string.sub(place, 1, 1) == '+' then
+      append(unneeded, string.sub(place, 2))
+    else
+      call('ZREM', sharedKey('expiring'), place)
+      forget(place)
+    end
+  end
+end
+
+-- A shared key lives as long as the last workflow in it, so its expiry only grows. Returns whether it stays for ever, and
+-- whether that is new.
+local function addShared(key, score, place, retention)
+  -- Below 0: the key is absent, or -1: it has no expiry.
+  local left = retention and call('PTTL', key)
+  call('ZADD', key, score, place)
+  if not retention then
+    return true, call('PERSIST', key) == 1
+  elseif left ~= -1 and left <= retention then
+    call('PEXPIRE', key, digits(retention))
+  end
+  return left == -1, false
+end
+
+-- Puts an ended workflow into the shared keys. A child that its parent needs has no expiry yet.
+local function indexEnd(row, isNeeded, retention)
+  local place = indexPlace(row)
+  local isForEver, isNew = addShared(sharedKey('index/' .. row.status), '0', place, retention)
+  addShared(sharedKey('named/' .. row.status), '0', namedPlace(place), retention)
+  if isNeeded then
+    keep(row)
+  else
+    local ended = sharedKey('ended')
+    local alsoForEver, alsoNew = addShared(ended, digits(row.endedAt), endedPlace(row), retention)
+    isForEver, isNew = isForEver or alsoForEver, isNew or alsoNew
+  end
+  if retention then
+    addShared(sharedKey('expiring'), digits(now + retention), endedPlace(row), retention)
+  end
+  -- Only 'expiring' takes workflows out of the others, so it must not expire before they do.
+  if isNew or (retention and isForEver) then
+    call('PERSIST', sharedKey('expiring'))
+  end
+end
+
+-- The keys of a workflow that may exist.
+local function ownKeys(row)
+  local workflow = row.workflow
+  local keys = {
+    row.key, keyOf(workflow, 'open'), keyOf(workflow, 'inbox'), keyOf(workflow, 'sent'),
+    row.entries > 0 and keyOf(workflow, 'journal') or nil,
+  }
+  append(keys, row.eventBytes > 0 and keyOf(workflow, 'events') or nil)
+  append(keys, row.streamBytes > 0 and keyOf(workflow, 'streams') or nil)
+  return keys
+end
+
+local function expireKeys(row)
+  for _, key in ipairs(ownKeys(row)) do
+    call('PEXPIRE', key, digits(request.retention))
+  end
+end
+
+-- Ends the workflow, whoever holds it. Its own keys expire together, after the last write to them.
+local function finish(row, status)
+  local isNeeded = request.retention and isKeeperAlive(row)
+  local retention = not isNeeded and request.retention or nil
+  letGo(row)
+  dropFromIndex(row.status, indexPlace(row))
+  row.status, row.suspended, row.endedAt = status, '', now
+  indexEnd(row, isNeeded, retention)
+  letChildrenExpire(row)
+  row.expires = retention ~= nil
+  if request.retention then
+    trim(3)
+  end
+  signal(row.id, nil, status == 'SUCCESS')
+  changed('outbox:' .. row.id)
+end
+`;
