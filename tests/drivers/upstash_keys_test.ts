@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ValidationError } from "../../core/errors.ts";
 import { upstashDriver } from "../../drivers/upstash/mod.ts";
-import { STATUSES } from "../../core/statuses.ts";
-import { BUCKETS, Keys } from "../../drivers/upstash/keys.ts";
+import { Keys, OWN_KINDS, type SharedKind } from "../../drivers/upstash/keys.ts";
 
 /** What runs together if it is not encoded, beside whatever else there is. */
 const separators = fc.constantFrom("/", "//", "%", "%2F", "%252F", ":", ".", "..", " ", "0", "1", "result", "event", "\u{1F600}", "\u0001");
@@ -13,24 +12,25 @@ const part = fc.oneof(
   ),
   fc.string({ minLength: 1, maxLength: 255, unit: "binary" }),
 ).filter((text) => text.isWellFormed() && !text.includes("\0"));
-const topic = fc.oneof(fc.constant(""), part);
-const number = fc.nat({ max: 20_000 });
 const prefix = fc.stringMatching(/^[A-Za-z0-9:_.-]{1,64}$/);
 
-/** Every kind of key that has the names of others in it, as what it is made of. */
+/** Every key, as what it is made of. */
 const place = fc.oneof(
-  fc.tuple(fc.constantFrom("workflow", "open", "inbox", "streams", "waiters", "kept", "claim"), part),
-  fc.tuple(fc.constantFrom("positions", "journal"), part, number),
-  fc.tuple(fc.constant("stream"), part, part, number),
-  fc.tuple(fc.constant("queue"), part, topic, number),
-  fc.tuple(fc.constantFrom("index", "named"), fc.constantFrom(...STATUSES, "parked")),
-  fc.tuple(fc.constantFrom("due", "leased", "schedule", "ended", "expiring", "purging")),
+  fc.tuple(fc.constant("own" as const), part, fc.constantFrom(...OWN_KINDS)),
+  fc.tuple(fc.constant("shared" as const), fc.constantFrom<SharedKind>("due", "leased", "waiting", "index/PENDING", "named/PENDING")),
+  fc.tuple(fc.constant("claim" as const), part),
 );
 type Place = typeof place extends fc.Arbitrary<infer T> ? T : never;
 
-function nameOf(keys: Keys, [kind, ...parts]: Place): string {
-  const member = Reflect.get(keys, kind);
-  return typeof member === "function" ? Reflect.apply(member, keys, parts) : String(member);
+function nameOf(keys: Keys, place: Place): string {
+  if (place[0] === "own") return keys.own(place[1], place[2]);
+  return place[0] === "shared" ? keys.shared(place[1]) : keys.claim(place[1]);
+}
+
+/** The parts of the key, without the prefix. */
+function partsOf(place: Place): string[] {
+  if (place[0] === "own") return [place[2] === "row" ? "workflow" : place[2], place[1]];
+  return place[0] === "shared" ? place[1].split("/") : place;
 }
 
 Deno.test("two keys are equal only if their prefixes and all that they are made of are", () => {
@@ -46,7 +46,7 @@ Deno.test("two keys are equal only if their prefixes and all that they are made 
 Deno.test("what a key is made of can be read from it", () => {
   fc.assert(
     fc.property(prefix, place, (prefix, place) => {
-      assert.deepEqual(nameOf(new Keys(prefix), place).split("/").map(decodeURIComponent), [prefix, ...place.map(String)]);
+      assert.deepEqual(nameOf(new Keys(prefix), place).split("/").map(decodeURIComponent), [prefix, ...partsOf(place)]);
     }),
     { numRuns: 2_000 },
   );
@@ -54,28 +54,7 @@ Deno.test("what a key is made of can be read from it", () => {
 
 Deno.test("a key of the longest names is well below the 32 KB that Upstash allows", () => {
   const longest = "\u{1F600}".repeat(255);
-  assert(new Keys("x".repeat(64)).stream(longest, longest, 1e9).length < 8_192);
-});
-
-Deno.test("the buckets of a workflow are all that a key may be in, and none of another kind's", () => {
-  const keys = new Keys("p");
-  const buckets = keys.buckets("w");
-  assert.equal(new Set(buckets).size, 2 * BUCKETS);
-  const used = { sent: new Set<string>(), events: new Set<string>() };
-  for (let index = 0; index < 1_000; index++) {
-    used.sent.add(keys.sent("w", `key ${index}`));
-    used.events.add(keys.events("w", `key ${index}`));
-  }
-  assert.deepEqual([...used.sent, ...used.events].sort(), buckets.sort());
-});
-
-Deno.test("a key stays in the bucket that it was in when it was written", () => {
-  const keys = new Keys("p");
-  assert.deepEqual([keys.sent("w", ""), keys.sent("w", "key"), keys.events("w", "\u{1F600}")], [
-    "p/sent/w/5",
-    "p/sent/w/12",
-    "p/events/w/8",
-  ]);
+  assert(new Keys("x".repeat(64)).own(longest, "journal").length < 8_192);
 });
 
 Deno.test("upstashDriver() refuses a prefix that could run together with others", () => {

@@ -6,7 +6,7 @@
 
 import { systemClock } from "../../core/clock.ts";
 import type { Driver } from "../../core/driver.ts";
-import { openUpstash, type UpstashDriverOptions } from "../../drivers/upstash/driver.ts";
+import { openUpstash, type UpstashDriverOptions, type UpstashInternals } from "../../drivers/upstash/driver.ts";
 import { openTransport, type Transport } from "../../drivers/upstash/transport/transport.ts";
 import { redisUrl } from "./redis_server.ts";
 import { Redis } from "./upstash/redis.ts";
@@ -23,7 +23,7 @@ export interface Store {
   /** Without the driver. */
   readonly transport: Transport;
   /** Opens a driver without push. */
-  open(options?: UpstashDriverOptions): Driver;
+  open(options?: UpstashDriverOptions, internals?: UpstashInternals): Driver;
   /** Which keys there are, without the prefix. */
   keys(): Promise<string[]>;
   /** Lets the store's time pass. Keys expire by the time of Redis. */
@@ -42,7 +42,7 @@ export function upstashTest(name: string, run: (store: Store) => Promise<void>):
       await run({
         ...{ server, redis, prefix, keys },
         transport: openTransport(server, { timeoutMs: 10_000, clock: systemClock }),
-        open: (options) => openUpstash(server, { prefix, push: false, ...options }).driver,
+        open: (options, internals) => openUpstash(server, { prefix, push: false, ...options }, internals).driver,
         advance: (ms) => void (ahead += ms),
       });
     } finally {

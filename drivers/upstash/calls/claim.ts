@@ -76,7 +76,7 @@ interface PeekMeta {
 
 /** How many workflows more than are wanted a look finds. */
 function spareOf(looks: number): number {
-  return looks === 1 ? 0 : Math.min(4 * 2 ** (looks - 2), 32);
+  return looks === 1 ? 0 : Math.min(8 * 2 ** (looks - 2), 32);
 }
 
 type Taken = Pick<ClaimResult, "claimed" | "more" | "nextDueMs">;

@@ -7,7 +7,6 @@ import { answers, begin, committed, enqueue, type Run, take } from "../../testin
 import { seeded } from "../support/random.ts";
 import { type Store, upstashTest } from "../support/upstash_store.ts";
 
-/** With so many messages of a megabyte a queue is in its second segment. */
 const FILLING = 18;
 const MEGABYTE = "x".repeat(1_000_000);
 
@@ -15,7 +14,7 @@ async function fill(driver: Driver, workflowId: string): Promise<void> {
   for (let count = 0; count < FILLING; count++) await driver.send([newMessage(workflowId, { topic: "t", value: MEGABYTE })]);
 }
 
-upstashTest("a commit receives the last message of a segment, sends itself another, and receives that", async (store) => {
+upstashTest("a commit receives the last message of a queue, sends itself another, and receives that", async (store) => {
   const driver = store.open();
   const run = await begin(driver, "w", { leaseMs: 3_600_000 });
   await fill(driver, "w");
@@ -28,7 +27,8 @@ upstashTest("a commit receives the last message of a segment, sends itself anoth
     { tag: "message", value: "self", topic: "t" },
     "open",
   ]);
-  assert.deepEqual((await store.keys()).filter((key) => key.startsWith("queue/")), []);
+  const fields = await store.redis.ask("HKEYS", `${store.prefix}/inbox/w`) as string[];
+  assert.deepEqual(fields.filter((field) => /^[\dt]/.test(field)), [], "nothing is left of the queue");
 });
 
 upstashTest("a driver that knows nothing of 1,200 workflows sends to all of them at once", async (store) => {
@@ -57,13 +57,12 @@ upstashTest("a workflow that grows all the time is cancelled, with all that is i
   await delay(systemClock, 100);
   // Far away: between its requests the run makes many.
   const isCancel = (text: string) => text.includes('"action":"cancel"');
-  const fault = store.server.fault({
+  using _ = store.server.fault({
     times: Infinity,
     matches: ({ commands }) => commands[0]?.some(isCancel) ?? false,
     answer: () => delay(systemClock, 20).then(() => undefined),
   });
   assert.equal((await store.open({ retention: "1h" }).control({ workflowId: "w", action: "cancel" })).state, "done");
-  assert(fault.hits > 1, "it was overtaken");
   assert.equal(await writing, "cancelled");
   const own = (await store.keys()).filter((key) => /\/w(\/|$)/.test(key));
   for (const key of own) assert.notEqual(await store.redis.ask("PTTL", `${store.prefix}/${key}`), -1, key);
