@@ -4,7 +4,7 @@
  *
  *     deno run -A bench/upstash_scale.ts
  *
- * Full: 1,000,000 messages in one queue, a stream of 1,000,000 values, 100,000 workflows that are due, and 100,000 that have ended. On the Redis of
+ * Full: 500,000 messages in one queue, a stream of 500,000 values, 100,000 workflows that are due, and 100,000 that have ended. On the Redis of
  * `REDIS_URL`, else on one that is started for it. `SCALE` makes it smaller, as in `SCALE=0.1`.
  *
  * @module
@@ -19,7 +19,7 @@ import { measure, type Subject } from "./postgres.ts";
 import { Redis } from "./redis.ts";
 
 const MILLION = Math.round(1_000_000 * Number(Deno.env.get("SCALE") ?? 1));
-const FULL = { messages: MILLION, values: MILLION, due: MILLION / 10, ended: MILLION / 10 };
+const FULL = { messages: MILLION / 2, values: MILLION / 2, due: MILLION / 10, ended: MILLION / 10 };
 const EMPTY = { messages: 1_000, values: 1_000, due: 1_000, ended: 1_000 };
 
 const LEASE_MS = 3_600_000;

@@ -3,6 +3,7 @@ import type { Driver, Operation } from "../../core/driver.ts";
 import { ValueTooLargeError } from "../../core/errors.ts";
 import { MAX_COLLECTION_BYTES } from "../../drivers/upstash/script_calls.ts";
 import { closeStream, newMessage, receive, record, send, setEvent, writeStream } from "../../testing/requests.ts";
+import { Parley, workflow } from "../../mod.ts";
 import { begin, enqueue, type Run } from "../../testing/run.ts";
 import { dumpKeys } from "../support/upstash_harness.ts";
 import { type Store, upstashTest } from "../support/upstash_store.ts";
@@ -125,4 +126,20 @@ upstashTest("by itself the limit is 90 MB, so that no key reaches the 100 MB of 
   assert.deepEqual([error.limit, error.bytes > 90_000_000, MAX_COLLECTION_BYTES], [90_000_000, true, 90_000_000]);
   const page = await driver.readStream({ workflowId: "w", key: "s", from: 83, limit: 10 });
   assert.deepEqual([page.tail, page.values], [84, [value]]);
+});
+
+upstashTest("a workflow whose journal is full does not run for ever: it ends when its recovery attempts are used up", async (store) => {
+  const driver = store.open({}, { maxBytes: MAX_BYTES });
+  const reported: unknown[] = [];
+  const endless = workflow("endless", async (ctx) => {
+    for (;;) await ctx.step("step", () => VALUE);
+  }, { maxRecoveryAttempts: 2 });
+  const parley = new Parley({ driver, workflows: [endless], wake: "none", onError: (error) => void reported.push(error) });
+  const handle = await parley.start(endless, undefined, { workflowId: "w", enqueue: true });
+  for (let sweeps = 0; sweeps < 100 && (await handle.status()).status !== "MAX_RECOVERY_ATTEMPTS_EXCEEDED"; sweeps++) {
+    await parley.sweep();
+    store.advance(3_600_000);
+  }
+  assert.equal((await handle.status()).status, "MAX_RECOVERY_ATTEMPTS_EXCEEDED");
+  assert(reported.some((error) => error instanceof ValueTooLargeError));
 });

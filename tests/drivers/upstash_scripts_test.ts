@@ -20,7 +20,7 @@ import {
 } from "../../testing/requests.ts";
 import { begin, beginSuspended, claimIds, enqueue, Run, take } from "../../testing/run.ts";
 import { Bill } from "../support/upstash_bill.ts";
-import { dumpKeys } from "../support/upstash_harness.ts";
+import { loadScripts } from "../support/upstash_harness.ts";
 import { type Store, upstashTest } from "../support/upstash_store.ts";
 
 /** A story with every script in it. */
@@ -155,6 +155,7 @@ upstashTest(
   "a driver that knows nothing of a workflow needs one request for each call, however far the workflow reaches",
   async (store) => {
     const [driver, stranger] = [store.open(), store.open()];
+    await loadScripts(store.server);
     const count = requestsAt(store);
     const run = await begin(driver, "w");
     for (let from = 0; from < 1_000; from += 100) {
