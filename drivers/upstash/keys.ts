@@ -11,8 +11,8 @@
  * | `events` | Hash: versions and values of events, and the instant of the first. |
  * | `streams` | Hash: the values of streams; `t` and a key -> the tail of a stream and whether it is closed. |
  *
- * Upstash allows 100 MB a key, and so much is the limit of each of these. What one workflow has to know of others is in keys that
- * all share: who waits for whom in `waiting`, and which children a parent still needs in `families`.
+ * Upstash allows 100 MB a key, so these have a limit of 90 MB: see `MAX_COLLECTION_BYTES`. What one workflow has to know of others is in keys
+ * that all share: who waits for whom in `waiting`, and which children a parent still needs in `families`.
  *
  * A key is `PREFIX/KIND/PART`. A part has slashes, percent signs and control characters percent-encoded, and the prefix has no slash. So two
  * keys are equal only if their prefixes, kinds and parts are.

@@ -1,18 +1,19 @@
 /**
- * Looking for what is due, without a look at any workflow: which they are is not known before, so their keys could not be declared.
+ * Looks for what is due. It touches no workflow, because only the store knows which are due, so a request
+ * cannot declare their keys.
  */
 export const peekMain = String.raw`
 local CHUNK = 100
 local UNKNOWN_NAMES = 10
 
--- The first claim may have taken them, and its answer may have been lost. The empty ID says that it has left some.
+-- The first call may have taken these, and its answer may have been lost. The empty ID says that it has left some.
 local taken = request.isAnew and {} or call('SMEMBERS', KEYS[request.claim])
 if #taken > 0 then
   return reply({ taken = taken })
 end
 
--- What has passed, the oldest first, and the instant of what comes next, in one call: every command is billed, also where nothing is due. 'ahead' is told
--- of the rest of what was read.
+-- What has passed, the oldest first, and the instant of what comes next, in one command. Calls 'ahead' for
+-- the rest of what it has read.
 local function passed(key, first, most, ahead)
   local found = call('ZRANGEBYSCORE', key, first, '(+inf', 'WITHSCORES', 'LIMIT', '0', digits(most))
   local list, nextAt = {}, nil
@@ -22,7 +23,7 @@ local function passed(key, first, most, ahead)
       nextAt = nextAt or score
       ahead(found[index], score)
     else
-      table.insert(list, { found[index], instantOf(score), score })
+      append(list, { found[index], instantOf(score), score })
     end
   end
   return list, nextAt, #found == 2 * most
@@ -34,15 +35,10 @@ local function nextAfter(key)
   return tonumber(call('ZRANGEBYSCORE', key, '(' .. digits(now), '(+inf', 'WITHSCORES', 'LIMIT', '0', '1')[2])
 end
 
-local isExcepted, isKnown = {}, {}
-for _, id in ipairs(request.except) do
-  isExcepted[id] = true
-end
-for _, name in ipairs(request.names) do
-  isKnown[name] = true
-end
+local isExcepted, isKnown = setOf(request.except), setOf(request.names)
 
--- Leases that end later than one that began now, the last of those that were read. Where theirs are no longer, the clock has gone back.
+-- Leases that end later than one that began now, the last of those that were read. If such a lease is no
+-- longer than others, the clock has gone back.
 local SUSPECTS = 10
 local suspects, isSuspect = {}, {}
 local longest = after(request.leaseMs)
@@ -51,7 +47,7 @@ local function suspect(member, at)
   local id = idOf(member)
   if at > longest and not isSuspect[id] and isKnown[nameOf(member)] and not isExcepted[id] then
     isSuspect[id] = true
-    table.insert(suspects, id)
+    append(suspects, id)
     if #suspects > SUSPECTS then
       table.remove(suspects, 1)
     end
@@ -60,13 +56,15 @@ end
 
 -- Where there are more leases than were read, those that end last are looked at too.
 local function lookAhead()
-  local found = call('ZREVRANGEBYSCORE', LEASED, '+inf', '(' .. digits(longest), 'WITHSCORES', 'LIMIT', '0', digits(SUSPECTS))
+  local first = '(' .. digits(longest)
+  local found = call('ZREVRANGEBYSCORE', LEASED, '+inf', first, 'WITHSCORES', 'LIMIT', '0', digits(SUSPECTS))
   for index = 1, #found, 2 do
     suspect(found[index], tonumber(found[index + 1]))
   end
 end
 
--- A lease that has lapsed goes where everything is that is due at once: the clock may go back. Its run may still come back, until somebody takes it over.
+-- Moves lapsed leases to what is due at once, because the clock may go back. A run may still come back until
+-- somebody takes its workflow over.
 local function moveLapsed()
   for _ = 1, 10 do
     local lapsed, nextAt, isFull = passed(LEASED, '-inf', CHUNK, suspect)
@@ -92,21 +90,22 @@ local function see(member, at)
   if not isKnown[name] then
     if not isUnknown[name] and #unknown < UNKNOWN_NAMES then
       isUnknown[name] = true
-      table.insert(unknown, name)
+      append(unknown, name)
     end
   elseif not isExcepted[idOf(member)] then
-    table.insert(due, { idOf(member), at, #due })
+    append(due, { idOf(member), at, #due })
   end
 end
 
--- Those that are due at once come first, though others may be due since longer: so these are read too where there is no end to the first.
+-- Those that are due at once come first, though others may be due for longer. So these are read too if the
+-- first fill a read.
 local function lookByAge(size)
   local list, nextAt = passed(DUE, '-inf', size, ignore)
   local isCut = #list == size
   if isCut and list[size][3] < 0 then
     local others, otherAt = passed(DUE, '0', size, ignore)
     for _, one in ipairs(others) do
-      table.insert(list, one)
+      append(list, one)
     end
     nextAt = #others < size and otherAt or nextAfter(DUE)
   elseif isCut then
@@ -129,7 +128,7 @@ local function lookByName(wanted)
       local at, id = string.match(place, '^[^%z]*%z.(%d+)%z(.*)$')
       if not isSeen[id] and not isExcepted[id] then
         isSeen[id] = true
-        table.insert(due, { id, tonumber(at), #due })
+        append(due, { id, tonumber(at), #due })
       end
     end
     return #found
@@ -166,10 +165,7 @@ local JOURNALS_BYTES = 4194304
 local PAGE_ENTRIES = 1000
 local PAGE_BYTES = 1048576
 
-local isKnown = {}
-for _, name in ipairs(request.names) do
-  isKnown[name] = true
-end
+local isKnown = setOf(request.names)
 
 -- Since when it is due; nil: it is not.
 local function dueSince(row)
@@ -212,7 +208,7 @@ for _, workflow in ipairs(request.workflows) do
   local row = not isFound[workflow.id] and load(workflow)
   isFound[workflow.id] = true
   if row then
-    table.insert(found, { workflow = workflow, row = row, index = #found })
+    append(found, { workflow = workflow, row = row, index = #found })
   end
 end
 
@@ -234,7 +230,7 @@ end
 
 for _, one in ipairs(found) do
   if one.row.held and one.row.owner == request.owner and one.row.lease > now and fits(one) then
-    table.insert(taken, one)
+    append(taken, one)
   end
 end
 
@@ -243,7 +239,7 @@ local function takeDue()
   for _, one in ipairs(found) do
     one.at = isKnown[one.row.name] and dueSince(one.row)
     if one.at then
-      table.insert(due, one)
+      append(due, one)
     elseif isHeldTooLong(one.row) then
       holdAnew(one.row)
     elseif not one.row.held and one.row.score and one.row.score ~= 'inf' then
@@ -259,7 +255,7 @@ local function takeDue()
       return
     end
     lease(due[index].row)
-    table.insert(taken, due[index])
+    append(taken, due[index])
     if request.claim then
       call('SADD', KEYS[request.claim], due[index].row.id)
     end

@@ -1,6 +1,6 @@
 /**
- * The one write of a run: it looks at the fence and at the room that is left, applies the operations in order, and makes the
- * transition.
+ * The one write of a run: it looks at the fence and at the room that is left, applies the operations in
+ * order, and makes the transition.
  */
 export const commit = String.raw`
 local operations = request.operations
@@ -68,8 +68,8 @@ function sizeOf.start(op)
   return #request.workflows[op.workflow].id
 end
 
--- Looks whether there is room for all that the operations write. What waits will find is not known yet: the limit of the
--- answer bounds it, and there is room for that above 'maxBytes'.
+-- Looks whether there is room for all that the operations write. What waits will find is not known yet: the
+-- limit of the answer bounds it, and there is room for that above 'maxBytes'.
 local function plan(row)
   planned = { journal = row.journalBytes, events = row.eventBytes, streams = row.streamBytes }
   for _, op in ipairs(operations) do

@@ -1,10 +1,10 @@
 /**
  * The families of workflows. A workflow that has started others and has not ended is a member of `families`.
  *
- * A child that has ended stays while its parent may still ask for its result. It is then in `families`, behind the member of
- * its parent, and not in `ended`. It returns to `ended` when its parent has ended or has recorded its result. With a retention
- * its expiry begins then: its place is in `expiring` with a `+` before it, and the driver that is told makes a request that
- * declares the keys of the child.
+ * A child that has ended stays while its parent may still ask for its result. It is then in `families`,
+ * behind the member of its parent, and not in `ended`. It returns to `ended` when its parent has ended or has
+ * recorded its result. With a retention its expiry begins then: its place is in `expiring` with a `+` before
+ * it, and the driver that is told makes a request that declares the keys of the child.
  */
 const families = String.raw`
 -- The text by which a child knows its parent: the ID, and what no other workflow with this ID has.
@@ -98,8 +98,8 @@ local function forget(place)
 end
 ${families.trim()}
 
--- Takes some expired workflows out of the shared keys. Children that are to get an expiry come first, and only a driver with
--- a retention can give it.
+-- Takes some expired workflows out of the shared keys. Children that are to get an expiry come first, and
+-- only a driver with a retention can give it.
 local function trim(most)
   local first = request.retention and '-inf' or '(0'
   local expired = call('ZRANGEBYSCORE', sharedKey('expiring'), first, digits(now), 'LIMIT', '0', digits(most))
@@ -113,8 +113,8 @@ local function trim(most)
   end
 end
 
--- A shared key lives as long as the last workflow in it, so its expiry only grows. Returns whether it stays for ever, and
--- whether that is new.
+-- A shared key lives as long as the last workflow in it, so its expiry only grows. Returns whether it stays
+-- for ever, and whether that is new.
 local function addShared(key, score, place, retention)
   -- Below 0: the key is absent, or -1: it has no expiry.
   local left = retention and call('PTTL', key)

@@ -1,6 +1,6 @@
 /**
- * The messages of a workflow: one hash. It has the number of the last message, the bytes of the messages and of `sent`, where
- * the queue of each topic begins and ends (`tTOPIC`), and the messages (`PLACE:TOPIC`).
+ * The messages of a workflow: one hash. It has the number of the last message, the bytes of the messages and
+ * of `sent`, where the queue of each topic begins and ends (`tTOPIC`), and the messages (`PLACE:TOPIC`).
  */
 export const inbox = String.raw`
 local function openInbox(workflow)
@@ -129,8 +129,8 @@ local function isWaitedFor(row, topic)
   return false
 end
 
--- What would come of a message; nil: it is delivered. A repeat is recognised before the status counts, so that it answers as
--- the first call did.
+-- What would come of a message; nil: it is delivered. A repeat is recognised before the status counts, so
+-- that it answers as the first call did.
 local function judge(message)
   local workflow = request.workflows[message.to]
   local row = load(workflow)

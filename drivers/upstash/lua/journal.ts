@@ -91,9 +91,9 @@ end
 
 /** Reading journals and streams in pages. */
 export const pages = String.raw`
--- Reads the fields from a place on until there are 'limit' values, or more than 'budget' bytes in the answer, but at least
--- 'least' values. Each read is as long as may fit by the size of the values before, so that little is read in vain. Returns
--- where the values are in the answer, and how many.
+-- Reads the fields from a place on until there are 'limit' values, or more than 'budget' bytes in the answer,
+-- but at least 'least' values. Each read is as long as may fit by the size of the values before, so that
+-- little is read in vain. Returns where the values are in the answer, and how many.
 local FIRST_RUN = 4
 
 local function page(key, fieldAt, from, limit, budget, least)

@@ -109,7 +109,8 @@ local function resume()
   return done()
 end
 
--- Of what has not ended: makes it due at once if it is parked, and ends no lease too late. A repeat names it as its first did, until somebody has claimed it.
+-- Resumes what has not ended: makes it due at once if it is parked, and shortens a lease that ends too late.
+-- A repeat reports the workflow as the first call did, until somebody has claimed it.
 local function expedite()
   local score = call('ZSCORE', DUE, row.member)
   if isHeldTooLong(row) then

@@ -12,7 +12,8 @@ local function resultOf(row)
     return { tag = 'cancelled' }
   end
   local isSuccess = row.status == 'SUCCESS'
-  return { tag = isSuccess and 'value' or 'error', text = call('HGET', row.key, isSuccess and 'output' or 'error') or nil }
+  local text = call('HGET', row.key, isSuccess and 'output' or 'error')
+  return { tag = isSuccess and 'value' or 'error', text = text or nil }
 end
 
 local perform = {}
@@ -66,8 +67,9 @@ function perform.start(op)
   elseif not existing then
     -- A commit is made once, and an owner never comes again.
     local origin = request.owner .. ' ' .. digits(request.number) .. ' ' .. digits(op.position)
-    local fields = { name = op.name, input = ARGV[op.input], owner = '', origin = origin, parent = familyOf(own.loaded) }
-    local row = insert(workflow, 'PENDING', fields)
+    local row = insert(workflow, 'PENDING', {
+      name = op.name, input = ARGV[op.input], owner = '', origin = origin, parent = familyOf(own.loaded),
+    })
     if not own.loaded.isParent then
       becomeParent(own.loaded)
     end
@@ -114,7 +116,8 @@ end
 export const applying = String.raw`
 local hasOutcome = false
 
--- What has an entry counts as its text does, which is what a repeat answers with: so a repeat puts off the same waits.
+-- What has an entry counts as its text does, which is what a repeat answers with: so a repeat puts off the
+-- same waits.
 local function shown(outcome, entry)
   hasOutcome = true
   answered = answered + (entry and wireSize(entry.text) or 0)
@@ -151,7 +154,8 @@ local function wait(row, op, entry)
   return remaining(entry)
 end
 
--- The time between two tries of a step. It never has an outcome: one that is over only keeps the run from being suspended.
+-- The time between two tries of a step. It never has an outcome, but one that is over keeps the run from
+-- being suspended.
 local function pause(row, op, entry)
   if not entry.isOpen or op.attempts > entry.attempts then
     entry.deadline, entry.attempts = after(op.timeoutMs), op.attempts
@@ -161,7 +165,7 @@ local function pause(row, op, entry)
   return remaining(entry)
 end
 
--- What an answer may come to before the waits of its commit are put off: as bytes travel, and with the value of a last one.
+-- An answer with more bytes than this defers the waits that are left.
 local ANSWER_BYTES = 1048576
 local isDeferred = false
 
@@ -195,7 +199,7 @@ local function apply(row, op)
 end
 `;
 
-/** The answer to a commit that was made before: what is recorded. Nothing is written, and an open wait does not look again. */
+/** The answer to a commit that was made before. It writes nothing, and an open wait does not look again. */
 export const repeated = String.raw`
 -- What came of an operation that leaves no entry. A message that is not known was refused.
 local function unrecorded(op)

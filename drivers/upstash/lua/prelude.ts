@@ -21,8 +21,8 @@ local function digits(number)
   return string.format('%.0f', number)
 end
 
--- An answer is a list of texts: a JSON document, then the values that it refers to by place. Each begins with '=', so that
--- no client takes it for JSON, a number or null.
+-- An answer is a list of texts: a JSON document, then the values that it refers to by place. Each begins with
+-- '=', so that no client takes it for JSON, a number or null.
 local answer = { '' }
 local answered = 0
 
@@ -49,6 +49,14 @@ local function append(list, ...)
   for _, item in ipairs({ ... }) do
     list[#list + 1] = item
   end
+end
+
+local function setOf(list)
+  local set = {}
+  for _, item in ipairs(list) do
+    set[item] = true
+  end
+  return set
 end
 
 -- Lua's stack limits the arguments of one call.

@@ -6,7 +6,7 @@ while read < #request.workflows and (read == 0 or answered < request.budget) do
   read = read + 1
   local row = load(request.workflows[read], shown)
   if row then
-    table.insert(found, record(row))
+    append(found, record(row))
   end
 end
 return reply({ workflows = found, read = read })
@@ -59,8 +59,8 @@ local function readNamed(index)
   return found
 end
 
--- Whether a place comes before another in an index, where Redis has them in the order of their bytes. Lua compares texts as the locale of the
--- server says, which is another order for all but digits.
+-- Whether a place comes before another in the order of their bytes, as Redis has it. Lua compares texts by
+-- the locale of the server, which is the same order for digits alone.
 local function isBefore(one, other)
   local first, second = string.sub(one, 1, 14), string.sub(other, 1, 14)
   if first ~= second then
@@ -80,7 +80,7 @@ for _, index in ipairs(request.indexes) do
   local found = (request.name and readNamed or readIndex)(index)
   isCut = isCut or #found == request.limit
   for _, place in ipairs(found) do
-    table.insert(places, place)
+    append(places, place)
   end
 end
 table.sort(places, isBefore)

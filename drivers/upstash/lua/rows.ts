@@ -9,17 +9,9 @@ local COLUMNS = {
   'parked', 'parks', 'origin', 'parent', 'kept', 'isParent',
 }
 
-local function setOf(list)
-  local set = {}
-  for _, item in ipairs(list) do
-    set[item] = true
-  end
-  return set
-end
-
 local NUMBERS = setOf({
-  'epoch', 'lease', 'leaseMs', 'createdAt', 'endedAt', 'attempts', 'lastCommit', 'entries', 'journalBytes', 'eventBytes',
-  'streamBytes', 'parks',
+  'epoch', 'lease', 'leaseMs', 'createdAt', 'endedAt', 'attempts', 'lastCommit', 'entries', 'journalBytes',
+  'eventBytes', 'streamBytes', 'parks',
 })
 local FLAGS = setOf({ 'held', 'released', 'byDue', 'expires', 'parked', 'kept', 'isParent' })
 

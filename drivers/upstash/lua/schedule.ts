@@ -1,6 +1,6 @@
 /** When workflows are due. */
 export const schedule = String.raw`
--- Here, and not where every script begins: what only reads does without it, and each command is billed.
+-- Scripts that only read do without the clock, because each command is billed.
 local clock = call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
@@ -18,8 +18,8 @@ local function nameOf(member)
   return string.sub(member, #idOf(member) + 2)
 end
 
--- A score in 'due' is an instant, or 'inf' for what only something that arrives makes due. What is due at once is so whatever the clock will say, which
--- may go back: its score is below 0, and the instant is so much above LATEST's negative.
+-- A score in 'due' is an instant, or 'inf' for what only an arrival makes due. What is due at once has its
+-- instant minus LATEST, which is below 0: it stays due if the clock goes back.
 local function instantOf(score)
   local at = tonumber(score)
   return at < 0 and at + LATEST or at
@@ -79,12 +79,12 @@ local function hasten(member, score)
   return true
 end
 
--- Makes due what is suspended. A workflow that a run holds is not in 'due', or is due at once, nor is one that has ended: they need no waking.
+-- Makes due what is suspended. Workflows that are held, due at once or ended need no waking.
 local function wake(member)
   return hasten(member, call('ZSCORE', DUE, member))
 end
 
--- A lease that lapsed may have been moved to 'due' by a claim that looked for what is due: then it is there, unless it is known to be.
+-- A claim may have moved a lapsed lease to 'due'. Then the workflow leaves 'due' here.
 local function hold(row, leaseMs)
   row.held, row.lease, row.leaseMs = true, after(leaseMs), math.ceil(leaseMs)
   local lease = row.lease
