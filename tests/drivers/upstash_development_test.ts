@@ -82,6 +82,10 @@ const LIMITED: Record<string, { settings: string[]; shown: RegExp }> = {
     settings: [`rename-command EVAL HIDDEN`],
     shown: /^Upstash: create failed \(ERR: the server does not know the command: /,
   },
+  "a command that scripts call under another name": {
+    settings: [`rename-command HMGET ""`],
+    shown: /^Upstash: create failed \(ERR: the server does not know the command: /,
+  },
   "a user without scripts": {
     settings: ["user default on nopass ~* &* +@all -@scripting"],
     shown: /^Upstash: create failed \(NOPERM: the token must allow writing, scripts and what they call, /,

@@ -70,7 +70,7 @@ const TEXTS: readonly { readonly text: RegExp; readonly finding: Omit<Finding, "
   { text: /^ERR Dynamic keys are not allowed/, finding: { meaning: "a script used a key that it did not declare" } },
   { text: /^ERR Unexpected flag in script shebang/, finding: { meaning: FLAG_REFUSED } },
   {
-    text: /^ERR unknown command/i,
+    text: /^ERR unknown (redis )?command/i, // Redis names itself where a script calls, Valkey does not.
     finding: {
       meaning:
         "the server does not know the command: EVAL, EVALSHA, PUBLISH and what scripts call must be neither renamed nor switched off",
