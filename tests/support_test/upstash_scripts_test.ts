@@ -48,8 +48,9 @@ upstashTest("scripts: commands without keys pass, and their own errors too", asy
   const script = `${LOCKING}local time = redis.call('TIME') redis.call('PUBLISH', ARGV[1], 'x') return #time`;
   assert.equal(await redis.eval(script, [], [key("a")]), 2);
   const error = async (script: string) => (await send(["EVAL", LOCKING + script, 1, key("a")])).body.error;
-  assert.equal(await error("return redis.call('GET')"), "ERR Wrong number of args calling Redis command from script");
-  assert.equal(await error("return redis.call('NONE', KEYS[1])"), "ERR Unknown Redis command called from script");
+  // Valkey leaves out whose command it is.
+  assert.match((await error("return redis.call('GET')")) ?? "", /^ERR Wrong number of args calling (Redis )?command from script$/);
+  assert.match((await error("return redis.call('NONE', KEYS[1])")) ?? "", /^ERR Unknown (Redis )?command called from script$/);
   assert.equal(
     await error("redis.call('SET', KEYS[1], 'x') return redis.call('INCR', KEYS[1])"),
     "ERR value is not an integer or out of range",
