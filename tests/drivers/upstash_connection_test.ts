@@ -156,16 +156,17 @@ transportTest("a beat is one command, and nothing else is sent while nothing hap
 
 transportTest("isolates that listen to the same channel share their beats", async (setting) => {
   using beats = beatsAt(setting);
+  using stack = new DisposableStack();
   const watching: Watching[] = [];
   for (let n = 0; n < 10; n++) {
-    watching.push(await Watching.live(setting.open({ timing: { beatMs: 200 } }), "due"));
+    watching.push(stack.use(await Watching.live(setting.open({ timing: { beatMs: 200 } }), "due")));
     await delay(systemClock, 10);
   }
   const before = beats.count;
   await delay(systemClock, 1_050);
-  assert(beats.count - before >= 3 && beats.count - before <= 10, `${beats.count - before} in 1,050 ms, by ten`);
+  // Without sharing they make 50. On a busy machine one that is late has not heard the beat of another yet.
+  assert(beats.count - before >= 3 && beats.count - before <= 25, `${beats.count - before} in 1,050 ms, by ten`);
   assert(watching.every(({ hints }) => hints === 1));
-  for (const it of watching) it.watch.close();
 });
 
 transportTest("where there is traffic, there are no beats", async (setting) => {
