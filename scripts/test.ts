@@ -9,7 +9,7 @@
 
 import { ROOT } from "./deno.ts";
 import { type Counts, countTests } from "./junit.ts";
-import { hasOldest, OLDEST_BINARIES, startPostgres } from "./postgres.ts";
+import { HAS_OLDEST, startPostgres } from "./postgres.ts";
 import { startRedis } from "./redis.ts";
 
 /** Test files, and whatever has examples in it. */
@@ -47,7 +47,7 @@ async function run(report: string): Promise<Counts> {
 async function startServers(servers: AsyncDisposableStack): Promise<Record<string, string>> {
   const env: Record<string, string> = {};
   if (!Deno.env.get("DATABASE_URL")) env.PARLEY_TEST_POSTGRES = servers.use(await startPostgres()).url;
-  if (await hasOldest()) env.PARLEY_TEST_POSTGRES_OLDEST = servers.use(await startPostgres({ binaries: OLDEST_BINARIES })).url;
+  if (HAS_OLDEST) env.PARLEY_TEST_POSTGRES_OLDEST = servers.use(await startPostgres({ version: "oldest" })).url;
   if (!Deno.env.get("REDIS_URL")) {
     Object.assign(env, await startRedis().then((redis) => ({ PARLEY_TEST_REDIS: servers.use(redis).url }), notStarted));
   }
