@@ -21,6 +21,9 @@ const NO_LEAKS = ["--sanitize-ops", "--sanitize-resources"];
 /** The local Neon has to know when a client goes away; the old way of telling it comes with a warning. */
 const ABORT = "--unstable-no-legacy-abort";
 
+/** Files that run side by side on each core. Many tests wait for a server or a clock, which leaves the core to another file. */
+const FILES_PER_CORE = 1.5;
+
 /** How `deno test` reports a file that failed outside its tests, as while it was loaded. The JUnit report leaves it out. */
 const UNCAUGHT = /^Uncaught error from .* FAILED$/;
 
@@ -30,8 +33,14 @@ async function run(report: string): Promise<Counts> {
   await using servers = new AsyncDisposableStack();
   const env = everything ? await startServers(servers).catch(notStarted) : {};
   const args = ["test", "-A", "--doc", "--parallel", ABORT, ...NO_LEAKS, `--junit-path=${report}`, ...Deno.args, ...paths];
-  const child = new Deno.Command(Deno.execPath(), { args, cwd: ROOT, stdin: "null", stdout: "piped", env: { ...env, NO_COLOR: "1" } })
-    .spawn();
+  const jobs = Deno.env.get("DENO_JOBS") ?? `${Math.ceil(navigator.hardwareConcurrency * FILES_PER_CORE)}`;
+  const child = new Deno.Command(Deno.execPath(), {
+    args,
+    cwd: ROOT,
+    stdin: "null",
+    stdout: "piped",
+    env: { ...env, NO_COLOR: "1", DENO_JOBS: jobs },
+  }).spawn();
   // The tests end first, then what runs for them.
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => child.kill(signal));
   const uncaught = await passOn(child.stdout, UNCAUGHT);

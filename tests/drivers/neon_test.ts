@@ -1,3 +1,4 @@
+import { crashCalls } from "../support/crashes.ts";
 import { conformance, workflows } from "../../testing/mod.ts";
 import { costs } from "../support/costs.ts";
 import { neonHarness } from "../support/neon_harness.ts";
@@ -7,7 +8,7 @@ import { replayPrograms } from "../support/replays/mod.ts";
 
 const harness = await neonHarness(await postgresUrl(), { push: false });
 conformance(Deno.test, harness);
-workflows(Deno.test, harness);
+workflows(Deno.test, harness, { crashes: crashCalls("odd") });
 costs(Deno.test, harness);
 randomPrograms(Deno.test, harness, { runs: 10 });
 replayPrograms(Deno.test, harness, { runs: 100 });

@@ -1,3 +1,4 @@
+import { crashCalls } from "../support/crashes.ts";
 import { conformance, workflows } from "../../testing/mod.ts";
 import { costs } from "../support/costs.ts";
 import { postgresHarness, postgresTest } from "../support/postgres.ts";
@@ -6,6 +7,6 @@ import { randomPrograms } from "../support/programs.ts";
 
 const harness = await postgresHarness(await postgresUrl());
 conformance(postgresTest, harness);
-workflows(postgresTest, harness);
+workflows(postgresTest, harness, { crashes: crashCalls("odd") });
 costs(postgresTest, harness);
 randomPrograms(postgresTest, harness, { runs: 25 });

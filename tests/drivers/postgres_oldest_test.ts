@@ -1,3 +1,4 @@
+import { crashCalls } from "../support/crashes.ts";
 import { conformance, workflows } from "../../testing/mod.ts";
 import { costs } from "../support/costs.ts";
 import { postgresHarness, postgresTest } from "../support/postgres.ts";
@@ -9,7 +10,7 @@ const url = await oldestPostgresUrl();
 if (url !== null) {
   const harness = await postgresHarness(url);
   conformance(postgresTest, harness);
-  workflows(postgresTest, harness);
+  workflows(postgresTest, harness, { crashes: crashCalls("even") });
   costs(postgresTest, harness);
   randomPrograms(postgresTest, harness, { runs: 25 });
   replayPrograms(postgresTest, harness, { runs: 20 });
