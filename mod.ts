@@ -20,7 +20,17 @@
  * @module
  */
 
-export { type Channel, event, type EventKey, stream, type StreamKey, type Topic, topic } from "./core/channel.ts";
+export {
+  type Channel,
+  event,
+  type EventKey,
+  type SendOptions,
+  type SendReceipt,
+  stream,
+  type StreamKey,
+  type Topic,
+  topic,
+} from "./core/channel.ts";
 export type {
   Client,
   EventEntry,
@@ -29,8 +39,6 @@ export type {
   OutgoingMessage,
   ReadStreamOptions,
   ReadStreamPartsOptions,
-  SendOptions,
-  SendReceipt,
   StartedHandle,
   StartOptions,
   StreamPart,
@@ -42,10 +50,10 @@ export type {
   WorkflowInfo,
   WorkflowPage,
 } from "./core/client.ts";
-export type { Clock } from "./core/clock.ts";
-export { type Codec, devalueCodec } from "./core/codec.ts";
-export type { Driver, WorkflowStatus } from "./core/driver.ts";
-export type { Duration } from "./core/duration.ts";
+export type { Clock } from "./core/time/clock.ts";
+export { type Codec, devalueCodec } from "./core/values/codec.ts";
+export type { Driver, WorkflowStatus } from "./core/driver/driver.ts";
+export type { Duration } from "./core/values/duration.ts";
 export {
   ContextError,
   DriverError,
@@ -70,9 +78,9 @@ export {
 } from "./core/errors.ts";
 export type { ParleyOptions } from "./core/options.ts";
 export { Parley } from "./core/parley.ts";
-export type { SweepResult, Wake } from "./core/runner.ts";
+export type { SweepResult, Wake } from "./core/runner/runner.ts";
 export type { StandardSchemaV1 } from "./core/standard_schema.ts";
-export type { SerializedError } from "./core/serialized_error.ts";
+export type { SerializedError } from "./core/values/serialized_error.ts";
 export {
   type ChildHandle,
   type Received,

@@ -11,7 +11,7 @@
 import assert from "node:assert/strict";
 import { fromJSON, toJSON } from "seroval";
 import superjson from "superjson";
-import { devalueCodec } from "../core/codec.ts";
+import { devalueCodec } from "../core/values/codec.ts";
 
 interface Contender {
   readonly name: string;

@@ -7,7 +7,7 @@
  */
 
 import { PGlite } from "@electric-sql/pglite";
-import type { Driver, Operation } from "../core/driver.ts";
+import type { Driver, Operation } from "../core/driver/driver.ts";
 import { postgresDriver, type Queryable } from "../drivers/postgres/mod.ts";
 
 const ROUNDS = 400;

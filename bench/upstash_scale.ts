@@ -10,7 +10,7 @@
  * @module
  */
 
-import type { Driver, Operation, Transition } from "../core/driver.ts";
+import type { Driver, Operation, Transition } from "../core/driver/driver.ts";
 import { ScriptCalls } from "../drivers/upstash/script_calls.ts";
 import { scriptDriver } from "../drivers/upstash/driver.ts";
 import { Keys } from "../drivers/upstash/keys.ts";

@@ -6,7 +6,7 @@
 
 import type { StandardSchemaV1 } from "./standard_schema.ts";
 import { quote } from "./errors.ts";
-import { checkName, checkSchema } from "./names.ts";
+import { checkName, checkSchema } from "./values/names.ts";
 
 /** A queue of messages of a workflow. Made with {@linkcode topic}. */
 export interface Topic<out T, out Name extends string = string> extends Channel<T> {
@@ -113,4 +113,20 @@ export function toChannel<T>(channel: Channel<T> | string, what: string): Channe
 /** The topic of an operation. None, and the empty name, are the queue of messages without a topic. */
 export function toTopic<T>(topic: Channel<T> | string | undefined): Channel<T> {
   return topic === undefined || topic === "" ? { name: "" } : toChannel(topic, "topic");
+}
+
+/** Options of `send`. */
+export interface SendOptions<T> {
+  /** Which queue. Default the one of messages without a topic. */
+  topic?: Topic<T> | string;
+  /** Makes the message once per destination and key, for the life of the workflow, also after it was received; 1 to 255 characters. */
+  idempotencyKey?: string;
+}
+
+/** What `send` returns. */
+export interface SendReceipt {
+  /** The message's ID; of the first one, if this is a duplicate. */
+  messageId: string;
+  /** Whether the idempotency key was used before, so that nothing was sent now. */
+  duplicate: boolean;
 }

@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { EventKey, StreamKey, Topic } from "./channel.ts";
-import type { WorkflowStatus } from "./driver.ts";
-import type { Duration } from "./duration.ts";
-import type { SerializedError } from "./serialized_error.ts";
+import type { EventKey, SendOptions, SendReceipt, StreamKey, Topic } from "./channel.ts";
+import type { WorkflowStatus } from "./driver/driver.ts";
+import type { Duration } from "./values/duration.ts";
+import type { SerializedError } from "./values/serialized_error.ts";
 import type { Workflow } from "./workflow.ts";
 
 /** The operations from outside. */
@@ -111,28 +111,12 @@ export interface StartOptions {
   enqueue?: boolean;
 }
 
-/** Options of `send`. */
-export interface SendOptions<T> {
-  /** Which queue. Default the one of messages without a topic. */
-  topic?: Topic<T> | string;
-  /** Makes the message once per destination and key, for the life of the workflow, also after it was received; 1 to 255 characters. */
-  idempotencyKey?: string;
-}
-
 /** A message of {@linkcode Client.sendAll}. */
 export interface OutgoingMessage<T = unknown> extends SendOptions<T> {
   /** The workflow that is to receive it. */
   destinationId: string;
   /** The message. */
   message: T;
-}
-
-/** What `send` returns. */
-export interface SendReceipt {
-  /** The message's ID; of the first one, if this is a duplicate. */
-  messageId: string;
-  /** Whether the idempotency key was used before, so that nothing was sent now. */
-  duplicate: boolean;
 }
 
 /** Options of a wait. */

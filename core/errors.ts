@@ -6,7 +6,7 @@
  */
 
 import type { StandardSchemaV1 } from "./standard_schema.ts";
-import type { WorkflowStatus } from "./driver.ts";
+import type { WorkflowStatus } from "./driver/driver.ts";
 import { define, ParleyError, type ParleyErrorCode, PROTOTYPES, quote } from "./parley_error.ts";
 
 export { OffsetOutOfRangeError, VersionOutOfRangeError } from "./out_of_range.ts";

@@ -4,14 +4,14 @@
  * @module
  */
 
-import { type Clock, systemClock } from "./clock.ts";
-import { type Codec, devalueCodec } from "./codec.ts";
-import type { Driver } from "./driver.ts";
-import { type Duration, toMilliseconds } from "./duration.ts";
+import { type Clock, systemClock } from "./time/clock.ts";
+import { type Codec, devalueCodec } from "./values/codec.ts";
+import type { Driver } from "./driver/driver.ts";
+import { type Duration, toMilliseconds } from "./values/duration.ts";
 import { ValidationError } from "./errors.ts";
-import { checkWhole } from "./numbers.ts";
-import { Runner, type Wake } from "./runner.ts";
-import { Values } from "./values.ts";
+import { checkWhole } from "./values/numbers.ts";
+import { Runner, type Wake } from "./runner/runner.ts";
+import { Values } from "./values/values.ts";
 import type { Workflow } from "./workflow.ts";
 
 /** A workflow whose process died waits for so long. */

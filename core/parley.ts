@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type EventKey, type StreamKey, toChannel } from "./channel.ts";
+import { type EventKey, type SendOptions, type SendReceipt, type StreamKey, toChannel } from "./channel.ts";
 import type {
   Client,
   EventEntry,
@@ -13,8 +13,6 @@ import type {
   OutgoingMessage,
   ReadStreamOptions,
   ReadStreamPartsOptions,
-  SendOptions,
-  SendReceipt,
   StartedHandle,
   StartOptions,
   StreamPart,
@@ -24,8 +22,8 @@ import type {
   WorkflowHandle,
   WorkflowPage,
 } from "./client.ts";
-import type { CreateRequest, NewMessage } from "./driver.ts";
-import { type Duration, toMilliseconds } from "./duration.ts";
+import type { CreateRequest, NewMessage } from "./driver/driver.ts";
+import { type Duration, toMilliseconds } from "./values/duration.ts";
 import {
   quote,
   UnknownWorkflowError,
@@ -34,16 +32,16 @@ import {
   WorkflowEndedError,
   WorkflowNotFoundError,
 } from "./errors.ts";
-import { Handle, Started } from "./handle.ts";
-import { toInfo } from "./info.ts";
-import { checkName } from "./names.ts";
-import { checkWhole } from "./numbers.ts";
+import { Handle, Started } from "./read/handle.ts";
+import { toInfo } from "./read/info.ts";
+import { checkName } from "./values/names.ts";
+import { checkWhole } from "./values/numbers.ts";
 import { type ParleyOptions, toRunner } from "./options.ts";
-import { type Destination, refusalError, refuseRepeatedKeys, takeMessage, toDestination } from "./outgoing.ts";
-import { eventEntry, StoredEvent, StoredStream } from "./reader.ts";
-import { firstLease } from "./run_host.ts";
-import type { Runner, SweepResult } from "./runner.ts";
-import { STATUSES } from "./statuses.ts";
+import { type Destination, refusalError, refuseRepeatedKeys, takeMessage, toDestination } from "./context/messages.ts";
+import { eventEntry, StoredEvent, StoredStream } from "./read/reader.ts";
+import { firstLease } from "./run/host.ts";
+import type { Runner, SweepResult } from "./runner/runner.ts";
+import { STATUSES } from "./driver/statuses.ts";
 import type { Workflow } from "./workflow.ts";
 
 /** How long `getEvent` waits from outside where the caller does not say. */

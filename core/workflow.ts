@@ -4,13 +4,12 @@
  * @module
  */
 
-import type { EventKey, StreamKey, Topic } from "./channel.ts";
-import type { Duration } from "./duration.ts";
-import { checkWhole } from "./numbers.ts";
+import type { EventKey, SendOptions, SendReceipt, StreamKey, Topic } from "./channel.ts";
+import type { Duration } from "./values/duration.ts";
+import { checkWhole } from "./values/numbers.ts";
 import type { StandardSchemaV1 } from "./standard_schema.ts";
-import type { SendOptions, SendReceipt } from "./client.ts";
 import { quote } from "./errors.ts";
-import { checkName, checkSchema } from "./names.ts";
+import { checkName, checkSchema } from "./values/names.ts";
 
 /** A workflow's definition. Made with {@linkcode workflow}. */
 export interface Workflow<Input, Output> {

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { type Clock, delay } from "../core/clock.ts";
-import type { Watch, WatchTarget } from "../core/driver.ts";
+import { type Clock, delay } from "../core/time/clock.ts";
+import type { Watch, WatchTarget } from "../core/driver/driver.ts";
 
 /** A connection that is open. */
 export interface Connection {

@@ -6,10 +6,10 @@
 
 import { type Context, Hono, type Next } from "hono";
 import { cors } from "hono/cors";
-import { isEncoded } from "./encoding.ts";
+import { isEncoded } from "./wire/encoding.ts";
 import { type ParleyHttpOptions, toSettings } from "./options.ts";
 import { toPattern } from "./path.ts";
-import { goneResponse, isReportable, refusal, toResponse } from "./problem.ts";
+import { goneResponse, isReportable, refusal, toResponse } from "./wire/problem.ts";
 import { ROUTES } from "./routes/mod.ts";
 
 /** What a page of another origin may read, beside what every page may. */

@@ -5,12 +5,12 @@
  */
 
 export { parleyHttp } from "./app.ts";
-export { type Action, anyOf, type Auth, type AuthRequest, bearer } from "./auth.ts";
+export { type Action, anyOf, type Auth, type AuthRequest, bearer } from "./auth/auth.ts";
 export type { CorsOptions, ParleyHttpOptions } from "./options.ts";
-export { type Scope, scopedTokens } from "./tokens.ts";
-export type { Delivery, Verifier, VerifierOptions } from "./verifiers/verifier.ts";
-export { github } from "./verifiers/github.ts";
-export { standardWebhooks, type StandardWebhooksOptions } from "./verifiers/standard_webhooks.ts";
-export { stripe } from "./verifiers/stripe.ts";
-export { httpWake } from "./wake.ts";
-export { webhook, type WebhookDelivery, type WebhookMessage, type WebhookOptions } from "./webhook.ts";
+export { type Scope, scopedTokens } from "./auth/tokens.ts";
+export type { Delivery, Verifier, VerifierOptions } from "./webhooks/verifier.ts";
+export { github } from "./webhooks/github.ts";
+export { standardWebhooks, type StandardWebhooksOptions } from "./webhooks/standard_webhooks.ts";
+export { stripe } from "./webhooks/stripe.ts";
+export { httpWake } from "./client/wake.ts";
+export { webhook, type WebhookDelivery, type WebhookMessage, type WebhookOptions } from "./webhooks/webhook.ts";

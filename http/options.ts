@@ -4,12 +4,12 @@
  * @module
  */
 
-import { checkWhole } from "../core/numbers.ts";
+import { checkWhole } from "../core/values/numbers.ts";
 import type { Context } from "hono";
-import { type Duration, toMilliseconds } from "../core/duration.ts";
+import { type Duration, toMilliseconds } from "../core/values/duration.ts";
 import { ValidationError } from "../core/errors.ts";
 import type { Parley } from "../core/parley.ts";
-import type { Auth } from "./auth.ts";
+import type { Auth } from "./auth/auth.ts";
 import { quietly } from "./quietly.ts";
 
 /** Who may call from pages of other origins; the options of Hono's `cors`, which says more of each. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { delay, systemClock } from "../core/clock.ts";
+import { delay, systemClock } from "../core/time/clock.ts";
 import { findProgram, install } from "./install.ts";
 
 /** A Redis that this process has started, and that is gone with this process at the latest. */

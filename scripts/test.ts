@@ -50,7 +50,7 @@ async function run(report: string): Promise<Counts> {
 }
 
 /**
- * One server of each version for all files; see `tests/support/postgres_server.ts` and `tests/support/redis_server.ts`, which start what is
+ * One server of each version for all files; see `tests/drivers/postgres/support/server.ts` and `tests/drivers/upstash/support/redis_server.ts`, which start what is
  * not given.
  */
 async function startServers(servers: AsyncDisposableStack): Promise<Record<string, string>> {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Driver } from "../core/driver.ts";
+import type { Driver } from "../core/driver/driver.ts";
 import { DriverError } from "../core/errors.ts";
 
 /** When a call fails: before it takes effect, or after it did and only its answer is lost. */

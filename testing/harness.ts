@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Driver } from "../core/driver.ts";
+import type { Driver } from "../core/driver/driver.ts";
 import type { ManualClock } from "./manual_clock.ts";
 
 /** A store for one test. Disposing of it closes what it opened. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Clock, nextTask } from "../core/clock.ts";
+import { type Clock, nextTask } from "../core/time/clock.ts";
 
 /** How many tasks are given to what a timer started: an await or two on a store in memory, and what follows them. */
 const TASKS_TO_SETTLE = 5;

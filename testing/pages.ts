@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Driver, JournalPage } from "../core/driver.ts";
+import type { Driver, JournalPage } from "../core/driver/driver.ts";
 import { withFaults } from "./faults.ts";
 
 /**

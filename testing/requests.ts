@@ -14,7 +14,7 @@ import type {
   Operation,
   Outcome,
   Transition,
-} from "../core/driver.ts";
+} from "../core/driver/driver.ts";
 
 /** The lease that requests ask for unless they say otherwise. Long, since a store's clock also runs by itself. */
 export const LEASE_MS = 60_000;

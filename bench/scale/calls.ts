@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ClaimRequest, Driver, Operation, Transition } from "../../core/driver.ts";
+import type { ClaimRequest, Driver, Operation, Transition } from "../../core/driver/driver.ts";
 import type { PushStatements, StatementName } from "../../drivers/postgres/statements.ts";
 import { begin, commitRequest, LEASE_MS, LONG, OTHER, type Run, type Store, USED, VALUE } from "./store.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CommitRequest, Driver, Operation, Transition } from "../../core/driver.ts";
+import type { CommitRequest, Driver, Operation, Transition } from "../../core/driver/driver.ts";
 import { postgresDriver, type Queryable } from "../../drivers/postgres/mod.ts";
 import { pushStatements } from "../../drivers/postgres/statements.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Outcome } from "../../core/driver.ts";
+import type { Outcome } from "../../core/driver/driver.ts";
 
 /** About how many characters of values an answer holds. The first outcome is in it whatever its size. */
 const ANSWER_LENGTH = 1_048_576;

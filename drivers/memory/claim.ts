@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Claimed, ClaimRequest, ClaimResult } from "../../core/driver.ts";
+import type { Claimed, ClaimRequest, ClaimResult } from "../../core/driver/driver.ts";
 import { journalPage, toRecord } from "./read.ts";
 import type { WorkflowRow } from "./rows.ts";
 import type { MemoryStore } from "./store.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CommitRequest, CommitResult, OperationResult, Transition } from "../../core/driver.ts";
+import type { CommitRequest, CommitResult, OperationResult, Transition } from "../../core/driver/driver.ts";
 import { DriverError } from "../../core/errors.ts";
 import { Answer } from "./answer.ts";
 import { apply, isWait, signalsOf } from "./operations.ts";

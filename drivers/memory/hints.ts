@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Watch, WatchTarget } from "../../core/driver.ts";
+import type { Watch, WatchTarget } from "../../core/driver/driver.ts";
 
 interface Subscription {
   readonly hint: () => void;

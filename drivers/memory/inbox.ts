@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { NewMessage, Outcome, SendResult, WorkflowStatus } from "../../core/driver.ts";
-import { isActive } from "../../core/statuses.ts";
+import type { NewMessage, Outcome, SendResult, WorkflowStatus } from "../../core/driver/driver.ts";
+import { isActive } from "../../core/driver/statuses.ts";
 import { messageSignal, Queue, type SentKey, type WorkflowRow } from "./rows.ts";
 import type { MemoryStore } from "./store.ts";
 

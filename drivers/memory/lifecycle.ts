@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { ControlResult, CreateRequest, CreateResult } from "../../core/driver.ts";
-import { isActive } from "../../core/statuses.ts";
+import type { ControlResult, CreateRequest, CreateResult } from "../../core/driver/driver.ts";
+import { isActive } from "../../core/driver/statuses.ts";
 import type { WorkflowRow } from "./rows.ts";
 import type { MemoryStore } from "./store.ts";
 

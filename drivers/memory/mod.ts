@@ -4,8 +4,8 @@
  * @module
  */
 
-import { type Clock, systemClock } from "../../core/clock.ts";
-import type { Driver } from "../../core/driver.ts";
+import { type Clock, systemClock } from "../../core/time/clock.ts";
+import type { Driver } from "../../core/driver/driver.ts";
 import { claim } from "./claim.ts";
 import { commit } from "./commit.ts";
 import { sendAll } from "./inbox.ts";

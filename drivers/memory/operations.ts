@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Effect, NewWorkflow, Operation, OperationResult, Outcome, Wait } from "../../core/driver.ts";
+import type { Effect, NewWorkflow, Operation, OperationResult, Outcome, Wait } from "../../core/driver/driver.ts";
 import { DriverError } from "../../core/errors.ts";
 import type { Answer } from "./answer.ts";
 import { sendOne, sentBefore } from "./inbox.ts";

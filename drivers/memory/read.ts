@@ -4,9 +4,17 @@
  * @module
  */
 
-import type { EventSnapshot, JournalPage, ListedWorkflow, ListPage, ListQuery, StreamPage, WorkflowRecord } from "../../core/driver.ts";
+import type {
+  EventSnapshot,
+  JournalPage,
+  ListedWorkflow,
+  ListPage,
+  ListQuery,
+  StreamPage,
+  WorkflowRecord,
+} from "../../core/driver/driver.ts";
 import { DriverError, ValidationError } from "../../core/errors.ts";
-import { checkName } from "../../core/names.ts";
+import { checkName } from "../../core/values/names.ts";
 import type { WorkflowRow } from "./rows.ts";
 import type { MemoryStore } from "./store.ts";
 

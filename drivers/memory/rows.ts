@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { NewWorkflow, Outcome, WorkflowStatus } from "../../core/driver.ts";
+import type { NewWorkflow, Outcome, WorkflowStatus } from "../../core/driver/driver.ts";
 
 /** One position of a journal. It is open while `outcome` is `null`. */
 export interface Entry {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Outcome } from "../../core/driver.ts";
+import type { Outcome } from "../../core/driver/driver.ts";
 import type { Entry, WorkflowRow } from "./rows.ts";
 import type { MemoryStore } from "./store.ts";
 

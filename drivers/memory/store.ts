@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Clock } from "../../core/clock.ts";
-import type { NewWorkflow, WorkflowStatus } from "../../core/driver.ts";
+import type { Clock } from "../../core/time/clock.ts";
+import type { NewWorkflow, WorkflowStatus } from "../../core/driver/driver.ts";
 import { Hints } from "./hints.ts";
 import { newRow, resultSignal, type WorkflowRow } from "./rows.ts";
 

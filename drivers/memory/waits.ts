@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { OperationResult, Outcome, Wait } from "../../core/driver.ts";
-import { isActive } from "../../core/statuses.ts";
+import type { OperationResult, Outcome, Wait } from "../../core/driver/driver.ts";
+import { isActive } from "../../core/driver/statuses.ts";
 import type { Answer } from "./answer.ts";
 import { oldestTopic } from "./inbox.ts";
 import type { Entry, WorkflowRow } from "./rows.ts";

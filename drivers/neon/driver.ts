@@ -4,9 +4,9 @@
  * @module
  */
 
-import { type Clock, systemClock } from "../../core/clock.ts";
-import type { Driver, Watch } from "../../core/driver.ts";
-import { type Duration, toMilliseconds } from "../../core/duration.ts";
+import { type Clock, systemClock } from "../../core/time/clock.ts";
+import type { Driver, Watch } from "../../core/driver/driver.ts";
+import { type Duration, toMilliseconds } from "../../core/values/duration.ts";
 import { ValidationError } from "../../core/errors.ts";
 import { sqlDriver } from "../postgres/driver.ts";
 import { NEON_LIMITS } from "../postgres/limits.ts";

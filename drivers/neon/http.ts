@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Clock, systemClock } from "../../core/clock.ts";
+import { type Clock, systemClock } from "../../core/time/clock.ts";
 import { DriverError } from "../../core/errors.ts";
 import type { RunQuery } from "../postgres/driver.ts";
 import type { Address } from "./address.ts";

@@ -4,12 +4,12 @@
  * @module
  */
 
-import type { Driver } from "../../core/driver.ts";
+import type { Driver } from "../../core/driver/driver.ts";
 import { type NeonDriverOptions, openNeon } from "./driver.ts";
 import type { Push } from "./push.ts";
 
-export type { Duration } from "../../core/duration.ts";
-export type * from "../../core/driver.ts";
+export type { Duration } from "../../core/values/duration.ts";
+export type * from "../../core/driver/driver.ts";
 export type { Endpoint } from "./address.ts";
 export type { NeonDriverOptions } from "./driver.ts";
 

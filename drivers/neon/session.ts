@@ -5,7 +5,7 @@
  */
 
 import type { Client, QueryResultRow } from "@neondatabase/serverless";
-import { type Clock, delay } from "../../core/clock.ts";
+import { type Clock, delay } from "../../core/time/clock.ts";
 import type { Login } from "./address.ts";
 
 /** How long the end of a connection is waited for, in milliseconds. A WebSocket whose other side is gone never says that it is closed. */

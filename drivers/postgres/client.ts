@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Clock } from "../../core/clock.ts";
-import { type Duration, toMilliseconds } from "../../core/duration.ts";
+import type { Clock } from "../../core/time/clock.ts";
+import { type Duration, toMilliseconds } from "../../core/values/duration.ts";
 import { ValidationError } from "../../core/errors.ts";
 import type { RunQuery } from "./driver.ts";
 import { isProgrammingError, NoAnswerError } from "./failure.ts";

@@ -4,11 +4,11 @@
  * @module
  */
 
-import { delay, systemClock } from "../../core/clock.ts";
-import type { Driver, DriverLimits, ListPage, ListQuery } from "../../core/driver.ts";
+import { delay, systemClock } from "../../core/time/clock.ts";
+import type { Driver, DriverLimits, ListPage, ListQuery } from "../../core/driver/driver.ts";
 import { DriverError, ValidationError } from "../../core/errors.ts";
-import { checkName } from "../../core/names.ts";
-import { attempt } from "../../core/retry.ts";
+import { checkName } from "../../core/values/names.ts";
+import { attempt } from "../../core/time/retry.ts";
 import { driverError, isMissing } from "./failure.ts";
 import { POSTGRES_LIMITS } from "./limits.ts";
 import { type StatementName, type Statements, statements } from "./statements.ts";

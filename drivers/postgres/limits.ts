@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { DriverLimits } from "../../core/driver.ts";
+import type { DriverLimits } from "../../core/driver/driver.ts";
 import { MAX_REQUEST_BYTES } from "./sql/sizes.ts";
 
 /** Over Postgres' own protocol a request is a text of JSON. It may have 256 MB; more than a part of that is no use to anybody. */

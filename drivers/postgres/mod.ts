@@ -4,14 +4,14 @@
  * @module
  */
 
-import { systemClock } from "../../core/clock.ts";
-import type { Driver } from "../../core/driver.ts";
-import type { Duration } from "../../core/duration.ts";
+import { systemClock } from "../../core/time/clock.ts";
+import type { Driver } from "../../core/driver/driver.ts";
+import type { Duration } from "../../core/values/duration.ts";
 import { clientQuery, type Queryable, readTimeout } from "./client.ts";
 import { sqlDriver } from "./driver.ts";
 
-export type { Duration } from "../../core/duration.ts";
-export type * from "../../core/driver.ts";
+export type { Duration } from "../../core/values/duration.ts";
+export type * from "../../core/driver/driver.ts";
 export type { Queryable } from "./client.ts";
 
 /** Options of {@linkcode postgresDriver}. */

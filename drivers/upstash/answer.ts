@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { JournalEntry, JournalPage, Outcome, OutcomeTag, WorkflowRecord, WorkflowStatus } from "../../core/driver.ts";
+import type { JournalEntry, JournalPage, Outcome, OutcomeTag, WorkflowRecord, WorkflowStatus } from "../../core/driver/driver.ts";
 import { DriverError } from "../../core/errors.ts";
 
 /** What a script answered: its document, and the values that the document refers to. */

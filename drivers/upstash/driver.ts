@@ -4,9 +4,9 @@
  * @module
  */
 
-import { type Clock, systemClock } from "../../core/clock.ts";
-import type { Driver } from "../../core/driver.ts";
-import { type Duration, toMilliseconds } from "../../core/duration.ts";
+import { type Clock, systemClock } from "../../core/time/clock.ts";
+import type { Driver } from "../../core/driver/driver.ts";
+import { type Duration, toMilliseconds } from "../../core/values/duration.ts";
 import { ValidationError } from "../../core/errors.ts";
 import type { PushTiming } from "../push.ts";
 import { claim } from "./calls/claim.ts";
@@ -18,7 +18,9 @@ import { Keys } from "./keys.ts";
 import { ScriptCalls } from "./script_calls.ts";
 import { LIMITS } from "./sizes.ts";
 import { openPush, type Push, TIMING } from "./transport/push.ts";
-import { openTransport, type UpstashCredentials, type UpstashRedis } from "./transport/transport.ts";
+import { openTransport } from "./transport/open.ts";
+import type { UpstashCredentials } from "./transport/transport.ts";
+import type { UpstashRedis } from "./transport/instance.ts";
 
 /** Options of `upstashDriver`. */
 export interface UpstashDriverOptions {

@@ -20,7 +20,7 @@
  * @module
  */
 
-import type { WorkflowStatus } from "../../core/driver.ts";
+import type { WorkflowStatus } from "../../core/driver/driver.ts";
 import { ValidationError } from "../../core/errors.ts";
 
 /** The kinds of keys of one workflow. */

@@ -4,14 +4,16 @@
  * @module
  */
 
-import type { Driver } from "../../core/driver.ts";
+import type { Driver } from "../../core/driver/driver.ts";
 import { openUpstash, type UpstashDriverOptions } from "./driver.ts";
-import type { UpstashCredentials, UpstashRedis } from "./transport/transport.ts";
+import type { UpstashCredentials } from "./transport/transport.ts";
+import type { UpstashRedis } from "./transport/instance.ts";
 
-export type { Duration } from "../../core/duration.ts";
-export type * from "../../core/driver.ts";
+export type { Duration } from "../../core/values/duration.ts";
+export type * from "../../core/driver/driver.ts";
 export type { UpstashDriverOptions } from "./driver.ts";
-export type { UpstashCredentials, UpstashRedis, UpstashSubscriber } from "./transport/transport.ts";
+export type { UpstashCredentials } from "./transport/transport.ts";
+export type { UpstashRedis, UpstashSubscriber } from "./transport/instance.ts";
 
 /**
  * A driver over a Redis database at Upstash.

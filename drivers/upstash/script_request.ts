@@ -7,7 +7,7 @@
  * @module
  */
 
-import { STATUSES } from "../../core/statuses.ts";
+import { STATUSES } from "../../core/driver/statuses.ts";
 import type { Index, Keys, OwnKind, SharedKind } from "./keys.ts";
 
 /** Every status of an ended workflow. */

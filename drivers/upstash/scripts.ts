@@ -11,7 +11,7 @@
  * @module
  */
 
-import type { Driver } from "../../core/driver.ts";
+import type { Driver } from "../../core/driver/driver.ts";
 import { claimMain, peekMain } from "./lua/claim.ts";
 import { commit, commitMain } from "./lua/commit.ts";
 import { ending } from "./lua/ending.ts";

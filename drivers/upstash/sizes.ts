@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { DriverLimits } from "../../core/driver.ts";
+import type { DriverLimits } from "../../core/driver/driver.ts";
 
 /** Upstash takes 10 MB a request. The rest is for keys, and for the document that says which is which. */
 const MAX_VALUES_BYTES = 8_000_000;

@@ -5,8 +5,8 @@
  */
 
 import type { Client, WaitOptions, WorkflowInfo } from "../../core/client.ts";
-import { toMilliseconds } from "../../core/duration.ts";
-import { BoundHandle } from "../../core/handle.ts";
+import { toMilliseconds } from "../../core/values/duration.ts";
+import { BoundHandle } from "../../core/read/handle.ts";
 import { toSegment } from "../path.ts";
 import type { Transport } from "./transport.ts";
 import { waitOver } from "./waiting.ts";

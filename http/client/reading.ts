@@ -5,9 +5,9 @@
  */
 
 import type { EventEntry, EventReader, ReadStreamOptions, StreamReader, WatchEventOptions } from "../../core/client.ts";
-import { Entries } from "../../core/entries.ts";
+import { Entries } from "../../core/read/iteration.ts";
 import { TimeoutError, WorkflowEndedError } from "../../core/errors.ts";
-import { checkWhole } from "../../core/numbers.ts";
+import { checkWhole } from "../../core/values/numbers.ts";
 import { resumed, type Source } from "./resuming.ts";
 import type { Transport } from "./transport.ts";
 

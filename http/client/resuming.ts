@@ -4,9 +4,9 @@
  * @module
  */
 
-import { wireCodec } from "../../core/codec.ts";
+import { wireCodec } from "../../core/values/codec.ts";
 import { DriverError } from "../../core/errors.ts";
-import { unlessAborted } from "../../core/wait.ts";
+import { unlessAborted } from "../../core/time/wait.ts";
 import { PARLEY_NDJSON } from "../media_types.ts";
 import { isPassing, LONGEST_PAUSE_MS, Outage } from "./outage.ts";
 import { asParleyError, type ClientRequest, limited, pause, type Transport } from "./transport.ts";

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { type Clock, delay, systemClock } from "../../core/clock.ts";
-import { wireCodec } from "../../core/codec.ts";
+import { type Clock, delay, systemClock } from "../../core/time/clock.ts";
+import { wireCodec } from "../../core/values/codec.ts";
 import { DriverError, ParleyError, ValidationError, ValueTooLargeError } from "../../core/errors.ts";
-import { attempt } from "../../core/retry.ts";
+import { attempt } from "../../core/time/retry.ts";
 import { isToken, toMountUrl } from "../endpoint.ts";
 import { PARLEY_JSON } from "../media_types.ts";
 import { quietly } from "../quietly.ts";

@@ -7,17 +7,17 @@
 import type { Context } from "hono";
 import * as v from "valibot";
 import type { EventEntry } from "../../core/client.ts";
-import { wireCodec } from "../../core/codec.ts";
+import { wireCodec } from "../../core/values/codec.ts";
 import { TimeoutError, WorkflowEndedError } from "../../core/errors.ts";
-import { isActive } from "../../core/statuses.ts";
-import { PARLEY_JSON, plainText } from "../encoding.ts";
-import { type Chunks, liveResponse } from "../live.ts";
-import { negotiate } from "../negotiate.ts";
-import { type LinesType, NDJSON_HEARTBEAT, watchLines } from "../ndjson.ts";
-import { type Call, type Route, route } from "../route.ts";
-import { count, EventValue } from "../schemas.ts";
-import { begunAnew, EVENT_STREAM, lastSeen, SSE_HEARTBEAT, watchEvents } from "../sse.ts";
-import { Wait, waitMs } from "../wait.ts";
+import { isActive } from "../../core/driver/statuses.ts";
+import { PARLEY_JSON, plainText } from "../wire/encoding.ts";
+import { type Chunks, liveResponse } from "../live/live.ts";
+import { negotiate } from "../wire/negotiate.ts";
+import { type LinesType, NDJSON_HEARTBEAT, watchLines } from "../live/ndjson.ts";
+import { type Call, type Route, route } from "./route.ts";
+import { count, EventValue } from "./schemas.ts";
+import { begunAnew, EVENT_STREAM, lastSeen, SSE_HEARTBEAT, watchEvents } from "../live/sse.ts";
+import { Wait, waitMs } from "./wait.ts";
 import { READ_HEADERS, READ_TYPES, throughFaults } from "./reading.ts";
 
 const EventQuery = v.object({

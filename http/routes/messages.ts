@@ -6,11 +6,11 @@
 
 import * as v from "valibot";
 import { ValidationError } from "../../core/errors.ts";
-import { answer } from "../encoding.ts";
-import { idempotencyKeyOf } from "../idempotency_key.ts";
-import { type Route, route } from "../route.ts";
-import { MessageBody, MessagesBody, MOST_MESSAGES, Receipt } from "../schemas.ts";
-import { refuseWebhookKey } from "../webhook_key.ts";
+import { answer } from "../wire/encoding.ts";
+import { idempotencyKeyOf } from "../webhooks/idempotency_key.ts";
+import { type Route, route } from "./route.ts";
+import { MessageBody, MessagesBody, MOST_MESSAGES, Receipt } from "./schemas.ts";
+import { refuseWebhookKey } from "../webhooks/webhook_key.ts";
 
 const SENT = { description: "It was sent: the workflow can receive it, whatever happens", schema: Receipt };
 

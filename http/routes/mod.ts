@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Route } from "../route.ts";
+import type { Route } from "./route.ts";
 import { eventRoutes } from "./events.ts";
 import { messageRoutes } from "./messages.ts";
 import { openapiRoutes } from "./openapi.ts";
@@ -19,5 +19,5 @@ export const ROUTES: readonly Route[] = [
   ...eventRoutes,
   ...streamRoutes,
   ...scheduleRoutes,
-  ...openapiRoutes,
+  ...openapiRoutes(() => ROUTES),
 ];

@@ -6,10 +6,14 @@
 
 import * as v from "valibot";
 import { pathOf } from "../path.ts";
-import { type Route, route } from "../route.ts";
+import { type Route, route } from "./route.ts";
 
-/** The routes. */
-export const openapiRoutes: readonly Route[] = [
+/**
+ * The route of the document.
+ *
+ * @param described All routes there are, when it is asked for.
+ */
+export const openapiRoutes = (described: () => readonly Route[]): readonly Route[] => [
   route({
     method: "get",
     path: "/openapi.json",
@@ -20,8 +24,8 @@ export const openapiRoutes: readonly Route[] = [
     },
   }, async ({ c }) => {
     // When it is asked for, which is seldom: neither the conversion nor what converts costs a start anything.
-    const [{ toDocument }, { ROUTES }] = await Promise.all([import("../openapi.ts"), import("./mod.ts")]);
+    const { toDocument } = await import("./document.ts");
     const mount = pathOf(c.req.url).replace(/\/openapi\.json$/, "");
-    return Response.json(toDocument(ROUTES, mount), { headers: { "cache-control": "no-store" } });
+    return Response.json(toDocument(described(), mount), { headers: { "cache-control": "no-store" } });
   }),
 ];

@@ -5,10 +5,10 @@
  */
 
 import { DriverError } from "../../core/errors.ts";
-import { PARLEY_JSON, PARLEY_NDJSON } from "../encoding.ts";
-import { NDJSON } from "../ndjson.ts";
+import { PARLEY_JSON, PARLEY_NDJSON } from "../wire/encoding.ts";
+import { NDJSON } from "../live/ndjson.ts";
 import type { Settings } from "../options.ts";
-import { comeBack, EVENT_STREAM } from "../sse.ts";
+import { comeBack, EVENT_STREAM } from "../live/sse.ts";
 
 /** What there is, in the order of the server's preference. */
 export const READ_TYPES = ["application/json", PARLEY_JSON, EVENT_STREAM, NDJSON, "application/ndjson", PARLEY_NDJSON] as const;

@@ -6,10 +6,10 @@
 
 import type { Context } from "hono";
 import * as v from "valibot";
-import { checkName } from "../../core/names.ts";
-import { answer } from "../encoding.ts";
-import { type Route, route } from "../route.ts";
-import { count, Swept, WakeBody } from "../schemas.ts";
+import { checkName } from "../../core/values/names.ts";
+import { answer } from "../wire/encoding.ts";
+import { type Route, route } from "./route.ts";
+import { count, Swept, WakeBody } from "./schemas.ts";
 
 const SweepQuery = v.object({ limit: count(1, 10_000, "How many workflows to take at most. Default 100") });
 

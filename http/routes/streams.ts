@@ -6,18 +6,18 @@
 
 import * as v from "valibot";
 import type { StreamPart as Part } from "../../core/client.ts";
-import { wireCodec } from "../../core/codec.ts";
+import { wireCodec } from "../../core/values/codec.ts";
 import { OffsetOutOfRangeError } from "../../core/errors.ts";
-import { describeStream, type DurableCall, headersOf, readDurableStream, speaksDurableStreams } from "../durable_streams.ts";
-import { PARLEY_JSON, plainText } from "../encoding.ts";
-import { type Chunks, liveResponse } from "../live.ts";
-import { negotiate } from "../negotiate.ts";
-import { type LinesType, NDJSON_HEARTBEAT, streamLines } from "../ndjson.ts";
-import { type Call, type Route, route } from "../route.ts";
-import { count, StreamPart } from "../schemas.ts";
-import { begunAnew, EVENT_STREAM, lastSeen, SSE_HEARTBEAT, streamEvents } from "../sse.ts";
-import { type Place, readPart, readParts } from "../stream_parts.ts";
-import { Wait, waitMs } from "../wait.ts";
+import { describeStream, type DurableCall, headersOf, readDurableStream, speaksDurableStreams } from "../live/durable_streams.ts";
+import { PARLEY_JSON, plainText } from "../wire/encoding.ts";
+import { type Chunks, liveResponse } from "../live/live.ts";
+import { negotiate } from "../wire/negotiate.ts";
+import { type LinesType, NDJSON_HEARTBEAT, streamLines } from "../live/ndjson.ts";
+import { type Call, type Route, route } from "./route.ts";
+import { count, StreamPart } from "./schemas.ts";
+import { begunAnew, EVENT_STREAM, lastSeen, SSE_HEARTBEAT, streamEvents } from "../live/sse.ts";
+import { type Place, readPart, readParts } from "../live/stream_parts.ts";
+import { Wait, waitMs } from "./wait.ts";
 import { READ_HEADERS, READ_TYPES, throughFaults } from "./reading.ts";
 
 const text = (description: string) => v.optional(v.pipe(v.string(), v.description(description)));

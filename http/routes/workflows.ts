@@ -8,16 +8,16 @@ import type { Context } from "hono";
 import * as v from "valibot";
 import type { WorkflowInfo } from "../../core/client.ts";
 import { ValidationError } from "../../core/errors.ts";
-import type { SerializedError } from "../../core/serialized_error.ts";
+import type { SerializedError } from "../../core/values/serialized_error.ts";
 import type { StandardSchemaV1 } from "../../core/standard_schema.ts";
 import { type Workflow, workflow } from "../../core/workflow.ts";
-import { answer } from "../encoding.ts";
-import { idempotencyKeyOf } from "../idempotency_key.ts";
+import { answer } from "../wire/encoding.ts";
+import { idempotencyKeyOf } from "../webhooks/idempotency_key.ts";
 import { pathOf, toSegment } from "../path.ts";
-import { type Route, route } from "../route.ts";
-import { withoutStacks } from "../stacks.ts";
-import { count, Info, Page, StartBody, StartResult, Status } from "../schemas.ts";
-import { Wait, waitMs } from "../wait.ts";
+import { type Route, route } from "./route.ts";
+import { withoutStacks } from "../wire/stacks.ts";
+import { count, Info, Page, StartBody, StartResult, Status } from "./schemas.ts";
+import { Wait, waitMs } from "./wait.ts";
 
 const ListQuery = v.object({
   status: v.optional(v.pipe(

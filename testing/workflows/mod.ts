@@ -6,23 +6,23 @@
 
 import type { MakeHarness, RegisterTest } from "../harness.ts";
 import { registerSuite } from "../suite.ts";
-import { children } from "./children.ts";
-import { type CrashCalls, crashing } from "./crash.ts";
-import { leasing } from "./leases.ts";
+import { children } from "./channels/children.ts";
+import { type CrashCalls, crashing } from "./replay/crash.ts";
+import { leasing } from "./replay/leases.ts";
 import { lifecycle } from "./lifecycle.ts";
-import { messaging } from "./messages.ts";
-import { paging } from "./pages.ts";
-import { parking } from "./parks.ts";
-import { pausing } from "./pauses.ts";
-import { publishing } from "./publishing.ts";
-import { receiving } from "./received.ts";
-import { refusing } from "./refusals.ts";
-import { replaying } from "./replay.ts";
+import { messaging } from "./channels/messages.ts";
+import { paging } from "./replay/pages.ts";
+import { parking } from "./replay/parks.ts";
+import { pausing } from "./replay/pauses.ts";
+import { publishing } from "./channels/publishing.ts";
+import { receiving } from "./channels/received.ts";
+import { refusing } from "./replay/refusals.ts";
+import { replaying } from "./replay/replay.ts";
 import { sizes } from "./sizes.ts";
 import { stepping } from "./steps.ts";
-import { taking } from "./taken.ts";
-import { unreadable } from "./unreadable.ts";
-import { waiting } from "./waits.ts";
+import { taking } from "./replay/taken.ts";
+import { unreadable } from "./replay/unreadable.ts";
+import { waiting } from "./channels/waits.ts";
 
 /**
  * Registers the tests that run whole workflows over a driver.

@@ -5,7 +5,7 @@
  */
 
 import assert from "node:assert/strict";
-import { nextTask } from "../../core/clock.ts";
+import { nextTask } from "../../core/time/clock.ts";
 import type { ParleyOptions } from "../../core/options.ts";
 import { Parley } from "../../core/parley.ts";
 import type { Workflow } from "../../core/workflow.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { delay, systemClock } from "../../core/clock.ts";
+import { delay, systemClock } from "../../core/time/clock.ts";
 import { chromiumPath } from "../../scripts/chromium.ts";
 import { KeptProcess } from "../support/kept.ts";
 

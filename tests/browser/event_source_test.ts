@@ -5,14 +5,14 @@
  */
 
 import assert from "node:assert/strict";
-import { delay, systemClock } from "../../core/clock.ts";
-import { connect } from "../../http/client.ts";
+import { delay, systemClock } from "../../core/time/clock.ts";
+import { connect } from "../../http/client/client.ts";
 import { scopedTokens } from "../../http/mod.ts";
 import { chromiumPath } from "../../scripts/chromium.ts";
 import { startNeonStore } from "../support/adapter/neon.ts";
 import { AdapterProcess } from "../support/adapter/process.ts";
 import { count } from "../support/adapter/workflows.ts";
-import { postgresUrl } from "../support/postgres_server.ts";
+import { postgresUrl } from "../drivers/postgres/support/server.ts";
 import { Chromium } from "./chromium.ts";
 
 const POSTGRES = await postgresUrl();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { devalueCodec } from "../../core/codec.ts";
+import { devalueCodec } from "../../core/values/codec.ts";
 import * as errors from "../../core/errors.ts";
-import { reviveError, serializeError } from "../../core/serialized_error.ts";
+import { reviveError, serializeError } from "../../core/values/serialized_error.ts";
 
 const cause = new TypeError("why");
 

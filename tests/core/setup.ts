@@ -4,12 +4,12 @@
  * @module
  */
 
-import { nextTask } from "../../core/clock.ts";
-import type { CommitRequest, Driver } from "../../core/driver.ts";
+import { nextTask } from "../../core/time/clock.ts";
+import type { CommitRequest, Driver } from "../../core/driver/driver.ts";
 import { type Workflow, workflow } from "../../core/workflow.ts";
 import type { ManualClock } from "../../testing/mod.ts";
 import { World } from "../../testing/workflows/world.ts";
-import { memoryHarness } from "../support/memory.ts";
+import { memoryHarness } from "../drivers/memory/harness.ts";
 
 /** Two isolates over one store in memory, and the clock of both. */
 export interface Setup {

@@ -1,7 +1,7 @@
 import { differential } from "../support/differential/mod.ts";
-import { pgliteHarness, pgliteTest } from "../support/pglite.ts";
-import { redisUrl } from "../support/redis_server.ts";
-import { upstashHarness } from "../support/upstash_harness.ts";
+import { pgliteHarness, pgliteTest } from "./postgres/support/pglite.ts";
+import { redisUrl } from "./upstash/support/redis_server.ts";
+import { upstashHarness } from "./upstash/support/harness.ts";
 
 const upstash = upstashHarness(await redisUrl(), { push: false });
 differential((name, run) => Deno.test(`Upstash: ${name}`, run), upstash, { runs: 100 });

@@ -5,22 +5,22 @@
  */
 
 import assert from "node:assert/strict";
-import { systemClock } from "../../core/clock.ts";
+import { systemClock } from "../../core/time/clock.ts";
 import { neonDriver } from "../../drivers/neon/mod.ts";
 import { upstashDriver } from "../../drivers/upstash/mod.ts";
-import { openTransport } from "../../drivers/upstash/transport/transport.ts";
+import { openTransport } from "../../drivers/upstash/transport/open.ts";
 import { Parley } from "../../mod.ts";
 import { runFleet } from "../support/fleet/mod.ts";
 import { openDriver } from "../support/fleet/postgres.ts";
 import type { UpstashArgument } from "../support/fleet/upstash.ts";
-import { startNeonServer } from "../support/neon/mod.ts";
-import { atNeon } from "../support/neon_harness.ts";
-import { postgresUrl } from "../support/postgres_server.ts";
-import { redisUrl } from "../support/redis_server.ts";
+import { startNeonServer } from "./neon/server/mod.ts";
+import { atNeon } from "./neon/support/harness.ts";
+import { postgresUrl } from "./postgres/support/server.ts";
+import { redisUrl } from "./upstash/support/redis_server.ts";
 import { type RelayAction, type RelayMoment, startRelay } from "../support/relay.ts";
-import { startUpstashServer } from "../support/upstash/mod.ts";
-import { Redis } from "../support/upstash/redis.ts";
-import { keysOf, removeKeys } from "../support/upstash_harness.ts";
+import { startUpstashServer } from "./upstash/server/mod.ts";
+import { Redis } from "./upstash/server/redis.ts";
+import { keysOf, removeKeys } from "./upstash/support/harness.ts";
 
 const url = await postgresUrl();
 const redis = await redisUrl();

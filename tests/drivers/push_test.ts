@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { Clock } from "../../core/clock.ts";
-import { nextTask } from "../../core/clock.ts";
+import type { Clock } from "../../core/time/clock.ts";
+import { nextTask } from "../../core/time/clock.ts";
 import { type Connection, Push, type PushOptions, type Tell } from "../../drivers/push.ts";
 
 /** Time that passes when it is told to. */

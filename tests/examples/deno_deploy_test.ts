@@ -5,15 +5,15 @@
  */
 
 import assert from "node:assert/strict";
-import { delay, systemClock } from "../../core/clock.ts";
+import { delay, systemClock } from "../../core/time/clock.ts";
 import { sign } from "../../examples/checkout/provider.ts";
-import { connect } from "../../http/client.ts";
+import { connect } from "../../http/client/client.ts";
 import { freePort, PERMISSIONS } from "../support/adapter/process.ts";
 import { sentEvents } from "../http/suites/service.ts";
 import { KeptProcess } from "../support/kept.ts";
-import { atNeon } from "../support/neon_harness.ts";
-import { type NeonServer, startNeonServer } from "../support/neon/mod.ts";
-import { startPostgres } from "../support/postgres_server.ts";
+import { atNeon } from "../drivers/neon/support/harness.ts";
+import { type NeonServer, startNeonServer } from "../drivers/neon/server/mod.ts";
+import { startPostgres } from "../drivers/postgres/support/server.ts";
 
 // One of its own: the example takes the schema that everybody gets.
 const postgres = await startPostgres();

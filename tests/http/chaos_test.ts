@@ -7,13 +7,13 @@
  */
 
 import assert from "node:assert/strict";
-import { delay, systemClock } from "../../core/clock.ts";
-import { connect } from "../../http/client.ts";
+import { delay, systemClock } from "../../core/time/clock.ts";
+import { connect } from "../../http/client/client.ts";
 import { type Client, DriverError } from "../../mod.ts";
 import { startNeonStore } from "../support/adapter/neon.ts";
 import { AdapterProcess } from "../support/adapter/process.ts";
 import { collect, END } from "../support/adapter/workflows.ts";
-import { postgresUrl } from "../support/postgres_server.ts";
+import { postgresUrl } from "../drivers/postgres/support/server.ts";
 import { type Random, seeded } from "../support/random.ts";
 
 const POSTGRES = await postgresUrl();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { ParleyErrorCode } from "../../core/errors.ts";
-import { type HttpErrorCode, statusOf } from "../../http/problem.ts";
+import { type HttpErrorCode, statusOf } from "../../http/wire/problem.ts";
 import { ROUTES } from "../../http/routes/mod.ts";
 import { read } from "../project/files.ts";
 

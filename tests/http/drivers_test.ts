@@ -6,11 +6,11 @@
  */
 
 import type { MakeHarness, RegisterTest } from "../../testing/mod.ts";
-import { memoryHarness } from "../support/memory.ts";
-import { neonHarness } from "../support/neon_harness.ts";
-import { postgresUrl } from "../support/postgres_server.ts";
-import { redisUrl } from "../support/redis_server.ts";
-import { upstashHarness } from "../support/upstash_harness.ts";
+import { memoryHarness } from "../drivers/memory/harness.ts";
+import { neonHarness } from "../drivers/neon/support/harness.ts";
+import { postgresUrl } from "../drivers/postgres/support/server.ts";
+import { redisUrl } from "../drivers/upstash/support/redis_server.ts";
+import { upstashHarness } from "../drivers/upstash/support/harness.ts";
 import { edges } from "./suites/edges.ts";
 import { webhooks } from "./suites/webhooks.ts";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { Hono } from "hono";
-import { devalueCodec } from "../../core/codec.ts";
+import { devalueCodec } from "../../core/values/codec.ts";
 import { type Auth, bearer, parleyHttp, scopedTokens, webhook } from "../../http/mod.ts";
 import { memoryDriver, Parley } from "../../mod.ts";
-import { memoryHarness } from "../support/memory.ts";
+import { memoryHarness } from "../drivers/memory/harness.ts";
 import { publisher, serve, TOKEN, toRequest } from "./suites/setup.ts";
 
 const START = { workflow: "echo", enqueue: true };

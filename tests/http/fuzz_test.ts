@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Hono } from "hono";
-import { delay, systemClock } from "../../core/clock.ts";
+import { delay, systemClock } from "../../core/time/clock.ts";
 import { anyOf, bearer, parleyHttp, scopedTokens } from "../../http/mod.ts";
 import { memoryDriver, Parley, workflow } from "../../mod.ts";
 import { type Hostile, meant, MINE, OTHERS, request } from "./suites/hostile.ts";

@@ -11,9 +11,9 @@ import { csrf } from "hono/csrf";
 import { etag } from "hono/etag";
 import { logger } from "hono/logger";
 import { secureHeaders } from "hono/secure-headers";
-import { connect } from "../../http/client.ts";
+import { connect } from "../../http/client/client.ts";
 import { httpWake } from "../../http/mod.ts";
-import { memoryHarness } from "../support/memory.ts";
+import { memoryHarness } from "../drivers/memory/harness.ts";
 import { lines, listen, sentEvents, serve, take, TOKEN } from "./suites/service.ts";
 
 const LOG = "/workflows/w/streams/log";

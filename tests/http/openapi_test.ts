@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Validator } from "@seriousme/openapi-schema-validator";
-import { ACTIONS } from "../../http/auth.ts";
+import { ACTIONS } from "../../http/auth/auth.ts";
 import { bearer, parleyHttp, scopedTokens } from "../../http/mod.ts";
 import { ROUTES } from "../../http/routes/mod.ts";
 import { memoryDriver, Parley } from "../../mod.ts";
@@ -93,7 +93,7 @@ Deno.test("what makes the document is loaded when it is asked for", async () => 
   }
   const { modules }: { modules: { specifier: string; dependencies?: Dependency[] }[] } = JSON.parse(stdout);
   const importing = modules.flatMap(({ specifier, dependencies = [] }) =>
-    dependencies.filter((it) => it.code?.specifier.endsWith("http/openapi.ts")).map((
+    dependencies.filter((it) => it.code?.specifier.endsWith("http/routes/document.ts")).map((
       it,
     ) => [specifier.replace(/^.*\/http\//, ""), it.isDynamic])
   );

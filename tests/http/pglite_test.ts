@@ -5,7 +5,7 @@
  * @module
  */
 
-import { pgliteHarness, pgliteTest } from "../support/pglite.ts";
+import { pgliteHarness, pgliteTest } from "../drivers/postgres/support/pglite.ts";
 import { auth } from "./suites/auth.ts";
 import { durableStreams } from "./suites/durable_streams.ts";
 import { durableStreamsClient } from "./suites/durable_streams_client.ts";

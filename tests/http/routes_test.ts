@@ -1,4 +1,4 @@
-import { memoryHarness } from "../support/memory.ts";
+import { memoryHarness } from "../drivers/memory/harness.ts";
 import { names } from "./suites/names.ts";
 import { requests } from "./suites/requests.ts";
 import { routes } from "./suites/routes.ts";

@@ -5,7 +5,7 @@
  */
 
 import assert from "node:assert/strict";
-import { connect } from "../../http/client.ts";
+import { connect } from "../../http/client/client.ts";
 import { type Action, bearer, parleyHttp, type ParleyHttpOptions, scopedTokens, webhook } from "../../http/mod.ts";
 import { memoryDriver, Parley } from "../../mod.ts";
 

@@ -12,7 +12,7 @@ import { projectFiles, ROOT, withDirectory } from "./files.ts";
 const SERVERS = ["DATABASE_URL", "REDIS_URL", "PARLEY_TEST_POSTGRES", "PARLEY_TEST_POSTGRES_OLDEST", "PARLEY_TEST_REDIS"];
 
 /** A file for each server, and one test of each. */
-const FILES = ["tests/drivers/postgres_server_test.ts", "tests/support_test/redis_server_test.ts"];
+const FILES = ["tests/drivers/postgres/server_test.ts", "tests/drivers/upstash/server_test/redis_server_test.ts"];
 const FILTER = "/^(two schemas side by side|servers that are started at once)/";
 
 const MAX_MS = 240_000;

@@ -1,4 +1,4 @@
-import { postgresUrl } from "../support/postgres_server.ts";
+import { postgresUrl } from "../drivers/postgres/support/server.ts";
 import { neonRemote } from "../support/workerd/harness.ts";
 import { suites } from "../workerd/suites.ts";
 import { startLimited } from "./limited.ts";

@@ -1,4 +1,4 @@
-import { redisUrl } from "../support/redis_server.ts";
+import { redisUrl } from "../drivers/upstash/support/redis_server.ts";
 import { upstashRemote } from "../support/workerd/harness.ts";
 import { suites } from "../workerd/suites.ts";
 import { startLimited } from "./limited.ts";

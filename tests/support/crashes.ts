@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CrashCalls } from "../../testing/workflows/crash.ts";
+import type { CrashCalls } from "../../testing/workflows/replay/crash.ts";
 
 /**
  * The share of the calls that one of two set-ups of a driver takes, so that both together try all of them. With `PARLEY_CRASH_CALLS=all` each set-up

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Driver } from "../../core/driver.ts";
+import type { Driver } from "../../core/driver/driver.ts";
 import {
   claimRequest,
   closeStream,

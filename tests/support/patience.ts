@@ -5,8 +5,8 @@
  */
 
 import assert from "node:assert/strict";
-import { type Clock, delay, systemClock } from "../../core/clock.ts";
-import type { Driver, Watch, WatchTarget } from "../../core/driver.ts";
+import { type Clock, delay, systemClock } from "../../core/time/clock.ts";
+import type { Driver, Watch, WatchTarget } from "../../core/driver/driver.ts";
 
 const PATIENCE_MS = 5_000;
 

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { nextTask } from "../../core/clock.ts";
-import type { Driver } from "../../core/driver.ts";
+import { nextTask } from "../../core/time/clock.ts";
+import type { Driver } from "../../core/driver/driver.ts";
 import type { Queryable } from "../../drivers/postgres/mod.ts";
 
 /** How many tasks are given to what an answer sets off until it makes the next request. */

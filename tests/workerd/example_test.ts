@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { redisUrl } from "../support/redis_server.ts";
-import { startUpstashServer } from "../support/upstash/mod.ts";
+import { redisUrl } from "../drivers/upstash/support/redis_server.ts";
+import { startUpstashServer } from "../drivers/upstash/server/mod.ts";
 import { startWorker } from "../support/workerd/mod.ts";
 import { sentEvents } from "../http/suites/service.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import assert from "node:assert/strict";
-import { delay, systemClock } from "../../core/clock.ts";
+import { delay, systemClock } from "../../core/time/clock.ts";
 import { ask, follow, FREE, MAX_REQUESTS, type Site, SPEED, startAt, startScribe } from "../support/workerd/limits.ts";
 import type { Count, RunningWorker } from "../support/workerd/mod.ts";
 

@@ -1,4 +1,4 @@
-import { postgresUrl } from "../support/postgres_server.ts";
+import { postgresUrl } from "../drivers/postgres/support/server.ts";
 import { neonSite } from "../support/workerd/limits.ts";
 import { limits } from "./limits.ts";
 

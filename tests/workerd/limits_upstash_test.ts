@@ -1,4 +1,4 @@
-import { redisUrl } from "../support/redis_server.ts";
+import { redisUrl } from "../drivers/upstash/support/redis_server.ts";
 import { upstashSite } from "../support/workerd/limits.ts";
 import { limits } from "./limits.ts";
 

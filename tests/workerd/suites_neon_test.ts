@@ -1,4 +1,4 @@
-import { postgresUrl } from "../support/postgres_server.ts";
+import { postgresUrl } from "../drivers/postgres/support/server.ts";
 import { neonRemote } from "../support/workerd/harness.ts";
 import { startWorker } from "../support/workerd/mod.ts";
 import { suites, UNREAD } from "./suites.ts";

@@ -1,4 +1,4 @@
-import { redisUrl } from "../support/redis_server.ts";
+import { redisUrl } from "../drivers/upstash/support/redis_server.ts";
 import { upstashRemote } from "../support/workerd/harness.ts";
 import { startWorker } from "../support/workerd/mod.ts";
 import { suites, UNREAD } from "./suites.ts";

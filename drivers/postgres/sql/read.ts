@@ -1,4 +1,4 @@
-import { STATUSES } from "../../../core/statuses.ts";
+import { STATUSES } from "../../../core/driver/statuses.ts";
 import { entryPoint, type SchemaName } from "./names.ts";
 import { cut, MAX_LIST_BYTES, MAX_PAGE_BYTES } from "./sizes.ts";
 import { isShort, recordOf } from "./values.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ClaimRequest, ClaimResult } from "../../../core/driver.ts";
+import type { ClaimRequest, ClaimResult } from "../../../core/driver/driver.ts";
 import { type Answer, type JournalPart, list, type RecordPart, toJournal, toRecord } from "../answer.ts";
 import type { ScriptCalls } from "../script_calls.ts";
 import { ScriptRequest } from "../script_request.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CommitRequest, CommitResult, Operation, OperationResult, OutcomeTag, Transition } from "../../../core/driver.ts";
+import type { CommitRequest, CommitResult, Operation, OperationResult, OutcomeTag, Transition } from "../../../core/driver/driver.ts";
 import { DriverError } from "../../../core/errors.ts";
 import { type Answer, list, parseEntry, toOutcome } from "../answer.ts";
 import { OWN_KINDS } from "../keys.ts";

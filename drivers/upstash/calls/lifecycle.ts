@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ControlResult, CreateRequest, CreateResult, NewMessage, SendResult } from "../../../core/driver.ts";
+import type { ControlResult, CreateRequest, CreateResult, NewMessage, SendResult } from "../../../core/driver/driver.ts";
 import { list } from "../answer.ts";
 import { OWN_KINDS } from "../keys.ts";
 import type { ScriptCalls } from "../script_calls.ts";

@@ -13,10 +13,10 @@ import type {
   StreamPage,
   WorkflowRecord,
   WorkflowStatus,
-} from "../../../core/driver.ts";
+} from "../../../core/driver/driver.ts";
 import { ValidationError } from "../../../core/errors.ts";
-import { checkName } from "../../../core/names.ts";
-import { STATUSES } from "../../../core/statuses.ts";
+import { checkName } from "../../../core/values/names.ts";
+import { STATUSES } from "../../../core/driver/statuses.ts";
 import { type JournalPart, list, type RecordPart, toJournal, toRecord, valuesOf, type ValuesPart } from "../answer.ts";
 import type { Index } from "../keys.ts";
 import type { ScriptCalls } from "../script_calls.ts";

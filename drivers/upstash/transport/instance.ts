@@ -4,7 +4,7 @@
  * @module
  */
 
-import { deferred } from "../../../core/deferred.ts";
+import { deferred } from "../../../core/time/deferred.ts";
 import { within } from "./limit.ts";
 import type { SendCommand, Subscribe, TransportOptions } from "./transport.ts";
 

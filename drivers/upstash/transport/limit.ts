@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Clock } from "../../../core/clock.ts";
-import { deferred } from "../../../core/deferred.ts";
+import type { Clock } from "../../../core/time/clock.ts";
+import { deferred } from "../../../core/time/deferred.ts";
 import { abortedError, thrownError, timeoutError } from "./failure.ts";
 
 /** When something is given up. */

@@ -8,8 +8,8 @@
  * @module
  */
 
-import type { Clock } from "../../../core/clock.ts";
-import { deferred } from "../../../core/deferred.ts";
+import type { Clock } from "../../../core/time/clock.ts";
+import { deferred } from "../../../core/time/deferred.ts";
 import { Push, type PushTiming } from "../../push.ts";
 import { describeFailure } from "./failure.ts";
 import { within } from "./limit.ts";

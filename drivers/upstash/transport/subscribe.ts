@@ -4,7 +4,7 @@
  * @module
  */
 
-import { deferred } from "../../../core/deferred.ts";
+import { deferred } from "../../../core/time/deferred.ts";
 import type { Address } from "./address.ts";
 import { answerError, endedError } from "./failure.ts";
 import { within } from "./limit.ts";

@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { HTTPException } from "hono/http-exception";
 import { sign } from "hono/jwt";
-import { ACTIONS } from "../../../http/auth.ts";
+import { ACTIONS } from "../../../http/auth/auth.ts";
 import { type Action, anyOf, bearer, scopedTokens } from "../../../http/mod.ts";
 import { ROUTES } from "../../../http/routes/mod.ts";
 import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";

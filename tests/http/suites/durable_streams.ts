@@ -5,7 +5,7 @@
  */
 
 import assert from "node:assert/strict";
-import { delay, nextTask, systemClock } from "../../../core/clock.ts";
+import { delay, nextTask, systemClock } from "../../../core/time/clock.ts";
 import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
 import { problem, sentEvents, serve, type Service, type ServiceOptions, take } from "./service.ts";
 

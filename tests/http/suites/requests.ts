@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { Hono } from "hono";
-import type { Driver } from "../../../core/driver.ts";
+import type { Driver } from "../../../core/driver/driver.ts";
 import { DriverError } from "../../../core/errors.ts";
 import { bearer, parleyHttp } from "../../../http/mod.ts";
 import type { Parley } from "../../../mod.ts";

@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
 import { type AddRule, registerSuite } from "../../../testing/suite.ts";
-import { devalueCodec } from "../../../core/codec.ts";
+import { devalueCodec } from "../../../core/values/codec.ts";
 import { echo, failing, listener, publisher, serve } from "./setup.ts";
 import { VALUES } from "./values.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import assert from "node:assert/strict";
-import { delay, systemClock } from "../../../core/clock.ts";
+import { delay, systemClock } from "../../../core/time/clock.ts";
 import { bearer, type parleyHttp, type ParleyHttpOptions } from "../../../http/mod.ts";
 import { type Driver, Parley, workflow, type WorkflowContext, type WorkflowHandle } from "../../../mod.ts";
 import type { Harness } from "../../../testing/mod.ts";

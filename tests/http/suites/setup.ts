@@ -7,12 +7,12 @@
 import assert from "node:assert/strict";
 import { Hono } from "hono";
 import * as v from "valibot";
-import type { Driver } from "../../../core/driver.ts";
+import type { Driver } from "../../../core/driver/driver.ts";
 import { bearer, type ParleyHttpOptions } from "../../../http/mod.ts";
-import { toDocument } from "../../../http/openapi.ts";
-import type { Route } from "../../../http/route.ts";
+import { toDocument } from "../../../http/routes/document.ts";
+import type { Route } from "../../../http/routes/route.ts";
 import { ROUTES } from "../../../http/routes/mod.ts";
-import { ProblemBody } from "../../../http/schemas.ts";
+import { ProblemBody } from "../../../http/routes/schemas.ts";
 import { type Parley, type Workflow, workflow } from "../../../mod.ts";
 import type { Harness } from "../../../testing/mod.ts";
 import { World } from "../../../testing/workflows/world.ts";

@@ -5,7 +5,7 @@
  */
 
 import assert from "node:assert/strict";
-import { delay, systemClock } from "../../../core/clock.ts";
+import { delay, systemClock } from "../../../core/time/clock.ts";
 import { type Driver, DriverError } from "../../../mod.ts";
 import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
 import { countedWatches, countListeners } from "../../core/setup.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Clock } from "../../../core/clock.ts";
+import type { Clock } from "../../../core/time/clock.ts";
 
 /** Its time goes by so many times faster than the runtime's. */
 export function fastClock(factor: number): Clock {

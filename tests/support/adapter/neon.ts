@@ -4,9 +4,9 @@
  * @module
  */
 
-import { atNeon, Backstage } from "../neon_harness.ts";
-import { type NeonServer, startNeonServer } from "../neon/mod.ts";
-import { quoted } from "../postgres_store.ts";
+import { atNeon, Backstage } from "../../drivers/neon/support/harness.ts";
+import { type NeonServer, startNeonServer } from "../../drivers/neon/server/mod.ts";
+import { quoted } from "../../drivers/postgres/support/store.ts";
 import type { Store } from "./process.ts";
 
 /** A store that outlives the processes that use it, and is gone with the test. */

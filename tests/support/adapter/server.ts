@@ -9,7 +9,7 @@ import { type Duration, Parley } from "../../../mod.ts";
 import { anyOf, bearer, parleyHttp, scopedTokens, standardWebhooks, webhook } from "../../../http/mod.ts";
 import { neonDriver } from "../../../drivers/neon/mod.ts";
 import { openUpstash } from "../../../drivers/upstash/driver.ts";
-import type { Driver } from "../../../core/driver.ts";
+import type { Driver } from "../../../core/driver/driver.ts";
 import type { ServerSettings, Store } from "./process.ts";
 import { WORKFLOWS } from "./workflows.ts";
 

@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Driver, Operation, Transition } from "../../../core/driver.ts";
+import type { Driver, Operation, Transition } from "../../../core/driver/driver.ts";
 import { memoryDriverOver, type MemoryStore, memoryStore } from "../../../drivers/memory/mod.ts";
 import { type MakeHarness, ManualClock, type RegisterTest } from "../../../testing/mod.ts";
 import { end, newWorkflow, park, record, SUSPEND, writeStream, YIELD } from "../../../testing/requests.ts";

@@ -5,7 +5,7 @@
  */
 
 import fc from "fast-check";
-import type { NewMessage, Operation, WorkflowStatus } from "../../../core/driver.ts";
+import type { NewMessage, Operation, WorkflowStatus } from "../../../core/driver/driver.ts";
 import { closeStream, newWorkflow, observeEvent, observeResult, pause, receive, record, send } from "../../../testing/requests.ts";
 import { setEvent, sleep, start, writeStream } from "../../../testing/requests.ts";
 

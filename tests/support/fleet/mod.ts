@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { Parley } from "../../../mod.ts";
-import type { Driver } from "../../../core/driver.ts";
+import type { Driver } from "../../../core/driver/driver.ts";
 import { check, tell, unfinished } from "./story.ts";
 
 /** What a fleet is told. */

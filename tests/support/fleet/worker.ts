@@ -5,7 +5,7 @@
  */
 
 import { type Clock, DriverError, Parley } from "../../../mod.ts";
-import { systemClock } from "../../../core/clock.ts";
+import { systemClock } from "../../../core/time/clock.ts";
 import type { OpenDriver } from "./mod.ts";
 import { ring } from "./story.ts";
 

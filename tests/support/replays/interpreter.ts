@@ -4,7 +4,7 @@
  * @module
  */
 
-import { nextTask } from "../../../core/clock.ts";
+import { nextTask } from "../../../core/time/clock.ts";
 import { event, type StandardSchemaV1, stream, topic, type Workflow, workflow, type WorkflowContext } from "../../../mod.ts";
 import { type Line, NAMES, type Op } from "./program.ts";
 

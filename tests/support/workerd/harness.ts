@@ -6,18 +6,18 @@
 
 import assert from "node:assert/strict";
 import { Hono } from "hono";
-import { delay, systemClock } from "../../../core/clock.ts";
+import { delay, systemClock } from "../../../core/time/clock.ts";
 import { openNeon } from "../../../drivers/neon/driver.ts";
 import { openUpstash } from "../../../drivers/upstash/driver.ts";
 import { ManualClock, type RegisterTest } from "../../../testing/mod.ts";
 import type { RemoteHarness } from "../../http/suites/mount.ts";
 import { WISH, type Wish } from "../../workerd/entries/wish.ts";
-import { atNeon, Backstage } from "../neon_harness.ts";
-import { PostgresStore } from "../postgres_store.ts";
+import { atNeon, Backstage } from "../../drivers/neon/support/harness.ts";
+import { PostgresStore } from "../../drivers/postgres/support/store.ts";
 import { Requests } from "../requests.ts";
-import { removeKeys } from "../upstash_harness.ts";
-import { startUpstashServer } from "../upstash/mod.ts";
-import { Redis } from "../upstash/redis.ts";
+import { removeKeys } from "../../drivers/upstash/support/harness.ts";
+import { startUpstashServer } from "../../drivers/upstash/server/mod.ts";
+import { Redis } from "../../drivers/upstash/server/redis.ts";
 import type { RunningWorker } from "./mod.ts";
 
 /** A tick of the suites' clock takes at least this long here, so that a worker, whose clock is real, has the time to answer. */

@@ -8,11 +8,11 @@ import { openNeon } from "../../../drivers/neon/driver.ts";
 import { openUpstash } from "../../../drivers/upstash/driver.ts";
 import { Parley, type Workflow, workflow } from "../../../mod.ts";
 import { sentEvents } from "../../http/suites/service.ts";
-import { atNeon, Backstage } from "../neon_harness.ts";
-import { quoted } from "../postgres_store.ts";
-import { removeKeys } from "../upstash_harness.ts";
-import { startUpstashServer } from "../upstash/mod.ts";
-import { Redis } from "../upstash/redis.ts";
+import { atNeon, Backstage } from "../../drivers/neon/support/harness.ts";
+import { quoted } from "../../drivers/postgres/support/store.ts";
+import { removeKeys } from "../../drivers/upstash/support/harness.ts";
+import { startUpstashServer } from "../../drivers/upstash/server/mod.ts";
+import { Redis } from "../../drivers/upstash/server/redis.ts";
 import { type RunningWorker, startWorker } from "./mod.ts";
 
 /** How many times faster time goes by in these workers. */

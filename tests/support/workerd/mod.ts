@@ -5,7 +5,7 @@
  */
 
 import { Log, LogLevel, Miniflare } from "miniflare";
-import { delay, systemClock } from "../../../core/clock.ts";
+import { delay, systemClock } from "../../../core/time/clock.ts";
 import { bundle } from "./bundle.ts";
 import { keepWorkerd } from "./keeper.ts";
 import { Outgoing } from "./outgoing.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Clock, systemClock } from "../../../core/clock.ts";
+import { type Clock, systemClock } from "../../../core/time/clock.ts";
 import { openNeon } from "../../../drivers/neon/driver.ts";
 import { openUpstash } from "../../../drivers/upstash/driver.ts";
 import { TIMING } from "../../../drivers/upstash/transport/push.ts";

@@ -1,0 +1,255 @@
+/**
+ * What a workflow's code calls: each operation with its place in the journal.
+ *
+ * @module
+ */
+
+import { bindMethods } from "./bind.ts";
+import { type EventKey, type SendOptions, type SendReceipt, type StreamKey, toChannel, type Topic, toTopic } from "../channel.ts";
+import { type Body, type OperationSpec, readDone, readObserved, readRecorded, readResult } from "../run/operation.ts";
+import { type Duration, toMilliseconds } from "../values/duration.ts";
+import { quote, UnknownWorkflowError, WorkflowConflictError } from "../errors.ts";
+import type { Run } from "../run/run.ts";
+import { checkName } from "../values/names.ts";
+import { checkWhole } from "../values/numbers.ts";
+import { readSent, takeMessage, toDestination } from "./messages.ts";
+import { receiveOperation } from "./receive.ts";
+import { stepOperation } from "./step.ts";
+import { unawaited } from "../run/tolerated.ts";
+import { andThen } from "../values/values.ts";
+import type { ChildHandle, Received, Results, StepContext, StepOptions, Workflow, WorkflowContext } from "../workflow.ts";
+
+/** How many values a `WritableStream` may have under way, so that they travel together. */
+const WRITES_UNDER_WAY = 100;
+
+/** The context of one run. */
+export class Context implements WorkflowContext {
+  readonly workflowId: string;
+  readonly signal: AbortSignal;
+  readonly #run: Run;
+  /** The workflows that this one has started: one of them that is gone does not come any more. */
+  readonly #started = new Set<string>();
+  /** How many results are open that the code needs together. */
+  #together = 0;
+
+  constructor(run: Run) {
+    this.#run = run;
+    this.workflowId = run.workflowId;
+    this.signal = run.signal;
+    bindMethods(this);
+  }
+
+  step<T>(name: string, code: (step: StepContext) => T | Promise<T>, options: StepOptions = {}): Promise<T> {
+    return this.#run.operate(() => stepOperation(this.#run, name, code, options));
+  }
+
+  sleep(duration: Duration): Promise<void> {
+    return this.#run.operate(() => {
+      const timeoutMs = toMilliseconds(duration, "duration of the sleep");
+      return { label: "sleep", take: () => () => ({ type: "sleep", timeoutMs }), read: () => {} };
+    });
+  }
+
+  now(): Promise<number> {
+    return this.#record("now", () => this.#run.storeTime.now());
+  }
+
+  uuid(): Promise<string> {
+    return this.#record("uuid", () => crypto.randomUUID());
+  }
+
+  send<T>(destinationId: string, message: T, options: SendOptions<T> = {}): Promise<SendReceipt> {
+    return this.#run.operate(() => {
+      const destination = toDestination(destinationId, options);
+      return {
+        label: label("send", destination.topic.name),
+        take: () => {
+          const taken = takeMessage(this.#run.host.values, destination, message);
+          return () => andThen(taken(), (it): Body => ({ type: "send", message: it }));
+        },
+        read: (outcome) => readSent(outcome, destination),
+      };
+    });
+  }
+
+  recv<T>(topic?: Topic<T> | string, options: { timeout?: Duration } = {}): Promise<T> {
+    return this.#run.operate(() => {
+      const channel = toTopic(topic);
+      return receiveOperation(this.#run, label("recv", channel.name), [channel], toTimeout(options), ({ message }) => message as T);
+    });
+  }
+
+  recvAny<const Topics extends readonly (Topic<unknown> | string)[]>(
+    topics: Topics,
+    options: { timeout?: Duration } = {},
+  ): Promise<Received<Topics>> {
+    return this.#run.operate(() => {
+      const channels = topics.map((topic) => toTopic(topic));
+      const names = [...new Set(channels.map(({ name }) => name))];
+      checkWhole(names.length, "number of topics", 1);
+      const read = (received: { topic: string; message: unknown }) => received as Received<Topics>;
+      return receiveOperation(this.#run, label("recvAny", names), channels, toTimeout(options), read);
+    });
+  }
+
+  setEvent<T>(key: EventKey<T> | string, value: T): Promise<void> {
+    return this.#publish("setEvent", "event", key, value);
+  }
+
+  getEvent<T>(workflowId: string, key: EventKey<T> | string, options: { timeout?: Duration } = {}): Promise<T> {
+    return this.#run.operate(() => {
+      checkName(workflowId, "workflow ID");
+      const { name } = toChannel(key, "event key");
+      const wait = { label: label("getEvent", name), timeoutMs: toTimeout(options), workflowId };
+      return {
+        label: wait.label,
+        take: () => () => ({
+          type: "observeEvent",
+          workflowId,
+          key: name,
+          timeoutMs: wait.timeoutMs,
+          started: this.#started.has(workflowId),
+        }),
+        read: (outcome) => readObserved(this.#run, outcome, wait) as T,
+      };
+    });
+  }
+
+  writeStream<T>(key: StreamKey<T> | string, value: T): Promise<void> {
+    return this.#publish("writeStream", "stream", key, value);
+  }
+
+  closeStream(key: StreamKey<unknown> | string): Promise<void> {
+    return this.#run.operate(() => {
+      const { name } = toChannel(key, "stream key");
+      return {
+        label: label("closeStream", name),
+        take: () => () => ({ type: "closeStream", key: name }),
+        read: (outcome) => readDone(outcome, { workflowId: this.workflowId, key: name }),
+      };
+    });
+  }
+
+  writable<T>(key: StreamKey<T> | string): WritableStream<T> {
+    const underWay = new Set<Promise<void>>();
+    let failure: { error: unknown } | undefined;
+    return new WritableStream<T>({
+      write: async (value) => {
+        if (failure) throw failure.error;
+        const written = this.writeStream<T>(key, value as NoInfer<T>);
+        underWay.add(written);
+        written.catch((error) => failure ??= { error }).finally(() => underWay.delete(written));
+        if (underWay.size >= WRITES_UNDER_WAY) await Promise.allSettled(underWay);
+      },
+      close: async () => {
+        await Promise.all(underWay);
+        if (failure) throw failure.error;
+        await this.closeStream(key);
+      },
+    });
+  }
+
+  start<I, O>(child: Workflow<I, O>, input: I, options: { workflowId?: string } = {}): Promise<ChildHandle<O>> {
+    return this.#run.operate(() => {
+      const { name } = child;
+      if (options.workflowId !== undefined) checkName(options.workflowId, "workflow ID");
+      const workflowId = options.workflowId ?? crypto.randomUUID();
+      const { values } = this.#run.host;
+      return {
+        label: label("start", name),
+        take: () => {
+          if (!this.#run.host.knows(name)) throw new UnknownWorkflowError(name);
+          const taken = values.take(input, "workflow's input", child.input);
+          return () => andThen(taken(), (text): Body => ({ type: "start", workflow: { workflowId, name, input: text } }));
+        },
+        read: ({ tag, value }) => {
+          if (tag === "workflow_conflict") throw new WorkflowConflictError(workflowId);
+          this.#started.add(value!);
+          return this.#childHandle<O>(value!);
+        },
+      };
+    });
+  }
+
+  results<const Children extends readonly ChildHandle<unknown>[]>(
+    children: Children,
+    options: { timeout?: Duration } = {},
+  ): Promise<Results<Children>> {
+    return unawaited(this.#results(children, options));
+  }
+
+  async #results<Children extends readonly ChildHandle<unknown>[]>(
+    children: Children,
+    options: { timeout?: Duration },
+  ): Promise<Results<Children>> {
+    // The store knows of one list at a time. Beside an open one, also one that has failed, the code may go on without the rest of that.
+    const together = this.#together === 0;
+    const results = children.map(({ workflowId }) => this.#result(workflowId, options, together));
+    if (together) {
+      const onEnd = () => void this.#together--;
+      for (const result of results) result.then(onEnd, onEnd);
+      this.#together = results.length;
+    }
+    return await Promise.all(results) as Results<Children>;
+  }
+
+  #childHandle<O>(workflowId: string): ChildHandle<O> {
+    return {
+      workflowId,
+      result: (options = {}) => this.#result(workflowId, options),
+      send: (message, options) => this.send(workflowId, message, options),
+      getEvent: (key, options) => this.getEvent(workflowId, key, options),
+    };
+  }
+
+  #result<O>(workflowId: string, options: { timeout?: Duration }, together: boolean = false): Promise<O> {
+    return this.#run.operate(() => {
+      const wait = { label: "result", timeoutMs: toTimeout(options), workflowId };
+      return {
+        label: wait.label,
+        readsErrors: true,
+        take: () => () => ({
+          type: "observeResult",
+          workflowId,
+          timeoutMs: wait.timeoutMs,
+          started: this.#started.has(workflowId),
+          together,
+        }),
+        read: (outcome) => readResult(this.#run, outcome, wait) as O,
+      };
+    });
+  }
+
+  #publish<T>(type: "setEvent" | "writeStream", what: string, channelOrName: EventKey<T> | StreamKey<T> | string, value: T): Promise<void> {
+    return this.#run.operate(() => {
+      const channel = toChannel<T>(channelOrName, `${what} key`);
+      const key = channel.name;
+      return {
+        label: label(type, key),
+        take: () => {
+          const taken = this.#run.host.values.take(value, `value of ${what} ${quote(key)}`, channel.schema);
+          return () => andThen(taken(), (text) => ({ type, key, value: text }));
+        },
+        read: (outcome) => readDone(outcome, { workflowId: this.workflowId, key }),
+      };
+    });
+  }
+
+  /** An operation that only has to be the same on every replay. */
+  #record<T>(name: string, produce: () => T): Promise<T> {
+    const operation: OperationSpec<T> = {
+      label: name,
+      take: () => () => ({ type: "record", outcome: { tag: "value", value: this.#run.host.values.encode(produce(), name) } }),
+      read: (outcome) => readRecorded(this.#run, outcome) as T,
+    };
+    return this.#run.operate(() => operation);
+  }
+}
+
+function label(operation: string, name: string | string[]): string {
+  return `${operation} ${JSON.stringify(name)}`;
+}
+
+function toTimeout({ timeout }: { timeout?: Duration }): number | null {
+  return timeout === undefined ? null : toMilliseconds(timeout, "timeout");
+}

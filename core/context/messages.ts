@@ -1,0 +1,93 @@
+/**
+ * Messages on their way out, from a workflow, a step or outside.
+ *
+ * @module
+ */
+
+import type { SendOptions, SendReceipt } from "../channel.ts";
+import { type Channel, toTopic } from "../channel.ts";
+import type { NewMessage, Outcome, Refusal, WorkflowStatus } from "../driver/driver.ts";
+import { IdempotencyConflictError, type ParleyError, quote, WorkflowEndedError, WorkflowNotFoundError } from "../errors.ts";
+import { checkName } from "../values/names.ts";
+import { andThen, type Values } from "../values/values.ts";
+
+/** Where a message goes. */
+export interface Destination {
+  workflowId: string;
+  topic: Channel<unknown>;
+  idempotencyKey: string | undefined;
+}
+
+/** Checks where a message is to go. */
+export function toDestination(workflowId: string, options: SendOptions<unknown>): Destination {
+  checkName(workflowId, "destination ID");
+  const { topic, idempotencyKey } = options;
+  if (idempotencyKey !== undefined) checkName(idempotencyKey, "idempotency key");
+  return { workflowId, topic: toTopic(topic), idempotencyKey };
+}
+
+/** Refuses two messages of one call that have the same key: only one of them would be sent. */
+export function refuseRepeatedKeys(destinations: Destination[]): void {
+  const seen = new Set<string>();
+  for (const { workflowId, idempotencyKey } of destinations) {
+    if (idempotencyKey === undefined) continue;
+    const place = JSON.stringify([workflowId, idempotencyKey]);
+    if (seen.has(place)) throw new IdempotencyConflictError(idempotencyKey);
+    seen.add(place);
+  }
+}
+
+/**
+ * Takes a message at once, so that later changes of it do not count.
+ *
+ * @returns Gives the checked and encoded message, at once unless its topic's schema is asynchronous. Takes by what the store knows the message, where
+ * the caller gave no idempotency key; default its ID.
+ */
+export function takeMessage(
+  values: Values,
+  { workflowId, topic, idempotencyKey }: Destination,
+  message: unknown,
+): (dedupeKey?: string) => NewMessage | Promise<NewMessage> {
+  const encoded = values.take(message, topic.name === "" ? "message" : `message of topic ${quote(topic.name)}`, topic.schema);
+  const messageId = crypto.randomUUID();
+  return (dedupeKey = `id:${messageId}`) =>
+    andThen(encoded(), (text) => ({
+      destinationId: workflowId,
+      topic: topic.name,
+      messageId,
+      // Prefixes keep the callers' keys apart from the library's.
+      dedupeKey: idempotencyKey !== undefined ? `key:${idempotencyKey}` : dedupeKey,
+      value: toStored(text, topic.schema !== undefined),
+    }));
+}
+
+/** Begins the text of a message that its topic's schema has checked. */
+const CHECKED = "+";
+/** Begins the text of another message, where the text would look like one that was checked. */
+const UNCHECKED = "=";
+
+/** The text of a message as it is stored: with whether its topic's schema has checked it where it was sent. Any codec's text is fine. */
+function toStored(text: string, isChecked: boolean): string {
+  if (isChecked) return CHECKED + text;
+  return text.startsWith(CHECKED) || text.startsWith(UNCHECKED) ? UNCHECKED + text : text;
+}
+
+/** The text of a stored message, and whether its topic's schema has checked it. */
+export function fromStored(stored: string): { text: string; isChecked: boolean } {
+  const isChecked = stored.startsWith(CHECKED);
+  return { text: isChecked || stored.startsWith(UNCHECKED) ? stored.slice(1) : stored, isChecked };
+}
+
+/** The receipt, or the refusal as an error. */
+export function readSent(outcome: Outcome, destination: Destination): SendReceipt {
+  const { tag, value } = outcome;
+  if (tag === "sent" || tag === "duplicate") return { messageId: value!, duplicate: tag === "duplicate" };
+  throw refusalError(tag as Refusal, destination, value as WorkflowStatus);
+}
+
+/** Why a message was not sent. */
+export function refusalError(reason: Refusal, { workflowId, idempotencyKey }: Destination, status: WorkflowStatus | null): ParleyError {
+  if (reason === "workflow_not_found") return new WorkflowNotFoundError(workflowId);
+  if (reason === "workflow_ended") return new WorkflowEndedError(workflowId, status!);
+  return new IdempotencyConflictError(idempotencyKey ?? "");
+}

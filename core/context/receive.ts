@@ -1,0 +1,67 @@
+/**
+ * Receiving: a message is consumed, then checked with its topic's schema, unless that was done where it was sent.
+ *
+ * @module
+ */
+
+import type { Channel } from "../channel.ts";
+import { type Body, type OperationSpec, readRecorded } from "../run/operation.ts";
+import type { Outcome } from "../driver/driver.ts";
+import { quote, TimeoutError } from "../errors.ts";
+import type { Run } from "../run/run.ts";
+import { fromStored } from "./messages.ts";
+import { andThen, check } from "../values/values.ts";
+
+/** A message with its topic. */
+interface Received {
+  topic: string;
+  message: unknown;
+}
+
+/**
+ * The operation that receives a message.
+ *
+ * A message that came by the topic's name alone, as over HTTP, is checked after it was received, by an operation of its own at the next position.
+ * What comes of that is recorded. So a replay accepts or refuses the message as before, and gets the same value, whatever the schema says by then.
+ *
+ * @param topics Where to receive from. One without a schema takes every message.
+ * @param timeoutMs `null`: none.
+ * @param read What the code gets.
+ */
+export function receiveOperation<T>(
+  run: Run,
+  label: string,
+  topics: readonly Channel<unknown>[],
+  timeoutMs: number | null,
+  read: (received: Received) => T,
+): OperationSpec<T> {
+  const names = [...new Set(topics.map(({ name }) => name))];
+  return {
+    label,
+    take: () => () => ({ type: "receive", topics: names, timeoutMs }),
+    follow: (outcome, position) => {
+      if (outcome.tag !== "message") return undefined;
+      const { text, isChecked } = fromStored(outcome.value!);
+      if (isChecked) return undefined;
+      const topic = outcome.topic ?? "";
+      const message = run.decode(text);
+      const schema = topics.find((it) => it.name === topic && it.schema)?.schema;
+      const { values, clock } = run.host;
+      const what = `message of topic ${quote(topic)}`;
+      const checked = () => schema ? check(schema, message, what, clock) : message;
+      const spec: OperationSpec<T> = {
+        label: `check ${position} ${label}`,
+        take: () => () =>
+          andThen(checked(), (valid): Body => ({ type: "record", outcome: { tag: "value", value: values.encode(valid, what) } })),
+        read: (recorded) => read({ topic, message: readRecorded(run, recorded) }),
+      };
+      return { spec, isWanted: schema !== undefined };
+    },
+    read: (outcome) => read(readReceived(run, outcome, label, timeoutMs)),
+  };
+}
+
+function readReceived(run: Run, { tag, value, topic }: Outcome, label: string, timeoutMs: number | null): Received {
+  if (tag === "timeout") throw new TimeoutError(label, timeoutMs ?? 0);
+  return { topic: topic ?? "", message: run.decode(fromStored(value!).text) };
+}

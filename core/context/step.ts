@@ -1,0 +1,209 @@
+/**
+ * Steps: code that touches the world, with its tries, and what it may do.
+ *
+ * @module
+ */
+
+import { currentStep } from "../run/step_scope.ts";
+import { bindMethods } from "./bind.ts";
+import { type Body, type OperationSpec, readDone, readRecorded } from "../run/operation.ts";
+import { toChannel } from "../channel.ts";
+import type { EventKey, SendOptions, SendReceipt, StreamKey } from "../channel.ts";
+import type { Outcome } from "../driver/driver.ts";
+import { type Duration, LONGEST_MS, toMilliseconds } from "../values/duration.ts";
+import { ContextError, quote, TimeoutError, ValidationError } from "../errors.ts";
+import type { Run } from "../run/run.ts";
+import { checkWhole } from "../values/numbers.ts";
+import { checkName } from "../values/names.ts";
+import { readSent, takeMessage, toDestination } from "./messages.ts";
+import { tolerate, unawaited } from "../run/tolerated.ts";
+import { unlessAborted } from "../time/wait.ts";
+import type { StepContext, StepOptions } from "../workflow.ts";
+
+interface Policy {
+  retries: number;
+  delayMs: number;
+  backoff: number;
+  maxDelayMs: number;
+  timeoutMs: number;
+}
+
+/** The operation that is a step. */
+export function stepOperation<T>(
+  run: Run,
+  name: string,
+  code: (step: StepContext) => T | Promise<T>,
+  options: StepOptions,
+): OperationSpec<T> {
+  checkName(name, "step name");
+  const policy = toPolicy(options);
+  const label = `step ${JSON.stringify(name)}`;
+  return {
+    label,
+    takesTime: true,
+    take: () => async (position, open) => ({ type: "record", outcome: await outcomeOf(run, { position, label, code, policy }, open) }),
+    read: (outcome) => readRecorded(run, outcome) as T,
+  };
+}
+
+interface Step<T> {
+  position: number;
+  label: string;
+  code: (step: StepContext) => T | Promise<T>;
+  policy: Policy;
+}
+
+/**
+ * Tries the step until it succeeds, its retries are used up, or the run is over. An earlier run may have made the first tries: this one goes on with the
+ * next try, also if a deploy has since lowered `retries`, because the error of the last one is not recorded.
+ */
+async function outcomeOf<T>(run: Run, step: Step<T>, open: { attempts: number; remainingMs: number } | undefined): Promise<Outcome> {
+  const { position, label, policy } = step;
+  if (open) {
+    await run.pause({ position, label, attempts: open.attempts, delayMs: pauseMs(policy, open.attempts), remainingMs: open.remainingMs });
+  }
+  for (let attempt = 1 + (open?.attempts ?? 0);; attempt++) {
+    try {
+      return encodeValue(run, step, await tryOnce(run, step, attempt));
+    } catch (error) {
+      // What a try throws because its run is over must not be taken for what the step came to.
+      run.stopping.throwIfAborted();
+      if (attempt > policy.retries) return { tag: "error", value: run.host.values.encodeError(error) };
+      await run.pause({ position, label, attempts: attempt, delayMs: pauseMs(policy, attempt) });
+    }
+  }
+}
+
+/** How long to wait after so many failed tries. The power may be infinite, which times 0 is no number. */
+function pauseMs({ delayMs, backoff, maxDelayMs }: Policy, attempts: number): number {
+  return delayMs === 0 ? 0 : Math.ceil(Math.min(delayMs * backoff ** (attempts - 1), maxDelayMs, LONGEST_MS));
+}
+
+/** A value that cannot be stored is the step's error; to run it again would not help. */
+function encodeValue<T>({ host }: Run, { label }: Step<T>, value: T): Outcome {
+  try {
+    return { tag: "value", value: host.values.encode(value, `value of ${label}`) };
+  } catch (error) {
+    return { tag: "error", value: host.values.encodeError(error) };
+  }
+}
+
+async function tryOnce<T>(run: Run, step: Step<T>, attempt: number): Promise<T> {
+  const aborting = new AbortController();
+  const onStop = () => aborting.abort(run.stopping.reason);
+  run.stopping.addEventListener("abort", onStop);
+  const { timeoutMs } = step.policy;
+  const onTimeout = () => aborting.abort(new TimeoutError(step.label, timeoutMs));
+  const stopTimer = timeoutMs < Infinity ? run.host.clock.after(timeoutMs, onTimeout) : () => {};
+  const context = new Try(run, step.position, attempt, aborting.signal);
+  try {
+    const outcome = currentStep.run(run, async () => await step.code(context));
+    // Code that ignores its signal goes on, but nobody waits for it.
+    return await unlessAborted(outcome, aborting.signal);
+  } finally {
+    context.end();
+    stopTimer();
+    run.stopping.removeEventListener("abort", onStop);
+  }
+}
+
+/** One try of a step. */
+class Try implements StepContext {
+  readonly attempt: number;
+  readonly signal: AbortSignal;
+  readonly #run: Run;
+  readonly #position: number;
+  readonly #sent = new Map<string, number>();
+  #over = false;
+
+  constructor(run: Run, position: number, attempt: number, signal: AbortSignal) {
+    this.#run = run;
+    this.attempt = attempt;
+    this.signal = signal;
+    this.#position = position;
+    bindMethods(this);
+  }
+
+  /** After this the context can no longer be used. */
+  end(): void {
+    this.#over = true;
+  }
+
+  writeStream<T>(key: StreamKey<T> | string, value: T): Promise<void> {
+    return unawaited(this.#publish("writeStream", "stream", key, value));
+  }
+
+  setEvent<T>(key: EventKey<T> | string, value: T): Promise<void> {
+    return unawaited(this.#publish("setEvent", "event", key, value));
+  }
+
+  send<T>(destinationId: string, message: T, options: SendOptions<T> = {}): Promise<SendReceipt> {
+    return unawaited(this.#send(destinationId, message, options));
+  }
+
+  async #send<T>(destinationId: string, message: T, options: SendOptions<T>): Promise<SendReceipt> {
+    const destination = toDestination(destinationId, options);
+    const place = JSON.stringify([destinationId, destination.topic.name]);
+    const ordinal = this.#sent.get(place) ?? 0;
+    this.#sent.set(place, ordinal + 1);
+    const { workflowId, createdAt } = this.#run;
+    // Without a key of its own the message is known by its place in the step.
+    const origin = [workflowId, createdAt, this.#position, destination.topic.name, ordinal];
+    const taken = takeMessage(this.#run.host.values, destination, message);
+    const prepare = async (): Promise<Body> => ({ type: "send", message: await taken(await digest(JSON.stringify(origin))) });
+    const outcome = await this.#write(`send ${JSON.stringify(destination.topic.name)}`, prepare);
+    const receipt = readSent(outcome, destination);
+    // The message of an earlier try is this one, not another that has its key.
+    return options.idempotencyKey === undefined ? { ...receipt, duplicate: false } : receipt;
+  }
+
+  async #publish<T>(
+    type: "setEvent" | "writeStream",
+    what: string,
+    channelOrName: EventKey<T> | StreamKey<T> | string,
+    value: T,
+  ): Promise<void> {
+    const channel = toChannel<T>(channelOrName, `${what} key`);
+    const key = channel.name;
+    const { host: { values }, workflowId } = this.#run;
+    const taken = values.take(value, `value of ${what} ${quote(key)}`, channel.schema);
+    const encode = async (): Promise<Body> => ({ type, key, value: await taken() });
+    readDone(await this.#write(`${type} ${JSON.stringify(key)}`, encode), { workflowId, key });
+  }
+
+  /** Writes at once, fenced by the lease and outside the journal. */
+  #write(label: string, prepare: () => Promise<Body>): Promise<Outcome> {
+    const written = new Promise<Outcome>((resolve, reject) => {
+      const { over } = this.#run;
+      if (over) return over.error && reject(over.error);
+      if (this.#over) throw tolerate(new ContextError(`Calling ${label} of a step whose try is over: await it inside the step`));
+      this.#run.commits.push({
+        position: null,
+        label,
+        body: prepare().catch((error) => void reject(error)),
+        onResult: (result) => "outcome" in result && resolve(result.outcome),
+      });
+    });
+    return this.#over ? written : unlessAborted(written, this.signal);
+  }
+}
+
+function toPolicy(options: StepOptions): Policy {
+  const { retries = 0, delay = "1s", backoff = 2, maxDelay, timeout } = options;
+  checkWhole(retries, "retries", 0);
+  if (!(backoff >= 1 && backoff < Infinity)) throw new ValidationError(`Reading backoff ${backoff}: it must be a number, 1 or more`);
+  const optional = (duration: Duration | undefined, what: string) => duration === undefined ? Infinity : toMilliseconds(duration, what);
+  return {
+    retries,
+    backoff,
+    delayMs: toMilliseconds(delay, "delay"),
+    maxDelayMs: optional(maxDelay, "maxDelay"),
+    timeoutMs: optional(timeout, "timeout"),
+  };
+}
+
+/** A fixed-length key for a text of any length. */
+async function digest(text: string): Promise<string> {
+  const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+  return `step:${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}

@@ -1,0 +1,290 @@
+/**
+ * The operations that a workflow's code has called: each is answered from the journal, or begun.
+ *
+ * @module
+ */
+
+import type { CancelWatch } from "./cancel_watch.ts";
+import { nextTask } from "../time/clock.ts";
+import type { Commits } from "./commits.ts";
+import type { Begin, Body, OperationSpec } from "./operation.ts";
+import type { OpenEntry, OperationResult, Outcome } from "../driver/driver.ts";
+import { ContextError } from "../errors.ts";
+import type { Difference, Journal, Recorded } from "./journal.ts";
+import type { OpenWaits } from "./open_waits.ts";
+import { Pause, type PauseOptions } from "./pause.ts";
+import { Undecodable } from "./parking.ts";
+import type { RunHost } from "./host.ts";
+import { unawaited } from "./tolerated.ts";
+
+/** How many operations that come too late are rejected. */
+const MAX_REFUSALS = 1_000;
+
+/** What the operations need of their run. */
+export interface CallsOptions {
+  readonly host: RunHost;
+  readonly journal: Journal;
+  readonly commits: Commits;
+  readonly waits: OpenWaits;
+  readonly cancels: CancelWatch;
+  /** What an operation gets that comes after the run is over. Its error is `null` where the code is abandoned. */
+  over(): { error: Error | null } | undefined;
+  /** Whether nothing may begin any more. Operations that were called before the code returned still begin. */
+  isOver(): boolean;
+  /** Whether the code at hand belongs to a step of the run. */
+  isInStep(): boolean;
+  /** Whether what begins now is left to the next run. */
+  isHandingOver(): boolean;
+  /** Whether the run is letting go of its workflow at the moment. */
+  isLettingGo(): boolean;
+  /** Something changed. */
+  update(): void;
+  /** The value of a stored text. @throws {Undecodable} If it cannot be decoded here. */
+  decode(text: string): unknown;
+  /** Code and journal differ. */
+  diverge(difference: Difference): void;
+  /** The code cannot go on with what is stored. */
+  park(problem: unknown): void;
+  /** The journal cannot be read. */
+  fail(error: unknown): void;
+  /** The code goes on calling operations, though it has been told often that the run is over. */
+  giveUp(): void;
+}
+
+/** The operations of one run. */
+export class Calls {
+  readonly #options: CallsOptions;
+  readonly #startedAt: number;
+  /** Operations whose entries may be on a page of the journal that is being read. */
+  readonly #asking = new Set<Promise<void>>();
+  readonly #pauses = new Set<Pause>();
+  /** Operations under way that are no open waits. */
+  #busy = 0;
+  #leftOver = 0;
+  #progress = false;
+  #refused = 0;
+
+  /**
+   * Makes it.
+   *
+   * @param options The run.
+   */
+  constructor(options: CallsOptions) {
+    this.#options = options;
+    this.#startedAt = options.host.clock.now();
+  }
+
+  /** Whether this run has recorded something. */
+  get progress(): boolean {
+    return this.#progress;
+  }
+
+  /** Whether operations are left to the next run. */
+  get areLeftOver(): boolean {
+    return this.#leftOver > 0;
+  }
+
+  /** Whether nothing is under way but open waits, and operations that wait for their turn. */
+  get areWaiting(): boolean {
+    const { journal } = this.#options;
+    return this.#busy + this.#asking.size === 0 && !journal.delivering && journal.calls.size > 0;
+  }
+
+  /** How long it is until the nearest deadline, in milliseconds; `Infinity`: there is none. */
+  get remainingMs(): number {
+    return Math.min(this.#options.waits.remainingMs, ...[...this.#pauses].map(({ remainingMs }) => remainingMs));
+  }
+
+  /**
+   * Carries out an operation of the workflow's code, or answers it from the journal.
+   *
+   * What `describe` throws is the operation's error: a name, a duration or an option that is not legal, or a call from inside a step. It
+   * takes no position and is not recorded, since it depends on the arguments alone. Every later refusal, as of a schema, has its position and is recorded.
+   */
+  call<T>(describe: () => OperationSpec<T>): Promise<T> {
+    const { isInStep } = this.#options;
+    const promise = new Promise<T>((resolve, reject) => {
+      const spec = describe();
+      if (isInStep()) {
+        throw new ContextError(`Calling ${spec.label} inside a step: call it in the workflow, or use the step's own context`);
+      }
+      this.#start(spec, resolve, reject);
+    });
+    return unawaited(promise);
+  }
+
+  #start<T>(spec: OperationSpec<T>, resolve: (value: T) => void, reject: (error: unknown) => void): void {
+    const { journal, over } = this.#options;
+    const end = over();
+    if (end) return this.#refuse(end.error, reject);
+    const settle = (outcome: Outcome) => this.#settle(spec, position, outcome, resolve, reject);
+    const position: number = journal.take({ label: spec.label, settle, reject });
+    const recorded = journal.ask(position, spec.label);
+    if (recorded instanceof Promise) {
+      // The code may change its values before the page is there.
+      const begin = taken(spec);
+      this.#ask(recorded.then((found) => this.#begin(position, spec, begin, found)));
+    } else {
+      this.#begin(position, spec, (...args) => spec.take()(...args), recorded);
+    }
+  }
+
+  #settle<T>(
+    spec: OperationSpec<T>,
+    position: number,
+    outcome: Outcome,
+    resolve: (value: T) => void,
+    reject: (error: unknown) => void,
+  ): void | Promise<void> {
+    const { journal, park, fail } = this.#options;
+    try {
+      const next = spec.follow?.(outcome, position);
+      if (!next) return resolve(this.#read(spec, outcome));
+      const go = (label: string | undefined) => {
+        // What was called after it is never recorded before it, so it has not been called where something later is recorded.
+        const isNew = label === undefined && !journal.hasLater;
+        if (label === next.spec.label || (isNew && next.isWanted)) this.#start(next.spec, resolve, reject);
+        else resolve(this.#read(spec, outcome));
+      };
+      const label = journal.nextLabel();
+      return label instanceof Promise ? label.then(go, fail) : go(label);
+    } catch (error) {
+      if (Undecodable.is(error)) park(error.error);
+      else reject(error);
+    }
+  }
+
+  /** The time between two tries of a step. Settles when the next try begins, and never if another run makes it. */
+  pause(options: PauseOptions): Promise<void> {
+    const { host, commits, cancels, isLettingGo, isHandingOver, update } = this.#options;
+    return new Promise((resume) => {
+      const pause = new Pause(options, {
+        clock: host.clock,
+        commits,
+        isLettingGo,
+        onRecorded: () => this.#progress = true,
+        onWait: () => {
+          this.#busy--;
+          cancels.end();
+          update();
+        },
+        onEnd: (waited) => {
+          this.#pauses.delete(pause);
+          if (waited) {
+            this.#busy++;
+            cancels.begin();
+          }
+          if (!isHandingOver()) {
+            resume();
+          } else {
+            this.#busy--;
+            this.#leftOver++;
+          }
+          update();
+        },
+      });
+      this.#pauses.add(pause);
+      pause.begin();
+    });
+  }
+
+  /** The run has not let go of its workflow: pauses that elapsed meanwhile are over. */
+  resume(): void {
+    for (const pause of this.#pauses) pause.resume();
+  }
+
+  /** Settles when it is known of every operation whether it is recorded. */
+  async asked(): Promise<void> {
+    while (this.#asking.size > 0) await Promise.all(this.#asking);
+  }
+
+  /** Stops all timers. */
+  stop(): void {
+    for (const pause of this.#pauses) pause.stop();
+    this.#pauses.clear();
+  }
+
+  #read<T>(spec: OperationSpec<T>, outcome: Outcome): T {
+    if (outcome.tag === "error" && !spec.readsErrors) throw this.#options.decode(outcome.value!);
+    return spec.read(outcome);
+  }
+
+  #ask(begun: Promise<void>): void {
+    const asking = begun.catch((error) => this.#options.fail(error)).finally(() => this.#asking.delete(asking));
+    this.#asking.add(asking);
+  }
+
+  /**
+   * Rejects an operation that comes too late, and not at once: a loop that swallows errors would never let another task run. One that goes on all
+   * the same gets no answer any more.
+   */
+  #refuse(error: Error | null, reject: (error: unknown) => void): void {
+    this.#refused++;
+    if (error && this.#refused <= MAX_REFUSALS) return void nextTask().then(() => reject(error));
+    this.#options.giveUp();
+  }
+
+  #begin(position: number, spec: OperationSpec<unknown>, begin: Begin, recorded: Recorded | Difference): void {
+    const { isOver, diverge, isHandingOver, update, commits, journal, cancels } = this.#options;
+    if (isOver()) return;
+    if (typeof recorded === "object") return diverge(recorded);
+    if (recorded === "complete") return;
+    if (isHandingOver()) {
+      this.#leftOver++;
+      return update();
+    }
+    this.#busy++;
+    update();
+    const push = (body: Body | Promise<Body>) =>
+      commits.push({ position, label: spec.label, body, onResult: this.#resultHandler(position) });
+    const body = this.#bodyOf(begin, position, journal.openAt(position));
+    if (!spec.takesTime) return push(body);
+    cancels.begin();
+    void Promise.resolve(body).then((done) => {
+      cancels.end();
+      // What a step throws when its run is over is not what it came to.
+      if (!isOver()) push(done);
+    });
+  }
+
+  /** What an operation does. A refusal takes its place and is recorded, so that a replay refuses too, whatever a schema or a limit says by then. */
+  #bodyOf(begin: Begin, position: number, open: OpenEntry | undefined): Body | Promise<Body> {
+    const { clock, values } = this.#options.host;
+    const refusal = (error: unknown): Body => ({ type: "record", outcome: { tag: "error", value: values.encodeError(error) } });
+    const passed = clock.now() - this.#startedAt;
+    try {
+      const body = begin(position, open && { attempts: open.attempts, remainingMs: Math.max(0, (open.remainingMs ?? 0) - passed) });
+      return body instanceof Promise ? body.catch(refusal) : body;
+    } catch (error) {
+      return refusal(error);
+    }
+  }
+
+  #resultHandler(position: number): (result: OperationResult) => void {
+    const { waits, journal, update } = this.#options;
+    let open = false;
+    return (result) => {
+      if ("deferred" in result) return;
+      if (!open) this.#busy--;
+      if ("outcome" in result) {
+        this.#progress = true;
+        waits.ended(position);
+        return journal.add(position, result.outcome);
+      }
+      waits.looked(position, result.remainingMs);
+      if (!open) {
+        open = true;
+        update();
+      }
+    };
+  }
+}
+
+/** Takes an operation's values now; what that throws is the refusal, when the operation begins. */
+function taken(spec: OperationSpec<unknown>): Begin {
+  try {
+    return spec.take();
+  } catch (error) {
+    return () => Promise.reject(error);
+  }
+}

@@ -1,0 +1,331 @@
+/**
+ * The way of one run's operations into the store: one commit under way at a time, and what is issued meanwhile travels together in the next.
+ *
+ * @module
+ */
+
+import { type Clock, delay, nextTask } from "../time/clock.ts";
+import type {
+  CommitRequest,
+  CommitResult,
+  Committed,
+  Driver,
+  Operation,
+  OperationResult,
+  Transition,
+  Wait,
+  WatchTarget,
+} from "../driver/driver.ts";
+import { DriverError } from "../errors.ts";
+import type { Body } from "./operation.ts";
+import { namesOf, valueLeft, valueOf } from "./texts.ts";
+
+/** What a commit carries at most. A larger one holds up what is behind it for longer than it saves. */
+const MAX_OPERATIONS = 1_000;
+const MAX_BYTES = 2 ** 21;
+/** How long to wait until a commit that failed in all of its retries is tried again. */
+const REPEAT_MS = 1_000;
+
+/** An operation on its way. */
+export interface Slot {
+  position: number | null;
+  label: string;
+  /** The operation, or a promise of it while its value is being checked; of nothing if it was refused. */
+  body: Body | Promise<Body | void>;
+  /** Gets each result: once an outcome, before that any number of times how long a wait still has. */
+  onResult(result: OperationResult): void;
+}
+
+/** Who the run is, and who is told what. */
+export interface CommitsOptions {
+  driver: Driver;
+  clock: Clock;
+  workflowId: string;
+  epoch: number;
+  owner: string;
+  leaseMs: number;
+  /** After each commit: the workflows to wake, and those for which something may have changed. */
+  onCommit(result: { now: number; woken: string[]; touched: WatchTarget[] }): void;
+  /** The lease is gone; nothing can be written any more. */
+  onGone(state: "lost" | "cancelled"): void;
+  /** The store cannot be reached. */
+  onFailure(error: unknown): void;
+}
+
+/** An operation whose value is checked. */
+export type ReadySlot = Slot & { body: Body };
+
+interface Release {
+  transition: Transition;
+  allowed: () => boolean;
+  settle: (released: boolean) => void;
+}
+
+/** Group commit, looks at open waits, renewal of the lease. */
+export class Commits {
+  readonly #options: CommitsOptions;
+  /** In the order in which the code issued them. */
+  readonly #queue: Slot[] = [];
+  /** Open waits: asked for, recorded as begun, without an outcome. */
+  readonly #waits = new Map<number, ReadySlot>();
+  #lookers: (() => void)[] = [];
+  #release: Release | undefined;
+  #number = 0;
+  #flushing = false;
+  #closed = false;
+  readonly #closing = new AbortController();
+  #stopRenewal = () => {};
+  /** When the store last answered. */
+  #renewedAt: number;
+
+  /**
+   * Makes it.
+   *
+   * @param options Who the run is, and who is told what.
+   */
+  constructor(options: CommitsOptions) {
+    this.#options = options;
+    this.#renewedAt = options.clock.now();
+    this.#renewLater();
+  }
+
+  /** The open waits. */
+  get waits(): ReadonlyMap<number, { body: Body }> {
+    return this.#waits;
+  }
+
+  /** Whether nothing is sent any more: the lease was let go of or lost. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** When the store last renewed the lease, by this isolate's clock. */
+  get renewedAt(): number {
+    return this.#renewedAt;
+  }
+
+  /** Queues an operation. */
+  push(slot: Slot): void {
+    this.#queue.push(slot);
+    if (slot.body instanceof Promise) void slot.body.then((body) => this.#prepared(slot, body));
+    else this.#flush();
+  }
+
+  /** Adds a wait that an earlier run has begun, without a look at it. */
+  keep(slot: ReadySlot): void {
+    this.#waits.set(slot.position!, slot);
+  }
+
+  /** Removes a wait that does not wait any more. */
+  forget(position: number): void {
+    this.#waits.delete(position);
+  }
+
+  /** Looks at all open waits; without any, renews the lease. Settles when the results were handed out, or never will be. */
+  look(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    return new Promise((looked) => {
+      this.#lookers.push(looked);
+      this.#flush();
+    });
+  }
+
+  /**
+   * Lets go of the workflow, after everything that is queued, in the same write as the last of it.
+   *
+   * @param transition How. A suspend carries a last look at all open waits, and is refused if there is something.
+   * @param allowed Asked right before: whether it is still to be done.
+   * @returns Whether the workflow was let go of.
+   */
+  release(transition: Transition, allowed: () => boolean = () => true): Promise<boolean> {
+    return new Promise((settle) => {
+      this.#release = { transition, allowed, settle };
+      this.#flush();
+    });
+  }
+
+  /** Drops what is queued. */
+  drop(): void {
+    this.#queue.length = 0;
+  }
+
+  /** Sends nothing more. */
+  close(): void {
+    this.#closed = true;
+    this.#closing.abort();
+    this.#stopRenewal();
+    this.drop();
+    this.#waits.clear();
+    this.#endLooks();
+  }
+
+  #flush(): void {
+    if (this.#flushing || this.#closed) return;
+    this.#flushing = true;
+    this.#flushAll().catch((error) => {
+      if (this.#closed) return;
+      this.close();
+      this.#options.onFailure(error);
+    });
+  }
+
+  async #flushAll(): Promise<void> {
+    for (;;) {
+      // What is issued together, also by code that several promises woke, goes together.
+      await nextTask();
+      if (this.#closed || !this.#isWanted()) break;
+      const slots = this.#takeBatch();
+      const release = this.#takeRelease(slots);
+      const batch = this.#withLooks(slots, release?.transition.to === "suspend");
+      if (batch.length === 0 && !release && this.#lookers.length === 0) continue;
+      const lookers = this.#lookers.length;
+      const result = await this.#commit(batch, release?.transition ?? null);
+      if (!result) return;
+      this.#endLooks(lookers);
+      if (result.state === "held" && result.results.some((it) => "deferred" in it)) {
+        // The answer had no room for all that the waits have found. They are looked at again, in their order.
+        this.#lookers.push(() => {});
+        this.#release ??= release;
+      } else {
+        release?.settle(result.state === "released");
+      }
+    }
+    this.#flushing = false;
+  }
+
+  /** A value was checked. Until then its slot holds up those behind it, and neither looks nor renewals. */
+  #prepared(slot: Slot, body: Body | void): void {
+    if (body) slot.body = body;
+    else this.#queue.splice(this.#queue.indexOf(slot), 1);
+    this.#flush();
+  }
+
+  #isWanted(): boolean {
+    const [first] = this.#queue;
+    if (this.#lookers.length > 0) return true;
+    return first ? isReady(first) : this.#release !== undefined;
+  }
+
+  /** The next operations of the queue, in their order, as many as a request may carry. */
+  #takeBatch(): ReadySlot[] {
+    const batch: ReadySlot[] = [];
+    for (let [values, names] = [0, 0]; batch.length < MAX_OPERATIONS;) {
+      const [slot] = this.#queue;
+      if (!slot || !isReady(slot)) break;
+      values += this.#bytesOf(valueOf(slot.body));
+      names += this.#bytesOf(namesOf(slot.label, slot.body));
+      // One that is larger by itself goes alone: that it can travel was checked when it was encoded.
+      if (Math.max(values, names) > this.#maxBytes && batch.length > 0) break;
+      this.#queue.shift();
+      batch.push(slot);
+    }
+    return batch;
+  }
+
+  /** How many bytes of values a commit has at most, and how many of names. */
+  get #maxBytes(): number {
+    return Math.min(this.#options.driver.limits?.requestBytes ?? Infinity, MAX_BYTES);
+  }
+
+  /** How many bytes a value, or names, take on their way to the store. */
+  #bytesOf(text: string): number {
+    return text === "" ? 0 : this.#options.driver.limits?.bytesOf(text) ?? text.length;
+  }
+
+  /** The release, if it is wanted, nothing has to go before it, and there is room for it beside what goes now. */
+  #takeRelease(slots: readonly ReadySlot[]): Release | undefined {
+    const release = this.#release;
+    if (!release || this.#queue.length > 0) return undefined;
+    const texts = [...slots.map(({ body }) => valueOf(body)), valueLeft(release.transition)];
+    if (slots.length > 0 && texts.reduce((sum, text) => sum + this.#bytesOf(text), 0) > this.#maxBytes) return undefined;
+    this.#release = undefined;
+    if (release.allowed()) return release;
+    release.settle(false);
+    return undefined;
+  }
+
+  /**
+   * The slots, after the open waits where those have to be looked at. A new `recv` must not overtake an earlier one of the
+   * same topic that still waits, so it takes the earlier ones along.
+   */
+  #withLooks(slots: ReadySlot[], suspending: boolean): ReadySlot[] {
+    const needed = suspending || this.#lookers.length > 0 || slots.some(({ body }) => body.type === "receive");
+    const open = needed ? [...this.#waits.values()].sort((a, b) => a.position! - b.position!) : [];
+    for (const slot of slots) if (isWait(slot.body)) this.#waits.set(slot.position!, slot);
+    return [...open, ...slots];
+  }
+
+  async #commit(batch: ReadySlot[], transition: Transition | null): Promise<Committed | undefined> {
+    const { workflowId, epoch, owner, leaseMs, onCommit, onGone } = this.#options;
+    const operations = batch.map(({ position, label, body }): Operation => ({ position, label, ...body }));
+    const request: CommitRequest = { workflowId, epoch, owner, number: ++this.#number, leaseMs, operations, transition };
+    this.#stopRenewal();
+    const result = await this.#send(request);
+    if (this.#closed) return undefined;
+    this.#renewedAt = this.#options.clock.now();
+    if (result.state === "lost" || result.state === "cancelled") {
+      this.close();
+      onGone(result.state);
+      return undefined;
+    }
+    if (result.state === "released") this.close();
+    else this.#renewLater();
+    onCommit({ now: result.now, woken: result.woken, touched: touchedBy(request) });
+    batch.forEach((slot, index) => this.#handOut(slot, result.results[index]!));
+    return result;
+  }
+
+  /** Has a commit repeated while the lease may still hold: that the store is away for a while need not cost the run. */
+  async #send(request: CommitRequest): Promise<CommitResult> {
+    const { driver, clock, leaseMs } = this.#options;
+    for (;;) {
+      try {
+        return await driver.commit(request);
+      } catch (error) {
+        const mayPass = error instanceof DriverError && error.retryable;
+        if (this.#closed || !mayPass || clock.now() - this.#renewedAt >= leaseMs) throw error;
+        await delay(clock, REPEAT_MS, this.#closing.signal);
+        if (this.#closed) throw error;
+      }
+    }
+  }
+
+  #handOut(slot: ReadySlot, result: OperationResult): void {
+    if ("outcome" in result && slot.position !== null) this.#waits.delete(slot.position);
+    slot.onResult(result);
+  }
+
+  /** Settles the looks that were asked for first. */
+  #endLooks(count = this.#lookers.length): void {
+    for (const looked of this.#lookers.splice(0, count)) looked();
+  }
+
+  /** Three times within a lease, so that one lost renewal does no harm. */
+  #renewLater(): void {
+    const { clock, leaseMs } = this.#options;
+    this.#stopRenewal = clock.after(leaseMs / 3, () => void this.look());
+  }
+}
+
+function isReady(slot: Slot): slot is ReadySlot {
+  return !(slot.body instanceof Promise);
+}
+
+/** Whether an operation may have to wait. */
+export function isWait(body: Body): body is Wait {
+  return body.type === "receive" || body.type === "observeEvent" || body.type === "observeResult" || body.type === "sleep" ||
+    body.type === "pause";
+}
+
+/** Whose watchers should look again after a commit. A mere look or renewal changes nothing. */
+function touchedBy({ workflowId, operations, transition }: CommitRequest): WatchTarget[] {
+  const touched = new Set<WatchTarget>();
+  if (transition) touched.add(`outbox:${workflowId}`);
+  for (const operation of operations) {
+    if (operation.type === "setEvent" || operation.type === "writeStream" || operation.type === "closeStream") {
+      touched.add(`outbox:${workflowId}`);
+    }
+    if (operation.type === "send") touched.add(`inbox:${operation.message.destinationId}`);
+  }
+  return [...touched];
+}

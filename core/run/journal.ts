@@ -1,0 +1,220 @@
+/**
+ * Positions and replay: which operation the code has called, what the journal says came of it, and when the code gets to know.
+ *
+ * Outcomes are delivered one after the other in the order in which they were recorded, each in a task of its own and only once the code has
+ * called its operation. In between the code runs as far as it can. So `Promise.race` sees the same winner on every replay.
+ *
+ * The journal comes in pages. Nothing that lacks an outcome begins before the last page is read. So a page never brings back what this run has
+ * recorded itself, and every outcome of this run comes after all that was recorded before it.
+ *
+ * @module
+ */
+
+import { nextTask } from "../time/clock.ts";
+import type { Claimed, JournalEntry, JournalPage, OpenEntry, Outcome } from "../driver/driver.ts";
+
+/** An operation that the code has called and whose outcome it does not have yet. */
+export interface Call {
+  readonly label: string;
+  /** Hands the outcome to the code. Nothing else is delivered until what this returns has settled. */
+  settle(outcome: Outcome): void | Promise<void>;
+  /** Ends the call without an outcome. */
+  reject(error: unknown): void;
+}
+
+/** What the journal knows of a position: an outcome, a wait that began, or nothing. */
+export type Recorded = "complete" | "open" | "new";
+
+/** Where code and journal differ. */
+export interface Difference {
+  position: number;
+  expected: string;
+  actual: string;
+}
+
+/** An operation whose entry may be on a page that was not read yet. */
+interface Ask {
+  readonly label: string;
+  /** Whether it is a wait that began. */
+  readonly isOpen: boolean;
+  resolve(recorded: Recorded | Difference): void;
+  reject(error: unknown): void;
+}
+
+/** One run's view of its workflow's journal. */
+export class Journal {
+  /** Calls without an outcome, by position. */
+  readonly calls: Map<number, Call> = new Map();
+  readonly #load: (after: number) => Promise<JournalPage>;
+  readonly #onDelivered: () => void;
+  /** Operations without an outcome on the pages read so far. The last page tells whether they begin. */
+  readonly #asks = new Map<number, Ask>();
+  /** Labels of the entries that the code has not asked for, by position. */
+  readonly #unasked = new Map<number, { label: string; recorded: "complete" | "open" }>();
+  /** The waits that had begun before this run. */
+  readonly #open = new Map<number, OpenEntry>();
+  /** Complete entries that were not delivered, in recorded order. */
+  readonly #recorded: JournalEntry[] = [];
+  /** Outcomes of this run's own, in recorded order; they come after all of the journal's. */
+  readonly #live: { position: number; outcome: Outcome }[] = [];
+  #nextPosition = 0;
+  #lastSeq = 0;
+  #more = false;
+  #loading: Promise<void> | undefined;
+  #delivering = false;
+
+  /**
+   * @param claimed The journal as the claim brought it.
+   * @param load Reads the page after a place in the recorded order.
+   * @param onDelivered Called when there is nothing to deliver for the moment.
+   */
+  constructor(claimed: Pick<Claimed, "journal" | "open">, load: (after: number) => Promise<JournalPage>, onDelivered: () => void) {
+    this.#load = load;
+    this.#onDelivered = onDelivered;
+    for (const entry of claimed.open) {
+      this.#open.set(entry.position, entry);
+      this.#unasked.set(entry.position, { label: entry.label, recorded: "open" });
+    }
+    this.#add(claimed.journal);
+  }
+
+  /** Takes the next position for a call. */
+  take(call: Call): number {
+    const position = this.#nextPosition++;
+    this.calls.set(position, call);
+    return position;
+  }
+
+  /** What is recorded at a position. At once, unless pages of the journal have to be read for it. A recorded outcome will be delivered. */
+  ask(position: number, label: string): Recorded | Difference | Promise<Recorded | Difference> {
+    const entry = this.#unasked.get(position);
+    if (entry && entry.label !== label) return { position, expected: entry.label, actual: label };
+    this.#unasked.delete(position);
+    if (entry?.recorded === "complete") {
+      this.#deliver();
+      return "complete";
+    }
+    if (!this.#more) return entry?.recorded ?? "new";
+    return new Promise((resolve, reject) => {
+      this.#asks.set(position, { label, isOpen: entry !== undefined, resolve, reject });
+      this.#deliver();
+    });
+  }
+
+  /** Names what is recorded at the position that the next call will take. At once, unless pages of the journal have to be read for it. */
+  nextLabel(): string | undefined | Promise<string | undefined> {
+    const entry = this.#unasked.get(this.#nextPosition);
+    if (entry || !this.#more) return entry?.label;
+    return this.#loadPage().then(() => this.nextLabel());
+  }
+
+  /** Whether something is recorded at a position after the one that the next call will take. */
+  get hasLater(): boolean {
+    return [...this.#unasked.keys()].some((position) => position > this.#nextPosition);
+  }
+
+  /** Whether something is recorded that the code has not asked for yet. */
+  get hasUnasked(): boolean {
+    return this.#unasked.size > 0 || this.#more;
+  }
+
+  /** The wait at a position that had begun before this run. */
+  openAt(position: number): OpenEntry | undefined {
+    return this.#open.get(position);
+  }
+
+  /** Adds an outcome that this run has just recorded. */
+  add(position: number, outcome: Outcome): void {
+    this.#live.push({ position, outcome });
+    this.#deliver();
+  }
+
+  /** Ends all calls without an outcome. */
+  failAll(error: unknown): void {
+    const calls = [...this.calls.values()];
+    this.calls.clear();
+    for (const { reject } of calls) reject(error);
+  }
+
+  /** Delivers nothing more: the code is abandoned. */
+  stop(): void {
+    this.calls.clear();
+    this.#asks.clear();
+    this.#recorded.length = 0;
+    this.#live.length = 0;
+  }
+
+  /** Whether outcomes are being handed to the code at the moment. */
+  get delivering(): boolean {
+    return this.#delivering;
+  }
+
+  /** The first recorded entry that the code has not asked for, when it is not going to ask any more. */
+  async firstUnasked(actual: string): Promise<Difference | undefined> {
+    while (this.#unasked.size === 0 && this.#more) await this.#loadPage();
+    if (this.#unasked.size === 0) return undefined;
+    const [position, { label }] = [...this.#unasked].reduce((first, entry) => entry[0] < first[0] ? entry : first);
+    return { position, expected: label, actual };
+  }
+
+  #deliver(): void {
+    if (this.#delivering) return;
+    this.#delivering = true;
+    void this.#deliverAll().then(() => this.#onDelivered());
+  }
+
+  async #deliverAll(): Promise<void> {
+    for (;;) {
+      // Also before the first: the code may be about to call more operations beside this one.
+      await nextTask();
+      const next = this.#nextDelivery();
+      if (next) {
+        const call = this.calls.get(next.position);
+        this.calls.delete(next.position);
+        const settling = call?.settle(next.outcome);
+        if (settling) await settling;
+      } else if (this.#asks.size > 0) {
+        await this.#loadPage().catch((error) => this.#rejectAsks(error));
+      } else {
+        break;
+      }
+    }
+    this.#delivering = false;
+  }
+
+  /** A recorded outcome waits until the code has asked for it; until then nothing later is delivered. */
+  #nextDelivery(): { position: number; outcome: Outcome } | undefined {
+    const [first] = this.#recorded;
+    if (!first) return this.#live.shift();
+    return this.#unasked.has(first.position) ? undefined : this.#recorded.shift();
+  }
+
+  #loadPage(): Promise<void> {
+    this.#loading ??= this.#load(this.#lastSeq).then((page) => this.#add(page)).finally(() => this.#loading = undefined);
+    return this.#loading;
+  }
+
+  #add({ entries, more }: JournalPage): void {
+    this.#more = more;
+    for (const entry of entries) {
+      this.#recorded.push(entry);
+      this.#lastSeq = entry.seq;
+      const ask = this.#asks.get(entry.position);
+      if (ask) this.#answer(entry, ask);
+      else this.#unasked.set(entry.position, { label: entry.label, recorded: "complete" });
+    }
+    if (more) return;
+    for (const { isOpen, resolve } of this.#asks.values()) resolve(isOpen ? "open" : "new");
+    this.#asks.clear();
+  }
+
+  #answer({ position, label }: JournalEntry, ask: Ask): void {
+    this.#asks.delete(position);
+    ask.resolve(label === ask.label ? "complete" : { position, expected: label, actual: ask.label });
+  }
+
+  #rejectAsks(error: unknown): void {
+    for (const { reject } of this.#asks.values()) reject(error);
+    this.#asks.clear();
+  }
+}

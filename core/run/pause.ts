@@ -1,0 +1,107 @@
+/**
+ * The time between two tries of a step: a wait that is in the store, so that another run may make the next try.
+ *
+ * @module
+ */
+
+import type { Clock } from "../time/clock.ts";
+import type { Commits, ReadySlot } from "./commits.ts";
+import type { OperationResult } from "../driver/driver.ts";
+
+/** Which pause. */
+export interface PauseOptions {
+  /** The step's position. */
+  position: number;
+  /** The step's label. */
+  label: string;
+  /** How many tries have failed. */
+  attempts: number;
+  /** How long it lasts, in milliseconds. */
+  delayMs: number;
+  /** How much of it is left, where an earlier run has begun it. */
+  remainingMs?: number;
+}
+
+interface PauseHost {
+  clock: Clock;
+  commits: Commits;
+  /** Whether the run is letting go of its workflow at the moment. The next try must not begin then, since another run may make it. */
+  isLettingGo(): boolean;
+  /** The store has counted a failed try. */
+  onRecorded(): void;
+  /** The step only waits. */
+  onWait(): void;
+  /** It is time for the next try. */
+  onEnd(waited: boolean): void;
+}
+
+/** One pause. It makes no request while it lasts. */
+export class Pause {
+  readonly #options: PauseOptions;
+  readonly #host: PauseHost;
+  #isRecorded = false;
+  #isWaiting = false;
+  #isElapsed = false;
+  #isOver = false;
+  #endsAt = Infinity;
+  #stopTimer = () => {};
+
+  constructor(options: PauseOptions, host: PauseHost) {
+    this.#options = options;
+    this.#host = host;
+  }
+
+  /** How long it still lasts, in milliseconds. */
+  get remainingMs(): number {
+    return this.#endsAt - this.#host.clock.now();
+  }
+
+  /** Writes it, unless an earlier run has. */
+  begin(): void {
+    const { position, label, attempts, delayMs, remainingMs } = this.#options;
+    const slot: ReadySlot = {
+      position,
+      label,
+      body: { type: "pause", attempts, timeoutMs: delayMs },
+      onResult: (result) => this.#told(result),
+    };
+    this.#isRecorded = remainingMs !== undefined;
+    if (remainingMs === undefined) return this.#host.commits.push(slot);
+    this.#host.commits.keep(slot);
+    this.#told({ remainingMs });
+  }
+
+  /** Ends it, if it has elapsed. */
+  resume(): void {
+    if (this.#isElapsed) this.#elapse();
+  }
+
+  /** Stops its timer. */
+  stop(): void {
+    this.#isOver = true;
+    this.#stopTimer();
+  }
+
+  #told(result: OperationResult): void {
+    if (this.#isOver || !("remainingMs" in result)) return;
+    const { clock, onRecorded, onWait } = this.#host;
+    if (!this.#isRecorded) onRecorded();
+    this.#isRecorded = true;
+    this.#stopTimer();
+    const remainingMs = result.remainingMs ?? 0;
+    this.#endsAt = clock.now() + remainingMs;
+    if (remainingMs === 0) return this.#elapse();
+    this.#stopTimer = clock.after(remainingMs, () => this.#elapse());
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    onWait();
+  }
+
+  #elapse(): void {
+    this.#isElapsed = true;
+    if (this.#isOver || this.#host.isLettingGo()) return;
+    this.stop();
+    this.#host.commits.forget(this.#options.position);
+    this.#host.onEnd(this.#isWaiting);
+  }
+}

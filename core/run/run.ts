@@ -1,0 +1,355 @@
+/**
+ * One run of one claimed workflow: replay, live operations, suspend, hand over, end.
+ *
+ * @module
+ */
+
+import { Calls } from "./calls.ts";
+import { CancelWatch } from "./cancel_watch.ts";
+import { StoreTime } from "../time/clock.ts";
+import { Commits, type CommitsOptions } from "./commits.ts";
+import type { Transition, WorkflowRecord } from "../driver/driver.ts";
+import { ContextError, LeaseLostError, NonDeterminismError, quote, WorkflowCancelledError } from "../errors.ts";
+import { type Difference, Journal } from "./journal.ts";
+import type { OperationSpec } from "./operation.ts";
+import { OpenWaits } from "./open_waits.ts";
+import { REST_MS, toPark, Undecodable } from "./parking.ts";
+import type { PauseOptions } from "./pause.ts";
+import { currentStep } from "./step_scope.ts";
+import type { Lease, RunEnd, RunHost } from "./host.ts";
+import { tolerate } from "./tolerated.ts";
+
+/** The workflow's code, with the input. It calls the operations of the run. */
+export type Code = (run: Run, input: unknown) => unknown;
+
+/** One run. */
+export class Run {
+  /** The workflow's ID. */
+  readonly workflowId: string;
+  /** When the workflow was created; with the ID it names this workflow and none that is created after a purge. */
+  readonly createdAt: number;
+  /** The store's time, as well as this isolate knows it. */
+  readonly storeTime: StoreTime;
+  readonly host: RunHost;
+  readonly commits: Commits;
+  readonly #code: Code;
+  readonly #record: WorkflowRecord;
+  readonly #journal: Journal;
+  readonly #waits: OpenWaits;
+  readonly #cancels: CancelWatch;
+  readonly #aborting = new AbortController();
+  readonly #stopping = new AbortController();
+  readonly #startedAt: number;
+  #settle!: (end: RunEnd) => void;
+  readonly #ended: Promise<RunEnd> = new Promise((resolve) => this.#settle = resolve);
+  readonly #calls: Calls;
+  #suspending = false;
+  #stopIdleTimer: (() => void) | undefined;
+  /** Since when the code rests in the middle of its replay. */
+  #restingSince: number | undefined;
+  /** Is told when the run only waits in memory, and when it goes on. */
+  readonly #onWaiting: (waiting: boolean) => void;
+  #stopBudgetTimer: () => void = () => {};
+  /** Set when nothing new may begin: what an operation that comes too late gets. `null`: never an answer, since the code is abandoned. */
+  #over: { error: Error | null } | undefined;
+  #gone: "lost" | "cancelled" | undefined;
+  #codeDone = false;
+
+  constructor(host: RunHost, code: Code, lease: Lease, onWaiting: (waiting: boolean) => void = () => {}) {
+    const { workflowId, createdAt } = lease.workflow;
+    this.host = host;
+    this.#onWaiting = onWaiting;
+    this.workflowId = workflowId;
+    this.createdAt = createdAt;
+    this.#code = code;
+    this.#record = lease.workflow;
+    this.#startedAt = host.clock.now();
+    this.storeTime = new StoreTime(host.clock, lease.now);
+    const load = (after: number) => host.driver.readJournal({ workflowId, after, limit: 1_000 });
+    this.#journal = new Journal(lease, load, () => this.#delivered());
+    this.commits = new Commits({
+      driver: host.driver,
+      clock: host.clock,
+      workflowId,
+      epoch: lease.epoch,
+      owner: lease.owner,
+      leaseMs: host.leaseMs,
+      onCommit: (result) => this.#onCommit(result),
+      onGone: (state) => this.#onGone(state),
+      onFailure: (error) => this.#fail(error),
+    });
+    this.#waits = new OpenWaits(host, workflowId, this.commits);
+    this.#cancels = new CancelWatch(host, workflowId, () => void this.commits.look());
+    this.#calls = new Calls({
+      host,
+      journal: this.#journal,
+      commits: this.commits,
+      waits: this.#waits,
+      cancels: this.#cancels,
+      over: () => this.over,
+      isOver: () => this.#over !== undefined,
+      isInStep: () => currentStep.get() === this,
+      isHandingOver: () => this.#isHandingOver(),
+      isLettingGo: () => this.#suspending,
+      update: () => this.update(),
+      decode: (text) => this.decode(text),
+      diverge: (difference) => this.#diverge(difference),
+      park: (problem) => this.#park(problem),
+      fail: (error) => this.#failReading(error),
+      giveUp: () => this.#gone && this.#settle(this.#gone),
+    });
+  }
+
+  /** Aborts when the workflow is cancelled or this run loses its lease. */
+  get signal(): AbortSignal {
+    return this.#aborting.signal;
+  }
+
+  /** Aborts when nothing that this run still does counts any more, also at its end. */
+  get stopping(): AbortSignal {
+    return this.#stopping.signal;
+  }
+
+  /** What an operation gets that comes after the run is over; `undefined` while it is not. */
+  get over(): { error: Error | null } | undefined {
+    if (this.#over || !this.#codeDone) return this.#over;
+    return { error: tolerate(new ContextError(`Calling an operation of workflow ${quote(this.workflowId)} after its code has returned`)) };
+  }
+
+  /** Runs the workflow's code. Settles when nothing is left to do here; never rejects. */
+  execute(): Promise<RunEnd> {
+    const { budgetMs, clock } = this.host;
+    if (budgetMs < Infinity) this.#stopBudgetTimer = clock.after(budgetMs, () => this.update());
+    const returned = async () => await this.#code(this, this.decode(this.#record.input));
+    returned().then(
+      (value) => this.#finish(() => this.#success(value)),
+      (error) => Undecodable.is(error) ? this.#park(error.error) : this.#finish(() => this.#failure(error)),
+    );
+    return this.#ended;
+  }
+
+  /** The value of a stored text. @throws {Undecodable} If it cannot be decoded here. */
+  decode(text: string): unknown {
+    try {
+      return this.host.values.decode(text);
+    } catch (error) {
+      throw new Undecodable(error);
+    }
+  }
+
+  /** Suspends now, if it only waits. */
+  suspend(): void {
+    if (this.#isIdle() && !this.#journal.hasUnasked) void this.#letGo();
+  }
+
+  /** Hands over without waiting for what is under way: steps are aborted, and run again in the next run. */
+  leave(): void {
+    if (this.#gone) return this.#settle(this.#gone);
+    if (this.#over) return;
+    this.#abandon();
+    this.commits.drop();
+    void this.#handOver();
+  }
+
+  /** Carries out an operation of the workflow's code. See {@linkcode Calls.call}. */
+  operate<T>(describe: () => OperationSpec<T>): Promise<T> {
+    return this.#calls.call(describe);
+  }
+
+  /** The time between two tries of a step. See {@linkcode Calls.pause}. */
+  pause(options: PauseOptions): Promise<void> {
+    return this.#calls.pause(options);
+  }
+
+  /** Whether what begins now is left to the next run. Without progress of its own a run would hand over for ever. */
+  #isHandingOver(): boolean {
+    return this.host.closing || (this.#calls.progress && this.#isSpent());
+  }
+
+  /** Whether this run has gone on for as long as it may, or has no more requests to make. */
+  #isSpent(): boolean {
+    return this.host.spent.aborted || this.host.clock.now() - this.#startedAt >= this.host.budgetMs;
+  }
+
+  /** Nothing is under way but open waits, and operations that wait for their turn. */
+  #isIdle(): boolean {
+    return !this.#over && this.#calls.areWaiting;
+  }
+
+  /** Decides what the run does next. Called whenever something changed. */
+  update(): void {
+    if (this.#over) return;
+    if (!this.#isIdle()) {
+      this.#goOn();
+      return this.#onWaiting(false);
+    }
+    const idleMs = this.#idleMs();
+    if (idleMs <= 0) return void this.#letGo();
+    this.#stopIdleTimer ??= this.host.clock.after(idleMs, () => void this.#letGo());
+    this.#onWaiting(true);
+  }
+
+  /** How long a run that only waits stays in memory. Before it has asked for all that is recorded, its code may await something else than an operation. */
+  #idleMs(): number {
+    if (this.#isHandingOver()) return 0;
+    if (!this.#journal.hasUnasked) return this.#isSpent() ? 0 : this.host.hotWaitMs;
+    const now = this.host.clock.now();
+    this.#restingSince ??= now;
+    return this.#restingSince + Math.max(REST_MS, this.host.hotWaitMs) - now;
+  }
+
+  #goOn(): void {
+    this.#stopIdleTimer?.();
+    this.#stopIdleTimer = undefined;
+    this.#restingSince = undefined;
+  }
+
+  /** The code has got what there was for it, and may go on. */
+  #delivered(): void {
+    if (this.#restingSince !== undefined) this.#goOn();
+    this.update();
+  }
+
+  /** Suspends, or yields if there is something that the next run can do at once. */
+  async #letGo(): Promise<void> {
+    if (this.#suspending) return;
+    this.#suspending = true;
+    try {
+      const difference = await this.#journal.firstUnasked("a wait");
+      if (!this.#isIdle()) return;
+      if (difference) {
+        // That a run is cut short says nothing about its code.
+        if (this.#isHandingOver()) await this.#yield();
+        else if (this.#idleMs() <= 0) this.#diverge(difference);
+        return;
+      }
+      const transition: Transition = { to: this.#calls.areLeftOver ? "yield" : "suspend" };
+      // Meanwhile the budget may have run out, and something may have been left to the next run.
+      const stillRight = () => this.#isIdle() && (transition.to === "yield") === this.#calls.areLeftOver;
+      if (!await this.commits.release(transition, stillRight)) return;
+      const { remainingMs } = this.#calls;
+      this.#abandon();
+      if (transition.to === "yield") this.host.wake([this.workflowId]);
+      else if (remainingMs < Infinity) this.host.dueIn(this.workflowId, remainingMs);
+      this.#settle(transition.to === "yield" ? "yielded" : "suspended");
+    } catch (error) {
+      this.#failReading(error);
+    } finally {
+      this.#suspending = false;
+      this.#stopIdleTimer?.();
+      this.#stopIdleTimer = undefined;
+      this.#calls.resume();
+      this.update();
+    }
+  }
+
+  #onCommit({ now, woken, touched }: Parameters<CommitsOptions["onCommit"]>[0]): void {
+    this.storeTime.set(now);
+    this.host.hints.notify(touched);
+    if (woken.length > 0) this.host.wake(woken);
+  }
+
+  /** The code has returned or thrown, or cannot go on: writes how the workflow ended. */
+  async #finish(end: () => Transition): Promise<void> {
+    this.#codeDone = true;
+    await this.#calls.asked();
+    if (this.#gone) return this.#settle(this.#gone);
+    if (this.#over) return;
+    if (this.#calls.areLeftOver) return await this.#yield();
+    this.#stop(this.over!);
+    try {
+      const difference = await this.#journal.firstUnasked("the end of the workflow");
+      if (difference) return this.#diverge(difference);
+      if (await this.commits.release(end())) this.#settle("finished");
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** The code has returned without waiting for operations that were left to the next run: that run will end the workflow. */
+  async #yield(): Promise<void> {
+    this.#abandon();
+    await this.#handOver();
+  }
+
+  async #handOver(): Promise<void> {
+    if (!await this.commits.release({ to: "yield" })) return;
+    this.host.wake([this.workflowId]);
+    this.#settle("yielded");
+  }
+
+  #diverge(difference: Difference): void {
+    this.#park(new NonDeterminismError(this.workflowId, difference));
+  }
+
+  /**
+   * The code does not fit what is stored: it is abandoned where it is, and nothing more of it is written. That is a fault of a deploy and not of the
+   * workflow, which waits for code that fits.
+   */
+  async #park(problem: unknown): Promise<void> {
+    if (this.#gone || this.#over?.error === null) return;
+    this.#abandon();
+    this.commits.drop();
+    const { transition, isNew } = toPark(this.host.values, problem, this.#record);
+    if (!await this.commits.release(transition)) return;
+    if (isNew) this.host.report(problem);
+    this.host.dueIn(this.workflowId, transition.delayMs);
+    this.#settle("parked");
+  }
+
+  #success(value: unknown): Transition {
+    try {
+      return { to: "end", status: "SUCCESS", output: this.host.values.encode(value, "workflow's output"), error: null };
+    } catch (error) {
+      return this.#failure(error);
+    }
+  }
+
+  #failure(error: unknown): Transition {
+    return { to: "end", status: "ERROR", output: null, error: this.host.values.encodeError(error) };
+  }
+
+  /** Another run has the workflow, or it was cancelled: nothing of this one counts any more. */
+  #onGone(state: "lost" | "cancelled"): void {
+    const error = tolerate(state === "lost" ? new LeaseLostError(this.workflowId) : new WorkflowCancelledError(this.workflowId));
+    this.#gone = state;
+    const abandoned = this.#over?.error === null;
+    this.#stop({ error });
+    this.#aborting.abort(error);
+    this.#journal.failAll(error);
+    if (this.#codeDone || abandoned) return this.#settle(state);
+    // The code may clean up. What hangs in something that is no operation is not waited for.
+    const stopTimer = this.host.clock.after(this.host.leaseMs, () => this.#settle(state));
+    void this.#ended.then(stopTimer);
+  }
+
+  /** The store does not answer. The code must not act on that, since a replay would not; so it gets no answer at all. */
+  #fail(error: unknown): void {
+    this.#abandon();
+    this.commits.close();
+    this.#aborting.abort(error);
+    this.host.report(error);
+    this.#settle("failed");
+  }
+
+  /** The journal cannot be read. A run that is over does not need it. */
+  #failReading(error: unknown): void {
+    if (!this.#over) this.#fail(error);
+  }
+
+  /** No operation gets an answer from now on. The code and all that it holds is left to the garbage collector. */
+  #abandon(): void {
+    this.#stop({ error: null });
+    this.#journal.stop();
+  }
+
+  #stop(over: { error: Error | null }): void {
+    this.#over = over;
+    this.#waits.stop();
+    this.#cancels.stop();
+    this.#calls.stop();
+    this.#stopIdleTimer?.();
+    this.#stopBudgetTimer();
+    this.#stopping.abort(over.error ?? tolerate(new ContextError(`Workflow ${quote(this.workflowId)} does not run here any more`)));
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * The runs of this isolate.
+ *
+ * @module
+ */
+
+import type { Run } from "../run/run.ts";
+import type { Lease } from "../run/host.ts";
+
+/** How many runs that only wait stay in memory. Each one holds its journal, and polls where the store has no push. */
+const MAX_HOT_RUNS = 100;
+
+/** Knows which workflows run here. */
+export class Runs {
+  readonly #runs = new Map<string, { run: Run; lease: Lease }>();
+  /** Runs that only wait, the longest wait first. */
+  readonly #hot = new Set<Run>();
+
+  /** The workflows that a run here holds the lease of, as far as it knows. */
+  get held(): string[] {
+    return [...this.#runs.keys()].filter((workflowId) => this.isHeld(workflowId));
+  }
+
+  /** Whether a run here holds the lease of the workflow, as far as it knows. */
+  isHeld(workflowId: string): boolean {
+    return this.#runs.get(workflowId)?.run.commits.closed === false;
+  }
+
+  /**
+   * Whether a lease is worth a run. Two claims may lease one workflow after each other, and their answers may arrive in any order: the older lease is lost.
+   */
+  isNewer({ workflow: { workflowId, createdAt }, epoch }: Lease): boolean {
+    const here = this.#runs.get(workflowId);
+    return !here || here.lease.workflow.createdAt !== createdAt || here.lease.epoch < epoch;
+  }
+
+  /** Adds a run. One that was here before has lost its lease, and finds that out. */
+  add(lease: Lease, run: Run): void {
+    const { workflowId } = lease.workflow;
+    void this.look(workflowId);
+    this.#runs.set(workflowId, { run, lease });
+  }
+
+  /** Removes a run that is over. */
+  remove(run: Run): void {
+    this.#hot.delete(run);
+    if (this.#runs.get(run.workflowId)?.run === run) this.#runs.delete(run.workflowId);
+  }
+
+  /** A run only waits, or goes on. When too many wait in memory, the one that has waited longest suspends. */
+  setWaiting(run: Run, waiting: boolean): void {
+    this.#hot.delete(run);
+    if (!waiting) return;
+    this.#hot.add(run);
+    const [oldest] = this.#hot;
+    if (this.#hot.size <= MAX_HOT_RUNS || !oldest) return;
+    this.#hot.delete(oldest);
+    oldest.suspend();
+  }
+
+  /** The run of the workflow looks in the store. Settles when it knows whether it still holds its lease; at once without a run. */
+  async look(workflowId: string): Promise<void> {
+    await this.#runs.get(workflowId)?.run.commits.look();
+  }
+
+  /** Renews the leases that may have lapsed, as after a step that has blocked this isolate. */
+  renewLate(now: number): void {
+    for (const { run: { commits, host } } of this.#runs.values()) {
+      if (now - commits.renewedAt > host.leaseMs / 2) void commits.look();
+    }
+  }
+
+  /** Every run decides anew what it does next. */
+  update(): void {
+    for (const { run } of this.#runs.values()) run.update();
+  }
+
+  /** Every run hands over without waiting for its steps. */
+  leave(): void {
+    for (const { run } of this.#runs.values()) run.leave();
+  }
+}

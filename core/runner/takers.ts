@@ -1,0 +1,108 @@
+/**
+ * Takes over what is due by time: a sweep until nothing is due any more, a worker for as long as its process lives.
+ *
+ * @module
+ */
+
+import { type Claims, repeatMs, type Taken } from "./claims.ts";
+import { delay } from "../time/clock.ts";
+import type { Lease, RunEnd } from "../run/host.ts";
+import { type Place, Slots } from "./slots.ts";
+import { Waiter, type WaitSources } from "../time/wait.ts";
+import { SIDE_BY_SIDE } from "./wakes.ts";
+
+/** How often a sweep claims again that only met what other calls hold at the moment. */
+const MAX_REPEATS = 10;
+/** A workflow that is suspended until an instant less than ten seconds ahead gives a hint; any other is found by a look before that. */
+const MAX_LOOK_MS = 9_500;
+
+const NOTHING: Taken = { leases: [], nextDueMs: null, more: false, full: false };
+
+/** What takers need of the `Parley`. */
+export interface TakerHost extends WaitSources {
+  readonly claims: Claims;
+  /** Whether nothing is taken any more. */
+  readonly over: boolean;
+  run(lease: Lease, place: Place): Promise<RunEnd>;
+  report(error: unknown): void;
+}
+
+/** Runs leases side by side, and says when something has changed. */
+class Running {
+  readonly slots: Slots;
+  readonly #host: TakerHost;
+  readonly #onChange: () => void;
+  readonly #runs = new Set<Promise<void>>();
+
+  constructor(host: TakerHost, limit: number, onChange: () => void) {
+    this.#host = host;
+    this.#onChange = onChange;
+    this.slots = new Slots(limit, onChange);
+  }
+
+  get size(): number {
+    return this.#runs.size;
+  }
+
+  add(lease: Lease, onEnd: (end: RunEnd) => void = () => {}): void {
+    const run: Promise<void> = this.#host.run(lease, this.slots.take()).then((end) => {
+      this.#runs.delete(run);
+      onEnd(end);
+      this.#onChange();
+    });
+    this.#runs.add(run);
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(this.#runs);
+  }
+}
+
+/** Takes over what is due and runs it, until nothing is due any more or `limit` were taken. Returns how each run ended. */
+export async function sweep(host: TakerHost, limit: number, signal: AbortSignal | undefined): Promise<RunEnd[]> {
+  const ends: RunEnd[] = [];
+  const waiter = new Waiter(host);
+  // What runs may make more due, also where nothing is woken inline.
+  let look = true;
+  const stopHints = host.hints.on("due", () => (look = true, waiter.poke()));
+  const running = new Running(host, SIDE_BY_SIDE, () => waiter.poke());
+  const onEnd = (end: RunEnd) => (look = true, void ends.push(end));
+  try {
+    for (let repeats = 0; ends.length + running.size < limit && !signal?.aborted && !host.over;) {
+      const room = Math.min(limit - ends.length - running.size, running.slots.free);
+      if (look && room > 0) {
+        look = false;
+        const { leases, more, full } = await host.claims.byDueTime(room);
+        for (const lease of leases) running.add(lease, onEnd);
+        look ||= full || (more && repeats < MAX_REPEATS);
+        repeats = leases.length > 0 ? 0 : repeats + 1;
+        if (look && leases.length === 0) await delay(host.clock, repeatMs(repeats), signal);
+      } else if (running.size === 0) break;
+      else await waiter.next({ poll: false, signal });
+    }
+  } finally {
+    stopHints();
+    waiter.close();
+    await running.settled();
+  }
+  return ends;
+}
+
+/** Takes over what is due until the signal aborts. A fault of the store is reported and outlived. */
+export async function work(host: TakerHost, waiter: Waiter, concurrency: number, signal: AbortSignal): Promise<void> {
+  const running = new Running(host, concurrency, () => waiter.poke());
+  const outlive = (error: unknown) => (host.report(error), NOTHING);
+  for (let repeats = 0; !signal.aborted && !host.over;) {
+    const room = running.slots.free;
+    const { leases, nextDueMs, more, full } = room > 0 ? await host.claims.byDueTime(room).catch(outlive) : NOTHING;
+    for (const lease of leases) running.add(lease);
+    repeats = more && leases.length === 0 ? repeats + 1 : 0;
+    if (leases.length > 0) waiter.reset();
+    if (full || (more && leases.length > 0)) continue;
+    // What a run leaves behind may be due sooner than all that was known before: it pokes.
+    const limitMs = room === 0 ? Infinity : more ? repeatMs(repeats) : Math.min(nextDueMs ?? Infinity, MAX_LOOK_MS);
+    await waiter.next({ signal, poll: room > 0, limitMs });
+  }
+  waiter.close();
+  await running.settled();
+}

@@ -1,0 +1,101 @@
+/**
+ * Tokens for a browser: signed, short-lived, good for little.
+ *
+ * @module
+ */
+
+import * as v from "valibot";
+import { wallClock } from "../../core/time/clock.ts";
+import { type Duration, toMilliseconds } from "../../core/values/duration.ts";
+import { ValidationError } from "../../core/errors.ts";
+import { type Action, ACTIONS, type Auth, bearerToken, markKnown, oncePerRequest, recognising } from "./auth.ts";
+import { readToken, signToken } from "./jwt.ts";
+
+/** So that a token that another service signed with the same secret is none of ours. */
+const AUDIENCE = "parley";
+
+/** Methods that change nothing: a link with a token in it can do no harm. */
+const SAFE = new Set(["GET", "HEAD"]);
+
+/** Too few bits to sign with can be guessed from one token. */
+const SHORTEST_SECRET = 16;
+
+/** What a token is good for. */
+export interface Scope {
+  /** What may be done with it. */
+  actions: Action[];
+  /** With which workflow alone. Default any, where it is not there at all: `undefined` is refused. */
+  workflowId?: string;
+  /** With which events, streams and topics alone. Default any, where it is not there at all: `undefined` is refused. */
+  keys?: string[];
+  /** For how long from now. */
+  expiresIn: Duration;
+}
+
+const Claims = v.object({
+  aud: v.literal(AUDIENCE),
+  exp: v.number(),
+  actions: v.array(v.picklist(ACTIONS)),
+  workflowId: v.optional(v.string()),
+  keys: v.optional(v.array(v.string())),
+});
+
+/**
+ * Allows what a token says that was minted with the same secret. The token comes in the `Authorization` header, or, since a browser's
+ * `EventSource` has no headers, as the parameter `token` of a `GET`.
+ *
+ * @param secret At least 16 characters, and secret.
+ * @returns The auth, with `mint`.
+ * @throws {ValidationError} If the secret is too short.
+ *
+ * @example A token with which a browser reads one stream, and nothing else
+ * ```ts
+ * import { scopedTokens } from "@parley/parley/http";
+ *
+ * const tokens = scopedTokens("a secret from the environment");
+ * const token = await tokens.mint({ actions: ["stream"], workflowId: "order-1", keys: ["progress"], expiresIn: "15m" });
+ * console.log(token.split(".").length); // 3
+ * ```
+ */
+export function scopedTokens(secret: string): Auth & { mint(scope: Scope): Promise<string> } {
+  if (typeof secret !== "string" || secret.length < SHORTEST_SECRET) {
+    throw new ValidationError(`Making scoped tokens: the secret must have at least ${SHORTEST_SECRET} characters`);
+  }
+  const claimsOf = oncePerRequest(async (c) => {
+    const token = bearerToken(c) ?? (SAFE.has(c.req.method) ? c.req.query("token") : undefined);
+    return token === undefined ? undefined : await read(token, secret);
+  });
+  const auth: Auth = async (c, request) => {
+    const claims = await claimsOf(c);
+    if (!claims) return false;
+    markKnown(c);
+    const { actions, workflowId, keys } = claims;
+    return actions.includes(request.action) && (workflowId === undefined || workflowId === request.workflowId) &&
+      (keys === undefined || (request.key !== undefined && keys.includes(request.key)));
+  };
+  recognising(auth, async (c) => await claimsOf(c) !== undefined);
+  return Object.assign(auth, { mint: (scope: Scope) => mint(scope, secret) });
+}
+
+/** A restriction that came to nothing, as of an ID that a request lacks, would make a token that is good for everything. */
+async function mint(scope: Scope, secret: string): Promise<string> {
+  const { actions, workflowId, keys, expiresIn } = scope;
+  const unknown = actions.find((action) => !ACTIONS.includes(action));
+  if (unknown !== undefined || actions.length === 0) {
+    throw new ValidationError(`Minting a token: its actions must be some of ${ACTIONS.join(", ")}`);
+  }
+  const open = (["workflowId", "keys"] as const).find((name) => Object.hasOwn(scope, name) && (scope[name] ?? undefined) === undefined);
+  if (open !== undefined) {
+    throw new ValidationError(`Minting a token whose ${open} has no value: it must have one, or not be there, which allows any`);
+  }
+  const ms = toMilliseconds(expiresIn, "expiresIn");
+  if (ms === 0) throw new ValidationError("Minting a token that expires in 0 ms: it must be more");
+  const exp = Math.ceil((wallClock.now() + ms) / 1_000);
+  return await signToken({ aud: AUDIENCE, exp, actions, ...(workflowId !== undefined && { workflowId }), ...(keys && { keys }) }, secret);
+}
+
+/** What the token says, if it is one of ours and has not expired. */
+async function read(token: string, secret: string): Promise<v.InferOutput<typeof Claims> | undefined> {
+  const { success, output } = v.safeParse(Claims, await readToken(token, secret));
+  return success && output.exp > wallClock.now() / 1_000 ? output : undefined;
+}

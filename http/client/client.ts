@@ -1,0 +1,203 @@
+/**
+ * The operations of `Client` over HTTP, from anywhere: a server, a Worker, a browser.
+ *
+ * @module
+ */
+
+import { type EventKey, type SendOptions, type SendReceipt, type StreamKey, toChannel } from "../../core/channel.ts";
+import type {
+  Client,
+  EventEntry,
+  EventReader,
+  ListOptions,
+  OutgoingMessage,
+  ReadStreamOptions,
+  StartedHandle,
+  StartOptions,
+  StreamReader,
+  WaitOptions,
+  WatchEventOptions,
+  WorkflowHandle,
+  WorkflowPage,
+} from "../../core/client.ts";
+import { type Duration, toMilliseconds } from "../../core/values/duration.ts";
+import { checkName } from "../../core/values/names.ts";
+import { checkWhole } from "../../core/values/numbers.ts";
+import { toDestination } from "../../core/context/messages.ts";
+import { validate } from "../../core/values/values.ts";
+import type { Workflow } from "../../core/workflow.ts";
+import { RemoteHandle } from "./handle.ts";
+import { RemoteEvent, RemoteStream } from "./reading.ts";
+import { type ConnectOptions, Transport } from "./transport.ts";
+import { waitOver } from "./waiting.ts";
+import { toSegment } from "../path.ts";
+
+export type { ConnectOptions, Fetch } from "./transport.ts";
+export type { Client } from "../../core/client.ts";
+
+/** How long `getEvent` waits where the caller does not say. */
+const GET_EVENT_TIMEOUT: Duration = "60s";
+
+/**
+ * A client of an adapter, `parleyHttp`.
+ *
+ * Every request may be lost, and is then made again: a start by its workflow ID, a send by an idempotency key, both made up here where the caller
+ * gives none. So nothing is started or sent twice. A stream that is cut off is read on at its next offset. Errors come back as the classes that a `Parley` throws;
+ * what is wrong with the connection itself is a `DriverError`.
+ *
+ * @param options Where the adapter is, and what it asks for.
+ * @returns The client. It holds no connection between calls.
+ * @throws {ValidationError} If the URL or the token is not legal.
+ *
+ * @example Start a workflow on a server, and wait for its result
+ * ```ts
+ * import { memoryDriver, Parley, workflow } from "@parley/parley";
+ * import { connect } from "@parley/parley/client";
+ * import { bearer, parleyHttp } from "@parley/parley/http";
+ *
+ * const greet = workflow("greet", (_ctx, name: string) => `Hello ${name}`);
+ * const app = parleyHttp({ parley: new Parley({ driver: memoryDriver(), workflows: [greet] }), auth: bearer("s3cret") });
+ *
+ * // In place of `fetch`, so that this runs without a server.
+ * const client = connect({ url: "https://example.com", token: "s3cret", fetch: async (url, init) => await app.request(url, init) });
+ * const handle = await client.start(greet, "Ada");
+ * console.log(await handle.result()); // Hello Ada
+ * ```
+ */
+export function connect(options: ConnectOptions): Client {
+  return new RemoteClient(new Transport(options));
+}
+
+class RemoteClient implements Client {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  async start<I, O>(workflow: Workflow<I, O> | string, input: NoInfer<I>, options: StartOptions = {}): Promise<StartedHandle<O>> {
+    const { workflowId = crypto.randomUUID(), enqueue } = options;
+    const name = typeof workflow === "string" ? workflow : workflow.name;
+    checkName(name, "workflow name");
+    checkName(workflowId, "workflow ID");
+    const schema = typeof workflow === "string" ? undefined : workflow.input;
+    // The server applies the schema, too: so it gets what the caller gave. What the schema made of it is for a server that does not know the workflow.
+    const checked = schema && await validate(schema, input, "workflow's input");
+    const body = {
+      workflow: name,
+      input,
+      workflowId,
+      ...(enqueue !== undefined && { enqueue }),
+      ...(enqueue && schema && { checked }),
+    };
+    const request = { operation: "start", method: "POST", path: "/workflows", body } as const;
+    const { created } = await this.#transport.call<{ created: boolean }>(request);
+    // Nobody had an ID before that was made up here: it exists by the first request, whose answer was lost.
+    const isOwn = options.workflowId === undefined;
+    return Object.assign(new RemoteHandle<O>(this, this.#transport, workflowId), { created: created || isOwn });
+  }
+
+  handle<O = unknown>(workflowId: string): WorkflowHandle<O> {
+    checkName(workflowId, "workflow ID");
+    return new RemoteHandle<O>(this, this.#transport, workflowId);
+  }
+
+  async send<T>(destinationId: string, message: NoInfer<T>, options: SendOptions<T> = {}): Promise<SendReceipt> {
+    const { topic, idempotencyKey } = toDestination(destinationId, options);
+    // `recv` applies the schema, too: so it gets what the caller gave.
+    if (topic.schema) await validate(topic.schema, message, "message");
+    const receipt = await this.#transport.call<SendReceipt>({
+      operation: "send",
+      method: "POST",
+      path: `/workflows/${toSegment(destinationId)}/messages`,
+      body: { message, topic: topic.name, idempotencyKey: idempotencyKey ?? madeUpKey() },
+    });
+    return toReceipt(receipt, idempotencyKey);
+  }
+
+  async sendAll(messages: readonly OutgoingMessage[]): Promise<SendReceipt[]> {
+    const prepared = await Promise.all(messages.map(async ({ destinationId, message, ...options }) => {
+      const { topic, idempotencyKey } = toDestination(destinationId, options);
+      if (topic.schema) await validate(topic.schema, message, "message");
+      return { destinationId, message, topic: topic.name, idempotencyKey: idempotencyKey ?? madeUpKey() };
+    }));
+    if (prepared.length === 0) return [];
+    const request = { operation: "sendAll", method: "POST", path: "/messages", body: { messages: prepared } } as const;
+    const { receipts } = await this.#transport.call<{ receipts: SendReceipt[] }>(request);
+    return receipts.map((receipt, index) => toReceipt(receipt, messages[index]?.idempotencyKey));
+  }
+
+  async getEvent<T>(workflowId: string, key: EventKey<T> | string, options?: WaitOptions): Promise<T> {
+    return (await this.getEventEntry(workflowId, key, options)).value;
+  }
+
+  async getEventEntry<T>(
+    workflowId: string,
+    key: EventKey<T> | string,
+    options: WaitOptions & { after?: number } = {},
+  ): Promise<EventEntry<T>> {
+    const { after = 0, timeout = GET_EVENT_TIMEOUT, signal } = options;
+    const path = eventPath(workflowId, key);
+    checkWhole(after, "version", 0);
+    const timeoutMs = toMilliseconds(timeout, "timeout");
+    const ask = (waitMs: number) =>
+      this.#transport.once<EventEntry<T>>({
+        operation: "getEvent",
+        path: `${path}?after=${after}&wait=${Math.ceil(waitMs)}ms`,
+        waitMs,
+        signal,
+      });
+    const operation = `getEvent ${JSON.stringify(toChannel(key, "event key").name)}`;
+    return await waitOver(this.#transport, { operation, timeoutMs, signal }, ask);
+  }
+
+  watchEvent<T>(workflowId: string, key: EventKey<T> | string, options: WatchEventOptions = {}): EventReader<T> {
+    return new RemoteEvent<T>(this.#transport, eventPath(workflowId, key), options);
+  }
+
+  readStream<T>(workflowId: string, key: StreamKey<T> | string, options: ReadStreamOptions = {}): StreamReader<T> {
+    checkName(workflowId, "workflow ID");
+    const { name } = toChannel(key, "stream key");
+    return new RemoteStream<T>(this.#transport, `/workflows/${toSegment(workflowId)}/streams/${toSegment(name)}`, options);
+  }
+
+  async list({ status, name, problem, include, limit, cursor }: ListOptions = {}): Promise<WorkflowPage> {
+    const query = new URLSearchParams();
+    if (status !== undefined) query.set("status", [status].flat().join(","));
+    if (name !== undefined) query.set("name", name);
+    if (problem !== undefined) query.set("problem", String(problem));
+    if (include !== undefined) query.set("include", include);
+    if (limit !== undefined) query.set("limit", String(limit));
+    if (cursor !== undefined) query.set("cursor", cursor);
+    return await this.#transport.call<WorkflowPage>({ operation: "list", path: `/workflows?${query}` });
+  }
+
+  async cancel(workflowId: string): Promise<void> {
+    await this.#control(workflowId, "cancel");
+  }
+
+  async resume(workflowId: string): Promise<void> {
+    await this.#control(workflowId, "resume");
+  }
+
+  async #control(workflowId: string, operation: "cancel" | "resume"): Promise<void> {
+    checkName(workflowId, "workflow ID");
+    // With a body, and so with a content type: a server that guards against forged forms refuses a POST without one.
+    await this.#transport.call({ operation, method: "POST", path: `/workflows/${toSegment(workflowId)}/${operation}`, body: {} });
+  }
+}
+
+function eventPath(workflowId: string, key: EventKey<unknown> | string): string {
+  checkName(workflowId, "workflow ID");
+  return `/workflows/${toSegment(workflowId)}/events/${toSegment(toChannel(key, "event key").name)}`;
+}
+
+/** By what the server knows the message, should the request come twice. */
+function madeUpKey(): string {
+  return `connect:${crypto.randomUUID()}`;
+}
+
+/** A key that was made up here was never used before: a duplicate is then this very message, whose first answer was lost. */
+function toReceipt(receipt: SendReceipt, idempotencyKey: string | undefined): SendReceipt {
+  return idempotencyKey === undefined ? { ...receipt, duplicate: false } : receipt;
+}

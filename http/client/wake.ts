@@ -1,0 +1,77 @@
+/**
+ * Continuing workflows in an invocation of their own.
+ *
+ * @module
+ */
+
+import { systemClock } from "../../core/time/clock.ts";
+import { type Duration, toMilliseconds } from "../../core/values/duration.ts";
+import { ValidationError } from "../../core/errors.ts";
+import { isToken, toMountUrl } from "../endpoint.ts";
+
+/** How many workflows one request may name; `POST /wake` takes no more. */
+const BATCH = 1_000;
+
+/**
+ * Has another invocation continue the workflows that became due: a `wake` for `Parley`. It posts to the adapter's `/wake`, which answers at once.
+ *
+ * @param options `url`: where the adapter is mounted, as in `https://example.com/parley`. `token`: one that its auth allows to `wake`.
+ * `timeout`: how long to wait for an answer, default `"10s"`. `fetch`: another one, as that of a Worker's service binding. Default the runtime's.
+ * @returns The function. It rejects if an answer was not 2xx; the next sweep finds those workflows due.
+ * @throws {ValidationError} If the URL or the token is not legal.
+ *
+ * @example Leave the invocation that sends for the next one
+ * ```ts
+ * import { memoryDriver, Parley } from "@parley/parley";
+ * import { httpWake } from "@parley/parley/http";
+ *
+ * const wake = httpWake({ url: "https://example.com/parley", token: "a token from the environment".replaceAll(" ", "-") });
+ * const parley = new Parley({ driver: memoryDriver(), wake });
+ * console.log(await parley.sweep()); // { claimed: 0, finished: 0, suspended: 0 }
+ * ```
+ */
+export function httpWake(
+  { url, token, timeout = "10s", fetch = (...args) => globalThis.fetch(...args) }: {
+    url: string;
+    token: string;
+    timeout?: Duration;
+    fetch?: (url: string, init: RequestInit) => Promise<Response>;
+  },
+): (workflowIds: string[]) => Promise<void> {
+  const target = `${toMountUrl(url, "Making a wake")}/wake`;
+  if (!isToken(token)) {
+    throw new ValidationError("Making a wake: the token must be a text of visible ASCII characters, and not empty");
+  }
+  const timeoutMs = toMilliseconds(timeout, "timeout");
+  return async (workflowIds) => {
+    const batches = Array.from({ length: Math.ceil(workflowIds.length / BATCH) }, (_, n) => workflowIds.slice(n * BATCH, (n + 1) * BATCH));
+    // One fault does not keep the others asleep.
+    const outcomes = await Promise.allSettled(batches.map((batch) => post(fetch, { target, token, timeoutMs }, batch)));
+    for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+  };
+}
+
+async function post(
+  fetch: (url: string, init: RequestInit) => Promise<Response>,
+  { target, token, timeoutMs }: { target: string; token: string; timeoutMs: number },
+  workflowIds: string[],
+): Promise<void> {
+  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+  const body = JSON.stringify({ workflowIds });
+  // Else an invocation that hangs would keep this one, too, which waits for its wakes.
+  const late = new AbortController();
+  const stopTimer = systemClock.after(timeoutMs, () => late.abort(new DOMException("too late", "TimeoutError")));
+  let response: Response;
+  try {
+    // Not followed: the token is not for wherever it leads.
+    response = await fetch(target, { method: "POST", headers, body, redirect: "manual", signal: late.signal });
+  } catch (error) {
+    // Not as the cause: runtimes put the request into it.
+    const name = error instanceof Error ? error.name : typeof error;
+    throw new Error(`Waking ${workflowIds.length} workflows: there was no answer (${name}), and must be one`);
+  } finally {
+    stopTimer();
+  }
+  await response.body?.cancel();
+  if (!response.ok) throw new Error(`Waking ${workflowIds.length} workflows: the answer was ${response.status}, and must be 2xx`);
+}

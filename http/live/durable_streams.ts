@@ -1,0 +1,181 @@
+/**
+ * The reading side of the Durable Streams protocol (durable-streams/durable-streams, PROTOCOL.md 1.0), in its JSON mode.
+ *
+ * An offset of the protocol is that of the next value, in 16 digits so that texts sort as the numbers do.
+ *
+ * @module
+ */
+
+import type { Context } from "hono";
+import type { StreamPart } from "../../core/client.ts";
+import { systemClock } from "../../core/time/clock.ts";
+import { ValidationError } from "../../core/errors.ts";
+import { plainText } from "../wire/encoding.ts";
+import { type Chunks, liveResponse } from "./live.ts";
+import type { Settings } from "../options.ts";
+import { type Chunk, Gathered } from "../wire/pieces.ts";
+import { EVENT_STREAM, SSE_HEARTBEAT } from "./sse.ts";
+import { type Place, readPart, readParts, type StreamCall } from "./stream_parts.ts";
+
+/** The protocol's own parameters. A request with one of the first two speaks it. */
+export interface DurableQuery {
+  readonly offset?: string | undefined;
+  readonly live?: string | undefined;
+  readonly cursor?: string | undefined;
+}
+
+/** A request that speaks the protocol. */
+export interface DurableCall extends StreamCall {
+  readonly settings: Settings;
+  readonly query: DurableQuery;
+}
+
+const OFFSET_DIGITS = 16;
+
+/** The protocol has connections end after about a minute, so that those who come later can share one at an edge. */
+const LONGEST_SSE_MS = 60_000;
+/** Below the 60 s after which many a proxy gives up on an answer. */
+const LONGEST_POLL_MS = 30_000;
+
+/** Cursors number the intervals since this instant, 2024-10-09T00:00:00Z. */
+const CURSOR_EPOCH_MS = 1_728_432_000_000;
+const CURSOR_INTERVAL_MS = 20_000;
+/** 3,600 s of intervals, by which a cursor may be ahead of the time. */
+const CURSOR_JITTER = 180;
+
+/** Whether a request speaks the protocol. */
+export function speaksDurableStreams({ offset, live }: DurableQuery): boolean {
+  return offset !== undefined || live !== undefined;
+}
+
+/** Answers a `GET`: what is there, a long poll, or Server-Sent Events. */
+export async function readDurableStream(call: DurableCall): Promise<Response> {
+  const place = { from: toPlace(call) };
+  const { c, settings, query: { live } } = call;
+  if (live === "sse") return await serveEvents(call, place);
+  if (live === "long-poll") {
+    return respond(call, await readPart(call, place, Math.min(settings.maxWaitMs, LONGEST_POLL_MS)));
+  }
+  const part = await readPart(call, place, 0);
+  if (place.from === "end") return jsonResponse(part, { "cache-control": "no-store" });
+  const body = jsonText(part);
+  const etag = await toEtag(part, body);
+  // What is behind the end never changes. At the end there may be more by now, or the end of the stream.
+  const caching = { etag, "cache-control": part.atEnd ? "private, no-cache" : "private, max-age=60, stale-while-revalidate=300" };
+  if (matches(c, etag)) return new Response(null, { status: 304, headers: { ...headersOf(part), ...caching } });
+  return jsonResponse(part, caching);
+}
+
+/** Answers a `HEAD`: where the end is, and whether it is the last word. */
+export async function describeStream(call: StreamCall): Promise<Response> {
+  const part = await readPart(call, { from: "end" }, 0);
+  const headers = { "content-type": "application/json", "cache-control": "no-store" };
+  return new Response(null, { headers: { ...headersOf(part), ...headers } });
+}
+
+/** The headers that tell where a part ends. */
+export function headersOf({ nextOffset, atEnd, closed }: StreamPart<unknown>): Record<string, string> {
+  return {
+    "stream-next-offset": toOffset(nextOffset),
+    ...(atEnd && { "stream-up-to-date": "true" }),
+    ...(closed && { "stream-closed": "true" }),
+    "vary": "accept, authorization",
+    "x-content-type-options": "nosniff",
+    "cross-origin-resource-policy": "same-origin",
+  };
+}
+
+/** A long poll: 204 where nothing came, at once where nothing will. */
+function respond(call: DurableCall, part: StreamPart<unknown>): Response {
+  const headers = {
+    "cache-control": "no-store",
+    ...(!part.closed && { "stream-cursor": nextCursor(call.query.cursor) }),
+  };
+  if (part.values.length > 0) return jsonResponse(part, headers);
+  return new Response(null, { status: 204, headers: { ...headersOf(part), ...headers } });
+}
+
+async function serveEvents(call: DurableCall, place: Place): Promise<Response> {
+  const stop = new AbortController();
+  const { parts, letGo } = readParts(call, place, stop);
+  return await liveResponse(call.c, controlledEvents(parts, call.query.cursor), {
+    letGo,
+    parley: call.parley,
+    settings: call.settings,
+    type: EVENT_STREAM,
+    heartbeat: SSE_HEARTBEAT,
+    maxMs: LONGEST_SSE_MS,
+    stop,
+    headers: { "cross-origin-resource-policy": "same-origin" },
+  });
+}
+
+/** A `data` event with values, where there are any, and behind each a `control` event that tells where it ends. */
+async function* controlledEvents(parts: AsyncIterable<StreamPart<unknown>>, cursor: string | undefined): Chunks {
+  for await (const part of parts) {
+    do yield controlledEvent(part, cursor); while (part.values.length > 0);
+  }
+}
+
+/** The values are let go of: a reader that has stopped keeps the rest, and the text at hand. */
+function controlledEvent(part: StreamPart<unknown>, cursor: string | undefined): Chunk {
+  const gathered = new Gathered();
+  gathered.fill(part, (_, value) => `${gathered.isEmpty ? "event: data\ndata: [" : ","}${plainText(value)}`);
+  if (!gathered.isEmpty) gathered.add("]\n\n");
+  const isLast = part.values.length === 0;
+  const closed = isLast && part.closed;
+  const control = {
+    streamNextOffset: toOffset(part.nextOffset - part.values.length),
+    ...(!closed && { streamCursor: nextCursor(cursor) }),
+    ...(isLast && part.atEnd && { upToDate: true }),
+    ...(closed && { streamClosed: true }),
+  };
+  gathered.add(`event: control\ndata: ${JSON.stringify(control)}\n\n`);
+  return gathered.take();
+}
+
+function jsonResponse(part: StreamPart<unknown>, headers: Record<string, string>): Response {
+  return new Response(jsonText(part), { headers: { "content-type": "application/json", ...headersOf(part), ...headers } });
+}
+
+function jsonText({ values }: StreamPart<unknown>): string {
+  return plainText(values);
+}
+
+function toOffset(offset: number): string {
+  return String(offset).padStart(OFFSET_DIGITS, "0");
+}
+
+/** From where a request reads. */
+function toPlace({ c, query: { offset, live } }: DurableCall): Place["from"] {
+  if (live !== undefined && live !== "long-poll" && live !== "sse") {
+    throw new ValidationError("Reading the parameter live: it must be long-poll or sse");
+  }
+  if (offset === undefined) throw new ValidationError("Reading a stream live: the request must have the parameter offset");
+  if ((c.req.queries("offset") ?? []).length > 1) throw new ValidationError("Reading the parameter offset: it must be there once");
+  if (offset === "-1") return 0;
+  if (offset === "now") return "end";
+  const from = /^\d{1,16}$/.test(offset) ? Number(offset) : NaN;
+  if (Number.isSafeInteger(from)) return from;
+  throw new ValidationError("Reading the parameter offset: it must be -1, now, or an offset that came with an answer");
+}
+
+/** By the content, since a workflow that was purged may have been started anew; and by what the headers say of the end. */
+async function toEtag({ from, nextOffset, atEnd, closed }: StreamPart<unknown>, body: string): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(body)));
+  const hash = Array.from(digest.subarray(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return `"${from}:${nextOffset}:${hash}${atEnd ? ":u" : ""}${closed ? ":c" : ""}"`;
+}
+
+/** Whether the caller has it already. Compared weakly (RFC 9110), since proxies that compress mark tags as weak. */
+function matches(c: Context, etag: string): boolean {
+  const given = c.req.header("if-none-match")?.split(",").map((it) => it.trim().replace(/^W\//, "")) ?? [];
+  return given.includes(etag) || given.includes("*");
+}
+
+/** Never the one that the client sent, nor an earlier one: an answer in a cache would send the client round in a circle. */
+function nextCursor(cursor: string | undefined): string {
+  const now = Math.floor((systemClock.now() - CURSOR_EPOCH_MS) / CURSOR_INTERVAL_MS);
+  const given = /^\d{1,15}$/.test(cursor ?? "") ? Number(cursor) : -1;
+  return String(given < now ? now : given + 1 + Math.floor(Math.random() * CURSOR_JITTER));
+}

@@ -1,0 +1,51 @@
+/**
+ * Streams and events as lines of JSON. A blank line is a sign of life. The last line says that nothing will come any more: a body without it was cut.
+ *
+ * @module
+ */
+
+import type { EventEntry, StreamPart } from "../../core/client.ts";
+import { wireCodec } from "../../core/values/codec.ts";
+import { PARLEY_NDJSON, plainText } from "../wire/encoding.ts";
+import type { Chunks } from "./live.ts";
+import { entryChunk, framed } from "../wire/pieces.ts";
+
+/** The content type of plain lines. */
+export const NDJSON = "application/x-ndjson";
+
+/** A blank line. */
+export const NDJSON_HEARTBEAT = "\n";
+
+/** Content types of lines: one of plain JSON under both its names, and the library's own. */
+export type LinesType = typeof NDJSON | "application/ndjson" | typeof PARLEY_NDJSON;
+
+/** A line for each value, `{ offset, value }`, then `{ end: true, nextOffset }`. */
+export function streamLines(parts: AsyncIterable<StreamPart<unknown>>, type: LinesType): Chunks {
+  return framed(parts, {
+    // A reader wants to know that it is connected, also where there is nothing yet.
+    nothing: NDJSON_HEARTBEAT,
+    value: (offset, value) => line({ offset, value }, type),
+    end: (nextOffset) => line({ end: true, nextOffset }, type),
+  });
+}
+
+/** A line for each value, `{ version, value }`, then `{ end: true, version }`. */
+export async function* watchLines(
+  entries: AsyncIterable<EventEntry<unknown>>,
+  type: LinesType,
+  after: number,
+): Chunks {
+  yield [NDJSON_HEARTBEAT];
+  let seen = after;
+  for await (const entry of entries) {
+    seen = entry.version;
+    yield entryChunk(entry, ({ version, value }) => line({ version, value }, type));
+  }
+  yield [line({ end: true, version: seen }, type)];
+}
+
+/** In JSON a value that is `undefined` would leave no trace of itself: `null` stands for it. */
+function line(fields: Record<string, unknown>, type: LinesType): string {
+  if (type === PARLEY_NDJSON) return `${wireCodec.encode(fields)}\n`;
+  return `${plainText("value" in fields ? { ...fields, value: fields.value ?? null } : fields)}\n`;
+}

@@ -1,0 +1,87 @@
+/**
+ * HMAC-SHA256 signatures: what all verifiers share.
+ *
+ * @module
+ */
+
+import { wallClock } from "../../core/time/clock.ts";
+import { toMilliseconds } from "../../core/values/duration.ts";
+import { ValidationError } from "../../core/errors.ts";
+import type { VerifierOptions } from "./verifier.ts";
+
+/** Seconds since 1970, as in headers. */
+const SECONDS = /^\d{1,12}$/;
+
+/** Says whether one of the signatures is of one of the secrets. */
+export type Check = (signed: { prefix: string; body: Uint8Array }, signatures: readonly (Uint8Array | undefined)[]) => Promise<boolean>;
+
+/**
+ * Makes a check.
+ *
+ * @param secrets The secrets; several while one is being replaced.
+ * @param toKey The bytes to sign with; `undefined` if the secret is not legal.
+ * @param provider Whose secrets they are, for the error.
+ * @throws {ValidationError} If there is no secret, or one is not legal.
+ */
+export function checkWith(
+  secrets: string | string[],
+  toKey: (secret: string) => Uint8Array<ArrayBuffer> | undefined,
+  provider: string,
+): Check {
+  const keys = [secrets].flat().map((secret) => {
+    const key = typeof secret === "string" ? toKey(secret) : undefined;
+    if (!key || key.length === 0) {
+      throw new ValidationError(`Making a verifier for ${provider}: each secret must be one that the provider gives`);
+    }
+    return key;
+  });
+  if (keys.length === 0) throw new ValidationError(`Making a verifier for ${provider}: there must be a secret`);
+  return async ({ prefix, body }, signatures) => {
+    const data = join(new TextEncoder().encode(prefix), body);
+    // Once for each secret, however many signatures a stranger sends.
+    const expected = await Promise.all(keys.map((key) => hmac(key, data)));
+    // All with all, so that the time does not tell which one it was.
+    return expected.flatMap((it) => signatures.map((signature) => signature !== undefined && isSame(it, signature))).includes(true);
+  };
+}
+
+/** Makes a check of when something was signed, in the text of a header. */
+export function freshness({ tolerance = "5m", clock = wallClock }: VerifierOptions): (seconds: string) => boolean {
+  const toleranceMs = toMilliseconds(tolerance, "tolerance");
+  return (seconds) => SECONDS.test(seconds) && Math.abs(clock.now() - Number(seconds) * 1_000) <= toleranceMs;
+}
+
+/** The bytes of base64; not every runtime has `Uint8Array.fromBase64`. */
+export function fromBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
+  try {
+    return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The bytes of hexadecimal digits. */
+export function fromHex(text: string): Uint8Array | undefined {
+  if (!/^([0-9a-f]{2})+$/i.test(text)) return undefined;
+  return Uint8Array.from(text.match(/../g)!, (byte) => parseInt(byte, 16));
+}
+
+async function hmac(key: Uint8Array<ArrayBuffer>, data: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+  const imported = await crypto.subtle.importKey("raw", key, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+  return new Uint8Array(await crypto.subtle.sign("HMAC", imported, data));
+}
+
+/** Takes the same time wherever they differ. That a length is wrong is no secret. */
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  let difference = 0;
+  for (const [at, byte] of a.entries()) difference |= byte ^ b[at]!;
+  return difference === 0;
+}
+
+function join(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
+  const joined = new Uint8Array(a.length + b.length);
+  joined.set(a);
+  joined.set(b, a.length);
+  return joined;
+}

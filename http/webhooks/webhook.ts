@@ -1,0 +1,250 @@
+/**
+ * Webhooks in: verified, validated, sent once.
+ *
+ * @module
+ */
+
+import type { Context, Handler } from "hono";
+import { type SendReceipt, type Topic, toTopic } from "../../core/channel.ts";
+import type { Duration } from "../../core/values/duration.ts";
+import { ParleyError, ValidationError, WorkflowEndedError, WorkflowNotFoundError } from "../../core/errors.ts";
+import { checkName } from "../../core/values/names.ts";
+import type { Parley } from "../../core/parley.ts";
+import type { StandardSchemaV1 } from "../../core/standard_schema.ts";
+import { validate } from "../../core/values/values.ts";
+import { type BodyLimits, readBytes } from "../wire/request_body.ts";
+import { checkBodyLimit, positive } from "../options.ts";
+import { toLegalUrl } from "../path.ts";
+import { isHttpException, isReportable, refusal, toBareResponse, toResponse } from "../wire/problem.ts";
+import { quietly } from "../quietly.ts";
+import type { Delivery, Verifier } from "./verifier.ts";
+import { type Endpoint, webhookKey } from "./webhook_key.ts";
+
+/** A delivery, beside its event. */
+export interface WebhookDelivery extends Delivery {
+  /** The request's headers: some providers say there what has happened. */
+  headers: Headers;
+}
+
+/** Where an event goes, and as what. */
+export interface WebhookMessage {
+  /** The workflow that is to receive it. */
+  workflowId: string;
+  /** Which queue. Default the one of messages without a topic. */
+  // deno-lint-ignore no-explicit-any -- a message of any type; the topic's schema checks it
+  topic?: Topic<any> | string;
+  /** The message. */
+  message: unknown;
+}
+
+/** In the names of errors by which libraries refuse a signature. */
+const REFUSAL = /signature|verification/i;
+
+/** Options of {@linkcode webhook}. */
+export interface WebhookOptions<Event> {
+  /** What sends the message, or how to get it for a request. */
+  parley: Parley | ((c: Context) => Parley);
+  /** Says whether a delivery is the provider's: `standardWebhooks(secret)`, `stripe(secret)`, `github(secret)` or a function. */
+  verify: Verifier;
+  /** Validates the body, parsed as JSON. */
+  schema?: StandardSchemaV1<unknown, Event>;
+  /** Where an event goes, and as what. `undefined`: nowhere; the delivery is acknowledged. */
+  route: (event: Event, delivery: WebhookDelivery) => WebhookMessage | undefined | Promise<WebhookMessage | undefined>;
+  /** The workflow does not exist, or not yet. `"reject"`, the default: 404, so that the provider tries again. `"accept"`: 2xx, so that it stops. */
+  onUnknown?: "reject" | "accept";
+  /** The workflow has ended. `"accept"`, the default: 2xx, so that the provider stops. `"reject"`: 409. */
+  onEnded?: "accept" | "reject";
+  /**
+   * What tells the deliveries of this endpoint from those of others, whose IDs may be the same. Default the path that the route was registered with,
+   * as `/hooks/:shop`: what a request writes in its place makes no difference. Give a name where that path may change while a provider still
+   * tries, and where one secret is good for several routes: else whoever has seen a delivery can send it once to each of them.
+   */
+  name?: string;
+  /** The largest body, in bytes. Default 2 MiB. */
+  bodyLimit?: number;
+  /** How long a body may take to come; more than 0. Default `"30s"`. */
+  bodyTimeout?: Duration;
+  /** Gets every error that the provider did not cause. Default `console.error`. */
+  onError?: (error: unknown) => void;
+}
+
+/**
+ * Takes the webhooks of a provider, and sends each to a workflow, once.
+ *
+ * The answer is 2xx when the message is stored, when it was stored before, and when nobody wants it. Else the provider tries again: 401 for
+ * a signature that is not valid or not of now, 400 for an event that the schema refuses, 413 for one that is too large, 503 when the store has a
+ * fault. Answers hold nothing of what was sent.
+ *
+ * A message is sent once for each delivery ID, endpoint, workflow and topic, for the life of the workflow.
+ *
+ * @param options Who may send what to whom.
+ * @returns A handler of Hono, for a `POST`.
+ * @throws {ValidationError} If an option is not legal.
+ *
+ * @example Verify, validate, send
+ * ```ts
+ * import { memoryDriver, Parley, topic } from "@parley/parley";
+ * import { standardWebhooks, webhook } from "@parley/parley/http";
+ * import { Hono } from "hono";
+ * import * as v from "valibot";
+ *
+ * const payment = topic<{ paid: boolean }>("payment");
+ * const parley = new Parley({ driver: memoryDriver() });
+ * const app = new Hono().post(
+ *   "/webhook",
+ *   webhook({
+ *     parley,
+ *     verify: standardWebhooks("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+ *     schema: v.object({ type: v.string(), data: v.object({ orderId: v.string() }) }),
+ *     route: ({ type, data }) => ({ workflowId: data.orderId, topic: payment, message: { paid: type === "payment.paid" } }),
+ *   }),
+ * );
+ * console.log((await app.request("/webhook", { method: "POST", body: "{}" })).status); // 401
+ * ```
+ */
+// deno-lint-ignore no-explicit-any -- without a schema the event is whatever the provider sends
+export function webhook<Event = any>(options: WebhookOptions<Event>): Handler {
+  const { verify, route, bodyLimit = 2 * 2 ** 20, bodyTimeout = "30s", onError = (error) => console.error(error) } = options;
+  if (typeof verify !== "function" || typeof route !== "function") {
+    throw new ValidationError("Making a webhook: it must have a verify, as stripe(secret), and a route, each a function");
+  }
+  checkBodyLimit(bodyLimit);
+  const limits = { bytes: bodyLimit, ms: positive(bodyTimeout, "bodyTimeout") };
+  const report = quietly(onError);
+  return async (c: Context) => {
+    try {
+      return await receive(c, options, { limits, report });
+    } catch (error) {
+      if (isReportable(error)) report(error);
+      return refused(error);
+    }
+  };
+}
+
+async function receive<Event>(
+  c: Context,
+  options: WebhookOptions<Event>,
+  { limits, report }: { limits: BodyLimits; report: (error: unknown) => void },
+): Promise<Response> {
+  const { verify, schema, route, parley } = options;
+  const body = await readBytes(c, limits, "webhook's body");
+  const { id } = await verified({ verify, report }, c.req.raw, body);
+  const parsed = parse(body);
+  const event = schema ? await validate(schema, parsed, "webhook's body") : parsed as Event;
+  const message = await route(event, { id, headers: c.req.raw.headers });
+  if (!message) return acknowledged({ ignored: true });
+  // Not the path of the request, which has as many spellings as a stranger likes, and is not signed.
+  const endpoint = options.name === undefined ? { route: c.req.routePath } : { name: options.name };
+  const sent = await send(typeof parley === "function" ? parley(c) : parley, message, { endpoint, id }, options);
+  return acknowledged(sent ? { duplicate: sent.duplicate } : { ignored: true });
+}
+
+/** The request is made anew, since its body is read already and a verifier may want to. */
+async function verified(
+  { verify, report }: { verify: Verifier; report: (error: unknown) => void },
+  { url, method, headers }: Request,
+  body: Uint8Array<ArrayBuffer>,
+): Promise<Delivery> {
+  const request = new Request(toLegalUrl(url), { method, headers, ...(method !== "GET" && method !== "HEAD" && { body: body.slice() }) });
+  const delivery = await attempt(() => verify(request, readable(body)), report);
+  if (typeof delivery?.id === "string" && delivery.id !== "") return delivery;
+  throw refusal("unauthorized", "The webhook must have a signature that is valid and of now");
+}
+
+/** Libraries throw where a signature is not valid. What has a status of its own keeps it. Of anything else the owner hears: it may be a mistake. */
+async function attempt(verify: () => ReturnType<Verifier>, report: (error: unknown) => void): Promise<Delivery | undefined> {
+  try {
+    return await verify();
+  } catch (error) {
+    if (isHttpException(error) || error instanceof ParleyError) throw error;
+    if (!isSignatureRefusal(error)) report(error);
+    return undefined;
+  }
+}
+
+/** By its name: `WebhookVerificationError` of Svix, Standard Webhooks and Polar, `StripeSignatureVerificationError`. Any stranger can cause it. */
+function isSignatureRefusal(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return [error.name, error.constructor.name, Reflect.get(error, "type")].some((it) => typeof it === "string" && REFUSAL.test(it));
+}
+
+/** As Node's `Buffer`: libraries for webhooks take a text, or bytes of which `toString()` is the text. */
+function readable(body: Uint8Array): Uint8Array {
+  const toString = () => new TextDecoder("utf-8", { ignoreBOM: true }).decode(body);
+  return Object.defineProperty(body.slice(), "toString", { value: toString });
+}
+
+function parse(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  } catch {
+    throw new ValidationError("Reading the webhook's body: it must be JSON; some providers send it if they are told to");
+  }
+}
+
+/** `undefined`: there is no workflow to receive it, and the provider need not know. */
+async function send(
+  parley: Parley,
+  { workflowId, topic = "", message }: WebhookMessage,
+  { endpoint, id }: { endpoint: Endpoint; id: string },
+  { onUnknown = "reject", onEnded = "accept" }: Pick<WebhookOptions<never>, "onUnknown" | "onEnded">,
+): Promise<SendReceipt | undefined> {
+  checkRoute(workflowId, topic);
+  try {
+    const key = await webhookKey(endpoint, toTopic(topic).name, id);
+    return await parley.send(workflowId, message, { topic, idempotencyKey: key });
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError && onUnknown === "accept") return undefined;
+    if (error instanceof WorkflowEndedError && onEnded === "accept") return undefined;
+    if (!(error instanceof ValidationError)) throw error;
+    // Its words are of a value out of the payload.
+    if (isOfSchema(error)) {
+      throw new ValidationError("Sending a webhook's event: the topic's schema refuses the message that its route gave");
+    }
+    throw mistake("message", "what can be stored: JSON values, and the other types that Parley keeps");
+  }
+}
+
+/** Where a route sends to nowhere that there could be, its owner has to hear of it. */
+function checkRoute(workflowId: unknown, topic: WebhookMessage["topic"]): void {
+  if (!isName(workflowId)) throw mistake("workflowId", `an ID of 1 to 255 characters, and not ${shape(workflowId)}`);
+  const name: unknown = topic === "" || typeof topic !== "object" || topic === null ? topic : topic.name;
+  if (name !== "" && !isName(name)) throw mistake("topic", `a topic, or its name of 1 to 255 characters, and not ${shape(name)}`);
+}
+
+function isName(name: unknown): boolean {
+  try {
+    checkName(name as string, "name");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What kind of thing it is; it is out of the payload, so that nobody is shown more. */
+function shape(value: unknown): string {
+  if (typeof value === "string") return `a text of ${value.length} characters that is not legal`;
+  return value === null ? "null" : `of type ${typeof value}`;
+}
+
+/** Not a `ParleyError`, since the provider has done nothing wrong: the answer is a 500, and the owner hears of it. */
+function mistake(member: string, required: string): Error {
+  return new Error(`Sending a webhook's event: the ${member} that its route returned must be ${required}`);
+}
+
+/** A schema's issues have words of their own. */
+function isOfSchema({ message, issues }: ValidationError): boolean {
+  return issues[0]?.message !== message;
+}
+
+function acknowledged(outcome: { duplicate?: boolean; ignored?: boolean }): Response {
+  return Response.json({ received: true, ...outcome }, { headers: { "cache-control": "no-store" } });
+}
+
+/** In words that hold no ID: it is out of the payload. */
+function refused(error: unknown): Response {
+  if (error instanceof WorkflowNotFoundError) return toBareResponse(error, "The workflow that this is for does not exist, or not yet");
+  if (error instanceof WorkflowEndedError) return toBareResponse(error, "The workflow that this is for has ended");
+  if (error instanceof ValidationError) return toBareResponse(error, error.message);
+  return error instanceof ParleyError ? toBareResponse(error, "The webhook could not be sent to a workflow") : toResponse(error);
+}

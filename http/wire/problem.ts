@@ -1,0 +1,193 @@
+/**
+ * Errors as answers: problem JSON (RFC 9457). The only file that knows which status an error has.
+ *
+ * @module
+ */
+
+import { HTTPException } from "hono/http-exception";
+import { wireCodec } from "../../core/values/codec.ts";
+import { DriverError, ParleyError, type ParleyErrorCode, ValidationError, WorkflowEndedError } from "../../core/errors.ts";
+import { withoutStacks } from "./stacks.ts";
+
+/** The statuses that Hono has answers with a body for; each version has its own name for them. */
+type ErrorStatus = NonNullable<ConstructorParameters<typeof HTTPException>[0]>;
+
+/** No code is a 5xx that a caller can cause. What only a workflow's own code meets never comes from an operation from outside. */
+const STATUS: Readonly<Record<ParleyErrorCode, ErrorStatus>> = {
+  invalid_value: 400,
+  workflow_not_found: 404,
+  timeout: 408,
+  workflow_ended: 409,
+  workflow_conflict: 409,
+  idempotency_conflict: 409,
+  workflow_cancelled: 409,
+  stream_closed: 409,
+  offset_out_of_range: 416,
+  version_out_of_range: 416,
+  value_too_large: 413,
+  unknown_workflow: 422,
+  workflow_failed: 424,
+  driver: 502,
+  lease_lost: 500,
+  non_determinism: 500,
+  invalid_context: 500,
+  unreadable_value: 500,
+};
+
+/** Codes of answers that come from HTTP itself, beside those of `ParleyError`. */
+export type HttpErrorCode =
+  | "unauthorized"
+  | "forbidden"
+  | "no_such_route"
+  | "not_acceptable"
+  | "body_too_large"
+  | "body_too_slow"
+  | "unsupported_media_type"
+  | "internal";
+
+const HTTP_STATUS: Readonly<Record<HttpErrorCode, ErrorStatus>> = {
+  unauthorized: 401,
+  forbidden: 403,
+  no_such_route: 404,
+  not_acceptable: 406,
+  body_too_slow: 408,
+  body_too_large: 413,
+  unsupported_media_type: 415,
+  internal: 500,
+};
+
+/** nginx's status for it, and by now that of many; HTTP has none. */
+const CALLER_GONE = 499;
+
+/** How long a client had better wait until it asks again, in seconds, where the store was in trouble. */
+const RETRY_AFTER_S = 1;
+
+/** The body of an error, in members of RFC 9457 and those of the error. */
+export interface Problem {
+  /** Which error it is, as a URN. */
+  type: string;
+  /** The error's name. */
+  title: string;
+  /** The status of the answer. */
+  status: number;
+  /** What was being done, the value at hand, what was required. */
+  detail: string;
+  /** The code of the `ParleyError`, or of HTTP. */
+  code: ParleyErrorCode | HttpErrorCode;
+  /** What a schema said. */
+  issues?: { message: string; path?: (string | number)[] }[];
+  /** Why a workflow failed. */
+  cause?: unknown;
+  /** The error in the library's own encoding, for `connect`. */
+  error?: string;
+  /** The error's own fields, such as `workflowId`. */
+  [field: string]: unknown;
+}
+
+/** The status of an error, by its code. */
+export function statusOf(code: ParleyErrorCode | HttpErrorCode): ErrorStatus {
+  return ({ ...STATUS, ...HTTP_STATUS })[code];
+}
+
+/** The status of a fault of the store that may pass. */
+export const TEMPORARY_STATUS = 503;
+
+/** An answer that is an error of HTTP. `fields`: more members of the problem. */
+export function refusal(
+  code: HttpErrorCode,
+  detail: string,
+  { headers = {}, fields = {} }: { headers?: Record<string, string>; fields?: Record<string, unknown> } = {},
+): HTTPException {
+  const status = HTTP_STATUS[code];
+  return new HTTPException(status, { res: problemResponse({ ...fields, ...head(code, "HttpError", status), detail }, headers) });
+}
+
+/**
+ * The answer for whatever was thrown.
+ *
+ * @param error It, of whatever kind. What is not of this library is not shown: nobody knows what it holds.
+ * @param options `encoded`: whether the caller takes the library's own encoding.
+ */
+export function toResponse(error: unknown, { encoded = false }: { encoded?: boolean } = {}): Response {
+  if (isHttpException(error)) return error.getResponse();
+  if (!(error instanceof ParleyError)) return refusal("internal", "An unexpected error, which the server reported").getResponse();
+  const isTemporary = error instanceof DriverError && error.retryable;
+  const status = isTemporary ? TEMPORARY_STATUS : STATUS[error.code];
+  // A store's own words are for the log of the server.
+  const detail = error instanceof DriverError ? "The store could not do it" : error.message;
+  const problem: Problem = { ...fieldsOf(error), ...head(error.code, error.name, status), detail };
+  if (encoded) Object.assign(problem, encodedError(error instanceof DriverError ? hidden(error) : error));
+  return problemResponse(problem, isTemporary ? { "retry-after": String(RETRY_AFTER_S) } : {});
+}
+
+/**
+ * The answer for an error of this library, with nothing of what it holds: for callers who may not even know an ID. A fault of the store may
+ * always pass here, so that the caller tries again.
+ *
+ * @param detail What to say in place of the error's message.
+ */
+export function toBareResponse(error: ParleyError, detail: string): Response {
+  const isFault = error instanceof DriverError;
+  const status = isFault ? TEMPORARY_STATUS : STATUS[error.code];
+  return problemResponse({ ...head(error.code, error.name, status), detail }, isFault ? { "retry-after": String(RETRY_AFTER_S) } : {});
+}
+
+/** By its shape: what an app throws may be of another copy of Hono than this one. */
+export function isHttpException(error: unknown): error is HTTPException {
+  if (error instanceof HTTPException) return true;
+  if (!(error instanceof Error)) return false;
+  const { status, getResponse } = error as Partial<HTTPException>;
+  return typeof status === "number" && Number.isInteger(status) && status >= 200 && status <= 599 && typeof getResponse === "function";
+}
+
+/** The answer to a caller who has gone away meanwhile; for the access log. */
+export function goneResponse(): Response {
+  return new Response(null, { status: CALLER_GONE });
+}
+
+/** Whether the server's owner should hear of it: everything that the caller did not cause. */
+export function isReportable(error: unknown): boolean {
+  return !isHttpException(error) && !(error instanceof ParleyError && STATUS[error.code] < 500);
+}
+
+function head(code: Problem["code"], title: string, status: number): Pick<Problem, "type" | "title" | "status" | "code"> {
+  return { type: `urn:parley:error:${code}`, title, status, code };
+}
+
+/** Not there where another codec stored an error that this one does not know. */
+function encodedError(error: ParleyError): { error?: string } {
+  try {
+    return { error: wireCodec.encode(withoutStacks(error)) };
+  } catch {
+    return {};
+  }
+}
+
+function hidden(error: DriverError): DriverError {
+  return new DriverError("The store could not do it", { retryable: error.retryable });
+}
+
+function fieldsOf(error: ParleyError): Record<string, unknown> {
+  const fields: Record<string, unknown> = { ...error };
+  if (error instanceof ValidationError) {
+    fields.issues = error.issues.map(({ message, path }) => ({ message, ...(path && { path: path.map(String) }) }));
+  }
+  // Problem JSON has a status of its own.
+  if (error instanceof WorkflowEndedError) fields.workflowStatus = error.status;
+  if (error.code === "workflow_failed" && error.cause instanceof Error) {
+    fields.cause = { name: nameOf(error.cause), message: error.cause.message };
+  }
+  return fields;
+}
+
+/** Of an error that came out of the store: anything may have been its name. */
+function nameOf({ name }: { name: unknown }): string {
+  return typeof name === "string" ? name : "Error";
+}
+
+function problemResponse(problem: Problem, headers: Record<string, string>): Response {
+  return new Response(JSON.stringify(problem), {
+    status: problem.status,
+    headers: { "content-type": "application/problem+json", "cache-control": "no-store", ...headers },
+  });
+}

@@ -1,0 +1,143 @@
+/**
+ * Rules for listing workflows.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import type { Driver, ListQuery } from "../../../core/driver/driver.ts";
+import { createRequest, LEASE_MS, receive } from "../../requests.ts";
+import { begin, beginSuspended, enqueue, take } from "../../driven_run.ts";
+import type { AddRule } from "../../suite.ts";
+
+async function listIds(driver: Driver, query: Partial<ListQuery> = {}): Promise<string[]> {
+  const { workflows } = await driver.listWorkflows({
+    problem: false,
+    values: true,
+    statuses: null,
+    name: null,
+    limit: 100,
+    cursor: null,
+    ...query,
+  });
+  return workflows.map(({ workflowId }) => workflowId);
+}
+
+/** All pages, one after the other. */
+async function listAll(driver: Driver, query: Partial<ListQuery>): Promise<string[]> {
+  const ids: string[] = [];
+  let cursor: string | null = null;
+  do {
+    const page = await driver.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 100, ...query, cursor });
+    ids.push(...page.workflows.map(({ workflowId }) => workflowId));
+    assert(page.workflows.length > 0 || page.cursor === null);
+    cursor = page.cursor;
+  } while (cursor !== null);
+  return ids;
+}
+
+/** Listing. */
+export function listing(rule: AddRule): void {
+  rule("listWorkflows() lists the newest first, as readWorkflow() shows them", async ({ drivers: [a, b], advance }) => {
+    for (const id of ["b", "c", "a"]) {
+      await enqueue(a, id);
+      await advance(1_000);
+    }
+    await beginSuspended(a, "d", [receive(0, ["t"])]);
+    await (await begin(b, "e")).end("ERROR", "failed");
+    const { workflows, cursor } = await b.listWorkflows({
+      problem: false,
+      values: true,
+      statuses: null,
+      name: null,
+      limit: 100,
+      cursor: null,
+    });
+    assert.equal(cursor, null);
+    assert.deepEqual(workflows.slice(2).map(({ workflowId }) => workflowId), ["a", "c", "b"]);
+    for (const workflow of workflows) assert.deepEqual(workflow, await a.readWorkflow(workflow.workflowId));
+  });
+
+  rule("listWorkflows() answers nothing when the store is empty", async ({ drivers: [a] }) => {
+    assert.deepEqual(await a.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 100, cursor: null }), {
+      workflows: [],
+      cursor: null,
+    });
+  });
+
+  rule("listWorkflows() lists only the statuses and the name asked for", async ({ drivers: [a, b] }) => {
+    await enqueue(a, "enqueued");
+    await a.create(createRequest("pending", { name: "other" }));
+    await (await begin(a, "ended")).end();
+    await begin(a, "cancelled");
+    await a.control({ workflowId: "cancelled", action: "cancel" });
+    assert.deepEqual(await listIds(b, { statuses: ["ENQUEUED"] }), ["enqueued"]);
+    assert.deepEqual((await listIds(b, { statuses: ["CANCELLED", "SUCCESS"] })).sort(), ["cancelled", "ended"]);
+    assert.deepEqual(await listIds(b, { name: "other" }), ["pending"]);
+    assert.deepEqual(await listIds(b, { name: "other", statuses: ["SUCCESS"] }), []);
+    assert.deepEqual(await listIds(b, { name: "OTHER" }), []);
+  });
+
+  rule("listWorkflows() in pages lists each workflow once, in the same order", async ({ drivers: [a, b], advance }) => {
+    for (let group = 0; group < 4; group++) {
+      // Three of each group may have been created at the same instant: then the ID decides.
+      await Promise.all(["y", "x", "z"].map((id) => enqueue(a, `${id}${group}`)));
+      await advance(1_000);
+    }
+    const all = await listIds(b);
+    assert.equal(new Set(all).size, 12);
+    for (const limit of [1, 2, 3, 4, 5, 12, 13]) assert.deepEqual(await listAll(b, { limit }), all, `pages of ${limit}`);
+    assert.deepEqual(all.map((id) => id.slice(1)), ["3", "3", "3", "2", "2", "2", "1", "1", "1", "0", "0", "0"]);
+    const last = await b.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 12, cursor: null });
+    assert.equal(last.cursor, null, "a full page that is the last says so");
+  });
+
+  rule("listWorkflows() in pages filters, and is not disturbed by new workflows", async ({ drivers: [a, b], advance }) => {
+    for (let index = 0; index < 6; index++) {
+      await a.create(createRequest(`w${index}`, { name: index % 2 === 0 ? "even" : "odd", leaseMs: LEASE_MS }));
+      await advance(1_000);
+    }
+    const query = { statuses: null, name: "even", limit: 2 };
+    const first = await b.listWorkflows({ problem: false, values: true, ...query, cursor: null });
+    await a.create(createRequest("new", { name: "even" }));
+    const second = await a.listWorkflows({ problem: false, values: true, ...query, cursor: first.cursor });
+    assert.deepEqual([...first.workflows, ...second.workflows].map(({ workflowId }) => workflowId), ["w4", "w2", "w0"]);
+    assert.equal(second.cursor, null);
+  });
+
+  rule("listWorkflows() in pages keeps to one order over several statuses, also under a name", async ({ drivers: [a, b], advance }) => {
+    for (let index = 0; index < 8; index++) {
+      await enqueue(a, `w${index}`);
+      if (index % 3 === 0) await a.control({ workflowId: `w${index}`, action: "cancel" });
+      if (index % 3 === 1) await (await take(a, `w${index}`)).end();
+      await advance(1_000);
+    }
+    const { name } = createRequest("w");
+    const wanted = ["w6", "w5", "w3", "w2", "w0"];
+    assert.deepEqual(await listAll(b, { statuses: ["CANCELLED", "ENQUEUED", "CANCELLED"], limit: 2 }), wanted);
+    assert.deepEqual(await listAll(b, { statuses: ["CANCELLED", "ENQUEUED"], name, limit: 2 }), wanted);
+    assert.deepEqual(await listAll(b, { name, limit: 3 }), ["w7", "w6", "w5", "w4", "w3", "w2", "w1", "w0"]);
+    assert.deepEqual(await listAll(b, { statuses: [], limit: 2 }), []);
+  });
+
+  rule("listWorkflows() continues after a workflow that was purged meanwhile", async ({ drivers: [a, b], advance }) => {
+    for (const id of ["a", "b", "c"]) {
+      await (await begin(a, id)).end();
+      await advance(1_000);
+    }
+    const { cursor } = await b.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 2, cursor: null });
+    await enqueue(a, "d");
+    await a.purge({ olderThanMs: 0, limit: 1 });
+    await a.purge({ olderThanMs: 0, limit: 1 });
+    await enqueue(a, "e");
+    assert.deepEqual(await listIds(b, { cursor }), []);
+  });
+
+  rule("listWorkflows() refuses a cursor that no page gave", async ({ drivers: [a] }) => {
+    for (const cursor of ["", "x", "[]", '["1","w"]', "null"]) {
+      await assert.rejects(a.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 10, cursor }), {
+        code: "invalid_value",
+      });
+    }
+  });
+}

@@ -1,0 +1,191 @@
+/**
+ * A run, driven by hand.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import type {
+  Claimed,
+  ClaimRequest,
+  CommitRequest,
+  CommitResult,
+  Committed,
+  Driver,
+  OpenEntry,
+  Operation,
+  Outcome,
+  Transition,
+} from "../core/driver/driver.ts";
+import { claimRequest, commitRequest, createRequest, end, LEASE_MS, receive, SUSPEND } from "./requests.ts";
+
+/** Positions from here on are used by {@linkcode DrivenRun.drain}. */
+const DRAIN_FROM = 1_000_000;
+
+const MOST_DRAINED = 5_000;
+
+/** One run of a workflow. It numbers its commits. */
+export class DrivenRun {
+  readonly driver: Driver;
+  readonly workflowId: string;
+  readonly epoch: number;
+  readonly owner: string;
+  #number = 0;
+  #drained = 0;
+
+  constructor(driver: Driver, workflowId: string, { epoch, owner }: { epoch: number; owner: string }) {
+    this.driver = driver;
+    this.workflowId = workflowId;
+    this.epoch = epoch;
+    this.owner = owner;
+  }
+
+  /** The next commit, to be made by hand, perhaps twice. */
+  next(operations: readonly Operation[] = [], transition: Transition | null = null): CommitRequest {
+    this.#number += 1;
+    return commitRequest(
+      { workflowId: this.workflowId, epoch: this.epoch, owner: this.owner, number: this.#number },
+      operations,
+      transition,
+    );
+  }
+
+  commit(operations: readonly Operation[] = [], transition: Transition | null = null): Promise<CommitResult> {
+    return this.driver.commit(this.next(operations, transition));
+  }
+
+  /** Commits and keeps the lease. */
+  async held(operations: readonly Operation[] = [], transition: Transition | null = null): Promise<Committed> {
+    return committed(await this.commit(operations, transition), "held");
+  }
+
+  /** Commits and lets go. */
+  async released(operations: readonly Operation[], transition: Transition): Promise<Committed> {
+    return committed(await this.commit(operations, transition), "released");
+  }
+
+  /** Commits, keeps the lease, and answers with what came of each operation. */
+  async outcomes(operations: readonly Operation[]): Promise<Answer[]> {
+    return answers(await this.held(operations));
+  }
+
+  async suspend(operations: readonly Operation[]): Promise<void> {
+    await this.released(operations, SUSPEND);
+  }
+
+  async end(...ending: Parameters<typeof end>): Promise<Committed> {
+    return await this.released([], end(...ending));
+  }
+
+  /** Takes every message there is under these topics; more than any test sends would mean that they are taken twice. */
+  async drain(topics: readonly string[] = [""]): Promise<string[]> {
+    const values: string[] = [];
+    while (true) {
+      const first = DRAIN_FROM + this.epoch * DRAIN_FROM + this.#drained;
+      const operations = Array.from({ length: 50 }, (_, index) => receive(first + index, topics, 0));
+      this.#drained += operations.length;
+      const taken = (await this.outcomes(operations)).flatMap((answer) =>
+        answer !== "open" && answer.tag === "message" ? [answer.value ?? ""] : []
+      );
+      values.push(...taken);
+      assert(values.length <= MOST_DRAINED, `${values.length} messages were taken`);
+      if (taken.length < operations.length) return values;
+    }
+  }
+}
+
+/** Creates a workflow and leases it. */
+export async function begin(driver: Driver, workflowId: string, { leaseMs = LEASE_MS }: { leaseMs?: number } = {}): Promise<DrivenRun> {
+  const request = createRequest(workflowId, { leaseMs });
+  const { created, epoch } = await driver.create(request);
+  assert(created, `${workflowId} existed before`);
+  return new DrivenRun(driver, workflowId, { epoch, owner: request.owner });
+}
+
+/** Creates a workflow that suspends at once for these waits. */
+export async function beginSuspended(driver: Driver, workflowId: string, waits: readonly Operation[]): Promise<void> {
+  await (await begin(driver, workflowId)).suspend(waits);
+}
+
+/** Creates a workflow for a later claim. */
+export async function enqueue(driver: Driver, ...workflowIds: string[]): Promise<void> {
+  for (const workflowId of workflowIds) await driver.create(createRequest(workflowId, { leaseMs: null }));
+}
+
+/** Claims one workflow, which must be due. */
+export async function take(
+  driver: Driver,
+  workflowId: string,
+  options: Partial<ClaimRequest> = {},
+): Promise<DrivenRun & { claimed: Claimed }> {
+  const request = claimRequest({ workflowIds: [workflowId], ...options });
+  const { claimed: [claimed] } = await driver.claim(request);
+  assert(claimed, `${workflowId} is not due`);
+  assert.equal(claimed.workflow.workflowId, workflowId);
+  return Object.assign(new DrivenRun(driver, workflowId, { epoch: claimed.epoch, owner: request.owner }), { claimed });
+}
+
+/** The IDs of what a claim takes. */
+export async function claimIds(driver: Driver, options: Partial<ClaimRequest> = {}): Promise<string[]> {
+  const { claimed } = await driver.claim(claimRequest(options));
+  return claimed.map(({ workflow }) => workflow.workflowId);
+}
+
+/** An outcome without the fields that are absent or `null`, which mean the same; or `open`. */
+export type Answer = Outcome | "open";
+
+/** What came of each operation. */
+export function answers(result: Committed): Answer[] {
+  return result.results.map((result) => "outcome" in result ? plain(result.outcome) : "open");
+}
+
+/** An outcome without the fields that are absent or `null`, which mean the same. */
+export function plain({ tag, value, topic }: Outcome): Outcome {
+  return { tag, ...(value == null ? {} : { value }), ...(topic == null ? {} : { topic }) };
+}
+
+/** Makes a commit twice, over both drivers, and asserts that the answers are equal. */
+export async function twice(
+  [a, b]: readonly [Driver, Driver],
+  request: CommitRequest,
+  state: "held" | "released" = "held",
+): Promise<Answer[]> {
+  const first = answers(committed(await a.commit(request), state));
+  assert.deepEqual(answers(committed(await b.commit(request), state)), first);
+  return first;
+}
+
+/** How long the wait at `index` still has. */
+export function remainingMs(result: Committed, index: number = 0): number | null {
+  const wait = result.results[index];
+  assert(wait && "remainingMs" in wait, `operation ${index} has an outcome`);
+  return wait.remainingMs;
+}
+
+/** A commit that must have got past the fence in this state. */
+export function committed(result: CommitResult, state: "held" | "released"): Committed {
+  assert.equal(result.state, state);
+  assert("results" in result);
+  return result;
+}
+
+/** Asserts which entries are open, by position, with their labels and about how long they still have. None of them is a pause. */
+export function assertOpen(
+  open: readonly OpenEntry[],
+  expected: readonly [position: number, label: string, remainingMs: number | null][],
+): void {
+  assert.deepEqual(
+    open.map(({ position, label, attempts }) => [position, label, attempts]),
+    expected.map(([position, label]) => [position, label, 0]),
+  );
+  for (const [index, [, , remaining]] of expected.entries()) {
+    const actual = open[index]?.remainingMs ?? null;
+    if (remaining === null) assert.equal(actual, null);
+    else assertAbout(actual, remaining);
+  }
+}
+
+/** Asserts that a duration in milliseconds is `expected`, less what a store whose clock runs by itself has used up since. */
+export function assertAbout(actual: number | null, expected: number): void {
+  assert(actual !== null && actual <= expected && actual > expected - 30_000, `${actual} ms: it must be about ${expected}`);
+}

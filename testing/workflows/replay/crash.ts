@@ -1,0 +1,87 @@
+/**
+ * Crash everywhere: whatever call fails, and whenever, the outcome is the same.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import type { FaultTime } from "../../faults.ts";
+import type { MakeHarness } from "../../harness.ts";
+import type { AddRule } from "../../suite.ts";
+import { carryOn, EXPECTED, lookBack, story, tell } from "../everything.ts";
+import { type Isolate, World } from "../world.ts";
+
+/** Short, so that little time has to pass until a workflow is taken over. */
+const LEASE_MS = 10_000;
+
+/** What happens to the call; `freezes`: it is held up until another isolate has taken over what it can. */
+type Trouble = "fails" | "dies" | "freezes";
+
+/** Which calls of the story meet trouble, one in each telling. The first call is 1. */
+export type CrashCalls = "all" | "odd" | "even";
+
+/** Runs the story in an isolate that gets into trouble, then carries on what it left behind in another one. */
+async function runWith(makeHarness: MakeHarness, trouble?: { call: number; when: FaultTime; what: Trouble }): Promise<Isolate> {
+  await using harness = await makeHarness();
+  const world = new World(harness);
+  const healthy = world.isolate(1, story, { lease: LEASE_MS });
+  await tell(healthy.parley);
+
+  const takeOver = async () => {
+    await world.pass(LEASE_MS + 1);
+    await world.until(healthy.parley.sweep());
+  };
+  const faults = trouble ? [{ ...trouble, what: trouble.what === "freezes" ? takeOver : trouble.what }] : [];
+  const troubled = world.isolate(0, story, { lease: LEASE_MS, faults });
+  for (let sweeps = 0; sweeps < 20 && !troubled.driver.dead; sweeps++) {
+    // That the isolate in trouble rejects is not the point here.
+    await world.until(troubled.parley.sweep().catch(() => {}));
+    await world.until(troubled.parley.idle());
+    await world.pass(1_000);
+  }
+  await carryOn(world, healthy.parley);
+  assert.deepEqual(await lookBack(healthy.parley), EXPECTED, `with ${JSON.stringify(trouble)}`);
+  return troubled;
+}
+
+/** Crashing everywhere. */
+export function crashing(makeHarness: MakeHarness, calls: CrashCalls): (rule: AddRule) => void {
+  const first = calls === "even" ? 2 : 1;
+  const step = calls === "all" ? 1 : 2;
+  return (rule) => {
+    rule("a workflow that uses every operation comes to what it should", async () => {
+      const { driver } = await runWith(makeHarness);
+      assert(driver.calls > 60, `the story made only ${driver.calls} calls`);
+    });
+
+    const titles: [what: Trouble, title: (when: FaultTime) => string][] = [
+      ["dies", (when) => `a process may die at any call, ${when} it takes effect`],
+      ["fails", (when) => `any call may fail ${when} it takes effect and be repeated`],
+      ["freezes", (when) => `a process may freeze at any call, ${when} it takes effect, lose its lease and go on as a zombie`],
+    ];
+    for (const when of ["before", "after"] as const) {
+      for (const [what, title] of titles) {
+        rule(title(when), async () => {
+          for (let call = first, reached = true; reached; call += step) {
+            const { driver } = await runWith(makeHarness, { call, when, what });
+            reached = driver.calls >= call;
+          }
+        });
+      }
+    }
+
+    rule("two isolates that race for every workflow come to the same", async () => {
+      await using harness = await makeHarness();
+      const world = new World(harness);
+      const isolates = [world.isolate(0, story, { lease: LEASE_MS, hotWait: "1s" }), world.isolate(1, story, { lease: LEASE_MS })];
+      await tell(isolates[0]!.parley);
+      const over = async () => (await isolates[0]!.parley.list({ status: ["ENQUEUED", "PENDING"] })).workflows.length === 0;
+      while (!await over()) {
+        await world.until(Promise.all(isolates.map(({ parley }) => parley.sweep().then(() => parley.idle()))));
+        await world.pass(1_000);
+      }
+      assert.deepEqual(await lookBack(isolates[1]!.parley), EXPECTED);
+      for (const { errors } of isolates) assert.deepEqual(errors, []);
+    });
+  };
+}

@@ -1,0 +1,270 @@
+import assert from "node:assert/strict";
+import { stream } from "../../../core/channel.ts";
+import type { StandardSchemaV1 } from "../../../core/standard_schema.ts";
+import { workflow } from "../../../core/workflow.ts";
+import { countedWatches, gate, onCommit, settle, setup } from "../setup.ts";
+
+/** A schema whose answer the test gives. */
+function gatedSchema(): { schema: StandardSchemaV1<unknown, number>; answer: (isGood: boolean) => void } {
+  const { open, opened } = gate<boolean>();
+  const validate = async (value: unknown) => await opened ? { value: value as number } : { issues: [{ message: "no" }] };
+  return { schema: { "~standard": { version: 1, vendor: "test", validate } }, answer: open };
+}
+
+Deno.test("a run suspends at once when hotWait is 0, and leaves no timer", async () => {
+  const { world, clock } = await setup();
+  const flow = workflow("flow", async (ctx) => await ctx.recv("never"));
+  const { parley } = world.isolate(0, [flow]);
+  const handle = await parley.start(flow, undefined);
+  await settle();
+  assert.deepEqual((await handle.status()).waiting, { operations: ['recv "never"'] });
+  assert.equal(clock.pending, 0);
+});
+
+Deno.test("a run stays in memory for hotWait from when it only waits, and anew after each operation", async () => {
+  const { world, clock } = await setup();
+  const flow = workflow("flow", async (ctx) => {
+    const never = ctx.recv("never");
+    await ctx.recv("go");
+    await ctx.step("slow", () => new Promise<void>((open) => clock.after(1_000, open)));
+    await never;
+  });
+  const { parley } = world.isolate(0, [flow], { hotWait: "2s" });
+  const handle = await parley.start(flow, undefined);
+  await world.pass(900);
+  await handle.send(null, { topic: "go" });
+  // The step is done at 1.9 s: the two seconds begin again there.
+  await world.pass(2_900);
+  assert.equal((await handle.status()).waiting, undefined);
+  await world.pass(150);
+  assert.deepEqual((await handle.status()).waiting?.operations, ['recv "never"']);
+  assert.equal(clock.pending, 0);
+});
+
+Deno.test("a message that comes while a suspend waits for its turn keeps the run going", async () => {
+  const { world, driver } = await setup();
+  const { open, opened } = gate();
+  let held = false;
+  const flow = workflow("flow", async (ctx) => {
+    void ctx.recv("never");
+    await ctx.recv("go");
+    await ctx.step("step", () => {});
+    return "done";
+  });
+  const slow = onCommit(driver, ({ operations, transition }) => {
+    if (held || transition || !operations.some(({ label }) => label === 'recv "go"')) return;
+    held = clockIsAt >= 900;
+    if (held) return opened;
+  });
+  let clockIsAt = 0;
+  const { parley } = world.isolate(0, [flow], { hotWait: "1s", driver: slow });
+  const handle = await parley.start(flow, undefined);
+  await world.pass(900);
+  clockIsAt = 900;
+  await handle.send(null, { topic: "go" });
+  // The look that takes the message is under way when the idle timer fires.
+  await world.pass(200);
+  assert(held);
+  open();
+  await settle();
+  assert.equal((await handle.status()).output, "done");
+});
+
+Deno.test("a run whose budget is 0 still gets on by one operation, also through a replay that takes long", async () => {
+  const { world } = await setup();
+  let runs = 0;
+  const flow = workflow("flow", async (ctx) => {
+    runs++;
+    for (let n = 0; n < 4; n++) await ctx.step(`${n}`, () => {});
+    return runs;
+  });
+  const { parley } = world.isolate(0, [flow], { budget: 0 });
+  const handle = await parley.start(flow, undefined);
+  await settle(200);
+  assert.equal((await handle.status()).output, 4);
+});
+
+Deno.test("a run that only waits suspends when its budget is used up, and a run that ends leaves no timer for it", async () => {
+  for (const progress of [true, false]) {
+    const { world, clock } = await setup();
+    const flow = workflow("flow", async (ctx, waits: boolean) => {
+      if (progress) await ctx.step("progress", () => {});
+      if (waits) await ctx.recv("never");
+    });
+    const { parley } = world.isolate(0, [flow], { hotWait: "1h", budget: "5s" });
+    const handle = await parley.start(flow, true);
+    await world.pass(4_900);
+    assert.equal((await handle.status()).waiting, undefined);
+    await world.pass(100);
+    assert.deepEqual((await handle.status()).waiting?.operations, ['recv "never"']);
+    assert.equal(clock.pending, 0);
+    await parley.start(flow, false);
+    await settle();
+    assert.equal(clock.pending, 0);
+  }
+});
+
+Deno.test("now() is the store's time, not that of a clock that stands still", async () => {
+  const { world } = await setup();
+  const { open, opened } = gate();
+  const flow = workflow("flow", async (ctx) => {
+    const before = await ctx.now();
+    await ctx.step("wait", () => opened);
+    return await ctx.now() - before;
+  });
+  const { parley } = world.isolate(0, [flow], { clock: { now: () => 0, after: () => () => {} }, lease: "1h" });
+  const handle = await parley.start(flow, undefined);
+  await world.pass(60_000);
+  open();
+  await settle();
+  const { output, createdAt } = await handle.status();
+  assert.equal(output, 60_000);
+  assert(createdAt > 0);
+});
+
+Deno.test("operations with an asynchronous schema keep their place among the others", async () => {
+  const { world } = await setup();
+  const { schema, answer } = gatedSchema();
+  const flow = workflow("flow", async (ctx) => {
+    await Promise.all([ctx.writeStream(stream("log", schema), 1), ctx.writeStream("log", 2), ctx.closeStream("log")]);
+  });
+  const { parley } = world.isolate(0, [flow]);
+  const handle = await parley.start(flow, undefined);
+  await settle();
+  answer(true);
+  await settle();
+  assert.deepEqual(await handle.readStream("log").collect(), { values: [1, 2], closed: true, nextOffset: 2 });
+});
+
+Deno.test("a run suspends also when the last that happened was a refusal", async () => {
+  const { world } = await setup();
+  const { schema, answer } = gatedSchema();
+  const flow = workflow("flow", async (ctx) => {
+    await Promise.all([ctx.recv("never"), ctx.writeStream(stream("log", schema), 1).catch(() => {})]);
+  });
+  const { parley } = world.isolate(0, [flow]);
+  const handle = await parley.start(flow, undefined);
+  await settle();
+  assert.equal((await handle.status()).waiting, undefined);
+  answer(false);
+  await settle();
+  assert.deepEqual((await handle.status()).waiting?.operations, ['recv "never"']);
+});
+
+Deno.test("waits in memory are looked at when there is a hint or a deadline, and polled as far as they can end early", async () => {
+  const { world, driver } = await setup();
+  const looks: string[][] = [];
+  const { watch: _, ...poll } = onCommit(driver, ({ operations }) => void looks.push(operations.map(({ label }) => label)));
+  const flow = workflow("flow", async (ctx, kind: string) => {
+    if (kind === "sleep") await ctx.sleep("9s");
+    if (kind === "timeout") await ctx.recv("never", { timeout: "9s" }).catch(() => {});
+    if (kind === "stale") {
+      await Promise.all([ctx.recv("go", { timeout: "2s" }), ctx.sleep("9s")]);
+    }
+  });
+  const { parley } = world.isolate(0, [flow], { driver: poll, hotWait: "1h", lease: "1h" });
+  const count = async (kind: string, during: (workflowId: string) => Promise<unknown> = () => Promise.resolve()) => {
+    looks.length = 0;
+    const { workflowId } = await parley.start(flow, kind);
+    await settle();
+    await during(workflowId);
+    // In small steps: the store's clock goes ahead of the other by one.
+    for (let passed = 0; passed < 8_900; passed += 100) await world.pass(100);
+    const before = looks.length;
+    await world.pass(200);
+    assert.equal((await parley.handle(workflowId).status()).status, "SUCCESS", kind);
+    return before;
+  };
+  assert.equal(await count("sleep"), 1);
+  const polls = await count("timeout");
+  assert(polls > 5 && polls < 30, `${polls} looks`);
+  const stale = await count("stale", (workflowId) => parley.send(workflowId, 1, { topic: "go" }));
+  assert(stale <= 3, `${stale} looks: the deadline of a wait that has ended counts no more`);
+});
+
+Deno.test("a wait that begins beside one that is looked at rarely ends at its own deadline", async () => {
+  const { world, driver } = await setup();
+  const { watch: _, ...poll } = driver;
+  const { open, opened } = gate();
+  const flow = workflow("flow", async (ctx) => {
+    const long = ctx.sleep("1h");
+    await ctx.step("wait", () => opened);
+    return await Promise.race([ctx.sleep("100ms").then(() => "short"), long]);
+  });
+  const { parley } = world.isolate(0, [flow], { driver: poll, hotWait: "2h", lease: "3h" });
+  const handle = await parley.start(flow, undefined);
+  await world.pass(20_000);
+  open();
+  await settle();
+  await world.pass(100);
+  assert.equal((await handle.status()).output, "short");
+});
+
+Deno.test("a run that waits no more has no subscription, though a step goes on", async () => {
+  const { world, driver } = await setup();
+  const watches = countedWatches(driver);
+  const { open, opened } = gate();
+  const flow = workflow("flow", async (ctx) => {
+    await Promise.all([ctx.recv("go"), ctx.getEvent("other", "e", { timeout: "500ms" }).catch(() => {}), ctx.step("slow", () => opened)]);
+  });
+  const { parley } = world.isolate(0, [flow], { driver: watches.driver, hotWait: "1h" });
+  const handle = await parley.start(flow, undefined, { workflowId: "w" });
+  await settle();
+  assert.deepEqual([...watches.targets].sort(), ["inbox:w", "outbox:other"]);
+  assert.equal(watches.open(), 2);
+  await handle.send(1, { topic: "go" });
+  await world.pass(600);
+  assert.equal(watches.open(), 0);
+  open();
+  await world.until(handle.result());
+});
+
+Deno.test("a new wait begins the back-off anew for all waits of its run", async () => {
+  const { world, driver } = await setup();
+  const { watch: _, ...poll } = driver;
+  const { open, opened } = gate();
+  const owner = workflow("owner", async (ctx) => await ctx.setEvent("state", 1));
+  const flow = workflow("flow", async (ctx) => {
+    void ctx.recv("never");
+    await ctx.step("wait", () => opened);
+    return await ctx.getEvent("owner", "state");
+  });
+  const { parley } = world.isolate(0, [flow], { driver: poll, hotWait: "1h", lease: "1h" });
+  const handle = await parley.start(flow, undefined);
+  for (let passed = 0; passed < 20_000; passed += 1_000) await world.pass(1_000);
+  open();
+  await settle();
+  await world.isolate(1, [owner]).parley.start(owner, undefined, { workflowId: "owner" });
+  // The first poll comes after 20 ms, give or take a quarter; without a new beginning it would be about a second.
+  await world.pass(30);
+  assert.equal((await handle.status()).output, 1);
+});
+
+Deno.test("a run yields, and does not suspend, when an operation was left to the next run while the suspend waited for its turn", async () => {
+  const { world, driver } = await setup();
+  const outside = gate();
+  const { open, opened } = gate();
+  let isHeld = false;
+  const flow = workflow("flow", async (ctx) => {
+    const never = ctx.recv("never");
+    await ctx.step("progress", () => {});
+    await Promise.race([outside.opened, never]);
+    await ctx.step("last", () => {});
+    return "done";
+  });
+  const slow = onCommit(driver, ({ transition }) => isHeld && !transition ? opened : undefined);
+  const { parley } = world.isolate(0, [flow], { driver: slow, hotWait: "2s", budget: "1500ms", wake: "none" });
+  const handle = await parley.start(flow, undefined);
+  await world.pass(1_000);
+  // A look is under way when the budget is used up; the suspend has to wait for it.
+  isHeld = true;
+  await handle.send(1, { topic: "nobody waits for this" });
+  await world.pass(1_100);
+  outside.open();
+  await settle();
+  open();
+  await world.until(parley.idle());
+  assert.equal((await handle.status()).waiting, undefined);
+  await world.until(world.isolate(1, [flow]).parley.sweep());
+  assert.equal((await handle.status()).output, "done");
+});

@@ -1,0 +1,271 @@
+import assert from "node:assert/strict";
+import type { Driver } from "../../../core/driver/driver.ts";
+import { Hints, unlessAborted, Waiter, waitFor } from "../../../core/time/wait.ts";
+import { memoryDriver } from "../../../drivers/memory/mod.ts";
+import { ManualClock } from "../../../testing/mod.ts";
+import { countedSignal, countedWatches, gate, settle } from "../setup.ts";
+
+function make({ push = false, live = true }: { push?: boolean; live?: boolean } = {}) {
+  const clock = new ManualClock();
+  const hints = new Hints();
+  const pushed: (() => void)[] = [];
+  const watches = countedWatches(memoryDriver({ clock }), { live });
+  const watch: NonNullable<Driver["watch"]> = (target, hint) => (pushed.push(hint), watches.driver.watch!(target, hint));
+  const { watch: _watch, ...poll } = watches.driver;
+  return { clock, hints, pushed, open: watches.open, sources: { clock, hints, driver: push ? { ...poll, watch } : poll } };
+}
+
+/** When the waiter says that it is time to look, in milliseconds from the start. */
+async function looks(made: ReturnType<typeof make>, waiter: Waiter, forMs: number): Promise<number[]> {
+  const start = made.clock.now();
+  const at: number[] = [];
+  let stopped = false;
+  const looking = (async () => {
+    while (!stopped) if (await waiter.next()) at.push(made.clock.now() - start);
+  })();
+  await made.clock.advance(forMs);
+  stopped = true;
+  waiter.close();
+  await looking;
+  return at;
+}
+
+const pausesOf = (at: number[]) => at.map((it, index) => it - (at[index - 1] ?? 0));
+
+Deno.test("Waiter.next() polls with back-off from 20 ms to 1 s, give or take a quarter", async () => {
+  const made = make();
+  const waiter = new Waiter(made.sources);
+  waiter.listen(["inbox:w"]);
+  const pauses = pausesOf(await looks(made, waiter, 60_000));
+  pauses.forEach((pause, n) => {
+    const base = Math.min(20 * 1.6 ** n, 1_000);
+    assert(pause >= base * 0.75 && pause <= base * 1.25, `pause ${n} is ${pause} ms, and should be about ${base}`);
+  });
+  assert(new Set(pauses.slice(-20)).size > 1, "there is jitter");
+  assert.deepEqual([made.clock.pending, made.open()], [0, 0]);
+});
+
+Deno.test("Waiter.next() polls rarely while every push is live, and as without push while one is not", async () => {
+  const live = make({ push: true });
+  const waiter = new Waiter(live.sources);
+  waiter.listen(["inbox:w", "outbox:v"]);
+  const pauses = pausesOf(await looks(live, waiter, 60_000));
+  for (const pause of pauses) assert(pause >= 5_000, `${pause}`);
+  assert.equal(live.open(), 0);
+
+  const dead = make({ push: true, live: false });
+  const other = new Waiter(dead.sources);
+  other.listen(["inbox:w"]);
+  assert((await looks(dead, other, 10_000)).length > 10);
+
+  const half = make({ push: true });
+  let watched = 0;
+  const driver: Driver = { ...half.sources.driver, watch: () => ({ live: watched++ > 0, close() {} }) };
+  const mixed = new Waiter({ ...half.sources, driver });
+  mixed.listen(["inbox:w", "inbox:v"]);
+  assert((await looks(half, mixed, 10_000)).length > 10);
+});
+
+Deno.test("Waiter.next() looks as rarely as every live push allows", async () => {
+  const { sources, ...rest } = make({ push: true });
+  const lookMs: Record<string, number> = { "inbox:w": 60_000, "inbox:v": 600_000 };
+  const watch: Driver["watch"] = (target) => ({ live: true, ...(lookMs[target] && { lookMs: lookMs[target] }), close() {} });
+  const looksOf = async (targets: ("inbox:w" | "inbox:v" | "due")[]) => {
+    const waiter = new Waiter({ ...sources, driver: { ...sources.driver, watch } });
+    waiter.listen(targets);
+    return (await looks({ sources, ...rest }, waiter, 600_000)).length;
+  };
+  const [v, vw, due] = [await looksOf(["inbox:v"]), await looksOf(["inbox:v", "inbox:w"]), await looksOf(["inbox:v", "due"])];
+  assert(v <= 1, `${v} looks in 10 minutes`);
+  assert(vw >= 8 && vw <= 13, `${vw} looks in 10 minutes`);
+  assert(due >= 48, `${due} looks in 10 minutes`);
+});
+
+Deno.test("Waiter.next() says at once when a hint came, also one that came before it was called, and once", async () => {
+  const { sources, hints, pushed, clock } = make({ push: true });
+  const waiter = new Waiter(sources);
+  waiter.listen(["inbox:w"]);
+  for (const hint of [() => hints.notify(["inbox:w"]), pushed[0]!]) {
+    hint();
+    hint();
+    assert.equal(await waiter.next(), true);
+    const waiting = waiter.next();
+    hint();
+    assert.equal(await waiting, true);
+    const limited = waiter.next({ limitMs: 1 });
+    await clock.advance(1);
+    assert.equal(await limited, false);
+  }
+  hints.notify(["inbox:other", "outbox:w", "due"]);
+  const waiting = waiter.next({ limitMs: 1 });
+  await clock.advance(1);
+  assert.equal(await waiting, false, "hints for other targets are none");
+  waiter.close();
+  assert.equal(clock.pending, 0);
+});
+
+Deno.test("Waiter.next() is no reason to look when the limit, a poke or an abort ended it", async () => {
+  const { sources, clock } = make();
+  const waiter = new Waiter(sources);
+  const { controller, signal, listeners } = countedSignal();
+  const limited = waiter.next({ limitMs: 5 });
+  await clock.advance(5);
+  assert.equal(await limited, false);
+  const poked = waiter.next();
+  waiter.poke();
+  assert.equal(await poked, false);
+  const unpolled = waiter.next({ poll: false, limitMs: 100_000, signal });
+  await clock.advance(99_999);
+  assert.equal(listeners(), 1);
+  controller.abort();
+  assert.equal(await unpolled, false);
+  assert.equal(await waiter.next({ signal }), false);
+  assert.deepEqual([listeners(), clock.pending], [0, 0]);
+});
+
+Deno.test("Waiter.next() keeps a hint that comes while it is poked", async () => {
+  const { sources, hints } = make();
+  const waiter = new Waiter(sources);
+  waiter.listen(["inbox:w"]);
+  const waiting = waiter.next();
+  hints.notify(["inbox:w"]);
+  waiter.poke();
+  assert.equal(await waiting, true);
+  waiter.close();
+});
+
+Deno.test("Waiter.reset() begins the back-off anew", async () => {
+  const made = make();
+  const waiter = new Waiter(made.sources);
+  await looks(made, waiter, 60_000);
+  waiter.reset();
+  assert((await looks(made, waiter, 25))[0]! <= 25);
+});
+
+Deno.test("Waiter.listen() subscribes to what is wanted, once each, and ends the rest", () => {
+  const { sources, open, pushed } = make({ push: true });
+  const waiter = new Waiter(sources);
+  waiter.listen(["inbox:w", "outbox:v", "outbox:v"]);
+  assert.deepEqual([open(), pushed.length], [2, 2]);
+  waiter.listen(["inbox:w", "due"]);
+  assert.deepEqual([open(), pushed.length], [2, 3]);
+  waiter.close();
+  assert.equal(open(), 0);
+});
+
+Deno.test("Waiter.close() ends the hints of the isolate too", async () => {
+  const { sources, hints, clock } = make();
+  const waiter = new Waiter(sources);
+  waiter.listen(["inbox:w"]);
+  waiter.close();
+  hints.notify(["inbox:w"]);
+  const waiting = waiter.next({ limitMs: 1 });
+  await clock.advance(1);
+  assert.equal(await waiting, false);
+});
+
+Deno.test("Hints.on() leaves nothing behind when it is stopped, and stopping twice harms no other", () => {
+  const hints = new Hints();
+  const heard: string[] = [];
+  const stop = hints.on("due", () => heard.push("first"));
+  hints.notify(["due"]);
+  stop();
+  const stopSecond = hints.on("due", () => heard.push("second"));
+  stop();
+  hints.notify(["due"]);
+  stopSecond();
+  hints.notify(["due"]);
+  assert.deepEqual(heard, ["first", "second"]);
+});
+
+Deno.test("waitFor() looks once and subscribes to nothing when the timeout is 0", async () => {
+  const { sources, open, pushed } = make({ push: true });
+  let looked = 0;
+  const options = { target: "outbox:w", timeoutMs: 0, onTimeout: () => new Error("late") } as const;
+  await assert.rejects(waitFor(sources, () => Promise.resolve(void looked++), options), { message: "late" });
+  assert.equal(await waitFor(sources, () => Promise.resolve(5), options), 5);
+  assert.deepEqual([looked, open(), pushed.length], [1, 0, 0]);
+});
+
+Deno.test("waitFor() subscribes before it looks", async () => {
+  const { sources, open } = make({ push: true });
+  const options = { target: "outbox:w", timeoutMs: null, onTimeout: () => new Error() } as const;
+  assert.equal(await waitFor(sources, () => Promise.resolve(open()), options), 1);
+  assert.equal(open(), 0);
+});
+
+Deno.test("waitFor() ends at its deadline without a further look, and leaves nothing behind", async () => {
+  const { sources, clock, open } = make({ push: true });
+  const start = clock.now();
+  const at: number[] = [];
+  const look = () => Promise.resolve(void at.push(clock.now() - start));
+  const waiting = waitFor(sources, look, { target: "outbox:w", timeoutMs: 3_000, onTimeout: () => new Error("late") });
+  const ended = assert.rejects(waiting, { message: "late" }).then(() => clock.now() - start);
+  await clock.advance(2_999);
+  assert.deepEqual([at, open()], [[0], 1]);
+  await clock.advance(1);
+  assert.equal(await ended, 3_000);
+  assert.deepEqual([at, open(), clock.pending], [[0], 0, 0]);
+});
+
+Deno.test("waitFor() does not look when it was only poked by the limit of a poll", async () => {
+  const { sources, clock, hints } = make();
+  let looked = 0;
+  const waiting = waitFor(sources, () => Promise.resolve(++looked === 3 ? looked : undefined), {
+    target: "outbox:w",
+    timeoutMs: 10,
+    onTimeout: () => new Error("late"),
+  });
+  await settle();
+  hints.notify(["outbox:w"]);
+  await settle();
+  assert.equal(looked, 2);
+  const late = assert.rejects(waiting, { message: "late" });
+  await clock.advance(10);
+  await late;
+  assert.equal(looked, 2);
+});
+
+Deno.test("waitFor() rejects with the signal's reason, before, in and between looks", async () => {
+  const { sources, clock, open } = make({ push: true });
+  const reason = new Error("left");
+  const options = { target: "outbox:w", timeoutMs: null, onTimeout: () => new Error() } as const;
+  const never = new Promise<undefined>(() => {});
+  let looked = 0;
+  await assert.rejects(waitFor(sources, () => (looked++, never), { ...options, signal: AbortSignal.abort(reason) }), reason);
+  assert.equal(looked, 0);
+  for (const look of [() => never, () => Promise.resolve(undefined)]) {
+    const { controller, signal, listeners } = countedSignal();
+    const waiting = assert.rejects(waitFor(sources, look, { ...options, signal }), reason);
+    await settle();
+    controller.abort(reason);
+    await waiting;
+    if (look() !== never) assert.equal(listeners(), 0);
+    assert.deepEqual([open(), clock.pending], [0, 0]);
+  }
+});
+
+Deno.test("waitFor() passes a failed look on and leaves nothing behind", async () => {
+  const { sources, clock, open } = make({ push: true });
+  const { signal, listeners } = countedSignal();
+  const look = () => Promise.reject(new Error("away"));
+  const options = { target: "outbox:w", timeoutMs: null, signal, onTimeout: () => new Error() } as const;
+  await assert.rejects(waitFor(sources, look, options), { message: "away" });
+  await settle();
+  assert.deepEqual([open(), clock.pending, listeners()], [0, 0, 0]);
+});
+
+Deno.test("unlessAborted() leaves no listener, and no rejection that nobody handles", async () => {
+  const { controller, signal, listeners } = countedSignal();
+  assert.equal(await unlessAborted(Promise.resolve(1), signal), 1);
+  await assert.rejects(unlessAborted(Promise.reject(new Error("no")), signal), { message: "no" });
+  const { open, opened } = gate<number>();
+  const waiting = unlessAborted(opened, signal);
+  assert.equal(listeners(), 1);
+  controller.abort(new Error("left"));
+  await assert.rejects(waiting, { message: "left" });
+  open(1);
+  await settle();
+  assert.equal(listeners(), 0);
+  await assert.rejects(unlessAborted(Promise.reject(new Error("late")), signal), { message: "left" });
+});

@@ -1,0 +1,115 @@
+/**
+ * A Neon server in front of the tests' PostgreSQL, the real client, and a relay in between.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { Client, neon, neonConfig, type NeonQueryFunction } from "@neondatabase/serverless";
+import { type NeonServer, startNeonServer } from "../server/mod.ts";
+import { postgresUrl } from "../../postgres/support/server.ts";
+import { type Relay, startRelay } from "../../../support/relay.ts";
+
+/** Where the tests' PostgreSQL is. */
+export const POSTGRES = await postgresUrl();
+
+/** What a test is given. */
+export interface Setting {
+  readonly server: NeonServer;
+  /** In front of the server; the client goes through it. */
+  readonly relay: Relay;
+  /** The connection string, with a host that only Neon would know. */
+  readonly connectionString: string;
+  readonly sql: NeonQueryFunction<false, false>;
+  /** The name of an empty table with the columns `id` (serial) and `value` (text). */
+  readonly table: string;
+  /** How many rows the table has, asked of another server. */
+  count(): Promise<number>;
+  /** How many sessions run a statement that begins so, asked of another server. */
+  running(statement: string): Promise<number>;
+  /** A client over a WebSocket; it is closed after the test. */
+  connect(): Promise<Client>;
+  /** A `POST /sql` by hand, to the server itself. */
+  post(body: unknown, headers?: Record<string, string>, signal?: AbortSignal): Promise<Response>;
+}
+
+/** Registers a test with a server of its own. */
+export function neonTest(name: string, run: (setting: Setting) => Promise<void>): void {
+  Deno.test(name, async () => {
+    await using server = await startNeonServer({ postgres: POSTGRES });
+    await using backstage = await startNeonServer({ postgres: POSTGRES });
+    await using relay = await startRelay({ target: server });
+    const connectionString = atNeon();
+    configure(server, relay);
+    const sql = neon(connectionString);
+    const direct = (query: string, ...params: string[]) => post(backstage, connectionString, { query, params }).then((it) => it.json());
+    const table = `neon_${crypto.randomUUID().replaceAll("-", "")}`;
+    await direct(`create table ${table} (id serial, value text)`);
+    const clients = new Set<Client>();
+    try {
+      await run({
+        server,
+        relay,
+        connectionString,
+        sql,
+        table,
+        count: async () => Number((await direct(`select count(*) from ${table}`)).rows[0].count),
+        running: async (statement) => {
+          const query =
+            "select count(*) from pg_stat_activity where state = 'active' and pid <> pg_backend_pid() and starts_with(query, $1)";
+          return Number((await direct(query, statement)).rows[0].count);
+        },
+        async connect() {
+          const client = new Client(connectionString);
+          client.on("error", () => {}); // The tests that want to know listen too. Without a listener, Deno would end.
+          client.on("end", () => clients.delete(client)); // To end it again would take for ever.
+          clients.add(client);
+          await client.connect();
+          return client;
+        },
+        post: (...request) => post(server, connectionString, ...request),
+      });
+    } finally {
+      await Promise.allSettled([...clients].map((client) => client.end()));
+      await direct(`drop table ${table}`);
+    }
+  });
+}
+
+/** The tests' connection string with another host, and with what is given in place of its own. */
+export function atNeon(changes: { user?: string; password?: string; database?: string } = {}): string {
+  const url = new URL(POSTGRES);
+  const { user = url.username, password = url.password, database = url.pathname.slice(1) } = changes;
+  return `postgresql://${user}:${password}@ep-test-123.eu-central-1.aws.neon.test/${database}`;
+}
+
+/** What the client rejected with, as an object to compare members of. */
+export async function rejection(promise: Promise<unknown>): Promise<Record<string, unknown>> {
+  try {
+    await promise;
+  } catch (error) {
+    assert(typeof error === "object" && error !== null);
+    return Object.assign(error);
+  }
+  throw new assert.AssertionError({ message: "It did not reject" });
+}
+
+/** What Deno cannot send twice by itself. */
+export const blobFetch = (url: string, init: RequestInit) => fetch(url, { ...init, body: new Blob([String(init.body)]) });
+
+// The client can be told only for the whole process where the server is.
+function configure(server: NeonServer, relay: Relay): void {
+  neonConfig.fetchEndpoint = relay.through(server.http);
+  neonConfig.wsProxy = () => relay.through(server.websocket).slice("ws://".length);
+  neonConfig.useSecureWebSocket = false;
+  neonConfig.fetchFunction = blobFetch;
+}
+
+function post(server: NeonServer, connectionString: string, ...[body, headers, signal]: Parameters<Setting["post"]>): Promise<Response> {
+  return fetch(server.http, {
+    method: "POST",
+    headers: { "Neon-Connection-String": connectionString, "Neon-Raw-Text-Output": "true", ...headers },
+    body: new Blob([typeof body === "string" ? body : JSON.stringify(body)]),
+    ...(signal ? { signal } : {}),
+  });
+}

@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+// @ts-types="@types/pg"
+import pg from "pg";
+import { type Call, calls } from "../../../bench/scale/calls.ts";
+import { blocksRead } from "../../../bench/scale/reads.ts";
+import { fill, openStore } from "../../../bench/scale/store.ts";
+import { postgresTest } from "./support/postgres.ts";
+import { oldestPostgresUrl, postgresUrl } from "./support/server.ts";
+import { quoted } from "./support/store.ts";
+
+/** So many rows that to look at all of a table, or of an index, is more than {@linkcode MOST_MORE} blocks. */
+const ROWS = 20_000;
+/** How many blocks more than in a small store: indexes are a level deeper, or two. */
+const MOST_MORE = 30;
+
+/** Stores that are small and large, over one session: what it planned while both were empty it uses to the end. */
+interface Stores {
+  readonly client: pg.Client;
+  /** The schema of the large one, as SQL has it. */
+  readonly large: string;
+  /** By call, how many blocks more are looked at in the large one. */
+  more(): Promise<Map<string, number>>;
+}
+
+async function withStores(url: string, run: (stores: Stores) => Promise<void>): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const schemas = ["small", "large"].map((size) => `Plans, ${size} ${crypto.randomUUID()}`);
+  try {
+    const [small, large] = [await openStore(client, schemas[0]!), await openStore(client, schemas[1]!)];
+    for (const schema of schemas) await stopAutovacuum(client, schema);
+    const all = [flat(small), flat(large)];
+    let round = 0;
+    const more = async () => {
+      round += 1;
+      const read: Map<string, number>[] = [];
+      for (const [index, it] of all.entries()) read.push(await blocks(client, schemas[index]!, it, round));
+      return new Map([...read[1]!].map(([name, count]) => [name, count - read[0]!.get(name)!]));
+    };
+    // Twice, since the first writes to a table also make it longer.
+    for (let n = 0; n < 2; n++) await more();
+    await fill(small, quoted(schemas[0]!), { workflows: 10, entries: 1_100, received: 10, waiting: 1_000, values: 1_000 });
+    await fill(large, quoted(schemas[1]!), { workflows: ROWS, entries: ROWS, received: ROWS, waiting: ROWS / 10, values: ROWS });
+    await more();
+    await run({ client, large: quoted(schemas[1]!), more });
+  } finally {
+    for (const schema of schemas) await client.query(`drop schema if exists ${quoted(schema)} cascade`);
+    await client.end();
+  }
+}
+
+/** What it looks at would be counted too. */
+async function stopAutovacuum(client: pg.Client, schema: string): Promise<void> {
+  const { rows } = await client.query("select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname = $1", [
+    schema,
+  ]);
+  for (const { name } of rows) await client.query(`alter table ${name} set (autovacuum_enabled = false)`);
+}
+
+function flat(store: Awaited<ReturnType<typeof openStore>>): [name: string, call: Call][] {
+  return Object.entries(calls(store, 0)).flatMap(([statement, variants]) =>
+    Object.entries(variants).map(([variant, call]): [string, Call] => [`${statement} ${variant}`.trim(), call])
+  );
+}
+
+async function blocks(client: pg.Client, schema: string, all: [string, Call][], round: number): Promise<Map<string, number>> {
+  const read = new Map<string, number>();
+  for (const [name, { prepare, run }] of all) {
+    await prepare?.(round);
+    read.set(name, await blocksRead(client, schema, () => run(round)));
+  }
+  return read;
+}
+
+/** The calls that look at more than they should. */
+function greedy(more: Map<string, number>): string[] {
+  return [...more].filter(([, count]) => count > MOST_MORE).map(([name, count]) => `${name}: ${count} blocks more`);
+}
+
+const urls = { newest: await postgresUrl(), oldest: await oldestPostgresUrl() };
+
+for (const [version, url] of Object.entries(urls)) {
+  if (url === null) continue;
+  postgresTest(`every statement looks at as little of a large store as of a small one (${version})`, async () => {
+    await withStores(url, async ({ client, more }) => {
+      assert.deepEqual(greedy(await more()), [], "with plans from when the store was empty");
+      await client.query("analyze");
+      assert.deepEqual(greedy(await more()), [], "with new plans");
+    });
+  });
+}
+
+postgresTest("every index is missed by a statement if it is not there", async () => {
+  await withStores(urls.newest, async ({ client, large, more }) => {
+    const { rows } = await client.query(
+      `select format('%I.%I', n.nspname, c.relname) as name, pg_get_indexdef(i.indexrelid) as definition
+       from pg_index as i join pg_class as c on c.oid = i.indexrelid join pg_namespace as n on n.oid = c.relnamespace
+       where format('%I', n.nspname) = $1 and not i.indisunique`,
+      [large],
+    );
+    assert.equal(rows.length, 13);
+    for (const { name, definition } of rows) {
+      await client.query(`drop index ${name}`);
+      assert.notDeepEqual(greedy(await more()), [], name);
+      await client.query(definition);
+    }
+  });
+});

@@ -1,0 +1,177 @@
+import assert from "node:assert/strict";
+import type { Driver } from "../../../core/driver/driver.ts";
+import { claimRequest, newWorkflow, observeEvent, observeResult, record, setEvent, start, writeStream } from "../../../testing/requests.ts";
+import { begin, beginSuspended, claimIds, type DrivenRun, take } from "../../../testing/driven_run.ts";
+import { Bill } from "./support/bill.ts";
+import { type Store, upstashTest } from "./support/store.ts";
+
+const RETENTION = "1h";
+
+/** Whether keys of a workflow expire: all, none or some of them. */
+async function expiry({ redis, prefix, keys }: Store, id: string): Promise<"all" | "none" | "some" | "gone"> {
+  const own = (await keys()).filter((key) => key.split("/")[1] === id);
+  const times = await Promise.all(own.map((key) => redis.ask("PTTL", `${prefix}/${key}`)));
+  if (own.length === 0) return "gone";
+  return times.every((time) => Number(time) > 0) ? "all" : times.every((time) => time === -1) ? "none" : "some";
+}
+
+/** A parent with a child that has written something and ended, by a driver that has heard nothing of either. */
+async function family(store: Store, driver: Driver, child: string = "child"): Promise<DrivenRun> {
+  const parent = await begin(driver, "parent", { leaseMs: 3_600_000 });
+  await parent.held([start(0, newWorkflow(child))]);
+  await endChild(store.open({ retention: RETENTION }), child);
+  return parent;
+}
+
+async function endChild(driver: Driver, id: string): Promise<void> {
+  const run = await take(driver, id);
+  await run.held([writeStream(0, "s", "1"), setEvent(1, "k", "2"), record(2, "3")]);
+  await run.end("SUCCESS", "4");
+}
+
+const ENDS: Record<string, (parent: DrivenRun, store: Store) => Promise<unknown>> = {
+  "its parent ends": (parent) => parent.end(),
+  "its parent is cancelled, by a driver that knows nothing": (_, store) => {
+    return store.open({ retention: RETENTION }).control({ workflowId: "parent", action: "cancel" });
+  },
+  "its parent has its result": (parent) => parent.outcomes([observeResult(1, "child", null, true)]),
+};
+
+for (const [name, end] of Object.entries(ENDS)) {
+  upstashTest(`with a retention a child stays until ${name}, and expires from then on`, async (store) => {
+    const driver = store.open({ retention: RETENTION });
+    const parent = await family(store, driver);
+    assert.equal(await expiry(store, "child"), "none");
+    store.advance(10 * 3_600_000);
+    assert.deepEqual(await driver.purge({ olderThanMs: 0, limit: 10 }), { purged: 0 });
+    await end(parent, store);
+    assert.equal(await expiry(store, "child"), "all");
+    assert.equal((await driver.readWorkflow("child"))?.output, "4");
+    assert.deepEqual(await kept(store), []);
+    store.advance(30 * 60_000);
+    assert.equal((await driver.listWorkflows(LIST)).workflows.some(({ workflowId }) => workflowId === "child"), true);
+    store.advance(31 * 60_000);
+    await driver.listWorkflows(LIST);
+    assert.deepEqual(
+      await indexed(store),
+      name === "its parent has its result" ? ["parent"] : [],
+      "it is out of the indexes when its time is over",
+    );
+  });
+}
+
+const LIST = { statuses: null, name: null, problem: false, values: false, limit: 10, cursor: null };
+
+/** The ended children that their parents still need. */
+async function kept({ redis, prefix }: Store): Promise<string[]> {
+  const members = await redis.ask("ZRANGE", `${prefix}/families`, "0", "-1") as string[];
+  return members.filter((member) => member.split("\0").length > 2);
+}
+
+/** The IDs in the indexes of all statuses. */
+async function indexed({ redis, prefix, keys }: Store): Promise<string[]> {
+  const indexes = (await keys()).filter((key) => key.startsWith("index/"));
+  const places = await Promise.all(indexes.map((key) => redis.ask("ZRANGE", `${prefix}/${key}`, "0", "-1") as Promise<string[]>));
+  return places.flat().map((place) => place.slice(14).split("\0")[0] ?? "");
+}
+
+upstashTest("a child that ends after its parent, or was started by nobody, expires at once", async (store) => {
+  const driver = store.open({ retention: RETENTION });
+  const parent = await begin(driver, "parent");
+  await parent.released([start(0, newWorkflow("child"))], { to: "end", status: "SUCCESS", output: "1", error: null });
+  await endChild(store.open({ retention: RETENTION }), "child");
+  assert.equal(await expiry(store, "child"), "all");
+});
+
+upstashTest("a parent that was purged, and one with its ID that is new, keep no child", async (store) => {
+  const driver = store.open();
+  const parent = await begin(driver, "parent");
+  await parent.held([start(0, newWorkflow("child"))]);
+  await parent.end();
+  assert.deepEqual(await driver.purge({ olderThanMs: 0, limit: 10 }), { purged: 1 });
+  await begin(driver, "parent");
+  await endChild(store.open(), "child");
+  assert.deepEqual(await store.open().purge({ olderThanMs: 0, limit: 10 }), { purged: 1 });
+});
+
+upstashTest("the expiry that was not begun because a request failed begins with the next call that meets it", async (store) => {
+  const driver = store.open({ retention: RETENTION });
+  const parent = await family(store, driver);
+  const fault = store.server.fault({
+    matches: ({ commands }) => JSON.stringify(commands).includes('\\"place\\"'),
+    answer: () => new Response("gone", { status: 502 }),
+  });
+  assert.equal((await parent.end()).state, "released");
+  assert(fault.hits > 0);
+  assert.equal(await expiry(store, "child"), "none");
+  await store.open().listWorkflows(LIST);
+  assert.equal(await expiry(store, "child"), "none", "a driver without a retention leaves it alone");
+  await store.open({ retention: RETENTION }).listWorkflows(LIST);
+  assert.equal(await expiry(store, "child"), "all");
+});
+
+upstashTest("a kept child that is resumed does not expire before it has ended again", async (store) => {
+  const driver = store.open({ retention: RETENTION });
+  const parent = await begin(driver, "parent", { leaseMs: 3_600_000 });
+  await parent.held([start(0, newWorkflow("child"))]);
+  await store.open({ retention: RETENTION }).control({ workflowId: "child", action: "cancel" });
+  assert.equal(await expiry(store, "child"), "none");
+  assert.equal((await store.open().control({ workflowId: "child", action: "resume" })).state, "done");
+  assert.deepEqual(await kept(store), []);
+  await parent.end();
+  assert.deepEqual((await store.keys()).filter((key) => key === "families"), []);
+  assert.equal(await expiry(store, "child"), "none");
+  await endChild(store.open({ retention: RETENTION }), "child");
+  assert.equal(await expiry(store, "child"), "all");
+});
+
+upstashTest("a hundred children expire when their parent ends, with a few requests", async (store) => {
+  const driver = store.open({ retention: RETENTION });
+  const parent = await begin(driver, "parent", { leaseMs: 3_600_000 });
+  const ids = Array.from({ length: 100 }, (_, index) => `child ${index}`);
+  await parent.held(ids.map((id, index) => start(index, newWorkflow(id))));
+  for (const id of ids) await (await take(driver, id)).end();
+  const { requests } = await new Bill(store.server).of(() => parent.end());
+  assert(requests <= 15, `${requests} requests`);
+  assert.deepEqual(new Set(await Promise.all(ids.map((id) => expiry(store, id)))), new Set(["all"]));
+});
+
+upstashTest("purge() passes over children that are kept, however many, and finds them when they are needed no more", async (store) => {
+  const driver = store.open();
+  const parent = await begin(driver, "parent", { leaseMs: 3_600_000 });
+  const ids = Array.from({ length: 30 }, (_, index) => `child ${index}`);
+  await parent.held(ids.map((id, index) => start(index, newWorkflow(id))));
+  for (const id of ids) await (await take(driver, id)).end();
+  await (await begin(driver, "other")).end();
+  assert.deepEqual(await store.open().purge({ olderThanMs: 0, limit: 2 }), { purged: 1 });
+  assert.deepEqual(await parent.outcomes([observeResult(100, "child 7", null, true)]), [{ tag: "value", value: "null" }]);
+  assert.deepEqual(await store.open().purge({ olderThanMs: 0, limit: 2 }), { purged: 1 });
+  assert.equal(await driver.readWorkflow("child 7"), null);
+  await parent.end();
+  assert.deepEqual(await store.open().purge({ olderThanMs: 0, limit: 100 }), { purged: 30 });
+  assert.deepEqual(await store.keys(), []);
+});
+
+upstashTest("any end wakes those that wait for events, and nothing is left where they waited", async (store) => {
+  const driver = store.open();
+  const run = await begin(driver, "w");
+  await beginSuspended(driver, "a", [observeEvent(0, "w", "k"), observeEvent(1, "w", "l"), observeResult(2, "w")]);
+  await beginSuspended(driver, "b", [observeEvent(0, "w", "k\u0001")]);
+  assert.deepEqual((await run.held([setEvent(0, "k", "1")])).woken, ["a"]);
+  assert.deepEqual((await run.end()).woken, ["b"]);
+  for (const id of ["a", "b"]) await (await take(driver, id)).end();
+  assert.deepEqual((await store.keys()).filter((key) => key === "waiting"), []);
+});
+
+upstashTest("when the clock has gone back, a claim finds a lease among many that holds for too long, and lets it lapse", async (store) => {
+  const driver = store.open();
+  await begin(driver, "stuck");
+  for (let index = 0; index < 5; index++) await driver.create({ ...newWorkflow(`due ${index}`), owner: `${index}`, leaseMs: null });
+  store.advance(-3_600_000);
+  for (let index = 0; index < 120; index++) await begin(driver, `held ${index}`);
+  const taken = await claimIds(driver, { limit: 5 });
+  assert.deepEqual(taken, Array.from({ length: 5 }, (_, index) => `due ${index}`), "due at once is due, whatever the clock says");
+  store.advance(61_000);
+  const { claimed } = await driver.claim(claimRequest({ limit: 1_000 }));
+  assert.equal(claimed.length, 126, "the others, and the one that the first claim has found");
+});

@@ -1,0 +1,33 @@
+/**
+ * What the server answers in place of the truth.
+ *
+ * @module
+ */
+
+import { GATEWAY_ANSWERS, type HttpFault } from "../../../support/http_faults.ts";
+import { failure } from "./answer.ts";
+import type { Route } from "./request.ts";
+
+/** A request, as faults and observers see it. */
+export interface UpstashRequest {
+  /** 1 for the first that reached the server. */
+  readonly number: number;
+  readonly route: Route;
+  readonly headers: Headers;
+  /** The commands as texts, with their arguments; of an event stream, the command that listens. Empty if the request could not be read. */
+  readonly commands: readonly (readonly string[])[];
+}
+
+/** A fault in the server or between it and its clients. */
+export type UpstashFault = HttpFault<UpstashRequest>;
+
+/** Answers that are not Upstash's truth, by what they pretend. Texts: https://upstash.com/docs/redis/troubleshooting (2026-11). */
+export const ANSWERS = {
+  ...GATEWAY_ANSWERS,
+  /** Whether the commands were carried out is not known. */
+  internalError: () => failure(500, "internal server error"),
+  requestTooLarge: () => failure(413, "ERR max request size exceeded"),
+  tooManyRequests: () => failure(429, "ERR max requests per second exceeded"),
+  dailyLimit: () => failure(400, "ERR max daily request limit exceeded"),
+  capacity: () => failure(400, "ERR DB capacity quota exceeded"),
+} as const satisfies Record<string, () => Response>;

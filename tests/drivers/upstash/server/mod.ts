@@ -1,0 +1,278 @@
+/**
+ * A local Upstash: its REST API and its server-sent events, in front of any Redis. What it does is what `wire.md` found in the real one.
+ *
+ * Left out: ACL users' tokens, the limit of a record, the flag of {@linkcode Scripts} for functions, the undoing of what a failed script has written,
+ * which no driver may count on, and quotas, which are faults: see {@linkcode ANSWERS}.
+ *
+ * It cannot cut a connection, since a handler of `Deno.serve` does not hold it: put the relay of `../../../support/relay.ts` in front for that.
+ *
+ * @module
+ */
+
+import { type FaultHandle, Faults } from "../../../support/http_faults.ts";
+import { failure, list, single } from "./answer.ts";
+import type { ScriptClock } from "./clock.ts";
+import { Commands, notPermitted } from "./commands.ts";
+import { type Events, openEvents } from "./events.ts";
+import { type Backend, execute } from "./execute.ts";
+import type { UpstashFault, UpstashRequest } from "./faults.ts";
+import { Redis } from "./redis.ts";
+import { positionOf, Replica } from "./replica.ts";
+import { type Format, readBody, readCommands, readFormat, readToken, RequestError, type Route, routeOf } from "./request.ts";
+import { bytesOf, type Command, textOf } from "./resp.ts";
+import { Scripts } from "./scripts.ts";
+
+export type { FaultHandle } from "../../../support/http_faults.ts";
+export { ANSWERS, type UpstashFault, type UpstashRequest } from "./faults.ts";
+export type { Replica } from "./replica.ts";
+export type { Route } from "./request.ts";
+
+/** Options of {@linkcode startUpstashServer}. */
+export interface UpstashServerOptions {
+  /** Where Redis is, with the password and the number of the database if need be: `redis://:secret@127.0.0.1:6379/0`. */
+  readonly redisUrl: string;
+  /** Where a server is that replicates the first. With it, requests that only read go there: see {@linkcode UpstashServer.replica}. */
+  readonly replicaUrl?: string;
+  /** A random one without it. */
+  readonly token?: string;
+  /** A random one without it. */
+  readonly readOnlyToken?: string;
+  /** How long a body may be; 10 MiB without it. */
+  readonly maxRequestBytes?: number;
+  /** The time that scripts are told; that of Redis without it. */
+  readonly clock?: ScriptClock;
+  /** All goes to Redis as it is, as through a proxy that knows nothing of Upstash; what scripts call is not counted. Not with a clock. */
+  readonly isProxy?: boolean;
+}
+
+/**
+ * How many commands were carried out.
+ *
+ * Upstash bills each command of a pipeline or a transaction, and of a script both itself and what it calls: so counts
+ * https://upstash.com/docs/redis/sdks/ratelimit-ts/costs (2026-11), `EVAL, GET, GET, INCR` as 4, and so say
+ * https://upstash.com/docs/redis/overall/billing (2026-11) of pipelines, and that `INFO`, `PING` and `AUTH` are free.
+ */
+export interface CommandCounts {
+  /** By clients; a script is one. */
+  readonly sent: number;
+  /** By scripts. */
+  readonly called: number;
+  /** What it costs, in a database of one region. */
+  readonly billed: number;
+}
+
+/** A server that runs. Disposing it ends every request and event stream. */
+export interface UpstashServer extends AsyncDisposable {
+  readonly hostname: string;
+  readonly port: number;
+  /** What a client is given: `http://127.0.0.1:PORT`. */
+  readonly url: string;
+  readonly token: string;
+  readonly readOnlyToken: string;
+  /** How many requests reached the server, by their kinds, whatever became of them. */
+  readonly requests: Readonly<Record<Route, number>> & { readonly total: number };
+  readonly commands: CommandCounts;
+  /** Event streams. */
+  readonly subscriptions: { readonly opened: number; readonly open: number };
+  /** The replica that answers reads, if the server has one. */
+  readonly replica: Replica | undefined;
+  /** Adds a fault; each request meets the first that matches it. */
+  fault(fault: UpstashFault): FaultHandle;
+  /** Tells of each request, once it was read and before it is carried out. */
+  observe(observer: (request: UpstashRequest) => void): Disposable;
+  /** Ends the event streams that are open, as a server does that restarts. */
+  endSubscriptions(): void;
+}
+
+const DEFAULT_MAX_REQUEST_BYTES = 10 * 1024 * 1024;
+const METHODS = new Set(["HEAD", "GET", "POST", "PUT"]);
+const ROUTES: readonly Route[] = ["command", "path", "pipeline", "multi-exec", "subscribe", "psubscribe", "monitor"];
+const UNAUTHORIZED = "WRONGPASS invalid or missing auth token. " +
+  "See https://docs.upstash.com/redis/troubleshooting/http_unauthorized for details.";
+
+/** Starts a server on a free port of 127.0.0.1. */
+export async function startUpstashServer(options: UpstashServerOptions): Promise<UpstashServer> {
+  const { redisUrl, replicaUrl } = options;
+  using opened = new DisposableStack();
+  const redis = opened.use(await Redis.connect(redisUrl));
+  const replica = replicaUrl === undefined ? undefined : opened.use(await Replica.connect(replicaUrl, redis, redisUrl));
+  const counts = { sent: 0, called: 0, billed: 0, writes: 0 };
+  const backend = { redis, replica, counts, commands: await Commands.of(redis, options), scripts: new Scripts(options) };
+  return new Server(backend, options, opened.move());
+}
+
+class Server implements UpstashServer {
+  readonly hostname = "127.0.0.1";
+  readonly port: number;
+  readonly token: string;
+  readonly readOnlyToken: string;
+  readonly requests = Object.assign(Object.fromEntries(ROUTES.map((route) => [route, 0])) as Record<Route, number>, { total: 0 });
+  readonly subscriptions = { opened: 0, open: 0 };
+  readonly replica: Replica | undefined;
+  readonly #backend: Backend;
+  readonly #connections: DisposableStack;
+  readonly #redisUrl: string;
+  readonly #maxRequestBytes: number;
+  readonly #faults = new Faults<UpstashRequest>();
+  readonly #observers = new Set<(request: UpstashRequest) => void>();
+  readonly #events = new Set<Events>();
+  readonly #handling = new Set<Promise<Response>>();
+  readonly #stop = new AbortController();
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+
+  constructor(backend: Backend, options: UpstashServerOptions, connections: DisposableStack) {
+    this.#connections = connections;
+    this.#backend = backend;
+    this.replica = backend.replica;
+    this.#redisUrl = options.redisUrl;
+    this.token = options.token ?? crypto.randomUUID();
+    this.readOnlyToken = options.readOnlyToken ?? crypto.randomUUID();
+    this.#maxRequestBytes = options.maxRequestBytes ?? DEFAULT_MAX_REQUEST_BYTES;
+    this.#server = Deno.serve(
+      { hostname: this.hostname, port: 0, signal: this.#stop.signal, onListen: () => {} },
+      (request) => this.#tracked(this.#handle(request)),
+    );
+    this.port = this.#server.addr.port;
+  }
+
+  get url(): string {
+    return `http://${this.hostname}:${this.port}`;
+  }
+
+  get commands(): CommandCounts {
+    return this.#backend.counts;
+  }
+
+  fault(fault: UpstashFault): FaultHandle {
+    return this.#faults.add(fault);
+  }
+
+  observe(observer: (request: UpstashRequest) => void): Disposable {
+    const own = (request: UpstashRequest) => observer(request);
+    this.#observers.add(own);
+    return { [Symbol.dispose]: () => void this.#observers.delete(own) };
+  }
+
+  endSubscriptions(): void {
+    for (const events of this.#events) events.end();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    this.#faults.end();
+    await Promise.all(this.#handling);
+    const ended = [...this.#events].map(({ done }) => done);
+    this.endSubscriptions();
+    await Promise.all([this.#server.finished, ...ended]);
+    this.#connections.dispose();
+  }
+
+  /** Known until it is answered: what it opens has to be closed. */
+  async #tracked(handling: Promise<Response>): Promise<Response> {
+    this.#handling.add(handling);
+    try {
+      return await handling;
+    } finally {
+      this.#handling.delete(handling);
+    }
+  }
+
+  async #handle(request: Request): Promise<Response> {
+    const response = await this.#answer(request).catch((error) =>
+      error instanceof RequestError ? failure(error.status, error.message) : failure(500, `${error}`)
+    );
+    response.headers.set("Access-Control-Allow-Origin", request.headers.get("Origin") ?? "*");
+    return response;
+  }
+
+  async #answer(request: Request): Promise<Response> {
+    if (request.method === "OPTIONS") return preflight();
+    if (!METHODS.has(request.method)) return new Response(null, { status: 405 });
+    const route = routeOf(request);
+    this.requests.total += 1;
+    this.requests[route] += 1;
+    const seen = { number: this.requests.total, route, headers: request.headers, commands: [] };
+    const token = readToken(request);
+    if (token !== this.token && token !== this.readOnlyToken) return failure(401, UNAUTHORIZED);
+    const isReadOnly = token === this.readOnlyToken;
+    return await (isStream(route) ? this.#stream(request, seen, isReadOnly) : this.#run(request, seen, isReadOnly));
+  }
+
+  async #run(request: Request, { route, ...seen }: UpstashRequest, isReadOnly: boolean): Promise<Response> {
+    const format = readFormat(request.headers);
+    const body = await readBody(request, this.#maxRequestBytes);
+    const commands = readCommands(route, new URL(request.url), body);
+    const known = { ...seen, route, commands: commands.map((args) => args.map(textOf)) };
+    const before = await this.#meet(known);
+    if (before) return before;
+    const response = await this.#execute(commands, route, request.headers, { isReadOnly, format });
+    return await this.#faults.answer("after", known) ?? response;
+  }
+
+  async #execute(
+    commands: readonly Command[],
+    route: Route,
+    headers: Headers,
+    { isReadOnly, format }: { isReadOnly: boolean; format: Format },
+  ): Promise<Response> {
+    const isAtomic = route === "multi-exec";
+    const position = positionOf(headers.get("Upstash-Sync-Token"));
+    const { replies, isDiscarded, syncToken } = await execute(this.#backend, { list: commands, isAtomic, isReadOnly, position });
+    const [first] = replies;
+    const asJson = { ...format, resp2: false };
+    const response = isAtomic && !isDiscarded
+      ? list(replies, asJson)
+      : first && (isDiscarded || route !== "pipeline")
+      ? single(first, isAtomic ? asJson : format)
+      : list(replies, format);
+    response.headers.set("Upstash-Sync-Token", syncToken);
+    return response;
+  }
+
+  async #stream(request: Request, seen: UpstashRequest, isReadOnly: boolean): Promise<Response> {
+    const path = new URL(request.url).pathname.slice(1).split("/").map(decodeURIComponent);
+    const known = { ...seen, commands: [path] };
+    const before = await this.#meet(known);
+    if (before) return before;
+    const args = path.map(bytesOf);
+    if (isReadOnly) return single(notPermitted(args), { base64: false, resp2: false });
+    // More than one channel a request is not documented, and no client asks for it.
+    if (path.length !== (seen.route === "monitor" ? 1 : 2) || path[1] === "") {
+      return failure(400, `ERR wrong number of arguments for '${seen.route}' command`);
+    }
+    const events = await openEvents(this.#redisUrl, seen.route, args);
+    this.#listen(events);
+    // The client may have gone meanwhile: then nobody reads the stream, nor cancels it.
+    if (request.signal.aborted || this.#stop.signal.aborted) events.end();
+    request.signal.addEventListener("abort", () => events.end());
+    return await this.#faults.answer("after", known) ?? events.response;
+  }
+
+  #listen(events: Events): void {
+    this.#events.add(events);
+    this.subscriptions.opened += 1;
+    this.subscriptions.open += 1;
+    void events.done.then(() => {
+      this.#events.delete(events);
+      this.subscriptions.open -= 1;
+    });
+  }
+
+  async #meet(request: UpstashRequest): Promise<Response | undefined> {
+    for (const observer of this.#observers) observer(request);
+    return await this.#faults.answer("before", request);
+  }
+}
+
+function isStream(route: Route): boolean {
+  return route === "subscribe" || route === "psubscribe" || route === "monitor";
+}
+
+function preflight(): Response {
+  return new Response(null, {
+    headers: {
+      "Access-Control-Allow-Methods": [...METHODS].join(", "),
+      "Access-Control-Allow-Headers": "Authorization, Content-Type, Upstash-Encoding, Upstash-Response-Format, Upstash-Sync-Token",
+    },
+  });
+}

@@ -1,0 +1,113 @@
+/**
+ * An Upstash server in front of the tests' Redis, the real client, and a relay in between.
+ *
+ * @module
+ */
+
+import { Redis as UpstashClient, type RedisConfigNodejs } from "@upstash/redis";
+import { redisUrl } from "../support/redis_server.ts";
+import { type Relay, startRelay } from "../../../support/relay.ts";
+import { startUpstashServer, type UpstashServer, type UpstashServerOptions } from "../server/mod.ts";
+
+/** Where the tests' Redis is. */
+export const REDIS = await redisUrl();
+
+/** How long a test may take. */
+const MAX_MS = 20_000;
+
+/** What else a request by hand has. */
+export interface Sending {
+  /** `/` without it. */
+  readonly path?: string;
+  /** `POST` without it. */
+  readonly method?: string;
+  readonly headers?: Record<string, string>;
+  /** The server's without it. */
+  readonly token?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** What was answered. */
+export interface Answer {
+  readonly status: number;
+  // deno-lint-ignore no-explicit-any -- Whatever the JSON is.
+  readonly body: any;
+  readonly headers: Headers;
+}
+
+/** What a test is given. */
+export interface Setting {
+  readonly server: UpstashServer;
+  /** In front of the server; the client goes through it. */
+  readonly relay: Relay;
+  /** The real client, which makes one request for each command and repeats none. */
+  readonly redis: UpstashClient;
+  /** Another client. */
+  client(options?: Partial<RedisConfigNodejs>): UpstashClient;
+  /** A key or channel that no other test has. */
+  key(name: string): string;
+  /** A request by hand, to the server itself, answered with JSON. */
+  send(body?: unknown, sending?: Sending): Promise<Answer>;
+  /** A request by hand, to the server itself. */
+  fetch(body?: unknown, sending?: Sending): Promise<Response>;
+}
+
+/** Registers a test with a server of its own. */
+export function upstashTest(name: string, run: (setting: Setting) => Promise<void>, options: Partial<UpstashServerOptions> = {}): void {
+  Deno.test(name, async () => {
+    await using server = await startUpstashServer({ redisUrl: REDIS, ...options });
+    await using relay = await startRelay({ target: server });
+    const prefix = `upstash:${crypto.randomUUID()}`;
+    const client = (options: Partial<RedisConfigNodejs> = {}) => clientOf(relay.through(server.url), server.token, options);
+    const send = (body?: unknown, sending: Sending = {}) => fetch(new URL(sending.path ?? "/", server.url), initOf(server, body, sending));
+    const redis = client();
+    const keys = new Set<string>();
+    const key = (name: string) => {
+      keys.add(`${prefix}:${name}`);
+      return `${prefix}:${name}`;
+    };
+    await bounded(run({ server, relay, redis, client, key, fetch: send, send: (...args) => send(...args).then(answered) }));
+    if (keys.size > 0) await send(["UNLINK", ...keys]).then(answered);
+  });
+}
+
+/** The real client, without what would hide from a test what happens. */
+export function clientOf(url: string, token: string, options: Partial<RedisConfigNodejs> = {}): UpstashClient {
+  return new UpstashClient({
+    url,
+    token,
+    retry: { retries: 0 },
+    enableAutoPipelining: false,
+    enableTelemetry: false,
+    ...options,
+  });
+}
+
+/** A stream that does not say what it should would be waited for without end. */
+async function bounded(run: Promise<void>): Promise<void> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(`The test took more than ${MAX_MS} ms`)), MAX_MS);
+  await Promise.race([run, late]).finally(() => clearTimeout(timer));
+}
+
+/** What a promise rejected with. */
+export async function rejection(promise: Promise<unknown>): Promise<Error> {
+  const error = await promise.then((value) => new TypeError(`It did not reject: ${JSON.stringify(value)}`), (error) => error);
+  if (error instanceof TypeError && error.message.startsWith("It did not reject")) throw error;
+  return error;
+}
+
+function initOf(server: UpstashServer, body: unknown, { method = "POST", headers, token = server.token, signal }: Sending): RequestInit {
+  const given = body === undefined || body instanceof Uint8Array || typeof body === "string" ? body : JSON.stringify(body);
+  return {
+    method,
+    headers: { ...(token === "" ? {} : { Authorization: `Bearer ${token}` }), ...headers },
+    ...(given === undefined ? {} : { body: new Blob([given as BlobPart]) }),
+    ...(signal ? { signal } : {}),
+  };
+}
+
+async function answered(response: Response): Promise<Answer> {
+  const text = await response.text();
+  return { status: response.status, body: text === "" ? "" : JSON.parse(text), headers: response.headers };
+}

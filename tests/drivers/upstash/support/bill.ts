@@ -1,0 +1,51 @@
+/**
+ * What calls cost at Upstash, and tables of it.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import type { UpstashServer } from "../server/mod.ts";
+
+/** What something has cost. */
+export interface Line {
+  readonly requests: number;
+  /** What Upstash bills: scripts, and the commands that they call. */
+  readonly commands: number;
+}
+
+/** Counts at a server. */
+export class Bill {
+  readonly #server: UpstashServer;
+
+  constructor(server: UpstashServer) {
+    this.#server = server;
+  }
+
+  /** What a call costs. */
+  async of(call: () => Promise<unknown>): Promise<Line> {
+    const [requests, commands] = [this.#server.requests.command, this.#server.commands.billed];
+    await call();
+    return { requests: this.#server.requests.command - requests, commands: this.#server.commands.billed - commands };
+  }
+}
+
+const HEAD = ["Operation", "Requests", "Commands"];
+
+/** The text, with the table between `<!-- costs NAME -->` and `<!-- end -->` replaced. It is as `deno fmt` would have it. */
+export function replaceTable(text: string, name: string, lines: Readonly<Record<string, Line>>): string {
+  const begin = `<!-- costs ${name} -->\n`;
+  const [before, rest] = text.split(begin);
+  const end = rest?.indexOf("<!-- end -->") ?? -1;
+  assert(before !== undefined && rest !== undefined && end >= 0, `${begin} is missing`);
+  return `${before}${begin}\n${tableOf(lines)}\n${rest.slice(end)}`;
+}
+
+function tableOf(lines: Readonly<Record<string, Line>>): string {
+  const rows = Object.entries(lines).map(([name, { requests, commands }]) => [name, String(requests), String(commands)]);
+  const widths = HEAD.map((_, column) => Math.max(...[HEAD, ...rows].map((row) => row[column]!.length)));
+  const line = (row: readonly string[]) =>
+    `| ${row.map((cell, column) => column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)).join(" | ")} |\n`;
+  const rule = widths.map((width, column) => column === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`);
+  return [HEAD, rule, ...rows].map(line).join("");
+}

@@ -1,0 +1,102 @@
+/**
+ * What tests of the Upstash driver's connections are given: Redis, a local Upstash, a relay in front of it, and transports that go through.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { Redis, type RedisConfigNodejs } from "@upstash/redis";
+import { DriverError } from "../../../../core/errors.ts";
+import { openPush, type Push, TIMING } from "../../../../drivers/upstash/transport/push.ts";
+import { openTransport } from "../../../../drivers/upstash/transport/open.ts";
+import type { Transport, UpstashCredentials } from "../../../../drivers/upstash/transport/transport.ts";
+import type { UpstashRedis } from "../../../../drivers/upstash/transport/instance.ts";
+import type { PushTiming } from "../../../../drivers/push.ts";
+import { CountingClock, until } from "../../../support/patience.ts";
+import { redisUrl } from "./redis_server.ts";
+import { type Relay, startRelay } from "../../../support/relay.ts";
+import { startUpstashServer, type UpstashServer, type UpstashServerOptions } from "../server/mod.ts";
+
+/** Where the tests' Redis is. */
+export const REDIS = await redisUrl();
+
+/** Options of {@linkcode Setting.open}. */
+export interface OpenOptions {
+  /** In place of the URL through the relay and the server's token. */
+  readonly redis?: UpstashRedis | UpstashCredentials;
+  /** 10,000 ms without it. */
+  readonly timeoutMs?: number;
+  /** Faster than users have it, without it. */
+  readonly timing?: Partial<PushTiming>;
+}
+
+/** A transport, and a push over it. */
+export interface Opened extends Transport {
+  readonly push: Push;
+  /** What push has reported. */
+  readonly reports: readonly string[];
+}
+
+/** What a test is given. */
+export interface Setting {
+  readonly server: UpstashServer;
+  /** In front of the server; the transports go through it. */
+  readonly relay: Relay;
+  /** One that no other test has; the channel of the pushes. */
+  readonly channel: string;
+  /** A key that no other test has. */
+  key(name: string): string;
+  /** Opens a transport; the test ends when its push has closed what it opened. */
+  open(options?: OpenOptions): Opened;
+  /** Publishes, past the relay. */
+  publish(payload: string): Promise<void>;
+  /** A user's own client, with the settings that it has by itself. */
+  client(options?: Partial<RedisConfigNodejs>): Redis;
+  /** How many timers the transports and pushes have set. */
+  timers(): number;
+}
+
+/** Registers a test with a server of its own. */
+export function transportTest(name: string, run: (setting: Setting) => Promise<void>, options: Partial<UpstashServerOptions> = {}): void {
+  Deno.test(name, async () => {
+    await using server = await startUpstashServer({ redisUrl: REDIS, ...options });
+    await using relay = await startRelay({ target: server });
+    const clock = new CountingClock();
+    const own = `transport:${crypto.randomUUID()}`;
+    const [channel, keys, pushes] = [`${own}:push`, new Set<string>(), [] as Push[]];
+    const direct = openTransport(server, { timeoutMs: 10_000, clock });
+    const key = (name: string) => (keys.add(`${own}:${name}`), `${own}:${name}`);
+    const through = { url: relay.through(server.url), token: server.token };
+    const open = ({ redis = through, timeoutMs = 10_000, timing }: OpenOptions = {}): Opened => {
+      const reports: string[] = [];
+      const report = (problem: string) => void reports.push(problem);
+      const transport = openTransport(redis, { timeoutMs, clock });
+      const eager = { ...TIMING, openAfterMs: 0, lingerMs: 0, ...timing };
+      const push = openPush({ transport, channel, timeoutMs, clock, timing: eager, report });
+      pushes.push(push);
+      return { ...transport, push, reports };
+    };
+    const publish = async (payload: string) => void await direct.send(["PUBLISH", channel, payload], "test");
+    await run({
+      server,
+      relay,
+      channel,
+      key,
+      open,
+      publish,
+      client: (options) => new Redis({ ...through, ...options }),
+      timers: () => clock.pending,
+    });
+    await Promise.all(pushes.map(({ idle }) => idle));
+    assert.equal(clock.pending, 0, "timers were left behind");
+    if (keys.size > 0) await direct.send(["UNLINK", ...keys], "test");
+    await until(() => server.subscriptions.open === 0);
+  });
+}
+
+/** The `DriverError` that a call must reject with. */
+export async function rejection(promise: Promise<unknown>): Promise<DriverError> {
+  const error = await promise.then(() => null, (error) => error);
+  assert(error instanceof DriverError, String(error));
+  return error;
+}

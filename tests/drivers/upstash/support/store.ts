@@ -1,0 +1,53 @@
+/**
+ * What tests of the Upstash driver's keys are given: drivers over keys of their own, and a look at what Redis has.
+ *
+ * @module
+ */
+
+import { systemClock } from "../../../../core/time/clock.ts";
+import type { Driver } from "../../../../core/driver/driver.ts";
+import { openUpstash, type UpstashDriverOptions, type UpstashInternals } from "../../../../drivers/upstash/driver.ts";
+import { openTransport } from "../../../../drivers/upstash/transport/open.ts";
+import type { Transport } from "../../../../drivers/upstash/transport/transport.ts";
+import { redisUrl } from "./redis_server.ts";
+import { Redis } from "../server/redis.ts";
+import { startUpstashServer, type UpstashServer } from "../server/mod.ts";
+import { keysOf, removeKeys } from "./harness.ts";
+
+const REDIS = await redisUrl();
+
+/** What a test is given. */
+export interface Store {
+  readonly server: UpstashServer;
+  readonly redis: Redis;
+  readonly prefix: string;
+  /** Without the driver. */
+  readonly transport: Transport;
+  /** Opens a driver without push. */
+  open(options?: UpstashDriverOptions, internals?: UpstashInternals): Driver;
+  /** Which keys there are, without the prefix. */
+  keys(): Promise<string[]>;
+  /** Lets the store's time pass. Keys expire by the time of Redis. */
+  advance(ms: number): void;
+}
+
+/** Registers a test with keys of its own, which are removed after it. */
+export function upstashTest(name: string, run: (store: Store) => Promise<void>): void {
+  Deno.test(name, async () => {
+    let ahead = 0;
+    await using server = await startUpstashServer({ redisUrl: REDIS, clock: () => Date.now() + ahead });
+    using redis = await Redis.connect(REDIS);
+    const prefix = `store:${crypto.randomUUID()}`;
+    const keys = async () => (await keysOf(redis, prefix)).map((key) => key.slice(prefix.length + 1));
+    try {
+      await run({
+        ...{ server, redis, prefix, keys },
+        transport: openTransport(server, { timeoutMs: 10_000, clock: systemClock }),
+        open: (options, internals) => openUpstash(server, { prefix, push: false, ...options }, internals).driver,
+        advance: (ms) => void (ahead += ms),
+      });
+    } finally {
+      await removeKeys(redis, prefix);
+    }
+  });
+}

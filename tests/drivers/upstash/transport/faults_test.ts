@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { systemClock } from "../../../../core/time/clock.ts";
+import type { ClaimResult, Driver } from "../../../../core/driver/driver.ts";
+import { withRetries } from "../../../../core/time/retry.ts";
+import { claimRequest } from "../../../../testing/requests.ts";
+import { everyOperation } from "../../../support/every_operation.ts";
+import type { RelayAction, RelayMoment } from "../../../support/relay.ts";
+import { type Setting, upstashDriverTest } from "../support/driver.ts";
+
+/** Time stands still, so that what is in Redis is the same each time. */
+const clock = () => Date.UTC(2026, 0, 1);
+
+/** What the story of all drivers leaves out: what needs more than one request. */
+function story(driver: Driver): (() => Promise<unknown>)[] {
+  return [
+    ...everyOperation(driver),
+    // What a repeat has of the first call is in no order.
+    async () => byId(await driver.claim(claimRequest({ owner: "third" }))),
+    () => driver.control({ workflowId: "child", action: "cancel" }),
+    () => driver.control({ workflowId: "other", action: "cancel" }),
+    // A repeat counts what it has removed itself.
+    async () => void await driver.purge({ olderThanMs: 0, limit: 10 }),
+  ];
+}
+
+function byId({ claimed, ...rest }: ClaimResult): ClaimResult {
+  return { ...rest, claimed: claimed.toSorted((a, b) => a.workflow.workflowId < b.workflow.workflowId ? -1 : 1) };
+}
+
+/** What came of the story when nothing failed: of each operation the requests that it took, its answer, and what was in Redis then. */
+interface Expected {
+  readonly requests: number;
+  readonly answer: unknown;
+  readonly held: unknown;
+}
+
+/** Runs the story in peace, over keys of its own. */
+async function peaceful({ open, server, prefix, dump }: Setting): Promise<Expected[]> {
+  const expected: Expected[] = [];
+  const driver = open({ prefix: `${prefix}.peace` });
+  for (const operation of story(driver)) {
+    const before = server.requests.command;
+    const answer = await operation();
+    expected.push({ requests: server.requests.command - before, answer, held: await dump(`${prefix}.peace`) });
+  }
+  return expected;
+}
+
+/** What is stored under a name that has the prefix in it, as those of the sets of waiters. */
+function without(prefix: string, value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value).replaceAll(prefix, ""));
+}
+
+const REQUESTS = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 2, 1, 1, 2];
+const PURGE = REQUESTS.length - 1;
+
+for (const at of ["before", "after", "head", "body"] as const) {
+  upstashDriverTest(`every operation in turn is cut ${at} its answer, and takes effect exactly once`, async (setting) => {
+    await setting.loadScripts();
+    const expected = await peaceful(setting);
+    assert.deepEqual(expected.map(({ requests }) => requests), REQUESTS);
+    const { server, prefix, dump, open } = setting;
+    // Each of an operation's requests is cut once, each time in a story of its own.
+    for (let cut = 1; cut <= Math.max(...REQUESTS); cut++) {
+      const own = `${prefix}.${at}.${cut}`;
+      const driver = withRetries(open({ prefix: own }), systemClock);
+      for (const [index, operation] of story(driver).entries()) {
+        const { requests, answer, held } = expected[index]!;
+        const fault = requests < cut ? undefined : cutNth(setting, at, cut, index % 2 === 0 ? "fin" : "reset");
+        const before = server.requests.command;
+        const shown = `request ${cut} of ${operation}`;
+        assert.deepEqual(await operation(), answer, shown);
+        assert.deepEqual(without(own, await dump(own)), without(`${prefix}.peace`, held), shown);
+        // What is cut before it reaches the server is not counted there; and a purge that has removed everything finds nothing when it is repeated.
+        const made = server.requests.command - before + (at === "before" && fault ? 1 : 0);
+        const repeated = index === PURGE && cut === 2 && at !== "before" ? 1 : requests;
+        assert.equal(made, fault ? cut + repeated : requests, `${shown}: what was made, and all of it again`);
+        assert.equal(fault?.hits ?? 1, 1);
+      }
+    }
+  }, { clock });
+}
+
+/** Cuts the connection at a request of those to come, which are counted from 1. */
+function cutNth({ relay }: Setting, at: RelayMoment, nth: number, ending: "fin" | "reset") {
+  let seen = 0;
+  const action: RelayAction = { kind: "cut", ending };
+  return relay.fault({ at, action, matches: () => ++seen === nth });
+}
+
+/** Has the server forget its scripts right before each request that it carries out. */
+function flushAlways({ server, flushScripts }: Setting): Disposable {
+  return server.fault({
+    times: Infinity,
+    matches: ({ commands: [command] }) => command?.[0] !== "SCRIPT",
+    answer: async () => void await flushScripts(),
+  });
+}
+
+upstashDriverTest("scripts may be flushed at any moment: each request is made twice, and what it does once", async (setting) => {
+  await setting.loadScripts();
+  const expected = await peaceful(setting);
+  const { open, server, prefix, dump } = setting;
+  const driver = open();
+  using _ = flushAlways(setting);
+  const seen: (string | undefined)[] = [];
+  using _seen = server.observe(({ commands: [command] }) => void seen.push(command?.[0]));
+  for (const [index, operation] of story(driver).entries()) {
+    const { requests, answer, held } = expected[index]!;
+    seen.length = 0;
+    assert.deepEqual(await operation(), answer, String(operation));
+    assert.deepEqual(without(prefix, await dump()), without(`${prefix}.peace`, held), String(operation));
+    const made = seen.filter((name) => name !== "SCRIPT");
+    assert.deepEqual(made, Array.from({ length: requests }, () => ["EVALSHA", "EVAL"]).flat(), String(operation));
+  }
+}, { clock });
+
+upstashDriverTest("scripts that are flushed after an answer was lost are sent once more, and take effect once", async (setting) => {
+  await setting.loadScripts();
+  const expected = await peaceful(setting);
+  const { open, server, prefix, dump, relay, flushScripts } = setting;
+  for (const lost of ["EVALSHA", "EVAL"]) {
+    const own = `${prefix}.${lost}`;
+    const driver = withRetries(open({ prefix: own }), systemClock);
+    for (const [index, operation] of story(driver).slice(0, PURGE).entries()) {
+      const { requests, answer, held } = expected[index]!;
+      if (lost === "EVAL") await flushScripts();
+      using flush = server.fault({ at: "after", matches: isFirst(lost), answer: async () => void await flushScripts() });
+      const cut = relay.fault({ at: "after", action: { kind: "cut" }, matches: ({ body }) => commandOf(body) === lost });
+      const before = server.requests.command;
+      assert.deepEqual(await operation(), answer, String(operation));
+      assert.deepEqual(without(own, await dump(own)), without(`${prefix}.peace`, held), String(operation));
+      assert.deepEqual([flush.hits, cut.hits], [1, 1]);
+      // What was lost, of EVAL with the EVALSHA before it; then everything twice. The request that has flushed them is not one of the driver's.
+      const made = server.requests.command - before - 1;
+      assert.equal(made, (lost === "EVAL" ? 2 : 1) + 2 * requests, `${lost} of ${operation}`);
+    }
+  }
+}, { clock });
+
+function isFirst(name: string): (request: { commands: readonly (readonly string[])[] }) => boolean {
+  return ({ commands: [command] }) => command?.[0] === name;
+}
+
+function commandOf(body: Uint8Array): string {
+  return JSON.parse(new TextDecoder().decode(body))[0];
+}

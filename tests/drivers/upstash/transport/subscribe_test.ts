@@ -1,0 +1,188 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { delay, systemClock } from "../../../../core/time/clock.ts";
+import { EventParser } from "../../../../drivers/upstash/transport/sse.ts";
+import { openTransport } from "../../../../drivers/upstash/transport/open.ts";
+import { ANSWERS } from "../server/mod.ts";
+import { until } from "../../../support/patience.ts";
+import { rejection, transportTest } from "../support/setting.ts";
+
+const never = new AbortController().signal;
+const LONGEST = 2 ** 20;
+
+function parsed(...chunks: (string | Uint8Array)[]): string[] {
+  const events: string[] = [];
+  const parser = new EventParser((data) => events.push(data));
+  for (const chunk of chunks) parser.push(typeof chunk === "string" ? new TextEncoder().encode(chunk) : chunk);
+  return events;
+}
+
+Deno.test("EventParser reads events as the standard has them", () => {
+  const cases: [stream: string, events: string[]][] = [
+    ["data: a\n\n", ["a"]],
+    ["data:a\n\ndata:  b\n\n", ["a", " b"]],
+    ["data: a\r\n\r\ndata: b\r\rdata: c\n\n", ["a", "b", "c"]],
+    [": a comment\n\n:\n\ndata: a\n: another\n\n", ["a"]],
+    ["event: message\nid: 7\nretry: 10\ndata: a\n\n", ["a"]],
+    ["data: a\ndata: b\ndata\ndata:\n\n", ["a\nb\n\n"]],
+    ["data\n\n", [""]],
+    ["\n\n\n", []],
+    ["data: not at its end", []],
+    ["data: not at its end\n", []],
+    ["database: a\n data: b\nData: c\n\n", []],
+    ["\u{FEFF}data: a\n\n", ["a"]],
+    ["data: a\u2028b\u{1F600}\0\n\n", ["a\u2028b\u{1F600}\0"]],
+  ];
+  for (const [stream, events] of cases) assert.deepEqual(parsed(stream), events, JSON.stringify(stream));
+});
+
+Deno.test("EventParser reads the same, however the stream is cut", () => {
+  const text = fc.array(
+    fc.constantFrom("data: ", "data:", "\n", "\r", "\r\n", "\n\n", ":", "a", "\u{1F600}", "\u00e9", "id: 1", "\u{FEFF}"),
+    {
+      maxLength: 30,
+    },
+  );
+  fc.assert(fc.property(text, fc.array(fc.nat({ max: 100 })), (parts, cuts) => {
+    const bytes = new TextEncoder().encode(parts.join(""));
+    const ends = [...cuts.filter((at) => at < bytes.length).toSorted((a, b) => a - b), bytes.length];
+    assert.deepEqual(parsed(...ends.map((end, index) => bytes.subarray(ends[index - 1] ?? 0, end))), parsed(bytes));
+    assert.deepEqual(parsed(...Array.from(bytes, (byte) => Uint8Array.of(byte))), parsed(bytes));
+  }));
+});
+
+Deno.test("EventParser keeps no more of an event than it needs, and goes on behind it", () => {
+  const long = "x".repeat(LONGEST);
+  const events = parsed(
+    "data: ",
+    ...Array.from({ length: 8 }, () => long),
+    "\n\n",
+    "data: a\n\n",
+    ...Array.from({ length: 8 }, () => `data: ${long}\n`),
+    "\n",
+  );
+  assert.deepEqual(events.map(({ length }) => length), [LONGEST - "data: ".length, 1, LONGEST]);
+  assert.deepEqual(parsed(Uint8Array.of(0xff, 0xfe), "\ndata: \n\n"), [""], "bytes that are no UTF-8");
+});
+
+for (const way of ["a url and a token", "a client of the user's"]) {
+  transportTest(`a subscription hears what is published until it is closed: ${way}`, async ({ open, channel, publish, server, client }) => {
+    const { subscribe } = open(way === "a url and a token" ? {} : { redis: client() });
+    const heard: string[] = [];
+    const subscription = await subscribe(channel, (payload) => heard.push(payload), never);
+    const payloads = [
+      `["inbox:a, b","due"]`,
+      "[]",
+      `["inbox:\u{1F600}\\n\\u0000"]`,
+      `[${`"inbox:${"x".repeat(250)}",`.repeat(1_000)}"due"]`,
+      "*",
+      ",",
+    ];
+    for (const payload of payloads) await publish(payload);
+    await until(() => heard.length === payloads.length);
+    const asText = (payload: string) => payload.startsWith("[") ? JSON.stringify(JSON.parse(payload)) : payload;
+    assert.deepEqual(heard.map(asText), payloads.map(asText));
+    assert.equal(server.requests.subscribe, 1);
+    await subscription.close();
+    await until(() => server.subscriptions.open === 0);
+    await publish("too late");
+    assert.equal(heard.length, payloads.length);
+  });
+
+  transportTest(`a subscription that is not confirmed rejects, and leaves nothing behind: ${way}`, async (setting) => {
+    const { open, channel, server, relay, client, timers } = setting;
+    const own = way === "a url and a token";
+    const { subscribe } = open(own ? { timeoutMs: 200 } : { timeoutMs: 200, redis: client({ retry: { retries: 0 } }) });
+    const shown = async (stop = never) => (await rejection(subscribe(channel, () => {}, stop))).message;
+    const [unauthorized, gateway, ended] = own ? ["WRONGPASS", "HTTP_502", "ENDED"] : ["WRONGPASS", "UpstashJSONParseError", "TIMEOUT"];
+    server.fault({ answer: () => Response.json({ error: "WRONGPASS invalid" }, { status: 401 }) });
+    assert.match(await shown(), new RegExp(unauthorized!));
+    server.fault({ answer: ANSWERS.badGateway });
+    assert.match(await shown(), new RegExp(gateway!));
+    server.fault({ answer: () => new Response("") });
+    assert.match(await shown(), new RegExp(ended!));
+    server.fault({ answer: () => new Response("<h1>Welcome</h1>") });
+    assert.match(await shown(), new RegExp(ended!));
+    for (const at of ["before", "after", "body"] as const) {
+      relay.fault({ at, action: { kind: "blackHole" } });
+      assert.match(await shown(), /TIMEOUT: no answer within 200 ms/);
+    }
+    const [stop, fault] = [new AbortController(), relay.fault({ at: "before", action: { kind: "blackHole" } })];
+    const stopped = shown(stop.signal);
+    await fault.met;
+    stop.abort();
+    assert.match(await stopped, /ABORTED/);
+    assert.match(await shown(stop.signal), /ABORTED/);
+    assert.equal(timers(), 0);
+    await relay.cut();
+  });
+}
+
+transportTest("a subscription does not follow a redirect, which would take the token elsewhere", async ({ open, channel, server }) => {
+  server.fault({ answer: () => new Response(null, { status: 307, headers: { Location: `${server.url}/subscribe/${channel}` } }) });
+  assert.match((await rejection(open().subscribe(channel, () => {}, never))).message, /\(HTTP_307\)$/);
+  assert.equal(server.requests.subscribe, 1);
+});
+
+transportTest("a stream that is given up, or whose request is refused, is closed", async ({ open, channel, server }) => {
+  const closed: string[] = [];
+  const endless = (name: string) => new ReadableStream({ cancel: () => void closed.push(name) });
+  server.fault({ answer: () => new Response(endless("silent")) });
+  server.fault({ answer: () => new Response(endless("refused"), { status: 502 }) });
+  for (let n = 0; n < 2; n++) await rejection(open({ timeoutMs: 100 }).subscribe(channel, () => {}, never));
+  await until(() => closed.length === 2);
+});
+
+for (const trouble of ["ends", "is cut", "is reset"] as const) {
+  transportTest(`a subscription that ${trouble} is lost at once`, async ({ open, channel, server, relay }) => {
+    const subscription = await open().subscribe(channel, () => {}, never);
+    assert.equal(subscription.lost.aborted, false);
+    if (trouble === "ends") server.endSubscriptions();
+    else await relay.cut(trouble === "is cut" ? "fin" : "reset");
+    await until(() => subscription.lost.aborted);
+    await subscription.close();
+  });
+}
+
+transportTest("a listener that throws ends the subscription, and nothing else", async ({ open, channel, publish, server }) => {
+  const subscription = await open().subscribe(channel, () => {
+    throw new Error("thrown by the listener");
+  }, never);
+  await publish("[]");
+  await until(() => subscription.lost.aborted && server.subscriptions.open === 0);
+  await subscription.close();
+});
+
+Deno.test("a message is heard behind comments and across chunks, in whatever lines the server sends", async () => {
+  const lines = [
+    ": ping\r\n\r\n",
+    "data: subscr",
+    "ibe,c,1\r\n\r",
+    "\n",
+    "event: message\r\ndata:message,c,",
+    "\xc3",
+    "\xa9,\xe2\x82",
+    "\xac\r\n\r\n",
+  ];
+  const latin1 = (text: string) => Uint8Array.from(text, (char) => char.charCodeAt(0));
+  await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, () => {
+    const body = new ReadableStream<Uint8Array>({
+      async start(controller) {
+        for (const line of lines) {
+          await delay(systemClock, 2);
+          controller.enqueue(latin1(line));
+        }
+      },
+    });
+    return new Response(body, { headers: { "Content-Type": "text/event-stream" } });
+  });
+  const { subscribe } = openTransport({ url: `http://127.0.0.1:${server.addr.port}`, token: "t" }, {
+    timeoutMs: 5_000,
+    clock: systemClock,
+  });
+  const heard: string[] = [];
+  const subscription = await subscribe("c", (payload) => heard.push(payload), never);
+  await until(() => heard.length > 0);
+  assert.deepEqual(heard, ["\u00e9,\u20ac"]);
+  await subscription.close();
+});

@@ -1,6 +1,0 @@
-import { memoryHarness } from "../support/memory.ts";
-import { durableStreams } from "./suites/durable_streams.ts";
-import { durableStreamsClient } from "./suites/durable_streams_client.ts";
-
-durableStreams(Deno.test, memoryHarness);
-durableStreamsClient(Deno.test, memoryHarness);
