@@ -24,7 +24,12 @@ interface Contender {
 const CONTENDERS: readonly Contender[] = [
   { name: "JSON", encode: JSON.stringify, decode: JSON.parse, module: "" },
   { name: "devalue", ...devalueCodec, module: `export { parse, stringify } from "devalue";` },
-  { name: "superjson", encode: superjson.stringify, decode: superjson.parse, module: `export { parse, stringify } from "superjson";` },
+  {
+    name: "superjson",
+    encode: superjson.stringify,
+    decode: superjson.parse,
+    module: `export { parse, stringify } from "superjson";`,
+  },
   {
     name: "seroval",
     encode: (value) => JSON.stringify(toJSON(value)),
@@ -39,11 +44,21 @@ const PAYLOADS: Readonly<Record<string, unknown>> = {
   "message": { orderId: "order-4711", paid: true, amount: 129.95, currency: "EUR" },
   "order": {
     orderId: "order-4711",
-    customer: { name: "Ada Lovelace", email: "ada@example.com", address: { street: "12 St James's Square", city: "London", zip: null } },
-    items: Array.from({ length: 5 }, (_, index) => ({ sku: `lamp-${index}`, name: "A lamp", quantity: index + 1, price: 19.95 })),
+    customer: {
+      name: "Ada Lovelace",
+      email: "ada@example.com",
+      address: { street: "12 St James's Square", city: "London", zip: null },
+    },
+    items: Array.from(
+      { length: 5 },
+      (_, index) => ({ sku: `lamp-${index}`, name: "A lamp", quantity: index + 1, price: 19.95 }),
+    ),
     notes: ["leave at the door", "ring twice"],
   },
-  "table": Array.from({ length: 1_000 }, (_, id) => ({ id, name: `row ${id}`, active: id % 2 === 0, score: id / 7, tags: ["a", "b"] })),
+  "table": Array.from(
+    { length: 1_000 },
+    (_, id) => ({ id, name: `row ${id}`, active: id % 2 === 0, score: id / 7, tags: ["a", "b"] }),
+  ),
   "bytes": new Uint8Array(65_536).map((_, index) => index * 31),
 };
 
@@ -130,8 +145,19 @@ async function bundleSize(module: string): Promise<{ minified: number; gzipped: 
   const directory = await Deno.makeTempDir();
   try {
     await Deno.writeTextFile(`${directory}/entry.ts`, module);
-    const args = ["bundle", "--quiet", "--no-lock", "--minify", "--platform", "browser", "--config", "deno.json", `${directory}/entry.ts`];
-    const { success, stdout } = await new Deno.Command(Deno.execPath(), { args, cwd: root, stderr: "inherit" }).output();
+    const args = [
+      "bundle",
+      "--quiet",
+      "--no-lock",
+      "--minify",
+      "--platform",
+      "browser",
+      "--config",
+      "deno.json",
+      `${directory}/entry.ts`,
+    ];
+    const { success, stdout } = await new Deno.Command(Deno.execPath(), { args, cwd: root, stderr: "inherit" })
+      .output();
     assert(success, "deno bundle failed");
     const zipped = new Response(stdout).body!.pipeThrough(new CompressionStream("gzip"));
     return { minified: stdout.length, gzipped: (await new Response(zipped).bytes()).length };
@@ -153,14 +179,19 @@ function print(title: string, rows: Record<string, Record<string, unknown>>): vo
   console.table(rows);
 }
 
-function measure(cells: (contender: Contender, payload: unknown) => () => unknown): Record<string, Record<string, unknown>> {
-  const row = (payload: unknown) => byContender(withRatios(time(CONTENDERS.map((contender) => cells(contender, payload))), 2));
+function measure(
+  cells: (contender: Contender, payload: unknown) => () => unknown,
+): Record<string, Record<string, unknown>> {
+  const row = (payload: unknown) =>
+    byContender(withRatios(time(CONTENDERS.map((contender) => cells(contender, payload))), 2));
   return Object.fromEntries(Object.entries(PAYLOADS).map(([name, payload]) => [name, row(payload)]));
 }
 
 function mapRows(values: Readonly<Record<string, unknown>>, cell: (contender: Contender, value: unknown) => unknown) {
   return Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [name, byContender(CONTENDERS.map((contender) => cell(contender, value)))]),
+    Object.entries(values).map((
+      [name, value],
+    ) => [name, byContender(CONTENDERS.map((contender) => cell(contender, value)))]),
   );
 }
 
@@ -168,10 +199,15 @@ if (import.meta.main) {
   const size = ({ encode }: Contender, value: unknown) => new TextEncoder().encode(encode(value)).length;
   print("Size, bytes of UTF-8", mapRows(PAYLOADS, size));
   print("Encode, microseconds (times JSON)", measure(({ encode }, payload) => () => encode(payload)));
-  print("Decode, microseconds (times JSON)", measure(({ encode, decode }, payload) => decode.bind(null, encode(payload))));
+  print(
+    "Decode, microseconds (times JSON)",
+    measure(({ encode, decode }, payload) => decode.bind(null, encode(payload))),
+  );
   print("What comes back equal", mapRows(KEPT, keeps));
   print("What must come back equal or be refused", mapRows(ALL_OR_NOTHING, keeps));
-  const bundles = await Promise.all(CONTENDERS.map(({ module }) => module ? bundleSize(module) : { minified: 0, gzipped: 0 }));
+  const bundles = await Promise.all(
+    CONTENDERS.map(({ module }) => module ? bundleSize(module) : { minified: 0, gzipped: 0 }),
+  );
   print("Bundle, bytes", {
     minified: byContender(bundles.map(({ minified }) => minified)),
     gzipped: byContender(bundles.map(({ gzipped }) => gzipped)),

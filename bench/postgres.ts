@@ -42,13 +42,24 @@ function median(list: readonly number[]): number {
 }
 
 /** A run of a new workflow that commits one list of operations after the other. */
-async function openRun(driver: Driver, workflowId: string): Promise<(operations: readonly Operation[]) => Promise<void>> {
+async function openRun(
+  driver: Driver,
+  workflowId: string,
+): Promise<(operations: readonly Operation[]) => Promise<void>> {
   const leaseMs = 60_000;
   const owner = crypto.randomUUID();
   const { epoch } = await driver.create({ workflowId, name: "bench", input: "null", owner, leaseMs });
   let number = 0;
   return async (operations) => {
-    const result = await driver.commit({ workflowId, epoch, owner, number: ++number, leaseMs, operations, transition: null });
+    const result = await driver.commit({
+      workflowId,
+      epoch,
+      owner,
+      number: ++number,
+      leaseMs,
+      operations,
+      transition: null,
+    });
     if (result.state !== "held") throw new Error(`${workflowId} is ${result.state}`);
   };
 }
@@ -69,10 +80,22 @@ export async function subjects(queryable: Queryable, driver: Driver): Promise<Su
   });
   return [
     { name: "select 1", run: () => queryable.query("select 1") },
-    { name: "step", run: (n) => record([{ position: n, label: "step", type: "record", outcome: { tag: "value", value } }]) },
-    { name: "setEvent", run: (n) => event([{ position: n, label: "setEvent", type: "setEvent", key: "progress", value }]) },
-    { name: "writeStream", run: (n) => stream([{ position: n, label: "writeStream", type: "writeStream", key: "tokens", value }]) },
-    { name: "send, in a workflow", run: (n) => sender([{ position: n, label: "send", type: "send", message: message("destination") }]) },
+    {
+      name: "step",
+      run: (n) => record([{ position: n, label: "step", type: "record", outcome: { tag: "value", value } }]),
+    },
+    {
+      name: "setEvent",
+      run: (n) => event([{ position: n, label: "setEvent", type: "setEvent", key: "progress", value }]),
+    },
+    {
+      name: "writeStream",
+      run: (n) => stream([{ position: n, label: "writeStream", type: "writeStream", key: "tokens", value }]),
+    },
+    {
+      name: "send, in a workflow",
+      run: (n) => sender([{ position: n, label: "send", type: "send", message: message("destination") }]),
+    },
     { name: "send, from outside", run: () => driver.send([message("destination")]) },
     {
       name: "recv",

@@ -30,13 +30,19 @@ function subjects(store: Store, values: number): Subject[] {
 }
 
 /** Times both in turn, and prints a table. */
-async function compare(client: pg.Client, schemas: readonly [string, string], lists: readonly [Subject[], Subject[]]): Promise<void> {
+async function compare(
+  client: pg.Client,
+  schemas: readonly [string, string],
+  lists: readonly [Subject[], Subject[]],
+): Promise<void> {
   const turns = lists[0].flatMap((
     one,
     index,
   ) => [{ ...one, name: `${one.name}, empty` }, { ...lists[1][index]!, name: `${one.name}, full` }]);
   const medians = await measure(turns);
-  console.log("| Call | Empty, ms | Full, ms | Ratio | Blocks, empty | Blocks, full |\n| --- | ---: | ---: | ---: | ---: | ---: |");
+  console.log(
+    "| Call | Empty, ms | Full, ms | Ratio | Blocks, empty | Blocks, full |\n| --- | ---: | ---: | ---: | ---: | ---: |",
+  );
   for (const [index, { name }] of lists[0].entries()) {
     const [empty, full] = [medians.get(`${name}, empty`)!, medians.get(`${name}, full`)!];
     const blocks: number[] = [];
@@ -45,7 +51,9 @@ async function compare(client: pg.Client, schemas: readonly [string, string], li
       await prepare?.(-1);
       blocks.push(await blocksRead(client, schema, () => run(-1)));
     }
-    console.log(`| ${name} | ${empty.toFixed(2)} | ${full.toFixed(2)} | ${(full / empty).toFixed(2)} | ${blocks.join(" | ")} |`);
+    console.log(
+      `| ${name} | ${empty.toFixed(2)} | ${full.toFixed(2)} | ${(full / empty).toFixed(2)} | ${blocks.join(" | ")} |`,
+    );
   }
 }
 

@@ -28,7 +28,12 @@ export class Redis implements Disposable {
     const connection = await Deno.connect({ hostname, port: Number(port || 6379) });
     connection.setNoDelay(true);
     const redis = new Redis(connection);
-    if (password !== "") await redis.ask(["AUTH", ...[username, password].filter((it) => it !== "").map(decodeURIComponent)]);
+    if (password !== "") {
+      await redis.ask([
+        "AUTH",
+        ...[username, password].filter((it) => it !== "").map(decodeURIComponent),
+      ]);
+    }
     if (pathname.length > 1) await redis.ask(["SELECT", pathname.slice(1)]);
     return redis;
   }
@@ -89,7 +94,9 @@ export class Redis implements Disposable {
 
   async #line(): Promise<string> {
     let end = this.#buffered.indexOf(13);
-    for (; end < 0 || end + 1 >= this.#buffered.length; end = this.#buffered.indexOf(13)) await this.#receive(this.#buffered.length + 1);
+    for (; end < 0 || end + 1 >= this.#buffered.length; end = this.#buffered.indexOf(13)) {
+      await this.#receive(this.#buffered.length + 1);
+    }
     return decoder.decode((await this.#take(end + 2)).subarray(0, -2));
   }
 

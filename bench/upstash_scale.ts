@@ -41,7 +41,15 @@ async function openStore(redis: Redis, prefix: string): Promise<Store> {
   const { epoch } = await driver.create({ workflowId: USED, name: "bench", input: "null", owner, leaseMs: LEASE_MS });
   let number = 0;
   const commit = async (operations: readonly Operation[]) => {
-    const request = { workflowId: USED, epoch, owner, number: ++number, leaseMs: LEASE_MS, operations, transition: null };
+    const request = {
+      workflowId: USED,
+      epoch,
+      owner,
+      number: ++number,
+      leaseMs: LEASE_MS,
+      operations,
+      transition: null,
+    };
     const { state } = await driver.commit(request);
     if (state !== "held") throw new Error(`The run is ${state}`);
   };
@@ -96,11 +104,21 @@ function runs({ driver, commit }: Store): Record<string, Omit<Subject, "name">> 
 
 function claims({ driver }: Store): Record<string, Omit<Subject, "name">> {
   const claim = async (names: readonly string[], workflowIds: readonly string[] | null, expected: number) => {
-    const { claimed } = await driver.claim({ workflowIds, names, except: [], limit: 1, leaseMs: LEASE_MS, owner: crypto.randomUUID() });
+    const { claimed } = await driver.claim({
+      workflowIds,
+      names,
+      except: [],
+      limit: 1,
+      leaseMs: LEASE_MS,
+      owner: crypto.randomUUID(),
+    });
     if (claimed.length !== expected) throw new Error(`${claimed.length} of ${names} were claimed`);
   };
   return {
-    "claim by ID": { prepare: (round) => driver.create(enqueued(`id ${round}`)), run: (round) => claim(["bench"], [`id ${round}`], 1) },
+    "claim by ID": {
+      prepare: (round) => driver.create(enqueued(`id ${round}`)),
+      run: (round) => claim(["bench"], [`id ${round}`], 1),
+    },
     "claim what is due behind others": {
       prepare: (round) => driver.create(enqueued(`time ${round}`, `time ${round}`)),
       run: (round) => claim([`time ${round}`], null, 1),
@@ -136,7 +154,10 @@ function ends({ driver }: Store): Record<string, Omit<Subject, "name">> {
 async function removeKeys(redis: Redis, prefix: string): Promise<void> {
   let cursor = "0";
   do {
-    const [next, keys] = await redis.ask(["SCAN", cursor, "MATCH", `${prefix}/*`, "COUNT", "1000"]) as [string, string[]];
+    const [next, keys] = await redis.ask(["SCAN", cursor, "MATCH", `${prefix}/*`, "COUNT", "1000"]) as [
+      string,
+      string[],
+    ];
     if (keys.length > 0) await redis.ask(["UNLINK", ...keys]);
     cursor = next;
   } while (cursor !== "0");

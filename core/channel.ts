@@ -55,7 +55,10 @@ export interface Channel<out T> {
  * const payment = topic("payment", v.object({ paid: v.boolean() }));
  * ```
  */
-export function topic<T, const Name extends string = string>(name: Name, schema?: StandardSchemaV1<unknown, T>): Topic<T, Name> {
+export function topic<T, const Name extends string = string>(
+  name: Name,
+  schema?: StandardSchemaV1<unknown, T>,
+): Topic<T, Name> {
   checkName(name, "topic");
   checkSchema(schema, `topic ${quote(name)}`);
   return { kind: "topic", name, ...(schema && { schema }) };

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { EventKey, SendOptions, SendReceipt, StreamKey, Topic } from "./channel.ts";
+import type { EventKey, SendOptions, SendReceipt, StreamKey } from "./channel.ts";
 import type { WorkflowStatus } from "./driver/driver.ts";
 import type { Duration } from "./values/duration.ts";
 import type { SerializedError } from "./values/serialized_error.ts";
@@ -43,7 +43,11 @@ export interface Client {
    * {@linkcode Client.getEvent} with the version of the value. `after`: waits for a version above this one; it rejects with `VersionOutOfRangeError` if that is
    * above the version that there is, or there is none.
    */
-  getEventEntry<T>(workflowId: string, key: EventKey<T> | string, options?: WaitOptions & { after?: number }): Promise<EventEntry<T>>;
+  getEventEntry<T>(
+    workflowId: string,
+    key: EventKey<T> | string,
+    options?: WaitOptions & { after?: number },
+  ): Promise<EventEntry<T>>;
   /**
    * The current value of an event, then every later one it can see (the latest wins when several come at once), until the workflow ends or is purged. It goes on
    * through an outage of the store. Watching rejects with `VersionOutOfRangeError` if `after` is above the version that there is, or there is none.

@@ -71,7 +71,10 @@ export class WorkflowEndedError extends ParleyError {
    * @param status How it ended.
    */
   constructor(workflowId: string, status: WorkflowStatus) {
-    super("workflow_ended", `Workflow ${quote(workflowId)} has ended: it is ${status}, and must be ENQUEUED or PENDING`);
+    super(
+      "workflow_ended",
+      `Workflow ${quote(workflowId)} has ended: it is ${status}, and must be ENQUEUED or PENDING`,
+    );
     this.workflowId = workflowId;
     this.status = status;
   }
@@ -183,7 +186,9 @@ export class NonDeterminismError extends ParleyError {
     const { position, expected, actual } = difference;
     super(
       "non_determinism",
-      `Replaying workflow ${quote(workflowId)}: position ${position} is ${actual}, but the journal has ${expected} there`,
+      `Replaying workflow ${
+        quote(workflowId)
+      }: position ${position} is ${actual}, but the journal has ${expected} there`,
     );
     this.workflowId = workflowId;
     this.position = position;
@@ -284,7 +289,10 @@ export class UnreadableValueError extends ParleyError {
   constructor(what: string, options: { at?: number; needs?: string } = {}) {
     const { at, needs } = options;
     const place = at === undefined ? "" : ` at ${at}`;
-    super("unreadable_value", `Decoding the ${what}${place}: it cannot be decoded here${needs ? `, since it needs ${needs}` : ""}`);
+    super(
+      "unreadable_value",
+      `Decoding the ${what}${place}: it cannot be decoded here${needs ? `, since it needs ${needs}` : ""}`,
+    );
     this.what = what;
     if (at !== undefined) this.at = at;
   }

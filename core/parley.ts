@@ -87,7 +87,9 @@ export class Parley implements Client, AsyncDisposable {
     this.#workflows = new Map();
     for (const workflow of options.workflows ?? []) {
       if (this.#workflows.has(workflow.name)) {
-        throw new ValidationError(`Reading the workflows: ${JSON.stringify(workflow.name)} is there twice, and names must be unique`);
+        throw new ValidationError(
+          `Reading the workflows: ${JSON.stringify(workflow.name)} is there twice, and names must be unique`,
+        );
       }
       this.#workflows.set(workflow.name, workflow);
     }
@@ -99,7 +101,11 @@ export class Parley implements Client, AsyncDisposable {
     return this.#runner.spent;
   }
 
-  async start<I, O>(workflow: Workflow<I, O> | string, input: NoInfer<I>, options: StartOptions = {}): Promise<StartedHandle<O>> {
+  async start<I, O>(
+    workflow: Workflow<I, O> | string,
+    input: NoInfer<I>,
+    options: StartOptions = {},
+  ): Promise<StartedHandle<O>> {
     const { workflowId = crypto.randomUUID(), enqueue = false } = options;
     const name = typeof workflow === "string" ? workflow : workflow.name;
     checkName(name, "workflow name");
@@ -129,13 +135,18 @@ export class Parley implements Client, AsyncDisposable {
 
   async send<T>(destinationId: string, message: NoInfer<T>, options: SendOptions<T> = {}): Promise<SendReceipt> {
     const destination = toDestination(destinationId, options);
-    const [receipt] = await this.#sendAll([destination], [await takeMessage(this.#runner.values, destination, message)()]);
+    const [receipt] = await this.#sendAll([destination], [
+      await takeMessage(this.#runner.values, destination, message)(),
+    ]);
     return receipt!;
   }
 
   async sendAll(messages: readonly OutgoingMessage[]): Promise<SendReceipt[]> {
     const destinations = messages.map(({ destinationId, topic, idempotencyKey }) =>
-      toDestination(destinationId, { ...(topic !== undefined && { topic }), ...(idempotencyKey !== undefined && { idempotencyKey }) })
+      toDestination(destinationId, {
+        ...(topic !== undefined && { topic }),
+        ...(idempotencyKey !== undefined && { idempotencyKey }),
+      })
     );
     refuseRepeatedKeys(destinations);
     const taken = messages.map(({ message }, index) => takeMessage(this.#runner.values, destinations[index]!, message));
@@ -192,7 +203,14 @@ export class Parley implements Client, AsyncDisposable {
     if (include !== undefined && include !== "values") {
       throw new ValidationError(`Listing workflows: include is ${quote(String(include))}, and must be "values"`);
     }
-    const page = await this.#runner.driver.listWorkflows({ statuses, name, problem, values: include === "values", limit, cursor });
+    const page = await this.#runner.driver.listWorkflows({
+      statuses,
+      name,
+      problem,
+      values: include === "values",
+      limit,
+      cursor,
+    });
     const workflows = page.workflows.map((record) => toInfo(record, this.#runner.values));
     return { workflows, ...(page.cursor !== null && { cursor: page.cursor }) };
   }

@@ -181,7 +181,9 @@ export class Push {
 
   #tell(targets: readonly unknown[] | "everybody"): void {
     // Copies, since those who are told may end their watches and begin others.
-    const told = targets === "everybody" ? [...this.#watchers.values()] : targets.map((target) => this.#watchers.get(target) ?? []);
+    const told = targets === "everybody"
+      ? [...this.#watchers.values()]
+      : targets.map((target) => this.#watchers.get(target) ?? []);
     for (const subscription of told.flatMap((watchers) => [...watchers])) {
       if (subscription.open) subscription.hint();
     }
@@ -191,6 +193,8 @@ export class Push {
     if (this.#reported) return;
     this.#reported = true;
     const shown = problem === undefined ? null : this.#options.describe(problem);
-    this.#options.report(`the connection for push fails${shown === null ? "" : ` (${shown})`}, so waits poll until it succeeds`);
+    this.#options.report(
+      `the connection for push fails${shown === null ? "" : ` (${shown})`}, so waits poll until it succeeds`,
+    );
   }
 }

@@ -53,7 +53,11 @@ export function parleyHttp(options: ParleyHttpOptions): Hono {
   // Older versions of Hono take no function that takes its time.
   const allow = settings.cors && cors({ exposeHeaders: EXPOSED, ...settings.cors } as Parameters<typeof cors>[0]);
   // By path, and not for the whole app: one that is mounted at / must leave the routes of others alone.
-  if (allow) { for (const path of new Set(ROUTES.map(({ spec }) => toPattern(spec.path)))) app.use(path, varying, allow); }
+  if (allow) {
+    for (const path of new Set(ROUTES.map(({ spec }) => toPattern(spec.path)))) {
+      app.use(path, varying, allow);
+    }
+  }
   for (const { spec, serve } of ROUTES) app.on(spec.method, toPattern(spec.path), (c: Context) => serve(c, settings));
   app.notFound((c) => toResponse(refusal("no_such_route", `There is no ${c.req.method} of this path`)));
   app.onError((error, c) => {

@@ -19,8 +19,12 @@ export function isToken(token: unknown): token is string {
  */
 export function toMountUrl(url: string, doing: string): string {
   const parsed = URL.parse(url);
-  if (!parsed || !/^https?:$/.test(parsed.protocol) || parsed.search || parsed.hash || parsed.username || parsed.password) {
-    throw new ValidationError(`${doing}: the url must begin with http:// or https://, and have no parameters and no credentials`);
+  if (
+    !parsed || !/^https?:$/.test(parsed.protocol) || parsed.search || parsed.hash || parsed.username || parsed.password
+  ) {
+    throw new ValidationError(
+      `${doing}: the url must begin with http:// or https://, and have no parameters and no credentials`,
+    );
   }
   return parsed.href.replace(/\/+$/, "");
 }

@@ -15,7 +15,10 @@ import { quietly } from "./quietly.ts";
 /** Who may call from pages of other origins; the options of Hono's `cors`, which says more of each. */
 export interface CorsOptions {
   /** The origins that are let in; a function gets the origin and answers with it, or with nothing. */
-  origin: string | string[] | ((origin: string, c: Context) => Promise<string | undefined | null> | string | undefined | null);
+  origin:
+    | string
+    | string[]
+    | ((origin: string, c: Context) => Promise<string | undefined | null> | string | undefined | null);
   /** The methods that are allowed. Default those of the adapter and more. */
   allowMethods?: string[];
   /** The headers that a request may have. Default those that it asks for. */
@@ -81,7 +84,9 @@ export function toSettings(options: ParleyHttpOptions): Settings {
     onError = (error) => console.error(error),
   } = options;
   if (typeof auth !== "function") {
-    throw new ValidationError("Making the HTTP adapter: it must have an auth, as bearer(token), scopedTokens(secret) or a function");
+    throw new ValidationError(
+      "Making the HTTP adapter: it must have an auth, as bearer(token), scopedTokens(secret) or a function",
+    );
   }
   checkBodyLimit(bodyLimit);
   return {

@@ -21,7 +21,10 @@ const PACKAGES = { "apt-get": "chromium", "apk": "chromium", "dnf": "chromium" }
 export async function chromiumPath(): Promise<string> {
   const found = await findChromium();
   if (found !== undefined) return found;
-  const failure = await install({ name: "Chromium", packages: PACKAGES }, async () => await findChromium() !== undefined);
+  const failure = await install(
+    { name: "Chromium", packages: PACKAGES },
+    async () => await findChromium() !== undefined,
+  );
   const installed = await findChromium();
   if (installed !== undefined) return installed;
   throw new Error(`The tests need Chromium or Chrome, on the path (${failure})`);

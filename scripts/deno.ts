@@ -9,7 +9,8 @@ export const ROOT: URL = new URL("../", import.meta.url);
 
 /** Runs `deno` with its output passed on, and answers with its exit code. */
 export async function deno(args: readonly string[]): Promise<number> {
-  const { code } = await new Deno.Command(Deno.execPath(), { args: [...args], cwd: ROOT, stdin: "null" }).spawn().status;
+  const { code } = await new Deno.Command(Deno.execPath(), { args: [...args], cwd: ROOT, stdin: "null" }).spawn()
+    .status;
   return code;
 }
 

@@ -11,7 +11,13 @@ import { entryPoints, ROOT } from "./deno.ts";
 const FOREIGN = /^error\[private-type-ref\]: public type '.+' references private type '(Hono|Context|Handler)'$/;
 
 const args = ["doc", "--lint", ...await entryPoints()];
-const { code, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: ROOT, env: { NO_COLOR: "1" }, stdin: "null", stdout: "null" })
+const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+  args,
+  cwd: ROOT,
+  env: { NO_COLOR: "1" },
+  stdin: "null",
+  stdout: "null",
+})
   .output();
 // A finding is a block of lines that begins with its error; the last of all is their number.
 const findings = new TextDecoder().decode(stderr).split(/^(?=error)/m).filter((it) => it.startsWith("error["));

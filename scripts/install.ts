@@ -19,7 +19,10 @@ interface Installer {
 }
 
 const INSTALLERS: readonly Installer[] = [
-  { program: "apt-get", commands: (name) => [["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", name]] },
+  {
+    program: "apt-get",
+    commands: (name) => [["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", name]],
+  },
   { program: "apk", commands: (name) => [["add", "--no-cache", name]] },
   { program: "dnf", commands: (name) => [["install", "-y", name]] },
 ];

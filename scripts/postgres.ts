@@ -105,7 +105,14 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   if (user) await output("chown", ["-R", `${user.uid}:${user.gid}`, folder]);
   const port = freePort();
   const env = { FOLDER: folder, BINARIES: binaries, ACCESS, SETTINGS: `${SETTINGS}port = ${port}`, SETUP };
-  const keeper = new Deno.Command("sh", { args: ["-c", KEEPER], ...user, cwd: folder, env, stdin: "piped", stdout: "piped" }).spawn();
+  const keeper = new Deno.Command("sh", {
+    args: ["-c", KEEPER],
+    ...user,
+    cwd: folder,
+    env,
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
   keeper.unref();
 
   let stopped: Promise<unknown> | undefined;
@@ -119,7 +126,12 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     throw new Error(`PostgreSQL did not start:\n${said}`);
   }
   const version = await output(`${binaries}/postgres`, ["--version"]);
-  return { url: `postgres://${DATABASE}:${DATABASE}@127.0.0.1:${port}/${DATABASE}`, version, stop, [Symbol.asyncDispose]: stop };
+  return {
+    url: `postgres://${DATABASE}:${DATABASE}@127.0.0.1:${port}/${DATABASE}`,
+    version,
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
 }
 
 /**
@@ -149,11 +161,16 @@ async function makeFolder(user: User | null): Promise<string> {
     const folder = await Deno.makeTempDir({ prefix: "parley-postgres-", ...dir && { dir } });
     if (!user) return folder;
     await output("chown", [`${user.uid}:${user.gid}`, folder]);
-    const entered = await new Deno.Command("true", { ...user, cwd: folder }).output().then(({ success }) => success, () => false);
+    const entered = await new Deno.Command("true", { ...user, cwd: folder }).output().then(
+      ({ success }) => success,
+      () => false,
+    );
     if (entered) return folder;
     await Deno.remove(folder);
   }
-  throw new Error("Starting PostgreSQL as the user nobody: neither TMPDIR nor /tmp nor /var/tmp may be entered by that user");
+  throw new Error(
+    "Starting PostgreSQL as the user nobody: neither TMPDIR nor /tmp nor /var/tmp may be entered by that user",
+  );
 }
 
 async function nobody(): Promise<User> {

@@ -78,10 +78,22 @@ export async function startRedis({ replicaOf, settings = [] }: RedisOptions = {}
   const binary = await findProgram(BINARIES) ?? await installedRedis();
   const folder = await Deno.makeTempDir({ prefix: "parley-redis-" });
   const port = freePort();
-  const primary = replicaOf === undefined ? "" : `replicaof ${new URL(replicaOf).hostname} ${new URL(replicaOf).port || 6379}`;
-  await Deno.writeTextFile(`${folder}/redis.conf`, `${SETTINGS}dir "${folder}"\nport ${port}\n${primary}\n${settings.join("\n")}\n`);
+  const primary = replicaOf === undefined
+    ? ""
+    : `replicaof ${new URL(replicaOf).hostname} ${new URL(replicaOf).port || 6379}`;
+  await Deno.writeTextFile(
+    `${folder}/redis.conf`,
+    `${SETTINGS}dir "${folder}"\nport ${port}\n${primary}\n${settings.join("\n")}\n`,
+  );
   const env = { FOLDER: folder, BINARY: binary };
-  const keeper = new Deno.Command("sh", { args: ["-c", KEEPER], cwd: folder, env, stdin: "piped", stdout: "null", stderr: "null" }).spawn();
+  const keeper = new Deno.Command("sh", {
+    args: ["-c", KEEPER],
+    cwd: folder,
+    env,
+    stdin: "piped",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
   keeper.unref();
 
   let stopped: Promise<unknown> | undefined;
@@ -94,13 +106,18 @@ export async function startRedis({ replicaOf, settings = [] }: RedisOptions = {}
   if (!version || Number.parseInt(version) < OLDEST) {
     const log = await Deno.readTextFile(`${folder}/log`).catch(() => "");
     await stop();
-    throw new Error(version ? `${binary} is ${version}; Redis ${OLDEST} or later is needed` : `Redis did not start:\n${log}`);
+    throw new Error(
+      version ? `${binary} is ${version}; Redis ${OLDEST} or later is needed` : `Redis did not start:\n${log}`,
+    );
   }
   return { url: `redis://127.0.0.1:${port}`, version, stop, [Symbol.asyncDispose]: stop };
 }
 
 async function installedRedis(): Promise<string> {
-  const failure = await install({ name: "Redis", packages: PACKAGES }, async () => await findProgram(BINARIES) !== undefined);
+  const failure = await install(
+    { name: "Redis", packages: PACKAGES },
+    async () => await findProgram(BINARIES) !== undefined,
+  );
   const binary = await findProgram(BINARIES);
   if (binary) return binary;
   throw new Error(

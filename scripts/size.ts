@@ -37,8 +37,17 @@ export async function sizeOf({ code, external = [] }: Bundle): Promise<{ bytes: 
   try {
     const [entry, output] = [`${directory}/entry.ts`, `${directory}/bundle.js`];
     await Deno.writeTextFile(entry, code);
-    const options = ["--config", "deno.json", "--platform", "browser", "--minify", ...external.flatMap((it) => ["--external", it])];
-    if (await deno(["bundle", "--quiet", ...options, "--output", output, entry]) !== 0) throw new Error(`Bundling ${code} failed`);
+    const options = [
+      "--config",
+      "deno.json",
+      "--platform",
+      "browser",
+      "--minify",
+      ...external.flatMap((it) => ["--external", it]),
+    ];
+    if (await deno(["bundle", "--quiet", ...options, "--output", output, entry]) !== 0) {
+      throw new Error(`Bundling ${code} failed`);
+    }
     const bundle = await Deno.readFile(output);
     // As small as `gzip -9` makes it, but for some 40 bytes: at 9 Deno's own implementation makes it larger.
     return { bytes: bundle.length, gzipped: gzipSync(bundle, { level: 8 }).length };

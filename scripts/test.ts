@@ -13,7 +13,17 @@ import { HAS_OLDEST, startPostgres } from "./postgres.ts";
 import { startRedis } from "./redis.ts";
 
 /** Test files, and whatever has examples in it. */
-const EVERYTHING = ["tests/", "mod.ts", "core/", "drivers/", "http/", "testing/", "README.md", "CONTRIBUTING.md", "docs/"];
+const EVERYTHING = [
+  "tests/",
+  "mod.ts",
+  "core/",
+  "drivers/",
+  "http/",
+  "testing/",
+  "README.md",
+  "CONTRIBUTING.md",
+  "docs/",
+];
 
 /** What the tests themselves must not leave behind; Deno looks for it only when told to. */
 const NO_LEAKS = ["--sanitize-ops", "--sanitize-resources"];
@@ -32,7 +42,17 @@ async function run(report: string): Promise<Counts> {
   const paths = everything ? EVERYTHING.filter(isPath) : [];
   await using servers = new AsyncDisposableStack();
   const env = everything ? await startServers(servers).catch(notStarted) : {};
-  const args = ["test", "-A", "--doc", "--parallel", ABORT, ...NO_LEAKS, `--junit-path=${report}`, ...Deno.args, ...paths];
+  const args = [
+    "test",
+    "-A",
+    "--doc",
+    "--parallel",
+    ABORT,
+    ...NO_LEAKS,
+    `--junit-path=${report}`,
+    ...Deno.args,
+    ...paths,
+  ];
   const jobs = Deno.env.get("DENO_JOBS") ?? `${Math.ceil(navigator.hardwareConcurrency * FILES_PER_CORE)}`;
   const child = new Deno.Command(Deno.execPath(), {
     args,

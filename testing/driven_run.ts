@@ -95,7 +95,11 @@ export class DrivenRun {
 }
 
 /** Creates a workflow and leases it. */
-export async function begin(driver: Driver, workflowId: string, { leaseMs = LEASE_MS }: { leaseMs?: number } = {}): Promise<DrivenRun> {
+export async function begin(
+  driver: Driver,
+  workflowId: string,
+  { leaseMs = LEASE_MS }: { leaseMs?: number } = {},
+): Promise<DrivenRun> {
   const request = createRequest(workflowId, { leaseMs });
   const { created, epoch } = await driver.create(request);
   assert(created, `${workflowId} existed before`);
@@ -187,5 +191,8 @@ export function assertOpen(
 
 /** Asserts that a duration in milliseconds is `expected`, less what a store whose clock runs by itself has used up since. */
 export function assertAbout(actual: number | null, expected: number): void {
-  assert(actual !== null && actual <= expected && actual > expected - 30_000, `${actual} ms: it must be about ${expected}`);
+  assert(
+    actual !== null && actual <= expected && actual > expected - 30_000,
+    `${actual} ms: it must be about ${expected}`,
+  );
 }

@@ -55,16 +55,18 @@ export interface FaultyDriver extends Driver {
 export function withFaults(driver: Driver, faults: readonly Fault[] = []): FaultyDriver {
   let calls = 0;
   let dead = false;
-  const faulty = <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) => async (...args: Args): Promise<Result> => {
-    const fault = faults.find((it) => it.call === calls + 1);
-    calls += 1;
-    if (dead) throw died();
-    if (fault?.what === "dies") dead = true;
-    if (fault?.when === "before") await happen(fault);
-    const result = await call.apply(driver, args);
-    if (fault?.when === "after") await happen(fault);
-    return result;
-  };
+  const faulty =
+    <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) =>
+    async (...args: Args): Promise<Result> => {
+      const fault = faults.find((it) => it.call === calls + 1);
+      calls += 1;
+      if (dead) throw died();
+      if (fault?.what === "dies") dead = true;
+      if (fault?.when === "before") await happen(fault);
+      const result = await call.apply(driver, args);
+      if (fault?.when === "after") await happen(fault);
+      return result;
+    };
   return {
     contract: driver.contract,
     migrate: faulty(driver.migrate),

@@ -108,7 +108,9 @@ export class ManualClock implements Clock {
    * @throws {RangeError} If `ms` is negative or not finite: {@linkcode ManualClock.set} moves the time backwards.
    */
   async advance(ms: number): Promise<void> {
-    if (!(ms >= 0 && Number.isFinite(ms))) throw new RangeError(`Advancing the clock by ${ms} ms: it must be 0 or more`);
+    if (!(ms >= 0 && Number.isFinite(ms))) {
+      throw new RangeError(`Advancing the clock by ${ms} ms: it must be 0 or more`);
+    }
     const until = this.#passed + ms;
     await this.#settle();
     for (let timer = this.#next(until); timer; timer = this.#next(until)) {

@@ -15,7 +15,10 @@ import { withFaults } from "./faults.ts";
  * @returns The driver with small pages.
  */
 export function withPages(driver: Driver, size: number): Driver {
-  const cut = ({ entries, more }: JournalPage): JournalPage => ({ entries: entries.slice(0, size), more: more || entries.length > size });
+  const cut = ({ entries, more }: JournalPage): JournalPage => ({
+    entries: entries.slice(0, size),
+    more: more || entries.length > size,
+  });
   return {
     // Without faults it is the driver as an object whose methods can be copied.
     ...withFaults(driver),

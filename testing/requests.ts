@@ -23,7 +23,10 @@ export const LEASE_MS = 60_000;
 export const NAME = "order";
 
 /** A workflow to be, as for `start`. */
-export function newWorkflow(workflowId: string, { name = NAME, input = "null" }: { name?: string; input?: string } = {}): NewWorkflow {
+export function newWorkflow(
+  workflowId: string,
+  { name = NAME, input = "null" }: { name?: string; input?: string } = {},
+): NewWorkflow {
   return { workflowId, name, input };
 }
 
@@ -40,7 +43,15 @@ export function createRequest(workflowId: string, options: Partial<CreateRequest
 
 /** A request for up to 100 workflows, whichever are due. */
 export function claimRequest(options: Partial<ClaimRequest> = {}): ClaimRequest {
-  return { workflowIds: null, names: [NAME], except: [], limit: 100, leaseMs: LEASE_MS, owner: crypto.randomUUID(), ...options };
+  return {
+    workflowIds: null,
+    names: [NAME],
+    except: [],
+    limit: 100,
+    leaseMs: LEASE_MS,
+    owner: crypto.randomUUID(),
+    ...options,
+  };
 }
 
 /** A commit of the given operations. */
@@ -54,7 +65,12 @@ export function commitRequest(
 
 /** Records a value, or any other outcome, as of a step. */
 export function record(position: number, outcome: string | Outcome, label: string = "step"): Operation {
-  return { position, label, type: "record", outcome: typeof outcome === "string" ? { tag: "value", value: outcome } : outcome };
+  return {
+    position,
+    label,
+    type: "record",
+    outcome: typeof outcome === "string" ? { tag: "value", value: outcome } : outcome,
+  };
 }
 
 /** Sends from a workflow; with `null` from a step. */
@@ -105,12 +121,28 @@ export function observeResult(
   timeoutMs: number | null = null,
   started: boolean = false,
 ): Operation {
-  return { position, label: `result ${workflowId}`, type: "observeResult", workflowId, timeoutMs, started, together: false };
+  return {
+    position,
+    label: `result ${workflowId}`,
+    type: "observeResult",
+    workflowId,
+    timeoutMs,
+    started,
+    together: false,
+  };
 }
 
 /** Waits for the ends of several workflows, one of which this is. */
 export function observeTogether(position: number, workflowId: string, timeoutMs: number | null = null): Operation {
-  return { position, label: `result ${workflowId}`, type: "observeResult", workflowId, timeoutMs, started: true, together: true };
+  return {
+    position,
+    label: `result ${workflowId}`,
+    type: "observeResult",
+    workflowId,
+    timeoutMs,
+    started: true,
+    together: true,
+  };
 }
 
 /** Waits. */

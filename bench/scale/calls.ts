@@ -31,7 +31,10 @@ export function calls(store: Store, from: number): Calls {
   return {
     migrate: { "": { run: () => driver.migrate() } },
     create: {
-      "of a new ID": { prepare: (round) => cancel(driver, `new ${round - 1}`), run: (round) => driver.create(enqueued(`new ${round}`)) },
+      "of a new ID": {
+        prepare: (round) => cancel(driver, `new ${round - 1}`),
+        run: (round) => driver.create(enqueued(`new ${round}`)),
+      },
       "of a known ID": { run: () => driver.create(enqueued(USED)) },
     },
     claim: claims(store),
@@ -145,12 +148,20 @@ function claims({ driver }: Store): Record<string, Call> {
       await take(request);
     },
   });
-  const none = () => ({ workflowIds: null, names: ["none"], except: [], limit: 10, leaseMs: LEASE_MS, owner: crypto.randomUUID() });
+  const none = () => ({
+    workflowIds: null,
+    names: ["none"],
+    except: [],
+    limit: 10,
+    leaseMs: LEASE_MS,
+    owner: crypto.randomUUID(),
+  });
   return {
     "of what is due": claim("due", false),
     "by ID": claim("woken", true),
     "of a long journal": {
-      run: () => take({ workflowIds: [LONG], names: [LONG], except: [], limit: 1, leaseMs: 0, owner: crypto.randomUUID() }),
+      run: () =>
+        take({ workflowIds: [LONG], names: [LONG], except: [], limit: 1, leaseMs: 0, owner: crypto.randomUUID() }),
     },
     "of nothing": { run: () => driver.claim(none()) },
   };
@@ -197,8 +208,24 @@ const PARK: Transition = { to: "park", problem: '"problem"', delayMs: 60_000 };
 /** Waits for what never comes. */
 const WAITS: readonly Operation[] = [
   { position: 0, label: "recv", type: "receive", topics: ["none"], timeoutMs: 60_000 },
-  { position: 1, label: "getEvent", type: "observeEvent", workflowId: "none", key: "none", timeoutMs: 60_000, started: false },
-  { position: 2, label: "result", type: "observeResult", workflowId: "none", timeoutMs: 60_000, started: false, together: false },
+  {
+    position: 1,
+    label: "getEvent",
+    type: "observeEvent",
+    workflowId: "none",
+    key: "none",
+    timeoutMs: 60_000,
+    started: false,
+  },
+  {
+    position: 2,
+    label: "result",
+    type: "observeResult",
+    workflowId: "none",
+    timeoutMs: 60_000,
+    started: false,
+    together: false,
+  },
 ];
 
 function commits({ driver, commit }: Store): Record<string, Call> {
@@ -219,14 +246,20 @@ function commits({ driver, commit }: Store): Record<string, Call> {
     all = await commit(Object.values(OPERATIONS).map(made));
   };
   return {
-    ...Object.fromEntries(Object.entries(OPERATIONS).map(([name, make]) => [name, { prepare, run: () => commit([made(make)]) }])),
+    ...Object.fromEntries(
+      Object.entries(OPERATIONS).map(([name, make]) => [name, { prepare, run: () => commit([made(make)]) }]),
+    ),
     "of a child's result": {
       prepare: async () => {
         await commit([made(OPERATIONS.start!)]);
         await cancel(driver, started.at(-1)!);
       },
       run: () =>
-        commit([made((position) => ({ ...OPERATIONS.result!(position), workflowId: started.at(-1)!, started: true }) as Operation)]),
+        commit([
+          made((position) =>
+            ({ ...OPERATIONS.result!(position), workflowId: started.at(-1)!, started: true }) as Operation
+          ),
+        ]),
     },
     "of everything, repeated": { prepare: everything, run: () => driver.commit(all) },
     ...transitions(driver),

@@ -85,7 +85,12 @@ export async function begin(driver: Driver, workflowId: string): Promise<Run> {
 }
 
 /** The commit of a run. */
-export function commitRequest(run: Run, number: number, operations: readonly Operation[], transition: Transition | null = null) {
+export function commitRequest(
+  run: Run,
+  number: number,
+  operations: readonly Operation[],
+  transition: Transition | null = null,
+) {
   return { ...run, number, leaseMs: LEASE_MS, operations: [...operations], transition };
 }
 
@@ -94,7 +99,11 @@ export function commitRequest(run: Run, number: number, operations: readonly Ope
  *
  * @param schema The schema's name, as SQL has it.
  */
-export async function fill({ queryable }: Store, schema: string, { workflows, entries, received, waiting, values }: Sizes): Promise<void> {
+export async function fill(
+  { queryable }: Store,
+  schema: string,
+  { workflows, entries, received, waiting, values }: Sizes,
+): Promise<void> {
   const s = schema;
   const each = `from generate_series(1, ${workflows}) as n`;
   const statements = [

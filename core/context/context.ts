@@ -5,7 +5,15 @@
  */
 
 import { bindMethods } from "./bind.ts";
-import { type EventKey, type SendOptions, type SendReceipt, type StreamKey, toChannel, type Topic, toTopic } from "../channel.ts";
+import {
+  type EventKey,
+  type SendOptions,
+  type SendReceipt,
+  type StreamKey,
+  toChannel,
+  type Topic,
+  toTopic,
+} from "../channel.ts";
 import { type Body, type OperationSpec, readDone, readObserved, readRecorded, readResult } from "../run/operation.ts";
 import { type Duration, toMilliseconds } from "../values/duration.ts";
 import { quote, UnknownWorkflowError, WorkflowConflictError } from "../errors.ts";
@@ -17,7 +25,15 @@ import { receiveOperation } from "./receive.ts";
 import { stepOperation } from "./step.ts";
 import { unawaited } from "../run/tolerated.ts";
 import { andThen } from "../values/values.ts";
-import type { ChildHandle, Received, Results, StepContext, StepOptions, Workflow, WorkflowContext } from "../workflow.ts";
+import type {
+  ChildHandle,
+  Received,
+  Results,
+  StepContext,
+  StepOptions,
+  Workflow,
+  WorkflowContext,
+} from "../workflow.ts";
 
 /** How many values a `WritableStream` may have under way, so that they travel together. */
 const WRITES_UNDER_WAY = 100;
@@ -75,7 +91,13 @@ export class Context implements WorkflowContext {
   recv<T>(topic?: Topic<T> | string, options: { timeout?: Duration } = {}): Promise<T> {
     return this.#run.operate(() => {
       const channel = toTopic(topic);
-      return receiveOperation(this.#run, label("recv", channel.name), [channel], toTimeout(options), ({ message }) => message as T);
+      return receiveOperation(
+        this.#run,
+        label("recv", channel.name),
+        [channel],
+        toTimeout(options),
+        ({ message }) => message as T,
+      );
     });
   }
 
@@ -160,7 +182,8 @@ export class Context implements WorkflowContext {
         take: () => {
           if (!this.#run.host.knows(name)) throw new UnknownWorkflowError(name);
           const taken = values.take(input, "workflow's input", child.input);
-          return () => andThen(taken(), (text): Body => ({ type: "start", workflow: { workflowId, name, input: text } }));
+          return () =>
+            andThen(taken(), (text): Body => ({ type: "start", workflow: { workflowId, name, input: text } }));
         },
         read: ({ tag, value }) => {
           if (tag === "workflow_conflict") throw new WorkflowConflictError(workflowId);
@@ -220,7 +243,12 @@ export class Context implements WorkflowContext {
     });
   }
 
-  #publish<T>(type: "setEvent" | "writeStream", what: string, channelOrName: EventKey<T> | StreamKey<T> | string, value: T): Promise<void> {
+  #publish<T>(
+    type: "setEvent" | "writeStream",
+    what: string,
+    channelOrName: EventKey<T> | StreamKey<T> | string,
+    value: T,
+  ): Promise<void> {
     return this.#run.operate(() => {
       const channel = toChannel<T>(channelOrName, `${what} key`);
       const key = channel.name;
@@ -239,7 +267,10 @@ export class Context implements WorkflowContext {
   #record<T>(name: string, produce: () => T): Promise<T> {
     const operation: OperationSpec<T> = {
       label: name,
-      take: () => () => ({ type: "record", outcome: { tag: "value", value: this.#run.host.values.encode(produce(), name) } }),
+      take: () => () => ({
+        type: "record",
+        outcome: { tag: "value", value: this.#run.host.values.encode(produce(), name) },
+      }),
       read: (outcome) => readRecorded(this.#run, outcome) as T,
     };
     return this.#run.operate(() => operation);

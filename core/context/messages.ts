@@ -7,7 +7,13 @@
 import type { SendOptions, SendReceipt } from "../channel.ts";
 import { type Channel, toTopic } from "../channel.ts";
 import type { NewMessage, Outcome, Refusal, WorkflowStatus } from "../driver/driver.ts";
-import { IdempotencyConflictError, type ParleyError, quote, WorkflowEndedError, WorkflowNotFoundError } from "../errors.ts";
+import {
+  IdempotencyConflictError,
+  type ParleyError,
+  quote,
+  WorkflowEndedError,
+  WorkflowNotFoundError,
+} from "../errors.ts";
 import { checkName } from "../values/names.ts";
 import { andThen, type Values } from "../values/values.ts";
 
@@ -48,7 +54,11 @@ export function takeMessage(
   { workflowId, topic, idempotencyKey }: Destination,
   message: unknown,
 ): (dedupeKey?: string) => NewMessage | Promise<NewMessage> {
-  const encoded = values.take(message, topic.name === "" ? "message" : `message of topic ${quote(topic.name)}`, topic.schema);
+  const encoded = values.take(
+    message,
+    topic.name === "" ? "message" : `message of topic ${quote(topic.name)}`,
+    topic.schema,
+  );
   const messageId = crypto.randomUUID();
   return (dedupeKey = `id:${messageId}`) =>
     andThen(encoded(), (text) => ({
@@ -86,7 +96,11 @@ export function readSent(outcome: Outcome, destination: Destination): SendReceip
 }
 
 /** Why a message was not sent. */
-export function refusalError(reason: Refusal, { workflowId, idempotencyKey }: Destination, status: WorkflowStatus | null): ParleyError {
+export function refusalError(
+  reason: Refusal,
+  { workflowId, idempotencyKey }: Destination,
+  status: WorkflowStatus | null,
+): ParleyError {
   if (reason === "workflow_not_found") return new WorkflowNotFoundError(workflowId);
   if (reason === "workflow_ended") return new WorkflowEndedError(workflowId, status!);
   return new IdempotencyConflictError(idempotencyKey ?? "");

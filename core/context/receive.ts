@@ -52,7 +52,10 @@ export function receiveOperation<T>(
       const spec: OperationSpec<T> = {
         label: `check ${position} ${label}`,
         take: () => () =>
-          andThen(checked(), (valid): Body => ({ type: "record", outcome: { tag: "value", value: values.encode(valid, what) } })),
+          andThen(
+            checked(),
+            (valid): Body => ({ type: "record", outcome: { tag: "value", value: values.encode(valid, what) } }),
+          ),
         read: (recorded) => read({ topic, message: readRecorded(run, recorded) }),
       };
       return { spec, isWanted: schema !== undefined };

@@ -41,7 +41,10 @@ export function stepOperation<T>(
   return {
     label,
     takesTime: true,
-    take: () => async (position, open) => ({ type: "record", outcome: await outcomeOf(run, { position, label, code, policy }, open) }),
+    take: () => async (position, open) => ({
+      type: "record",
+      outcome: await outcomeOf(run, { position, label, code, policy }, open),
+    }),
     read: (outcome) => readRecorded(run, outcome) as T,
   };
 }
@@ -57,10 +60,20 @@ interface Step<T> {
  * Tries the step until it succeeds, its retries are used up, or the run is over. An earlier run may have made the first tries: this one goes on with the
  * next try, also if a deploy has since lowered `retries`, because the error of the last one is not recorded.
  */
-async function outcomeOf<T>(run: Run, step: Step<T>, open: { attempts: number; remainingMs: number } | undefined): Promise<Outcome> {
+async function outcomeOf<T>(
+  run: Run,
+  step: Step<T>,
+  open: { attempts: number; remainingMs: number } | undefined,
+): Promise<Outcome> {
   const { position, label, policy } = step;
   if (open) {
-    await run.pause({ position, label, attempts: open.attempts, delayMs: pauseMs(policy, open.attempts), remainingMs: open.remainingMs });
+    await run.pause({
+      position,
+      label,
+      attempts: open.attempts,
+      delayMs: pauseMs(policy, open.attempts),
+      remainingMs: open.remainingMs,
+    });
   }
   for (let attempt = 1 + (open?.attempts ?? 0);; attempt++) {
     try {
@@ -150,7 +163,10 @@ class Try implements StepContext {
     // Without a key of its own the message is known by its place in the step.
     const origin = [workflowId, createdAt, this.#position, destination.topic.name, ordinal];
     const taken = takeMessage(this.#run.host.values, destination, message);
-    const prepare = async (): Promise<Body> => ({ type: "send", message: await taken(await digest(JSON.stringify(origin))) });
+    const prepare = async (): Promise<Body> => ({
+      type: "send",
+      message: await taken(await digest(JSON.stringify(origin))),
+    });
     const outcome = await this.#write(`send ${JSON.stringify(destination.topic.name)}`, prepare);
     const receipt = readSent(outcome, destination);
     // The message of an earlier try is this one, not another that has its key.
@@ -176,7 +192,9 @@ class Try implements StepContext {
     const written = new Promise<Outcome>((resolve, reject) => {
       const { over } = this.#run;
       if (over) return over.error && reject(over.error);
-      if (this.#over) throw tolerate(new ContextError(`Calling ${label} of a step whose try is over: await it inside the step`));
+      if (this.#over) {
+        throw tolerate(new ContextError(`Calling ${label} of a step whose try is over: await it inside the step`));
+      }
       this.#run.commits.push({
         position: null,
         label,
@@ -191,8 +209,11 @@ class Try implements StepContext {
 function toPolicy(options: StepOptions): Policy {
   const { retries = 0, delay = "1s", backoff = 2, maxDelay, timeout } = options;
   checkWhole(retries, "retries", 0);
-  if (!(backoff >= 1 && backoff < Infinity)) throw new ValidationError(`Reading backoff ${backoff}: it must be a number, 1 or more`);
-  const optional = (duration: Duration | undefined, what: string) => duration === undefined ? Infinity : toMilliseconds(duration, what);
+  if (!(backoff >= 1 && backoff < Infinity)) {
+    throw new ValidationError(`Reading backoff ${backoff}: it must be a number, 1 or more`);
+  }
+  const optional = (duration: Duration | undefined, what: string) =>
+    duration === undefined ? Infinity : toMilliseconds(duration, what);
   return {
     retries,
     backoff,

@@ -143,7 +143,12 @@ export interface NewMessage {
 /** See `Driver.send`. On refusal nothing was sent; `index` is the first message that could not be. */
 export type SendResult =
   | { state: "sent"; receipts: { messageId: string; duplicate: boolean }[]; woken: string[] }
-  | { state: "refused"; index: number; reason: Exclude<Refusal, "workflow_conflict" | "stream_closed">; status: WorkflowStatus | null };
+  | {
+    state: "refused";
+    index: number;
+    reason: Exclude<Refusal, "workflow_conflict" | "stream_closed">;
+    status: WorkflowStatus | null;
+  };
 
 /** A workflow as a list has it: without its values, unless they were asked for. */
 export interface ListedWorkflow extends Omit<WorkflowRecord, "input"> {

@@ -100,7 +100,9 @@ export class Handle<O> extends BoundHandle<O> {
 
   #resultOf({ status, output, error }: WorkflowRecord): O {
     if (status === "CANCELLED") throw new WorkflowCancelledError(this.workflowId);
-    if (status !== "SUCCESS") throw new WorkflowFailedError(this.workflowId, error === null ? undefined : this.#causeOf(error));
+    if (status !== "SUCCESS") {
+      throw new WorkflowFailedError(this.workflowId, error === null ? undefined : this.#causeOf(error));
+    }
     return this.#sources.values.decode(output!, `output of workflow ${quote(this.workflowId)}`) as O;
   }
 
@@ -118,7 +120,11 @@ export class Handle<O> extends BoundHandle<O> {
 export class Started<O> extends Handle<O> implements StartedHandle<O> {
   readonly created: boolean;
 
-  constructor(client: Client, sources: ReaderSources, { workflowId, created }: { workflowId: string; created: boolean }) {
+  constructor(
+    client: Client,
+    sources: ReaderSources,
+    { workflowId, created }: { workflowId: string; created: boolean },
+  ) {
     super(client, sources, workflowId);
     this.created = created;
   }

@@ -30,7 +30,8 @@ export function toInfo(record: ListedWorkflow, values: Values): WorkflowInfo {
     workflowId,
     name,
     status,
-    ...(waiting && { waiting: { operations: waiting.operations, ...(waiting.until !== null && { until: waiting.until }) } }),
+    ...(waiting &&
+      { waiting: { operations: waiting.operations, ...(waiting.until !== null && { until: waiting.until }) } }),
     ...read("input", (value) => value),
     ...read("output", (value) => value),
     ...read("error", toSerialized),

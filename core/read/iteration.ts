@@ -43,7 +43,9 @@ export abstract class Entries<T, Entry extends { readonly value: T }> implements
   }
 
   /** Iterates over whatever is generated, with the caller's signal. */
-  protected iterate<R>(generate: (signal: AbortSignal) => AsyncGenerator<R, void, undefined>): AsyncIterableIterator<R> {
+  protected iterate<R>(
+    generate: (signal: AbortSignal) => AsyncGenerator<R, void, undefined>,
+  ): AsyncIterableIterator<R> {
     return endable(generate, this.#signal);
   }
 }

@@ -4,7 +4,14 @@
  * @module
  */
 
-import type { EventEntry, EventReader, ReadStreamPartsOptions, StreamPart, StreamReader, WatchEventOptions } from "../client.ts";
+import type {
+  EventEntry,
+  EventReader,
+  ReadStreamPartsOptions,
+  StreamPart,
+  StreamReader,
+  WatchEventOptions,
+} from "../client.ts";
 import { Entries } from "./iteration.ts";
 import {
   OffsetOutOfRangeError,
@@ -114,7 +121,9 @@ export class StoredStream<T> extends Entries<T, { offset: number; value: T }> im
     const decoded: T[] = [];
     for (const text of values.slice(0, this.#limit)) {
       try {
-        decoded.push(this.#sources.values.decode(text, `value of stream ${quote(this.#key)}`, from + decoded.length) as T);
+        decoded.push(
+          this.#sources.values.decode(text, `value of stream ${quote(this.#key)}`, from + decoded.length) as T,
+        );
       } catch (error) {
         if (decoded.length === 0) throw error;
         break;
@@ -188,7 +197,11 @@ export async function eventEntry<T>(
 }
 
 /** Versions only rise: a reader that has seen a higher one than there is has seen that of another event. */
-function checkSeen(seen: number, event: { version: number } | null, { workflowId, key }: { workflowId: string; key: string }): void {
+function checkSeen(
+  seen: number,
+  event: { version: number } | null,
+  { workflowId, key }: { workflowId: string; key: string },
+): void {
   const version = event?.version ?? 0;
   if (seen > version) throw new VersionOutOfRangeError(workflowId, key, { after: seen, version });
 }
@@ -240,11 +253,17 @@ export class StoredEvent<T> extends Entries<T, EventEntry<T>> implements EventRe
   }
 
   /** The value above a version, if there is one. The text of the store ends here: a reader that has stopped would keep it beside the value. */
-  async #look(seen: number): Promise<{ entry: EventEntry<T> | undefined; version: number; status: WorkflowStatus | null }> {
+  async #look(
+    seen: number,
+  ): Promise<{ entry: EventEntry<T> | undefined; version: number; status: WorkflowStatus | null }> {
     const { driver, values } = this.#sources;
     const { event, status } = await driver.readEvent({ workflowId: this.#workflowId, key: this.#key });
     if (!event || event.version <= seen) return { entry: undefined, version: event?.version ?? 0, status };
     const { version, value } = event;
-    return { entry: { version, value: values.decode(value, `event ${quote(this.#key)}`, version) as T }, version, status };
+    return {
+      entry: { version, value: values.decode(value, `event ${quote(this.#key)}`, version) as T },
+      version,
+      status,
+    };
   }
 }

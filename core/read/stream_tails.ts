@@ -88,7 +88,9 @@ export class StreamTail {
       // Others were told meanwhile, and nobody tells it again.
       const late = from < this.#end || this.#ended;
       const looks = this.#looks;
-      const page = late ? await lookThroughOutages(this.#sources, () => look(from), signal) : await this.#wait(from, look, signal);
+      const page = late
+        ? await lookThroughOutages(this.#sources, () => look(from), signal)
+        : await this.#wait(from, look, signal);
       if (page.values.length > 0 || page.ended || page.tail < from) return page;
       // The workflow was resumed, or purged and started anew.
       if (late && looks === this.#looks) [this.#end, this.#ended] = [from, false];
@@ -97,7 +99,9 @@ export class StreamTail {
 
   async #wait(from: number, look: Look, signal: AbortSignal): Promise<TailPage> {
     let waiting: Waiting | undefined;
-    const told = new Promise<TailPage>((resolve, reject) => this.#waiting.add(waiting = { from, look, signal, resolve, reject }));
+    const told = new Promise<TailPage>((resolve, reject) =>
+      this.#waiting.add(waiting = { from, look, signal, resolve, reject })
+    );
     if (!this.#looking) void this.#lookOut();
     try {
       return await unlessAborted(told, signal);

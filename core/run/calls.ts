@@ -106,7 +106,9 @@ export class Calls {
     const promise = new Promise<T>((resolve, reject) => {
       const spec = describe();
       if (isInStep()) {
-        throw new ContextError(`Calling ${spec.label} inside a step: call it in the workflow, or use the step's own context`);
+        throw new ContextError(
+          `Calling ${spec.label} inside a step: call it in the workflow, or use the step's own context`,
+        );
       }
       this.#start(spec, resolve, reject);
     });
@@ -250,10 +252,16 @@ export class Calls {
   /** What an operation does. A refusal takes its place and is recorded, so that a replay refuses too, whatever a schema or a limit says by then. */
   #bodyOf(begin: Begin, position: number, open: OpenEntry | undefined): Body | Promise<Body> {
     const { clock, values } = this.#options.host;
-    const refusal = (error: unknown): Body => ({ type: "record", outcome: { tag: "error", value: values.encodeError(error) } });
+    const refusal = (error: unknown): Body => ({
+      type: "record",
+      outcome: { tag: "error", value: values.encodeError(error) },
+    });
     const passed = clock.now() - this.#startedAt;
     try {
-      const body = begin(position, open && { attempts: open.attempts, remainingMs: Math.max(0, (open.remainingMs ?? 0) - passed) });
+      const body = begin(
+        position,
+        open && { attempts: open.attempts, remainingMs: Math.max(0, (open.remainingMs ?? 0) - passed) },
+      );
       return body instanceof Promise ? body.catch(refusal) : body;
     } catch (error) {
       return refusal(error);

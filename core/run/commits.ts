@@ -237,7 +237,9 @@ export class Commits {
     const release = this.#release;
     if (!release || this.#queue.length > 0) return undefined;
     const texts = [...slots.map(({ body }) => valueOf(body)), valueLeft(release.transition)];
-    if (slots.length > 0 && texts.reduce((sum, text) => sum + this.#bytesOf(text), 0) > this.#maxBytes) return undefined;
+    if (slots.length > 0 && texts.reduce((sum, text) => sum + this.#bytesOf(text), 0) > this.#maxBytes) {
+      return undefined;
+    }
     this.#release = undefined;
     if (release.allowed()) return release;
     release.settle(false);
@@ -258,7 +260,15 @@ export class Commits {
   async #commit(batch: ReadySlot[], transition: Transition | null): Promise<Committed | undefined> {
     const { workflowId, epoch, owner, leaseMs, onCommit, onGone } = this.#options;
     const operations = batch.map(({ position, label, body }): Operation => ({ position, label, ...body }));
-    const request: CommitRequest = { workflowId, epoch, owner, number: ++this.#number, leaseMs, operations, transition };
+    const request: CommitRequest = {
+      workflowId,
+      epoch,
+      owner,
+      number: ++this.#number,
+      leaseMs,
+      operations,
+      transition,
+    };
     this.#stopRenewal();
     const result = await this.#send(request);
     if (this.#closed) return undefined;
@@ -313,7 +323,8 @@ function isReady(slot: Slot): slot is ReadySlot {
 
 /** Whether an operation may have to wait. */
 export function isWait(body: Body): body is Wait {
-  return body.type === "receive" || body.type === "observeEvent" || body.type === "observeResult" || body.type === "sleep" ||
+  return body.type === "receive" || body.type === "observeEvent" || body.type === "observeResult" ||
+    body.type === "sleep" ||
     body.type === "pause";
 }
 

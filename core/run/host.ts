@@ -39,7 +39,10 @@ export interface Lease extends Claimed {
 }
 
 /** The lease of a workflow that its run has just created: there is nothing to replay. */
-export function firstLease({ workflowId, name, input, owner }: CreateRequest, { createdAt, epoch, now }: CreateResult): Lease {
+export function firstLease(
+  { workflowId, name, input, owner }: CreateRequest,
+  { createdAt, epoch, now }: CreateResult,
+): Lease {
   return {
     workflow: {
       workflowId,

@@ -68,7 +68,11 @@ export class Journal {
    * @param load Reads the page after a place in the recorded order.
    * @param onDelivered Called when there is nothing to deliver for the moment.
    */
-  constructor(claimed: Pick<Claimed, "journal" | "open">, load: (after: number) => Promise<JournalPage>, onDelivered: () => void) {
+  constructor(
+    claimed: Pick<Claimed, "journal" | "open">,
+    load: (after: number) => Promise<JournalPage>,
+    onDelivered: () => void,
+  ) {
     this.#load = load;
     this.#onDelivered = onDelivered;
     for (const entry of claimed.open) {
@@ -190,7 +194,9 @@ export class Journal {
   }
 
   #loadPage(): Promise<void> {
-    this.#loading ??= this.#load(this.#lastSeq).then((page) => this.#add(page)).finally(() => this.#loading = undefined);
+    this.#loading ??= this.#load(this.#lastSeq).then((page) => this.#add(page)).finally(() =>
+      this.#loading = undefined
+    );
     return this.#loading;
   }
 

@@ -64,7 +64,11 @@ export function readDone({ tag }: Outcome, stream: { workflowId: string; key: st
 }
 
 /** The value that a wait found; throws if its time was up. */
-export function readFound(decoder: Decoder, { tag, value }: Outcome, wait: { label: string; timeoutMs: number | null }): unknown {
+export function readFound(
+  decoder: Decoder,
+  { tag, value }: Outcome,
+  wait: { label: string; timeoutMs: number | null },
+): unknown {
   if (tag === "timeout") throw new TimeoutError(wait.label, wait.timeoutMs ?? 0);
   return decoder.decode(value!);
 }
@@ -87,6 +91,8 @@ export function readObserved(decoder: Decoder, outcome: Outcome, wait: Observati
 export function readResult(decoder: Decoder, outcome: Outcome, wait: Observation): unknown {
   const { tag, value } = outcome;
   if (tag === "cancelled") throw new WorkflowCancelledError(wait.workflowId);
-  if (tag === "error") throw new WorkflowFailedError(wait.workflowId, value == null ? undefined : decoder.decode(value));
+  if (tag === "error") {
+    throw new WorkflowFailedError(wait.workflowId, value == null ? undefined : decoder.decode(value));
+  }
   return readObserved(decoder, outcome, wait);
 }

@@ -113,7 +113,11 @@ export class Run {
   /** What an operation gets that comes after the run is over; `undefined` while it is not. */
   get over(): { error: Error | null } | undefined {
     if (this.#over || !this.#codeDone) return this.#over;
-    return { error: tolerate(new ContextError(`Calling an operation of workflow ${quote(this.workflowId)} after its code has returned`)) };
+    return {
+      error: tolerate(
+        new ContextError(`Calling an operation of workflow ${quote(this.workflowId)} after its code has returned`),
+      ),
+    };
   }
 
   /** Runs the workflow's code. Settles when nothing is left to do here; never rejects. */
@@ -311,7 +315,9 @@ export class Run {
 
   /** Another run has the workflow, or it was cancelled: nothing of this one counts any more. */
   #onGone(state: "lost" | "cancelled"): void {
-    const error = tolerate(state === "lost" ? new LeaseLostError(this.workflowId) : new WorkflowCancelledError(this.workflowId));
+    const error = tolerate(
+      state === "lost" ? new LeaseLostError(this.workflowId) : new WorkflowCancelledError(this.workflowId),
+    );
     this.#gone = state;
     const abandoned = this.#over?.error === null;
     this.#stop({ error });
@@ -350,6 +356,8 @@ export class Run {
     this.#calls.stop();
     this.#stopIdleTimer?.();
     this.#stopBudgetTimer();
-    this.#stopping.abort(over.error ?? tolerate(new ContextError(`Workflow ${quote(this.workflowId)} does not run here any more`)));
+    this.#stopping.abort(
+      over.error ?? tolerate(new ContextError(`Workflow ${quote(this.workflowId)} does not run here any more`)),
+    );
   }
 }

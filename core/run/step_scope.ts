@@ -48,7 +48,9 @@ class SyncVariable<T> implements Variable<T> {
 function nativeVariable<T>(): Variable<T> | undefined {
   const { AsyncContext, process } = globalThis as {
     AsyncContext?: { Variable: new () => Variable<T> };
-    process?: { getBuiltinModule?: (name: string) => { AsyncLocalStorage: new () => AsyncLocalStorage<T> } | undefined };
+    process?: {
+      getBuiltinModule?: (name: string) => { AsyncLocalStorage: new () => AsyncLocalStorage<T> } | undefined;
+    };
   };
   if (AsyncContext) return new AsyncContext.Variable();
   const hooks = process?.getBuiltinModule?.("node:async_hooks");

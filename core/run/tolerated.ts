@@ -48,7 +48,9 @@ export function unawaited<T>(operation: Promise<T>): Promise<T> {
 function isTolerated(reason: unknown, depth: number = 0): boolean {
   if (typeof reason !== "object" || reason === null || depth > 10) return false;
   if (tolerated.has(reason)) return true;
-  if (reason instanceof AggregateError) return reason.errors.length > 0 && reason.errors.every((it) => isTolerated(it, depth + 1));
+  if (reason instanceof AggregateError) {
+    return reason.errors.length > 0 && reason.errors.every((it) => isTolerated(it, depth + 1));
+  }
   return reason instanceof Error && isTolerated(reason.cause, depth + 1);
 }
 
@@ -69,7 +71,9 @@ function listen(): void {
   } else if (process) {
     process.on("unhandledRejection", (reason) => {
       // A listener keeps Node from ending the process. Without another one, that is done here.
-      if (!isTolerated(reason) && process.listenerCount("unhandledRejection") === 1 && endsProcess(process)) throw reason;
+      if (!isTolerated(reason) && process.listenerCount("unhandledRejection") === 1 && endsProcess(process)) {
+        throw reason;
+      }
     });
   }
 }

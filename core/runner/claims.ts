@@ -124,7 +124,10 @@ export class Claims {
   }
 
   /** Says whether some were left that are due, and when the next of the others is. */
-  async #claimAll(workflowIds: readonly string[], onLease: (lease: Lease) => void): Promise<Pick<Taken, "more" | "nextDueMs">> {
+  async #claimAll(
+    workflowIds: readonly string[],
+    onLease: (lease: Lease) => void,
+  ): Promise<Pick<Taken, "more" | "nextDueMs">> {
     let left = false;
     let next = Infinity;
     for (let from = 0; from < workflowIds.length; from += MAX_CLAIM) {
@@ -142,7 +145,14 @@ export class Claims {
     if (limit === 0 || over.aborted) return { leases: [], nextDueMs: null, more: false, full: false };
     const owner = crypto.randomUUID();
     const except = workflowIds === null ? runs.held : [];
-    const { claimed, unknown, nextDueMs, more } = await driver.claim({ workflowIds, names, except, limit, leaseMs, owner });
+    const { claimed, unknown, nextDueMs, more } = await driver.claim({
+      workflowIds,
+      names,
+      except,
+      limit,
+      leaseMs,
+      owner,
+    });
     this.#reportUnknown(unknown);
     return { leases: claimed.map((it) => ({ ...it, owner })), nextDueMs, more, full: claimed.length === limit };
   }

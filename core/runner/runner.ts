@@ -101,7 +101,16 @@ export class Runner implements RunHost {
     const { driver, clock, report, leaseMs } = this;
     const names = [...options.workflows.keys()];
     const onLater = (workflowId: string, ms: number) => this.dueIn(workflowId, ms);
-    this.claims = new Claims({ driver, clock, names, leaseMs, runs: this.#runs, over: this.#closing.signal, report, onLater });
+    this.claims = new Claims({
+      driver,
+      clock,
+      names,
+      leaseMs,
+      runs: this.#runs,
+      over: this.#closing.signal,
+      report,
+      onLater,
+    });
     this.#wakes = new Wakes({
       claims: this.claims,
       run: (lease, place) => this.run(lease, place),

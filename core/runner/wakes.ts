@@ -73,7 +73,9 @@ export class Wakes {
   #reportLeft(left: number): void {
     if (this.#reported) return;
     this.#reported = true;
-    this.#options.report(new Error(`Continuing workflows: ${MAX_QUEUE} wait for their turn here, so ${left} more are left to a sweep`));
+    this.#options.report(
+      new Error(`Continuing workflows: ${MAX_QUEUE} wait for their turn here, so ${left} more are left to a sweep`),
+    );
   }
 }
 

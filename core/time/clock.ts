@@ -24,7 +24,9 @@ export const systemClock: Clock = {
   after(ms, run, { background = false } = {}) {
     let timer: ReturnType<typeof setTimeout>;
     const arm = (left: number) => {
-      timer = left > LONGEST_TIMER_MS ? setTimeout(arm, LONGEST_TIMER_MS, left - LONGEST_TIMER_MS) : setTimeout(run, left);
+      timer = left > LONGEST_TIMER_MS
+        ? setTimeout(arm, LONGEST_TIMER_MS, left - LONGEST_TIMER_MS)
+        : setTimeout(run, left);
       if (background) release(timer);
     };
     arm(Math.max(ms, 0));

@@ -158,7 +158,9 @@ export class Waiter {
   /** With jitter, so that many waiters that began together do not look together. */
   #nextPollMs(): number {
     const jitter = 0.75 + Math.random() / 2;
-    if (this.#failures > 0) return Math.min(FIRST_AWAY_MS * BACKOFF ** Math.min(this.#failures, 20), LONGEST_AWAY_MS) * jitter;
+    if (this.#failures > 0) {
+      return Math.min(FIRST_AWAY_MS * BACKOFF ** Math.min(this.#failures, 20), LONGEST_AWAY_MS) * jitter;
+    }
     const watches = [...this.#subscriptions.values()].map(({ watch }) => watch);
     const live = watches.length > 0 && watches.every((watch) => watch?.live);
     const base = live ? Math.min(...watches.map((watch) => watch?.lookMs ?? LIVE_POLL_MS)) : this.#pollMs;
@@ -186,7 +188,11 @@ export interface WaitForOptions {
  * @throws The error of `onTimeout` at the deadline, or when no more requests may be made, without a further look; that of the last look if the store
  * is away at that time; the signal's reason when it aborts.
  */
-export async function waitFor<T>(sources: WaitSources, look: () => Promise<T | undefined>, options: WaitForOptions): Promise<T> {
+export async function waitFor<T>(
+  sources: WaitSources,
+  look: () => Promise<T | undefined>,
+  options: WaitForOptions,
+): Promise<T> {
   const { target, timeoutMs, signal, onTimeout } = options;
   const waiter = new Waiter(sources);
   let last: { found: T | undefined } | { outage: DriverError } = { found: undefined };
@@ -220,7 +226,11 @@ export async function waitFor<T>(sources: WaitSources, look: () => Promise<T | u
 }
 
 /** Looks once, and again for as long as the store is away; then it rejects with the signal's reason when that aborts. */
-export async function lookThroughOutages<T>(sources: WaitSources, look: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export async function lookThroughOutages<T>(
+  sources: WaitSources,
+  look: () => Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
   const waiter = new Waiter(sources);
   for (;;) {
     signal?.throwIfAborted();

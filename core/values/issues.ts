@@ -47,7 +47,10 @@ function withoutValue(message: string, value: unknown): string {
 
 function valueAt(value: unknown, path: PropertyKey[]): unknown {
   try {
-    return path.reduce<unknown>((holder, key) => holder instanceof Map ? holder.get(key) : Reflect.get(Object(holder), key), value);
+    return path.reduce<unknown>(
+      (holder, key) => holder instanceof Map ? holder.get(key) : Reflect.get(Object(holder), key),
+      value,
+    );
   } catch {
     return undefined;
   }

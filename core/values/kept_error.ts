@@ -38,7 +38,9 @@ export function keptError(error: Error, sizeOf: (value: unknown) => number | und
     }
     // Where the whole is nested too deep, nobody knows which part has to go.
     if (size === undefined) { for (const part of parts.splice(parts.length >> 1)) part.remove(); }
-    for (let excess = (size ?? 0) - limit; excess > 0 && parts.length > 0; excess -= parts.pop()!.size) parts.at(-1)!.remove();
+    for (let excess = (size ?? 0) - limit; excess > 0 && parts.length > 0; excess -= parts.pop()!.size) {
+      parts.at(-1)!.remove();
+    }
   }
   return copy;
 }
@@ -68,7 +70,12 @@ class Copying {
     if (kept.has("cause")) data.cause = kept.get("cause");
     kept.delete("cause");
     data.fields = Object.fromEntries(kept);
-    if (data.stack !== undefined) this.parts.push({ size: data.stack.length, remove: () => Reflect.deleteProperty(copy, "stack") });
+    if (data.stack !== undefined) {
+      this.parts.push({
+        size: data.stack.length,
+        remove: () => Reflect.deleteProperty(copy, "stack"),
+      });
+    }
     return reviveError(data, copy);
   }
 

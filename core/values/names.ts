@@ -18,11 +18,15 @@ const LONGEST_NAME = 255;
  */
 export function checkName(name: unknown, what: string): asserts name is string {
   if (typeof name !== "string") {
-    throw new ValidationError(`Reading the ${what}: it is of type ${typeof name}, and must be a string of 1 to ${LONGEST_NAME} characters`);
+    throw new ValidationError(
+      `Reading the ${what}: it is of type ${typeof name}, and must be a string of 1 to ${LONGEST_NAME} characters`,
+    );
   }
   // The first test keeps a text of megabytes from being spread only to be refused.
   if (name === "" || name.length > 2 * LONGEST_NAME || [...name].length > LONGEST_NAME) {
-    throw new ValidationError(`Reading the ${what}: it has ${name.length} UTF-16 units, and must have 1 to ${LONGEST_NAME} characters`);
+    throw new ValidationError(
+      `Reading the ${what}: it has ${name.length} UTF-16 units, and must have 1 to ${LONGEST_NAME} characters`,
+    );
   }
   if (name.includes("\0") || !name.isWellFormed()) {
     throw new ValidationError(`Reading the ${what} ${quote(name)}: it must be well-formed Unicode without NUL`);
@@ -40,7 +44,10 @@ export function checkSchema(schema: unknown, what: string): void {
   if (schema === undefined) return;
   const isHolder = (typeof schema === "object" && schema !== null) || typeof schema === "function";
   const standard: unknown = isHolder ? Reflect.get(schema, "~standard") : undefined;
-  if (typeof standard === "object" && standard !== null && "version" in standard && standard.version === 1 && "validate" in standard) {
+  if (
+    typeof standard === "object" && standard !== null && "version" in standard && standard.version === 1 &&
+    "validate" in standard
+  ) {
     if (typeof standard.validate === "function") return;
   }
   throw new ValidationError(

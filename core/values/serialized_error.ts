@@ -24,7 +24,9 @@ export interface SerializedError {
 const suppressed: Error[] = typeof SuppressedError === "undefined" ? [] : [SuppressedError.prototype];
 
 const BUILT_IN_CLASSES = new Map<string, object>(
-  [EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, AggregateError].map(({ prototype }) => prototype)
+  [EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, AggregateError].map(({ prototype }) =>
+    prototype
+  )
     .concat(suppressed).map((prototype) => [prototype.name, prototype]),
 );
 
@@ -38,7 +40,8 @@ const NO_FIELDS = new Set(["name", "message", "stack", "cause", "__proto__"]);
 /** Whether a value is an error, also one of another realm, such as a `node:vm` context. */
 export function isError(value: unknown): value is Error {
   if (typeof value !== "object" || value === null) return false;
-  return value instanceof Error || (!(Symbol.toStringTag in value) && Object.prototype.toString.call(value) === "[object Error]");
+  return value instanceof Error ||
+    (!(Symbol.toStringTag in value) && Object.prototype.toString.call(value) === "[object Error]");
 }
 
 /** An error as data. It never throws: `name`, `message` and `stack` are strings whatever the error has there, and what cannot be read is left out. */
@@ -56,7 +59,9 @@ export function serializeError(error: Error): SerializedError {
 }
 
 function fieldsOf(error: Error): Record<string, unknown> {
-  const hidden = HIDDEN_FIELDS.filter((key) => attempt(() => Object.getOwnPropertyDescriptor(error, key))?.enumerable === false);
+  const hidden = HIDDEN_FIELDS.filter((key) =>
+    attempt(() => Object.getOwnPropertyDescriptor(error, key))?.enumerable === false
+  );
   const keys = [...attempt(() => Object.keys(error)) ?? [], ...hidden].filter((key) => !NO_FIELDS.has(key));
   return Object.fromEntries(keys.flatMap((key) => attempt(() => [[key, Reflect.get(error, key)]]) ?? []));
 }
@@ -96,6 +101,8 @@ export function reviveError(data: SerializedError, error: Error = new Error(data
   set("stack", data.stack);
   if ("cause" in data) set("cause", data.cause);
   const hides = HAVE_HIDDEN_FIELDS.has(Object.getPrototypeOf(error));
-  for (const [key, value] of Object.entries(data.fields ?? {})) set(key, value, !(hides && HIDDEN_FIELDS.includes(key)));
+  for (const [key, value] of Object.entries(data.fields ?? {})) {
+    set(key, value, !(hides && HIDDEN_FIELDS.includes(key)));
+  }
   return error;
 }

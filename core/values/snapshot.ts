@@ -29,7 +29,9 @@ function copy(value: unknown, copies: Map<object, object>, depth: number): unkno
     case Object.prototype:
     case null: {
       // Property by property, so that a sparse array stays one, and what cannot be stored is still there to be refused.
-      const container = keep(Array.isArray(value) ? new Array(value.length) : Object.create(Object.getPrototypeOf(value)));
+      const container = keep(
+        Array.isArray(value) ? new Array(value.length) : Object.create(Object.getPrototypeOf(value)),
+      );
       for (const key of Reflect.ownKeys(value)) {
         if (!Object.prototype.propertyIsEnumerable.call(value, key)) continue;
         Object.defineProperty(container, key, {
@@ -61,7 +63,9 @@ function copy(value: unknown, copies: Map<object, object>, depth: number): unkno
 /** Only the part of its buffer that a view shows: Node's `Buffer`s share one. */
 function copyOfBinary(value: object): object | undefined {
   if (value instanceof ArrayBuffer) return value.slice(0);
-  if (value instanceof DataView) return new DataView(value.buffer.slice(value.byteOffset, value.byteOffset + value.byteLength));
+  if (value instanceof DataView) {
+    return new DataView(value.buffer.slice(value.byteOffset, value.byteOffset + value.byteLength));
+  }
   // The method of the class of all typed arrays; that of `Buffer` does not copy.
   return ArrayBuffer.isView(value) ? Uint8Array.prototype.slice.call(value) : undefined;
 }

@@ -52,7 +52,11 @@ export class Values {
    * @throws {ValidationError} If it cannot be encoded; what this returns also throws it, if the schema refuses the value or takes longer than 10 s.
    * @throws {ValueTooLargeError} If it is larger than the limit.
    */
-  take(value: unknown, what: string, schema: StandardSchemaV1<unknown, unknown> | undefined): () => string | Promise<string> {
+  take(
+    value: unknown,
+    what: string,
+    schema: StandardSchemaV1<unknown, unknown> | undefined,
+  ): () => string | Promise<string> {
     if (!schema) {
       const text = this.encode(value, what);
       return () => text;
@@ -124,7 +128,13 @@ export class Values {
         return undefined;
       }
     };
-    for (const attempt of [() => error, () => isError(error) ? keptError(error, sizeOf, this.#limit) : bare(error), () => bare(error)]) {
+    for (
+      const attempt of [
+        () => error,
+        () => isError(error) ? keptError(error, sizeOf, this.#limit) : bare(error),
+        () => bare(error),
+      ]
+    ) {
       try {
         return this.encode(attempt(), "error");
       } catch {
@@ -141,7 +151,9 @@ export class Values {
       // Not as the cause: a serialiser's error may hold the value itself.
       const { message, path }: { message?: unknown; path?: unknown } = Object(error);
       const where = typeof path === "string" && /^[\w.$[\]]+$/.test(path) ? ` at ${path}` : "";
-      const reason = error instanceof Error && error.name === "DevalueError" ? `${message}${where}` : "the codec refused it";
+      const reason = error instanceof Error && error.name === "DevalueError"
+        ? `${message}${where}`
+        : "the codec refused it";
       throw new ValidationError(
         `Encoding the ${what}: ${reason}. It must be made of JSON values and the other types that Parley can store`,
       );
@@ -160,7 +172,12 @@ export async function validate<T>(schema: StandardSchemaV1<unknown, T>, value: u
 }
 
 /** As {@linkcode validate}, at once unless the schema is asynchronous. */
-export function check<T>(schema: StandardSchemaV1<unknown, T>, value: unknown, what: string, clock?: Clock): T | Promise<T> {
+export function check<T>(
+  schema: StandardSchemaV1<unknown, T>,
+  value: unknown,
+  what: string,
+  clock?: Clock,
+): T | Promise<T> {
   const result = schema["~standard"].validate(value);
   return andThen(result instanceof Promise ? inTime(result, what, clock) : result, (it) => accepted(it, value, what));
 }
@@ -169,7 +186,11 @@ export function check<T>(schema: StandardSchemaV1<unknown, T>, value: unknown, w
 function inTime<T>(result: Promise<T>, what: string, clock: Clock = systemClock): Promise<T> {
   return new Promise((resolve, reject) => {
     const stopTimer = clock.after(MAX_CHECK_MS, () => {
-      reject(new ValidationError(`Checking the ${what}: its schema has not settled after ${MAX_CHECK_MS / 1_000} s, and must do so`));
+      reject(
+        new ValidationError(
+          `Checking the ${what}: its schema has not settled after ${MAX_CHECK_MS / 1_000} s, and must do so`,
+        ),
+      );
     });
     result.then(resolve, reject).finally(stopTimer);
   });
@@ -178,8 +199,14 @@ function inTime<T>(result: Promise<T>, what: string, clock: Clock = systemClock)
 function accepted<T>(result: StandardSchemaV1.Result<T>, value: unknown, what: string): T {
   if (!result.issues) return result.value;
   const issues = result.issues.map((issue) => toSafeIssue(issue, value));
-  const places = [...new Set(issues.flatMap(({ path }) => path?.length ? [path.map(shown).join(".")] : []))].slice(0, 5);
-  throw new ValidationError(`Checking the ${what}: its schema refuses it${places.length ? ` at ${places.join(", ")}` : ""}`, issues);
+  const places = [...new Set(issues.flatMap(({ path }) => path?.length ? [path.map(shown).join(".")] : []))].slice(
+    0,
+    5,
+  );
+  throw new ValidationError(
+    `Checking the ${what}: its schema refuses it${places.length ? ` at ${places.join(", ")}` : ""}`,
+    issues,
+  );
 }
 
 /** Goes on at once where there is no promise, so that an operation whose schema is not asynchronous is queued in the turn that called it. */

@@ -82,7 +82,9 @@ function fitting<T extends { claimed: Claimed }>(due: readonly T[]): readonly T[
 
 function toClaimed(store: MemoryStore, row: WorkflowRow): Claimed {
   const now = store.now();
-  const open = [...row.entries.values()].filter((entry) => entry.outcome === null).sort((a, b) => a.position - b.position);
+  const open = [...row.entries.values()].filter((entry) => entry.outcome === null).sort((a, b) =>
+    a.position - b.position
+  );
   return {
     workflow: toRecord(row),
     epoch: row.epoch,

@@ -50,7 +50,9 @@ function applyAll(scope: CommitScope, request: CommitRequest): { results: Operat
 function mayLetGo({ transition, operations }: CommitRequest, results: readonly OperationResult[]): boolean {
   if (results.some((result) => "deferred" in result)) return false;
   if (transition?.to !== "suspend") return true;
-  return results.every((result, index) => "remainingMs" in result && !(operations[index]?.type === "pause" && result.remainingMs === 0));
+  return results.every((result, index) =>
+    "remainingMs" in result && !(operations[index]?.type === "pause" && result.remainingMs === 0)
+  );
 }
 
 /** Makes the transition, or renews the lease. */

@@ -50,7 +50,9 @@ export function oldestTopic(row: WorkflowRow, topics: readonly string[], until: 
   let oldest: { number: number; topic: string } | null = null;
   for (const topic of topics) {
     const head = row.inbox.queues.get(topic)?.peek();
-    if (head && head.sentAt <= until && (oldest === null || head.number < oldest.number)) oldest = { number: head.number, topic };
+    if (head && head.sentAt <= until && (oldest === null || head.number < oldest.number)) {
+      oldest = { number: head.number, topic };
+    }
   }
   return oldest?.topic ?? null;
 }

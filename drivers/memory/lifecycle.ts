@@ -23,7 +23,10 @@ export function create(store: MemoryStore, request: CreateRequest): CreateResult
 }
 
 /** `Driver.control`. */
-export function control(store: MemoryStore, request: { workflowId: string; action: "cancel" | "resume" }): ControlResult {
+export function control(
+  store: MemoryStore,
+  request: { workflowId: string; action: "cancel" | "resume" },
+): ControlResult {
   const row = store.rows.get(request.workflowId);
   if (!row) return { state: "not_found" };
   return request.action === "cancel" ? cancel(store, row) : resume(store, row);
@@ -65,7 +68,9 @@ function resume(store: MemoryStore, row: WorkflowRow): ControlResult {
     const isDue = row.status === "PENDING" && store.isDue(row);
     return { state: "done", woken: isDue ? [row.workflowId] : [] };
   }
-  if (row.status !== "CANCELLED" && row.status !== "MAX_RECOVERY_ATTEMPTS_EXCEEDED") return { state: "ended", status: row.status };
+  if (row.status !== "CANCELLED" && row.status !== "MAX_RECOVERY_ATTEMPTS_EXCEEDED") {
+    return { state: "ended", status: row.status };
+  }
   row.status = "PENDING";
   row.output = row.error = row.endedAt = null;
   row.epoch += 1;

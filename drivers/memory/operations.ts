@@ -56,7 +56,9 @@ export function isWait<T extends Effect | Wait>(operation: T): operation is T & 
 /** An operation inside a step leaves no entry: a repeat is known by the commit, a send by its key. */
 function applyInStep(scope: CommitScope, operation: Operation): Outcome {
   if (operation.type === "send") {
-    return scope.repeated ? sentBefore(scope.store, operation.message) : sendOne(scope.store, operation.message, scope.woken);
+    return scope.repeated
+      ? sentBefore(scope.store, operation.message)
+      : sendOne(scope.store, operation.message, scope.woken);
   }
   if (operation.type !== "setEvent" && operation.type !== "writeStream") {
     throw new DriverError(`Committing ${operation.type}: it must have a position`, { retryable: false });
@@ -126,7 +128,10 @@ function start({ store, row, woken }: CommitScope, workflow: NewWorkflow): Outco
 }
 
 function neverMade(position: number): DriverError {
-  return new DriverError(`Committing position ${position}: the number of this commit was used before, without this operation`, {
-    retryable: false,
-  });
+  return new DriverError(
+    `Committing position ${position}: the number of this commit was used before, without this operation`,
+    {
+      retryable: false,
+    },
+  );
 }

@@ -44,18 +44,26 @@ export function toRecord(row: WorkflowRow): WorkflowRecord {
 }
 
 /** `Driver.readJournal`. */
-export function readJournal(store: MemoryStore, request: { workflowId: string; after: number; limit: number }): JournalPage {
+export function readJournal(
+  store: MemoryStore,
+  request: { workflowId: string; after: number; limit: number },
+): JournalPage {
   const row = store.rows.get(request.workflowId);
   return row ? journalPage(row, { ...request, room: Infinity }) : { entries: [], more: false };
 }
 
 /** A page of a journal; empty where not even its first entry fits the room. */
-export function journalPage({ completed }: WorkflowRow, request: { after: number; limit: number; room: number }): JournalPage {
+export function journalPage(
+  { completed }: WorkflowRow,
+  request: { after: number; limit: number; room: number },
+): JournalPage {
   const from = Math.max(0, request.after);
   const lengthOf = (index: number) => completed[from + index]?.outcome?.value?.length ?? 0;
   const count = pageSize({ ...request, available: completed.length - from, length: PAGE_LENGTH }, lengthOf);
   const entries = completed.slice(from, from + count).map(({ position, label, seq, outcome }) => {
-    if (outcome === null) throw new DriverError(`Reading a journal: position ${position} has no outcome`, { retryable: false });
+    if (outcome === null) {
+      throw new DriverError(`Reading a journal: position ${position} has no outcome`, { retryable: false });
+    }
     return { position, label, seq, outcome: { ...outcome } };
   });
   return { entries, more: from + count < completed.length };
@@ -69,7 +77,10 @@ export function readEvent(store: MemoryStore, request: { workflowId: string; key
 }
 
 /** `Driver.readStream`. */
-export function readStream(store: MemoryStore, request: { workflowId: string; key: string; from: number; limit: number }): StreamPage {
+export function readStream(
+  store: MemoryStore,
+  request: { workflowId: string; key: string; from: number; limit: number },
+): StreamPage {
   const row = store.rows.get(request.workflowId);
   const stream = row?.streams.get(request.key);
   const values = stream?.values ?? [];
@@ -124,7 +135,10 @@ interface PageSize {
 }
 
 /** How many items fit a page. */
-function pageSize({ available, limit, length, room = Infinity }: PageSize, lengthOf: (index: number) => number): number {
+function pageSize(
+  { available, limit, length, room = Infinity }: PageSize,
+  lengthOf: (index: number) => number,
+): number {
   const most = Math.min(available, limit);
   let total = 0;
   let count = 0;

@@ -141,7 +141,10 @@ export function resultSignal(workflowId: string): string {
 }
 
 /** A row that is neither due nor leased. */
-export function newRow(workflow: NewWorkflow, start: { status: WorkflowStatus; owner: string | null; now: number }): WorkflowRow {
+export function newRow(
+  workflow: NewWorkflow,
+  start: { status: WorkflowStatus; owner: string | null; now: number },
+): WorkflowRow {
   return {
     workflowId: workflow.workflowId,
     name: workflow.name,

@@ -157,7 +157,11 @@ export class MemoryStore {
   }
 
   /** Ends a workflow, whoever holds it. */
-  end(row: WorkflowRow, ending: { status: WorkflowStatus; output: string | null; error: string | null }, woken: Set<string>): void {
+  end(
+    row: WorkflowRow,
+    ending: { status: WorkflowStatus; output: string | null; error: string | null },
+    woken: Set<string>,
+  ): void {
     this.release(row);
     this.unregister(row);
     this.schedule(row, null);

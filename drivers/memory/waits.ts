@@ -36,7 +36,8 @@ export function wait(scope: CommitScope, call: WaitCall): OperationResult {
   if (call.operation.type === "pause") return pause(scope, call, call.operation);
 
   const entry = call.entry ?? newEntry(scope, call);
-  const found = look(scope, call.operation, latest(scope.store, call.entry)) ?? expired(scope.store, call.operation, entry);
+  const found = look(scope, call.operation, latest(scope.store, call.entry)) ??
+    expired(scope.store, call.operation, entry);
   if (found) {
     if (call.answer.isFullFor(found.outcome)) return { deferred: true };
     found.take?.();
@@ -48,7 +49,11 @@ export function wait(scope: CommitScope, call: WaitCall): OperationResult {
 }
 
 /** It never has an outcome of its own. */
-function pause(scope: CommitScope, call: WaitCall, { attempts, timeoutMs }: Extract<Wait, { type: "pause" }>): OperationResult {
+function pause(
+  scope: CommitScope,
+  call: WaitCall,
+  { attempts, timeoutMs }: Extract<Wait, { type: "pause" }>,
+): OperationResult {
   const entry = call.entry ?? newEntry(scope, call);
   if (attempts > entry.attempts) {
     entry.attempts = attempts;
@@ -59,7 +64,14 @@ function pause(scope: CommitScope, call: WaitCall, { attempts, timeoutMs }: Extr
 }
 
 function newEntry({ store }: CommitScope, { position, label, operation: { timeoutMs } }: WaitCall): Entry {
-  return { position, label, deadline: timeoutMs === null ? null : store.now() + timeoutMs, attempts: 0, seq: 0, outcome: null };
+  return {
+    position,
+    label,
+    deadline: timeoutMs === null ? null : store.now() + timeoutMs,
+    attempts: 0,
+    seq: 0,
+    outcome: null,
+  };
 }
 
 function open({ store, row }: CommitScope, entry: Entry): void {
@@ -95,7 +107,11 @@ function lookForMessage(row: WorkflowRow, topics: readonly string[], until: numb
   return message ? { outcome: { tag: "message", value: message.value, topic }, take: () => void queue?.shift() } : null;
 }
 
-function observeEvent(row: WorkflowRow | undefined, { key, started }: { key: string; started: boolean }, until: number): Found | null {
+function observeEvent(
+  row: WorkflowRow | undefined,
+  { key, started }: { key: string; started: boolean },
+  until: number,
+): Found | null {
   if (!row) return missing(started);
   const event = row.events.get(key);
   if (event) return event.firstSetAt <= until ? { outcome: { tag: "value", value: event.value } } : null;

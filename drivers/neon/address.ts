@@ -63,8 +63,13 @@ export function readAddress(connectionString: string, endpoint?: Endpoint): Addr
 function readConnectionString(text: unknown): URL {
   const [, rest] = typeof text === "string" ? /^postgres(?:ql)?:(.*)$/s.exec(text) ?? [] : [];
   const url = rest === undefined ? null : URL.parse(`http:${rest}`);
-  if (url && url.username !== "" && url.password !== "" && url.hostname !== "" && url.pathname.length > 1 && isDecodable(url)) return url;
-  throw new ValidationError(`Reading the connection string, ${unshown(text)}: it must be postgresql://USER:PASSWORD@HOST/DATABASE`);
+  if (
+    url && url.username !== "" && url.password !== "" && url.hostname !== "" && url.pathname.length > 1 &&
+    isDecodable(url)
+  ) return url;
+  throw new ValidationError(
+    `Reading the connection string, ${unshown(text)}: it must be postgresql://USER:PASSWORD@HOST/DATABASE`,
+  );
 }
 
 /** What was given in place of a URL, which may be one with a password. */
@@ -96,5 +101,7 @@ function readEndpoint(text: string, kind: "http" | "websocket"): URL {
   const url = URL.parse(text);
   if (url && PROTOCOLS[kind].test(url.protocol)) return url;
   const required = kind === "http" ? "http:// or https://" : "ws:// or wss://";
-  throw new ValidationError(`Reading the ${kind} endpoint, ${unshown(text)}: it must be a URL that begins with ${required}`);
+  throw new ValidationError(
+    `Reading the ${kind} endpoint, ${unshown(text)}: it must be a URL that begins with ${required}`,
+  );
 }

@@ -87,7 +87,9 @@ function websocketFor({ isPooled, websocket }: Address): URL | string {
   if (typeof WebSocket === "undefined") return "this runtime has no WebSocket";
   // Cloudflare Workers and Vercel's edge functions name themselves so.
   const isWorkers = globalThis.navigator?.userAgent === "Cloudflare-Workers";
-  return isWorkers || "EdgeRuntime" in globalThis ? "in this runtime a WebSocket ends with the request that opened it" : websocket;
+  return isWorkers || "EdgeRuntime" in globalThis
+    ? "in this runtime a WebSocket ends with the request that opened it"
+    : websocket;
 }
 
 const NOT_WATCHED: Watch = { live: false, close() {} };

@@ -79,17 +79,23 @@ async function within<T>(ms: number, clock: Clock, run: (signal: AbortSignal) =>
 function toRows(result: Result | undefined): { rows: Record<string, unknown>[] } {
   // An answer of a proxy in between, say. The statement may have been carried out.
   if (!result?.fields || !result.rows) throw new RequestError("HTTP_200", "the answer is not that of Neon's proxy");
-  return { rows: result.rows.map((row) => Object.fromEntries(row.map((value, index) => [result.fields[index]?.name, value]))) };
+  return {
+    rows: result.rows.map((row) => Object.fromEntries(row.map((value, index) => [result.fields[index]?.name, value]))),
+  };
 }
 
 function failure(status: number, text: string, bytes: number): Error {
   const { code, message } = (status === 400 ? parse(text) ?? {} : {}) as { code?: unknown; message?: unknown };
   if (typeof code === "string" && code !== "") return new RequestError(code, String(message));
   if (status === 413) {
-    return new DriverError(`Neon: a request of ${bytes} bytes failed (HTTP_413): it must be smaller`, { retryable: false });
+    return new DriverError(`Neon: a request of ${bytes} bytes failed (HTTP_413): it must be smaller`, {
+      retryable: false,
+    });
   }
   if (typeof message === "string" && message.startsWith("password authentication failed")) {
-    return new DriverError("Neon: logging in failed: user and password must be those of a role of the database", { retryable: false });
+    return new DriverError("Neon: logging in failed: user and password must be those of a role of the database", {
+      retryable: false,
+    });
   }
   return new RequestError(`HTTP_${status}`, "the request failed");
 }

@@ -37,7 +37,10 @@ export function openPush(options: NeonPushOptions): Push {
     report,
     describe,
     async connect(tell, stop) {
-      return new Listener(await Session.open({ ...session, onNotification: (target) => tell([target]) }, stop), options);
+      return new Listener(
+        await Session.open({ ...session, onNotification: (target) => tell([target]) }, stop),
+        options,
+      );
     },
   });
 }
@@ -81,7 +84,10 @@ class Listener implements Connection {
   /** Listens, or says that it still does. Answers whether it has done so all the time. */
   async #listen(signal: AbortSignal): Promise<boolean> {
     const { statements, timing } = this.#options;
-    const row = await this.#session.query<{ kept: boolean }>(statements.listen, [this.#name, timing.beatMs * BEATS_TO_LIVE], { signal });
+    const row = await this.#session.query<{ kept: boolean }>(statements.listen, [
+      this.#name,
+      timing.beatMs * BEATS_TO_LIVE,
+    ], { signal });
     return row?.kept === true;
   }
 }

@@ -82,8 +82,14 @@ function checkClient(client: unknown): void {
 function checkAnswer(answer: unknown): Record<string, unknown>[] {
   const rows = typeof answer === "object" && answer !== null ? Reflect.get(answer, "rows") : undefined;
   if (Array.isArray(rows)) return rows;
-  const found = Array.isArray(answer) ? "an array" : typeof answer === "object" && answer !== null ? "an object without rows" : `${answer}`;
-  throw new ValidationError(`Using a Postgres client: its query method answered with ${found}; it must answer with { rows }; ${GUIDE}`);
+  const found = Array.isArray(answer)
+    ? "an array"
+    : typeof answer === "object" && answer !== null
+    ? "an object without rows"
+    : `${answer}`;
+  throw new ValidationError(
+    `Using a Postgres client: its query method answered with ${found}; it must answer with { rows }; ${GUIDE}`,
+  );
 }
 
 /** What a call settles with, or {@linkcode NoAnswerError} if that takes longer than it may. What comes later is dropped, a rejection too. */

@@ -120,9 +120,12 @@ class Client {
     const result = rows[0]?.result;
     if (result === null) return null as T;
     if (typeof result === "string") return JSON.parse(result);
-    throw new DriverError(`${this.#store}: ${name} answered with ${typeof result}: it must be one row with a text named "result"`, {
-      retryable: false,
-    });
+    throw new DriverError(
+      `${this.#store}: ${name} answered with ${typeof result}: it must be one row with a text named "result"`,
+      {
+        retryable: false,
+      },
+    );
   }
 }
 
@@ -148,7 +151,9 @@ function parseCursor(text: string): [number, string] {
 /** Postgres cuts longer names off, so two of them could mean one schema. */
 function checkedSchema(schema: string): string {
   const bytes = new TextEncoder().encode(schema).length;
-  if (bytes >= 1 && bytes <= 63 && schema.isWellFormed() && !schema.includes("\0") && !schema.startsWith("pg_")) return schema;
+  if (bytes >= 1 && bytes <= 63 && schema.isWellFormed() && !schema.includes("\0") && !schema.startsWith("pg_")) {
+    return schema;
+  }
   throw new ValidationError(
     `Using the schema ${JSON.stringify(schema)}: its name must have 1 to 63 bytes, no NUL, and not begin with "pg_"`,
   );

@@ -28,7 +28,8 @@ const DATA_WORDS: Readonly<Record<string, string>> = {
   "22001": "a text is too long for its column",
   "22003": "a number is out of range",
   "22008": "a time is out of range",
-  "22021": "a text has a character that the encoding of the database cannot hold; the database must have the encoding UTF8",
+  "22021":
+    "a text has a character that the encoding of the database cannot hold; the database must have the encoding UTF8",
   "22023": "a parameter has a value that the function does not take",
   "22030": "a JSON object has a key twice",
   "22032": "the request is no valid JSON",
@@ -64,7 +65,8 @@ export function isMissing(error: unknown): boolean {
 export function isProgrammingError(error: unknown): error is Error {
   if (!(error instanceof Error) || !/^(TypeError|ReferenceError)$/.test(error.name)) return false;
   // `fetch` tells of a network that fails with a TypeError: with a cause in Node, with a code in Bun, and elsewhere in words alone.
-  return error.cause === undefined && !("code" in error) && !/fetch|network|connection|sending request|load failed/i.test(error.message);
+  return error.cause === undefined && !("code" in error) &&
+    !/fetch|network|connection|sending request|load failed/i.test(error.message);
 }
 
 /**

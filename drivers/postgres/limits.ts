@@ -8,10 +8,16 @@ import type { DriverLimits } from "../../core/driver/driver.ts";
 import { MAX_REQUEST_BYTES } from "./sql/sizes.ts";
 
 /** Over Postgres' own protocol a request is a text of JSON. It may have 256 MB; more than a part of that is no use to anybody. */
-export const POSTGRES_LIMITS: DriverLimits = { requestBytes: 64 * 1_048_576, bytesOf: (text) => escapedBytes(text, ONCE) };
+export const POSTGRES_LIMITS: DriverLimits = {
+  requestBytes: 64 * 1_048_576,
+  bytesOf: (text) => escapedBytes(text, ONCE),
+};
 
 /** Over Neon's HTTP the text is in JSON once more. */
-export const NEON_LIMITS: DriverLimits = { requestBytes: MAX_REQUEST_BYTES, bytesOf: (text) => escapedBytes(text, TWICE) };
+export const NEON_LIMITS: DriverLimits = {
+  requestBytes: MAX_REQUEST_BYTES,
+  bytesOf: (text) => escapedBytes(text, TWICE),
+};
 
 /** How many bytes a character takes that JSON escapes. */
 interface Escapes {

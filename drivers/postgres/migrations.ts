@@ -30,7 +30,9 @@ export type Migration = (schema: SchemaName) => string;
 export const MIGRATIONS: readonly Migration[] = [
   tables,
   (schema) =>
-    [slots, sizes, values, create, send, commitParts, commitAgain, commit, claim, control, read, push].map((part) => part(schema)).join(""),
+    [slots, sizes, values, create, send, commitParts, commitAgain, commit, claim, control, read, push].map((part) =>
+      part(schema)
+    ).join(""),
 ];
 
 /**

@@ -4,7 +4,14 @@
  * @module
  */
 
-import type { JournalEntry, JournalPage, Outcome, OutcomeTag, WorkflowRecord, WorkflowStatus } from "../../core/driver/driver.ts";
+import type {
+  JournalEntry,
+  JournalPage,
+  Outcome,
+  OutcomeTag,
+  WorkflowRecord,
+  WorkflowStatus,
+} from "../../core/driver/driver.ts";
 import { DriverError } from "../../core/errors.ts";
 
 /** What a script answered: its document, and the values that the document refers to. */
@@ -54,7 +61,9 @@ export interface RecordPart {
 export function readAnswer<Meta>(result: unknown, call: string): Answer<Meta> {
   const isAnswer = Array.isArray(result) && result.every((text) => typeof text === "string" && text.startsWith("="));
   const meta = isAnswer ? readDocument(result[0]?.slice(1)) : undefined;
-  if (meta === undefined) throw new DriverError(`${call} got an answer that is not that of its script`, { retryable: true });
+  if (meta === undefined) {
+    throw new DriverError(`${call} got an answer that is not that of its script`, { retryable: true });
+  }
   const value = (place: number) => (result as string[])[place]!.slice(1);
   return {
     meta: meta as Meta,
@@ -84,7 +93,9 @@ export function toRecord(answer: Answer<unknown>, row: RecordPart): WorkflowReco
     workflowId: row.id,
     name: row.name,
     status: row.status,
-    waiting: row.waiting ? { operations: [...list<string>(row.waiting.labels)], until: row.waiting.till ?? null } : null,
+    waiting: row.waiting
+      ? { operations: [...list<string>(row.waiting.labels)], until: row.waiting.till ?? null }
+      : null,
     input: answer.optional(row.input) ?? "",
     output: answer.optional(row.output),
     error: answer.optional(row.error),
@@ -98,14 +109,19 @@ export function toRecord(answer: Answer<unknown>, row: RecordPart): WorkflowReco
 
 /** A page of a journal as callers see it. */
 export function toJournal(answer: Answer<unknown>, page: JournalPart): JournalPage {
-  const entries = valuesOf(answer, page).map((text, index): JournalEntry => ({ seq: page.after + index + 1, ...parseEntry(text) }));
+  const entries = valuesOf(answer, page).map((text, index): JournalEntry => ({
+    seq: page.after + index + 1,
+    ...parseEntry(text),
+  }));
   return { entries, more: page.more };
 }
 
 /** A complete entry as it is stored: JSON, a line feed, and the value. */
 export function parseEntry(text: string): Omit<JournalEntry, "seq"> {
   const end = text.indexOf("\n");
-  const [position, label, tag, hasValue, topic]: [number, string, OutcomeTag, 0 | 1, string?] = JSON.parse(text.slice(0, end));
+  const [position, label, tag, hasValue, topic]: [number, string, OutcomeTag, 0 | 1, string?] = JSON.parse(
+    text.slice(0, end),
+  );
   return { position, label, outcome: toOutcome(tag, hasValue ? text.slice(end + 1) : undefined, topic) };
 }
 

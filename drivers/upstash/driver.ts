@@ -55,7 +55,9 @@ export function openUpstash(
   const timeoutMs = atLeastOne(requestTimeout, "requestTimeout");
   const retentionMs = retention === undefined ? undefined : atLeastOne(retention, "retention");
   const transport = openTransport(redis, { timeoutMs, clock });
-  const driver = scriptDriver(new ScriptCalls({ send: transport.send, keys, retention: retentionMs, maxBytes, report: say }));
+  const driver = scriptDriver(
+    new ScriptCalls({ send: transport.send, keys, retention: retentionMs, maxBytes, report: say }),
+  );
   if (!wanted) return { driver, push: null };
   const push = openPush({ transport, channel: keys.channel, timeoutMs, clock, timing, report: say });
   return { driver: { ...driver, watch: (target, hint) => push.watch(target, hint) }, push };

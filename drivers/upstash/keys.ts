@@ -61,7 +61,9 @@ export class Keys {
    */
   constructor(prefix: string) {
     if (!/^[A-Za-z0-9:_.-]{1,64}$/.test(prefix)) {
-      throw new ValidationError(`Using the prefix ${JSON.stringify(prefix)}: it must be 1 to 64 of the characters A-Z a-z 0-9 : _ . -`);
+      throw new ValidationError(
+        `Using the prefix ${JSON.stringify(prefix)}: it must be 1 to 64 of the characters A-Z a-z 0-9 : _ . -`,
+      );
     }
     this.#prefix = prefix;
   }

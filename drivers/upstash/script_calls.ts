@@ -65,7 +65,10 @@ export class ScriptCalls {
    */
   async call<Meta>(name: ScriptName, request: ScriptRequest, document: object): Promise<Answer<Meta>> {
     const call = `Upstash: ${SCRIPTS[name].method}`;
-    const answer = readAnswer<Meta & { tooLarge?: Overflow }>(await this.#run(name, request.arguments(document), call), call);
+    const answer = readAnswer<Meta & { tooLarge?: Overflow }>(
+      await this.#run(name, request.arguments(document), call),
+      call,
+    );
     const { tooLarge } = answer.meta;
     if (!tooLarge) return answer;
     const { what, id, bytes } = tooLarge;

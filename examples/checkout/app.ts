@@ -56,13 +56,26 @@ export function createApp(shop: Shop): Hono {
   app.post("/checkout", (c) => checkout(shop, c));
   app.post(
     "/webhook",
-    webhook({ parley, verify: standardWebhooks(secret, { encoding: "base64" }), schema: PaymentEvent, route: toPayment }),
+    webhook({
+      parley,
+      verify: standardWebhooks(secret, { encoding: "base64" }),
+      schema: PaymentEvent,
+      route: toPayment,
+    }),
   );
   app.get("/orders/:id", async (c) => {
     const order = toOrder(await parley.handle(c.req.param("id")).status());
     // A real shop asks here whether it is this customer's order.
-    const token = await tokens.mint({ actions: ["stream"], workflowId: order.orderId, keys: [progress.name], expiresIn: "1h" });
-    return c.json({ ...order, progress: `/parley/workflows/${encodeURIComponent(order.orderId)}/streams/${progress.name}?token=${token}` });
+    const token = await tokens.mint({
+      actions: ["stream"],
+      workflowId: order.orderId,
+      keys: [progress.name],
+      expiresIn: "1h",
+    });
+    return c.json({
+      ...order,
+      progress: `/parley/workflows/${encodeURIComponent(order.orderId)}/streams/${progress.name}?token=${token}`,
+    });
   });
   // Of all that it can do, what tokens allow: to follow the progress of one order.
   app.route("/parley", parleyHttp({ parley, auth: tokens }));
@@ -100,7 +113,11 @@ async function checkout({ parley }: Shop, c: Context): Promise<Response> {
 
 /** What the workflow is told of a payment. */
 function toPayment({ type, data }: v.InferOutput<typeof PaymentEvent>): WebhookMessage {
-  return { workflowId: data.orderId, topic: payment, message: { status: type === "payment.paid" ? "paid" : "declined" } };
+  return {
+    workflowId: data.orderId,
+    topic: payment,
+    message: { status: type === "payment.paid" ? "paid" : "declined" },
+  };
 }
 
 function sessionOf({ provider }: Shop, id: string): Session {

@@ -19,7 +19,13 @@ const FLAGS = ["--lease", "2s", "--latency", "600"];
 const UNTIL_SUSPENDED_MS = 2_200;
 
 /** Plays the story, and settles with what came of each order. */
-async function play(stories: Story[], server: ServerProcess, cast: Cast, books: () => Ledger, signal: AbortSignal): Promise<Result[]> {
+async function play(
+  stories: Story[],
+  server: ServerProcess,
+  cast: Cast,
+  books: () => Ledger,
+  signal: AbortSignal,
+): Promise<Result[]> {
   say("server", "starts on an empty database", "bold");
   await server.start(FLAGS, signal);
   const ordered = Promise.all(stories.map((story) => cast.order(story)));
@@ -81,7 +87,9 @@ async function main(signal: AbortSignal): Promise<number> {
 }
 
 const stop = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => stop.abort(new Error(`Stopped by ${signal}`)));
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  Deno.addSignalListener(signal, () => stop.abort(new Error(`Stopped by ${signal}`)));
+}
 const timer = setTimeout(() => stop.abort(new Error(`The demo took more than ${DEADLINE_MS} ms`)), DEADLINE_MS);
 try {
   Deno.exitCode = await main(stop.signal);

@@ -40,7 +40,8 @@ export class Ledger {
 
   /** Does what the key stands for, unless that was done before. */
   record(call: Omit<Entry, "id">): Entry {
-    const id = this.#entries.find(({ key }) => key === call.key)?.id ?? `${call.kind}_${crypto.randomUUID().slice(0, 13)}`;
+    const id = this.#entries.find(({ key }) => key === call.key)?.id ??
+      `${call.kind}_${crypto.randomUUID().slice(0, 13)}`;
     const entry = { ...call, id };
     if (this.#path !== undefined) Deno.writeTextFileSync(this.#path, "\n" + JSON.stringify(entry), { append: true });
     this.#entries.push(entry);
@@ -56,7 +57,11 @@ export class Ledger {
   tally(orderId: string, kind: Kind): Tally {
     const calls = this.#entries.filter((entry) => entry.orderId === orderId && entry.kind === kind);
     const effects = new Map(calls.map((entry) => [entry.key, entry.cents ?? 0]));
-    return { effects: effects.size, attempts: calls.length, cents: [...effects.values()].reduce((sum, cents) => sum + cents, 0) };
+    return {
+      effects: effects.size,
+      attempts: calls.length,
+      cents: [...effects.values()].reduce((sum, cents) => sum + cents, 0),
+    };
   }
 }
 

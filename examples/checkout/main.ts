@@ -30,7 +30,11 @@ const database = await PGlite.create(`${options.data}/postgres`);
 
 const tokenSecret = secretIn(`${options.data}/secret`);
 const secret = Deno.env.get("WEBHOOK_SECRET") ?? tokenSecret;
-const provider = new FakeProvider({ ledger: new Ledger(`${options.data}/ledger.jsonl`), secret, latencyMs: Number(options.latency) });
+const provider = new FakeProvider({
+  ledger: new Ledger(`${options.data}/ledger.jsonl`),
+  secret,
+  latencyMs: Number(options.latency),
+});
 const parley = new Parley({
   driver: postgresDriver(database),
   workflows: [checkoutWorkflow(provider)],

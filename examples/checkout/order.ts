@@ -18,9 +18,15 @@ export const Order = v.object({
   /** The cart's ID, which becomes the order's: a form that is sent twice orders once. Default a new one. */
   id: v.optional(v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/))),
   item: v.picklist(["lamp", "chair", "teapot"]),
-  quantity: v.optional(v.pipe(v.union([v.string(), v.number()]), v.toNumber(), v.integer(), v.minValue(1), v.maxValue(10)), 1),
+  quantity: v.optional(
+    v.pipe(v.union([v.string(), v.number()]), v.toNumber(), v.integer(), v.minValue(1), v.maxValue(10)),
+    1,
+  ),
   /** For how many seconds the goods are kept for a customer who has not paid: five minutes at most, and by default. */
-  keepFor: v.optional(v.pipe(v.union([v.string(), v.number()]), v.toNumber(), v.integer(), v.minValue(1), v.maxValue(300)), 300),
+  keepFor: v.optional(
+    v.pipe(v.union([v.string(), v.number()]), v.toNumber(), v.integer(), v.minValue(1), v.maxValue(300)),
+    300,
+  ),
   customer: v.optional(v.pipe(v.string(), v.trim(), v.nonEmpty(), v.maxLength(100)), "a guest"),
 });
 export type Order = v.InferOutput<typeof Order>;

@@ -14,7 +14,8 @@ type Page = ReturnType<typeof html>;
 const PICTURES = {
   lamp: "M16 4h16l6 16H10zM24 20v20M14 44h20M24 40l-6 4M24 40l6 4M32 20v6",
   chair: "M14 4v40M34 26v18M14 26h20M14 34h20M14 8h4v18M14 14h4",
-  teapot: "M12 20h22c4 8 3 16-3 22H15c-6-6-7-14-3-22zM23 20v-4M20 14h6M16 20c0-3 14-3 14 0M36 24c8 0 8 10 0 12M11 26l-7-6v-3",
+  teapot:
+    "M12 20h22c4 8 3 16-3 22H15c-6-6-7-14-3-22zM23 20v-4M20 14h6M16 20c0-3 14-3 14 0M36 24c8 0 8 10 0 12M11 26l-7-6v-3",
 } as const;
 
 const STYLE = `
@@ -98,7 +99,9 @@ export function shopPage(): Page {
         <p>Three good things, and a checkout that survives anything.</p>
         <form action="/checkout" method="post">
           <input type="hidden" name="id" id="cart">
-          <div class="goods">${Object.entries(CATALOGUE).map(([item, goods]) => itemCard(item as keyof typeof CATALOGUE, goods))}</div>
+          <div class="goods">${Object.entries(CATALOGUE).map(([item, goods]) =>
+            itemCard(item as keyof typeof CATALOGUE, goods)
+          )}</div>
           <div class="card row">
             <label>Your name <input name="customer" value="Ada" maxlength="100" required></label>
             <label>How many <input name="quantity" type="number" value="1" min="1" max="10" required></label>
@@ -151,7 +154,9 @@ function itemCard(item: keyof typeof CATALOGUE, { name, cents }: { name: string;
   return html`
     <label class="card">
       <input type="radio" name="item" value="${item}" required ${item === "lamp" ? "checked" : ""}>
-      <svg viewBox="0 0 48 48" aria-hidden="true"><path d="${PICTURES[item]}" /></svg><b>${name}</b><small>${euros(cents)}</small>
+      <svg viewBox="0 0 48 48" aria-hidden="true"><path d="${PICTURES[item]}" /></svg><b>${name}</b><small>${euros(
+        cents,
+      )}</small>
     </label>
   `;
 }

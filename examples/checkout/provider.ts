@@ -48,7 +48,10 @@ export class FakeProvider implements Services {
     this.#latencyMs = latencyMs;
   }
 
-  async createSession(request: { orderId: string; cents: number; returnUrl: string }, call: Call): Promise<{ id: string; url: string }> {
+  async createSession(
+    request: { orderId: string; cents: number; returnUrl: string },
+    call: Call,
+  ): Promise<{ id: string; url: string }> {
     const { id } = await this.#call({ kind: "session", ...request }, call);
     return { id, url: new URL(`/pay/${id}`, request.returnUrl).href };
   }
@@ -70,7 +73,11 @@ export class FakeProvider implements Services {
   /** The webhook that tells of a customer's decision. A session is decided once, so its delivery has one ID however often it is sent. */
   webhook({ id, orderId }: Session, decision: Decision): Request {
     const body = JSON.stringify({ type: `payment.${decision}`, data: { orderId } } satisfies PaymentEvent);
-    return new Request("http://localhost/webhook", { method: "POST", headers: sign(this.#secret, `evt_${id}`, body), body });
+    return new Request("http://localhost/webhook", {
+      method: "POST",
+      headers: sign(this.#secret, `evt_${id}`, body),
+      body,
+    });
   }
 
   async #call(entry: Omit<Entry, "id" | "key">, { idempotencyKey, signal }: Call): Promise<{ id: string }> {

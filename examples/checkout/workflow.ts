@@ -4,7 +4,16 @@
  * @module
  */
 
-import { event, type StepOptions, stream, TimeoutError, topic, type Workflow, workflow, type WorkflowContext } from "@parley/parley";
+import {
+  event,
+  type StepOptions,
+  stream,
+  TimeoutError,
+  topic,
+  type Workflow,
+  workflow,
+  type WorkflowContext,
+} from "@parley/parley";
 import * as v from "valibot";
 import { euros } from "./order.ts";
 
@@ -46,7 +55,10 @@ export interface Receipt {
  * payment providers do. The key is the same in each try, since it is made of the order's ID.
  */
 export interface Services {
-  createSession(request: { orderId: string; cents: number; returnUrl: string }, call: Call): Promise<{ id: string; url: string }>;
+  createSession(
+    request: { orderId: string; cents: number; returnUrl: string },
+    call: Call,
+  ): Promise<{ id: string; url: string }>;
   charge(request: { orderId: string; cents: number }, call: Call): Promise<{ id: string }>;
   ship(request: { orderId: string }, call: Call): Promise<{ id: string }>;
 }
@@ -82,9 +94,17 @@ export function checkoutWorkflow(services: Services): Workflow<Checkout, Receipt
 
     // The customer has only authorised the payment. It is captured here, so a payment that comes too late costs nobody anything.
     await report("paid", "The payment is authorised");
-    await ctx.step("charge", ({ signal }) => services.charge({ orderId, cents }, { idempotencyKey: `${orderId}/charge`, signal }), RETRY);
+    await ctx.step(
+      "charge",
+      ({ signal }) => services.charge({ orderId, cents }, { idempotencyKey: `${orderId}/charge`, signal }),
+      RETRY,
+    );
     await report("charged", `${euros(cents)} charged`);
-    const parcel = await ctx.step("ship", ({ signal }) => services.ship({ orderId }, { idempotencyKey: `${orderId}/ship`, signal }), RETRY);
+    const parcel = await ctx.step(
+      "ship",
+      ({ signal }) => services.ship({ orderId }, { idempotencyKey: `${orderId}/ship`, signal }),
+      RETRY,
+    );
     await report("shipped", `On its way as ${parcel.id}`);
     await ctx.closeStream(progress);
     return { outcome: "shipped", tracking: parcel.id };
@@ -92,7 +112,10 @@ export function checkoutWorkflow(services: Services): Workflow<Checkout, Receipt
 }
 
 /** What becomes of the payment: the first message of either topic, or the silence. While it waits it holds no memory and no connection. */
-async function decided(ctx: WorkflowContext, timeout: number): Promise<"paid" | "declined" | "cancelled" | "abandoned"> {
+async function decided(
+  ctx: WorkflowContext,
+  timeout: number,
+): Promise<"paid" | "declined" | "cancelled" | "abandoned"> {
   try {
     const received = await ctx.recvAny([payment, cancellation], { timeout });
     return received.topic === "payment" ? received.message.status : "cancelled";

@@ -50,7 +50,11 @@ app.post(
       type: v.picklist(["payment.paid", "payment.failed"]),
       data: v.object({ orderId: v.pipe(v.string(), v.nonEmpty()) }),
     }),
-    route: ({ type, data }) => ({ workflowId: data.orderId, topic: payment, message: { paid: type === "payment.paid" } }),
+    route: ({ type, data }) => ({
+      workflowId: data.orderId,
+      topic: payment,
+      message: { paid: type === "payment.paid" },
+    }),
   }),
 );
 

@@ -21,7 +21,9 @@ export const Order = v.object({ item: v.pipe(v.string(), v.nonEmpty(), v.maxLeng
 export const order = workflow("order", async (ctx, { item }) => {
   await ctx.writeStream(progress, `You ordered: ${item}`);
   // Steps are recorded, and never run again after that. One that calls a provider passes the order's ID on as its idempotency key.
-  const url = await ctx.step("create payment session", () => `https://pay.example/sessions/${ctx.workflowId}`, { retries: 3 });
+  const url = await ctx.step("create payment session", () => `https://pay.example/sessions/${ctx.workflowId}`, {
+    retries: 3,
+  });
   await ctx.setEvent(payUrl, url);
 
   if (!await isPaid(ctx)) {

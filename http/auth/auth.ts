@@ -114,7 +114,9 @@ export function bearer(token: string | string[]): Auth {
   const tokens = [token].flat();
   // One that no header can carry would lock everybody out.
   if (tokens.length === 0 || !tokens.every(isToken)) {
-    throw new ValidationError("Making bearer auth: each token must be a text of visible ASCII characters, and not empty");
+    throw new ValidationError(
+      "Making bearer auth: each token must be a text of visible ASCII characters, and not empty",
+    );
   }
   const allows = oncePerRequest(async (c) => {
     const given = bearerToken(c);
@@ -157,5 +159,10 @@ export function bearerToken(c: Context): string | undefined {
 async function isSame(a: string, b: string): Promise<boolean> {
   const key = await crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign", "verify"]);
   const encoder = new TextEncoder();
-  return await crypto.subtle.verify("HMAC", key, await crypto.subtle.sign("HMAC", key, encoder.encode(a)), encoder.encode(b));
+  return await crypto.subtle.verify(
+    "HMAC",
+    key,
+    await crypto.subtle.sign("HMAC", key, encoder.encode(a)),
+    encoder.encode(b),
+  );
 }

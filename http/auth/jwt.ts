@@ -26,7 +26,12 @@ export async function readToken(token: string, secret: string): Promise<unknown>
   if (header !== HEADER || claims === undefined || signature === undefined || rest.length > 0) return undefined;
   const bytes = fromBase64Url(signature);
   if (!bytes) return undefined;
-  const isGood = await crypto.subtle.verify("HMAC", await keyOf(secret), bytes, new TextEncoder().encode(`${header}.${claims}`));
+  const isGood = await crypto.subtle.verify(
+    "HMAC",
+    await keyOf(secret),
+    bytes,
+    new TextEncoder().encode(`${header}.${claims}`),
+  );
   const text = fromBase64Url(claims);
   return isGood && text ? JSON.parse(new TextDecoder().decode(text)) : undefined;
 }
@@ -36,16 +41,20 @@ async function keyOf(secret: string): Promise<CryptoKey> {
 }
 
 function toBase64Url(bytes: Uint8Array): string {
-  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")).replaceAll("+", "-").replaceAll("/", "_").replaceAll(
-    "=",
-    "",
-  );
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")).replaceAll("+", "-").replaceAll("/", "_")
+    .replaceAll(
+      "=",
+      "",
+    );
 }
 
 /** Only as it is written here, since the last digit has bits to spare. */
 function fromBase64Url(text: string): Uint8Array<ArrayBuffer> | undefined {
   try {
-    const bytes = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (character) => character.charCodeAt(0));
+    const bytes = Uint8Array.from(
+      atob(text.replaceAll("-", "+").replaceAll("_", "/")),
+      (character) => character.charCodeAt(0),
+    );
     return toBase64Url(bytes) === text ? bytes : undefined;
   } catch {
     return undefined;

@@ -84,14 +84,24 @@ async function mint(scope: Scope, secret: string): Promise<string> {
   if (unknown !== undefined || actions.length === 0) {
     throw new ValidationError(`Minting a token: its actions must be some of ${ACTIONS.join(", ")}`);
   }
-  const open = (["workflowId", "keys"] as const).find((name) => Object.hasOwn(scope, name) && (scope[name] ?? undefined) === undefined);
+  const open = (["workflowId", "keys"] as const).find((name) =>
+    Object.hasOwn(scope, name) && (scope[name] ?? undefined) === undefined
+  );
   if (open !== undefined) {
-    throw new ValidationError(`Minting a token whose ${open} has no value: it must have one, or not be there, which allows any`);
+    throw new ValidationError(
+      `Minting a token whose ${open} has no value: it must have one, or not be there, which allows any`,
+    );
   }
   const ms = toMilliseconds(expiresIn, "expiresIn");
   if (ms === 0) throw new ValidationError("Minting a token that expires in 0 ms: it must be more");
   const exp = Math.ceil((wallClock.now() + ms) / 1_000);
-  return await signToken({ aud: AUDIENCE, exp, actions, ...(workflowId !== undefined && { workflowId }), ...(keys && { keys }) }, secret);
+  return await signToken({
+    aud: AUDIENCE,
+    exp,
+    actions,
+    ...(workflowId !== undefined && { workflowId }),
+    ...(keys && { keys }),
+  }, secret);
 }
 
 /** What the token says, if it is one of ours and has not expired. */

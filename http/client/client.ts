@@ -75,7 +75,11 @@ class RemoteClient implements Client {
     this.#transport = transport;
   }
 
-  async start<I, O>(workflow: Workflow<I, O> | string, input: NoInfer<I>, options: StartOptions = {}): Promise<StartedHandle<O>> {
+  async start<I, O>(
+    workflow: Workflow<I, O> | string,
+    input: NoInfer<I>,
+    options: StartOptions = {},
+  ): Promise<StartedHandle<O>> {
     const { workflowId = crypto.randomUUID(), enqueue } = options;
     const name = typeof workflow === "string" ? workflow : workflow.name;
     checkName(name, "workflow name");
@@ -158,7 +162,11 @@ class RemoteClient implements Client {
   readStream<T>(workflowId: string, key: StreamKey<T> | string, options: ReadStreamOptions = {}): StreamReader<T> {
     checkName(workflowId, "workflow ID");
     const { name } = toChannel(key, "stream key");
-    return new RemoteStream<T>(this.#transport, `/workflows/${toSegment(workflowId)}/streams/${toSegment(name)}`, options);
+    return new RemoteStream<T>(
+      this.#transport,
+      `/workflows/${toSegment(workflowId)}/streams/${toSegment(name)}`,
+      options,
+    );
   }
 
   async list({ status, name, problem, include, limit, cursor }: ListOptions = {}): Promise<WorkflowPage> {
@@ -183,7 +191,12 @@ class RemoteClient implements Client {
   async #control(workflowId: string, operation: "cancel" | "resume"): Promise<void> {
     checkName(workflowId, "workflow ID");
     // With a body, and so with a content type: a server that guards against forged forms refuses a POST without one.
-    await this.#transport.call({ operation, method: "POST", path: `/workflows/${toSegment(workflowId)}/${operation}`, body: {} });
+    await this.#transport.call({
+      operation,
+      method: "POST",
+      path: `/workflows/${toSegment(workflowId)}/${operation}`,
+      body: {},
+    });
   }
 }
 

@@ -8,7 +8,11 @@ import { DriverError } from "../../core/errors.ts";
 
 /** By the code that Node and Bun give, or the words of Deno and workerd. In this order: a certificate fails while connecting. */
 const REASONS: readonly [pattern: RegExp, reason: string, passes: boolean][] = [
-  [/CERT_|_CERT|UNABLE_TO_VERIFY|[Cc]ertificate|UnknownIssuer/, "the server's TLS certificate is not valid here", false],
+  [
+    /CERT_|_CERT|UNABLE_TO_VERIFY|[Cc]ertificate|UnknownIssuer/,
+    "the server's TLS certificate is not valid here",
+    false,
+  ],
   [/ERR_SSL|ERR_TLS|\btls\b|\bssl\b|handshake/i, "there is no TLS connection to the server", true],
   [/ENOTFOUND|EAI_AGAIN|\bdns\b|getaddrinfo|name resolution/i, "the name of the server is unknown", true],
   [/ECONNREFUSED|connection refused|actively refused/i, "the connection was refused", true],
@@ -38,7 +42,10 @@ export function noAnswer(operation: string, error: unknown): DriverError {
   const code = causes.map((it) => Reflect.get(it, "code")).find((it) => typeof it === "string" && CODE.test(it));
   const shown: string = code ?? (error instanceof Error ? error.name : typeof error);
   // The codes first: a text may have the name of a server in it.
-  const texts = [...(code === undefined ? [] : [String(code)]), ...causes.map(({ message }) => withoutUrls(String(message)))];
+  const texts = [
+    ...(code === undefined ? [] : [String(code)]),
+    ...causes.map(({ message }) => withoutUrls(String(message))),
+  ];
   const [known] = texts.flatMap((text) => REASONS.filter(([pattern]) => pattern.test(text)).slice(0, 1));
   const [, reason, retryable = true] = known ?? [];
   const why = reason === undefined ? "" : `: ${reason}`;

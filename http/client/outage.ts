@@ -39,7 +39,12 @@ export class Outage {
   }
 
   /** Waits a while, longer after each failure, and never as long as others do: they have all failed at the same moment. */
-  async outlive(error: DriverError, operation: string, signal: AbortSignal | undefined, mostMs = Infinity): Promise<void> {
+  async outlive(
+    error: DriverError,
+    operation: string,
+    signal: AbortSignal | undefined,
+    mostMs = Infinity,
+  ): Promise<void> {
     if (++this.#failures === TOLD_AFTER) {
       const message = `Parley over HTTP: ${operation} has failed ${TOLD_AFTER} times in a row, and goes on asking`;
       this.#transport.report(new DriverError(message, { retryable: true, cause: error }));
@@ -49,7 +54,12 @@ export class Outage {
 }
 
 /** Waits between 50% and 100% of a time that doubles with each try. */
-export async function rest(transport: Transport, tries: number, signal: AbortSignal | undefined, mostMs = Infinity): Promise<void> {
+export async function rest(
+  transport: Transport,
+  tries: number,
+  signal: AbortSignal | undefined,
+  mostMs = Infinity,
+): Promise<void> {
   const ms = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(tries, 20), LONGEST_PAUSE_MS) * (0.5 + Math.random() / 2);
   await pause(transport.clock, Math.min(ms, mostMs), signal);
 }

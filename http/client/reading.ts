@@ -58,14 +58,18 @@ export class RemoteStream<T> extends Entries<T, { offset: number; value: T }> im
 
   #source(): Source<{ offset: number; value: T }> {
     const operation = "readStream";
-    const path = (last?: { offset: number }) => `${this.#path}?from=${last === undefined ? this.#from : last.offset + 1}`;
+    const path = (last?: { offset: number }) =>
+      `${this.#path}?from=${last === undefined ? this.#from : last.offset + 1}`;
     return {
       operation,
       path,
       poll: async (last, waitMs, signal) => {
         const request = { operation, path: `${path(last)}&wait=${Math.ceil(waitMs)}ms`, waitMs, signal };
         const { values, nextOffset, closed } = await this.#transport.once<StreamAnswer<T>>(request);
-        return { entries: values.map((value, index) => ({ offset: nextOffset - values.length + index, value })), ended: closed };
+        return {
+          entries: values.map((value, index) => ({ offset: nextOffset - values.length + index, value })),
+          ended: closed,
+        };
       },
     };
   }

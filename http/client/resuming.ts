@@ -103,7 +103,10 @@ function comeBackMs(brief: number): number {
 }
 
 function remember(transport: Transport): void {
-  buffered.set(transport, { told: buffered.get(transport)?.told ?? false, until: transport.clock.now() + REMEMBERED_MS });
+  buffered.set(transport, {
+    told: buffered.get(transport)?.told ?? false,
+    until: transport.clock.now() + REMEMBERED_MS,
+  });
 }
 
 /** Once a client, and only when short answers do come. */
@@ -113,7 +116,9 @@ function tell(transport: Transport, operation: string): void {
   known.told = true;
   const why = "nothing comes over a live connection, as behind a proxy that keeps an answer until it is complete";
   transport.report(
-    new DriverError(`Parley over HTTP: ${operation} asks for one short answer after the other: ${why}`, { retryable: true }),
+    new DriverError(`Parley over HTTP: ${operation} asks for one short answer after the other: ${why}`, {
+      retryable: true,
+    }),
   );
 }
 
@@ -133,14 +138,19 @@ async function* lines<Entry>(
     });
     if (!response.headers.get("content-type")?.startsWith(PARLEY_NDJSON)) {
       await response.body?.cancel();
-      throw new ForeignAnswer(`Parley over HTTP: ${request.operation} got an answer that is not of this library`, { retryable: true });
+      throw new ForeignAnswer(`Parley over HTTP: ${request.operation} got an answer that is not of this library`, {
+        retryable: true,
+      });
     }
     if (!response.body) throw new NothingCame();
     reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
     for (let limitMs = FIRST_BYTE_MS;; limitMs = SILENCE_MS) {
       stop();
-      stop = clock.after(limitMs, () => void reader?.cancel(new DOMException("silent", "TimeoutError")).catch(() => {}));
+      stop = clock.after(
+        limitMs,
+        () => void reader?.cancel(new DOMException("silent", "TimeoutError")).catch(() => {}),
+      );
       const { done, value } = await unlessAborted(reader.read(), signal);
       if (done && limitMs === FIRST_BYTE_MS) throw new NothingCame();
       if (done) return;

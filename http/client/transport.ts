@@ -96,7 +96,11 @@ export class Transport {
   }
 
   /** Makes a request once, and answers with the response if it is no error. */
-  async open({ operation, method = "GET", path, body }: ClientRequest, accept: string, signal: AbortSignal): Promise<Response> {
+  async open(
+    { operation, method = "GET", path, body }: ClientRequest,
+    accept: string,
+    signal: AbortSignal,
+  ): Promise<Response> {
     // What cannot be encoded is refused here, before anything is sent.
     const text = body === undefined ? undefined : encoded(body, operation);
     const response = await this.#fetch(`${this.#url}${path}`, {
@@ -130,7 +134,11 @@ export class Transport {
 }
 
 /** A signal that aborts when the time is up, or with the other one. */
-export function limited(clock: Clock, ms: number, signal: AbortSignal | undefined): { signal: AbortSignal; stop: () => void } {
+export function limited(
+  clock: Clock,
+  ms: number,
+  signal: AbortSignal | undefined,
+): { signal: AbortSignal; stop: () => void } {
   const late = new AbortController();
   const stop = clock.after(ms, () => late.abort(new DOMException(`nothing within ${ms} ms`, "TimeoutError")));
   return { signal: signal ? AbortSignal.any([signal, late.signal]) : late.signal, stop };
@@ -147,7 +155,9 @@ function encoded(body: unknown, operation: string): string {
   try {
     return wireCodec.encode(body);
   } catch {
-    throw new ValidationError(`Encoding what ${operation} sends: it must be made of JSON values and the other types that Parley can store`);
+    throw new ValidationError(
+      `Encoding what ${operation} sends: it must be made of JSON values and the other types that Parley can store`,
+    );
   }
 }
 
@@ -155,7 +165,9 @@ function decoded(text: string, operation: string): unknown {
   try {
     return wireCodec.decode(text);
   } catch {
-    throw new DriverError(`Parley over HTTP: ${operation} got an answer that is not of this library`, { retryable: false });
+    throw new DriverError(`Parley over HTTP: ${operation} got an answer that is not of this library`, {
+      retryable: false,
+    });
   }
 }
 
@@ -172,7 +184,9 @@ async function toError(response: Response, operation: string, sent: string | und
     if (problem.code === "body_too_large" && typeof problem.limit === "number") {
       return new ValueTooLargeError(`request of ${operation}`, new TextEncoder().encode(sent).length, problem.limit);
     }
-    if (typeof problem.code === "string" && /^[a-z_]{1,40}$/.test(problem.code)) return refused(operation, status, problem.code);
+    if (typeof problem.code === "string" && /^[a-z_]{1,40}$/.test(problem.code)) {
+      return refused(operation, status, problem.code);
+    }
   } catch {
     // Not ours, as the page of a gateway.
   }
@@ -181,7 +195,11 @@ async function toError(response: Response, operation: string, sent: string | und
 
 function refused(operation: string, status: number, code?: string): DriverError {
   // The status of one is 0 in a browser.
-  const shown = status < 400 ? "a redirect: the url must be that of the adapter itself" : code === undefined ? status : `${status} ${code}`;
+  const shown = status < 400
+    ? "a redirect: the url must be that of the adapter itself"
+    : code === undefined
+    ? status
+    : `${status} ${code}`;
   return new DriverError(`Parley over HTTP: ${operation} was answered with ${shown}`, { retryable: isPassing(status) });
 }
 

@@ -48,7 +48,11 @@ export class Patience {
  * @throws {TimeoutError} At the deadline.
  * @throws {DriverError} At the deadline, if no request was ever answered; at once, if asking again cannot help.
  */
-export async function waitOver<T>(transport: Transport, request: WaitRequest, ask: (waitMs: number) => Promise<T>): Promise<T> {
+export async function waitOver<T>(
+  transport: Transport,
+  request: WaitRequest,
+  ask: (waitMs: number) => Promise<T>,
+): Promise<T> {
   const { clock } = transport;
   const { operation, timeoutMs, signal } = request;
   const outage = new Outage(transport);

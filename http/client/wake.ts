@@ -44,7 +44,10 @@ export function httpWake(
   }
   const timeoutMs = toMilliseconds(timeout, "timeout");
   return async (workflowIds) => {
-    const batches = Array.from({ length: Math.ceil(workflowIds.length / BATCH) }, (_, n) => workflowIds.slice(n * BATCH, (n + 1) * BATCH));
+    const batches = Array.from(
+      { length: Math.ceil(workflowIds.length / BATCH) },
+      (_, n) => workflowIds.slice(n * BATCH, (n + 1) * BATCH),
+    );
     // One fault does not keep the others asleep.
     const outcomes = await Promise.allSettled(batches.map((batch) => post(fetch, { target, token, timeoutMs }, batch)));
     for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
@@ -73,5 +76,7 @@ async function post(
     stopTimer();
   }
   await response.body?.cancel();
-  if (!response.ok) throw new Error(`Waking ${workflowIds.length} workflows: the answer was ${response.status}, and must be 2xx`);
+  if (!response.ok) {
+    throw new Error(`Waking ${workflowIds.length} workflows: the answer was ${response.status}, and must be 2xx`);
+  }
 }

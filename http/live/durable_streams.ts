@@ -61,7 +61,10 @@ export async function readDurableStream(call: DurableCall): Promise<Response> {
   const body = jsonText(part);
   const etag = await toEtag(part, body);
   // What is behind the end never changes. At the end there may be more by now, or the end of the stream.
-  const caching = { etag, "cache-control": part.atEnd ? "private, no-cache" : "private, max-age=60, stale-while-revalidate=300" };
+  const caching = {
+    etag,
+    "cache-control": part.atEnd ? "private, no-cache" : "private, max-age=60, stale-while-revalidate=300",
+  };
   if (matches(c, etag)) return new Response(null, { status: 304, headers: { ...headersOf(part), ...caching } });
   return jsonResponse(part, caching);
 }
@@ -135,7 +138,9 @@ function controlledEvent(part: StreamPart<unknown>, cursor: string | undefined):
 }
 
 function jsonResponse(part: StreamPart<unknown>, headers: Record<string, string>): Response {
-  return new Response(jsonText(part), { headers: { "content-type": "application/json", ...headersOf(part), ...headers } });
+  return new Response(jsonText(part), {
+    headers: { "content-type": "application/json", ...headersOf(part), ...headers },
+  });
 }
 
 function jsonText({ values }: StreamPart<unknown>): string {
@@ -151,8 +156,12 @@ function toPlace({ c, query: { offset, live } }: DurableCall): Place["from"] {
   if (live !== undefined && live !== "long-poll" && live !== "sse") {
     throw new ValidationError("Reading the parameter live: it must be long-poll or sse");
   }
-  if (offset === undefined) throw new ValidationError("Reading a stream live: the request must have the parameter offset");
-  if ((c.req.queries("offset") ?? []).length > 1) throw new ValidationError("Reading the parameter offset: it must be there once");
+  if (offset === undefined) {
+    throw new ValidationError("Reading a stream live: the request must have the parameter offset");
+  }
+  if ((c.req.queries("offset") ?? []).length > 1) {
+    throw new ValidationError("Reading the parameter offset: it must be there once");
+  }
   if (offset === "-1") return 0;
   if (offset === "now") return "end";
   const from = /^\d{1,16}$/.test(offset) ? Number(offset) : NaN;

@@ -107,7 +107,11 @@ class LiveBody implements UnderlyingDefaultSource<Uint8Array> {
   #stopStall = () => {};
   #ended = false;
 
-  constructor(chunks: Chunks, first: IteratorResult<Chunk, void> | Promise<IteratorResult<Chunk, void>>, options: BodyOptions) {
+  constructor(
+    chunks: Chunks,
+    first: IteratorResult<Chunk, void> | Promise<IteratorResult<Chunk, void>>,
+    options: BodyOptions,
+  ) {
     this.#chunks = chunks;
     this.#next = Promise.resolve(first);
     this.#options = options;

@@ -33,7 +33,11 @@ function retry(): string {
  * The answer for a fault that may pass. `EventSource` gives up for good on any status but 200; after the end of such an answer it comes back.
  */
 export function comeBack(): Response {
-  const headers = { "content-type": EVENT_STREAM, "cache-control": "no-store, no-transform", "x-content-type-options": "nosniff" };
+  const headers = {
+    "content-type": EVENT_STREAM,
+    "cache-control": "no-store, no-transform",
+    "x-content-type-options": "nosniff",
+  };
   return new Response(retry(), { headers });
 }
 
@@ -66,7 +70,9 @@ export function lastSeen(c: Context): Seen | undefined {
   const header = c.req.header("last-event-id");
   if (!header) return undefined;
   const [, end, id] = /^(end:)?(\d{1,15})$/.exec(header) ?? [];
-  if (id === undefined) throw new ValidationError("Reading the header Last-Event-ID: it must be an ID that came with an event of this URL");
+  if (id === undefined) {
+    throw new ValidationError("Reading the header Last-Event-ID: it must be an ID that came with an event of this URL");
+  }
   return { id: Number(id), end: end !== undefined };
 }
 

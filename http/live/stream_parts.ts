@@ -22,14 +22,21 @@ export type Place = Required<Pick<ReadStreamPartsOptions, "from">> & Pick<ReadSt
  * @param waitMs For how long to wait for a value, where there is none and some may come.
  * @throws {WorkflowNotFoundError} If there is no such workflow.
  */
-export async function readPart({ c, parley, workflowId, key }: StreamCall, place: Place, waitMs: number): Promise<StreamPart<unknown>> {
+export async function readPart(
+  { c, parley, workflowId, key }: StreamCall,
+  place: Place,
+  waitMs: number,
+): Promise<StreamPart<unknown>> {
   const stop = new AbortController();
   const signal = waitMs > 0 ? AbortSignal.any([c.req.raw.signal, stop.signal]) : stop.signal;
   const parts = parley.readStreamParts(workflowId, key, { ...place, wait: waitMs > 0, signal });
   try {
     const part = await nextPart(parts);
     if (part.values.length > 0 || part.closed || waitMs === 0) return part;
-    return await Promise.race([nextPart(parts), delay(systemClock, waitMs, AbortSignal.any([stop.signal, parley.spent])).then(() => part)]);
+    return await Promise.race([
+      nextPart(parts),
+      delay(systemClock, waitMs, AbortSignal.any([stop.signal, parley.spent])).then(() => part),
+    ]);
   } finally {
     stop.abort();
     await parts.return?.();

@@ -27,7 +27,8 @@ const ERRORS = {
 } as const satisfies Record<string, readonly Code[]>;
 
 const PATH_PARAMETERS: Readonly<Record<string, string>> = {
-  id: "The workflow's ID, percent-encoded. For an ID of one or two dots, add ~ behind it; if it has those already, one more",
+  id:
+    "The workflow's ID, percent-encoded. For an ID of one or two dots, add ~ behind it; if it has those already, one more",
   key: "The key, percent-encoded. For a key of one or two dots, add ~ behind it; if it has those already, one more",
 };
 
@@ -71,7 +72,12 @@ export function toDocument(routes: readonly Route[], mount: string): Json {
       schemas: toJsonSchemaDefs(NAMED, CONVERSION),
       securitySchemes: {
         bearer: { type: "http", scheme: "bearer" },
-        token: { type: "apiKey", in: "query", name: "token", description: "For a browser's EventSource, where scoped tokens are in use" },
+        token: {
+          type: "apiKey",
+          in: "query",
+          name: "token",
+          description: "For a browser's EventSource, where scoped tokens are in use",
+        },
       },
     },
   };
@@ -84,7 +90,10 @@ function toOperation(spec: Spec): Json {
     summary: spec.summary,
     ...(parameters.length > 0 && { parameters }),
     ...(spec.body && { requestBody: { required: true, content: toContent(spec.body) } }),
-    responses: { ...Object.fromEntries(Object.entries(spec.responses).map(([status, it]) => [status, toAnswer(it)])), ...toErrors(spec) },
+    responses: {
+      ...Object.fromEntries(Object.entries(spec.responses).map(([status, it]) => [status, toAnswer(it)])),
+      ...toErrors(spec),
+    },
     ...(spec.method === "get" && { security: [{ bearer: [] }, { token: [] }] }),
   };
 }
@@ -101,7 +110,10 @@ function pathParameters(path: string): Json[] {
 
 function queryParameters(query: Schema | undefined): Json[] {
   if (!query) return [];
-  const { properties = {}, required = [] } = toSchema(query) as { properties?: Record<string, Json>; required?: string[] };
+  const { properties = {}, required = [] } = toSchema(query) as {
+    properties?: Record<string, Json>;
+    required?: string[];
+  };
   return Object.entries(properties).map(([name, { description, ...schema }]) => ({
     name,
     in: "query",
@@ -131,7 +143,9 @@ function toAnswer({ description, schema, content, headers = {} }: Described): Js
 
 /** Only JSON has the schema: the other types are texts to OpenAPI. */
 function toContent(schema: Schema, types: readonly string[] = ["application/json", PARLEY_JSON]): Json {
-  return Object.fromEntries(types.map((type) => [type, { schema: type === "application/json" ? toSchema(schema) : { type: "string" } }]));
+  return Object.fromEntries(
+    types.map((type) => [type, { schema: type === "application/json" ? toSchema(schema) : { type: "string" } }]),
+  );
 }
 
 /** One answer for each status, with the codes that have it. */

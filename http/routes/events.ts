@@ -21,7 +21,11 @@ import { Wait, waitMs } from "./wait.ts";
 import { READ_HEADERS, READ_TYPES, throughFaults } from "./reading.ts";
 
 const EventQuery = v.object({
-  after: count(0, Number.MAX_SAFE_INTEGER, "Only a version above this one: the last that the caller has seen. Default 0"),
+  after: count(
+    0,
+    Number.MAX_SAFE_INTEGER,
+    "Only a version above this one: the last that the caller has seen. Default 0",
+  ),
   wait: Wait,
 });
 
@@ -52,8 +56,15 @@ async function serveJson(call: EventCall, type: "application/json" | typeof PARL
   const { c, settings, query: { wait } } = call;
   const { value, version } = await readEntry(call, call.query.after ?? 0, waitMs(c, wait, settings.maxWaitMs));
   // A key that JSON would leave out is a value all the same.
-  const body = type === PARLEY_JSON ? wireCodec.encode({ value, version }) : plainText({ value: value ?? null, version });
-  const headers = { "content-type": type, "cache-control": "no-store", "vary": "accept", "x-content-type-options": "nosniff" };
+  const body = type === PARLEY_JSON
+    ? wireCodec.encode({ value, version })
+    : plainText({ value: value ?? null, version });
+  const headers = {
+    "content-type": type,
+    "cache-control": "no-store",
+    "vary": "accept",
+    "x-content-type-options": "nosniff",
+  };
   return new Response(body, { headers });
 }
 
@@ -75,7 +86,10 @@ async function serveLines(call: EventCall, type: LinesType): Promise<Response> {
   const after = call.query.after ?? 0;
   // While there still is an answer of its own for it.
   if (after > 0) await readEntry(call, after, 0).catch(none(undefined));
-  return await serveLive(call, after, (entries) => watchLines(entries, type, after), { type, heartbeat: NDJSON_HEARTBEAT });
+  return await serveLive(call, after, (entries) => watchLines(entries, type, after), {
+    type,
+    heartbeat: NDJSON_HEARTBEAT,
+  });
 }
 
 async function serveLive(
@@ -109,7 +123,11 @@ async function isOver(call: EventCall, after: number): Promise<boolean> {
   return await readEntry(call, after, 0).then(() => false, none(true));
 }
 
-async function readEntry({ c, parley, workflowId, key }: EventCall, after: number, timeout: number): Promise<EventEntry<unknown>> {
+async function readEntry(
+  { c, parley, workflowId, key }: EventCall,
+  after: number,
+  timeout: number,
+): Promise<EventEntry<unknown>> {
   return await parley.getEventEntry(workflowId, key, { after, timeout, ...signalOf(c, timeout) });
 }
 

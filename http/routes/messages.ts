@@ -25,14 +25,19 @@ export const messageRoutes: readonly Route[] = [
     summary: "Send a message",
     headers: { "idempotency-key": "Makes the message once, for the life of the workflow" },
     body: MessageBody,
-    responses: { 201: SENT, 200: { description: "The idempotency key was used before, and nothing was sent", schema: Receipt } },
+    responses: {
+      201: SENT,
+      200: { description: "The idempotency key was used before, and nothing was sent", schema: Receipt },
+    },
     errors: ERRORS,
     concerns: ({ workflowId, body }) => [concern(workflowId, body)],
   }, async ({ c, parley, workflowId, body: { message, topic, idempotencyKey: given } }) => {
     const header = idempotencyKeyOf(c);
     const idempotencyKey = given ?? header;
     if (header !== undefined && header !== idempotencyKey) {
-      throw new ValidationError("Sending a message: idempotencyKey and the header Idempotency-Key must be the same, where there are both");
+      throw new ValidationError(
+        "Sending a message: idempotencyKey and the header Idempotency-Key must be the same, where there are both",
+      );
     }
     refuseWebhookKey(idempotencyKey);
     const receipt = await parley.send(workflowId, message, {
@@ -47,7 +52,12 @@ export const messageRoutes: readonly Route[] = [
     action: "send",
     summary: "Send messages, all or none",
     body: MessagesBody,
-    responses: { 200: { description: "They were sent; a receipt for each, in order", schema: v.object({ receipts: v.array(Receipt) }) } },
+    responses: {
+      200: {
+        description: "They were sent; a receipt for each, in order",
+        schema: v.object({ receipts: v.array(Receipt) }),
+      },
+    },
     errors: ERRORS,
     concerns: ({ body }) => allConcerns(body),
   }, async ({ c, parley, body: { messages } }) => {

@@ -20,7 +20,11 @@ export const openapiRoutes = (described: () => readonly Route[]): readonly Route
     action: "info",
     summary: "This document",
     responses: {
-      200: { description: "The document, OpenAPI 3.1", schema: v.looseObject({ openapi: v.string() }), content: ["application/json"] },
+      200: {
+        description: "The document, OpenAPI 3.1",
+        schema: v.looseObject({ openapi: v.string() }),
+        content: ["application/json"],
+      },
     },
   }, async ({ c }) => {
     // When it is asked for, which is seldom: neither the conversion nor what converts costs a start anything.

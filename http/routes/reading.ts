@@ -11,7 +11,14 @@ import type { Settings } from "../options.ts";
 import { comeBack, EVENT_STREAM } from "../live/sse.ts";
 
 /** What there is, in the order of the server's preference. */
-export const READ_TYPES = ["application/json", PARLEY_JSON, EVENT_STREAM, NDJSON, "application/ndjson", PARLEY_NDJSON] as const;
+export const READ_TYPES = [
+  "application/json",
+  PARLEY_JSON,
+  EVENT_STREAM,
+  NDJSON,
+  "application/ndjson",
+  PARLEY_NDJSON,
+] as const;
 
 /** The headers that are read, for the documentation. */
 export const READ_HEADERS = {

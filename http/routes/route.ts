@@ -54,7 +54,9 @@ export interface RouteSpec<Query, Body> {
   /** The errors that it may meet, beside those that every route may. */
   readonly errors?: readonly (ParleyErrorCode | HttpErrorCode)[];
   /** What the request concerns, where the path does not tell; the body is not checked yet. */
-  readonly concerns?: (request: { c: Context; workflowId: string | undefined; body: unknown }) => Omit<AuthRequest, "action">[];
+  readonly concerns?: (
+    request: { c: Context; workflowId: string | undefined; body: unknown },
+  ) => Omit<AuthRequest, "action">[];
 }
 
 /** A request that may go on. */
@@ -92,11 +94,16 @@ async function serve<Query, Body>(
 ): Promise<Response> {
   const id = segment(c, "id");
   const key = segment(c, "key");
-  const authoriseFor = asker(spec, c, settings, { ...(id !== undefined && { workflowId: id }), ...(key !== undefined && { key }) });
+  const authoriseFor = asker(spec, c, settings, {
+    ...(id !== undefined && { workflowId: id }),
+    ...(key !== undefined && { key }),
+  });
   if (spec.body && await isStranger(c, settings.auth)) throw unauthorized();
   // Where the path says it all, nothing is read for those who may not.
   if (!spec.concerns) await authoriseFor(undefined);
-  const sent = spec.body ? await attempt(() => readBody(c, { bytes: settings.bodyLimit, ms: settings.bodyTimeoutMs })) : undefined;
+  const sent = spec.body
+    ? await attempt(() => readBody(c, { bytes: settings.bodyLimit, ms: settings.bodyTimeoutMs }))
+    : undefined;
   await authoriseFor(sent instanceof Failed ? undefined : sent?.outline);
   if (sent instanceof Failed) throw sent.error;
   const body = sent?.value();

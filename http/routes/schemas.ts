@@ -20,8 +20,12 @@ export const Status = v.picklist(STATUSES);
 export const StartBody = v.strictObject({
   workflow: v.pipe(Name, v.description("The name of the workflow's definition")),
   input: v.optional(v.pipe(v.unknown(), v.description("What the workflow gets; any JSON"))),
-  workflowId: v.optional(v.pipe(Name, v.description("The new workflow's ID; also the header Idempotency-Key. Default a new UUID"))),
-  enqueue: v.optional(v.pipe(v.boolean(), v.description("Whether a sweep is to run it, in place of this server at once"))),
+  workflowId: v.optional(
+    v.pipe(Name, v.description("The new workflow's ID; also the header Idempotency-Key. Default a new UUID")),
+  ),
+  enqueue: v.optional(
+    v.pipe(v.boolean(), v.description("Whether a sweep is to run it, in place of this server at once")),
+  ),
   checked: v.optional(v.pipe(
     v.unknown(),
     v.description(
@@ -40,10 +44,19 @@ export const StartResult = v.object({
 export const MessageBody = v.strictObject({
   message: v.pipe(v.unknown(), v.description("The message; any JSON")),
   topic: v.optional(
-    v.pipe(v.string(), v.maxLength(LONGEST_NAME), v.description("Which queue. Default the one of messages without a topic")),
+    v.pipe(
+      v.string(),
+      v.maxLength(LONGEST_NAME),
+      v.description("Which queue. Default the one of messages without a topic"),
+    ),
   ),
   idempotencyKey: v.optional(
-    v.pipe(Name, v.description("Makes the message once, for the life of the workflow; also the header Idempotency-Key, which is ASCII")),
+    v.pipe(
+      Name,
+      v.description(
+        "Makes the message once, for the life of the workflow; also the header Idempotency-Key, which is ASCII",
+      ),
+    ),
   ),
 });
 
@@ -80,7 +93,10 @@ export function count(least: number, most: number, description: string): v.Gener
 /** What a send came to. */
 export const Receipt = v.object({
   messageId: v.pipe(v.string(), v.description("The message's ID; of the first one, if this is a duplicate")),
-  duplicate: v.pipe(v.boolean(), v.description("Whether the idempotency key was used before, so that nothing was sent now")),
+  duplicate: v.pipe(
+    v.boolean(),
+    v.description("Whether the idempotency key was used before, so that nothing was sent now"),
+  ),
 });
 
 /** An error as data. */
@@ -99,11 +115,15 @@ export const Info = v.object({
   waiting: v.optional(v.object({ operations: v.array(v.string()), until: v.optional(v.number()) })),
   input: v.optional(v.pipe(
     v.unknown(),
-    v.description("In a list only with include=values. Not there if it is undefined, which JSON does not have; as in output"),
+    v.description(
+      "In a list only with include=values. Not there if it is undefined, which JSON does not have; as in output",
+    ),
   )),
   output: v.optional(v.unknown()),
   error: v.optional(Failure),
-  problem: v.optional(v.pipe(Failure, v.description("Why it is parked: it is tried again, and goes on when its code fits"))),
+  problem: v.optional(
+    v.pipe(Failure, v.description("Why it is parked: it is tried again, and goes on when its code fits")),
+  ),
   unreadable: v.optional(v.pipe(
     v.array(v.picklist(["input", "output", "error", "problem"])),
     v.description("What this server cannot decode, and so has left out"),

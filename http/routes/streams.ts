@@ -8,7 +8,13 @@ import * as v from "valibot";
 import type { StreamPart as Part } from "../../core/client.ts";
 import { wireCodec } from "../../core/values/codec.ts";
 import { OffsetOutOfRangeError } from "../../core/errors.ts";
-import { describeStream, type DurableCall, headersOf, readDurableStream, speaksDurableStreams } from "../live/durable_streams.ts";
+import {
+  describeStream,
+  type DurableCall,
+  headersOf,
+  readDurableStream,
+  speaksDurableStreams,
+} from "../live/durable_streams.ts";
 import { PARLEY_JSON, plainText } from "../wire/encoding.ts";
 import { type Chunks, liveResponse } from "../live/live.ts";
 import { negotiate } from "../wire/negotiate.ts";
@@ -34,7 +40,10 @@ const StreamQuery = v.object({
 /** By the protocol it is the list alone. */
 const StreamAnswer = v.union([
   StreamPart,
-  v.pipe(v.array(v.unknown()), v.description("Durable Streams: the values alone; where to read on is in the header Stream-Next-Offset")),
+  v.pipe(
+    v.array(v.unknown()),
+    v.description("Durable Streams: the values alone; where to read on is in the header Stream-Next-Offset"),
+  ),
 ]);
 
 const PLACE = {
@@ -52,7 +61,8 @@ export const streamRoutes: readonly Route[] = [
     path: "/workflows/:id/streams/:key",
     action: "stream",
     errors: ["workflow_not_found", "offset_out_of_range"],
-    summary: "Read a stream: a part of it as JSON, or live as Server-Sent Events or lines of JSON; or by the Durable Streams protocol",
+    summary:
+      "Read a stream: a part of it as JSON, or live as Server-Sent Events or lines of JSON; or by the Durable Streams protocol",
     query: StreamQuery,
     headers: READ_HEADERS,
     responses: {
@@ -73,7 +83,11 @@ type StreamCall = Call<StreamQuery, unknown>;
 
 async function serveJson(call: StreamCall, type: "application/json" | typeof PARLEY_JSON): Promise<Response> {
   const { c, settings, query: { limit, wait } } = call;
-  const part = await readPart(call, { ...placeOf(call), ...(limit !== undefined && { limit }) }, waitMs(c, wait, settings.maxWaitMs));
+  const part = await readPart(
+    call,
+    { ...placeOf(call), ...(limit !== undefined && { limit }) },
+    waitMs(c, wait, settings.maxWaitMs),
+  );
   const { values, nextOffset, closed } = part;
   const body = { values, nextOffset, closed };
   return new Response(type === PARLEY_JSON ? wireCodec.encode(body) : plainText(body), {
@@ -97,7 +111,10 @@ async function serveEvents(call: StreamCall): Promise<Response> {
 }
 
 async function serveLines(call: StreamCall, type: LinesType): Promise<Response> {
-  return await serveLive(call, placeOf(call), (parts) => streamLines(parts, type), { type, heartbeat: NDJSON_HEARTBEAT });
+  return await serveLive(call, placeOf(call), (parts) => streamLines(parts, type), {
+    type,
+    heartbeat: NDJSON_HEARTBEAT,
+  });
 }
 
 async function serveLive(

@@ -33,7 +33,10 @@ const ListQuery = v.object({
     v.transform((text) => text === "true"),
   )),
   include: v.optional(
-    v.pipe(v.literal("values"), v.description("values: with inputs and outputs, and perhaps fewer in a page. Default without")),
+    v.pipe(
+      v.literal("values"),
+      v.description("values: with inputs and outputs, and perhaps fewer in a page. Default without"),
+    ),
   ),
   limit: count(1, 1_000, "How many at most. Default 50"),
   cursor: v.optional(v.pipe(v.string(), v.description("The cursor of the page before"))),
@@ -62,7 +65,9 @@ export const workflowRoutes: readonly Route[] = [
     const header = idempotencyKeyOf(c);
     const { workflow: name, input, enqueue, workflowId = header } = body;
     if (header !== undefined && header !== workflowId) {
-      throw new ValidationError("Starting a workflow: workflowId and the header Idempotency-Key must be the same, where there are both");
+      throw new ValidationError(
+        "Starting a workflow: workflowId and the header Idempotency-Key must be the same, where there are both",
+      );
     }
     const handle = await parley.start("checked" in body ? checkedElsewhere(name, body.checked) : name, input, {
       ...(workflowId !== undefined && { workflowId }),
@@ -121,10 +126,13 @@ export const workflowRoutes: readonly Route[] = [
 function control(action: "cancel" | "resume", summary: string): Route {
   const responses = { 204: { description: "It was done, or had been before", content: [] } };
   const errors = ["workflow_not_found", "workflow_ended"] as const;
-  return route({ method: "post", path: `/workflows/:id/${action}`, action, summary, responses, errors }, async ({ parley, workflowId }) => {
-    await parley[action](workflowId);
-    return new Response(null, { status: 204 });
-  });
+  return route(
+    { method: "post", path: `/workflows/:id/${action}`, action, summary, responses, errors },
+    async ({ parley, workflowId }) => {
+      await parley[action](workflowId);
+      return new Response(null, { status: 204 });
+    },
+  );
 }
 
 /** A definition whose schema gives what the caller's has given; one that is known here has its own, which comes first. */

@@ -13,7 +13,10 @@ import type { VerifierOptions } from "./verifier.ts";
 const SECONDS = /^\d{1,12}$/;
 
 /** Says whether one of the signatures is of one of the secrets. */
-export type Check = (signed: { prefix: string; body: Uint8Array }, signatures: readonly (Uint8Array | undefined)[]) => Promise<boolean>;
+export type Check = (
+  signed: { prefix: string; body: Uint8Array },
+  signatures: readonly (Uint8Array | undefined)[],
+) => Promise<boolean>;
 
 /**
  * Makes a check.
@@ -41,7 +44,8 @@ export function checkWith(
     // Once for each secret, however many signatures a stranger sends.
     const expected = await Promise.all(keys.map((key) => hmac(key, data)));
     // All with all, so that the time does not tell which one it was.
-    return expected.flatMap((it) => signatures.map((signature) => signature !== undefined && isSame(it, signature))).includes(true);
+    return expected.flatMap((it) => signatures.map((signature) => signature !== undefined && isSame(it, signature)))
+      .includes(true);
   };
 }
 

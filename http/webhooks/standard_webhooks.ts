@@ -69,7 +69,9 @@ function toKey(secret: string, encoding: StandardWebhooksOptions["encoding"]): U
   const [, base64] = /^(?:v1,)?whsec_(.*)$/s.exec(secret) ?? [];
   if (base64 !== undefined) return fromStrictBase64(base64);
   // Polar's own library signs with the text, its beginning included.
-  if (encoding === "text" || secret.startsWith("polar_whs_")) return /^\s|\s$/.test(secret) ? undefined : new TextEncoder().encode(secret);
+  if (encoding === "text" || secret.startsWith("polar_whs_")) {
+    return /^\s|\s$/.test(secret) ? undefined : new TextEncoder().encode(secret);
+  }
   if (encoding === "base64") return fromStrictBase64(secret);
   if (secret === "") return undefined;
   throw new ValidationError(

@@ -104,9 +104,12 @@ export interface WebhookOptions<Event> {
  */
 // deno-lint-ignore no-explicit-any -- without a schema the event is whatever the provider sends
 export function webhook<Event = any>(options: WebhookOptions<Event>): Handler {
-  const { verify, route, bodyLimit = 2 * 2 ** 20, bodyTimeout = "30s", onError = (error) => console.error(error) } = options;
+  const { verify, route, bodyLimit = 2 * 2 ** 20, bodyTimeout = "30s", onError = (error) => console.error(error) } =
+    options;
   if (typeof verify !== "function" || typeof route !== "function") {
-    throw new ValidationError("Making a webhook: it must have a verify, as stripe(secret), and a route, each a function");
+    throw new ValidationError(
+      "Making a webhook: it must have a verify, as stripe(secret), and a route, each a function",
+    );
   }
   checkBodyLimit(bodyLimit);
   const limits = { bytes: bodyLimit, ms: positive(bodyTimeout, "bodyTimeout") };
@@ -145,14 +148,21 @@ async function verified(
   { url, method, headers }: Request,
   body: Uint8Array<ArrayBuffer>,
 ): Promise<Delivery> {
-  const request = new Request(toLegalUrl(url), { method, headers, ...(method !== "GET" && method !== "HEAD" && { body: body.slice() }) });
+  const request = new Request(toLegalUrl(url), {
+    method,
+    headers,
+    ...(method !== "GET" && method !== "HEAD" && { body: body.slice() }),
+  });
   const delivery = await attempt(() => verify(request, readable(body)), report);
   if (typeof delivery?.id === "string" && delivery.id !== "") return delivery;
   throw refusal("unauthorized", "The webhook must have a signature that is valid and of now");
 }
 
 /** Libraries throw where a signature is not valid. What has a status of its own keeps it. Of anything else the owner hears: it may be a mistake. */
-async function attempt(verify: () => ReturnType<Verifier>, report: (error: unknown) => void): Promise<Delivery | undefined> {
+async function attempt(
+  verify: () => ReturnType<Verifier>,
+  report: (error: unknown) => void,
+): Promise<Delivery | undefined> {
   try {
     return await verify();
   } catch (error) {
@@ -165,7 +175,9 @@ async function attempt(verify: () => ReturnType<Verifier>, report: (error: unkno
 /** By its name: `WebhookVerificationError` of Svix, Standard Webhooks and Polar, `StripeSignatureVerificationError`. Any stranger can cause it. */
 function isSignatureRefusal(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  return [error.name, error.constructor.name, Reflect.get(error, "type")].some((it) => typeof it === "string" && REFUSAL.test(it));
+  return [error.name, error.constructor.name, Reflect.get(error, "type")].some((it) =>
+    typeof it === "string" && REFUSAL.test(it)
+  );
 }
 
 /** As Node's `Buffer`: libraries for webhooks take a text, or bytes of which `toString()` is the text. */
@@ -178,7 +190,9 @@ function parse(body: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
   } catch {
-    throw new ValidationError("Reading the webhook's body: it must be JSON; some providers send it if they are told to");
+    throw new ValidationError(
+      "Reading the webhook's body: it must be JSON; some providers send it if they are told to",
+    );
   }
 }
 
@@ -199,7 +213,9 @@ async function send(
     if (!(error instanceof ValidationError)) throw error;
     // Its words are of a value out of the payload.
     if (isOfSchema(error)) {
-      throw new ValidationError("Sending a webhook's event: the topic's schema refuses the message that its route gave");
+      throw new ValidationError(
+        "Sending a webhook's event: the topic's schema refuses the message that its route gave",
+      );
     }
     throw mistake("message", "what can be stored: JSON values, and the other types that Parley keeps");
   }
@@ -209,7 +225,9 @@ async function send(
 function checkRoute(workflowId: unknown, topic: WebhookMessage["topic"]): void {
   if (!isName(workflowId)) throw mistake("workflowId", `an ID of 1 to 255 characters, and not ${shape(workflowId)}`);
   const name: unknown = topic === "" || typeof topic !== "object" || topic === null ? topic : topic.name;
-  if (name !== "" && !isName(name)) throw mistake("topic", `a topic, or its name of 1 to 255 characters, and not ${shape(name)}`);
+  if (name !== "" && !isName(name)) {
+    throw mistake("topic", `a topic, or its name of 1 to 255 characters, and not ${shape(name)}`);
+  }
 }
 
 function isName(name: unknown): boolean {
@@ -243,8 +261,12 @@ function acknowledged(outcome: { duplicate?: boolean; ignored?: boolean }): Resp
 
 /** In words that hold no ID: it is out of the payload. */
 function refused(error: unknown): Response {
-  if (error instanceof WorkflowNotFoundError) return toBareResponse(error, "The workflow that this is for does not exist, or not yet");
+  if (error instanceof WorkflowNotFoundError) {
+    return toBareResponse(error, "The workflow that this is for does not exist, or not yet");
+  }
   if (error instanceof WorkflowEndedError) return toBareResponse(error, "The workflow that this is for has ended");
   if (error instanceof ValidationError) return toBareResponse(error, error.message);
-  return error instanceof ParleyError ? toBareResponse(error, "The webhook could not be sent to a workflow") : toResponse(error);
+  return error instanceof ParleyError
+    ? toBareResponse(error, "The webhook could not be sent to a workflow")
+    : toResponse(error);
 }

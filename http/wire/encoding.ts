@@ -32,7 +32,12 @@ export function answer(
   const encoded = isEncoded(c);
   return new Response(encoded ? wireCodec.encode(value) : plainText(value), {
     status,
-    headers: { "content-type": encoded ? PARLEY_JSON : "application/json", "cache-control": "no-store", vary: "accept", ...headers },
+    headers: {
+      "content-type": encoded ? PARLEY_JSON : "application/json",
+      "cache-control": "no-store",
+      vary: "accept",
+      ...headers,
+    },
   });
 }
 
@@ -66,7 +71,9 @@ function legible<T>(type: string, read: () => T): T {
   try {
     return read();
   } catch {
-    throw new ValidationError(`Reading the body: it must be ${type === PARLEY_JSON ? "encoded as devalue does" : "JSON"}, in UTF-8`);
+    throw new ValidationError(
+      `Reading the body: it must be ${type === PARLEY_JSON ? "encoded as devalue does" : "JSON"}, in UTF-8`,
+    );
   }
 }
 

@@ -24,7 +24,10 @@ interface Range {
 export function negotiate<Type extends string>(c: Context, types: readonly [Type, ...Type[]]): Type {
   const type = preferred(c, types);
   if (type !== undefined) return type;
-  throw refusal("not_acceptable", `There is no answer of a type that the header Accept allows: it must be one of ${types.join(", ")}`);
+  throw refusal(
+    "not_acceptable",
+    `There is no answer of a type that the header Accept allows: it must be one of ${types.join(", ")}`,
+  );
 }
 
 /** As {@linkcode negotiate}, but `undefined` where none of them is accepted. */

@@ -68,7 +68,9 @@ class Writer {
     if (value instanceof Error) return { name: this.#word(value.name), message: this.#word(value.message) };
     if (value instanceof Set) return this.#writeList([...value]);
     if (value instanceof Map) {
-      return [...value.keys()].every((key) => typeof key === "string") ? this.#writeEntries([...value]) : this.#writeList([...value]);
+      return [...value.keys()].every((key) => typeof key === "string")
+        ? this.#writeEntries([...value])
+        : this.#writeList([...value]);
     }
     if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) return this.#text(toBase64(value));
     if (value instanceof RegExp || value instanceof URLSearchParams) return this.#text(String(value));
@@ -109,7 +111,9 @@ function isBoxed(value: object): boolean {
 }
 
 function toBase64(data: ArrayBuffer | ArrayBufferView): string {
-  const bytes = ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data);
+  const bytes = ArrayBuffer.isView(data)
+    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    : new Uint8Array(data);
   let binary = "";
   for (const byte of bytes) binary += String.fromCharCode(byte);
   return btoa(binary);

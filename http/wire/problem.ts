@@ -6,7 +6,13 @@
 
 import { HTTPException } from "hono/http-exception";
 import { wireCodec } from "../../core/values/codec.ts";
-import { DriverError, ParleyError, type ParleyErrorCode, ValidationError, WorkflowEndedError } from "../../core/errors.ts";
+import {
+  DriverError,
+  ParleyError,
+  type ParleyErrorCode,
+  ValidationError,
+  WorkflowEndedError,
+} from "../../core/errors.ts";
 import { withoutStacks } from "./stacks.ts";
 
 /** The statuses that Hono has answers with a body for; each version has its own name for them. */
@@ -99,7 +105,9 @@ export function refusal(
   { headers = {}, fields = {} }: { headers?: Record<string, string>; fields?: Record<string, unknown> } = {},
 ): HTTPException {
   const status = HTTP_STATUS[code];
-  return new HTTPException(status, { res: problemResponse({ ...fields, ...head(code, "HttpError", status), detail }, headers) });
+  return new HTTPException(status, {
+    res: problemResponse({ ...fields, ...head(code, "HttpError", status), detail }, headers),
+  });
 }
 
 /**
@@ -110,7 +118,9 @@ export function refusal(
  */
 export function toResponse(error: unknown, { encoded = false }: { encoded?: boolean } = {}): Response {
   if (isHttpException(error)) return error.getResponse();
-  if (!(error instanceof ParleyError)) return refusal("internal", "An unexpected error, which the server reported").getResponse();
+  if (!(error instanceof ParleyError)) {
+    return refusal("internal", "An unexpected error, which the server reported").getResponse();
+  }
   const isTemporary = error instanceof DriverError && error.retryable;
   const status = isTemporary ? TEMPORARY_STATUS : STATUS[error.code];
   // A store's own words are for the log of the server.
@@ -129,7 +139,10 @@ export function toResponse(error: unknown, { encoded = false }: { encoded?: bool
 export function toBareResponse(error: ParleyError, detail: string): Response {
   const isFault = error instanceof DriverError;
   const status = isFault ? TEMPORARY_STATUS : STATUS[error.code];
-  return problemResponse({ ...head(error.code, error.name, status), detail }, isFault ? { "retry-after": String(RETRY_AFTER_S) } : {});
+  return problemResponse(
+    { ...head(error.code, error.name, status), detail },
+    isFault ? { "retry-after": String(RETRY_AFTER_S) } : {},
+  );
 }
 
 /** By its shape: what an app throws may be of another copy of Hono than this one. */
@@ -137,7 +150,8 @@ export function isHttpException(error: unknown): error is HTTPException {
   if (error instanceof HTTPException) return true;
   if (!(error instanceof Error)) return false;
   const { status, getResponse } = error as Partial<HTTPException>;
-  return typeof status === "number" && Number.isInteger(status) && status >= 200 && status <= 599 && typeof getResponse === "function";
+  return typeof status === "number" && Number.isInteger(status) && status >= 200 && status <= 599 &&
+    typeof getResponse === "function";
 }
 
 /** The answer to a caller who has gone away meanwhile; for the access log. */
@@ -150,7 +164,11 @@ export function isReportable(error: unknown): boolean {
   return !isHttpException(error) && !(error instanceof ParleyError && STATUS[error.code] < 500);
 }
 
-function head(code: Problem["code"], title: string, status: number): Pick<Problem, "type" | "title" | "status" | "code"> {
+function head(
+  code: Problem["code"],
+  title: string,
+  status: number,
+): Pick<Problem, "type" | "title" | "status" | "code"> {
   return { type: `urn:parley:error:${code}`, title, status, code };
 }
 

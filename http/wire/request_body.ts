@@ -27,7 +27,9 @@ export interface BodyLimits {
  */
 export async function readBytes(c: Context, limits: BodyLimits, what: string): Promise<Uint8Array<ArrayBuffer>> {
   const tooLarge = () =>
-    refusal("body_too_large", `Reading the ${what}: it may have at most ${limits.bytes} bytes`, { fields: { limit: limits.bytes } });
+    refusal("body_too_large", `Reading the ${what}: it may have at most ${limits.bytes} bytes`, {
+      fields: { limit: limits.bytes },
+    });
   const declared = Number(c.req.header("content-length") ?? 0);
   if (declared > limits.bytes) throw tooLarge();
   // The declared length is not believed: what comes is counted.
@@ -86,10 +88,17 @@ async function* read(body: ReadableStream<Uint8Array>, ms: number, what: string)
   const late = new AbortController();
   const stop = systemClock.after(
     ms,
-    () => late.abort(refusal("body_too_slow", `Reading the ${what}: it must come within ${ms} ms`, { headers: { connection: "close" } })),
+    () =>
+      late.abort(
+        refusal("body_too_slow", `Reading the ${what}: it must come within ${ms} ms`, {
+          headers: { connection: "close" },
+        }),
+      ),
   );
   try {
-    for (let part = await next(reader, late.signal, what); !part.done; part = await next(reader, late.signal, what)) yield part.value;
+    for (let part = await next(reader, late.signal, what); !part.done; part = await next(reader, late.signal, what)) {
+      yield part.value;
+    }
   } finally {
     stop();
     // Of one that broke off it rejects; of one that stands still it may never settle.

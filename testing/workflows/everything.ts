@@ -39,7 +39,10 @@ const everything = workflow("everything", async (ctx, input: { partner: string }
   const log: unknown[] = [];
   const sure = await ctx.step("sure", () => "a value");
   // Tries are counted over restarts, and the pauses between them are waits.
-  const tried = await ctx.step("trying", ({ attempt }) => attempt < 3 ? Promise.reject(new Error()) : attempt, { retries: 5, delay: "2s" });
+  const tried = await ctx.step("trying", ({ attempt }) => attempt < 3 ? Promise.reject(new Error()) : attempt, {
+    retries: 5,
+    delay: "2s",
+  });
   const failed = await ctx.step("failing", () => Promise.reject(new RangeError("no"))).catch((error) => `${error}`);
   const writing = await ctx.step("writing", async (step) => {
     await step.writeStream(written, "from a step");

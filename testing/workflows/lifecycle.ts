@@ -20,7 +20,9 @@ export function lifecycle(rule: AddRule): void {
     let runs = 0;
     const flow = workflow("flow", async (ctx, input: string) => (runs++, await ctx.recv("news"), input));
     const { parley } = world.isolate(0, [flow, echo]);
-    const handles = await Promise.all(["first", "second"].map((input) => parley.start(flow, input, { workflowId: "w" })));
+    const handles = await Promise.all(
+      ["first", "second"].map((input) => parley.start(flow, input, { workflowId: "w" })),
+    );
     await world.until(parley.idle());
     assert.equal(runs, 1);
     await handles[1]!.send(null, { topic: "news" });
@@ -44,7 +46,12 @@ export function lifecycle(rule: AddRule): void {
     assert(error.cause instanceof RangeError);
     assert.deepEqual([error.cause.message, error.cause.cause], ["too far", "no map"]);
     const { status, error: serialized } = await handle.status();
-    assert.deepEqual([status, serialized?.name, serialized?.message, serialized?.cause], ["ERROR", "RangeError", "too far", "no map"]);
+    assert.deepEqual([status, serialized?.name, serialized?.message, serialized?.cause], [
+      "ERROR",
+      "RangeError",
+      "too far",
+      "no map",
+    ]);
   });
 
   rule("operations that are not awaited are written before the workflow ends", async (harness) => {
@@ -82,25 +89,31 @@ export function lifecycle(rule: AddRule): void {
     assert(seen[1] instanceof WorkflowCancelledError);
   });
 
-  rule("cancel() aborts a step in flight, and a workflow that swallows the error still ends CANCELLED", async (harness) => {
-    const world = new World(harness);
-    const flow = workflow("flow", async (ctx) => {
-      await ctx.setEvent("state", "published");
-      await ctx.step("slow", (step) => new Promise((_, reject) => step.signal.addEventListener("abort", () => reject(step.signal.reason))))
-        .catch(() => {});
-      await ctx.setEvent("state", "too late").catch(() => {});
-      return "swallowed";
-    });
-    const { parley } = world.isolate(0, [flow]);
-    const handle = await parley.start(flow, undefined);
-    await world.until(handle.getEvent("state"));
-    await handle.cancel();
-    await world.until(parley.idle());
-    const { status, output } = await handle.status();
-    assert.deepEqual([status, output], ["CANCELLED", undefined]);
-    assert.equal(await handle.getEvent("state", { timeout: 0 }), "published");
-    await handle.cancel();
-  });
+  rule(
+    "cancel() aborts a step in flight, and a workflow that swallows the error still ends CANCELLED",
+    async (harness) => {
+      const world = new World(harness);
+      const flow = workflow("flow", async (ctx) => {
+        await ctx.setEvent("state", "published");
+        await ctx.step(
+          "slow",
+          (step) => new Promise((_, reject) => step.signal.addEventListener("abort", () => reject(step.signal.reason))),
+        )
+          .catch(() => {});
+        await ctx.setEvent("state", "too late").catch(() => {});
+        return "swallowed";
+      });
+      const { parley } = world.isolate(0, [flow]);
+      const handle = await parley.start(flow, undefined);
+      await world.until(handle.getEvent("state"));
+      await handle.cancel();
+      await world.until(parley.idle());
+      const { status, output } = await handle.status();
+      assert.deepEqual([status, output], ["CANCELLED", undefined]);
+      assert.equal(await handle.getEvent("state", { timeout: 0 }), "published");
+      await handle.cancel();
+    },
+  );
 
   rule("cancel() of a suspended workflow needs no run, and resume() carries it on", async (harness) => {
     const world = new World(harness);

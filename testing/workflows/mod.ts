@@ -33,7 +33,11 @@ import { waiting } from "./channels/waits.ts";
  * `"even"` calls to the other.
  * @returns The number of tests registered.
  */
-export function workflows(test: RegisterTest, makeHarness: MakeHarness, { crashes = "all" }: { crashes?: CrashCalls } = {}): number {
+export function workflows(
+  test: RegisterTest,
+  makeHarness: MakeHarness,
+  { crashes = "all" }: { crashes?: CrashCalls } = {},
+): number {
   return registerSuite(
     {
       name: "workflow",

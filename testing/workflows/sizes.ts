@@ -23,7 +23,10 @@ export function sizes(rule: AddRule): void {
     const { parley } = world.isolate(0, [flow]);
     const handle = await parley.start(flow, undefined);
     assert.equal(await world.until(handle.result()), QUOTES);
-    assert.deepEqual((await handle.readStream<string>("log").collect()).values.map((it) => it === QUOTES), Array(4).fill(true));
+    assert.deepEqual(
+      (await handle.readStream<string>("log").collect()).values.map((it) => it === QUOTES),
+      Array(4).fill(true),
+    );
   });
 
   rule("messages that are too large for one answer together are received side by side, in order", async (harness) => {
@@ -39,41 +42,47 @@ export function sizes(rule: AddRule): void {
     for (let n = 0; n < 8; n++) await handle.send(`${n}${QUOTES}`, { topic: "large" });
     await world.until(parley.idle());
     await handle.send(null, { topic: "replay" });
-    assert.deepEqual(await world.until(handle.result()), Array.from({ length: 8 }, (_, n) => [`${n}`, QUOTES.length + 1]));
+    assert.deepEqual(
+      await world.until(handle.result()),
+      Array.from({ length: 8 }, (_, n) => [`${n}`, QUOTES.length + 1]),
+    );
   });
 
-  rule("what can never travel is refused before anything is written, in a workflow and outside of one", async (harness) => {
-    const { limits } = harness.drivers[0];
-    // A store that takes more than this is not worth the time that the value takes.
-    if (!limits || limits.requestBytes > 2 ** 24) return;
-    const world = new World(harness);
-    const tooLarge = '"'.repeat(Math.ceil(limits.requestBytes / limits.bytesOf('\\"')) + 1);
-    const flow = workflow("flow", async (ctx) => {
-      const codes: unknown[] = [];
-      for (
-        const write of [
-          () => ctx.setEvent("state", tooLarge),
-          () => ctx.step("make", () => tooLarge),
-          () => ctx.writeStream("log", tooLarge),
-        ]
-      ) {
-        codes.push(await write().then(() => "written", (error) => error.code));
-      }
-      await ctx.recv();
-      return codes;
-    });
-    const { parley } = world.isolate(0, [flow], { maxValueBytes: 2 ** 26 });
-    const handle = await parley.start(flow, undefined);
-    await world.until(parley.idle());
-    await assert.rejects(handle.send(tooLarge), { code: "value_too_large" });
-    await assert.rejects(parley.start(flow, tooLarge as never, { workflowId: "other" }), { code: "value_too_large" });
-    const half = tooLarge.slice(tooLarge.length / 2);
-    await assert.rejects(
-      parley.sendAll([1, 2, 3].map(() => ({ destinationId: handle.workflowId, message: half }))),
-      { code: "value_too_large", limit: limits.requestBytes },
-    );
-    await handle.send("small");
-    assert.deepEqual(await world.until(handle.result()), Array(3).fill("value_too_large"));
-    assert.equal((await handle.readStream("log").collect()).nextOffset, 0);
-  });
+  rule(
+    "what can never travel is refused before anything is written, in a workflow and outside of one",
+    async (harness) => {
+      const { limits } = harness.drivers[0];
+      // A store that takes more than this is not worth the time that the value takes.
+      if (!limits || limits.requestBytes > 2 ** 24) return;
+      const world = new World(harness);
+      const tooLarge = '"'.repeat(Math.ceil(limits.requestBytes / limits.bytesOf('\\"')) + 1);
+      const flow = workflow("flow", async (ctx) => {
+        const codes: unknown[] = [];
+        for (
+          const write of [
+            () => ctx.setEvent("state", tooLarge),
+            () => ctx.step("make", () => tooLarge),
+            () => ctx.writeStream("log", tooLarge),
+          ]
+        ) {
+          codes.push(await write().then(() => "written", (error) => error.code));
+        }
+        await ctx.recv();
+        return codes;
+      });
+      const { parley } = world.isolate(0, [flow], { maxValueBytes: 2 ** 26 });
+      const handle = await parley.start(flow, undefined);
+      await world.until(parley.idle());
+      await assert.rejects(handle.send(tooLarge), { code: "value_too_large" });
+      await assert.rejects(parley.start(flow, tooLarge as never, { workflowId: "other" }), { code: "value_too_large" });
+      const half = tooLarge.slice(tooLarge.length / 2);
+      await assert.rejects(
+        parley.sendAll([1, 2, 3].map(() => ({ destinationId: handle.workflowId, message: half }))),
+        { code: "value_too_large", limit: limits.requestBytes },
+      );
+      await handle.send("small");
+      assert.deepEqual(await world.until(handle.result()), Array(3).fill("value_too_large"));
+      assert.equal((await handle.readStream("log").collect()).nextOffset, 0);
+    },
+  );
 }

@@ -22,10 +22,14 @@ export function stepping(rule: AddRule): void {
         tries.push([attempt, harness.clock.now() - start]);
         throw new Error(`try ${attempt}`);
       }, options).catch((error) => assert.equal(error.message, "try 5"));
-      return await ctx.step("second time lucky", ({ attempt }) => attempt === 2 ? "done" : Promise.reject(new Error()), {
-        retries: 1,
-        delay: 0,
-      });
+      return await ctx.step(
+        "second time lucky",
+        ({ attempt }) => attempt === 2 ? "done" : Promise.reject(new Error()),
+        {
+          retries: 1,
+          delay: 0,
+        },
+      );
     });
     const { parley } = world.isolate(0, [flow], { hotWait: "1m" });
     const handle = await parley.start(flow, undefined);
@@ -47,7 +51,10 @@ export function stepping(rule: AddRule): void {
     const handle = await parley.start(flow, undefined);
     assert.equal(await world.until(handle.result()), "fast");
     assert.deepEqual(reasons, ["timeout"]);
-    const strict = workflow("strict", async (ctx) => await ctx.step("slow", () => new Promise(() => {}), { timeout: 10 }));
+    const strict = workflow(
+      "strict",
+      async (ctx) => await ctx.step("slow", () => new Promise(() => {}), { timeout: 10 }),
+    );
     const other = await world.isolate(1, [strict]).parley.start(strict, undefined);
     const { cause } = await world.until(other.result().then(() => assert.fail(), (error) => error));
     assert.deepEqual([cause.code, cause.operation, cause.timeoutMs], ["timeout", 'step "slow"', 10]);
@@ -59,7 +66,9 @@ export function stepping(rule: AddRule): void {
     const flow = workflow("flow", async (ctx) => {
       return await ctx.step("sending", async (step) => {
         const receipts = [];
-        for (const topic of ["", "t", ""]) receipts.push(await step.send("collect", `${topic} in try ${step.attempt}`, { topic }));
+        for (const topic of ["", "t", ""]) {
+          receipts.push(await step.send("collect", `${topic} in try ${step.attempt}`, { topic }));
+        }
         if (step.attempt < 3) throw new Error("again");
         return receipts.map(({ duplicate }) => duplicate);
       }, { retries: 2, delay: 0 });
@@ -95,7 +104,9 @@ export function stepping(rule: AddRule): void {
         left = step;
         await Promise.resolve();
         const calls = [() => ctx.recv(), () => ctx.setEvent("e", 1), () => ctx.step("inner", () => 1), () => ctx.now()];
-        return await Promise.all(calls.map((call) => call().then(() => "done", (error) => error instanceof ContextError)));
+        return await Promise.all(
+          calls.map((call) => call().then(() => "done", (error) => error instanceof ContextError)),
+        );
       });
       const beside = await Promise.all([ctx.step("one", () => 1), ctx.now()]);
       return [errors, beside.length];

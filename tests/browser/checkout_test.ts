@@ -21,6 +21,8 @@ Deno.test("a customer orders, pays and sees the order shipped", async () => {
   await page.until("location.pathname.startsWith('/pay/') && document.forms.length === 1");
   await page.evaluate("document.querySelector('button[value=paid]').click()");
   await page.until("document.getElementById('state')?.textContent === 'That is all'");
-  const stages = await page.evaluate<string[]>("[...document.querySelectorAll('#progress li')].map((line) => line.dataset.stage)");
+  const stages = await page.evaluate<string[]>(
+    "[...document.querySelectorAll('#progress li')].map((line) => line.dataset.stage)",
+  );
   assert.deepEqual(stages, ["placed", "waiting", "paid", "charged", "shipped"]);
 });

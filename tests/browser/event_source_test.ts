@@ -96,6 +96,11 @@ Deno.test("EventSource in a browser is closed for good by a token that is not fo
 
 /** The URL of the stream, with a token for it and nothing else. */
 async function streamUrl({ url, settings: { secret } }: AdapterProcess, key = "numbers"): Promise<string> {
-  const token = await scopedTokens(secret).mint({ actions: ["stream"], workflowId: WORKFLOW, keys: [key], expiresIn: "5m" });
+  const token = await scopedTokens(secret).mint({
+    actions: ["stream"],
+    workflowId: WORKFLOW,
+    keys: [key],
+    expiresIn: "5m",
+  });
   return `${url}/parley/workflows/${encodeURIComponent(WORKFLOW)}/streams/numbers?token=${token}`;
 }

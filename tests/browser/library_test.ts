@@ -29,7 +29,9 @@ Deno.test("the library, the adapter and connect() work in a browser, as a bundle
   const url = `http://127.0.0.1:${server.addr.port}`;
   await using browser = await Chromium.start();
   const page = await browser.open(url);
-  const checks = await page.evaluate<number>(`import("/main.js").then(({ main }) => main(["${url}/parley", "${TOKEN}"]))`);
+  const checks = await page.evaluate<number>(
+    `import("/main.js").then(({ main }) => main(["${url}/parley", "${TOKEN}"]))`,
+  );
   assert(checks > 10, `${checks} checks`);
   await parley[Symbol.asyncDispose]();
 });
@@ -37,7 +39,15 @@ Deno.test("the library, the adapter and connect() work in a browser, as a bundle
 async function bundled(): Promise<string> {
   return await withDirectory(async (directory) => {
     const output = `${directory}/main.js`;
-    const { code, stderr } = await deno("bundle", "--quiet", "--platform", "browser", "--output", output, "tests/runtimes/program.ts");
+    const { code, stderr } = await deno(
+      "bundle",
+      "--quiet",
+      "--platform",
+      "browser",
+      "--output",
+      output,
+      "tests/runtimes/program.ts",
+    );
     assert.equal(code, 0, stderr);
     return await Deno.readTextFile(output);
   });

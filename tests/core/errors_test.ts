@@ -27,8 +27,11 @@ const samples: Record<errors.ParleyErrorCode, errors.ParleyError> = {
   driver: new errors.DriverError("away", { retryable: true, cause }),
 };
 
-const classes = Object.values(errors).filter((it) => typeof it === "function" && it.prototype instanceof errors.ParleyError);
-const roundTrip = (error: unknown) => devalueCodec.decode(devalueCodec.encode(error)) as Error & Record<string, unknown>;
+const classes = Object.values(errors).filter((it) =>
+  typeof it === "function" && it.prototype instanceof errors.ParleyError
+);
+const roundTrip = (error: unknown) =>
+  devalueCodec.decode(devalueCodec.encode(error)) as Error & Record<string, unknown>;
 
 for (const [code, error] of Object.entries(samples)) {
   Deno.test(`${error.constructor.name} has its code and name, and comes back from the store as itself`, () => {
@@ -50,7 +53,11 @@ Deno.test("every class has a code of its own", () => {
 
 Deno.test("an error comes back as the built-in class of its name, with causes and fields", () => {
   for (const Class of [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError]) {
-    const error = Object.assign(new Class("m", { cause: new Error("c", { cause: "root" }) }), { code: "E_X", at: new Date(0), list: [1n] });
+    const error = Object.assign(new Class("m", { cause: new Error("c", { cause: "root" }) }), {
+      code: "E_X",
+      at: new Date(0),
+      list: [1n],
+    });
     const back = roundTrip({ deep: [error] }) as unknown as { deep: [Error & { cause: Error }] };
     assert.deepStrictEqual(back.deep[0], error);
     assert.equal(back.deep[0].constructor, Class);
@@ -73,7 +80,12 @@ Deno.test("an error of a class that is not known comes back as an Error of its n
   }
   const back = roundTrip(new PaymentError("declined"));
   assert.equal(Object.getPrototypeOf(back), Error.prototype);
-  assert.deepEqual([back.name, back.message, back.amount, back instanceof Error], ["PaymentError", "declined", 5, true]);
+  assert.deepEqual([back.name, back.message, back.amount, back instanceof Error], [
+    "PaymentError",
+    "declined",
+    5,
+    true,
+  ]);
 });
 
 Deno.test("an error is Parley's only where name and code agree", () => {

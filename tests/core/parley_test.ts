@@ -13,7 +13,10 @@ Deno.test("sendAll() of nothing makes no call, and refuses a key twice only for 
   for (const workflowId of ["a", "b"]) await parley.start("waiting", null, { workflowId, enqueue: true });
   const keyed = (destinationId: string, topic: string) => ({ destinationId, topic, message: 1, idempotencyKey: "k" });
   const { calls } = driver;
-  await assert.rejects(parley.sendAll([keyed("a", "t"), keyed("b", "t"), keyed("a", "u")]), { code: "idempotency_conflict", key: "k" });
+  await assert.rejects(parley.sendAll([keyed("a", "t"), keyed("b", "t"), keyed("a", "u")]), {
+    code: "idempotency_conflict",
+    key: "k",
+  });
   assert.equal(driver.calls, calls);
   const receipts = await parley.sendAll([keyed("a", "t"), keyed("b", "t")]);
   assert.deepEqual(receipts.map(({ duplicate }) => duplicate), [false, false]);
@@ -55,7 +58,8 @@ Deno.test("getEvent() from outside waits a minute unless told otherwise", async 
 
 Deno.test("start() checks the input with the definition's schema, also where only the caller knows it", async () => {
   const { world } = await setup();
-  const validate = (value: unknown) => typeof value === "number" ? { value: value + 1 } : { issues: [{ message: "no" }] };
+  const validate = (value: unknown) =>
+    typeof value === "number" ? { value: value + 1 } : { issues: [{ message: "no" }] };
   const input: StandardSchemaV1<unknown, number> = { "~standard": { version: 1, vendor: "test", validate } };
   const flow = workflow("flow", (_ctx, n: number) => n, { input });
   const { parley } = world.isolate(0, []);
@@ -80,7 +84,9 @@ Deno.test("handle.result() waits for a workflow that is only enqueued, within it
 
 Deno.test("what a workflow threw that is no error is told by status() and list(), and thrown as it was", async () => {
   const { world } = await setup();
-  for (const thrown of [null, undefined, "text", 5, { reason: 1 }, Object.assign(Object.create(null), { a: 1 }), [1], 1n]) {
+  for (
+    const thrown of [null, undefined, "text", 5, { reason: 1 }, Object.assign(Object.create(null), { a: 1 }), [1], 1n]
+  ) {
     const flow = workflow("flow", () => {
       throw thrown;
     });

@@ -36,7 +36,12 @@ export function gate<T = void>(): { open: (value: T) => void; opened: Promise<T>
 }
 
 /** A signal that counts who listens to it. */
-export function countedSignal(): { controller: AbortController; signal: AbortSignal; listeners: () => number; added: () => number } {
+export function countedSignal(): {
+  controller: AbortController;
+  signal: AbortSignal;
+  listeners: () => number;
+  added: () => number;
+} {
   const controller = new AbortController();
   const { signal } = controller;
   const listening = new Set<unknown>();
@@ -97,7 +102,9 @@ export function countListeners(): Disposable & { left: () => number; added: () =
       remove.apply(this, args);
     },
   };
-  for (const [name, value] of Object.entries(patch)) Object.defineProperty(AbortSignal.prototype, name, { value, configurable: true });
+  for (const [name, value] of Object.entries(patch)) {
+    Object.defineProperty(AbortSignal.prototype, name, { value, configurable: true });
+  }
   return {
     left: () => [...listening.values()].reduce((sum, { size }) => sum + size, 0),
     added: () => added,

@@ -6,7 +6,16 @@
 
 import assert from "node:assert/strict";
 import * as v from "valibot";
-import { event, memoryDriver, Parley, stream, topic, type Workflow, workflow, type WorkflowContext } from "../../mod.ts";
+import {
+  event,
+  memoryDriver,
+  Parley,
+  stream,
+  topic,
+  type Workflow,
+  workflow,
+  type WorkflowContext,
+} from "../../mod.ts";
 
 const payment = topic("payment", v.object({ paid: v.boolean() }));
 const cancel = topic("cancel", v.string());

@@ -90,12 +90,26 @@ for (const [name, { push, flushes }] of Object.entries(UPSTASH)) {
     };
     try {
       const module = new URL("../support/fleet/upstash.ts", import.meta.url);
-      report(await runFleet({ module, argument: JSON.stringify(argument), driver, workflows, killForMs, timeoutMs, disturb }));
+      report(
+        await runFleet({
+          module,
+          argument: JSON.stringify(argument),
+          driver,
+          workflows,
+          killForMs,
+          timeoutMs,
+          disturb,
+        }),
+      );
       await using parley = new Parley({ driver, wake: "none" });
       while (await parley.purge({ olderThan: 0 }) > 0);
       using connection = await Redis.connect(redis);
       // What claims have taken is kept until their leases are over, for the repeat of a claim.
-      assert.deepEqual((await keysOf(connection, prefix)).filter((key) => !key.startsWith(`${prefix}/claim/`)), [], "nothing is left over");
+      assert.deepEqual(
+        (await keysOf(connection, prefix)).filter((key) => !key.startsWith(`${prefix}/claim/`)),
+        [],
+        "nothing is left over",
+      );
     } finally {
       using connection = await Redis.connect(redis);
       await removeKeys(connection, prefix);

@@ -121,13 +121,18 @@ Deno.test("Push waits 45 seconds between two attempts at most", async () => {
 });
 
 Deno.test("Push says once, and what is known, that connections fail at their first beat", async () => {
-  const { clock, connections, reports, push } = opened((connection) => connection.beat = () => Promise.reject(new Error("no")));
+  const { clock, connections, reports, push } = opened((connection) =>
+    connection.beat = () => Promise.reject(new Error("no"))
+  );
   let hints = 0;
   const watch = push.watch("due", () => hints += 1);
   await settled();
   await clock.advance(10_000);
   assert(connections.length > 4);
-  assert.deepEqual([reports, hints], [["the connection for push fails (Error: no), so waits poll until it succeeds"], 0]);
+  assert.deepEqual([reports, hints], [
+    ["the connection for push fails (Error: no), so waits poll until it succeeds"],
+    0,
+  ]);
   watch.close();
   await push.idle;
   assert(connections.every(({ closed }) => closed === 1));

@@ -72,7 +72,10 @@ Deno.test("Ledger keeps what it said when its process dies in the middle of a li
 Deno.test("demo.ts exits with 0 when the server was killed twice", async () => {
   const demo = new URL("../../examples/checkout/demo.ts", import.meta.url).href;
   const permissions = ["--allow-net=127.0.0.1", "--allow-env", "--allow-read", "--allow-write", "--allow-run"];
-  const { code, stdout } = await new Deno.Command(Deno.execPath(), { args: ["run", ...permissions, demo], env: { NO_COLOR: "1" } })
+  const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", ...permissions, demo],
+    env: { NO_COLOR: "1" },
+  })
     .output();
   const printed = new TextDecoder().decode(stdout);
   assert.equal(code, 0, printed);

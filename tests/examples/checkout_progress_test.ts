@@ -29,7 +29,11 @@ Deno.test("the progress of an order is a stream with its offsets, and then its e
   assert.match(sent, /\n\nid: 0\ndata: \{"stage":"placed",.*\}\n\n/);
   // When a page that is cut off comes back differs, so that not all come at once.
   const withoutRetry = (text: string) => text.replace(/^retry: \d+$/m, "retry");
-  assert.equal(withoutRetry(await progressOf(shop.app, "o-1")), withoutRetry(sent), "the same, for one who comes later");
+  assert.equal(
+    withoutRetry(await progressOf(shop.app, "o-1")),
+    withoutRetry(sent),
+    "the same, for one who comes later",
+  );
 });
 
 Deno.test("the progress of an order carries on after Last-Event-ID", async () => {

@@ -22,7 +22,10 @@ Deno.test("POST /checkout redirects to the payment page", async () => {
 
 Deno.test("POST /checkout takes a form and makes up an ID", async () => {
   await using shop = openShop();
-  const response = await shop.app.request("/checkout", { method: "POST", body: new URLSearchParams({ item: "chair", quantity: "3" }) });
+  const response = await shop.app.request("/checkout", {
+    method: "POST",
+    body: new URLSearchParams({ item: "chair", quantity: "3" }),
+  });
   assert.equal(response.status, 303);
   const { workflows: [workflow] } = await shop.parley.list({ include: "values" });
   assert.deepEqual((await shop.parley.list()).workflows.length, 1);
@@ -97,12 +100,22 @@ Deno.test("POST /webhook answers 401 when the signature is not the provider's of
     deliver(shop.app, "o-1", { at: Date.now() - 301_000 }),
     shop.app.request("/webhook", { method: "POST", body: "{}" }),
   ];
-  for (const [index, answer] of (await Promise.all(bad)).entries()) assert.equal(answer.status, 401, `delivery ${index}`);
+  for (const [index, answer] of (await Promise.all(bad)).entries()) {
+    assert.equal(answer.status, 401, `delivery ${index}`);
+  }
 });
 
 Deno.test("POST /webhook answers 400 when the body is signed and wrong, and 404 when there is no such order", async () => {
   await using shop = openShop();
-  for (const body of ["", "{", "null", `{"type":"refund","data":{"orderId":"o-1"}}`, `{"type":"payment.paid","data":{"orderId":""}}`]) {
+  for (
+    const body of [
+      "",
+      "{",
+      "null",
+      `{"type":"refund","data":{"orderId":"o-1"}}`,
+      `{"type":"payment.paid","data":{"orderId":""}}`,
+    ]
+  ) {
     assert.equal((await deliver(shop.app, "o-1", { body })).status, 400, body);
   }
   assert.equal((await deliver(shop.app, "nobody's")).status, 404);
@@ -147,12 +160,17 @@ Deno.test("POST /orders/:id/cancel ends an order that waits", async () => {
 Deno.test("POST /pay/:session delivers a signed webhook and sends the customer back", async () => {
   await using shop = openShop();
   const path = new URL((await order(shop.app, "o-1")).headers.get("location")!).pathname;
-  const decide = (decision: string) => shop.app.request(path, { method: "POST", body: new URLSearchParams({ decision }) });
+  const decide = (decision: string) =>
+    shop.app.request(path, { method: "POST", body: new URLSearchParams({ decision }) });
   assert.equal((await decide("perhaps")).status, 400);
   const answer = await decide("paid");
   assert.deepEqual([answer.status, answer.headers.get("location")], [303, "http://localhost/?order=o-1"]);
   assert.equal((await decide("declined")).status, 303, "a second click changes nothing");
   assert.equal((await resultOf(shop, "o-1") as { outcome: string }).outcome, "shipped");
   assert.equal((await shop.app.request("/pay/nothing")).status, 404);
-  assert.equal((await shop.app.request("/pay/nothing", { method: "POST", body: new URLSearchParams({ decision: "paid" }) })).status, 404);
+  assert.equal(
+    (await shop.app.request("/pay/nothing", { method: "POST", body: new URLSearchParams({ decision: "paid" }) }))
+      .status,
+    404,
+  );
 });

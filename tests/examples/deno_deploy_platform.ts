@@ -4,7 +4,9 @@
  * @module
  */
 
-const { http, websocket, cronMs }: { http: string; websocket: string; cronMs: number } = JSON.parse(Deno.env.get("PLATFORM")!);
+const { http, websocket, cronMs }: { http: string; websocket: string; cronMs: number } = JSON.parse(
+  Deno.env.get("PLATFORM")!,
+);
 
 const originalFetch = globalThis.fetch;
 globalThis.fetch = (input, init) => {

@@ -44,7 +44,9 @@ Deno.test("the example for Deno Deploy takes an order from its start to its end,
   assert.deepEqual(await (await deliver(url, placed.id)).json(), { received: true, duplicate: true });
 
   assert.equal(await client.handle(placed.id).result({ timeout: "20s" }), "shipped");
-  const events = await Array.fromAsync(sentEvents(await fetch(`${url}${placed.progress}`, { headers: { accept: "text/event-stream" } })));
+  const events = await Array.fromAsync(
+    sentEvents(await fetch(`${url}${placed.progress}`, { headers: { accept: "text/event-stream" } })),
+  );
   assert.deepEqual(events.map(({ event, id, data }) => [event ?? id, data]).filter(([id]) => id !== undefined), [
     ["0", '"You ordered: lamp"'],
     ["1", '"It is on its way"'],
@@ -60,7 +62,10 @@ Deno.test("the example for Deno Deploy has its cron job run what is left in the 
   await using _isolate = await startIsolate(neon, port);
   const client = connect({ url: `http://127.0.0.1:${port}/parley`, token: API_TOKEN });
   const handle = await client.start<unknown, string>("order", { item: "chair" }, { enqueue: true });
-  assert.equal(await handle.getEvent("pay-url", { timeout: "20s" }), `https://pay.example/sessions/${handle.workflowId}`);
+  assert.equal(
+    await handle.getEvent("pay-url", { timeout: "20s" }),
+    `https://pay.example/sessions/${handle.workflowId}`,
+  );
   await handle.cancel();
 });
 
@@ -70,7 +75,11 @@ Deno.test("the example for Deno Deploy says what its environment lacks", async (
 });
 
 /** Starts the example as it is, on a platform that has what it needs. */
-async function startIsolate({ http, websocket }: NeonServer, port: number, env: Record<string, string> = {}): Promise<KeptProcess> {
+async function startIsolate(
+  { http, websocket }: NeonServer,
+  port: number,
+  env: Record<string, string> = {},
+): Promise<KeptProcess> {
   const main = new URL("../../examples/deno-deploy/main.ts", import.meta.url).pathname;
   const platform = new URL("deno_deploy_platform.ts", import.meta.url).pathname;
   const { process } = await KeptProcess.start({
@@ -103,14 +112,22 @@ async function statusOf(url: string): Promise<number> {
 }
 
 async function post(url: string, body: unknown): Promise<Response> {
-  const response = await fetch(url, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
   if (!response.ok) await response.body?.cancel();
   return response;
 }
 
 async function deliver(url: string, orderId: string, { secret = WEBHOOK_SECRET } = {}): Promise<Response> {
   const body = JSON.stringify({ type: "payment.paid", data: { orderId } });
-  const response = await fetch(`${url}/webhook`, { method: "POST", headers: sign(secret, `evt_${orderId}`, body), body });
+  const response = await fetch(`${url}/webhook`, {
+    method: "POST",
+    headers: sign(secret, `evt_${orderId}`, body),
+    body,
+  });
   if (!response.ok) await response.body?.cancel();
   return response;
 }

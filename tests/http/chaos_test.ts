@@ -46,14 +46,23 @@ Deno.test("killing the server at any moment while 100 clients start, send and re
   await using server = await AdapterProcess.start(neon.store);
   const killing = killAtRandom(server, seeded(seed), KILL_FOR_MS);
   const late = AbortSignal.timeout(KILL_FOR_MS + PATIENCE_MS);
-  const accounts = await Promise.all(Array.from({ length: CLIENTS }, (_, index) => work(server, index, seeded(seed + 1 + index), late)));
+  const accounts = await Promise.all(
+    Array.from({ length: CLIENTS }, (_, index) => work(server, index, seeded(seed + 1 + index), late)),
+  );
   const kills = await killing;
   for (const account of accounts) check(account);
   const { workflows } = await connectTo(server).list({ limit: 1_000 });
   assert.equal(workflows.length, CLIENTS, "as many workflows as clients");
-  assert(kills >= 3 && unanswered > kills, `the server was killed ${kills} times, and ${unanswered} requests got no answer`);
+  assert(
+    kills >= 3 && unanswered > kills,
+    `the server was killed ${kills} times, and ${unanswered} requests got no answer`,
+  );
   const seconds = ((performance.now() - began) / 1_000).toFixed(1);
-  console.log(`${kills} kills, ${unanswered} requests without an answer, ${unknownOf(accounts)} sends of unknown outcome; ${seconds} s`);
+  console.log(
+    `${kills} kills, ${unanswered} requests without an answer, ${
+      unknownOf(accounts)
+    } sends of unknown outcome; ${seconds} s`,
+  );
 });
 
 /** Kills the server and starts it again, until the time is up. */
@@ -80,7 +89,9 @@ async function work(server: AdapterProcess, index: number, random: Random, late:
   for (let n = 0; n < MESSAGES; n++) {
     await delay(systemClock, random.between(0, KILL_FOR_MS / MESSAGES));
     const item = `${index}/${n}`;
-    (await send(client, workflowId, item, { ownKey: random.between(0, 1) < 0.5, late }) ? acknowledged : unknown).push(item);
+    (await send(client, workflowId, item, { ownKey: random.between(0, 1) < 0.5, late }) ? acknowledged : unknown).push(
+      item,
+    );
   }
   await insist(() => client.send(workflowId, END, { topic: "item", idempotencyKey: END }), late);
   const result = await insist(() => client.handle<string[]>(workflowId).result({ signal: late }), late);
@@ -123,7 +134,11 @@ function check({ workflowId, acknowledged, unknown, seen, result }: Account): vo
   const known = result.filter((item) => !unknown.includes(item));
   assert.deepEqual(known, acknowledged, `${workflowId}: what was acknowledged came once, in order`);
   assert.equal(new Set(result).size, result.length, `${workflowId}: nothing came twice`);
-  assert.deepEqual(seen, ["hello", ...result].map((value, offset) => ({ offset, value })), `${workflowId}: the stream, live`);
+  assert.deepEqual(
+    seen,
+    ["hello", ...result].map((value, offset) => ({ offset, value })),
+    `${workflowId}: the stream, live`,
+  );
 }
 
 function unknownOf(accounts: readonly Account[]): number {

@@ -26,7 +26,10 @@ Deno.test("a body that breaks off is not the server's fault, neither to the adap
   assert.equal((await call("POST /workflows", { raw: brokenBody() })).status, 400);
   const onError = (error: unknown) => void errors.push(error);
   const hook = new Hono().post("/", webhook({ parley, verify: () => ({ id: "d" }), route: () => undefined, onError }));
-  assert.equal((await hook.request(new Request("http://localhost/", { method: "POST", body: brokenBody() }))).status, 400);
+  assert.equal(
+    (await hook.request(new Request("http://localhost/", { method: "POST", body: brokenBody() }))).status,
+    400,
+  );
   assert.deepEqual(errors, []);
 });
 
@@ -47,7 +50,10 @@ Deno.test("an onError that fails, at once or later, changes no answer and ends n
     );
     const response = await hook.request("/", { method: "POST", body: "{}" });
     assert.deepEqual([response.status, (await response.json()).code], [500, "internal"]);
-    const refusing = serve(harness, { driver: (driver) => ({ ...driver, claim: () => Promise.reject(new Error("down")) }), onError });
+    const refusing = serve(harness, {
+      driver: (driver) => ({ ...driver, claim: () => Promise.reject(new Error("down")) }),
+      onError,
+    });
     assert.equal((await refusing.call("POST /wake", { body: { workflowIds: ["w"] } })).status, 202);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
@@ -55,7 +61,9 @@ Deno.test("an onError that fails, at once or later, changes no answer and ends n
 
 Deno.test("a wake that fails was answered already, and is reported once", async () => {
   await using harness = await memoryHarness();
-  const { call, errors, world } = serve(harness, { driver: (driver) => ({ ...driver, claim: () => Promise.reject(new Error("down")) }) });
+  const { call, errors, world } = serve(harness, {
+    driver: (driver) => ({ ...driver, claim: () => Promise.reject(new Error("down")) }),
+  });
   assert.equal((await call("POST /wake", { body: { workflowIds: ["w"] } })).status, 202);
   await world.until((async () => {
     while (errors.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
@@ -82,14 +90,26 @@ Deno.test("the parameters of the path that it is mounted at are not taken for it
   await parley.start(publisher, undefined, { workflowId: "w" });
   await world.until(parley.idle());
   const tokens = scopedTokens("a secret of the tests, and of nobody else");
-  const token = await tokens.mint({ actions: ["list", "stream", "info"], workflowId: "mine", keys: ["mine"], expiresIn: "1h" });
+  const token = await tokens.mint({
+    actions: ["list", "stream", "info"],
+    workflowId: "mine",
+    keys: ["mine"],
+    expiresIn: "1h",
+  });
   for (const mount of ["/:id/:key", "/:key/:id"]) {
     const asked: unknown[] = [];
     const auth: Auth = (c, request) => asked.push(request) > 0 && tokens(c, request);
     const app = new Hono().route(mount, parleyHttp({ parley, auth }));
     const status = async (path: string) => (await app.request(`/mine/mine${path}?token=${token}`)).status;
-    assert.deepEqual([await status("/workflows"), await status("/workflows/w"), await status("/workflows/w/streams/k")], [403, 403, 403]);
-    assert.deepEqual(asked, [{ action: "list" }, { action: "info", workflowId: "w" }, { action: "stream", workflowId: "w", key: "k" }]);
+    assert.deepEqual(
+      [await status("/workflows"), await status("/workflows/w"), await status("/workflows/w/streams/k")],
+      [403, 403, 403],
+    );
+    assert.deepEqual(asked, [{ action: "list" }, { action: "info", workflowId: "w" }, {
+      action: "stream",
+      workflowId: "w",
+      key: "k",
+    }]);
     const open = new Hono().route(mount, parleyHttp({ parley, auth: () => true }));
     assert.deepEqual((await (await open.request("/a/b/workflows/w/streams/k")).json()).values, ["a value"]);
   }
@@ -111,7 +131,10 @@ Deno.test("a send with two different idempotency keys is refused", async () => {
   const { json, parley } = serve(harness);
   await parley.start("echo", 1, { workflowId: "w", enqueue: true });
   const send = (status: number, header: string) =>
-    json("POST /workflows/w/messages", status, { body: { message: 1, idempotencyKey: "a" }, headers: { "idempotency-key": header } });
+    json("POST /workflows/w/messages", status, {
+      body: { message: 1, idempotencyKey: "a" },
+      headers: { "idempotency-key": header },
+    });
   assert.equal((await send(400, "b")).code, "invalid_value");
   assert.equal((await send(201, "a")).duplicate, false);
 });
@@ -152,7 +175,8 @@ Deno.test("what a body holds is made only for who may send it: the values of the
 Deno.test("an auth is asked once about a body in either encoding, and again where its values are others than it seemed", async () => {
   await using harness = await memoryHarness();
   const asked: unknown[] = [];
-  const auth: Auth = (_c, { workflowId = null, key = null }) => asked.push([workflowId, key]) > 0 && workflowId !== "secret";
+  const auth: Auth = (_c, { workflowId = null, key = null }) =>
+    asked.push([workflowId, key]) > 0 && workflowId !== "secret";
   const { call } = serve(harness, { auth });
   const ask = async (path: string, raw: string, type: string) => {
     asked.length = 0;
@@ -165,12 +189,24 @@ Deno.test("an auth is asked once about a body in either encoding, and again wher
     topic: "",
   }];
   for (
-    const [type, encode] of [["application/json", JSON.stringify], ["application/vnd.parley+json", devalueCodec.encode]] as const
+    const [type, encode] of [["application/json", JSON.stringify], [
+      "application/vnd.parley+json",
+      devalueCodec.encode,
+    ]] as const
   ) {
     assert.deepEqual((await ask("/messages", encode({ messages }), type)).asked, [["a", ""], ["b", "t"]]);
-    assert.deepEqual((await ask("/workflows/a/messages", encode({ message: 1, topic: "t" }), type)).asked, [["a", "t"]]);
-    assert.deepEqual((await ask("/workflows", encode({ workflow: "echo", workflowId: "a", input: null }), type)).asked, [["a", null]]);
-    assert.equal((await ask("/messages", encode({ messages: [{ destinationId: "secret", message: 1 }] }), type)).status, 401);
+    assert.deepEqual((await ask("/workflows/a/messages", encode({ message: 1, topic: "t" }), type)).asked, [[
+      "a",
+      "t",
+    ]]);
+    assert.deepEqual(
+      (await ask("/workflows", encode({ workflow: "echo", workflowId: "a", input: null }), type)).asked,
+      [["a", null]],
+    );
+    assert.equal(
+      (await ask("/messages", encode({ messages: [{ destinationId: "secret", message: 1 }] }), type)).status,
+      401,
+    );
   }
   // Each is a message or a start for `secret` that does not look like one.
   const hidden: [path: string, parts: unknown[]][] = [
@@ -180,7 +216,11 @@ Deno.test("an auth is asked once about a body in either encoding, and again wher
     ["/workflows", [["null", "workflow", 1, "workflowId", 2, "enqueue", 3], "echo", "secret", true]],
   ];
   for (const [path, parts] of hidden) {
-    assert.equal((await ask(path, JSON.stringify(parts), "application/vnd.parley+json")).status, 401, JSON.stringify(parts));
+    assert.equal(
+      (await ask(path, JSON.stringify(parts), "application/vnd.parley+json")).status,
+      401,
+      JSON.stringify(parts),
+    );
   }
 });
 
@@ -198,7 +238,10 @@ Deno.test("credentials are checked once a request, however many workflows it con
       const { app } = serve(harness, { auth });
       assert.equal((await app.request(toRequest("POST /messages", { token, body: { messages } }))).status, 404);
       assert.equal(checks, 1);
-      assert.equal((await app.request(toRequest("POST /messages", { token: "wrong", body: { messages } }))).status, 401);
+      assert.equal(
+        (await app.request(toRequest("POST /messages", { token: "wrong", body: { messages } }))).status,
+        401,
+      );
     }
   } finally {
     crypto.subtle.verify = verify;

@@ -51,12 +51,20 @@ async function make(): Promise<{ app: Hono; parley: Parley; errors: unknown[]; s
 }
 
 /** Asks, and returns what came; it fails if that took too long. */
-async function ask(app: Hono, { method, path, headers, body }: Hostile, token: string): Promise<{ status: number; text: string }> {
+async function ask(
+  app: Hono,
+  { method, path, headers, body }: Hostile,
+  token: string,
+): Promise<{ status: number; text: string }> {
   const stop = new AbortController();
   const asked = (async () => {
     const url = URL.parse(path.startsWith("/") ? `http://localhost${path}` : path) ?? new URL("http://localhost/");
     const response = await app.request(
-      new Request(url, { method, headers: { ...headers, authorization: `Bearer ${token}` }, ...(body !== undefined && { body }) }),
+      new Request(url, {
+        method,
+        headers: { ...headers, authorization: `Bearer ${token}` },
+        ...(body !== undefined && { body }),
+      }),
     );
     return { status: response.status, text: `${JSON.stringify([...response.headers])}\n${await response.text()}` };
   })();
@@ -84,7 +92,10 @@ function fuzz(title: string, arbitrary: fc.Arbitrary<Hostile>, seed: number, isS
       { numRuns: RUNS, seed },
     );
     assert.deepEqual(errors, []);
-    assert((statuses.get(200) ?? 0) + (statuses.get(201) ?? 0) > RUNS / 100, `too few got through: ${Deno.inspect(statuses)}`);
+    assert(
+      (statuses.get(200) ?? 0) + (statuses.get(201) ?? 0) > RUNS / 100,
+      `too few got through: ${Deno.inspect(statuses)}`,
+    );
     await parley[Symbol.asyncDispose]();
   });
 }
@@ -103,7 +114,9 @@ const BOMBS: Record<string, string> = {
   "a list of four billion holes as messages": JSON.stringify([{ messages: 1 }, [-7, 4294967295]]),
   "a list of four billion holes as workflowIds": JSON.stringify([{ workflowIds: 1 }, [-7, 4294967295, 5, 0]]),
   "a list with holes as messages": JSON.stringify([{ messages: 1 }, [-2, -2]]),
-  "a list that doubles thirty times": start(Array.from({ length: 30 }, (_, n) => [n + 3, n + 3]).concat([["Set"]] as never)),
+  "a list that doubles thirty times": start(
+    Array.from({ length: 30 }, (_, n) => [n + 3, n + 3]).concat([["Set"]] as never),
+  ),
   "a map that doubles thirty times": start([...Array.from({ length: 30 }, (_, n) => ["Map", n + 3, n + 3]), ["Set"]]),
   "a long text a thousand times": start([Array(10_000).fill(3), "x".repeat(50_000)]),
   "a list in itself": start([[2, 2]]),
@@ -138,7 +151,12 @@ for (const [what, body] of Object.entries(BOMBS)) {
     const { app, parley, errors } = await make();
     const path = body.includes("messages") ? "/messages" : body.includes("workflowIds") ? "/wake" : "/workflows";
     for (const token of ["wrong", "all"]) {
-      const { status } = await ask(app, { method: "POST", path, headers: { ...ENCODED, "idempotency-key": "bomb" }, body }, token);
+      const { status } = await ask(app, {
+        method: "POST",
+        path,
+        headers: { ...ENCODED, "idempotency-key": "bomb" },
+        body,
+      }, token);
       assert(status < 500, `${status}`);
       if (token === "wrong") assert.equal(status, 401);
     }
@@ -146,7 +164,10 @@ for (const [what, body] of Object.entries(BOMBS)) {
     for (const accept of ["application/json", "application/vnd.parley+json"]) {
       for (const path of ["/workflows/bomb", "/workflows/bomb/result", "/workflows"]) {
         const { status, text } = await ask(app, { method: "GET", path, headers: { accept } }, "all");
-        assert(status === 200 || (status === 404 && path !== "/workflows"), `${path} as ${accept}: ${status} ${text.slice(0, 500)}`);
+        assert(
+          status === 200 || (status === 404 && path !== "/workflows"),
+          `${path} as ${accept}: ${status} ${text.slice(0, 500)}`,
+        );
       }
     }
     assert.deepEqual(errors, []);

@@ -39,7 +39,9 @@ Deno.test("GET /openapi.json is a valid OpenAPI document", async () => {
 
 Deno.test("the document has every route that is registered, and no other", async () => {
   const { operations } = await load();
-  const registered = app.routes.map(({ method, path }) => `${method.toLowerCase()} ${path.replace(/:_parley_own_(\w+)/g, "{$1}")}`);
+  const registered = app.routes.map(({ method, path }) =>
+    `${method.toLowerCase()} ${path.replace(/:_parley_own_(\w+)/g, "{$1}")}`
+  );
   assert.deepEqual(operations.map(([name]) => name).toSorted(), registered.toSorted());
   assert.equal(new Set(operations.map(([, { operationId }]) => operationId)).size, ROUTES.length);
 });
@@ -53,13 +55,19 @@ Deno.test("every operation has its parameters, bodies and answers described, err
     for (const [status, { description, content = {} }] of Object.entries(responses)) {
       assert(description, `${name} ${status}`);
       if (Number(status) >= 400) {
-        assert.deepEqual(content, { "application/problem+json": { schema: { $ref: "#/components/schemas/ProblemBody" } } });
+        assert.deepEqual(content, {
+          "application/problem+json": { schema: { $ref: "#/components/schemas/ProblemBody" } },
+        });
       }
     }
     for (const status of ["400", "401", "403", "500", "502", "503"]) assert(responses[status], `${name} ${status}`);
-    if (requestBody) assert(requestBody.content["application/json"]?.schema && responses["413"] && responses["415"], name);
+    if (requestBody) {
+      assert(requestBody.content["application/json"]?.schema && responses["413"] && responses["415"], name);
+    }
   }
-  const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)].map(([, name = ""]) => name);
+  const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)].map((
+    [, name = ""],
+  ) => name);
   assert(references.length > 20);
   assert.deepEqual(references.filter((name) => !(name in document.components.schemas)), []);
 });
@@ -68,7 +76,9 @@ Deno.test("the document says how to be let in, and shows values of the schemas t
   const { document } = await load();
   assert.deepEqual(document.security, [{ bearer: [] }]);
   assert.deepEqual(Object.keys(document.components.securitySchemes), ["bearer", "token"]);
-  const { StartBody } = document.components.schemas as { StartBody: { required: string[]; additionalProperties: boolean } };
+  const { StartBody } = document.components.schemas as {
+    StartBody: { required: string[]; additionalProperties: boolean };
+  };
   assert.deepEqual([StartBody.required, StartBody.additionalProperties], [["workflow"], false]);
   const limit = document.paths["/workflows"]?.get?.parameters?.find(({ name }) => name === "limit");
   assert.deepEqual([limit?.in, limit?.required, limit?.schema.type], ["query", false, "string"]);
@@ -78,7 +88,8 @@ Deno.test("the document is for those who may see a workflow's info, of whichever
   const tokens = scopedTokens("a secret of the tests");
   const scoped = parleyHttp({ parley: new Parley({ driver: memoryDriver() }), auth: tokens });
   const status = async (scope: Parameters<typeof tokens.mint>[0]) =>
-    (await scoped.request("/openapi.json", { headers: { authorization: `Bearer ${await tokens.mint(scope)}` } })).status;
+    (await scoped.request("/openapi.json", { headers: { authorization: `Bearer ${await tokens.mint(scope)}` } }))
+      .status;
   assert.equal(await status({ actions: ["info"], expiresIn: "1m" }), 200);
   assert.equal(await status({ actions: ACTIONS.filter((it) => it !== "info"), expiresIn: "1m" }), 403);
   assert.equal((await scoped.request("/openapi.json")).status, 401);

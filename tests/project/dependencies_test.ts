@@ -16,10 +16,16 @@ const RULES: readonly { files: RegExp; mayImport: RegExp }[] = [
   { files: /^drivers\/memory\//, mayImport: /^(core|drivers\/memory)\// },
   { files: /^drivers\/push\.ts$/, mayImport: /^core\// },
   { files: /^drivers\/postgres\//, mayImport: /^(core|drivers\/postgres)\// },
-  { files: /^drivers\/neon\//, mayImport: /^(core\/|drivers\/(neon\/|postgres\/|push\.ts$)|@neondatabase\/serverless$)/ },
+  {
+    files: /^drivers\/neon\//,
+    mayImport: /^(core\/|drivers\/(neon\/|postgres\/|push\.ts$)|@neondatabase\/serverless$)/,
+  },
   { files: /^drivers\/upstash\//, mayImport: /^(core\/|drivers\/(upstash\/|push\.ts$)|@upstash\/redis$)/ },
   { files: /^http\/client\//, mayImport: /^(core\/|http\/(client\/|(path|media_types|endpoint|quietly)\.ts$))/ },
-  { files: /^http\//, mayImport: /^(core\/|http\/|hono($|\/)|type:hono($|\/)|valibot$|type:valibot$|@valibot\/to-json-schema$)/ },
+  {
+    files: /^http\//,
+    mayImport: /^(core\/|http\/|hono($|\/)|type:hono($|\/)|valibot$|type:valibot$|@valibot\/to-json-schema$)/,
+  },
   { files: /^testing\//, mayImport: /^(core\/|testing\/|node:assert\/strict$)/ },
   { files: /^tests\//, mayImport: /^/ },
   { files: /^(examples|bench|scripts)\//, mayImport: /^(?!tests\/)/ },
@@ -83,14 +89,16 @@ async function importsOf(files: readonly string[]): Promise<Import[]> {
     return await deno("info", "--json", "--config", "deno.json", root);
   });
   const { modules }: { modules: Module[] } = JSON.parse(stdout);
-  return modules.filter(({ specifier }) => files.includes(fromRoot(specifier))).flatMap(({ specifier, dependencies = [], error }) => {
-    assert(!error, `${specifier}: ${error}`);
-    return dependencies.map((it) => {
-      const resolved = (it.code ?? it.type)?.specifier ?? "";
-      const written = it.code ? it.specifier : `type:${it.specifier}`;
-      return { from: fromRoot(specifier), to: resolved.startsWith("file:") ? fromRoot(resolved) : written };
-    });
-  });
+  return modules.filter(({ specifier }) => files.includes(fromRoot(specifier))).flatMap(
+    ({ specifier, dependencies = [], error }) => {
+      assert(!error, `${specifier}: ${error}`);
+      return dependencies.map((it) => {
+        const resolved = (it.code ?? it.type)?.specifier ?? "";
+        const written = it.code ? it.specifier : `type:${it.specifier}`;
+        return { from: fromRoot(specifier), to: resolved.startsWith("file:") ? fromRoot(resolved) : written };
+      });
+    },
+  );
 }
 
 interface Module {
@@ -127,7 +135,10 @@ Deno.test("in the core no import leads from a layer to a higher one", async () =
 Deno.test("circles and imports that lead up are found", () => {
   const pairs = (...files: string[]) => files.slice(1).map((to, index) => ({ from: files[index]!, to }));
   assert.deepEqual(circlesOf(pairs("a", "b", "c")), []);
-  assert.deepEqual(circlesOf([...pairs("a", "c", "b", "a", "d"), ...pairs("e", "f", "e")]), [["a", "b", "c"], ["e", "f"]]);
+  assert.deepEqual(circlesOf([...pairs("a", "c", "b", "a", "d"), ...pairs("e", "f", "e")]), [["a", "b", "c"], [
+    "e",
+    "f",
+  ]]);
   assert(leadsUp({ from: "core/run/run.ts", to: "core/context/context.ts" }));
   assert(leadsUp({ from: "core/values/values.ts", to: "core/channel.ts" }));
   assert(!leadsUp({ from: "core/context/context.ts", to: "core/run/run.ts" }));

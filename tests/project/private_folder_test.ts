@@ -9,7 +9,13 @@ import { dirname } from "node:path";
 import { projectFiles, ROOT, withDirectory } from "./files.ts";
 
 /** What names servers that run already. Without it, the tests start their own. */
-const SERVERS = ["DATABASE_URL", "REDIS_URL", "PARLEY_TEST_POSTGRES", "PARLEY_TEST_POSTGRES_OLDEST", "PARLEY_TEST_REDIS"];
+const SERVERS = [
+  "DATABASE_URL",
+  "REDIS_URL",
+  "PARLEY_TEST_POSTGRES",
+  "PARLEY_TEST_POSTGRES_OLDEST",
+  "PARLEY_TEST_REDIS",
+];
 
 /** A file for each server, and one test of each. */
 const FILES = ["tests/drivers/postgres/server_test.ts", "tests/drivers/upstash/server_test/redis_server_test.ts"];

@@ -25,11 +25,17 @@ Deno.test("deno task test counts tests, examples in documents and comments, leak
 
 Deno.test("deno task test passes options on, and fails when nothing ran", async () => {
   assert.deepEqual(await runTests({ "a_test.ts": PASSING }, "--filter", "b"), { code: 0, last: "1 passed, 0 failed" });
-  assert.deepEqual(await runTests({ "a_test.ts": PASSING }, "--filter", "none"), { code: 1, last: "0 passed, 0 failed" });
+  assert.deepEqual(await runTests({ "a_test.ts": PASSING }, "--filter", "none"), {
+    code: 1,
+    last: "0 passed, 0 failed",
+  });
 });
 
 Deno.test("deno task test fails when a file does not type-check", async () => {
-  assert.deepEqual(await runTests({ "a_test.ts": `${PASSING} const one: string = 1;` }), { code: 1, last: "0 passed, 1 failed" });
+  assert.deepEqual(await runTests({ "a_test.ts": `${PASSING} const one: string = 1;` }), {
+    code: 1,
+    last: "0 passed, 1 failed",
+  });
 });
 
 Deno.test("countTests() counts a test and its failed step once", () => {
@@ -44,7 +50,10 @@ Deno.test("countTests() counts a test and its failed step once", () => {
 Deno.test("the edge type check knows neither Deno nor Node", async () => {
   const { code, stderr } = await withDirectory(async (directory) => {
     const unknown = [`Deno.env.get("a")`, "process.env", `Buffer.from("a")`, "setTimeout(() => {}).unref()"];
-    await Deno.writeTextFile(`${directory}/a.ts`, `export const it = [${unknown.join()}, fetch, crypto.subtle, new ReadableStream()];\n`);
+    await Deno.writeTextFile(
+      `${directory}/a.ts`,
+      `export const it = [${unknown.join()}, fetch, crypto.subtle, new ReadableStream()];\n`,
+    );
     return await deno("check", "--config", "scripts/edge.json", `${directory}/a.ts`);
   });
   assert.equal(code, 1);

@@ -24,7 +24,9 @@ const plugin: Deno.lint.Plugin = {
           },
           MemberExpression(node) {
             const { object, property } = node;
-            if (object.type === "Identifier" && property.type === "Identifier" && MEMBERS[object.name] === property.name) report(node);
+            if (
+              object.type === "Identifier" && property.type === "Identifier" && MEMBERS[object.name] === property.name
+            ) report(node);
           },
           NewExpression(node) {
             if (isDate(node.callee) && node.arguments.length === 0) report(node);
@@ -39,7 +41,9 @@ const plugin: Deno.lint.Plugin = {
 };
 
 function findings(path: string, source: string): string[] {
-  return Deno.lint.runPlugin(plugin, path, source).map(({ range: [start] }) => `${path}:${source.slice(0, start).split("\n").length}`);
+  return Deno.lint.runPlugin(plugin, path, source).map(({ range: [start] }) =>
+    `${path}:${source.slice(0, start).split("\n").length}`
+  );
 }
 
 Deno.test("only core/time/clock.ts reads the time or starts a timer", () => {

@@ -53,8 +53,18 @@ export async function abandon(): Promise<string[]> {
   const flow = makeFlow(cleaned);
   const store = memoryDriver();
   let isLost = false;
-  const driver: Driver = { ...store, commit: (request) => isLost ? Promise.resolve({ state: "lost" }) : store.commit(request) };
-  const parley = new Parley({ driver, workflows: [flow], hotWait: "1h", lease: "300ms", wake: "none", onError: () => {} });
+  const driver: Driver = {
+    ...store,
+    commit: (request) => isLost ? Promise.resolve({ state: "lost" }) : store.commit(request),
+  };
+  const parley = new Parley({
+    driver,
+    workflows: [flow],
+    hotWait: "1h",
+    lease: "300ms",
+    wake: "none",
+    onError: () => {},
+  });
   for (const how of ["cancel", "return", "lose"]) await parley.start(flow, how, { workflowId: how });
   await pass(100);
   await parley.cancel("cancel");

@@ -18,7 +18,12 @@ export async function startLimited(): Promise<LimitedServer> {
   const port = freePort();
   const main = new URL("suite_server.ts", import.meta.url).pathname;
   const args = ["run", "--no-check", "--unstable-no-legacy-abort", ...PERMISSIONS, main];
-  const { process } = await KeptProcess.start({ command: Deno.execPath(), args, env: { PORT: String(port) }, ready: /^ready$/m });
+  const { process } = await KeptProcess.start({
+    command: Deno.execPath(),
+    args,
+    env: { PORT: String(port) },
+    ready: /^ready$/m,
+  });
   Deno.test.afterAll(() => process.kill());
   const server = { fetch: (path: string, init?: RequestInit) => fetch(`http://127.0.0.1:${port}${path}`, init) };
   Deno.test("the server of the suites is permitted nothing but the network and the environment", async () => {

@@ -88,13 +88,18 @@ async function collect<T>(values: AsyncIterable<T>): Promise<T[]> {
 async function useAdapter(parley: Parley): Promise<void> {
   const [token, tokens] = ["s3cret", scopedTokens("a secret of 16 or more")];
   const app = parleyHttp({ parley, auth: bearer(token) });
-  await useClient(connect({ url: "http://here.test", token, fetch: async (url, init) => await app.request(url, init) }), "adapter");
+  await useClient(
+    connect({ url: "http://here.test", token, fetch: async (url, init) => await app.request(url, init) }),
+    "adapter",
+  );
   const own = parleyHttp({ parley, auth: tokens });
   const scoped = await tokens.mint({ actions: ["stream"], workflowId: "w", keys: ["progress"], expiresIn: "1m" });
   const handle = await parley.start(order, { name: "bob" }, { workflowId: "w" });
   await handle.send(undefined, { topic: "cancelled" });
   await handle.result();
-  const sse = await own.request(`/workflows/w/streams/progress?token=${scoped}`, { headers: { accept: "text/event-stream" } });
+  const sse = await own.request(`/workflows/w/streams/progress?token=${scoped}`, {
+    headers: { accept: "text/event-stream" },
+  });
   check((await sse.text()).includes('id: 1\ndata: "cancelled"\n\nevent: end\n'), "Server-Sent Events");
   check((await own.request(`/workflows/w?token=${scoped}`)).status === 403, "a token is good for what it is for");
   const hook = parleyHttp({ parley, auth: tokens }).post(

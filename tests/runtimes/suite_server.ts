@@ -16,7 +16,10 @@ async function permitted(): Promise<string[]> {
   return names.filter((_, index) => states[index]?.state === "granted");
 }
 
-Deno.serve({ hostname: "127.0.0.1", port: Number(Deno.env.get("PORT")), onListen: () => console.log("ready") }, async (request) => {
-  if (new URL(request.url).pathname === "/permitted") return Response.json(await permitted());
-  return await worker.fetch(request, {}, context);
-});
+Deno.serve(
+  { hostname: "127.0.0.1", port: Number(Deno.env.get("PORT")), onListen: () => console.log("ready") },
+  async (request) => {
+    if (new URL(request.url).pathname === "/permitted") return Response.json(await permitted());
+    return await worker.fetch(request, {}, context);
+  },
+);

@@ -57,7 +57,8 @@ export function costs(
     "recvAny that finds a message": (ctx) => ctx.recvAny(["", "t"]),
     "getEvent that finds a value": (ctx) => ctx.getEvent("other", "state"),
     "a timeout of 0": (ctx) => ctx.recv("none", { timeout: 0 }).catch(() => {}),
-    "100 writes issued together": (ctx) => Promise.all(Array.from({ length: 100 }, (_, n) => ctx.writeStream("stream", n))),
+    "100 writes issued together": (ctx) =>
+      Promise.all(Array.from({ length: 100 }, (_, n) => ctx.writeStream("stream", n))),
     "different operations issued together": (ctx) =>
       Promise.all([
         ctx.step("step", () => 1),
@@ -113,7 +114,11 @@ export function costs(
     assert.equal(waiting, 2, "the first look, and the suspend that looks for the last time");
     assert.equal(await counted.during(() => counted.world.pass(60_000)), 0);
     await handle.send("hello", { topic: "news" });
-    assert.equal(await counted.during(() => counted.world.until(parley.wake([handle.workflowId]))), 3, "claim, look, end");
+    assert.equal(
+      await counted.during(() => counted.world.until(parley.wake([handle.workflowId]))),
+      3,
+      "claim, look, end",
+    );
   });
 
   cost("an empty workflow costs 2 requests: start and end", async (counted) => {
@@ -139,7 +144,9 @@ export function costs(
   cost("a take-over with a journal of 1,000 entries costs 1 request, and replays without any", async (counted) => {
     let requests = 0;
     const flow = workflow("flow", async (ctx) => {
-      for (let batch = 0; batch < 10; batch++) await Promise.all(Array.from({ length: 100 }, (_, n) => ctx.step(`${n}`, () => n)));
+      for (let batch = 0; batch < 10; batch++) {
+        await Promise.all(Array.from({ length: 100 }, (_, n) => ctx.step(`${n}`, () => n)));
+      }
       requests = counted.requests();
       await ctx.recv("news");
     });
@@ -164,7 +171,8 @@ export function costs(
     const { workflowId } = handle;
     const calls: Record<string, () => Promise<unknown>> = {
       send: () => handle.send(1),
-      sendAll: () => parley.sendAll(Array.from({ length: 20 }, (_, message) => ({ destinationId: workflowId, message }))),
+      sendAll: () =>
+        parley.sendAll(Array.from({ length: 20 }, (_, message) => ({ destinationId: workflowId, message }))),
       getEvent: () => handle.getEvent("state"),
       "a batch of 1,000 values": () => handle.readStream("log", { wait: false }).collect(),
       status: () => handle.status(),

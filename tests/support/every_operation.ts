@@ -25,7 +25,8 @@ import {
 
 /** The operations, in order, with requests that are the same each time. */
 export function everyOperation(driver: Driver): (() => Promise<unknown>)[] {
-  const message = (id: string, n: number) => newMessage(id, { messageId: `message ${n}`, dedupeKey: `key ${n}`, topic: "t" });
+  const message = (id: string, n: number) =>
+    newMessage(id, { messageId: `message ${n}`, dedupeKey: `key ${n}`, topic: "t" });
   const run = { workflowId: "w", epoch: 1, owner: "first" };
   const next = { workflowId: "w", epoch: 2, owner: "second" };
   const operations = [

@@ -53,7 +53,9 @@ export class Faults<Request> {
 
   /** The answer of the first fault that wants this request. */
   async answer(at: "before" | "after", request: Request): Promise<Response | undefined> {
-    const entry = this.#pending.find(({ fault, left }) => left > 0 && (fault.at ?? "before") === at && (fault.matches?.(request) ?? true));
+    const entry = this.#pending.find(({ fault, left }) =>
+      left > 0 && (fault.at ?? "before") === at && (fault.matches?.(request) ?? true)
+    );
     if (!entry) return undefined;
     entry.left -= 1;
     entry.hits += 1;

@@ -50,7 +50,10 @@ const op: fc.Arbitrary<Op> = fc.oneof(
 );
 const program: fc.Arbitrary<Program> = fc.record({
   lines: fc.array(
-    fc.oneof({ weight: 3, arbitrary: op }, fc.record({ do: fc.constant("all" as const), ops: fc.array(op, { maxLength: 6 }) })),
+    fc.oneof(
+      { weight: 3, arbitrary: op },
+      fc.record({ do: fc.constant("all" as const), ops: fc.array(op, { maxLength: 6 }) }),
+    ),
     {
       maxLength: 12,
     },
@@ -178,7 +181,8 @@ async function run(makeHarness: MakeHarness, program: Program): Promise<Outcome>
       assert.equal(error.code, "idempotency_conflict")
     );
   }
-  const lateMessages = program.lines.flatMap((line) => line.do === "all" ? line.ops : [line]).filter((op) => op.do === "await").length;
+  const lateMessages =
+    program.lines.flatMap((line) => line.do === "all" ? line.ops : [line]).filter((op) => op.do === "await").length;
   let faults = program.faults;
   let late = 0;
   for (let isolates = 0; (await handle.status()).status !== "SUCCESS"; isolates++) {
@@ -192,7 +196,12 @@ async function run(makeHarness: MakeHarness, program: Program): Promise<Outcome>
   }
   const output = (await handle.status()).output as unknown[];
   await world.until(world.isolate(0, [sink]).parley.sweep());
-  const outcome: Outcome = { output, sent: (await parley.handle("sink").status()).output as Outcome["sent"], events: {}, streams: {} };
+  const outcome: Outcome = {
+    output,
+    sent: (await parley.handle("sink").status()).output as Outcome["sent"],
+    events: {},
+    streams: {},
+  };
   for (const name of NAMES) {
     const { values } = await handle.readStream(name).collect();
     if (values.length > 0) outcome.streams[name] = { values };

@@ -110,6 +110,8 @@ export async function startRelay({ target, protocol = "http", maxMs = DEFAULT_MA
 async function listen(server: Server, hostname: string): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, hostname, resolve));
   const address = server.address();
-  if (address === null || typeof address === "string") throw new Error(`The relay listens at ${address}, which is no port`);
+  if (address === null || typeof address === "string") {
+    throw new Error(`The relay listens at ${address}, which is no port`);
+  }
   return address.port;
 }

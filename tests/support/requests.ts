@@ -48,8 +48,9 @@ export class Requests {
 
 /** The driver, with its calls known to whoever waits until they are over. */
 export function counted(driver: Driver, requests: Requests): Driver {
-  const made = <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) => (...args: Args): Promise<Result> =>
-    requests.made(() => call(...args));
+  const made =
+    <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) => (...args: Args): Promise<Result> =>
+      requests.made(() => call(...args));
   return {
     ...driver,
     migrate: made(driver.migrate),

@@ -34,11 +34,16 @@ async function order(item: string): Promise<{ id: string; pay: string }> {
 }
 
 /** What the page of an order shows, as its `EventSource` gets it. */
-async function follow(id: string, onValue: (value: string) => Promise<unknown> = () => Promise.resolve()): Promise<string[]> {
+async function follow(
+  id: string,
+  onValue: (value: string) => Promise<unknown> = () => Promise.resolve(),
+): Promise<string[]> {
   const page = await (await worker.fetch(`/orders/${id}`)).text();
   const stream = /data-stream="([^"]+)"/.exec(page)![1]!.replaceAll("&amp;", "&");
   const values: string[] = [];
-  for await (const { event, data } of sentEvents(await worker.fetch(stream, { headers: { accept: "text/event-stream" } }))) {
+  for await (
+    const { event, data } of sentEvents(await worker.fetch(stream, { headers: { accept: "text/event-stream" } }))
+  ) {
     if (event === "end") break;
     if (data === undefined) continue;
     values.push(JSON.parse(data));
@@ -67,7 +72,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the example for Workers: what is not signed is refused, and a token shows one order's progress and nothing else",
+  name:
+    "the example for Workers: what is not signed is refused, and a token shows one order's progress and nothing else",
   sanitizeOps: false,
   sanitizeResources: false,
   async fn() {

@@ -121,7 +121,10 @@ function cutOff(test: (name: string, run: () => Promise<void>) => void, site: Si
       await delay(systemClock, 1_000);
       const requests = worker.outgoing.count().requests;
       await delay(systemClock, 300);
-      assert.deepEqual([(await site.outside.handle("cut-off").status()).status, worker.outgoing.count().requests], ["PENDING", requests]);
+      assert.deepEqual([(await site.outside.handle("cut-off").status()).status, worker.outgoing.count().requests], [
+        "PENDING",
+        requests,
+      ]);
     } finally {
       await worker[Symbol.asyncDispose]();
     }

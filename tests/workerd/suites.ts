@@ -27,7 +27,8 @@ const EXEMPT: Readonly<Record<string, string>> = {
   "Durable Streams: a poll lasts 30 s at most, and a connection a minute, whatever the server's own limits": IN_PROCESS,
   "a body has a limit, whatever its declared length": ON_THE_WIRE,
   "a cursor of 100,000 characters is no fault of the server": "no server takes a URL of this length",
-  "a body that is too large is read no further than it takes to know": "a client that goes on sending sees its connection reset",
+  "a body that is too large is read no further than it takes to know":
+    "a client that goes on sending sees its connection reset",
   "a fault of the store that may pass is 503, to be tried again, reported, and without its words": IN_PROCESS,
   "a fault of the store that nobody expected is 502, reported, and without its words": IN_PROCESS,
   "a fault of the store that will not pass is 502, reported, and without its words": IN_PROCESS,

@@ -12,7 +12,8 @@ const CORRECTED_LEASES = 1_000;
 /** Taking over what is due. */
 export function claim(schema: SchemaName): string {
   const { identifier: s } = schema;
-  return [correctLeases, lockDue, fitting, claimed, stillDue, unknownNames, nextDue, nextDueOf].map((part) => part(s)).join("") +
+  return [correctLeases, lockDue, fitting, claimed, stillDue, unknownNames, nextDue, nextDueOf].map((part) => part(s))
+    .join("") +
     lease(schema) +
     entryPoint(
       `${s}.claim_v1(request jsonb) returns json`,
@@ -187,7 +188,12 @@ begin
     return;
   end if;
   if ${listening(schema)} then
-    ${notify(schema, `array(select 'outbox:' || w.id from ${s}.workflows as w where w.id = any (ids) and w.status <> 'PENDING')`)};
+    ${
+      notify(
+        schema,
+        `array(select 'outbox:' || w.id from ${s}.workflows as w where w.id = any (ids) and w.status <> 'PENDING')`,
+      )
+    };
   end if;
   update ${s}.workflows as w set
     status = 'PENDING', phase = 'running', epoch = w.epoch + 1, owner = lease_v1.owner,
@@ -220,7 +226,9 @@ declare
 begin
   foreach workflow_id in array coalesce(ids, '{}') loop
     page := ${s}.journal_page_v1(
-      workflow_id, 0, case when room > 0 then 1000 else 0 end, least(${MAX_PAGE_BYTES}, room), room > ${1.1 * MAX_REQUEST_BYTES}
+      workflow_id, 0, case when room > 0 then 1000 else 0 end, least(${MAX_PAGE_BYTES}, room), room > ${
+      1.1 * MAX_REQUEST_BYTES
+    }
     );
     room := room - octet_length(to_json(page::text)::text);
     answer := array_append(answer, (
@@ -275,7 +283,9 @@ declare
   found_names json;
 begin
   select coalesce(json_agg(picked.name), '[]') into found_names from (
-    select due.name from (${unknown("w.phase = 'ready'")} union all ${unknown(TIMED)}) as due group by due.name limit ${UNKNOWN_NAMES}
+    select due.name from (${unknown("w.phase = 'ready'")} union all ${
+      unknown(TIMED)
+    }) as due group by due.name limit ${UNKNOWN_NAMES}
   ) as picked;
   return found_names;
 end;

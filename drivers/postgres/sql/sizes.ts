@@ -103,7 +103,9 @@ export function cut(s: string, { rows, order, texts, bytes, first = "true" }: Cu
   } end as wire_bytes
       from (
         select r.*, row_number() over in_order as place,
-          row_number() over in_order = 1 or sum(${sum((column) => `octet_length(r.${column})`)}) over in_order <= ${bytes} as may_fit
+          row_number() over in_order = 1 or sum(${
+    sum((column) => `octet_length(r.${column})`)
+  }) over in_order <= ${bytes} as may_fit
         from (${rows}) as r
         window in_order as (order by ${order} rows unbounded preceding)
       ) as k

@@ -34,7 +34,8 @@ export function slots({ identifier: s, literal: schema }: SchemaName): string {
     "sql",
     "immutable",
     `select hashtextextended(owner, hashtextextended(${schema}, 4))`,
-  ) + helper(`${s}.check_isolation_v1() returns void`, "plpgsql", "volatile", `\nbegin\n${CHECK_ISOLATION}end;\n`) + lockSlots(s) +
+  ) + helper(`${s}.check_isolation_v1() returns void`, "plpgsql", "volatile", `\nbegin\n${CHECK_ISOLATION}end;\n`) +
+    lockSlots(s) +
     wake(s) +
     completeWaiters(s);
 }

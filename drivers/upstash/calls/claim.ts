@@ -53,7 +53,14 @@ async function peek(calls: ScriptCalls, claim: ClaimRequest, isAnew: boolean, lo
   const limit = claim.limit > 0 ? claim.limit + spareOf(looks) : 0;
   const request = new ScriptRequest(calls.keys);
   request.shareSchedule();
-  const document = { names, except, limit, leaseMs, isAnew: isAnew || undefined, claim: request.key(calls.keys.claim(owner)) };
+  const document = {
+    names,
+    except,
+    limit,
+    leaseMs,
+    isAnew: isAnew || undefined,
+    claim: request.key(calls.keys.claim(owner)),
+  };
   const { meta } = await calls.call<PeekMeta>("peek", request, document);
   const ids = list<string>(meta.taken ?? meta.due);
   return {
@@ -92,12 +99,20 @@ async function take(calls: ScriptCalls, claim: ClaimRequest, ids: readonly strin
     ...{ names, limit: Math.max(0, limit), leaseMs, owner, isRepeat: seen?.isRepeat || undefined },
     claim: seen && request.key(calls.keys.claim(owner)),
   };
-  const answer = await calls.call<{ claimed: object; more: boolean; now: number; nextDueMs?: number }>("claim", request, document);
+  const answer = await calls.call<{ claimed: object; more: boolean; now: number; nextDueMs?: number }>(
+    "claim",
+    request,
+    document,
+  );
   const { claimed, more, now, nextDueMs = null } = answer.meta;
   return { claimed: list<ClaimedPart>(claimed).map((part) => toClaimed(answer, part, now)), more, nextDueMs };
 }
 
-function toClaimed(answer: Answer<unknown>, { workflow, epoch, journal, open }: ClaimedPart, now: number): ClaimResult["claimed"][number] {
+function toClaimed(
+  answer: Answer<unknown>,
+  { workflow, epoch, journal, open }: ClaimedPart,
+  now: number,
+): ClaimResult["claimed"][number] {
   const entries = list<[number, string, number, number?]>(open).map(([position, label, attempts, left]) => {
     return { position, label, attempts, remainingMs: left ?? null };
   });

@@ -4,7 +4,14 @@
  * @module
  */
 
-import type { CommitRequest, CommitResult, Operation, OperationResult, OutcomeTag, Transition } from "../../../core/driver/driver.ts";
+import type {
+  CommitRequest,
+  CommitResult,
+  Operation,
+  OperationResult,
+  OutcomeTag,
+  Transition,
+} from "../../../core/driver/driver.ts";
 import { DriverError } from "../../../core/errors.ts";
 import { type Answer, list, parseEntry, toOutcome } from "../answer.ts";
 import { OWN_KINDS } from "../keys.ts";
@@ -64,7 +71,12 @@ function transitionPart(request: ScriptRequest, transition: Transition, retentio
   return { to, status, output: request.value(output), error: request.value(error) };
 }
 
-function operationPart(request: ScriptRequest, own: string, operation: Operation, retention: number | undefined): object {
+function operationPart(
+  request: ScriptRequest,
+  own: string,
+  operation: Operation,
+  retention: number | undefined,
+): object {
   const { position, label, type } = operation;
   return { type, label, position: position ?? undefined, ...detailsPart(request, own, operation, retention) };
 }
@@ -97,13 +109,24 @@ function detailsPart(request: ScriptRequest, own: string, operation: Operation, 
       return { timeoutMs, topics: operation.topics };
     case "observeEvent": {
       const { workflowId, key, started } = operation;
-      return { timeoutMs, workflow: request.workflow(workflowId, "events"), key, what: `e${key}`, started: started || undefined };
+      return {
+        timeoutMs,
+        workflow: request.workflow(workflowId, "events"),
+        key,
+        what: `e${key}`,
+        started: started || undefined,
+      };
     }
     case "observeResult": {
       // A child whose result is read returns to where purges look.
       request.shareEnded(retention);
       const { workflowId, together, started } = operation;
-      return { timeoutMs, workflow: request.workflow(workflowId), what: together ? "t" : "r", started: started || undefined };
+      return {
+        timeoutMs,
+        workflow: request.workflow(workflowId),
+        what: together ? "t" : "r",
+        started: started || undefined,
+      };
     }
     case "pause":
       return { timeoutMs, attempts: operation.attempts };
@@ -151,7 +174,10 @@ function toResult(answer: Answer<unknown>, result: ResultPart | undefined, posit
   if (result?.entry !== undefined) return { outcome: parseEntry(answer.value(result.entry)).outcome };
   if (result?.deferred) return { deferred: true };
   if (result?.left !== undefined) return { remainingMs: result.left < 0 ? null : result.left };
-  throw new DriverError(`Committing position ${position}: the number of this commit was used before, without this operation`, {
-    retryable: false,
-  });
+  throw new DriverError(
+    `Committing position ${position}: the number of this commit was used before, without this operation`,
+    {
+      retryable: false,
+    },
+  );
 }

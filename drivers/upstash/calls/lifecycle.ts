@@ -4,7 +4,13 @@
  * @module
  */
 
-import type { ControlResult, CreateRequest, CreateResult, NewMessage, SendResult } from "../../../core/driver/driver.ts";
+import type {
+  ControlResult,
+  CreateRequest,
+  CreateResult,
+  NewMessage,
+  SendResult,
+} from "../../../core/driver/driver.ts";
 import { list } from "../answer.ts";
 import { OWN_KINDS } from "../keys.ts";
 import type { ScriptCalls } from "../script_calls.ts";
@@ -13,7 +19,10 @@ import { messagePart } from "./commit.ts";
 import { expire } from "./purge.ts";
 
 /** `Driver.create`. */
-export async function create(calls: ScriptCalls, { workflowId, name, input, owner, leaseMs }: CreateRequest): Promise<CreateResult> {
+export async function create(
+  calls: ScriptCalls,
+  { workflowId, name, input, owner, leaseMs }: CreateRequest,
+): Promise<CreateResult> {
   const request = new ScriptRequest(calls.keys);
   request.shareSchedule();
   request.shareIndexes("ENQUEUED", "PENDING");
@@ -30,7 +39,9 @@ export async function send(calls: ScriptCalls, messages: readonly NewMessage[]):
   request.shareSchedule();
   const document = { maxBytes: calls.maxBytes, messages: messages.map((message) => messagePart(request, message)) };
   const { meta } = await calls.call<SendMeta>("send", request, document);
-  if (meta.state === "refused") return { state: "refused", index: meta.index, reason: meta.reason, status: meta.status ?? null };
+  if (meta.state === "refused") {
+    return { state: "refused", index: meta.index, reason: meta.reason, status: meta.status ?? null };
+  }
   const receipts = list<[string, boolean]>(meta.receipts).map(([messageId, duplicate]) => ({ messageId, duplicate }));
   return { state: "sent", receipts, woken: [...list<string>(meta.woken)] };
 }

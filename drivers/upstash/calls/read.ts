@@ -42,7 +42,10 @@ export async function readWorkflow(calls: ScriptCalls, workflowId: string): Prom
 async function readRows(calls: ScriptCalls, ids: readonly string[], values: boolean) {
   const request = new ScriptRequest(calls.keys);
   for (const id of ids) request.workflow(id);
-  const answer = await calls.call<{ workflows: object; read: number }>("readWorkflows", request, { values, budget: ANSWER_BYTES });
+  const answer = await calls.call<{ workflows: object; read: number }>("readWorkflows", request, {
+    values,
+    budget: ANSWER_BYTES,
+  });
   return { answer, rows: list<RecordPart>(answer.meta.workflows), read: answer.meta.read };
 }
 
@@ -59,10 +62,15 @@ export async function readJournal(
 }
 
 /** `Driver.readEvent`. */
-export async function readEvent(calls: ScriptCalls, { workflowId, key }: { workflowId: string; key: string }): Promise<EventSnapshot> {
+export async function readEvent(
+  calls: ScriptCalls,
+  { workflowId, key }: { workflowId: string; key: string },
+): Promise<EventSnapshot> {
   const request = new ScriptRequest(calls.keys);
   request.workflow(workflowId, "events");
-  const answer = await calls.call<{ status?: WorkflowStatus; version?: number; value?: number }>("readEvent", request, { key });
+  const answer = await calls.call<{ status?: WorkflowStatus; version?: number; value?: number }>("readEvent", request, {
+    key,
+  });
   const { status, version, value } = answer.meta;
   const event = version === undefined || value === undefined ? null : { version, value: answer.value(value) };
   return { event, status: status ?? null };
@@ -105,7 +113,9 @@ export async function listWorkflows(calls: ScriptCalls, query: ListQuery): Promi
     const { ids, last } = await readIndex(calls, { indexes, name: query.name, limit: missing(), after });
     for (let from = 0; from < ids.length && !isCut;) {
       const { answer, rows, read } = await readRows(calls, ids.slice(from), values);
-      const found = rows.map((row) => toListed(toRecord(answer, row), values)).filter((row) => isAsked(row, query, statuses));
+      const found = rows.map((row) => toListed(toRecord(answer, row), values)).filter((row) =>
+        isAsked(row, query, statuses)
+      );
       page.push(...found);
       from += read;
       isCut = values && from < ids.length && page.length > 0;
@@ -123,7 +133,11 @@ const MAX_ERROR_CHARACTERS = 4_096;
 
 function toListed(row: WorkflowRecord, values: boolean): ListedWorkflow {
   if (values) return row;
-  return { ...row, input: null, error: row.error !== null && row.error.length > MAX_ERROR_CHARACTERS ? null : row.error };
+  return {
+    ...row,
+    input: null,
+    error: row.error !== null && row.error.length > MAX_ERROR_CHARACTERS ? null : row.error,
+  };
 }
 
 /** It may have changed since the index was read. */
@@ -139,7 +153,10 @@ interface IndexQuery {
 }
 
 /** IDs in the order of a list. `last`: where to go on, if there may be more. */
-async function readIndex(calls: ScriptCalls, query: IndexQuery): Promise<{ ids: readonly string[]; last: string | undefined }> {
+async function readIndex(
+  calls: ScriptCalls,
+  query: IndexQuery,
+): Promise<{ ids: readonly string[]; last: string | undefined }> {
   const { name, limit, after } = query;
   const request = new ScriptRequest(calls.keys);
   request.shareSchedule();

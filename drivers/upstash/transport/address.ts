@@ -26,8 +26,12 @@ function readUrl(text: unknown): string {
   const url = typeof text === "string" ? URL.parse(text) : null;
   // A user or a query may be a secret that somebody expects to be used, and fetch refuses the first.
   const isBare = url && url.username === "" && url.password === "" && url.search === "" && url.hash === "";
-  if (isBare && /^https?:$/.test(url.protocol) && url.hostname !== "") return `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
-  throw new ValidationError(`Reading the url of Upstash, ${unshown(text)}: it must be that of the REST API, https://HOST`);
+  if (isBare && /^https?:$/.test(url.protocol) && url.hostname !== "") {
+    return `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
+  }
+  throw new ValidationError(
+    `Reading the url of Upstash, ${unshown(text)}: it must be that of the REST API, https://HOST`,
+  );
 }
 
 function readToken(text: unknown): string {

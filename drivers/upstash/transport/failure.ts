@@ -29,7 +29,8 @@ interface Finding {
   readonly retryable?: boolean;
 }
 
-const NO_PERMISSION = "the token must allow writing, scripts and what they call, and every key and the channel of the prefix";
+const NO_PERMISSION =
+  "the token must allow writing, scripts and what they call, and every key and the channel of the prefix";
 
 /** First words of Redis's errors that say enough: the command was not carried out. The others pass, as a restart or another script does. */
 const WORDS: Readonly<Record<string, Omit<Finding, "code">>> = {
@@ -60,13 +61,25 @@ const FLAG_REFUSED = "the server is no Upstash: it refuses a flag of the scripts
 
 /** Upstash's own errors. Texts: https://upstash.com/docs/redis/troubleshooting (2026-11); numbers may follow. */
 const TEXTS: readonly { readonly text: RegExp; readonly finding: Omit<Finding, "code"> }[] = [
-  { text: /^ERR max (daily )?requests? limit exceeded/, finding: { meaning: "the plan's limit of commands is used up" } },
+  {
+    text: /^ERR max (daily )?requests? limit exceeded/,
+    finding: { meaning: "the plan's limit of commands is used up" },
+  },
   { text: /^ERR DB capacity quota exceeded/, finding: { meaning: "the database is full" } },
   { text: /^ERR max request size exceeded/, finding: { meaning: "the request must be smaller" } },
-  { text: /^ERR max single record size exceeded/, finding: { meaning: "what is stored under one key must be smaller" } },
+  {
+    text: /^ERR max single record size exceeded/,
+    finding: { meaning: "what is stored under one key must be smaller" },
+  },
   { text: /^ERR max key size exceeded/, finding: { meaning: "a key must be smaller" } },
-  { text: /^ERR max [a-z ]*(concurrent|per second)[a-z ]*exceeded/, finding: { meaning: "too much at once", retryable: true } },
-  { text: /^ERR Command (is not available|"[A-Za-z]+" is not allowed)/, finding: { meaning: "the server does not offer the command" } },
+  {
+    text: /^ERR max [a-z ]*(concurrent|per second)[a-z ]*exceeded/,
+    finding: { meaning: "too much at once", retryable: true },
+  },
+  {
+    text: /^ERR Command (is not available|"[A-Za-z]+" is not allowed)/,
+    finding: { meaning: "the server does not offer the command" },
+  },
   { text: /^ERR Dynamic keys are not allowed/, finding: { meaning: "a script used a key that it did not declare" } },
   { text: /^ERR Unexpected flag in script shebang/, finding: { meaning: FLAG_REFUSED } },
   {
@@ -98,14 +111,20 @@ const SYSTEM_CODE = /^[A-Z][A-Z0-9_]{1,60}$/;
  * @param call Who calls, and what: `Upstash: commit`.
  * @param answer The answer, and how long the request was.
  */
-export function answerError(call: string, { status, text, bytes }: { status: number; text: string; bytes: number }): DriverError {
+export function answerError(
+  call: string,
+  { status, text, bytes }: { status: number; text: string; bytes: number },
+): DriverError {
   const refusal = status === 429 || status >= 500 ? undefined : readError(text);
   const said = refusal === undefined ? undefined : findingOf(refusal);
   const meaning = STATUSES[status];
   const finding = said ?? { code: `HTTP_${status}`, ...(meaning === undefined ? { retryable: true } : { meaning }) };
   // A proxy may forward a text without the status, or a status without the text.
   const isTooLarge = status === 413 || finding.meaning === STATUSES[413];
-  return driverError(call, isTooLarge ? { ...finding, meaning: `${STATUSES[413]} than these ${bytes} bytes` } : finding);
+  return driverError(
+    call,
+    isTooLarge ? { ...finding, meaning: `${STATUSES[413]} than these ${bytes} bytes` } : finding,
+  );
 }
 
 /** The error for a request or a stream that took too long, of which nobody knows the outcome. */
@@ -143,7 +162,8 @@ export function isNoScript(error: unknown): boolean {
 
 /** Whether the server refuses the flag that every script has. It has not run then. */
 export function isFlagRefused(error: unknown): boolean {
-  return error instanceof DriverError && error.cause instanceof UpstashFailure && error.cause.message.endsWith(FLAG_REFUSED);
+  return error instanceof DriverError && error.cause instanceof UpstashFailure &&
+    error.cause.message.endsWith(FLAG_REFUSED);
 }
 
 /** What may be said of an error in a sentence about push. */

@@ -93,6 +93,8 @@ class StreamEnd {
   }
 
   atError(error: unknown): void {
-    if (this.isWanted && error instanceof Error && error.message.includes(this.#sign)) throw new DOMException("unsubscribed", "AbortError");
+    if (this.isWanted && error instanceof Error && error.message.includes(this.#sign)) {
+      throw new DOMException("unsubscribed", "AbortError");
+    }
   }
 }

@@ -22,7 +22,11 @@ export interface Limit {
  * @param run What to run. The signal aborts only if it is given up.
  * @throws {DriverError} If it is given up, or whatever `run` throws.
  */
-export async function within<T>(call: string, { ms, clock, stop }: Limit, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function within<T>(
+  call: string,
+  { ms, clock, stop }: Limit,
+  run: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const end = new AbortController();
   const { promise: ended, reject } = deferred<never>();
   const giveUp = (error: Error) => {

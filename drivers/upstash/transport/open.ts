@@ -41,5 +41,6 @@ function refusalOf(redis: unknown): string | null {
 }
 
 function isInstance(redis: UpstashRedis | UpstashCredentials): redis is UpstashRedis {
-  return typeof (redis as Partial<UpstashRedis>).exec === "function" && typeof (redis as Partial<UpstashRedis>).subscribe === "function";
+  return typeof (redis as Partial<UpstashRedis>).exec === "function" &&
+    typeof (redis as Partial<UpstashRedis>).subscribe === "function";
 }

@@ -33,7 +33,11 @@ export interface Subscription {
  * @param stop Aborts when the subscription is no longer wanted, before it is confirmed.
  * @throws {DriverError} If it is not confirmed in time. Nothing is left open then.
  */
-export type Subscribe = (channel: string, onMessage: (payload: string) => void, stop: AbortSignal) => Promise<Subscription>;
+export type Subscribe = (
+  channel: string,
+  onMessage: (payload: string) => void,
+  stop: AbortSignal,
+) => Promise<Subscription>;
 
 /** Both ways to reach Redis. */
 export interface Transport {

@@ -14,7 +14,12 @@ import { type Colour, say } from "./report.ts";
 import type { ServerProcess } from "./server.ts";
 
 const RETRY_MS = 150;
-const COLOURS: Partial<Record<Progress["stage"], Colour>> = { charged: "yellow", shipped: "green", declined: "red", abandoned: "red" };
+const COLOURS: Partial<Record<Progress["stage"], Colour>> = {
+  charged: "yellow",
+  shipped: "green",
+  declined: "red",
+  abandoned: "red",
+};
 
 /** All customers, and the provider. */
 export class Cast {
@@ -80,7 +85,10 @@ export class Cast {
   async #webhook({ order, decision, forged }: Story): Promise<number> {
     const body = JSON.stringify({ type: `payment.${decision}`, data: { orderId: order.id } } satisfies PaymentEvent);
     const secret = forged ? btoa("not the provider's secret") : this.#secret;
-    const response = await this.#answer("/webhook", () => ({ method: "POST", headers: sign(secret, `evt_${order.id}`, body), body }));
+    const response = await this.#answer(
+      "/webhook",
+      () => ({ method: "POST", headers: sign(secret, `evt_${order.id}`, body), body }),
+    );
     const answer = await response.text();
     say("provider", `webhook ${decision} for ${order.id}: ${response.status} ${answer}`, response.ok ? "cyan" : "red");
     return response.status;

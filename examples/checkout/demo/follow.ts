@@ -35,7 +35,12 @@ export async function follow(url: URL, signal: AbortSignal, onValue: (value: Pro
   return seen;
 }
 
-async function readOn(url: URL, seen: Followed, signal: AbortSignal, onValue: (value: Progress) => void): Promise<void> {
+async function readOn(
+  url: URL,
+  seen: Followed,
+  signal: AbortSignal,
+  onValue: (value: Progress) => void,
+): Promise<void> {
   const last = seen.entries.at(-1)?.offset;
   const headers = { accept: "text/event-stream", ...(last !== undefined && { "last-event-id": String(last) }) };
   const response = await fetch(url, { signal, headers });
@@ -49,7 +54,9 @@ async function readOn(url: URL, seen: Followed, signal: AbortSignal, onValue: (v
 }
 
 function take(frame: string, seen: Followed, onValue: (value: Progress) => void): void {
-  const fields = new Map(frame.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).trim()]));
+  const fields = new Map(
+    frame.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).trim()]),
+  );
   if (fields.get("event") === "end") return void (seen.ended = true);
   const id = fields.get("id");
   if (id === undefined) return;

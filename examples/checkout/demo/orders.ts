@@ -12,7 +12,15 @@ import type { Outcome, Progress } from "../workflow.ts";
 import type { Followed } from "./follow.ts";
 
 /** When the provider sends a webhook: before the workflow waits for it, as soon as the customer can pay, and so on. */
-const When = v.picklist(["early", "at once", "before kill 1", "while dead", "before kill 2", "after kill 2", "at the end"]);
+const When = v.picklist([
+  "early",
+  "at once",
+  "before kill 1",
+  "while dead",
+  "before kill 2",
+  "after kill 2",
+  "at the end",
+]);
 export type When = v.InferOutput<typeof When>;
 
 const Story = v.object({
@@ -66,11 +74,17 @@ export function problems(result: Result, ledger: Ledger): string[] {
   check(info.status === "SUCCESS", `lost: its workflow is ${info.status}`);
   check(info.outcome === expected, `it is ${info.outcome}, and should be ${expected}`);
   check(charge.effects === shipped, `charged ${charge.effects} times, and should be ${shipped} times`);
-  check(charge.cents === shipped * total(order), `charged ${charge.cents} cents, and should be ${shipped * total(order)}`);
+  check(
+    charge.cents === shipped * total(order),
+    `charged ${charge.cents} cents, and should be ${shipped * total(order)}`,
+  );
   check(ledger.tally(order.id, "shipment").effects === shipped, `not shipped ${shipped} times`);
   check(ledger.tally(order.id, "session").effects === 1, "not one payment session");
   check(isComplete(result), `the browser saw ${JSON.stringify(result.seen)}`);
   const answer = forged ? 401 : 200;
-  check(result.webhooks.length === webhooks.length && result.webhooks.every((it) => it === answer), `webhooks answered ${result.webhooks}`);
+  check(
+    result.webhooks.length === webhooks.length && result.webhooks.every((it) => it === answer),
+    `webhooks answered ${result.webhooks}`,
+  );
   return found;
 }

@@ -21,7 +21,17 @@ export function say(who: string, text: string, colour?: Colour): void {
 
 /** Prints the final table, and what is wrong. */
 export function printTable(results: Result[], ledger: Ledger): void {
-  const head = ["order", "scenario", "expected", "outcome", "charges (calls)", "shipments (calls)", "webhooks", "stream", ""];
+  const head = [
+    "order",
+    "scenario",
+    "expected",
+    "outcome",
+    "charges (calls)",
+    "shipments (calls)",
+    "webhooks",
+    "stream",
+    "",
+  ];
   const rows = results.map((result) => {
     const { story: { order, scenario, expected }, info, webhooks } = result;
     const tallies = (["charge", "shipment"] as const).map((kind) => ledger.tally(order.id, kind));
@@ -37,7 +47,9 @@ export function printTable(results: Result[], ledger: Ledger): void {
       well ? "ok" : "WRONG",
     ];
   });
-  const widths = head.map((title, column) => Math.max(...[head, ...rows].map((row) => row[column]!.length), title.length));
+  const widths = head.map((title, column) =>
+    Math.max(...[head, ...rows].map((row) => row[column]!.length), title.length)
+  );
   const print = (row: string[], colour?: Colour) =>
     console.log(paint(colour, row.map((cell, at) => cell.padEnd(widths[at]!)).join("  ").trimEnd()));
   console.log();

@@ -30,7 +30,9 @@ type ExecutionContext = Pick<Context["executionCtx"], "waitUntil">;
 function parleyFor(env: Env, ctx: ExecutionContext): Parley {
   const fetch = (url: string, init: RequestInit) => env.SELF.fetch(url, init);
   return new Parley({
-    driver: upstashDriver({ url: env.UPSTASH_REDIS_REST_URL, token: env.UPSTASH_REDIS_REST_TOKEN }, { retention: "7d" }),
+    driver: upstashDriver({ url: env.UPSTASH_REDIS_REST_URL, token: env.UPSTASH_REDIS_REST_TOKEN }, {
+      retention: "7d",
+    }),
     workflows: [order],
     waitUntil: (work) => ctx.waitUntil(work),
     wake: httpWake({ url: "https://self/parley", token: env.PARLEY_SECRET, fetch }),
@@ -67,7 +69,11 @@ app.post("/webhook", async (c, next) => {
     parley: parleyOf,
     verify: standardWebhooks(c.env.WEBHOOK_SECRET),
     schema: PaymentEvent,
-    route: ({ type, data }) => ({ workflowId: data.orderId, topic: payment, message: { paid: type === "payment.paid" } }),
+    route: ({ type, data }) => ({
+      workflowId: data.orderId,
+      topic: payment,
+      message: { paid: type === "payment.paid" },
+    }),
   });
   return await receive(c, next) as Response;
 });
@@ -76,9 +82,14 @@ app.post("/webhook", async (c, next) => {
 app.get("/pay/:id", (c) => c.html(payPage(c.req.param("id"))));
 app.post("/pay/:id", async (c) => {
   const { type } = await c.req.parseBody();
-  const delivery = await deliver(new URL("/webhook", c.req.url), c.env.WEBHOOK_SECRET, { type, data: { orderId: c.req.param("id") } });
+  const delivery = await deliver(new URL("/webhook", c.req.url), c.env.WEBHOOK_SECRET, {
+    type,
+    data: { orderId: c.req.param("id") },
+  });
   const { ok } = await app.fetch(delivery, c.env, c.executionCtx);
-  return ok ? c.redirect(`/orders/${encodeURIComponent(c.req.param("id"))}`, 303) : c.text("The shop did not take it", 502);
+  return ok
+    ? c.redirect(`/orders/${encodeURIComponent(c.req.param("id"))}`, 303)
+    : c.text("The shop did not take it", 502);
 });
 
 app.route(

@@ -16,7 +16,10 @@ const page = (title: string, body: Html): Html =>
 export const shopPage = (): Html =>
   page(
     "Shop",
-    html`<form method="post" action="/orders"><input name="item" value="A lamp" required aria-label="Item"> <button>Order</button></form>`,
+    html`
+      <form method="post"
+        action="/orders"><input name="item" value="A lamp" required aria-label="Item"> <button>Order</button></form>
+    `,
   );
 
 /** Where it is paid. */

@@ -15,23 +15,30 @@ export const paymentUrl = event("payment-url", v.string());
 export const progress = stream("progress", v.string());
 
 /** What the provider's webhook says. */
-export const PaymentEvent = v.object({ type: v.string(), data: v.object({ orderId: v.pipe(v.string(), v.nonEmpty()) }) });
+export const PaymentEvent = v.object({
+  type: v.string(),
+  data: v.object({ orderId: v.pipe(v.string(), v.nonEmpty()) }),
+});
 
 const Order = v.object({ item: v.string(), origin: v.string() });
 
 /** Waits five minutes for its payment. While it waits there is no invocation, no memory and no connection. */
-export const order: Workflow<v.InferOutput<typeof Order>, string> = workflow("order", async (ctx, { item, origin }): Promise<string> => {
-  await ctx.writeStream(progress, `You ordered ${item}`);
-  // With your provider's SDK, and the workflow's ID as the idempotency key: a step runs at least once.
-  const url = await ctx.step("create payment", () => `${origin}/pay/${encodeURIComponent(ctx.workflowId)}`);
-  await ctx.setEvent(paymentUrl, url);
-  await ctx.writeStream(progress, "Waiting for your payment");
-  const { paid } = await ctx.recv(payment, { timeout: "5m" }).catch((error) => {
-    if (error instanceof TimeoutError) return { paid: false };
-    throw error;
-  });
-  if (paid) await ctx.step("ship", () => {});
-  const outcome = paid ? `${item} is on its way` : "It was not paid, so nothing was sent";
-  await ctx.writeStream(progress, outcome);
-  return outcome;
-}, { input: Order });
+export const order: Workflow<v.InferOutput<typeof Order>, string> = workflow(
+  "order",
+  async (ctx, { item, origin }): Promise<string> => {
+    await ctx.writeStream(progress, `You ordered ${item}`);
+    // With your provider's SDK, and the workflow's ID as the idempotency key: a step runs at least once.
+    const url = await ctx.step("create payment", () => `${origin}/pay/${encodeURIComponent(ctx.workflowId)}`);
+    await ctx.setEvent(paymentUrl, url);
+    await ctx.writeStream(progress, "Waiting for your payment");
+    const { paid } = await ctx.recv(payment, { timeout: "5m" }).catch((error) => {
+      if (error instanceof TimeoutError) return { paid: false };
+      throw error;
+    });
+    if (paid) await ctx.step("ship", () => {});
+    const outcome = paid ? `${item} is on its way` : "It was not paid, so nothing was sent";
+    await ctx.writeStream(progress, outcome);
+    return outcome;
+  },
+  { input: Order },
+);

@@ -6,8 +6,27 @@
 
 import assert from "node:assert/strict";
 import type { ControlResult, Driver } from "../../../core/driver/driver.ts";
-import { closeStream, end, LEASE_MS, newMessage, receive, record, setEvent, sleep, writeStream } from "../../requests.ts";
-import { assertAbout, assertOpen, begin, beginSuspended, claimIds, enqueue, remainingMs, take } from "../../driven_run.ts";
+import {
+  closeStream,
+  end,
+  LEASE_MS,
+  newMessage,
+  receive,
+  record,
+  setEvent,
+  sleep,
+  writeStream,
+} from "../../requests.ts";
+import {
+  assertAbout,
+  assertOpen,
+  begin,
+  beginSuspended,
+  claimIds,
+  enqueue,
+  remainingMs,
+  take,
+} from "../../driven_run.ts";
 import type { AddRule } from "../../suite.ts";
 
 /** Control. */
@@ -47,7 +66,9 @@ function cancelling(rule: AddRule): void {
   );
 
   rule("control() answers not_found when there is no such workflow", async ({ drivers: [a] }) => {
-    for (const action of ["cancel", "resume"] as const) assert.deepEqual(await control(a, "missing", action), { state: "not_found" });
+    for (const action of ["cancel", "resume"] as const) {
+      assert.deepEqual(await control(a, "missing", action), { state: "not_found" });
+    }
   });
 
   rule("control() does nothing when it cancels what is cancelled", async ({ drivers: [a, b], advance }) => {
@@ -72,7 +93,10 @@ function cancelling(rule: AddRule): void {
     const run = await begin(a, "w");
     await run.held([setEvent(0, "k", "v"), writeStream(1, "s", "v"), record(2, "r")]);
     await control(b, "w", "cancel");
-    assert.deepEqual(await b.readEvent({ workflowId: "w", key: "k" }), { event: { version: 1, value: "v" }, status: "CANCELLED" });
+    assert.deepEqual(await b.readEvent({ workflowId: "w", key: "k" }), {
+      event: { version: 1, value: "v" },
+      status: "CANCELLED",
+    });
     assert.deepEqual(await b.readStream({ workflowId: "w", key: "s", from: 0, limit: 10 }), {
       values: ["v"],
       tail: 1,
@@ -105,7 +129,9 @@ function resuming(rule: AddRule): void {
       }
       assert.deepEqual((await claimIds(b, { limit: 1 })).length, 1);
       await advance(LEASE_MS + 1);
-      const [taken] = [await take(a, "cancelled"), await take(a, "failed")].filter((run) => run.claimed.workflow.recoveryAttempts === 0);
+      const [taken] = [await take(a, "cancelled"), await take(a, "failed")].filter((run) =>
+        run.claimed.workflow.recoveryAttempts === 0
+      );
       assert.equal(taken?.epoch, 4, "one for each claim and one for the resume");
     },
   );
@@ -132,15 +158,23 @@ function resuming(rule: AddRule): void {
     assert.equal((await take(b, "w")).epoch, 3);
   });
 
-  rule("control() of a resume names the workflow, also when it is repeated, until it is claimed", async ({ drivers: [a, b] }) => {
-    await begin(a, "w");
-    await control(a, "w", "cancel");
-    for (const driver of [a, b]) assert.deepEqual(await control(driver, "w", "resume"), { state: "done", woken: ["w"] });
-    const run = await take(b, "w");
-    assert.deepEqual(await control(a, "w", "resume"), DONE, "it runs");
-    await run.suspend([receive(0, [""])]);
-    assert.deepEqual(await control(a, "w", "resume"), DONE, "it waits");
-  });
+  rule(
+    "control() of a resume names the workflow, also when it is repeated, until it is claimed",
+    async ({ drivers: [a, b] }) => {
+      await begin(a, "w");
+      await control(a, "w", "cancel");
+      for (const driver of [a, b]) {
+        assert.deepEqual(await control(driver, "w", "resume"), {
+          state: "done",
+          woken: ["w"],
+        });
+      }
+      const run = await take(b, "w");
+      assert.deepEqual(await control(a, "w", "resume"), DONE, "it runs");
+      await run.suspend([receive(0, [""])]);
+      assert.deepEqual(await control(a, "w", "resume"), DONE, "it waits");
+    },
+  );
 
   rule("control() refuses to resume what succeeded or failed, with the status", async ({ drivers: [a, b] }) => {
     for (const status of ["SUCCESS", "ERROR"] as const) {
@@ -167,27 +201,32 @@ function resuming(rule: AddRule): void {
     },
   );
 
-  rule("a resumed workflow takes messages, and writes to the streams that it had not closed", async ({ drivers: [a, b] }) => {
-    const first = await begin(a, "w");
-    await first.held([writeStream(0, "open", "1"), closeStream(1, "closed")]);
-    await control(b, "w", "cancel");
-    assert.equal((await b.send([newMessage("w")])).state, "refused");
-    await control(b, "w", "resume");
-    assert.equal((await b.send([newMessage("w", { value: "1" })])).state, "sent");
-    const run = await take(b, "w");
-    assert.deepEqual(await run.outcomes([writeStream(2, "open", "2"), writeStream(3, "closed", "2")]), [{ tag: "done" }, {
-      tag: "stream_closed",
-    }]);
-    assert.deepEqual(await b.readStream({ workflowId: "w", key: "open", from: 0, limit: 10 }), {
-      values: ["1", "2"],
-      tail: 2,
-      closed: false,
-      status: "PENDING",
-    });
-    assert.deepEqual(await run.drain(), ["1"]);
-    await run.released([], end("SUCCESS", "1"));
-    assert.equal((await b.readWorkflow("w"))?.output, "1");
-  });
+  rule(
+    "a resumed workflow takes messages, and writes to the streams that it had not closed",
+    async ({ drivers: [a, b] }) => {
+      const first = await begin(a, "w");
+      await first.held([writeStream(0, "open", "1"), closeStream(1, "closed")]);
+      await control(b, "w", "cancel");
+      assert.equal((await b.send([newMessage("w")])).state, "refused");
+      await control(b, "w", "resume");
+      assert.equal((await b.send([newMessage("w", { value: "1" })])).state, "sent");
+      const run = await take(b, "w");
+      assert.deepEqual(await run.outcomes([writeStream(2, "open", "2"), writeStream(3, "closed", "2")]), [{
+        tag: "done",
+      }, {
+        tag: "stream_closed",
+      }]);
+      assert.deepEqual(await b.readStream({ workflowId: "w", key: "open", from: 0, limit: 10 }), {
+        values: ["1", "2"],
+        tail: 2,
+        closed: false,
+        status: "PENDING",
+      });
+      assert.deepEqual(await run.drain(), ["1"]);
+      await run.released([], end("SUCCESS", "1"));
+      assert.equal((await b.readWorkflow("w"))?.output, "1");
+    },
+  );
 
   rule("a resumed workflow that was suspended is due at once, and suspends again", async ({ drivers: [a, b] }) => {
     await beginSuspended(a, "w", [receive(0, [""])]);

@@ -54,7 +54,12 @@ export function creation(rule: AddRule): void {
     const first = await a.create(createRequest("w", { input: "1" }));
     const before = await a.readWorkflow("w");
     const { created, name, epoch, createdAt } = await b.create(createRequest("w", { name: "other", input: "2" }));
-    assert.deepEqual({ created, name, epoch, createdAt }, { created: false, name: NAME, epoch: 1, createdAt: first.createdAt });
+    assert.deepEqual({ created, name, epoch, createdAt }, {
+      created: false,
+      name: NAME,
+      epoch: 1,
+      createdAt: first.createdAt,
+    });
     assert.equal((await b.create(createRequest("w", { leaseMs: null }))).created, false);
     assert.deepEqual(await b.readWorkflow("w"), before);
   });
@@ -82,22 +87,25 @@ export function creation(rule: AddRule): void {
     assert.equal((await claimIds(a)).length, 1);
   });
 
-  rule("create() is still known as a repeat when its run suspended or ended at epoch 1", async ({ drivers: [a, b] }) => {
-    for (
-      const [workflowId, transition] of [["suspended", SUSPEND], ["ended", {
-        to: "end",
-        status: "SUCCESS",
-        output: null,
-        error: null,
-      }]] as const
-    ) {
-      const request = createRequest(workflowId);
-      await a.create(request);
-      await new DrivenRun(a, workflowId, { epoch: 1, owner: request.owner }).released([], transition);
-      const { created, epoch } = await b.create(request);
-      assert.deepEqual({ created, epoch }, { created: true, epoch: 1 }, workflowId);
-    }
-  });
+  rule(
+    "create() is still known as a repeat when its run suspended or ended at epoch 1",
+    async ({ drivers: [a, b] }) => {
+      for (
+        const [workflowId, transition] of [["suspended", SUSPEND], ["ended", {
+          to: "end",
+          status: "SUCCESS",
+          output: null,
+          error: null,
+        }]] as const
+      ) {
+        const request = createRequest(workflowId);
+        await a.create(request);
+        await new DrivenRun(a, workflowId, { epoch: 1, owner: request.owner }).released([], transition);
+        const { created, epoch } = await b.create(request);
+        assert.deepEqual({ created, epoch }, { created: true, epoch: 1 }, workflowId);
+      }
+    },
+  );
 
   rule("create() is no longer a repeat when the workflow was claimed since", async ({ drivers: [a, b], advance }) => {
     const enqueued = createRequest("enqueued", { leaseMs: null });
@@ -108,23 +116,31 @@ export function creation(rule: AddRule): void {
     await take(b, "enqueued");
     await take(b, "leased");
     const again = [await a.create(enqueued), await a.create(leased)];
-    assert.deepEqual(again.map(({ created, epoch }) => ({ created, epoch })), [{ created: false, epoch: 1 }, { created: false, epoch: 2 }]);
+    assert.deepEqual(again.map(({ created, epoch }) => ({ created, epoch })), [{ created: false, epoch: 1 }, {
+      created: false,
+      epoch: 2,
+    }]);
   });
 
-  rule("create() is no longer a repeat when the workflow was cancelled and resumed since", async ({ drivers: [a, b] }) => {
-    for (const leaseMs of [null, LEASE_MS]) {
-      const request = createRequest(`w${leaseMs}`, { leaseMs });
-      await a.create(request);
-      for (const action of ["cancel", "resume"] as const) await b.control({ workflowId: request.workflowId, action });
-      const { created, epoch } = await a.create(request);
-      assert.deepEqual({ created, epoch }, { created: false, epoch: leaseMs === null ? 1 : 2 });
-    }
-  });
+  rule(
+    "create() is no longer a repeat when the workflow was cancelled and resumed since",
+    async ({ drivers: [a, b] }) => {
+      for (const leaseMs of [null, LEASE_MS]) {
+        const request = createRequest(`w${leaseMs}`, { leaseMs });
+        await a.create(request);
+        for (const action of ["cancel", "resume"] as const) await b.control({ workflowId: request.workflowId, action });
+        const { created, epoch } = await a.create(request);
+        assert.deepEqual({ created, epoch }, { created: false, epoch: leaseMs === null ? 1 : 2 });
+      }
+    },
+  );
 
   rule("create() by many at once creates the workflow once", async ({ drivers }) => {
     for (let round = 0; round < 10; round++) {
       const requests = Array.from({ length: 10 }, () => createRequest(`w${round}`));
-      const results = await Promise.all(requests.map((request, index) => drivers[index % 2 === 0 ? 0 : 1].create(request)));
+      const results = await Promise.all(
+        requests.map((request, index) => drivers[index % 2 === 0 ? 0 : 1].create(request)),
+      );
       assert.equal(results.filter((result) => result.created).length, 1);
     }
   });
@@ -133,7 +149,10 @@ export function creation(rule: AddRule): void {
     for (let round = 0; round < 10; round++) {
       const request = createRequest(`w${round}`);
       const results = await Promise.all([a.create(request), b.create(request)]);
-      assert.deepEqual(results.map(({ created, epoch }) => ({ created, epoch })), Array(2).fill({ created: true, epoch: 1 }));
+      assert.deepEqual(
+        results.map(({ created, epoch }) => ({ created, epoch })),
+        Array(2).fill({ created: true, epoch: 1 }),
+      );
     }
   });
 

@@ -31,21 +31,30 @@ function latestValue(rule: AddRule): void {
     assert.deepEqual((await b.readEvent({ workflowId: "w", key: "other" })).event, { version: 1, value: "1" });
   });
 
-  rule("readEvent() answers null when the event was never set, or there is no such workflow", async ({ drivers: [a, b] }) => {
-    await (await begin(a, "w")).held([setEvent(0, "k", "v")]);
-    await begin(a, "v");
-    assert.deepEqual(await b.readEvent({ workflowId: "w", key: "K" }), { event: null, status: "PENDING" });
-    assert.deepEqual(await b.readEvent({ workflowId: "v", key: "k" }), { event: null, status: "PENDING" });
-    assert.deepEqual(await b.readEvent({ workflowId: "missing", key: "k" }), { event: null, status: null });
-  });
+  rule(
+    "readEvent() answers null when the event was never set, or there is no such workflow",
+    async ({ drivers: [a, b] }) => {
+      await (await begin(a, "w")).held([setEvent(0, "k", "v")]);
+      await begin(a, "v");
+      assert.deepEqual(await b.readEvent({ workflowId: "w", key: "K" }), { event: null, status: "PENDING" });
+      assert.deepEqual(await b.readEvent({ workflowId: "v", key: "k" }), { event: null, status: "PENDING" });
+      assert.deepEqual(await b.readEvent({ workflowId: "missing", key: "k" }), { event: null, status: null });
+    },
+  );
 
   rule("readEvent() answers with the value and the status after the workflow ended", async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
     await run.released([setEvent(0, "k", "last")], end("ERROR"));
-    assert.deepEqual(await b.readEvent({ workflowId: "w", key: "k" }), { event: { version: 1, value: "last" }, status: "ERROR" });
+    assert.deepEqual(await b.readEvent({ workflowId: "w", key: "k" }), {
+      event: { version: 1, value: "last" },
+      status: "ERROR",
+    });
     await (await begin(a, "v")).held([setEvent(0, "k", "null")]);
     await a.control({ workflowId: "v", action: "cancel" });
-    assert.deepEqual(await b.readEvent({ workflowId: "v", key: "k" }), { event: { version: 1, value: "null" }, status: "CANCELLED" });
+    assert.deepEqual(await b.readEvent({ workflowId: "v", key: "k" }), {
+      event: { version: 1, value: "null" },
+      status: "CANCELLED",
+    });
   });
 
   rule(
@@ -86,7 +95,12 @@ function observing(rule: AddRule): void {
     await (await begin(a, "source")).released([setEvent(0, "k", "null")], end());
     const run = await begin(a, "w");
     assert.deepEqual(
-      await run.outcomes([observeEvent(0, "source", "k"), observeEvent(1, "w", "k"), setEvent(2, "k", "v"), observeEvent(3, "w", "k")]),
+      await run.outcomes([
+        observeEvent(0, "source", "k"),
+        observeEvent(1, "w", "k"),
+        setEvent(2, "k", "v"),
+        observeEvent(3, "w", "k"),
+      ]),
       [
         { tag: "value", value: "null" },
         "open",
@@ -96,11 +110,17 @@ function observing(rule: AddRule): void {
     );
   });
 
-  rule("observeEvent() waits when there is no value, also for a workflow that does not exist", async ({ drivers: [a] }) => {
-    await begin(a, "source");
-    const run = await begin(a, "w");
-    assert.deepEqual(await run.outcomes(["source", "missing"].map((id, index) => observeEvent(index, id, "k"))), ["open", "open"]);
-  });
+  rule(
+    "observeEvent() waits when there is no value, also for a workflow that does not exist",
+    async ({ drivers: [a] }) => {
+      await begin(a, "source");
+      const run = await begin(a, "w");
+      assert.deepEqual(await run.outcomes(["source", "missing"].map((id, index) => observeEvent(index, id, "k"))), [
+        "open",
+        "open",
+      ]);
+    },
+  );
 }
 
 function waiters(rule: AddRule): void {
@@ -120,7 +140,10 @@ function waiters(rule: AddRule): void {
     const source = await begin(a, "source");
     await beginSuspended(b, "w", [observeEvent(0, "source", "k")]);
     assert.deepEqual((await source.held([setEvent(null, "k", "v")])).woken, ["w"]);
-    assert.deepEqual(await (await take(b, "w")).outcomes([observeEvent(0, "source", "k")]), [{ tag: "value", value: "v" }]);
+    assert.deepEqual(await (await take(b, "w")).outcomes([observeEvent(0, "source", "k")]), [{
+      tag: "value",
+      value: "v",
+    }]);
   });
 
   rule("setEvent() wakes those who waited before the workflow existed", async ({ drivers: [a, b] }) => {
@@ -128,7 +151,10 @@ function waiters(rule: AddRule): void {
     const source = await begin(b, "later");
     assert.deepEqual(await claimIds(a), []);
     assert.deepEqual((await source.held([setEvent(0, "k", "v")])).woken, ["w"]);
-    assert.deepEqual(await (await take(a, "w")).outcomes([observeEvent(0, "later", "k")]), [{ tag: "value", value: "v" }]);
+    assert.deepEqual(await (await take(a, "w")).outcomes([observeEvent(0, "later", "k")]), [{
+      tag: "value",
+      value: "v",
+    }]);
   });
 
   rule("setEvent() wakes nobody whose wait is over, or who was cancelled", async ({ drivers: [a, b], advance }) => {
@@ -140,7 +166,10 @@ function waiters(rule: AddRule): void {
     const run = await take(b, "timed-out");
     await run.held([observeEvent(0, "source", "k")]);
     await run.suspend([observeEvent(1, "source", "other")]);
-    const { woken } = committed(await a.commit({ ...source.next([setEvent(0, "k", "v")]), leaseMs: 100 * LEASE_MS }), "held");
+    const { woken } = committed(
+      await a.commit({ ...source.next([setEvent(0, "k", "v")]), leaseMs: 100 * LEASE_MS }),
+      "held",
+    );
     assert.deepEqual(woken, []);
     assert.deepEqual(await claimIds(b), []);
   });
@@ -153,22 +182,28 @@ function waiters(rule: AddRule): void {
     assert.deepEqual(await run.outcomes([observeEvent(0, "source", "k")]), [{ tag: "value", value: "v" }]);
   });
 
-  rule("setEvent() at the same time as a suspend for it never leaves the waiter asleep", async ({ drivers: [a, b] }) => {
-    const source = await begin(a, "source");
-    for (let round = 0; round < 40; round++) {
-      const [workflowId, key] = [`w${round}`, `k${round}`];
-      const run = await begin(b, workflowId);
-      const [{ woken }, suspended] = await Promise.all([
-        source.held([setEvent(round, key, "v")]),
-        run.commit([observeEvent(0, "source", key)], SUSPEND),
-      ]);
-      if (suspended.state === "held") {
-        assert.deepEqual([answers(suspended), woken], [[{ tag: "value", value: "v" }], []]);
-        continue;
+  rule(
+    "setEvent() at the same time as a suspend for it never leaves the waiter asleep",
+    async ({ drivers: [a, b] }) => {
+      const source = await begin(a, "source");
+      for (let round = 0; round < 40; round++) {
+        const [workflowId, key] = [`w${round}`, `k${round}`];
+        const run = await begin(b, workflowId);
+        const [{ woken }, suspended] = await Promise.all([
+          source.held([setEvent(round, key, "v")]),
+          run.commit([observeEvent(0, "source", key)], SUSPEND),
+        ]);
+        if (suspended.state === "held") {
+          assert.deepEqual([answers(suspended), woken], [[{ tag: "value", value: "v" }], []]);
+          continue;
+        }
+        assert.equal(suspended.state, "released");
+        assert.deepEqual(woken, [workflowId]);
+        assert.deepEqual(await (await take(a, workflowId)).outcomes([observeEvent(0, "source", key)]), [{
+          tag: "value",
+          value: "v",
+        }]);
       }
-      assert.equal(suspended.state, "released");
-      assert.deepEqual(woken, [workflowId]);
-      assert.deepEqual(await (await take(a, workflowId)).outcomes([observeEvent(0, "source", key)]), [{ tag: "value", value: "v" }]);
-    }
-  });
+    },
+  );
 }

@@ -33,27 +33,37 @@ function repeats(rule: AddRule): void {
     assert.equal((await run.drain()).length, 1);
   });
 
-  rule("send() with a key that was used is a duplicate and answers with the first one's ID", async ({ drivers: [a, b] }) => {
-    const run = await begin(a, "w");
-    await a.send([newMessage("w", { messageId: "m1", dedupeKey: "k", value: "first" })]);
-    const again = newMessage("w", { messageId: "m2", dedupeKey: "k", value: "second" });
-    assert.deepEqual(receipts(await b.send([again])), [["m1", true]]);
-    assert.deepEqual(receipts(await b.send([again])), [["m1", true]], "the duplicate repeated");
-    assert.deepEqual(receipts(await b.send([newMessage("w", { messageId: "m1", dedupeKey: "k" })])), [["m1", false]], "the first repeated");
-    assert.deepEqual(await run.drain(), ["first"]);
-  });
+  rule(
+    "send() with a key that was used is a duplicate and answers with the first one's ID",
+    async ({ drivers: [a, b] }) => {
+      const run = await begin(a, "w");
+      await a.send([newMessage("w", { messageId: "m1", dedupeKey: "k", value: "first" })]);
+      const again = newMessage("w", { messageId: "m2", dedupeKey: "k", value: "second" });
+      assert.deepEqual(receipts(await b.send([again])), [["m1", true]]);
+      assert.deepEqual(receipts(await b.send([again])), [["m1", true]], "the duplicate repeated");
+      assert.deepEqual(
+        receipts(await b.send([newMessage("w", { messageId: "m1", dedupeKey: "k" })])),
+        [["m1", false]],
+        "the first repeated",
+      );
+      assert.deepEqual(await run.drain(), ["first"]);
+    },
+  );
 
-  rule("send() knows a key after its message was received, also by a later run", async ({ drivers: [a, b], advance }) => {
-    const message = newMessage("w", { messageId: "m1", dedupeKey: "k" });
-    const first = await begin(a, "w");
-    await a.send([message]);
-    await first.held([receive(0, [""])]);
-    await advance(LEASE_MS + 1);
-    const run = await take(b, "w");
-    assert.deepEqual(receipts(await b.send([message])), [["m1", false]]);
-    assert.deepEqual(receipts(await b.send([newMessage("w", { dedupeKey: "k" })])), [["m1", true]]);
-    assert.deepEqual(await run.drain(), []);
-  });
+  rule(
+    "send() knows a key after its message was received, also by a later run",
+    async ({ drivers: [a, b], advance }) => {
+      const message = newMessage("w", { messageId: "m1", dedupeKey: "k" });
+      const first = await begin(a, "w");
+      await a.send([message]);
+      await first.held([receive(0, [""])]);
+      await advance(LEASE_MS + 1);
+      const run = await take(b, "w");
+      assert.deepEqual(receipts(await b.send([message])), [["m1", false]]);
+      assert.deepEqual(receipts(await b.send([newMessage("w", { dedupeKey: "k" })])), [["m1", true]]);
+      assert.deepEqual(await run.drain(), []);
+    },
+  );
 
   rule("send() knows a key after the workflow ended", async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
@@ -69,7 +79,10 @@ function repeats(rule: AddRule): void {
   rule("send() keeps the keys of each destination apart", async ({ drivers: [a, b] }) => {
     const runs = [await begin(a, "w"), await begin(a, "v")];
     for (const { workflowId } of runs) {
-      assert.deepEqual(receipts(await b.send([newMessage(workflowId, { messageId: workflowId, dedupeKey: "k" })])), [[workflowId, false]]);
+      assert.deepEqual(receipts(await b.send([newMessage(workflowId, { messageId: workflowId, dedupeKey: "k" })])), [[
+        workflowId,
+        false,
+      ]]);
     }
     for (const run of runs) assert.equal((await run.drain()).length, 1);
   });
@@ -117,13 +130,24 @@ function conflicts(rule: AddRule): void {
     assert.deepEqual(await run.drain(["", "t"]), []);
   });
 
-  rule("send() with one key under two topics in a call is refused at the second, and sends nothing", async ({ drivers: [a, b] }) => {
-    const run = await begin(a, "w");
-    const messages = [newMessage("w"), newMessage("w", { dedupeKey: "k", topic: "t" }), newMessage("w", { dedupeKey: "k", topic: "u" })];
-    assert.deepEqual(await b.send(messages), { ...CONFLICT, index: 2 });
-    assert.deepEqual(await run.drain(["", "t", "u"]), []);
-    assert.equal((await b.send([newMessage("w", { dedupeKey: "k", topic: "u" })])).state, "sent", "the key is not used up");
-  });
+  rule(
+    "send() with one key under two topics in a call is refused at the second, and sends nothing",
+    async ({ drivers: [a, b] }) => {
+      const run = await begin(a, "w");
+      const messages = [
+        newMessage("w"),
+        newMessage("w", { dedupeKey: "k", topic: "t" }),
+        newMessage("w", { dedupeKey: "k", topic: "u" }),
+      ];
+      assert.deepEqual(await b.send(messages), { ...CONFLICT, index: 2 });
+      assert.deepEqual(await run.drain(["", "t", "u"]), []);
+      assert.equal(
+        (await b.send([newMessage("w", { dedupeKey: "k", topic: "u" })])).state,
+        "sent",
+        "the key is not used up",
+      );
+    },
+  );
 
   rule("send() that is refused does not use up its key", async ({ drivers: [a, b] }) => {
     const message = newMessage("w", { messageId: "m", dedupeKey: "k" });
@@ -138,8 +162,13 @@ function concurrent(rule: AddRule): void {
   rule("send() by many at once with one key sends one message", async ({ drivers }) => {
     for (let round = 0; round < 5; round++) {
       const run = await begin(drivers[0], `w${round}`);
-      const messages = Array.from({ length: 20 }, (_, index) => newMessage(`w${round}`, { messageId: `m${index}`, dedupeKey: "k" }));
-      const results = await Promise.all(messages.map((message, index) => drivers[index % 2 === 0 ? 0 : 1].send([message])));
+      const messages = Array.from(
+        { length: 20 },
+        (_, index) => newMessage(`w${round}`, { messageId: `m${index}`, dedupeKey: "k" }),
+      );
+      const results = await Promise.all(
+        messages.map((message, index) => drivers[index % 2 === 0 ? 0 : 1].send([message])),
+      );
       const all = results.flatMap(receipts);
       assert.equal(all.filter(([, duplicate]) => !duplicate).length, 1);
       assert.equal(new Set(all.map(([messageId]) => messageId)).size, 1);

@@ -28,7 +28,15 @@ async function listAll(driver: Driver, query: Partial<ListQuery>): Promise<strin
   const ids: string[] = [];
   let cursor: string | null = null;
   do {
-    const page = await driver.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 100, ...query, cursor });
+    const page = await driver.listWorkflows({
+      problem: false,
+      values: true,
+      statuses: null,
+      name: null,
+      limit: 100,
+      ...query,
+      cursor,
+    });
     ids.push(...page.workflows.map(({ workflowId }) => workflowId));
     assert(page.workflows.length > 0 || page.cursor === null);
     cursor = page.cursor;
@@ -59,10 +67,13 @@ export function listing(rule: AddRule): void {
   });
 
   rule("listWorkflows() answers nothing when the store is empty", async ({ drivers: [a] }) => {
-    assert.deepEqual(await a.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 100, cursor: null }), {
-      workflows: [],
-      cursor: null,
-    });
+    assert.deepEqual(
+      await a.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 100, cursor: null }),
+      {
+        workflows: [],
+        cursor: null,
+      },
+    );
   });
 
   rule("listWorkflows() lists only the statuses and the name asked for", async ({ drivers: [a, b] }) => {
@@ -86,46 +97,72 @@ export function listing(rule: AddRule): void {
     }
     const all = await listIds(b);
     assert.equal(new Set(all).size, 12);
-    for (const limit of [1, 2, 3, 4, 5, 12, 13]) assert.deepEqual(await listAll(b, { limit }), all, `pages of ${limit}`);
+    for (const limit of [1, 2, 3, 4, 5, 12, 13]) {
+      assert.deepEqual(await listAll(b, { limit }), all, `pages of ${limit}`);
+    }
     assert.deepEqual(all.map((id) => id.slice(1)), ["3", "3", "3", "2", "2", "2", "1", "1", "1", "0", "0", "0"]);
-    const last = await b.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 12, cursor: null });
+    const last = await b.listWorkflows({
+      problem: false,
+      values: true,
+      statuses: null,
+      name: null,
+      limit: 12,
+      cursor: null,
+    });
     assert.equal(last.cursor, null, "a full page that is the last says so");
   });
 
-  rule("listWorkflows() in pages filters, and is not disturbed by new workflows", async ({ drivers: [a, b], advance }) => {
-    for (let index = 0; index < 6; index++) {
-      await a.create(createRequest(`w${index}`, { name: index % 2 === 0 ? "even" : "odd", leaseMs: LEASE_MS }));
-      await advance(1_000);
-    }
-    const query = { statuses: null, name: "even", limit: 2 };
-    const first = await b.listWorkflows({ problem: false, values: true, ...query, cursor: null });
-    await a.create(createRequest("new", { name: "even" }));
-    const second = await a.listWorkflows({ problem: false, values: true, ...query, cursor: first.cursor });
-    assert.deepEqual([...first.workflows, ...second.workflows].map(({ workflowId }) => workflowId), ["w4", "w2", "w0"]);
-    assert.equal(second.cursor, null);
-  });
+  rule(
+    "listWorkflows() in pages filters, and is not disturbed by new workflows",
+    async ({ drivers: [a, b], advance }) => {
+      for (let index = 0; index < 6; index++) {
+        await a.create(createRequest(`w${index}`, { name: index % 2 === 0 ? "even" : "odd", leaseMs: LEASE_MS }));
+        await advance(1_000);
+      }
+      const query = { statuses: null, name: "even", limit: 2 };
+      const first = await b.listWorkflows({ problem: false, values: true, ...query, cursor: null });
+      await a.create(createRequest("new", { name: "even" }));
+      const second = await a.listWorkflows({ problem: false, values: true, ...query, cursor: first.cursor });
+      assert.deepEqual([...first.workflows, ...second.workflows].map(({ workflowId }) => workflowId), [
+        "w4",
+        "w2",
+        "w0",
+      ]);
+      assert.equal(second.cursor, null);
+    },
+  );
 
-  rule("listWorkflows() in pages keeps to one order over several statuses, also under a name", async ({ drivers: [a, b], advance }) => {
-    for (let index = 0; index < 8; index++) {
-      await enqueue(a, `w${index}`);
-      if (index % 3 === 0) await a.control({ workflowId: `w${index}`, action: "cancel" });
-      if (index % 3 === 1) await (await take(a, `w${index}`)).end();
-      await advance(1_000);
-    }
-    const { name } = createRequest("w");
-    const wanted = ["w6", "w5", "w3", "w2", "w0"];
-    assert.deepEqual(await listAll(b, { statuses: ["CANCELLED", "ENQUEUED", "CANCELLED"], limit: 2 }), wanted);
-    assert.deepEqual(await listAll(b, { statuses: ["CANCELLED", "ENQUEUED"], name, limit: 2 }), wanted);
-    assert.deepEqual(await listAll(b, { name, limit: 3 }), ["w7", "w6", "w5", "w4", "w3", "w2", "w1", "w0"]);
-    assert.deepEqual(await listAll(b, { statuses: [], limit: 2 }), []);
-  });
+  rule(
+    "listWorkflows() in pages keeps to one order over several statuses, also under a name",
+    async ({ drivers: [a, b], advance }) => {
+      for (let index = 0; index < 8; index++) {
+        await enqueue(a, `w${index}`);
+        if (index % 3 === 0) await a.control({ workflowId: `w${index}`, action: "cancel" });
+        if (index % 3 === 1) await (await take(a, `w${index}`)).end();
+        await advance(1_000);
+      }
+      const { name } = createRequest("w");
+      const wanted = ["w6", "w5", "w3", "w2", "w0"];
+      assert.deepEqual(await listAll(b, { statuses: ["CANCELLED", "ENQUEUED", "CANCELLED"], limit: 2 }), wanted);
+      assert.deepEqual(await listAll(b, { statuses: ["CANCELLED", "ENQUEUED"], name, limit: 2 }), wanted);
+      assert.deepEqual(await listAll(b, { name, limit: 3 }), ["w7", "w6", "w5", "w4", "w3", "w2", "w1", "w0"]);
+      assert.deepEqual(await listAll(b, { statuses: [], limit: 2 }), []);
+    },
+  );
 
   rule("listWorkflows() continues after a workflow that was purged meanwhile", async ({ drivers: [a, b], advance }) => {
     for (const id of ["a", "b", "c"]) {
       await (await begin(a, id)).end();
       await advance(1_000);
     }
-    const { cursor } = await b.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 2, cursor: null });
+    const { cursor } = await b.listWorkflows({
+      problem: false,
+      values: true,
+      statuses: null,
+      name: null,
+      limit: 2,
+      cursor: null,
+    });
     await enqueue(a, "d");
     await a.purge({ olderThanMs: 0, limit: 1 });
     await a.purge({ olderThanMs: 0, limit: 1 });
@@ -135,9 +172,12 @@ export function listing(rule: AddRule): void {
 
   rule("listWorkflows() refuses a cursor that no page gave", async ({ drivers: [a] }) => {
     for (const cursor of ["", "x", "[]", '["1","w"]', "null"]) {
-      await assert.rejects(a.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 10, cursor }), {
-        code: "invalid_value",
-      });
+      await assert.rejects(
+        a.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 10, cursor }),
+        {
+          code: "invalid_value",
+        },
+      );
     }
   });
 }

@@ -34,17 +34,32 @@ function sending(rule: AddRule): void {
   });
 
   rule("send() is refused when there is no such workflow", async ({ drivers: [a] }) => {
-    assert.deepEqual(await a.send([newMessage("missing")]), { state: "refused", index: 0, reason: "workflow_not_found", status: null });
+    assert.deepEqual(await a.send([newMessage("missing")]), {
+      state: "refused",
+      index: 0,
+      reason: "workflow_not_found",
+      status: null,
+    });
   });
 
   rule("send() is refused with the status when the workflow ended", async ({ drivers: [a, b] }) => {
     for (const status of ["SUCCESS", "ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"] as const) {
       await (await begin(a, status)).end(status);
-      assert.deepEqual(await b.send([newMessage(status)]), { state: "refused", index: 0, reason: "workflow_ended", status });
+      assert.deepEqual(await b.send([newMessage(status)]), {
+        state: "refused",
+        index: 0,
+        reason: "workflow_ended",
+        status,
+      });
     }
     await begin(a, "w");
     await a.control({ workflowId: "w", action: "cancel" });
-    assert.deepEqual(await b.send([newMessage("w")]), { state: "refused", index: 0, reason: "workflow_ended", status: "CANCELLED" });
+    assert.deepEqual(await b.send([newMessage("w")]), {
+      state: "refused",
+      index: 0,
+      reason: "workflow_ended",
+      status: "CANCELLED",
+    });
   });
 
   rule("send() is taken by a workflow that is enqueued, running or suspended", async ({ drivers: [a, b] }) => {
@@ -58,16 +73,19 @@ function sending(rule: AddRule): void {
     for (const run of runs) assert.deepEqual(await run.drain(["t"]), [run.workflowId]);
   });
 
-  rule("a message stays until it is received, before, while and after the workflow waits", async ({ drivers: [a, b], advance }) => {
-    const run = await begin(a, "w");
-    await b.send([newMessage("w", { value: "before" })]);
-    assert.deepEqual(await run.outcomes([receive(0, [""])]), [{ tag: "message", value: "before", topic: "" }]);
-    assert.deepEqual(await run.outcomes([receive(1, [""])]), ["open"]);
-    await b.send([newMessage("w", { value: "while" }), newMessage("w", { value: "after" })]);
-    assert.deepEqual(await run.outcomes([receive(1, [""])]), [{ tag: "message", value: "while", topic: "" }]);
-    await advance(1_000 * LEASE_MS);
-    assert.deepEqual(await (await take(b, "w")).drain(), ["after"]);
-  });
+  rule(
+    "a message stays until it is received, before, while and after the workflow waits",
+    async ({ drivers: [a, b], advance }) => {
+      const run = await begin(a, "w");
+      await b.send([newMessage("w", { value: "before" })]);
+      assert.deepEqual(await run.outcomes([receive(0, [""])]), [{ tag: "message", value: "before", topic: "" }]);
+      assert.deepEqual(await run.outcomes([receive(1, [""])]), ["open"]);
+      await b.send([newMessage("w", { value: "while" }), newMessage("w", { value: "after" })]);
+      assert.deepEqual(await run.outcomes([receive(1, [""])]), [{ tag: "message", value: "while", topic: "" }]);
+      await advance(1_000 * LEASE_MS);
+      assert.deepEqual(await (await take(b, "w")).drain(), ["after"]);
+    },
+  );
 
   rule("a message that was received is never received again", async ({ drivers: [a, b], advance }) => {
     const first = await begin(a, "w");
@@ -97,7 +115,11 @@ function allOrNone(rule: AddRule): void {
     for (const run of good) {
       assert.deepEqual(await run.drain(), []);
       const sent = await a.send([newMessage(run.workflowId, { messageId: "m", dedupeKey: "k" })]);
-      assert.deepEqual(sent.state === "sent" && sent.receipts, [{ messageId: "m", duplicate: false }], "the key is not used up");
+      assert.deepEqual(
+        sent.state === "sent" && sent.receipts,
+        [{ messageId: "m", duplicate: false }],
+        "the key is not used up",
+      );
     }
   });
 
@@ -111,7 +133,12 @@ function allOrNone(rule: AddRule): void {
     const runs = await Promise.all(["z", "y", "x"].map((workflowId) => begin(a, workflowId)));
     const values = Array.from({ length: 30 }, (_, index) => String(index));
     await b.send(values.map((value, index) => newMessage(runs[index % 3]?.workflowId ?? "", { value })));
-    for (const [offset, run] of runs.entries()) assert.deepEqual(await run.drain(), values.filter((_, index) => index % 3 === offset));
+    for (const [offset, run] of runs.entries()) {
+      assert.deepEqual(
+        await run.drain(),
+        values.filter((_, index) => index % 3 === offset),
+      );
+    }
   });
 }
 
@@ -119,9 +146,15 @@ function order(rule: AddRule): void {
   rule("messages are received first in, first out, also by another run", async ({ drivers, advance }) => {
     const values = Array.from({ length: 12 }, (_, index) => String(index));
     const first = await begin(drivers[0], "w");
-    for (const [index, value] of values.entries()) await drivers[index % 2 === 0 ? 0 : 1].send([newMessage("w", { value })]);
+    for (const [index, value] of values.entries()) {
+      await drivers[index % 2 === 0 ? 0 : 1].send([newMessage("w", { value })]);
+    }
     for (const position of [0, 1, 2, 3, 4]) {
-      assert.deepEqual(await first.outcomes([receive(position, [""])]), [{ tag: "message", value: values[position], topic: "" }]);
+      assert.deepEqual(await first.outcomes([receive(position, [""])]), [{
+        tag: "message",
+        value: values[position],
+        topic: "",
+      }]);
     }
     await advance(LEASE_MS + 1);
     assert.deepEqual(await (await take(drivers[1], "w")).drain(), values.slice(5));
@@ -142,17 +175,20 @@ function order(rule: AddRule): void {
     assert.deepEqual(await run.drain(["b"]), ["in b", "in b"]);
   });
 
-  rule("several receives of one topic in one commit each take another message, the earlier the older", async ({ drivers: [a, b] }) => {
-    const run = await begin(a, "w");
-    await b.send(["1", "2"].map((value) => newMessage("w", { value })));
-    assert.deepEqual(await run.outcomes([receive(5, [""]), receive(3, [""]), receive(4, [""])]), [
-      { tag: "message", value: "1", topic: "" },
-      { tag: "message", value: "2", topic: "" },
-      "open",
-    ]);
-    await b.send([newMessage("w", { value: "3" })]);
-    assert.deepEqual(await run.outcomes([receive(4, [""])]), [{ tag: "message", value: "3", topic: "" }]);
-  });
+  rule(
+    "several receives of one topic in one commit each take another message, the earlier the older",
+    async ({ drivers: [a, b] }) => {
+      const run = await begin(a, "w");
+      await b.send(["1", "2"].map((value) => newMessage("w", { value })));
+      assert.deepEqual(await run.outcomes([receive(5, [""]), receive(3, [""]), receive(4, [""])]), [
+        { tag: "message", value: "1", topic: "" },
+        { tag: "message", value: "2", topic: "" },
+        "open",
+      ]);
+      await b.send([newMessage("w", { value: "3" })]);
+      assert.deepEqual(await run.outcomes([receive(4, [""])]), [{ tag: "message", value: "3", topic: "" }]);
+    },
+  );
 
   rule("a thousand buffered messages are received in order", async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w", { leaseMs: 100 * LEASE_MS });
@@ -186,7 +222,11 @@ function fromWorkflows(rule: AddRule): void {
 
   rule("a workflow may send to itself, also just before it receives", async ({ drivers: [a] }) => {
     const run = await begin(a, "w");
-    const result = await run.held([receive(0, [""]), send(1, newMessage("w", { messageId: "m", value: "1" })), receive(2, [""])]);
+    const result = await run.held([
+      receive(0, [""]),
+      send(1, newMessage("w", { messageId: "m", value: "1" })),
+      receive(2, [""]),
+    ]);
     assert.deepEqual(result.woken, []);
     assert.deepEqual(answers(result), ["open", { tag: "sent", value: "m" }, { tag: "message", value: "1", topic: "" }]);
     assert.deepEqual(await run.outcomes([receive(0, [""])]), ["open"]);
@@ -212,7 +252,9 @@ function concurrent(rule: AddRule): void {
   rule("send() by many at once delivers each message once, those of one sender in order", async ({ drivers }) => {
     const run = await begin(drivers[0], "w", { leaseMs: 100 * LEASE_MS });
     const sender = async (name: number) => {
-      for (let index = 0; index < 10; index++) await drivers[name % 2 === 0 ? 0 : 1].send([newMessage("w", { value: `${name}:${index}` })]);
+      for (let index = 0; index < 10; index++) {
+        await drivers[name % 2 === 0 ? 0 : 1].send([newMessage("w", { value: `${name}:${index}` })]);
+      }
     };
     await Promise.all(Array.from({ length: 10 }, (_, name) => sender(name)));
     const received = await run.drain();
@@ -226,35 +268,49 @@ function concurrent(rule: AddRule): void {
 
   rule("a receive at the same time as sends misses none and takes none twice", async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w", { leaseMs: 100 * LEASE_MS });
-    const sends = Promise.all(Array.from({ length: 50 }, (_, index) => b.send([newMessage("w", { value: String(index) })])));
+    const sends = Promise.all(
+      Array.from({ length: 50 }, (_, index) => b.send([newMessage("w", { value: String(index) })])),
+    );
     const received: string[] = [];
     for (let round = 0; round < 20; round++) received.push(...await run.drain());
     await sends;
     received.push(...await run.drain());
-    assert.deepEqual(received.sort((x, y) => Number(x) - Number(y)), Array.from({ length: 50 }, (_, index) => String(index)));
+    assert.deepEqual(
+      received.sort((x, y) => Number(x) - Number(y)),
+      Array.from({ length: 50 }, (_, index) => String(index)),
+    );
   });
 
-  rule("two workflows that send to each other at the same time do not block each other", async ({ drivers: [a, b] }) => {
-    const [left, right] = [await begin(a, "left"), await begin(b, "right")];
-    for (let position = 0; position < 20; position++) {
-      const results = await Promise.all([
-        left.commit([send(position, newMessage("right", { value: String(position) }))]),
-        right.commit([send(position, newMessage("left", { value: String(position) }))]),
-      ]);
-      assert.deepEqual(results.map(({ state }) => state), ["held", "held"]);
-    }
-    const expected = Array.from({ length: 20 }, (_, index) => String(index));
-    assert.deepEqual([await left.drain(), await right.drain()], [expected, expected]);
-  });
+  rule(
+    "two workflows that send to each other at the same time do not block each other",
+    async ({ drivers: [a, b] }) => {
+      const [left, right] = [await begin(a, "left"), await begin(b, "right")];
+      for (let position = 0; position < 20; position++) {
+        const results = await Promise.all([
+          left.commit([send(position, newMessage("right", { value: String(position) }))]),
+          right.commit([send(position, newMessage("left", { value: String(position) }))]),
+        ]);
+        assert.deepEqual(results.map(({ state }) => state), ["held", "held"]);
+      }
+      const expected = Array.from({ length: 20 }, (_, index) => String(index));
+      assert.deepEqual([await left.drain(), await right.drain()], [expected, expected]);
+    },
+  );
 
-  rule("send() to the same workflows in opposite orders at the same time does not block", async ({ drivers: [a, b] }) => {
-    const ids = ["c", "a", "b"];
-    const runs: DrivenRun[] = [];
-    for (const workflowId of ids) runs.push(await begin(a, workflowId));
-    for (let round = 0; round < 20; round++) {
-      const results = await Promise.all([a.send(ids.map((id) => newMessage(id))), b.send(ids.toReversed().map((id) => newMessage(id)))]);
-      assert.deepEqual(results.map(({ state }) => state), ["sent", "sent"]);
-    }
-    for (const run of runs) assert.equal((await run.drain()).length, 40);
-  });
+  rule(
+    "send() to the same workflows in opposite orders at the same time does not block",
+    async ({ drivers: [a, b] }) => {
+      const ids = ["c", "a", "b"];
+      const runs: DrivenRun[] = [];
+      for (const workflowId of ids) runs.push(await begin(a, workflowId));
+      for (let round = 0; round < 20; round++) {
+        const results = await Promise.all([
+          a.send(ids.map((id) => newMessage(id))),
+          b.send(ids.toReversed().map((id) => newMessage(id))),
+        ]);
+        assert.deepEqual(results.map(({ state }) => state), ["sent", "sent"]);
+      }
+      for (const run of runs) assert.equal((await run.drain()).length, 40);
+    },
+  );
 }

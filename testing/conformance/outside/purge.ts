@@ -31,7 +31,14 @@ export function purging(rule: AddRule): void {
 }
 
 async function ids(driver: Driver): Promise<string[]> {
-  const { workflows } = await driver.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 100, cursor: null });
+  const { workflows } = await driver.listWorkflows({
+    problem: false,
+    values: true,
+    statuses: null,
+    name: null,
+    limit: 100,
+    cursor: null,
+  });
   return workflows.map(({ workflowId }) => workflowId).sort();
 }
 
@@ -40,18 +47,23 @@ async function endOne(driver: Driver, workflowId: string): Promise<void> {
 }
 
 function whatIsOld(rule: AddRule): void {
-  rule("purge() removes what ended at least olderThanMs ago, however it ended", async ({ drivers: [a, b], advance }) => {
-    for (const status of ["SUCCESS", "ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"] as const) await (await begin(a, status)).end(status);
-    await enqueue(a, "cancelled");
-    await a.control({ workflowId: "cancelled", action: "cancel" });
-    await advance(2 * LEASE_MS);
-    await endOne(a, "young");
-    assert.deepEqual(await b.purge({ olderThanMs: 3 * LEASE_MS, limit: 100 }), { purged: 0 });
-    assert.deepEqual(await b.purge({ olderThanMs: LEASE_MS, limit: 100 }), { purged: 4 });
-    assert.deepEqual(await ids(a), ["young"]);
-    assert.equal(await a.readWorkflow("SUCCESS"), null);
-    assert.deepEqual(await b.purge({ olderThanMs: 0, limit: 100 }), { purged: 1 });
-  });
+  rule(
+    "purge() removes what ended at least olderThanMs ago, however it ended",
+    async ({ drivers: [a, b], advance }) => {
+      for (
+        const status of ["SUCCESS", "ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"] as const
+      ) await (await begin(a, status)).end(status);
+      await enqueue(a, "cancelled");
+      await a.control({ workflowId: "cancelled", action: "cancel" });
+      await advance(2 * LEASE_MS);
+      await endOne(a, "young");
+      assert.deepEqual(await b.purge({ olderThanMs: 3 * LEASE_MS, limit: 100 }), { purged: 0 });
+      assert.deepEqual(await b.purge({ olderThanMs: LEASE_MS, limit: 100 }), { purged: 4 });
+      assert.deepEqual(await ids(a), ["young"]);
+      assert.equal(await a.readWorkflow("SUCCESS"), null);
+      assert.deepEqual(await b.purge({ olderThanMs: 0, limit: 100 }), { purged: 1 });
+    },
+  );
 
   rule("purge() counts from the end, not from the beginning", async ({ drivers: [a, b], advance }) => {
     const run = await begin(a, "w", { leaseMs: 100 * LEASE_MS });
@@ -74,21 +86,26 @@ function whatIsOld(rule: AddRule): void {
     assert.deepEqual(await ids(a), ["enqueued", "lapsed", "resumed", "suspended"]);
   });
 
-  rule("purge() removes up to limit, oldest first, and a repeat the next ones", async ({ drivers: [a, b], advance }) => {
-    const runs: DrivenRun[] = [];
-    for (const id of ["d", "b", "c", "a"]) runs.push(await begin(a, id, { leaseMs: 100 * LEASE_MS }));
-    for (const run of runs.toReversed()) {
-      await run.end();
-      await advance(1_000);
-    }
-    assert.deepEqual(await b.purge({ olderThanMs: 0, limit: 2 }), { purged: 2 });
-    assert.deepEqual(await ids(a), ["b", "d"]);
-    assert.deepEqual(await b.purge({ olderThanMs: 0, limit: 1 }), { purged: 1 });
-    assert.deepEqual(await ids(a), ["d"]);
-    assert.deepEqual([await b.purge({ olderThanMs: 0, limit: 5 }), await b.purge({ olderThanMs: 0, limit: 5 })], [{ purged: 1 }, {
-      purged: 0,
-    }]);
-  });
+  rule(
+    "purge() removes up to limit, oldest first, and a repeat the next ones",
+    async ({ drivers: [a, b], advance }) => {
+      const runs: DrivenRun[] = [];
+      for (const id of ["d", "b", "c", "a"]) runs.push(await begin(a, id, { leaseMs: 100 * LEASE_MS }));
+      for (const run of runs.toReversed()) {
+        await run.end();
+        await advance(1_000);
+      }
+      assert.deepEqual(await b.purge({ olderThanMs: 0, limit: 2 }), { purged: 2 });
+      assert.deepEqual(await ids(a), ["b", "d"]);
+      assert.deepEqual(await b.purge({ olderThanMs: 0, limit: 1 }), { purged: 1 });
+      assert.deepEqual(await ids(a), ["d"]);
+      assert.deepEqual([await b.purge({ olderThanMs: 0, limit: 5 }), await b.purge({ olderThanMs: 0, limit: 5 })], [{
+        purged: 1,
+      }, {
+        purged: 0,
+      }]);
+    },
+  );
 
   rule("purge() by two at once removes each workflow once", async ({ drivers: [a, b] }) => {
     for (let index = 0; index < 30; index++) await endOne(a, `w${index}`);
@@ -106,7 +123,13 @@ function nothingLeft(rule: AddRule): void {
   rule("purge() removes all that is the workflow's", async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
     await a.send([newMessage("w")]);
-    await run.held([setEvent(0, "k", "v"), writeStream(1, "s", "v"), closeStream(2, "s"), record(3, "r"), receive(4, ["t"])]);
+    await run.held([
+      setEvent(0, "k", "v"),
+      writeStream(1, "s", "v"),
+      closeStream(2, "s"),
+      record(3, "r"),
+      receive(4, ["t"]),
+    ]);
     await run.end();
     await b.purge({ olderThanMs: 0, limit: 1 });
     assert.equal(await a.readWorkflow("w"), null);
@@ -118,46 +141,54 @@ function nothingLeft(rule: AddRule): void {
       status: null,
     });
     assert.deepEqual(await a.readJournal({ workflowId: "w", after: -1, limit: 10 }), { entries: [], more: false });
-    assert.deepEqual(await a.send([newMessage("w")]), { state: "refused", index: 0, reason: "workflow_not_found", status: null });
+    assert.deepEqual(await a.send([newMessage("w")]), {
+      state: "refused",
+      index: 0,
+      reason: "workflow_not_found",
+      status: null,
+    });
     assert.deepEqual(await a.control({ workflowId: "w", action: "resume" }), { state: "not_found" });
     assert.deepEqual(await run.commit([record(9, "late")]), { state: "lost" });
   });
 
-  rule("an ID that was purged is new again: nothing of the former workflow is left", async ({ drivers: [a, b], advance }) => {
-    await begin(a, "w");
-    await advance(LEASE_MS + 1);
-    const former = await take(a, "w");
-    await a.send([newMessage("w", { dedupeKey: "k", topic: "t" }), newMessage("w", { dedupeKey: "l" })]);
-    await former.held([
-      setEvent(0, "k", "old"),
-      writeStream(1, "s", "old"),
-      closeStream(2, "s"),
-      record(3, "old"),
-      receive(4, ["t"]),
-      receive(5, ["u"]),
-    ]);
-    await former.end("ERROR", "old");
-    await b.purge({ olderThanMs: 0, limit: 1 });
-    const { created, epoch } = await b.create(createRequest("w", { name: "other", input: "new", leaseMs: null }));
-    assert.deepEqual({ created, epoch }, { created: true, epoch: 0 });
-    assert.deepEqual(await former.commit([record(9, "late")]), { state: "lost" });
-    const run = await take(b, "w", { names: ["other"] });
-    const { workflow, journal, open } = run.claimed;
-    assert.deepEqual([workflow.input, workflow.error, workflow.recoveryAttempts, run.epoch], ["new", null, 0, 1]);
-    assert.deepEqual([journal, open], [{ entries: [], more: false }, []]);
-    assert.deepEqual(await run.drain(["", "t"]), []);
-    const sent = await b.send([newMessage("w", { messageId: "m", dedupeKey: "k" })]);
-    assert.deepEqual(sent.state === "sent" && sent.receipts, [{ messageId: "m", duplicate: false }]);
-    await run.held([setEvent(0, "k", "new"), writeStream(1, "s", "new"), record(3, "new")]);
-    assert.deepEqual((await a.readEvent({ workflowId: "w", key: "k" })).event, { version: 1, value: "new" });
-    assert.deepEqual(await a.readStream({ workflowId: "w", key: "s", from: 0, limit: 10 }), {
-      values: ["new"],
-      tail: 1,
-      closed: false,
-      status: "PENDING",
-    });
-    assert.deepEqual(await run.drain([""]), ['"hello"']);
-  });
+  rule(
+    "an ID that was purged is new again: nothing of the former workflow is left",
+    async ({ drivers: [a, b], advance }) => {
+      await begin(a, "w");
+      await advance(LEASE_MS + 1);
+      const former = await take(a, "w");
+      await a.send([newMessage("w", { dedupeKey: "k", topic: "t" }), newMessage("w", { dedupeKey: "l" })]);
+      await former.held([
+        setEvent(0, "k", "old"),
+        writeStream(1, "s", "old"),
+        closeStream(2, "s"),
+        record(3, "old"),
+        receive(4, ["t"]),
+        receive(5, ["u"]),
+      ]);
+      await former.end("ERROR", "old");
+      await b.purge({ olderThanMs: 0, limit: 1 });
+      const { created, epoch } = await b.create(createRequest("w", { name: "other", input: "new", leaseMs: null }));
+      assert.deepEqual({ created, epoch }, { created: true, epoch: 0 });
+      assert.deepEqual(await former.commit([record(9, "late")]), { state: "lost" });
+      const run = await take(b, "w", { names: ["other"] });
+      const { workflow, journal, open } = run.claimed;
+      assert.deepEqual([workflow.input, workflow.error, workflow.recoveryAttempts, run.epoch], ["new", null, 0, 1]);
+      assert.deepEqual([journal, open], [{ entries: [], more: false }, []]);
+      assert.deepEqual(await run.drain(["", "t"]), []);
+      const sent = await b.send([newMessage("w", { messageId: "m", dedupeKey: "k" })]);
+      assert.deepEqual(sent.state === "sent" && sent.receipts, [{ messageId: "m", duplicate: false }]);
+      await run.held([setEvent(0, "k", "new"), writeStream(1, "s", "new"), record(3, "new")]);
+      assert.deepEqual((await a.readEvent({ workflowId: "w", key: "k" })).event, { version: 1, value: "new" });
+      assert.deepEqual(await a.readStream({ workflowId: "w", key: "s", from: 0, limit: 10 }), {
+        values: ["new"],
+        tail: 1,
+        closed: false,
+        status: "PENDING",
+      });
+      assert.deepEqual(await run.drain([""]), ['"hello"']);
+    },
+  );
 
   rule("purge() ends the waits of what it removes: its ID is not woken for them later", async ({ drivers: [a, b] }) => {
     const source = await begin(a, "source");
@@ -197,17 +228,23 @@ function others(rule: AddRule): void {
     assert.deepEqual(await claimIds(a), ["w"]);
   });
 
-  rule("purge() at the same time as sends to what it removes refuses them, and leaves nothing behind", async ({ drivers: [a, b] }) => {
-    for (let round = 0; round < 20; round++) {
-      const run = await begin(a, "w");
-      await run.end();
-      const [sent, purged] = await Promise.all([b.send([newMessage("w", { dedupeKey: "k" })]), a.purge({ olderThanMs: 0, limit: 1 })]);
-      assert.equal(sent.state, "refused");
-      assert.deepEqual(purged, { purged: 1 });
-      const next = await begin(b, "w");
-      assert.deepEqual(await next.drain(), []);
-      await next.end();
-      await a.purge({ olderThanMs: 0, limit: 1 });
-    }
-  });
+  rule(
+    "purge() at the same time as sends to what it removes refuses them, and leaves nothing behind",
+    async ({ drivers: [a, b] }) => {
+      for (let round = 0; round < 20; round++) {
+        const run = await begin(a, "w");
+        await run.end();
+        const [sent, purged] = await Promise.all([
+          b.send([newMessage("w", { dedupeKey: "k" })]),
+          a.purge({ olderThanMs: 0, limit: 1 }),
+        ]);
+        assert.equal(sent.state, "refused");
+        assert.deepEqual(purged, { purged: 1 });
+        const next = await begin(b, "w");
+        assert.deepEqual(await next.drain(), []);
+        await next.end();
+        await a.purge({ olderThanMs: 0, limit: 1 });
+      }
+    },
+  );
 }

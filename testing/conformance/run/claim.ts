@@ -7,7 +7,16 @@
 import assert from "node:assert/strict";
 import type { ClaimRequest } from "../../../core/driver/driver.ts";
 import { claimRequest, createRequest, LEASE_MS, NAME, park, receive, record, sleep, YIELD } from "../../requests.ts";
-import { assertAbout, assertOpen, begin, beginSuspended, claimIds, DrivenRun, enqueue, take } from "../../driven_run.ts";
+import {
+  assertAbout,
+  assertOpen,
+  begin,
+  beginSuspended,
+  claimIds,
+  DrivenRun,
+  enqueue,
+  take,
+} from "../../driven_run.ts";
 import type { AddRule } from "../../suite.ts";
 
 /** Claiming what is due. */
@@ -47,7 +56,11 @@ function whatIsDue(rule: AddRule): void {
     await run.held([receive(4, ["t"]), record(2, "2"), sleep(1, LEASE_MS), record(0, "0"), receive(3, ["u"])]);
     await run.released([], YIELD);
     const { claimed } = await take(b, "w");
-    assert.deepEqual(claimed.journal.entries.map(({ position, label, outcome }) => [position, label, outcome.value]), [[2, "step", "2"], [
+    assert.deepEqual(claimed.journal.entries.map(({ position, label, outcome }) => [position, label, outcome.value]), [[
+      2,
+      "step",
+      "2",
+    ], [
       0,
       "step",
       "0",
@@ -64,21 +77,29 @@ function whatIsDue(rule: AddRule): void {
     assert.equal((await take(b, "w")).epoch, 2);
   });
 
-  rule("claim() takes what is suspended when its deadline has passed, not before", async ({ drivers: [a, b], advance }) => {
-    await beginSuspended(a, "w", [sleep(0, 10 * LEASE_MS)]);
-    await advance(9 * LEASE_MS);
-    assert.deepEqual(await claimIds(b), []);
-    await advance(LEASE_MS + 1);
-    assert.deepEqual(await claimIds(b), ["w"]);
-  });
+  rule(
+    "claim() takes what is suspended when its deadline has passed, not before",
+    async ({ drivers: [a, b], advance }) => {
+      await beginSuspended(a, "w", [sleep(0, 10 * LEASE_MS)]);
+      await advance(9 * LEASE_MS);
+      assert.deepEqual(await claimIds(b), []);
+      await advance(LEASE_MS + 1);
+      assert.deepEqual(await claimIds(b), ["w"]);
+    },
+  );
 
   rule("claim() never takes what ended", async ({ drivers: [a, b], advance }) => {
-    for (const status of ["SUCCESS", "ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"] as const) await (await begin(a, status)).end(status);
+    for (const status of ["SUCCESS", "ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"] as const) {
+      await (await begin(a, status)).end(status);
+    }
     await begin(a, "cancelled");
     await a.control({ workflowId: "cancelled", action: "cancel" });
     await advance(100 * LEASE_MS);
     assert.deepEqual(await claimIds(b), []);
-    assert.deepEqual(await claimIds(b, { workflowIds: ["SUCCESS", "ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "cancelled"] }), []);
+    assert.deepEqual(
+      await claimIds(b, { workflowIds: ["SUCCESS", "ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "cancelled"] }),
+      [],
+    );
   });
 }
 

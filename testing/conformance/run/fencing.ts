@@ -84,30 +84,40 @@ function lost(rule: AddRule): void {
   });
 
   rule("commit() is lost when there is no such workflow", async ({ drivers: [a] }) => {
-    assert.deepEqual(await a.commit(commitRequest({ workflowId: "missing", epoch: 1, owner: "o", number: 1 }, [record(0, "0")])), {
-      state: "lost",
-    });
+    assert.deepEqual(
+      await a.commit(commitRequest({ workflowId: "missing", epoch: 1, owner: "o", number: 1 }, [record(0, "0")])),
+      {
+        state: "lost",
+      },
+    );
   });
 
   rule("commit() is lost at an epoch that has not come", async ({ drivers: [a] }) => {
     const { owner } = await begin(a, "w");
-    assert.deepEqual(await a.commit(commitRequest({ workflowId: "w", epoch: 2, owner, number: 1 }, [])), { state: "lost" });
+    assert.deepEqual(await a.commit(commitRequest({ workflowId: "w", epoch: 2, owner, number: 1 }, [])), {
+      state: "lost",
+    });
   });
 
-  rule("commit() is lost at the epoch of another workflow of that ID, from before a purge", async ({ drivers: [a, b] }) => {
-    const zombie = await begin(a, "w");
-    await b.control({ workflowId: "w", action: "cancel" });
-    await b.purge({ olderThanMs: 0, limit: 1 });
-    const run = await begin(b, "w");
-    assert.equal(run.epoch, zombie.epoch);
-    assert.deepEqual(await zombie.commit([record(0, "zombie")], end()), { state: "lost" });
-    assert.deepEqual(await run.outcomes([record(0, "new")]), [{ tag: "value", value: "new" }]);
-  });
+  rule(
+    "commit() is lost at the epoch of another workflow of that ID, from before a purge",
+    async ({ drivers: [a, b] }) => {
+      const zombie = await begin(a, "w");
+      await b.control({ workflowId: "w", action: "cancel" });
+      await b.purge({ olderThanMs: 0, limit: 1 });
+      const run = await begin(b, "w");
+      assert.equal(run.epoch, zombie.epoch);
+      assert.deepEqual(await zombie.commit([record(0, "zombie")], end()), { state: "lost" });
+      assert.deepEqual(await run.outcomes([record(0, "new")]), [{ tag: "value", value: "new" }]);
+    },
+  );
 
   rule("commit() is lost while no run holds the workflow", async ({ drivers: [a, b] }) => {
     const request = createRequest("enqueued", { leaseMs: null });
     await a.create(request);
-    const commit = commitRequest({ workflowId: "enqueued", epoch: 0, owner: request.owner, number: 1 }, [record(0, "0")]);
+    const commit = commitRequest({ workflowId: "enqueued", epoch: 0, owner: request.owner, number: 1 }, [
+      record(0, "0"),
+    ]);
     assert.deepEqual(await b.commit(commit), { state: "lost" });
     for (const transition of [SUSPEND, YIELD, end()]) {
       const run = await begin(a, transition.to);
@@ -126,7 +136,13 @@ function lost(rule: AddRule): void {
       const next = run.next();
       for (const skipping of [next.number + 1, next.number + 2, next.number + 1_000]) {
         for (const transition of [null, SUSPEND, YIELD, park("p", LEASE_MS), end("SUCCESS", "lost")]) {
-          const request = { ...next, number: skipping, operations: everyOperation(), transition, leaseMs: 100 * LEASE_MS };
+          const request = {
+            ...next,
+            number: skipping,
+            operations: everyOperation(),
+            transition,
+            leaseMs: 100 * LEASE_MS,
+          };
           assert.deepEqual(await a.commit(request), { state: "lost" });
         }
       }
@@ -148,37 +164,46 @@ function lost(rule: AddRule): void {
 }
 
 function cancelled(rule: AddRule): void {
-  rule("commit() is cancelled and writes nothing when the workflow was cancelled at its epoch", async ({ drivers: [a, b] }) => {
-    await enqueue(a, "friend");
-    const run = await begin(a, "w");
-    await b.control({ workflowId: "w", action: "cancel" });
-    for (const transition of [null, SUSPEND, YIELD, end("SUCCESS", "late")]) {
-      assert.deepEqual(await run.commit(everyOperation(), transition), { state: "cancelled" });
-    }
-    const { status, output } = await a.readWorkflow("w") ?? {};
-    assert.deepEqual([status, output], ["CANCELLED", null]);
-    await assertNothingWritten(b);
-  });
+  rule(
+    "commit() is cancelled and writes nothing when the workflow was cancelled at its epoch",
+    async ({ drivers: [a, b] }) => {
+      await enqueue(a, "friend");
+      const run = await begin(a, "w");
+      await b.control({ workflowId: "w", action: "cancel" });
+      for (const transition of [null, SUSPEND, YIELD, end("SUCCESS", "late")]) {
+        assert.deepEqual(await run.commit(everyOperation(), transition), { state: "cancelled" });
+      }
+      const { status, output } = await a.readWorkflow("w") ?? {};
+      assert.deepEqual([status, output], ["CANCELLED", null]);
+      await assertNothingWritten(b);
+    },
+  );
 
-  rule("commit() is lost to an older run when the workflow was cancelled at a later epoch", async ({ drivers: [a, b], advance }) => {
-    const zombie = await begin(a, "w");
-    await advance(LEASE_MS + 1);
-    await take(b, "w");
-    await b.control({ workflowId: "w", action: "cancel" });
-    assert.deepEqual(await zombie.commit([record(0, "0")]), { state: "lost" });
-  });
+  rule(
+    "commit() is lost to an older run when the workflow was cancelled at a later epoch",
+    async ({ drivers: [a, b], advance }) => {
+      const zombie = await begin(a, "w");
+      await advance(LEASE_MS + 1);
+      await take(b, "w");
+      await b.control({ workflowId: "w", action: "cancel" });
+      assert.deepEqual(await zombie.commit([record(0, "0")]), { state: "lost" });
+    },
+  );
 
-  rule("commit() is lost when the workflow was cancelled and resumed, also before anybody claims it", async ({ drivers: [a, b] }) => {
-    await enqueue(a, "friend");
-    const zombie = await begin(a, "w");
-    await b.control({ workflowId: "w", action: "cancel" });
-    await b.control({ workflowId: "w", action: "resume" });
-    assert.deepEqual(await zombie.commit(everyOperation()), { state: "lost" });
-    const run = await take(b, "w");
-    assert.deepEqual(await zombie.commit(everyOperation(), end()), { state: "lost" });
-    await assertNothingWritten(a);
-    await run.held();
-  });
+  rule(
+    "commit() is lost when the workflow was cancelled and resumed, also before anybody claims it",
+    async ({ drivers: [a, b] }) => {
+      await enqueue(a, "friend");
+      const zombie = await begin(a, "w");
+      await b.control({ workflowId: "w", action: "cancel" });
+      await b.control({ workflowId: "w", action: "resume" });
+      assert.deepEqual(await zombie.commit(everyOperation()), { state: "lost" });
+      const run = await take(b, "w");
+      assert.deepEqual(await zombie.commit(everyOperation(), end()), { state: "lost" });
+      await assertNothingWritten(a);
+      await run.held();
+    },
+  );
 }
 
 function races(rule: AddRule): void {

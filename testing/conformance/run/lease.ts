@@ -104,16 +104,19 @@ function attempts(rule: AddRule): void {
     assert.equal((await take(a, "w")).claimed.workflow.recoveryAttempts, 1);
   });
 
-  rule("commit() sets recoveryAttempts to 0 when it adds an entry, complete or open", async ({ drivers: [a, b], advance }) => {
-    for (const [workflowId, operation] of [["complete", record(0, "0")], ["open", receive(0, ["t"])]] as const) {
-      await begin(a, workflowId);
-      await advance(LEASE_MS + 1);
-      const run = await take(b, workflowId);
-      assert.equal(run.claimed.workflow.recoveryAttempts, 1);
-      await run.held([operation]);
-      assert.equal((await a.readWorkflow(workflowId))?.recoveryAttempts, 0, workflowId);
-    }
-  });
+  rule(
+    "commit() sets recoveryAttempts to 0 when it adds an entry, complete or open",
+    async ({ drivers: [a, b], advance }) => {
+      for (const [workflowId, operation] of [["complete", record(0, "0")], ["open", receive(0, ["t"])]] as const) {
+        await begin(a, workflowId);
+        await advance(LEASE_MS + 1);
+        const run = await take(b, workflowId);
+        assert.equal(run.claimed.workflow.recoveryAttempts, 1);
+        await run.held([operation]);
+        assert.equal((await a.readWorkflow(workflowId))?.recoveryAttempts, 0, workflowId);
+      }
+    },
+  );
 
   rule("commit() leaves recoveryAttempts when it adds no entry", async ({ drivers: [a, b], advance }) => {
     const first = await begin(a, "w");

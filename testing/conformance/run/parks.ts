@@ -6,7 +6,19 @@
 
 import assert from "node:assert/strict";
 import type { Driver, Operation, Transition } from "../../../core/driver/driver.ts";
-import { end, LEASE_MS, newMessage, observeEvent, observeResult, park, receive, record, setEvent, SUSPEND, YIELD } from "../../requests.ts";
+import {
+  end,
+  LEASE_MS,
+  newMessage,
+  observeEvent,
+  observeResult,
+  park,
+  receive,
+  record,
+  setEvent,
+  SUSPEND,
+  YIELD,
+} from "../../requests.ts";
 import { assertAbout, begin, claimIds, committed, take } from "../../driven_run.ts";
 import { claimRequest } from "../../requests.ts";
 import type { AddRule } from "../../suite.ts";
@@ -21,64 +33,87 @@ export function parks(rule: AddRule): void {
 }
 
 /** The problem of a workflow, and how often it was parked. */
-async function parked(driver: Driver, workflowId: string = "w"): Promise<[string | null | undefined, number | undefined]> {
+async function parked(
+  driver: Driver,
+  workflowId: string = "w",
+): Promise<[string | null | undefined, number | undefined]> {
   const workflow = await driver.readWorkflow(workflowId);
   return [workflow?.problem, workflow?.parks];
 }
 
 function parking(rule: AddRule): void {
-  rule("a parked workflow is PENDING with its problem, held by nobody, and due after delayMs", async ({ drivers: [a, b], advance }) => {
-    await (await begin(a, "w")).released([], park('"not mine"', 3 * LEASE_MS));
-    const workflow = await b.readWorkflow("w");
-    assert.deepEqual([workflow?.status, workflow?.waiting, workflow?.problem, workflow?.parks], ["PENDING", null, '"not mine"', 1]);
-    const { claimed, nextDueMs } = await b.claim(claimRequest());
-    assert.deepEqual(claimed, []);
-    assertAbout(nextDueMs, 3 * LEASE_MS);
-    await advance(2 * LEASE_MS);
-    assert.deepEqual(await claimIds(b, { workflowIds: ["w"] }), []);
-    await advance(LEASE_MS + 1);
-    const { claimed: { workflow: taken } } = await take(b, "w");
-    assert.deepEqual([taken.recoveryAttempts, taken.problem, taken.parks], [0, '"not mine"', 1]);
-  });
-
-  rule("a workflow that is parked again counts it, and has the latest problem", async ({ drivers: [a, b], advance }) => {
-    await (await begin(a, "w")).released([], park("1", LEASE_MS));
-    for (const count of [2, 3]) {
+  rule(
+    "a parked workflow is PENDING with its problem, held by nobody, and due after delayMs",
+    async ({ drivers: [a, b], advance }) => {
+      await (await begin(a, "w")).released([], park('"not mine"', 3 * LEASE_MS));
+      const workflow = await b.readWorkflow("w");
+      assert.deepEqual([workflow?.status, workflow?.waiting, workflow?.problem, workflow?.parks], [
+        "PENDING",
+        null,
+        '"not mine"',
+        1,
+      ]);
+      const { claimed, nextDueMs } = await b.claim(claimRequest());
+      assert.deepEqual(claimed, []);
+      assertAbout(nextDueMs, 3 * LEASE_MS);
+      await advance(2 * LEASE_MS);
+      assert.deepEqual(await claimIds(b, { workflowIds: ["w"] }), []);
       await advance(LEASE_MS + 1);
-      const run = await take(b, "w");
-      await run.held();
-      await run.released([], park(`${count}`, LEASE_MS));
-      assert.deepEqual(await parked(a), [`${count}`, count]);
-    }
-  });
+      const { claimed: { workflow: taken } } = await take(b, "w");
+      assert.deepEqual([taken.recoveryAttempts, taken.problem, taken.parks], [0, '"not mine"', 1]);
+    },
+  );
 
-  rule("a commit that parks applies its operations first, also those with outcomes", async ({ drivers: [a, b], advance }) => {
-    const run = await begin(a, "w");
-    await b.send([newMessage("w", { value: "1" })]);
-    await run.released([record(0, "0"), receive(1, [""]), setEvent(2, "k", "v"), receive(3, ["t"])], park("p", LEASE_MS));
-    assert.deepEqual(await parked(a), ["p", 1]);
-    assert.equal((await b.readEvent({ workflowId: "w", key: "k" })).event?.value, "v");
-    await advance(LEASE_MS + 1);
-    const { claimed } = await take(b, "w");
-    assert.deepEqual([claimed.journal.entries.length, claimed.open.map(({ position }) => position)], [3, [3]]);
-  });
+  rule(
+    "a workflow that is parked again counts it, and has the latest problem",
+    async ({ drivers: [a, b], advance }) => {
+      await (await begin(a, "w")).released([], park("1", LEASE_MS));
+      for (const count of [2, 3]) {
+        await advance(LEASE_MS + 1);
+        const run = await take(b, "w");
+        await run.held();
+        await run.released([], park(`${count}`, LEASE_MS));
+        assert.deepEqual(await parked(a), [`${count}`, count]);
+      }
+    },
+  );
 
-  rule("nothing that comes makes a parked workflow due sooner, and it is there afterwards", async ({ drivers: [a, b], advance }) => {
-    const source = await begin(a, "source");
-    const waits = [receive(0, [""]), observeEvent(1, "source", "k"), observeResult(2, "source")];
-    await (await begin(a, "w")).released(waits, park("p", 2 * LEASE_MS));
-    const sent = await b.send([newMessage("w", { value: "1" })]);
-    assert.deepEqual(sent.state === "sent" && sent.woken, []);
-    assert.deepEqual((await source.held([setEvent(0, "k", "2")])).woken, []);
-    assert.deepEqual((await source.end("SUCCESS", "3")).woken, []);
-    assert.deepEqual(await claimIds(b), []);
-    await advance(2 * LEASE_MS + 1);
-    assert.deepEqual(await (await take(b, "w")).outcomes(waits), [
-      { tag: "message", value: "1", topic: "" },
-      { tag: "value", value: "2" },
-      { tag: "value", value: "3" },
-    ]);
-  });
+  rule(
+    "a commit that parks applies its operations first, also those with outcomes",
+    async ({ drivers: [a, b], advance }) => {
+      const run = await begin(a, "w");
+      await b.send([newMessage("w", { value: "1" })]);
+      await run.released(
+        [record(0, "0"), receive(1, [""]), setEvent(2, "k", "v"), receive(3, ["t"])],
+        park("p", LEASE_MS),
+      );
+      assert.deepEqual(await parked(a), ["p", 1]);
+      assert.equal((await b.readEvent({ workflowId: "w", key: "k" })).event?.value, "v");
+      await advance(LEASE_MS + 1);
+      const { claimed } = await take(b, "w");
+      assert.deepEqual([claimed.journal.entries.length, claimed.open.map(({ position }) => position)], [3, [3]]);
+    },
+  );
+
+  rule(
+    "nothing that comes makes a parked workflow due sooner, and it is there afterwards",
+    async ({ drivers: [a, b], advance }) => {
+      const source = await begin(a, "source");
+      const waits = [receive(0, [""]), observeEvent(1, "source", "k"), observeResult(2, "source")];
+      await (await begin(a, "w")).released(waits, park("p", 2 * LEASE_MS));
+      const sent = await b.send([newMessage("w", { value: "1" })]);
+      assert.deepEqual(sent.state === "sent" && sent.woken, []);
+      assert.deepEqual((await source.held([setEvent(0, "k", "2")])).woken, []);
+      assert.deepEqual((await source.end("SUCCESS", "3")).woken, []);
+      assert.deepEqual(await claimIds(b), []);
+      await advance(2 * LEASE_MS + 1);
+      assert.deepEqual(await (await take(b, "w")).outcomes(waits), [
+        { tag: "message", value: "1", topic: "" },
+        { tag: "value", value: "2" },
+        { tag: "value", value: "3" },
+      ]);
+    },
+  );
 
   rule("commit() that parked counts it once when it is repeated", async ({ drivers: [a, b], advance }) => {
     const run = await begin(a, "w");

@@ -41,22 +41,28 @@ function counting(rule: AddRule): void {
     const first = await begin(a, "w");
     await first.released([pause(3, 2, 10 * LEASE_MS, 'step "charge"'), receive(4, ["t"])], YIELD);
     const { claimed: { open, journal } } = await take(b, "w");
-    assert.deepEqual(open.map(({ position, label, attempts }) => [position, label, attempts]), [[3, 'step "charge"', 2], [4, "recv t", 0]]);
+    assert.deepEqual(open.map(({ position, label, attempts }) => [position, label, attempts]), [
+      [3, 'step "charge"', 2],
+      [4, "recv t", 0],
+    ]);
     assertAbout(open[0]?.remainingMs ?? null, 10 * LEASE_MS);
     assert.deepEqual(journal.entries, []);
   });
 
-  rule("a pause with a higher number of tries begins anew, any other looks how long is left", async ({ drivers: [a], advance }) => {
-    const run = await begin(a, "w", { leaseMs: LONG_MS });
-    assertAbout(await left(run, 1, 10 * LEASE_MS), 10 * LEASE_MS);
-    await advance(4 * LEASE_MS);
-    assertAbout(await left(run, 1, 20 * LEASE_MS), 6 * LEASE_MS);
-    assertAbout(await left(run, 2, 20 * LEASE_MS), 20 * LEASE_MS);
-    await advance(4 * LEASE_MS);
-    assertAbout(await left(run, 1, 90 * LEASE_MS), 16 * LEASE_MS);
-    await run.released([], YIELD);
-    assert.deepEqual((await take(a, "w")).claimed.open.map(({ attempts }) => attempts), [2]);
-  });
+  rule(
+    "a pause with a higher number of tries begins anew, any other looks how long is left",
+    async ({ drivers: [a], advance }) => {
+      const run = await begin(a, "w", { leaseMs: LONG_MS });
+      assertAbout(await left(run, 1, 10 * LEASE_MS), 10 * LEASE_MS);
+      await advance(4 * LEASE_MS);
+      assertAbout(await left(run, 1, 20 * LEASE_MS), 6 * LEASE_MS);
+      assertAbout(await left(run, 2, 20 * LEASE_MS), 20 * LEASE_MS);
+      await advance(4 * LEASE_MS);
+      assertAbout(await left(run, 1, 90 * LEASE_MS), 16 * LEASE_MS);
+      await run.released([], YIELD);
+      assert.deepEqual((await take(a, "w")).claimed.open.map(({ attempts }) => attempts), [2]);
+    },
+  );
 
   rule("a pause that has elapsed answers 0 and gets no outcome", async ({ drivers: [a, b], advance }) => {
     const run = await begin(a, "w", { leaseMs: LONG_MS });
@@ -66,19 +72,25 @@ function counting(rule: AddRule): void {
     assert.equal(await left(run, 2, 0), 0);
     assert.deepEqual((await b.readJournal({ workflowId: "w", after: -1, limit: 10 })).entries, []);
     await run.released([], YIELD);
-    assert.deepEqual((await take(b, "w")).claimed.open.map(({ attempts, remainingMs }) => [attempts, remainingMs]), [[2, 0]]);
+    assert.deepEqual((await take(b, "w")).claimed.open.map(({ attempts, remainingMs }) => [attempts, remainingMs]), [[
+      2,
+      0,
+    ]]);
   });
 
-  rule("a pause that begins sets recoveryAttempts to 0, one that looks does not", async ({ drivers: [a, b], advance }) => {
-    await (await begin(a, "w")).held([pause(0, 1, LONG_MS)]);
-    const attempts = async () => (await a.readWorkflow("w"))?.recoveryAttempts;
-    await advance(LEASE_MS + 1);
-    const run = await take(b, "w");
-    await run.held([pause(0, 1, LONG_MS)]);
-    assert.equal(await attempts(), 1);
-    await run.held([pause(0, 2, LONG_MS)]);
-    assert.equal(await attempts(), 0);
-  });
+  rule(
+    "a pause that begins sets recoveryAttempts to 0, one that looks does not",
+    async ({ drivers: [a, b], advance }) => {
+      await (await begin(a, "w")).held([pause(0, 1, LONG_MS)]);
+      const attempts = async () => (await a.readWorkflow("w"))?.recoveryAttempts;
+      await advance(LEASE_MS + 1);
+      const run = await take(b, "w");
+      await run.held([pause(0, 1, LONG_MS)]);
+      assert.equal(await attempts(), 1);
+      await run.held([pause(0, 2, LONG_MS)]);
+      assert.equal(await attempts(), 0);
+    },
+  );
 }
 
 function completing(rule: AddRule): void {
@@ -119,15 +131,22 @@ function suspending(rule: AddRule): void {
     assert.deepEqual(run.claimed.open.map(({ attempts, remainingMs }) => [attempts, remainingMs]), [[1, 0]]);
   });
 
-  rule("the earliest of pauses and other deadlines decides when a workflow is due", async ({ drivers: [a, b], advance }) => {
-    await beginSuspended(a, "w", [receive(0, ["t"], 5 * LEASE_MS), pause(1, 1, 2 * LEASE_MS), pause(2, 1, 4 * LEASE_MS)]);
-    await advance(2 * LEASE_MS + 1);
-    await (await take(b, "w")).suspend([receive(0, ["t"]), pause(1, 2, 10 * LEASE_MS), pause(2, 1, 0)]);
-    await advance(LEASE_MS);
-    assert.deepEqual(await claimIds(b), []);
-    await advance(LEASE_MS);
-    assert.deepEqual(await claimIds(b), ["w"]);
-  });
+  rule(
+    "the earliest of pauses and other deadlines decides when a workflow is due",
+    async ({ drivers: [a, b], advance }) => {
+      await beginSuspended(a, "w", [
+        receive(0, ["t"], 5 * LEASE_MS),
+        pause(1, 1, 2 * LEASE_MS),
+        pause(2, 1, 4 * LEASE_MS),
+      ]);
+      await advance(2 * LEASE_MS + 1);
+      await (await take(b, "w")).suspend([receive(0, ["t"]), pause(1, 2, 10 * LEASE_MS), pause(2, 1, 0)]);
+      await advance(LEASE_MS);
+      assert.deepEqual(await claimIds(b), []);
+      await advance(LEASE_MS);
+      assert.deepEqual(await claimIds(b), ["w"]);
+    },
+  );
 
   rule("a message wakes a workflow that is suspended for it and for a pause", async ({ drivers: [a, b] }) => {
     await beginSuspended(a, "w", [pause(0, 1, LONG_MS), receive(1, ["t"])]);
@@ -159,18 +178,29 @@ function repeated(rule: AddRule): void {
     for (const index of [0, 1]) assertAbout(remainingMs(again, index), 6 * LEASE_MS);
   });
 
-  rule("commit() that suspended for a pause answers released when it is repeated", async ({ drivers: [a, b], advance }) => {
-    const run = await begin(a, "w");
-    const request = run.next([pause(0, 1, 2 * LEASE_MS)], SUSPEND);
-    for (const driver of [a, b]) assertAbout(remainingMs(committed(await driver.commit(request), "released")), 2 * LEASE_MS);
-    assert.deepEqual(await claimIds(b), []);
-    await advance(2 * LEASE_MS + 1);
-    assert.deepEqual(await claimIds(b), ["w"]);
-  });
+  rule(
+    "commit() that suspended for a pause answers released when it is repeated",
+    async ({ drivers: [a, b], advance }) => {
+      const run = await begin(a, "w");
+      const request = run.next([pause(0, 1, 2 * LEASE_MS)], SUSPEND);
+      for (const driver of [a, b]) {
+        assertAbout(
+          remainingMs(committed(await driver.commit(request), "released")),
+          2 * LEASE_MS,
+        );
+      }
+      assert.deepEqual(await claimIds(b), []);
+      await advance(2 * LEASE_MS + 1);
+      assert.deepEqual(await claimIds(b), ["w"]);
+    },
+  );
 
-  rule("commit() that could not suspend for an elapsed pause answers held when it is repeated", async ({ drivers: [a, b] }) => {
-    const run = await begin(a, "w");
-    const request = run.next([pause(0, 1, 0)], SUSPEND);
-    for (const driver of [a, b]) assert.equal(remainingMs(committed(await driver.commit(request), "held")), 0);
-  });
+  rule(
+    "commit() that could not suspend for an elapsed pause answers held when it is repeated",
+    async ({ drivers: [a, b] }) => {
+      const run = await begin(a, "w");
+      const request = run.next([pause(0, 1, 0)], SUSPEND);
+      for (const driver of [a, b]) assert.equal(remainingMs(committed(await driver.commit(request), "held")), 0);
+    },
+  );
 }

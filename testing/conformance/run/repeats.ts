@@ -24,7 +24,17 @@ import {
   writeStream,
   YIELD,
 } from "../../requests.ts";
-import { answers, assertAbout, begin, claimIds, committed, enqueue, remainingMs, take, twice } from "../../driven_run.ts";
+import {
+  answers,
+  assertAbout,
+  begin,
+  claimIds,
+  committed,
+  enqueue,
+  remainingMs,
+  take,
+  twice,
+} from "../../driven_run.ts";
 import type { AddRule } from "../../suite.ts";
 
 /** Repeats of `commit`. */
@@ -74,45 +84,57 @@ async function assertAppliedOnce(driver: Driver): Promise<void> {
 }
 
 function recorded(rule: AddRule): void {
-  rule("commit() answers with the recorded outcomes and does nothing again when it is repeated", async ({ drivers }) => {
-    await prepare(drivers[0]);
-    const run = await begin(drivers[0], "w");
-    await drivers[1].send([newMessage("w", { value: "1" }), newMessage("w", { value: "2" })]);
-    const [operations, expected] = split(everyRecorded());
-    assert.deepEqual(await twice(drivers, run.next(operations)), expected);
-    assert.deepEqual(await run.drain(), ["2"]);
-    await assertAppliedOnce(drivers[0]);
-  });
+  rule(
+    "commit() answers with the recorded outcomes and does nothing again when it is repeated",
+    async ({ drivers }) => {
+      await prepare(drivers[0]);
+      const run = await begin(drivers[0], "w");
+      await drivers[1].send([newMessage("w", { value: "1" }), newMessage("w", { value: "2" })]);
+      const [operations, expected] = split(everyRecorded());
+      assert.deepEqual(await twice(drivers, run.next(operations)), expected);
+      assert.deepEqual(await run.drain(), ["2"]);
+      await assertAppliedOnce(drivers[0]);
+    },
+  );
 
-  rule("commit() answers with the recorded outcomes and does nothing again in a later commit of the same run", async ({ drivers }) => {
-    await prepare(drivers[0]);
-    const run = await begin(drivers[0], "w");
-    await drivers[1].send([newMessage("w", { value: "1" }), newMessage("w", { value: "2" })]);
-    const [operations, expected] = split(everyRecorded());
-    assert.deepEqual(await run.outcomes(operations), expected);
-    assert.deepEqual(await run.outcomes(operations), expected);
-    assert.deepEqual(await run.drain(), ["2"]);
-    await assertAppliedOnce(drivers[0]);
-  });
+  rule(
+    "commit() answers with the recorded outcomes and does nothing again in a later commit of the same run",
+    async ({ drivers }) => {
+      await prepare(drivers[0]);
+      const run = await begin(drivers[0], "w");
+      await drivers[1].send([newMessage("w", { value: "1" }), newMessage("w", { value: "2" })]);
+      const [operations, expected] = split(everyRecorded());
+      assert.deepEqual(await run.outcomes(operations), expected);
+      assert.deepEqual(await run.outcomes(operations), expected);
+      assert.deepEqual(await run.drain(), ["2"]);
+      await assertAppliedOnce(drivers[0]);
+    },
+  );
 
-  rule("commit() answers with the recorded outcomes and does nothing again in a later run", async ({ drivers: [a, b], advance }) => {
-    await prepare(a);
-    const first = await begin(a, "w");
-    await b.send([newMessage("w", { value: "1" }), newMessage("w", { value: "2" })]);
-    const [operations, expected] = split(everyRecorded());
-    assert.deepEqual(await first.outcomes(operations), expected);
-    await advance(LEASE_MS + 1);
-    const run = await take(b, "w");
-    assert.deepEqual(await run.outcomes(operations), expected);
-    assert.deepEqual(await run.drain(), ["2"]);
-    assert.deepEqual((await a.readEvent({ workflowId: "w", key: "k" })).event?.version, 1);
-    assert.equal((await a.readStream({ workflowId: "w", key: "s", from: 0, limit: 0 })).tail, 1);
-  });
+  rule(
+    "commit() answers with the recorded outcomes and does nothing again in a later run",
+    async ({ drivers: [a, b], advance }) => {
+      await prepare(a);
+      const first = await begin(a, "w");
+      await b.send([newMessage("w", { value: "1" }), newMessage("w", { value: "2" })]);
+      const [operations, expected] = split(everyRecorded());
+      assert.deepEqual(await first.outcomes(operations), expected);
+      await advance(LEASE_MS + 1);
+      const run = await take(b, "w");
+      assert.deepEqual(await run.outcomes(operations), expected);
+      assert.deepEqual(await run.drain(), ["2"]);
+      assert.deepEqual((await a.readEvent({ workflowId: "w", key: "k" })).event?.version, 1);
+      assert.equal((await a.readStream({ workflowId: "w", key: "s", from: 0, limit: 0 })).tail, 1);
+    },
+  );
 
   rule("commit() keeps the first outcome of a position when another is recorded later", async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
     await run.held([record(0, "first")]);
-    assert.deepEqual(await run.outcomes([record(0, "second"), setEvent(0, "k", "v")]), Array(2).fill({ tag: "value", value: "first" }));
+    assert.deepEqual(
+      await run.outcomes([record(0, "second"), setEvent(0, "k", "v")]),
+      Array(2).fill({ tag: "value", value: "first" }),
+    );
     assert.equal((await b.readEvent({ workflowId: "w", key: "k" })).event, null);
     assert.equal((await b.readJournal({ workflowId: "w", after: -1, limit: 10 })).entries.length, 1);
   });
@@ -138,7 +160,9 @@ function recorded(rule: AddRule): void {
     await first.released([], YIELD);
     const run = await take(b, "w");
     const request = run.next([writeStream(null, "s", "3")]);
-    for (const driver of [a, b]) assert.equal((await driver.commit(request)).state, "held", "the earlier run let go, this one did not");
+    for (const driver of [a, b]) {
+      assert.equal((await driver.commit(request)).state, "held", "the earlier run let go, this one did not");
+    }
     assert.deepEqual((await a.readStream({ workflowId: "w", key: "s", from: 0, limit: 10 })).values, ["1", "2", "3"]);
   });
 }
@@ -193,17 +217,20 @@ function transitions(rule: AddRule): void {
     },
   );
 
-  rule("commit() is lost when a suspend or a yield is repeated after the workflow was claimed", async ({ drivers: [a, b] }) => {
-    for (const transition of [SUSPEND, YIELD]) {
-      const run = await begin(a, transition.to);
-      const request = run.next([receive(0, [""])], transition);
-      await a.commit(request);
-      await b.send([newMessage(transition.to, { value: "1" })]);
-      const next = await take(b, transition.to);
-      assert.deepEqual(await a.commit(request), { state: "lost" });
-      assert.deepEqual(await next.drain(), ["1"]);
-    }
-  });
+  rule(
+    "commit() is lost when a suspend or a yield is repeated after the workflow was claimed",
+    async ({ drivers: [a, b] }) => {
+      for (const transition of [SUSPEND, YIELD]) {
+        const run = await begin(a, transition.to);
+        const request = run.next([receive(0, [""])], transition);
+        await a.commit(request);
+        await b.send([newMessage(transition.to, { value: "1" })]);
+        const next = await take(b, transition.to);
+        assert.deepEqual(await a.commit(request), { state: "lost" });
+        assert.deepEqual(await next.drain(), ["1"]);
+      }
+    },
+  );
 
   rule("commit() answers released when a yield is repeated", async ({ drivers }) => {
     const run = await begin(drivers[0], "w");
@@ -217,7 +244,9 @@ function transitions(rule: AddRule): void {
     const [a, b] = drivers;
     const run = await begin(a, "w");
     const request = run.next([record(0, "0"), writeStream(null, "s", "v")], end("SUCCESS", "1"));
-    assert.deepEqual(answers(committed(await a.commit(request), "released")), [{ tag: "value", value: "0" }, { tag: "done" }]);
+    assert.deepEqual(answers(committed(await a.commit(request), "released")), [{ tag: "value", value: "0" }, {
+      tag: "done",
+    }]);
     const before = await a.readWorkflow("w");
     await advance(LEASE_MS);
     assert.deepEqual(await twice(drivers, request, "released"), [{ tag: "value", value: "0" }, { tag: "done" }]);

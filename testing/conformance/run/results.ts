@@ -47,16 +47,25 @@ function together(rule: AddRule): void {
   });
 
   for (const status of ["ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "CANCELLED"] as const) {
-    rule(`a workflow that waits for results together is woken by the first that ends as ${status}`, async ({ drivers: [a, b] }) => {
-      const [first, second] = await Promise.all(children.map((workflowId) => begin(a, workflowId)));
-      await beginSuspended(b, "w", waits);
-      assert.deepEqual((await first!.end()).woken, []);
-      const ended = status === "CANCELLED" ? await b.control({ workflowId: "c1", action: "cancel" }) : await second!.end(status, "null");
-      assert("woken" in ended);
-      assert.deepEqual(ended.woken, ["w"]);
-      const results = await (await take(b, "w")).outcomes(waits);
-      assert.deepEqual(results.map((it) => it === "open" ? it : it.tag), ["value", status === "CANCELLED" ? "cancelled" : "error", "open"]);
-    });
+    rule(
+      `a workflow that waits for results together is woken by the first that ends as ${status}`,
+      async ({ drivers: [a, b] }) => {
+        const [first, second] = await Promise.all(children.map((workflowId) => begin(a, workflowId)));
+        await beginSuspended(b, "w", waits);
+        assert.deepEqual((await first!.end()).woken, []);
+        const ended = status === "CANCELLED"
+          ? await b.control({ workflowId: "c1", action: "cancel" })
+          : await second!.end(status, "null");
+        assert("woken" in ended);
+        assert.deepEqual(ended.woken, ["w"]);
+        const results = await (await take(b, "w")).outcomes(waits);
+        assert.deepEqual(results.map((it) => it === "open" ? it : it.tag), [
+          "value",
+          status === "CANCELLED" ? "cancelled" : "error",
+          "open",
+        ]);
+      },
+    );
   }
 
   rule("results that are waited for together are counted anew by each suspend", async ({ drivers: [a, b] }) => {
@@ -77,19 +86,28 @@ function together(rule: AddRule): void {
     assert.deepEqual((await second!.end()).woken, ["w"]);
   });
 
-  rule("what else a workflow waits for wakes it, beside results that it waits for together", async ({ drivers: [a, b] }) => {
-    const [first, second] = await Promise.all(children.map((workflowId) => begin(a, workflowId)));
-    await beginSuspended(b, "w", [...waits, observeResult(3, "c0"), observeEvent(4, "c1", "state")]);
-    assert.deepEqual((await first!.end()).woken, ["w"]);
-    await (await take(b, "w")).suspend([waits[1]!, waits[2]!, observeEvent(4, "c1", "state")]);
-    assert.deepEqual((await second!.held([setEvent(0, "state", "1")])).woken, ["w"]);
-  });
+  rule(
+    "what else a workflow waits for wakes it, beside results that it waits for together",
+    async ({ drivers: [a, b] }) => {
+      const [first, second] = await Promise.all(children.map((workflowId) => begin(a, workflowId)));
+      await beginSuspended(b, "w", [...waits, observeResult(3, "c0"), observeEvent(4, "c1", "state")]);
+      assert.deepEqual((await first!.end()).woken, ["w"]);
+      await (await take(b, "w")).suspend([waits[1]!, waits[2]!, observeEvent(4, "c1", "state")]);
+      assert.deepEqual((await second!.held([setEvent(0, "state", "1")])).woken, ["w"]);
+    },
+  );
 
   rule("children that end at once wake whoever waits for them together, once", async ({ drivers }) => {
     for (let round = 0; round < 10; round++) {
       const names = Array.from({ length: 8 }, (_, index) => `c${round}-${index}`);
-      const runs = await Promise.all(names.map((workflowId, index) => begin(drivers[index % 2 === 0 ? 0 : 1], workflowId)));
-      await beginSuspended(drivers[0], `w${round}`, names.map((workflowId, position) => observeTogether(position, workflowId)));
+      const runs = await Promise.all(
+        names.map((workflowId, index) => begin(drivers[index % 2 === 0 ? 0 : 1], workflowId)),
+      );
+      await beginSuspended(
+        drivers[0],
+        `w${round}`,
+        names.map((workflowId, position) => observeTogether(position, workflowId)),
+      );
       const ended = await Promise.all(runs.map((run) => run.end()));
       assert.deepEqual(ended.flatMap(({ woken }) => woken), [`w${round}`]);
     }
@@ -117,8 +135,14 @@ function starting(rule: AddRule): void {
     const child = await begin(a, "child");
     await child.end("SUCCESS", "1");
     const before = await a.readWorkflow("child");
-    const result = await (await begin(b, "w")).held([start(0, newWorkflow("child", { input: "2" })), start(1, newWorkflow("w"))]);
-    assert.deepEqual([answers(result), result.woken], [[{ tag: "done", value: "child" }, { tag: "done", value: "w" }], []]);
+    const result = await (await begin(b, "w")).held([
+      start(0, newWorkflow("child", { input: "2" })),
+      start(1, newWorkflow("w")),
+    ]);
+    assert.deepEqual([answers(result), result.woken], [
+      [{ tag: "done", value: "child" }, { tag: "done", value: "w" }],
+      [],
+    ]);
     assert.deepEqual(await b.readWorkflow("child"), before);
   });
 
@@ -128,13 +152,18 @@ function starting(rule: AddRule): void {
     const result = await (await begin(b, "w")).held([start(0, newWorkflow("child", { name: "other" }))]);
     assert.deepEqual([answers(result), result.woken], [[{ tag: "workflow_conflict" }], []]);
     assert.deepEqual(await b.readWorkflow("child"), before);
-    assert.equal((await b.readJournal({ workflowId: "w", after: -1, limit: 10 })).entries[0]?.outcome.tag, "workflow_conflict");
+    assert.equal(
+      (await b.readJournal({ workflowId: "w", after: -1, limit: 10 })).entries[0]?.outcome.tag,
+      "workflow_conflict",
+    );
   });
 
   rule("start of one ID by many workflows at once makes one", async ({ drivers }) => {
     const runs = await Promise.all([0, 1, 2, 3].map((index) => begin(drivers[index % 2 === 0 ? 0 : 1], `w${index}`)));
     for (let position = 0; position < 10; position++) {
-      const started = await Promise.all(runs.map((run) => run.held([start(position, newWorkflow(`child${position}`))])));
+      const started = await Promise.all(
+        runs.map((run) => run.held([start(position, newWorkflow(`child${position}`))])),
+      );
       assert.deepEqual(started.flatMap(answers), Array(4).fill({ tag: "done", value: `child${position}` }));
       assert.deepEqual(started.flatMap(({ woken }) => woken), [`child${position}`]);
     }
@@ -153,7 +182,12 @@ function ending(rule: AddRule): void {
       await run.end(status, text);
       const workflow = await b.readWorkflow(`w${index}`);
       const [output, error] = status === "SUCCESS" ? [text, null] : [null, text];
-      assert.deepEqual([workflow?.status, workflow?.output, workflow?.error, workflow?.waiting], [status, output, error, null]);
+      assert.deepEqual([workflow?.status, workflow?.output, workflow?.error, workflow?.waiting], [
+        status,
+        output,
+        error,
+        null,
+      ]);
     }
   });
 
@@ -199,7 +233,10 @@ function observing(rule: AddRule): void {
     const run = await begin(a, "w");
     await run.held([observeResult(0, "child")]);
     await a.control({ workflowId: "child", action: "resume" });
-    assert.deepEqual(await run.outcomes([observeResult(0, "child"), observeResult(1, "child")]), [{ tag: "cancelled" }, "open"]);
+    assert.deepEqual(await run.outcomes([observeResult(0, "child"), observeResult(1, "child")]), [
+      { tag: "cancelled" },
+      "open",
+    ]);
     await (await take(b, "child")).end("SUCCESS", "1");
     assert.deepEqual(await run.outcomes([observeResult(1, "child")]), [{ tag: "value", value: "1" }]);
   });
@@ -227,36 +264,42 @@ function waiters(rule: AddRule): void {
     assert.deepEqual(await claimIds(b), []);
   });
 
-  rule("an end at the same time as a suspend for the result never leaves the waiter asleep", async ({ drivers: [a, b] }) => {
-    for (let round = 0; round < 40; round++) {
-      const [workflowId, childId] = [`w${round}`, `child${round}`];
-      const [child, run] = [await begin(a, childId), await begin(b, workflowId)];
-      const ended = async () => {
-        if (round % 2 === 0) return (await child.end("SUCCESS", "1")).woken;
-        const result = await a.control({ workflowId: childId, action: "cancel" });
-        return result.state === "done" ? result.woken : [];
-      };
-      const expected: Answer = round % 2 === 0 ? { tag: "value", value: "1" } : { tag: "cancelled" };
-      const [woken, suspended] = await Promise.all([ended(), run.commit([observeResult(0, childId)], SUSPEND)]);
-      if (suspended.state === "held") {
-        assert.deepEqual([answers(suspended), woken], [[expected], []]);
-        continue;
+  rule(
+    "an end at the same time as a suspend for the result never leaves the waiter asleep",
+    async ({ drivers: [a, b] }) => {
+      for (let round = 0; round < 40; round++) {
+        const [workflowId, childId] = [`w${round}`, `child${round}`];
+        const [child, run] = [await begin(a, childId), await begin(b, workflowId)];
+        const ended = async () => {
+          if (round % 2 === 0) return (await child.end("SUCCESS", "1")).woken;
+          const result = await a.control({ workflowId: childId, action: "cancel" });
+          return result.state === "done" ? result.woken : [];
+        };
+        const expected: Answer = round % 2 === 0 ? { tag: "value", value: "1" } : { tag: "cancelled" };
+        const [woken, suspended] = await Promise.all([ended(), run.commit([observeResult(0, childId)], SUSPEND)]);
+        if (suspended.state === "held") {
+          assert.deepEqual([answers(suspended), woken], [[expected], []]);
+          continue;
+        }
+        assert.equal(suspended.state, "released");
+        assert.deepEqual(woken, [workflowId]);
+        assert.deepEqual(await (await take(a, workflowId)).outcomes([observeResult(0, childId)]), [expected]);
       }
-      assert.equal(suspended.state, "released");
-      assert.deepEqual(woken, [workflowId]);
-      assert.deepEqual(await (await take(a, workflowId)).outcomes([observeResult(0, childId)]), [expected]);
-    }
-  });
+    },
+  );
 
-  rule("two workflows that wait for each other and end at the same time do not block each other", async ({ drivers: [a, b], advance }) => {
-    for (let round = 0; round < 10; round++) {
-      const [left, right] = [await begin(a, `left${round}`), await begin(b, `right${round}`)];
-      await left.suspend([observeResult(0, right.workflowId, LEASE_MS)]);
-      await right.suspend([observeResult(0, left.workflowId, LEASE_MS)]);
-      await advance(LEASE_MS + 1);
-      const runs = [await take(a, left.workflowId), await take(b, right.workflowId)];
-      const ended = await Promise.all(runs.map((run) => run.commit([], end())));
-      assert.deepEqual(ended.map(({ state }) => state), ["released", "released"]);
-    }
-  });
+  rule(
+    "two workflows that wait for each other and end at the same time do not block each other",
+    async ({ drivers: [a, b], advance }) => {
+      for (let round = 0; round < 10; round++) {
+        const [left, right] = [await begin(a, `left${round}`), await begin(b, `right${round}`)];
+        await left.suspend([observeResult(0, right.workflowId, LEASE_MS)]);
+        await right.suspend([observeResult(0, left.workflowId, LEASE_MS)]);
+        await advance(LEASE_MS + 1);
+        const runs = [await take(a, left.workflowId), await take(b, right.workflowId)];
+        const ended = await Promise.all(runs.map((run) => run.commit([], end())));
+        assert.deepEqual(ended.map(({ state }) => state), ["released", "released"]);
+      }
+    },
+  );
 }

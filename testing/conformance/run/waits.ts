@@ -5,8 +5,28 @@
  */
 
 import assert from "node:assert/strict";
-import { end, LEASE_MS, newMessage, observeEvent, observeResult, receive, setEvent, sleep, YIELD } from "../../requests.ts";
-import { answers, assertAbout, assertOpen, begin, committed, type DrivenRun, enqueue, remainingMs, take } from "../../driven_run.ts";
+import {
+  end,
+  LEASE_MS,
+  newMessage,
+  observeEvent,
+  observeResult,
+  receive,
+  setEvent,
+  sleep,
+  YIELD,
+} from "../../requests.ts";
+import {
+  answers,
+  assertAbout,
+  assertOpen,
+  begin,
+  committed,
+  type DrivenRun,
+  enqueue,
+  remainingMs,
+  take,
+} from "../../driven_run.ts";
 import type { AddRule } from "../../suite.ts";
 
 const LONG_MS = 100 * LEASE_MS;
@@ -58,7 +78,9 @@ function opening(rule: AddRule): void {
     for (const wait of WAITS) {
       await look(run, wait(10 * LEASE_MS));
       await advance(LEASE_MS);
-      for (const timeoutMs of [LONG_MS, 0, null]) assertAbout(remainingMs(await look(run, wait(timeoutMs))), 9 * LEASE_MS);
+      for (const timeoutMs of [LONG_MS, 0, null]) {
+        assertAbout(remainingMs(await look(run, wait(timeoutMs))), 9 * LEASE_MS);
+      }
     }
     assert.equal(remainingMs(await look(run, receive(9, ["u"], null))), null);
     assert.equal(remainingMs(await look(run, receive(9, ["u"], LEASE_MS))), null);
@@ -69,7 +91,11 @@ function opening(rule: AddRule): void {
     await first.held(WAITS.map((wait) => wait(10 * LEASE_MS)));
     await advance(4 * LEASE_MS);
     const run = await take(b, "w");
-    assertOpen(run.claimed.open, [[0, "recv t", 6 * LEASE_MS], [1, "getEvent k", 6 * LEASE_MS], [2, "result other", 6 * LEASE_MS]]);
+    assertOpen(run.claimed.open, [[0, "recv t", 6 * LEASE_MS], [1, "getEvent k", 6 * LEASE_MS], [
+      2,
+      "result other",
+      6 * LEASE_MS,
+    ]]);
     const again = await run.held(WAITS.map((wait) => wait(LONG_MS)));
     for (const index of WAITS.keys()) assertAbout(remainingMs(again, index), 6 * LEASE_MS);
   });
@@ -91,15 +117,18 @@ function opening(rule: AddRule): void {
 }
 
 function timeouts(rule: AddRule): void {
-  rule("a wait times out when its deadline has passed, not before, and the timeout is recorded", async ({ drivers: [a, b], advance }) => {
-    const run = await begin(a, "w", { leaseMs: LONG_MS });
-    await look(run, ...WAITS.map((wait) => wait(2 * LEASE_MS)));
-    await advance(LEASE_MS);
-    assert.deepEqual(answers(await look(run, ...WAITS.map((wait) => wait(null)))), ["open", "open", "open"]);
-    await advance(LEASE_MS + 1);
-    assert.deepEqual(answers(await look(run, ...WAITS.map((wait) => wait(null)))), Array(3).fill({ tag: "timeout" }));
-    assert.equal((await b.readJournal({ workflowId: "w", after: -1, limit: 10 })).entries.length, 3);
-  });
+  rule(
+    "a wait times out when its deadline has passed, not before, and the timeout is recorded",
+    async ({ drivers: [a, b], advance }) => {
+      const run = await begin(a, "w", { leaseMs: LONG_MS });
+      await look(run, ...WAITS.map((wait) => wait(2 * LEASE_MS)));
+      await advance(LEASE_MS);
+      assert.deepEqual(answers(await look(run, ...WAITS.map((wait) => wait(null)))), ["open", "open", "open"]);
+      await advance(LEASE_MS + 1);
+      assert.deepEqual(answers(await look(run, ...WAITS.map((wait) => wait(null)))), Array(3).fill({ tag: "timeout" }));
+      assert.equal((await b.readJournal({ workflowId: "w", after: -1, limit: 10 })).entries.length, 3);
+    },
+  );
 
   rule("what comes after a recorded timeout does not change it", async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");

@@ -69,9 +69,14 @@ function oddNames(rule: AddRule): void {
       const run = new DrivenRun(b, workflow.workflowId, { epoch, owner: request.owner });
       await a.send([newMessage(run.workflowId, { value: run.workflowId })]);
       assert.deepEqual(await run.outcomes([receive(0, [""])]), [{ tag: "message", value: run.workflowId, topic: "" }]);
-      assert.equal((await run.released([setEvent(1, "k", run.workflowId)], end("SUCCESS", run.workflowId))).state, "released");
+      assert.equal(
+        (await run.released([setEvent(1, "k", run.workflowId)], end("SUCCESS", run.workflowId))).state,
+        "released",
+      );
     }
-    for (const name of NAMES) assert.deepEqual((await b.readEvent({ workflowId: name, key: "k" })).event, { version: 1, value: name });
+    for (const name of NAMES) {
+      assert.deepEqual((await b.readEvent({ workflowId: name, key: "k" })).event, { version: 1, value: name });
+    }
     assert.deepEqual(await a.purge({ olderThanMs: 0, limit: NAMES.length + 1 }), { purged: NAMES.length });
   });
 
@@ -79,11 +84,19 @@ function oddNames(rule: AddRule): void {
     const run = await begin(a, "w");
     for (const name of NAMES) {
       const sent = await b.send([newMessage("w", { topic: name, dedupeKey: name, messageId: name, value: name })]);
-      assert.deepEqual(sent.state === "sent" && sent.receipts, [{ messageId: name, duplicate: false }], JSON.stringify(name));
+      assert.deepEqual(
+        sent.state === "sent" && sent.receipts,
+        [{ messageId: name, duplicate: false }],
+        JSON.stringify(name),
+      );
     }
     for (const name of NAMES) {
       const again = await b.send([newMessage("w", { topic: name, dedupeKey: name, messageId: "again" })]);
-      assert.deepEqual(again.state === "sent" && again.receipts, [{ messageId: name, duplicate: true }], JSON.stringify(name));
+      assert.deepEqual(
+        again.state === "sent" && again.receipts,
+        [{ messageId: name, duplicate: true }],
+        JSON.stringify(name),
+      );
     }
     const received = await run.outcomes(NAMES.toReversed().map((name, position) => receive(position, [name])));
     assert.deepEqual(received, NAMES.toReversed().map((name) => ({ tag: "message", value: name, topic: name })));
@@ -91,7 +104,9 @@ function oddNames(rule: AddRule): void {
 
   rule("keys of events and streams may be any text, and each is its own", async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
-    await run.held(NAMES.flatMap((name, index) => [setEvent(2 * index, name, name), writeStream(2 * index + 1, name, name)]));
+    await run.held(
+      NAMES.flatMap((name, index) => [setEvent(2 * index, name, name), writeStream(2 * index + 1, name, name)]),
+    );
     await run.held([closeStream(1_000, ":")]);
     for (const name of NAMES) {
       assert.deepEqual((await b.readEvent({ workflowId: "w", key: name })).event, { version: 1, value: name });
@@ -109,7 +124,14 @@ function oddNames(rule: AddRule): void {
       await new DrivenRun(b, `w${index}`, { epoch: 1, owner: request.owner }).held([record(0, "0", name)]);
       const { entries } = await a.readJournal({ workflowId: `w${index}`, after: -1, limit: 10 });
       assert.deepEqual(entries.map(({ label }) => label), [name]);
-      const { workflows } = await a.listWorkflows({ problem: false, values: true, statuses: null, name, limit: 10, cursor: null });
+      const { workflows } = await a.listWorkflows({
+        problem: false,
+        values: true,
+        statuses: null,
+        name,
+        limit: 10,
+        cursor: null,
+      });
       assert.deepEqual(workflows.map(({ workflowId }) => workflowId), [`w${index}`]);
     }
   });
@@ -143,10 +165,20 @@ function collisions(rule: AddRule): void {
       ];
       const runs = new Map<string, DrivenRun>();
       for (const [id] of pairs) if (!runs.has(id)) runs.set(id, await begin(a, id));
-      for (const [index, [id, key]] of pairs.entries()) await use(runs.get(id), b, { key, value: String(index), position: index });
+      for (const [index, [id, key]] of pairs.entries()) {
+        await use(runs.get(id), b, { key, value: String(index), position: index });
+      }
       for (const [index, [workflowId, key]] of pairs.entries()) {
-        assert.deepEqual((await b.readEvent({ workflowId, key })).event, { version: 1, value: String(index) }, separator);
-        assert.deepEqual((await b.readStream({ workflowId, key, from: 0, limit: 10 })).values, [String(index)], separator);
+        assert.deepEqual(
+          (await b.readEvent({ workflowId, key })).event,
+          { version: 1, value: String(index) },
+          separator,
+        );
+        assert.deepEqual(
+          (await b.readStream({ workflowId, key, from: 0, limit: 10 })).values,
+          [String(index)],
+          separator,
+        );
       }
       for (const run of runs.values()) await run.end();
       await b.purge({ olderThanMs: 0, limit: 100 });
@@ -165,7 +197,11 @@ function runningTogether(rule: AddRule): void {
       const sent = await b.send([newMessage(shortId, { topic: `b${separator}c` })]);
       assert.deepEqual(sent.state === "sent" && sent.woken, [], separator);
       assert.deepEqual((await shortRun.end()).woken, [], separator);
-      assert.deepEqual(await b.control({ workflowId: longId, action: "cancel" }), { state: "done", woken: [watcher] }, separator);
+      assert.deepEqual(
+        await b.control({ workflowId: longId, action: "cancel" }),
+        { state: "done", woken: [watcher] },
+        separator,
+      );
       await b.control({ workflowId: watcher, action: "cancel" });
       await b.purge({ olderThanMs: 0, limit: 100 });
     }
@@ -186,5 +222,9 @@ async function use(
     writeStream(3 * position + 1, key, value),
     receive(3 * position + 2, [key], 0),
   ]);
-  assert.deepEqual([event, stream, received], [{ tag: "done" }, { tag: "done" }, { tag: "message", value, topic: key }]);
+  assert.deepEqual([event, stream, received], [{ tag: "done" }, { tag: "done" }, {
+    tag: "message",
+    value,
+    topic: key,
+  }]);
 }

@@ -68,7 +68,11 @@ function exactValues(rule: AddRule): void {
       assert.equal(run.claimed.workflow.input, value);
       await run.end("SUCCESS", value);
       await (await take(b, bad)).end("ERROR", value);
-      assert.deepEqual([(await a.readWorkflow(good))?.input, (await a.readWorkflow(good))?.output, (await a.readWorkflow(bad))?.error], [
+      assert.deepEqual([
+        (await a.readWorkflow(good))?.input,
+        (await a.readWorkflow(good))?.output,
+        (await a.readWorkflow(bad))?.error,
+      ], [
         value,
         value,
         value,
@@ -82,7 +86,10 @@ function exactValues(rule: AddRule): void {
     const value = '"\u{1F600}\\n\u2028"'.repeat(1_048_576 / 12).slice(0, 500_000) + "\u00e9".repeat(10_000);
     const run = await begin(a, "w");
     await b.send([newMessage("w", { value })]);
-    assert.equal(answers(await run.held([receive(0, [""])])).every((answer) => answer !== "open" && answer.value === value), true);
+    assert.equal(
+      answers(await run.held([receive(0, [""])])).every((answer) => answer !== "open" && answer.value === value),
+      true,
+    );
     await run.held([setEvent(1, "k", value), writeStream(2, "s", value)]);
     await run.released([record(3, value)], end("SUCCESS", value));
     assert((await b.readEvent({ workflowId: "w", key: "k" })).event?.value === value);
@@ -100,13 +107,21 @@ function exactValues(rule: AddRule): void {
       { tag: "done" },
       { tag: "cancelled" },
     ] as const;
-    assert.deepEqual(await run.outcomes(outcomes.map((outcome, position) => record(position, outcome, `step "${position}"`))), outcomes);
+    assert.deepEqual(
+      await run.outcomes(outcomes.map((outcome, position) => record(position, outcome, `step "${position}"`))),
+      outcomes,
+    );
     await run.released([], { to: "yield" });
     const { claimed } = await take(b, "w");
-    const stored = claimed.journal.entries.map(({ label, outcome }) => [label, outcome.tag, outcome.value ?? null, outcome.topic ?? null]);
+    const stored = claimed.journal.entries.map((
+      { label, outcome },
+    ) => [label, outcome.tag, outcome.value ?? null, outcome.topic ?? null]);
     assert.deepEqual(
       stored,
-      outcomes.map((outcome, position) => [`step "${position}"`, outcome.tag, "value" in outcome ? outcome.value : null, null]),
+      outcomes.map((
+        outcome,
+        position,
+      ) => [`step "${position}"`, outcome.tag, "value" in outcome ? outcome.value : null, null]),
     );
   });
 }
@@ -117,7 +132,12 @@ function copies(rule: AddRule): void {
     await a.create(request);
     request.input = "changed";
     const run = new DrivenRun(a, "w", { epoch: 1, owner: request.owner });
-    const operation = { position: 0, label: "step", type: "record" as const, outcome: { tag: "value" as const, value: "kept" } };
+    const operation = {
+      position: 0,
+      label: "step",
+      type: "record" as const,
+      outcome: { tag: "value" as const, value: "kept" },
+    };
     await run.held([operation]);
     operation.outcome.value = "changed";
     const message = newMessage("w", { value: "kept" });
@@ -130,8 +150,15 @@ function copies(rule: AddRule): void {
 
   rule("a driver hands out nothing that changes its store", async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
-    const first = await run.held([record(0, "kept"), setEvent(1, "k", "kept"), writeStream(2, "s", "kept"), receive(3, [""])]);
-    for (const result of first.results) if ("outcome" in result) Object.assign(result.outcome, { tag: "done", value: "changed" });
+    const first = await run.held([
+      record(0, "kept"),
+      setEvent(1, "k", "kept"),
+      writeStream(2, "s", "kept"),
+      receive(3, [""]),
+    ]);
+    for (const result of first.results) {
+      if ("outcome" in result) Object.assign(result.outcome, { tag: "done", value: "changed" });
+    }
     const journal = await a.readJournal({ workflowId: "w", after: -1, limit: 10 });
     for (const entry of journal.entries) Object.assign(entry.outcome, { value: "changed" });
     journal.entries.length = 0;

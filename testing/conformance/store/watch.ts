@@ -41,18 +41,21 @@ export function watching(rule: AddRule): void {
       else console.info(`exempt: "${title}": the driver has no watch(), so the core polls`);
     });
 
-  pushRule("watch() of an inbox hints when a message, a cancel or a resume comes", async ({ drivers: [a, b] }, driver) => {
-    const run = await begin(b, "w");
-    const sender = await begin(a, "sender");
-    await using hints = await Hints.of(driver, "inbox:w");
-    await hints.after("message", () => b.send([newMessage("w", { topic: "t" })]));
-    await hints.after("message from a workflow", () => sender.held([send(0, newMessage("w"))]));
-    await hints.after("message from a step", () => sender.held([send(null, newMessage("w"))]));
-    await run.suspend([receive(0, ["u"])]);
-    await hints.after("message that wakes", () => b.send([newMessage("w", { topic: "u" })]));
-    await hints.after("cancel", () => b.control({ workflowId: "w", action: "cancel" }));
-    await hints.after("resume", () => b.control({ workflowId: "w", action: "resume" }));
-  });
+  pushRule(
+    "watch() of an inbox hints when a message, a cancel or a resume comes",
+    async ({ drivers: [a, b] }, driver) => {
+      const run = await begin(b, "w");
+      const sender = await begin(a, "sender");
+      await using hints = await Hints.of(driver, "inbox:w");
+      await hints.after("message", () => b.send([newMessage("w", { topic: "t" })]));
+      await hints.after("message from a workflow", () => sender.held([send(0, newMessage("w"))]));
+      await hints.after("message from a step", () => sender.held([send(null, newMessage("w"))]));
+      await run.suspend([receive(0, ["u"])]);
+      await hints.after("message that wakes", () => b.send([newMessage("w", { topic: "u" })]));
+      await hints.after("cancel", () => b.control({ workflowId: "w", action: "cancel" }));
+      await hints.after("resume", () => b.control({ workflowId: "w", action: "resume" }));
+    },
+  );
 
   pushRule(
     "watch() of an outbox hints when an event, a stream value, a close or another status comes",
@@ -118,7 +121,10 @@ export function watching(rule: AddRule): void {
     await using second = await Hints.of(driver, "outbox:w");
     await using third = await Hints.of(b, "outbox:w");
     const run = await begin(driver, "w");
-    await first.after("event", () => second.after("event", () => third.after("event", () => run.held([setEvent(0, "k", "v")]))));
+    await first.after(
+      "event",
+      () => second.after("event", () => third.after("event", () => run.held([setEvent(0, "k", "v")]))),
+    );
   });
 
   pushRule("watch() does not run a hint inside the call that causes it", async (_harness, driver) => {
@@ -137,18 +143,21 @@ export function watching(rule: AddRule): void {
     assert(hinted);
   });
 
-  pushRule("watch() gives no hint after it was closed, and closing again does nothing", async ({ drivers: [, b] }, driver) => {
-    const run = await begin(b, "w");
-    await using open = await Hints.of(driver, "outbox:w");
-    const closed = await Hints.of(driver, "outbox:w");
-    closed.watch.close();
-    closed.watch.close();
-    assert.equal(closed.watch.live, false);
-    const before = closed.count;
-    await open.after("event", () => run.held([setEvent(0, "k", "v")], SUSPEND));
-    await open.after("end", () => run.released([], end()));
-    assert.equal(closed.count, before);
-  });
+  pushRule(
+    "watch() gives no hint after it was closed, and closing again does nothing",
+    async ({ drivers: [, b] }, driver) => {
+      const run = await begin(b, "w");
+      await using open = await Hints.of(driver, "outbox:w");
+      const closed = await Hints.of(driver, "outbox:w");
+      closed.watch.close();
+      closed.watch.close();
+      assert.equal(closed.watch.live, false);
+      const before = closed.count;
+      await open.after("event", () => run.held([setEvent(0, "k", "v")], SUSPEND));
+      await open.after("end", () => run.released([], end()));
+      assert.equal(closed.count, before);
+    },
+  );
 
   pushRule("watch() gives no hint that was on its way when it was closed", async ({ drivers: [, b] }, driver) => {
     assert(canWatch(b));

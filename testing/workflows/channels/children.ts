@@ -18,42 +18,48 @@ export function children(rule: AddRule): void {
     return n * n;
   });
 
-  rule("a workflow that waits for the results of all its children runs once more, however far apart they end", async (harness) => {
-    const world = new World(harness);
-    let runs = 0;
-    const whole = workflow("whole", async (ctx) => {
-      runs++;
-      const started = await Promise.all(Array.from({ length: CHILDREN }, (_, n) => ctx.start(part, n + 1)));
-      return (await ctx.results(started)).reduce((sum, square) => sum + square, 0);
-    });
-    const { parley } = world.isolate(0, [part, whole]);
-    const handle = await parley.start(whole, undefined);
-    const squares = Array.from({ length: CHILDREN }, (_, n) => (n + 1) ** 2);
-    assert.equal(await world.until(handle.result()), squares.reduce((sum, it) => sum + it, 0));
-    assert.equal(runs, 2);
-  });
+  rule(
+    "a workflow that waits for the results of all its children runs once more, however far apart they end",
+    async (harness) => {
+      const world = new World(harness);
+      let runs = 0;
+      const whole = workflow("whole", async (ctx) => {
+        runs++;
+        const started = await Promise.all(Array.from({ length: CHILDREN }, (_, n) => ctx.start(part, n + 1)));
+        return (await ctx.results(started)).reduce((sum, square) => sum + square, 0);
+      });
+      const { parley } = world.isolate(0, [part, whole]);
+      const handle = await parley.start(whole, undefined);
+      const squares = Array.from({ length: CHILDREN }, (_, n) => (n + 1) ** 2);
+      assert.equal(await world.until(handle.result()), squares.reduce((sum, it) => sum + it, 0));
+      assert.equal(runs, 2);
+    },
+  );
 
-  rule("the first child that fails wakes a workflow that waits for all of them, and its error is recorded", async (harness) => {
-    const world = new World(harness);
-    let runs = 0;
-    const fails = workflow("fails", async (ctx) => {
-      await ctx.sleep("2s");
-      throw new TypeError("no such part");
-    });
-    const whole = workflow("whole", async (ctx) => {
-      runs++;
-      const parts = await Promise.all([1, 3, 60].map((n) => ctx.start(part, n)));
-      const broken = await ctx.start(fails, undefined);
-      const reason = await ctx.results([...parts, broken]).catch((error) => error.cause.message);
-      return [reason, await ctx.now()];
-    });
-    const { parley } = world.isolate(0, [part, fails, whole]);
-    const handle = await parley.start(whole, undefined);
-    const [reason] = await world.until(handle.result());
-    assert.equal(reason, "no such part");
-    assert.equal(runs, 2);
-    await world.until(parley.idle());
-  });
+  rule(
+    "the first child that fails wakes a workflow that waits for all of them, and its error is recorded",
+    async (harness) => {
+      const world = new World(harness);
+      let runs = 0;
+      const fails = workflow("fails", async (ctx) => {
+        await ctx.sleep("2s");
+        throw new TypeError("no such part");
+      });
+      const whole = workflow("whole", async (ctx) => {
+        runs++;
+        const parts = await Promise.all([1, 3, 60].map((n) => ctx.start(part, n)));
+        const broken = await ctx.start(fails, undefined);
+        const reason = await ctx.results([...parts, broken]).catch((error) => error.cause.message);
+        return [reason, await ctx.now()];
+      });
+      const { parley } = world.isolate(0, [part, fails, whole]);
+      const handle = await parley.start(whole, undefined);
+      const [reason] = await world.until(handle.result());
+      assert.equal(reason, "no such part");
+      assert.equal(runs, 2);
+      await world.until(parley.idle());
+    },
+  );
 
   rule("a workflow that has stopped waiting for one list of results goes on with the next", async (harness) => {
     const world = new World(harness);
@@ -95,43 +101,60 @@ export function children(rule: AddRule): void {
     const whole = workflow("whole", async (ctx) => {
       const none = await ctx.results([]);
       const slow = await ctx.start(part, 60);
-      return [none, await ctx.results([slow], { timeout: "5s" }).catch((error) => error.code), await ctx.results([slow])];
+      return [
+        none,
+        await ctx.results([slow], { timeout: "5s" }).catch((error) => error.code),
+        await ctx.results([slow]),
+      ];
     });
     const { parley } = world.isolate(0, [part, whole]);
     const handle = await parley.start(whole, undefined);
     assert.deepEqual(await world.until(handle.result()), [[], "timeout", [3_600]]);
   });
 
-  rule("a wait for a child that is gone rejects, recorded; and for an event of one that has ended without it", async (harness) => {
-    const world = new World(harness);
-    const quick = workflow("quick", () => "done");
-    const failing = workflow("failing", () => {
-      throw new Error("failed");
-    });
-    const codeOf = (wait: Promise<unknown>) => wait.then((value) => value, (error) => [error.code, error.status]);
-    const whole = workflow("whole", async (ctx) => {
-      const gone = await ctx.start(quick, undefined, { workflowId: "gone" });
-      const failed = await ctx.start(failing, undefined, { workflowId: "failed" });
-      await gone.result();
-      await ctx.recv("purged");
-      const found = [await codeOf(gone.result()), await codeOf(gone.getEvent("state")), await codeOf(ctx.getEvent("gone", "state"))];
-      found.push(await codeOf(failed.getEvent("state")), await codeOf(ctx.results([gone])));
-      await ctx.recv("replayed");
-      return found;
-    });
-    const { parley } = world.isolate(0, [quick, failing, whole]);
-    const handle = await parley.start(whole, undefined);
-    await world.until(parley.idle());
-    await world.pass(60_000);
-    // The other child stays: nobody has asked for its result.
-    assert.equal(await parley.purge({ olderThan: "1s" }), 1);
-    for (const topic of ["purged", "replayed"]) {
-      await handle.send(null, { topic });
+  rule(
+    "a wait for a child that is gone rejects, recorded; and for an event of one that has ended without it",
+    async (harness) => {
+      const world = new World(harness);
+      const quick = workflow("quick", () => "done");
+      const failing = workflow("failing", () => {
+        throw new Error("failed");
+      });
+      const codeOf = (wait: Promise<unknown>) => wait.then((value) => value, (error) => [error.code, error.status]);
+      const whole = workflow("whole", async (ctx) => {
+        const gone = await ctx.start(quick, undefined, { workflowId: "gone" });
+        const failed = await ctx.start(failing, undefined, { workflowId: "failed" });
+        await gone.result();
+        await ctx.recv("purged");
+        const found = [
+          await codeOf(gone.result()),
+          await codeOf(gone.getEvent("state")),
+          await codeOf(ctx.getEvent("gone", "state")),
+        ];
+        found.push(await codeOf(failed.getEvent("state")), await codeOf(ctx.results([gone])));
+        await ctx.recv("replayed");
+        return found;
+      });
+      const { parley } = world.isolate(0, [quick, failing, whole]);
+      const handle = await parley.start(whole, undefined);
       await world.until(parley.idle());
-    }
-    const notFound = ["workflow_not_found", undefined];
-    assert.deepEqual(await world.until(handle.result()), [notFound, notFound, notFound, ["workflow_ended", "ERROR"], notFound]);
-  });
+      await world.pass(60_000);
+      // The other child stays: nobody has asked for its result.
+      assert.equal(await parley.purge({ olderThan: "1s" }), 1);
+      for (const topic of ["purged", "replayed"]) {
+        await handle.send(null, { topic });
+        await world.until(parley.idle());
+      }
+      const notFound = ["workflow_not_found", undefined];
+      assert.deepEqual(await world.until(handle.result()), [
+        notFound,
+        notFound,
+        notFound,
+        ["workflow_ended", "ERROR"],
+        notFound,
+      ]);
+    },
+  );
 
   rule("a wait for an event of a workflow that ends without it rejects at the end", async (harness) => {
     const world = new World(harness);

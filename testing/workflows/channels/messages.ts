@@ -41,7 +41,9 @@ export function messaging(rule: AddRule): void {
     await world.pass(100);
     await handle.send("first", { topic: "t" });
     await world.pass(2_000);
-    await parley.sendAll(["second", "third"].map((message) => ({ destinationId: handle.workflowId, message, topic: "t" })));
+    await parley.sendAll(
+      ["second", "third"].map((message) => ({ destinationId: handle.workflowId, message, topic: "t" })),
+    );
     assert.deepEqual(await world.until(handle.result()), ["first", "TimeoutError", "second", "third"]);
   });
 
@@ -67,29 +69,42 @@ export function messaging(rule: AddRule): void {
     assert.deepEqual((await handle.status()).output, [true, "stop", "no topic", 'recvAny ["none"]']);
   });
 
-  rule("an idempotency key sends once, also after the message was received, and reports the duplicate", async (harness) => {
-    const world = new World(harness);
-    const { parley } = world.isolate(0, [collect]);
-    const handle = await parley.start(collect, 2);
-    const first = await handle.send("once", { idempotencyKey: "k" });
-    await world.until(parley.idle());
-    const second = await handle.send("once", { idempotencyKey: "k" });
-    assert.deepEqual([first.duplicate, second], [false, { messageId: first.messageId, duplicate: true }]);
-    await assert.rejects(handle.send("once", { idempotencyKey: "k", topic: "other" }), { code: "idempotency_conflict", key: "k" });
-    await handle.send("twice");
-    assert.deepEqual(await world.until(handle.result()), ["once", "twice"]);
-    await assert.rejects(handle.send("late"), { code: "workflow_ended", workflowId: handle.workflowId, status: "SUCCESS" });
-    await assert.rejects(parley.send("nobody", 1), { code: "workflow_not_found", workflowId: "nobody" });
-  });
+  rule(
+    "an idempotency key sends once, also after the message was received, and reports the duplicate",
+    async (harness) => {
+      const world = new World(harness);
+      const { parley } = world.isolate(0, [collect]);
+      const handle = await parley.start(collect, 2);
+      const first = await handle.send("once", { idempotencyKey: "k" });
+      await world.until(parley.idle());
+      const second = await handle.send("once", { idempotencyKey: "k" });
+      assert.deepEqual([first.duplicate, second], [false, { messageId: first.messageId, duplicate: true }]);
+      await assert.rejects(handle.send("once", { idempotencyKey: "k", topic: "other" }), {
+        code: "idempotency_conflict",
+        key: "k",
+      });
+      await handle.send("twice");
+      assert.deepEqual(await world.until(handle.result()), ["once", "twice"]);
+      await assert.rejects(handle.send("late"), {
+        code: "workflow_ended",
+        workflowId: handle.workflowId,
+        status: "SUCCESS",
+      });
+      await assert.rejects(parley.send("nobody", 1), { code: "workflow_not_found", workflowId: "nobody" });
+    },
+  );
 
   rule("sendAll() sends all or none", async (harness) => {
     const world = new World(harness);
     const { parley } = world.isolate(0, [collect]);
     const handle = await parley.start(collect, 2, { workflowId: "w" });
-    await assert.rejects(parley.sendAll([{ destinationId: "w", message: 1 }, { destinationId: "nobody", message: 2 }]), {
-      code: "workflow_not_found",
-      workflowId: "nobody",
-    });
+    await assert.rejects(
+      parley.sendAll([{ destinationId: "w", message: 1 }, { destinationId: "nobody", message: 2 }]),
+      {
+        code: "workflow_not_found",
+        workflowId: "nobody",
+      },
+    );
     const twice = { destinationId: "w", message: 3, idempotencyKey: "k" };
     await assert.rejects(parley.sendAll([twice, twice]), { code: "idempotency_conflict" });
     assert.deepEqual(await parley.sendAll([]), []);
@@ -123,7 +138,11 @@ export function messaging(rule: AddRule): void {
       return received;
     });
     const isolates = [world.isolate(0, [pong]), world.isolate(1, [pong])];
-    await Promise.all(["a", "b"].map((id) => isolates[0]!.parley.start(pong, id === "a" ? "b" : "a", { workflowId: id, enqueue: true })));
+    await Promise.all(
+      ["a", "b"].map((id) =>
+        isolates[0]!.parley.start(pong, id === "a" ? "b" : "a", { workflowId: id, enqueue: true })
+      ),
+    );
     const over = async () => (await isolates[0]!.parley.list({ status: "SUCCESS" })).workflows.length === 2;
     while (!await over()) {
       await world.until(Promise.all(isolates.map(({ parley }) => parley.sweep().then(() => parley.idle()))));

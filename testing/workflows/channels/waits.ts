@@ -83,7 +83,11 @@ export function waiting(rule: AddRule): void {
     await calling.parley.send("b", 2, { topic: "news" });
     assert.deepEqual(woken, [["b"]]);
 
-    assert.deepEqual(await world.until(silent.parley.wake(["b", "unknown"])), { claimed: 1, finished: 1, suspended: 0 });
+    assert.deepEqual(await world.until(silent.parley.wake(["b", "unknown"])), {
+      claimed: 1,
+      finished: 1,
+      suspended: 0,
+    });
     assert.deepEqual(await world.until(silent.parley.sweep()), { claimed: 1, finished: 1, suspended: 0 });
   });
 
@@ -112,21 +116,28 @@ export function waiting(rule: AddRule): void {
     assert.equal((await handle.status()).output, "TimeoutError");
   });
 
-  rule("a suspended sleep ends on time without a sweep when the store's clock goes back meanwhile, also twice", async (harness) => {
-    const world = new World(harness);
-    const flow = workflow("flow", async (ctx) => (await ctx.sleep("20s"), "awake"));
-    const isolate = world.isolate(0, [flow]);
-    const handle = await isolate.parley.start(flow, undefined);
-    await world.idle(isolate);
-    const before = isolate.driver.calls;
-    // The store's clock moves in one step, and the isolate's after it.
-    for (const ms of [-5_000, 15_000, 4_900, 200, -5_000, 4_900, 4_500]) await world.pass(ms);
-    await world.idle(isolate);
-    assert.deepEqual([isolate.driver.calls - before, (await handle.status()).status], [2, "PENDING"], "one look at each deadline");
-    await world.pass(1_000);
-    await world.idle(isolate);
-    assert.equal((await handle.status()).output, "awake");
-  });
+  rule(
+    "a suspended sleep ends on time without a sweep when the store's clock goes back meanwhile, also twice",
+    async (harness) => {
+      const world = new World(harness);
+      const flow = workflow("flow", async (ctx) => (await ctx.sleep("20s"), "awake"));
+      const isolate = world.isolate(0, [flow]);
+      const handle = await isolate.parley.start(flow, undefined);
+      await world.idle(isolate);
+      const before = isolate.driver.calls;
+      // The store's clock moves in one step, and the isolate's after it.
+      for (const ms of [-5_000, 15_000, 4_900, 200, -5_000, 4_900, 4_500]) await world.pass(ms);
+      await world.idle(isolate);
+      assert.deepEqual(
+        [isolate.driver.calls - before, (await handle.status()).status],
+        [2, "PENDING"],
+        "one look at each deadline",
+      );
+      await world.pass(1_000);
+      await world.idle(isolate);
+      assert.equal((await handle.status()).output, "awake");
+    },
+  );
 
   rule("after a crash only the rest of a timeout is waited", async (harness) => {
     const world = new World(harness);
@@ -139,7 +150,10 @@ export function waiting(rule: AddRule): void {
     assert.equal((await world.until(other.parley.sweep())).suspended, 1);
     const { waiting, createdAt } = await other.parley.handle("w").status();
     // The wait began in the first 5 s. One that began anew at the take-over would have until 50 s.
-    assert(waiting?.until !== undefined && waiting.until - createdAt <= 35_000, "the deadline is that of the first run");
+    assert(
+      waiting?.until !== undefined && waiting.until - createdAt <= 35_000,
+      "the deadline is that of the first run",
+    );
     await world.pass(15_000);
     assert.equal((await world.until(other.parley.sweep())).finished, 1);
     await assert.rejects(handle.status(), { code: "driver" });

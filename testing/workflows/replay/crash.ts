@@ -21,7 +21,10 @@ type Trouble = "fails" | "dies" | "freezes";
 export type CrashCalls = "all" | "odd" | "even";
 
 /** Runs the story in an isolate that gets into trouble, then carries on what it left behind in another one. */
-async function runWith(makeHarness: MakeHarness, trouble?: { call: number; when: FaultTime; what: Trouble }): Promise<Isolate> {
+async function runWith(
+  makeHarness: MakeHarness,
+  trouble?: { call: number; when: FaultTime; what: Trouble },
+): Promise<Isolate> {
   await using harness = await makeHarness();
   const world = new World(harness);
   const healthy = world.isolate(1, story, { lease: LEASE_MS });
@@ -57,7 +60,10 @@ export function crashing(makeHarness: MakeHarness, calls: CrashCalls): (rule: Ad
     const titles: [what: Trouble, title: (when: FaultTime) => string][] = [
       ["dies", (when) => `a process may die at any call, ${when} it takes effect`],
       ["fails", (when) => `any call may fail ${when} it takes effect and be repeated`],
-      ["freezes", (when) => `a process may freeze at any call, ${when} it takes effect, lose its lease and go on as a zombie`],
+      [
+        "freezes",
+        (when) => `a process may freeze at any call, ${when} it takes effect, lose its lease and go on as a zombie`,
+      ],
     ];
     for (const when of ["before", "after"] as const) {
       for (const [what, title] of titles) {
@@ -73,9 +79,13 @@ export function crashing(makeHarness: MakeHarness, calls: CrashCalls): (rule: Ad
     rule("two isolates that race for every workflow come to the same", async () => {
       await using harness = await makeHarness();
       const world = new World(harness);
-      const isolates = [world.isolate(0, story, { lease: LEASE_MS, hotWait: "1s" }), world.isolate(1, story, { lease: LEASE_MS })];
+      const isolates = [
+        world.isolate(0, story, { lease: LEASE_MS, hotWait: "1s" }),
+        world.isolate(1, story, { lease: LEASE_MS }),
+      ];
       await tell(isolates[0]!.parley);
-      const over = async () => (await isolates[0]!.parley.list({ status: ["ENQUEUED", "PENDING"] })).workflows.length === 0;
+      const over = async () =>
+        (await isolates[0]!.parley.list({ status: ["ENQUEUED", "PENDING"] })).workflows.length === 0;
       while (!await over()) {
         await world.until(Promise.all(isolates.map(({ parley }) => parley.sweep().then(() => parley.idle()))));
         await world.pass(1_000);

@@ -84,7 +84,9 @@ export function leasing(rule: AddRule): void {
       await ctx.step("count", () => {});
     });
     const isolates = [world.isolate(0, [flow]), world.isolate(1, [flow])];
-    for (let n = 0; n < 20; n++) await isolates[0]!.parley.start(flow, undefined, { workflowId: `w${n}`, enqueue: true });
+    for (let n = 0; n < 20; n++) {
+      await isolates[0]!.parley.start(flow, undefined, { workflowId: `w${n}`, enqueue: true });
+    }
     const swept = await world.until(Promise.all(isolates.map(({ parley }) => parley.sweep())));
     assert.equal(runs, 20);
     assert.equal(swept.reduce((sum, { finished }) => sum + finished, 0), 20);

@@ -82,63 +82,69 @@ export function paging(rule: AddRule): void {
   });
 
   for (const pages of PAGE_SIZES) {
-    rule(`a sleep that is a deadline for what comes after it holds on a replay by pages of ${pages}`, async (harness) => {
-      const world = new World(harness);
-      const orders = new Orders();
-      const flow = workflow("flow", async (ctx) => {
-        const log = orders.begin();
-        const deadline = log("deadline", ctx.sleep("1h").then(() => "too late"));
-        for (let n = 0; n < 7; n++) await log(`step ${n}`, ctx.step("work", () => n));
-        const first = await Promise.race([deadline, log("go", ctx.recv("go").then(() => "in time"))]);
-        await log("after", ctx.step("after", () => {}));
-        return [first, await log("last", ctx.recv("last"))];
-      });
-      const { parley } = world.isolate(0, [flow], { pages, wake: "none" });
-      for (const workflowId of ["late", "in time"]) await parley.start(flow, undefined, { workflowId });
-      await world.until(parley.idle());
-      await parley.send("in time", null, { topic: "go" });
-      await world.until(parley.sweep());
-      await world.pass(3_600_000);
-      await world.until(parley.sweep());
-      for (const workflowId of ["late", "in time"]) await parley.send(workflowId, "last", { topic: "last" });
-      await world.until(parley.sweep());
-      assert.deepEqual((await parley.handle("late").status()).output, ["too late", "last"]);
-      assert.deepEqual((await parley.handle("in time").status()).output, ["in time", "last"]);
-    });
-
-    rule(`steps and waits side by side arrive in the same order on every replay by pages of ${pages}`, async (harness) => {
-      const world = new World(harness);
-      const orders = new Orders();
-      const round = async (ctx: WorkflowContext, log: ReturnType<Orders["begin"]>, n: number) => {
-        const name = (what: string) => `${what} ${n}`;
-        const waits = ["a", "b", "c"].map((topic) => log(name(topic), ctx.recv(topic)));
-        const steps = [1, 2].map((it) => log(name(`step ${it}`), ctx.step(`${it}`, () => it)));
-        const late = log(name("timeout"), ctx.recv("never", { timeout: "10s" }).catch(() => "nothing"));
-        await Promise.race(waits);
-        await log(name("between"), ctx.setEvent("state", n));
-        return await Promise.all([late, ...waits, ...steps]);
-      };
-      const flow = workflow("flow", async (ctx) => {
-        const log = orders.begin();
-        const early = log("early", ctx.recv("early"));
-        const rounds = [await round(ctx, log, 0), await round(ctx, log, 1)];
-        return [rounds, await early];
-      });
-      const { parley } = world.isolate(0, [flow], { pages, wake: "none" });
-      const handle = await parley.start(flow, undefined);
-      await world.until(parley.idle());
-      for (const topic of ["b", "c", "c", "a", "", "b", "a", "early"]) {
-        if (topic === "") await world.pass(10_000);
-        else await handle.send(topic, { topic });
+    rule(
+      `a sleep that is a deadline for what comes after it holds on a replay by pages of ${pages}`,
+      async (harness) => {
+        const world = new World(harness);
+        const orders = new Orders();
+        const flow = workflow("flow", async (ctx) => {
+          const log = orders.begin();
+          const deadline = log("deadline", ctx.sleep("1h").then(() => "too late"));
+          for (let n = 0; n < 7; n++) await log(`step ${n}`, ctx.step("work", () => n));
+          const first = await Promise.race([deadline, log("go", ctx.recv("go").then(() => "in time"))]);
+          await log("after", ctx.step("after", () => {}));
+          return [first, await log("last", ctx.recv("last"))];
+        });
+        const { parley } = world.isolate(0, [flow], { pages, wake: "none" });
+        for (const workflowId of ["late", "in time"]) await parley.start(flow, undefined, { workflowId });
+        await world.until(parley.idle());
+        await parley.send("in time", null, { topic: "go" });
         await world.until(parley.sweep());
-      }
-      await world.pass(10_000);
-      await world.until(parley.sweep());
-      const round0 = ["nothing", "a", "b", "c", 1, 2];
-      assert.deepEqual((await handle.status()).output, [[round0, round0], "early"]);
-      assert(orders.runs.length > 5);
-      orders.check();
-    });
+        await world.pass(3_600_000);
+        await world.until(parley.sweep());
+        for (const workflowId of ["late", "in time"]) await parley.send(workflowId, "last", { topic: "last" });
+        await world.until(parley.sweep());
+        assert.deepEqual((await parley.handle("late").status()).output, ["too late", "last"]);
+        assert.deepEqual((await parley.handle("in time").status()).output, ["in time", "last"]);
+      },
+    );
+
+    rule(
+      `steps and waits side by side arrive in the same order on every replay by pages of ${pages}`,
+      async (harness) => {
+        const world = new World(harness);
+        const orders = new Orders();
+        const round = async (ctx: WorkflowContext, log: ReturnType<Orders["begin"]>, n: number) => {
+          const name = (what: string) => `${what} ${n}`;
+          const waits = ["a", "b", "c"].map((topic) => log(name(topic), ctx.recv(topic)));
+          const steps = [1, 2].map((it) => log(name(`step ${it}`), ctx.step(`${it}`, () => it)));
+          const late = log(name("timeout"), ctx.recv("never", { timeout: "10s" }).catch(() => "nothing"));
+          await Promise.race(waits);
+          await log(name("between"), ctx.setEvent("state", n));
+          return await Promise.all([late, ...waits, ...steps]);
+        };
+        const flow = workflow("flow", async (ctx) => {
+          const log = orders.begin();
+          const early = log("early", ctx.recv("early"));
+          const rounds = [await round(ctx, log, 0), await round(ctx, log, 1)];
+          return [rounds, await early];
+        });
+        const { parley } = world.isolate(0, [flow], { pages, wake: "none" });
+        const handle = await parley.start(flow, undefined);
+        await world.until(parley.idle());
+        for (const topic of ["b", "c", "c", "a", "", "b", "a", "early"]) {
+          if (topic === "") await world.pass(10_000);
+          else await handle.send(topic, { topic });
+          await world.until(parley.sweep());
+        }
+        await world.pass(10_000);
+        await world.until(parley.sweep());
+        const round0 = ["nothing", "a", "b", "c", 1, 2];
+        assert.deepEqual((await handle.status()).output, [[round0, round0], "early"]);
+        assert(orders.runs.length > 5);
+        orders.check();
+      },
+    );
   }
 
   rule("what a run records beside unread pages is delivered once, and after what they hold", async (harness) => {

@@ -26,7 +26,12 @@ const unable = { encode: devalueCodec.encode, decode: (text: string) => devalueC
 
 /** Workflows that are parked. */
 export function parking(rule: AddRule): void {
-  const cases: [title: string, before: Code, after: Code, difference: { position: number; expected: string; actual: string }][] = [
+  const cases: [
+    title: string,
+    before: Code,
+    after: Code,
+    difference: { position: number; expected: string; actual: string },
+  ][] = [
     ["calls another operation", async (ctx) => {
       await ctx.step("charge", () => 1);
       return await ctx.recv("go");
@@ -88,47 +93,54 @@ export function parking(rule: AddRule): void {
     });
   }
 
-  rule("three workflows that a bad deploy has hit get their messages, and go on after the roll-back", async (harness) => {
-    const world = new World(harness);
-    const good = workflow("flow", async (ctx) => {
-      const first = await ctx.recv<string>("m");
-      const stepped = await ctx.step("work", () => first.toUpperCase());
-      await ctx.writeStream("log", stepped);
-      return [stepped, await ctx.recv("m"), await ctx.recv("m")];
-    });
-    const bad = workflow("flow", async (ctx) => {
-      await ctx.writeStream("log", "bad");
-      return await ctx.step("work", () => "bad");
-    });
-    const before = world.isolate(0, [good], { wake: "none" });
-    const handles = [];
-    for (const workflowId of ["a", "b", "c"]) handles.push(await before.parley.start(good, undefined, { workflowId }));
-    await world.until(before.parley.idle());
-    for (const handle of handles) await handle.send("one", { topic: "m" });
-    await world.until(before.parley.sweep());
-    const deployed = world.isolate(1, [bad], { wake: "none" });
-    for (const message of ["two", "three"]) {
-      for (const handle of handles) await handle.send(message, { topic: "m" });
+  rule(
+    "three workflows that a bad deploy has hit get their messages, and go on after the roll-back",
+    async (harness) => {
+      const world = new World(harness);
+      const good = workflow("flow", async (ctx) => {
+        const first = await ctx.recv<string>("m");
+        const stepped = await ctx.step("work", () => first.toUpperCase());
+        await ctx.writeStream("log", stepped);
+        return [stepped, await ctx.recv("m"), await ctx.recv("m")];
+      });
+      const bad = workflow("flow", async (ctx) => {
+        await ctx.writeStream("log", "bad");
+        return await ctx.step("work", () => "bad");
+      });
+      const before = world.isolate(0, [good], { wake: "none" });
+      const handles = [];
+      for (const workflowId of ["a", "b", "c"]) {
+        handles.push(
+          await before.parley.start(good, undefined, { workflowId }),
+        );
+      }
+      await world.until(before.parley.idle());
+      for (const handle of handles) await handle.send("one", { topic: "m" });
+      await world.until(before.parley.sweep());
+      const deployed = world.isolate(1, [bad], { wake: "none" });
+      for (const message of ["two", "three"]) {
+        for (const handle of handles) await handle.send(message, { topic: "m" });
+        await world.until(deployed.parley.sweep());
+      }
+      await world.pass(10_001);
       await world.until(deployed.parley.sweep());
-    }
-    await world.pass(10_001);
-    await world.until(deployed.parley.sweep());
-    assert.equal(deployed.errors.length, 3, "each is told once a version of the error");
-    const parked = await deployed.parley.list({ problem: true });
-    assert.equal(parked.workflows.length, 3);
-    assert(parked.workflows.every(({ recoveryAttempts }) => recoveryAttempts === 0));
-    await world.pass(19_000);
-    assert.equal((await world.until(before.parley.sweep())).claimed, 0, "the second pause is twice as long");
-    // An operator need not wait for its end.
-    await before.parley.resume("a");
-    assert.equal((await world.until(before.parley.sweep())).finished, 1);
-    await world.pass(1_001);
-    assert.equal((await world.until(before.parley.sweep())).finished, 2);
-    for (const handle of handles) {
-      assert.deepEqual((await handle.status()).output, ["ONE", "two", "three"]);
-      assert.deepEqual((await handle.readStream("log").collect()).values, ["ONE"]);
-    }
-  });
+      assert.equal(deployed.errors.length, 3, "each is told once a version of the error");
+      const parked = await deployed.parley.list({ problem: true });
+      assert.equal(parked.workflows.length, 3);
+      assert(parked.workflows.every(({ recoveryAttempts }) => recoveryAttempts === 0));
+      await world.pass(19_000);
+      assert.equal((await world.until(before.parley.sweep())).claimed, 0, "the second pause is twice as long");
+      // An operator need not wait for its end.
+      await before.parley.resume("a");
+      assert.equal((await world.until(before.parley.sweep())).finished, 1);
+      await world.pass(1_001);
+      assert.equal((await world.until(before.parley.sweep())).finished, 2);
+      for (const handle of handles) {
+        assert.deepEqual((await handle.status()).output, ["ONE", "two", "three"]);
+        assert.deepEqual((await handle.readStream("log").collect()).values, ["ONE"]);
+      }
+    },
+  );
 
   rule("another problem of a parked workflow is told again, and the pauses grow to ten minutes", async (harness) => {
     const world = new World(harness);
@@ -157,7 +169,10 @@ export function parking(rule: AddRule): void {
     const world = new World(harness);
     for (const codecs of [[sealed, unable], [unable, sealed]] as const) {
       const workflowId = `w${codecs.indexOf(sealed)}`;
-      const flow = workflow("flow", async (ctx, input: string) => [input, await ctx.step("step", () => "stepped"), await ctx.recv()]);
+      const flow = workflow(
+        "flow",
+        async (ctx, input: string) => [input, await ctx.step("step", () => "stepped"), await ctx.recv()],
+      );
       const before = world.isolate(0, [flow], { codec: codecs[0], wake: "none" });
       const handle = await before.parley.start(flow, "input", { workflowId });
       await world.until(before.parley.idle());
@@ -202,31 +217,38 @@ export function parking(rule: AddRule): void {
     ["maxRequests", { maxRequests: 1, hotWait: "1h" }],
   ];
   for (const [how, options] of cutShort) {
-    rule(`a replay that awaits something else than an operation beside an open wait is not parked by ${how}`, async (harness) => {
-      const world = new World(harness);
-      const flow = (elsewhereMs: number) =>
-        workflow("flow", async (ctx) => {
-          const early = ctx.recv<string>("early");
-          const stop = ctx.recv<string>("stop");
-          await ctx.step("one", () => 1);
-          if (elsewhereMs > 0) await delay(harness.clock, elsewhereMs);
-          await ctx.step("two", () => 2);
-          return [await Promise.race([stop, ctx.recv<string>("go")]), await early];
-        });
-      const before = world.isolate(0, [flow(0)], { wake: "none" });
-      const handle = await before.parley.start("flow", undefined);
-      await world.idle(before);
-      await handle.send("went", { topic: "go" });
-      // With it the replay makes progress, and may hand over.
-      await handle.send("came", { topic: "early" });
-      const errors: unknown[] = [];
-      for (let invocation = 0; invocation < 3; invocation++) {
-        const after = world.isolate(1, [flow(5_000)], { wake: "none", onError: (error) => errors.push(error), ...options });
-        await world.until(after.parley.sweep());
-      }
-      assert.deepEqual([errors, (await handle.status()).problem], [[], undefined]);
-      assert.deepEqual((await handle.status()).output, ["went", "came"]);
-    });
+    rule(
+      `a replay that awaits something else than an operation beside an open wait is not parked by ${how}`,
+      async (harness) => {
+        const world = new World(harness);
+        const flow = (elsewhereMs: number) =>
+          workflow("flow", async (ctx) => {
+            const early = ctx.recv<string>("early");
+            const stop = ctx.recv<string>("stop");
+            await ctx.step("one", () => 1);
+            if (elsewhereMs > 0) await delay(harness.clock, elsewhereMs);
+            await ctx.step("two", () => 2);
+            return [await Promise.race([stop, ctx.recv<string>("go")]), await early];
+          });
+        const before = world.isolate(0, [flow(0)], { wake: "none" });
+        const handle = await before.parley.start("flow", undefined);
+        await world.idle(before);
+        await handle.send("went", { topic: "go" });
+        // With it the replay makes progress, and may hand over.
+        await handle.send("came", { topic: "early" });
+        const errors: unknown[] = [];
+        for (let invocation = 0; invocation < 3; invocation++) {
+          const after = world.isolate(1, [flow(5_000)], {
+            wake: "none",
+            onError: (error) => errors.push(error),
+            ...options,
+          });
+          await world.until(after.parley.sweep());
+        }
+        assert.deepEqual([errors, (await handle.status()).problem], [[], undefined]);
+        assert.deepEqual((await handle.status()).output, ["went", "came"]);
+      },
+    );
   }
 
   rule("code that throws a NonDeterminismError of its own fails", async (harness) => {

@@ -68,24 +68,27 @@ export function pausing(rule: AddRule): void {
     assert.equal(runs(), 3);
   });
 
-  rule("a pause in memory makes no request, and a run that is disposed of does not wait for its end", async (harness) => {
-    const world = new World(harness);
-    const { flow, tries, runs } = failing({ retries: 1, delay: "20m" });
-    const isolate = world.isolate(0, [flow], { hotWait: "1h", lease: "6h", wake: "none" });
-    const handle = await isolate.parley.start(flow, undefined);
-    await world.untilTrue(() => tries.length === 1);
-    await world.pass(1_000);
-    const { calls } = isolate.driver;
-    await world.pass(600_000);
-    assert.equal(isolate.driver.calls, calls);
-    const start = harness.clock.now();
-    await world.until(isolate.parley[Symbol.asyncDispose]());
-    assert(harness.clock.now() - start < 5_000, "it hands over at once");
-    await world.pass(600_000);
-    await world.until(world.isolate(1, [flow]).parley.sweep());
-    assert.equal((await handle.status()).output, "try 2");
-    assert.deepEqual([tries, runs()], [[1, 2], 2]);
-  });
+  rule(
+    "a pause in memory makes no request, and a run that is disposed of does not wait for its end",
+    async (harness) => {
+      const world = new World(harness);
+      const { flow, tries, runs } = failing({ retries: 1, delay: "20m" });
+      const isolate = world.isolate(0, [flow], { hotWait: "1h", lease: "6h", wake: "none" });
+      const handle = await isolate.parley.start(flow, undefined);
+      await world.untilTrue(() => tries.length === 1);
+      await world.pass(1_000);
+      const { calls } = isolate.driver;
+      await world.pass(600_000);
+      assert.equal(isolate.driver.calls, calls);
+      const start = harness.clock.now();
+      await world.until(isolate.parley[Symbol.asyncDispose]());
+      assert(harness.clock.now() - start < 5_000, "it hands over at once");
+      await world.pass(600_000);
+      await world.until(world.isolate(1, [flow]).parley.sweep());
+      assert.equal((await handle.status()).output, "try 2");
+      assert.deepEqual([tries, runs()], [[1, 2], 2]);
+    },
+  );
 
   rule("a run that stays in memory makes the next try at the end of a pause", async (harness) => {
     const world = new World(harness);
@@ -126,10 +129,14 @@ export function pausing(rule: AddRule): void {
     const world = new World(harness);
     const tries: number[] = [];
     const flow = workflow("flow", async (ctx) => {
-      const step = ctx.step("step", ({ attempt }) => (tries.push(attempt), attempt < 2 ? Promise.reject(new Error("no")) : attempt), {
-        retries: 1,
-        delay: "1h",
-      });
+      const step = ctx.step(
+        "step",
+        ({ attempt }) => (tries.push(attempt), attempt < 2 ? Promise.reject(new Error("no")) : attempt),
+        {
+          retries: 1,
+          delay: "1h",
+        },
+      );
       const messages = [await ctx.recv(), await ctx.recv()];
       const first = await Promise.race([step, ctx.recv("never")]);
       return [...messages, first];

@@ -113,7 +113,11 @@ export function refusing(rule: AddRule): void {
     const error = await world.until(handle.result().catch((error) => error));
     assert.equal(error.cause.code, "invalid_value", "the output is a function");
     const codes = calls.map((call) =>
-      `${call}`.includes("MEBI") ? "value_too_large" : `${call}`.includes("unknown") ? "unknown_workflow" : "invalid_value"
+      `${call}`.includes("MEBI")
+        ? "value_too_large"
+        : `${call}`.includes("unknown")
+        ? "unknown_workflow"
+        : "invalid_value"
     );
     assert.deepEqual(seen, [codes, [...codes, "invalid_value"]]);
   });

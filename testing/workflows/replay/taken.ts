@@ -15,69 +15,88 @@ import { World } from "../world.ts";
 type Validate = StandardSchemaV1<unknown, unknown>["~standard"]["validate"];
 
 function schema<T>(validate: Validate): StandardSchemaV1<unknown, T> {
-  return { "~standard": { version: 1, vendor: "test", validate: validate as StandardSchemaV1<unknown, T>["~standard"]["validate"] } };
+  return {
+    "~standard": {
+      version: 1,
+      vendor: "test",
+      validate: validate as StandardSchemaV1<unknown, T>["~standard"]["validate"],
+    },
+  };
 }
 
 /** The same schema, whose answer comes two tasks later. */
-const late = (validate: Validate): Validate => async (value) => (await nextTask(), await nextTask(), await validate(value));
+const late =
+  (validate: Validate): Validate => async (value) => (await nextTask(), await nextTask(), await validate(value));
 const accept: Validate = (value) => ({ value });
 const refuse: Validate = () => ({ issues: [{ message: "no" }] });
 
 /** What is taken and what is refused. */
 export function taking(rule: AddRule): void {
-  rule("what a schema, a limit or an unknown name refused is refused on replay, whatever they say by then", async (harness) => {
-    const world = new World(harness);
-    const seen: unknown[][] = [];
-    const child = (validate: Validate) => workflow("child", () => {}, { input: schema<number>(validate) });
-    const make = (validate: Validate, values: { now: () => number } = Date) => {
-      const calls: ((ctx: WorkflowContext) => Promise<unknown>)[] = [
-        (ctx) => ctx.send("sink", 1, { topic: topic("t", schema<number>(validate)) }),
-        (ctx) => ctx.send("sink", 2, { topic: topic("t", schema<number>(late(validate))) }),
-        (ctx) => ctx.send("sink", "x".repeat(20_000), { topic: "t" }),
-        (ctx) => ctx.setEvent(event("e", schema<number>(validate)), 1),
-        (ctx) => ctx.writeStream(stream("s", schema<number>(late(validate))), 1),
-        (ctx) => ctx.writeStream("s", values as unknown),
-        (ctx) => ctx.start(child(validate), 1),
-        (ctx) => ctx.start(workflow("later known", () => {}), undefined),
-      ];
-      return workflow("flow", async (ctx) => {
-        const codes: unknown[] = [];
-        for (const call of calls) codes.push(await call(ctx).then(() => "done", (error) => [error.name, error.code, error.message]));
-        seen.push([...codes]);
-        await ctx.recv("go");
-        return codes;
-      });
-    };
-    const sink = workflow("sink", () => {});
-    const strict = world.isolate(0, [make(refuse), child(refuse)], { maxValueBytes: 10_000 });
-    await strict.parley.start(sink, undefined, { workflowId: "sink", enqueue: true });
-    const handle = await strict.parley.start("flow", undefined);
-    await world.until(strict.parley.idle());
-    const lenient = world.isolate(1, [make(accept, { now: 1 as never }), child(accept), workflow("later known", () => {})]);
-    await lenient.parley.send(handle.workflowId, null, { topic: "go" });
-    const codes = await world.until(handle.result()) as string[][];
-    assert.deepEqual(codes.map(([, code]) => code), [
-      "invalid_value",
-      "invalid_value",
-      "value_too_large",
-      "invalid_value",
-      "invalid_value",
-      "invalid_value",
-      "invalid_value",
-      "unknown_workflow",
-    ]);
-    assert.deepEqual(seen, [codes, codes]);
-    assert.equal((await handle.readStream("s").collect()).nextOffset, 0);
-    assert.equal((await harness.drivers[0].readEvent({ workflowId: handle.workflowId, key: "e" })).event, null);
-    assert.deepEqual((await lenient.parley.list()).workflows.map(({ name }) => name).sort(), ["flow", "sink"]);
-  });
+  rule(
+    "what a schema, a limit or an unknown name refused is refused on replay, whatever they say by then",
+    async (harness) => {
+      const world = new World(harness);
+      const seen: unknown[][] = [];
+      const child = (validate: Validate) => workflow("child", () => {}, { input: schema<number>(validate) });
+      const make = (validate: Validate, values: { now: () => number } = Date) => {
+        const calls: ((ctx: WorkflowContext) => Promise<unknown>)[] = [
+          (ctx) => ctx.send("sink", 1, { topic: topic("t", schema<number>(validate)) }),
+          (ctx) => ctx.send("sink", 2, { topic: topic("t", schema<number>(late(validate))) }),
+          (ctx) => ctx.send("sink", "x".repeat(20_000), { topic: "t" }),
+          (ctx) => ctx.setEvent(event("e", schema<number>(validate)), 1),
+          (ctx) => ctx.writeStream(stream("s", schema<number>(late(validate))), 1),
+          (ctx) => ctx.writeStream("s", values as unknown),
+          (ctx) => ctx.start(child(validate), 1),
+          (ctx) => ctx.start(workflow("later known", () => {}), undefined),
+        ];
+        return workflow("flow", async (ctx) => {
+          const codes: unknown[] = [];
+          for (const call of calls) {
+            codes.push(await call(ctx).then(() => "done", (error) => [error.name, error.code, error.message]));
+          }
+          seen.push([...codes]);
+          await ctx.recv("go");
+          return codes;
+        });
+      };
+      const sink = workflow("sink", () => {});
+      const strict = world.isolate(0, [make(refuse), child(refuse)], { maxValueBytes: 10_000 });
+      await strict.parley.start(sink, undefined, { workflowId: "sink", enqueue: true });
+      const handle = await strict.parley.start("flow", undefined);
+      await world.until(strict.parley.idle());
+      const lenient = world.isolate(1, [
+        make(accept, { now: 1 as never }),
+        child(accept),
+        workflow("later known", () => {}),
+      ]);
+      await lenient.parley.send(handle.workflowId, null, { topic: "go" });
+      const codes = await world.until(handle.result()) as string[][];
+      assert.deepEqual(codes.map(([, code]) => code), [
+        "invalid_value",
+        "invalid_value",
+        "value_too_large",
+        "invalid_value",
+        "invalid_value",
+        "invalid_value",
+        "invalid_value",
+        "unknown_workflow",
+      ]);
+      assert.deepEqual(seen, [codes, codes]);
+      assert.equal((await handle.readStream("s").collect()).nextOffset, 0);
+      assert.equal((await harness.drivers[0].readEvent({ workflowId: handle.workflowId, key: "e" })).event, null);
+      assert.deepEqual((await lenient.parley.list()).workflows.map(({ name }) => name).sort(), ["flow", "sink"]);
+    },
+  );
 
   rule("a race against a schema that refuses late has the same winner on replay", async (harness) => {
     const world = new World(harness);
     const winners: unknown[] = [];
     const make = (validate: Validate) =>
       workflow("flow", async (ctx) => {
-        const refused = ctx.writeStream(stream("s", schema<number>(validate)), 1).then(() => "written", () => "refused");
+        const refused = ctx.writeStream(stream("s", schema<number>(validate)), 1).then(
+          () => "written",
+          () => "refused",
+        );
         const beside = ctx.step("step", () => "step");
         const waiting = ctx.recv("never", { timeout: 0 }).catch(() => "timeout");
         winners.push(await Promise.race([waiting, beside, refused]), await Promise.race([refused, waiting]));
@@ -98,7 +117,11 @@ export function taking(rule: AddRule): void {
       const world = new World(harness);
       const given = validate ? [schema<{ n: number }>(validate)] : [];
       const log = stream("log", ...given), letters = topic("letters", ...given), state = event("state", ...given);
-      const child = workflow("child", (_ctx, { n }: { n: number }) => n, validate ? { input: schema<{ n: number }>(validate) } : {});
+      const child = workflow(
+        "child",
+        (_ctx, { n }: { n: number }) => n,
+        validate ? { input: schema<{ n: number }>(validate) } : {},
+      );
       const sink = workflow("sink", async (ctx) => {
         const received: number[] = [];
         while (received.length < 15) received.push((await ctx.recv(letters)).n);
@@ -127,7 +150,18 @@ export function taking(rule: AddRule): void {
       const received = await parley.start(sink, undefined, { workflowId: "sink" });
       const handle = await parley.start(flow, undefined);
       assert.deepEqual(await world.until(handle.result()), [0, 1, 2, 3, 4]);
-      assert.deepEqual((await handle.readStream(log).collect()).values.map(({ n }) => n), [0, 1, 2, 3, 4, 0, 1, 2, 3, 4]);
+      assert.deepEqual((await handle.readStream(log).collect()).values.map(({ n }) => n), [
+        0,
+        1,
+        2,
+        3,
+        4,
+        0,
+        1,
+        2,
+        3,
+        4,
+      ]);
       assert.deepEqual([await handle.getEvent(state), await handle.getEvent("in step")], [{ n: 4 }, { n: 4 }]);
       const value = { n: 5 };
       const outside = [

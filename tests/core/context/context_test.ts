@@ -7,7 +7,10 @@ import { settle, setup } from "../setup.ts";
 Deno.test("writable() has at most 100 values under way, in the order written, and its close closes the stream", async () => {
   const { world, driver } = await setup();
   const sizes: number[] = [];
-  const counting: Driver = { ...driver, commit: (request) => (sizes.push(request.operations.length), driver.commit(request)) };
+  const counting: Driver = {
+    ...driver,
+    commit: (request) => (sizes.push(request.operations.length), driver.commit(request)),
+  };
   const values = Array.from({ length: 1_000 }, (_, n) => n);
   const flow = workflow("flow", async (ctx) => await ReadableStream.from(values).pipeTo(ctx.writable<number>("log")));
   const { parley } = world.isolate(0, [flow], { driver: counting });
@@ -66,7 +69,8 @@ Deno.test("recvAny() of a topic that is named twice waits for it once", async ()
 
 Deno.test("start() in a workflow checks the child's input with its schema, and hands on what that makes of it", async () => {
   const { world } = await setup();
-  const validate = (value: unknown) => typeof value === "number" ? { value: value * 10 } : { issues: [{ message: "no" }] };
+  const validate = (value: unknown) =>
+    typeof value === "number" ? { value: value * 10 } : { issues: [{ message: "no" }] };
   const input: StandardSchemaV1<unknown, number> = { "~standard": { version: 1, vendor: "test", validate } };
   const child = workflow("child", (_ctx, n: number) => n, { input });
   const flow = workflow("flow", async (ctx) => {
@@ -85,7 +89,9 @@ Deno.test("the failure of a child holds its error, also where the child was give
   const stuck = workflow("stuck", async () => await new Promise(() => {}), { maxRecoveryAttempts: 0 });
   const flow = workflow("flow", async (ctx) => {
     const children = [await ctx.start(child, undefined), await ctx.start(stuck, undefined, { workflowId: "stuck" })];
-    return await Promise.all(children.map((it) => it.result().catch((error) => [error.code, error.workflowId, error.cause?.name])));
+    return await Promise.all(
+      children.map((it) => it.result().catch((error) => [error.code, error.workflowId, error.cause?.name])),
+    );
   });
   const dying = world.isolate(0, [stuck], { lease: "5s" });
   const { parley, errors } = world.isolate(1, [flow, child, stuck], { wake: "none" });
@@ -98,7 +104,10 @@ Deno.test("the failure of a child holds its error, also where the child was give
   const own = world.isolate(0, [flow, child, stuck], { driver });
   await world.until(own.parley.sweep());
   const output = (await world.until(handle.result())) as unknown[][];
-  assert.deepEqual(output.map(([code, , name]) => [code, name]), [["workflow_failed", "RangeError"], ["workflow_failed", "Error"]]);
+  assert.deepEqual(output.map(([code, , name]) => [code, name]), [["workflow_failed", "RangeError"], [
+    "workflow_failed",
+    "Error",
+  ]]);
   assert.equal(output[1]![1], "stuck");
   assert.deepEqual(own.errors.map((error) => (error as { code?: string }).code), ["workflow_failed"]);
   assert.deepEqual(errors, []);

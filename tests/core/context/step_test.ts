@@ -29,9 +29,14 @@ Deno.test("a StepContext is of no use after its try, though its workflow goes on
   const { world } = await setup();
   const flow = workflow("flow", async (ctx) => {
     const contexts: StepContext[] = [];
-    await ctx.step("failing", (step) => (contexts.push(step), Promise.reject(new Error("no"))), { retries: 1, delay: 0 }).catch(() => {});
+    await ctx.step("failing", (step) => (contexts.push(step), Promise.reject(new Error("no"))), {
+      retries: 1,
+      delay: 0,
+    }).catch(() => {});
     await ctx.step("returned", (step) => void contexts.push(step));
-    const calls = contexts.flatMap((step) => [step.writeStream("log", 1), step.setEvent("e", 1), step.send(ctx.workflowId, 1)]);
+    const calls = contexts.flatMap((
+      step,
+    ) => [step.writeStream("log", 1), step.setEvent("e", 1), step.send(ctx.workflowId, 1)]);
     return await Promise.all(calls.map((call) => call.then(() => "done", (error) => error.code)));
   });
   const { parley } = world.isolate(0, [flow]);
@@ -65,7 +70,12 @@ Deno.test("a value that a step cannot write is refused to it, and to nobody else
   const { world } = await setup();
   const flow = workflow("flow", async (ctx) => {
     return await ctx.step("writing", async (step) => {
-      const calls = [step.writeStream("log", () => {}), step.setEvent("e", Symbol()), step.send("w", () => {}), step.writeStream("log", 1)];
+      const calls = [
+        step.writeStream("log", () => {}),
+        step.setEvent("e", Symbol()),
+        step.send("w", () => {}),
+        step.writeStream("log", 1),
+      ];
       return await Promise.all(calls.map((call) => call.then(() => "done", (error) => error.code)));
     });
   });
@@ -118,7 +128,9 @@ Deno.test("1,000 steps leave no listener on any signal, and no timer", async () 
   const { world, clock } = await setup();
   const flow = workflow("flow", async (ctx) => {
     for (let batch = 0; batch < 10; batch++) {
-      await Promise.all(Array.from({ length: 100 }, (_, n) => ctx.step(`${n}`, (step) => step.setEvent("e", n), { timeout: "1m" })));
+      await Promise.all(
+        Array.from({ length: 100 }, (_, n) => ctx.step(`${n}`, (step) => step.setEvent("e", n), { timeout: "1m" })),
+      );
     }
   });
   const { parley } = world.isolate(0, [flow]);
@@ -135,8 +147,13 @@ Deno.test("step() runs in the turn of its call and passes on what it returns, th
     const step = ctx.step("sync", () => void (began = true));
     const inTurn = began;
     await step;
-    const late = await ctx.step("late", () => new Promise<void>(() => {}), { timeout: "1s" }).catch((error) => error.code);
-    const thrown = await ctx.step("throws", () => Promise.reject()).then(() => "returned", (error) => `thrown ${error}`);
+    const late = await ctx.step("late", () => new Promise<void>(() => {}), { timeout: "1s" }).catch((error) =>
+      error.code
+    );
+    const thrown = await ctx.step("throws", () => Promise.reject()).then(
+      () => "returned",
+      (error) => `thrown ${error}`,
+    );
     return [inTurn, late, thrown];
   });
   const { parley } = world.isolate(0, [flow]);
@@ -165,7 +182,10 @@ Deno.test("a step that lost a race is not tried again once its workflow has ende
 Deno.test("a step whose value cannot be stored fails, and is not run again for that", async () => {
   const { world } = await setup();
   let tries = 0;
-  const flow = workflow("flow", async (ctx) => await ctx.step("function", () => (tries++, () => {}), { retries: 3, delay: 0 }));
+  const flow = workflow(
+    "flow",
+    async (ctx) => await ctx.step("function", () => (tries++, () => {}), { retries: 3, delay: 0 }),
+  );
   const { parley } = world.isolate(0, [flow]);
   const handle = await parley.start(flow, undefined);
   const error = await world.until(handle.result().catch((error) => error));
@@ -175,7 +195,10 @@ Deno.test("a step whose value cannot be stored fails, and is not run again for t
 Deno.test("methods of both contexts can be taken off them", async () => {
   const { world } = await setup();
   const flow = workflow("flow", async ({ step, now, workflowId }) => {
-    return [typeof await now(), await step("s", async ({ writeStream, attempt }) => (await writeStream("log", attempt), workflowId))];
+    return [
+      typeof await now(),
+      await step("s", async ({ writeStream, attempt }) => (await writeStream("log", attempt), workflowId)),
+    ];
   });
   const { parley } = world.isolate(0, [flow]);
   const handle = await parley.start(flow, undefined, { workflowId: "w" });
@@ -186,7 +209,8 @@ Deno.test("a message from a step is known by its destination and topic, whatever
   const { world } = await setup();
   const sink = workflow(
     "sink",
-    async (ctx) => await ctx.recvAny(["bc", "c", "end"]).then(async (first) => [first, await ctx.recvAny(["bc", "c", "end"])]),
+    async (ctx) =>
+      await ctx.recvAny(["bc", "c", "end"]).then(async (first) => [first, await ctx.recvAny(["bc", "c", "end"])]),
   );
   const flow = workflow("flow", async (ctx) => {
     await ctx.step("sending", async (step) => {
@@ -197,7 +221,10 @@ Deno.test("a message from a step is known by its destination and topic, whatever
     for (const to of ["a", "ab"]) await ctx.send(to, "end", { topic: "end" });
   });
   const { parley } = world.isolate(0, [flow, sink]);
-  const sinks = [await parley.start(sink, undefined, { workflowId: "a" }), await parley.start(sink, undefined, { workflowId: "ab" })];
+  const sinks = [
+    await parley.start(sink, undefined, { workflowId: "a" }),
+    await parley.start(sink, undefined, { workflowId: "ab" }),
+  ];
   await parley.start(flow, undefined);
   const received = await world.until(Promise.all(sinks.map((it) => it.result())));
   assert.deepEqual(received.map((it) => it.map(({ message }) => message)), [["first", "end"], ["second", "end"]]);

@@ -7,7 +7,9 @@ import { Values } from "../../../core/values/values.ts";
 
 const values = new Values(devalueCodec, 2 ** 20);
 
-function schemaOf(validate: StandardSchemaV1<unknown, unknown>["~standard"]["validate"]): StandardSchemaV1<unknown, unknown> {
+function schemaOf(
+  validate: StandardSchemaV1<unknown, unknown>["~standard"]["validate"],
+): StandardSchemaV1<unknown, unknown> {
   return { "~standard": { version: 1, vendor: "test", validate } };
 }
 
@@ -39,7 +41,8 @@ Deno.test("take() takes the value when it is called, also where a schema sees it
   value.self = value;
   const before = devalueCodec.encode(value);
   const seen: unknown[] = [];
-  const take = (wait: boolean) => values.take(value, "message", schemaOf(async (it) => (wait && await 0, seen.push(it), { value: it })));
+  const take = (wait: boolean) =>
+    values.take(value, "message", schemaOf(async (it) => (wait && await 0, seen.push(it), { value: it })));
   const encoded = [take(false), take(true)].map((it) => it());
   Object.assign((value.map as Map<string, object>).get("k")!, { n: 2 });
   (value.list as unknown[]).length = 0;
@@ -50,7 +53,10 @@ Deno.test("take() takes the value when it is called, also where a schema sees it
   assert.deepEqual(await Promise.all(encoded), [before, before]);
   assert(seen.every((it) => it !== value));
   const instance = { price: new Money(7) };
-  assert.equal(values.take(instance, "message", schemaOf((it) => ({ value: toCents(it as typeof instance) })))(), devalueCodec.encode(7));
+  assert.equal(
+    values.take(instance, "message", schemaOf((it) => ({ value: toCents(it as typeof instance) })))(),
+    devalueCodec.encode(7),
+  );
 });
 
 Deno.test("snapshot() keeps symbols, functions, getters and what nests too deep for the encoder to refuse", () => {

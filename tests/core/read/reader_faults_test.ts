@@ -12,8 +12,16 @@ const collectGarbage: () => void = runInNewContext("gc");
 Deno.test("readStream() that is ahead of its stream says so, at its first look and when the stream turns out to be shorter", async () => {
   const { world, outside, send, clock, open } = await make();
   await send(1, 2);
-  const refusal = (offset: number, end: number) => ({ code: "offset_out_of_range", workflowId: "w", key: "log", offset, end });
-  for (const wait of [true, false]) await assert.rejects(outside.readStream("w", "log", { from: 3, wait }).collect(), refusal(3, 2));
+  const refusal = (offset: number, end: number) => ({
+    code: "offset_out_of_range",
+    workflowId: "w",
+    key: "log",
+    offset,
+    end,
+  });
+  for (const wait of [true, false]) {
+    await assert.rejects(outside.readStream("w", "log", { from: 3, wait }).collect(), refusal(3, 2));
+  }
   await assert.rejects(outside.readStream("w", "none", { from: 1 }).collect(), { ...refusal(1, 0), key: "none" });
   const store = world.isolate(1, []).driver;
   let restored = false;
@@ -22,7 +30,9 @@ Deno.test("readStream() that is ahead of its stream says so, at its first look a
     return restored ? { ...page, values: page.values.slice(0, Math.max(0, 1 - request.from)), tail: 1 } : page;
   };
   const reader = world.isolate(1, [], { driver: { ...store, readStream } }).parley;
-  const readings = [{}, { from: 2 }].map((options) => assert.rejects(reader.readStream("w", "log", options).collect(), refusal(2, 1)));
+  const readings = [{}, { from: 2 }].map((options) =>
+    assert.rejects(reader.readStream("w", "log", options).collect(), refusal(2, 1))
+  );
   await settle();
   restored = true;
   await world.until(Promise.all(readings));
@@ -61,7 +71,10 @@ Deno.test("getEventEntry() of a workflow that has ended without the value reject
   assert.deepEqual(await world.until(Promise.all([...waiting, later])), [ended, ended, ended]);
   assert(clock.now() - before < 2_000);
   assert.deepEqual(await outside.getEvent("w", "state"), 1);
-  await assert.rejects(outside.getEventEntry("w", "state", { after: 1, timeout: 0 }), { code: "workflow_ended", workflowId: "w" });
+  await assert.rejects(outside.getEventEntry("w", "state", { after: 1, timeout: 0 }), {
+    code: "workflow_ended",
+    workflowId: "w",
+  });
   assert.equal(clock.pending, 0);
 });
 
@@ -70,10 +83,11 @@ async function makeFlaky() {
   const { world, send, clock, parley } = await make();
   const state = { away: false, retryable: true };
   const store = world.isolate(1, []).driver;
-  const flaky = <Args extends unknown[], R>(call: (...args: Args) => Promise<R>) => async (...args: Args): Promise<R> => {
-    if (state.away) throw new DriverError("away", { retryable: state.retryable });
-    return await call(...args);
-  };
+  const flaky =
+    <Args extends unknown[], R>(call: (...args: Args) => Promise<R>) => async (...args: Args): Promise<R> => {
+      if (state.away) throw new DriverError("away", { retryable: state.retryable });
+      return await call(...args);
+    };
   const outside = world.isolate(1, [], {
     driver: { ...store, readStream: flaky(store.readStream), readEvent: flaky(store.readEvent) },
   }).parley;
@@ -141,7 +155,11 @@ Deno.test("an iterator that nobody reads on or ends leaves nothing when it is ga
   const { outside, send, open, clock } = await make();
   await send(1);
   const abandon = async () => {
-    const iterables = [outside.readStream("w", "log"), outside.readStream("w", "log").entries(), outside.watchEvent("w", "state")];
+    const iterables = [
+      outside.readStream("w", "log"),
+      outside.readStream("w", "log").entries(),
+      outside.watchEvent("w", "state"),
+    ];
     for (const iterable of iterables) await iterable[Symbol.asyncIterator]().next();
   };
   await abandon();

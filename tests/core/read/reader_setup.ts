@@ -26,7 +26,10 @@ export async function make({ push = true }: { push?: boolean } = {}) {
   const { watch: _, ...poll } = driver;
   const watches = countedWatches(push ? driver : poll);
   const reads: number[] = [];
-  const counted: Driver = { ...watches.driver, readStream: (request) => (reads.push(request.from), driver.readStream(request)) };
+  const counted: Driver = {
+    ...watches.driver,
+    readStream: (request) => (reads.push(request.from), driver.readStream(request)),
+  };
   const outside = world.isolate(1, [], { driver: counted }).parley;
   const send = async (...values: unknown[]) => {
     await parley.sendAll(values.map((message) => ({ destinationId: "w", message })));

@@ -33,7 +33,11 @@ Deno.test("readStream({ wait: false }) returns what is there in all its pages, a
   const { outside, send, reads, open } = await make();
   const values = Array.from({ length: 1_500 }, (_, n) => n);
   for (let from = 0; from < values.length; from += 500) await send(...values.slice(from, from + 500));
-  assert.deepEqual(await outside.readStream("w", "log", { wait: false }).collect(), { values, closed: false, nextOffset: 1_500 });
+  assert.deepEqual(await outside.readStream("w", "log", { wait: false }).collect(), {
+    values,
+    closed: false,
+    nextOffset: 1_500,
+  });
   assert.deepEqual(reads.splice(0), [0, 1_000]);
   await send("close");
   assert.deepEqual(await outside.readStream("w", "log", { wait: false, from: 1_499 }).collect(), {
@@ -41,7 +45,11 @@ Deno.test("readStream({ wait: false }) returns what is there in all its pages, a
     closed: true,
     nextOffset: 1_500,
   });
-  assert.deepEqual(await outside.readStream("w", "none", { wait: false }).collect(), { values: [], closed: false, nextOffset: 0 });
+  assert.deepEqual(await outside.readStream("w", "none", { wait: false }).collect(), {
+    values: [],
+    closed: false,
+    nextOffset: 0,
+  });
   assert.equal(open(), 0);
 });
 
@@ -86,7 +94,13 @@ Deno.test("a reader that leaves early, however it leaves, leaves no subscription
     await stream.cancel();
     assert.equal((await pending).done, true);
 
-    for (const iterable of [outside.readStream("w", "log"), outside.readStream("w", "log").entries(), outside.watchEvent("w", "state")]) {
+    for (
+      const iterable of [
+        outside.readStream("w", "log"),
+        outside.readStream("w", "log").entries(),
+        outside.watchEvent("w", "state"),
+      ]
+    ) {
       const iterator = iterable[Symbol.asyncIterator]();
       await iterator.next();
       const waiting = iterator.next();
@@ -142,7 +156,11 @@ function leaving(reason: Error): { signal: AbortSignal; abort: () => void } {
 
 Deno.test("a reader need not wait for a read that is under way when its signal aborts", async () => {
   const { world, driver } = await setup();
-  const hanging: Driver = { ...driver, readStream: () => new Promise(() => {}), readEvent: () => new Promise(() => {}) };
+  const hanging: Driver = {
+    ...driver,
+    readStream: () => new Promise(() => {}),
+    readEvent: () => new Promise(() => {}),
+  };
   const { parley } = world.isolate(0, [], { driver: hanging });
   const reason = new Error("left");
   for (const read of ["readStream", "watchEvent"] as const) {
@@ -212,7 +230,9 @@ Deno.test("watchEvent().entries() yields versions, those above `after` alone", a
   await send(1);
   const seen: unknown[] = [];
   const watching = (async () => {
-    for await (const { version, value } of outside.watchEvent("w", "state", { after: 1 }).entries()) seen.push([version, value]);
+    for await (const { version, value } of outside.watchEvent("w", "state", { after: 1 }).entries()) {
+      seen.push([version, value]);
+    }
   })();
   await world.pass(3_000);
   assert.deepEqual(seen, []);

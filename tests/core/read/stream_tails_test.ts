@@ -35,9 +35,15 @@ async function make({ push = true }: { push?: boolean } = {}) {
 }
 
 /** Reads on, and notes what comes. */
-function follow(parley: Parley, seen: unknown[] = [], signal?: AbortSignal): { seen: unknown[]; ended: Promise<unknown> } {
+function follow(
+  parley: Parley,
+  seen: unknown[] = [],
+  signal?: AbortSignal,
+): { seen: unknown[]; ended: Promise<unknown> } {
   const ended = (async () => {
-    for await (const { offset, value } of parley.readStream("w", "log", signal && { signal }).entries()) seen.push([offset, value]);
+    for await (const { offset, value } of parley.readStream("w", "log", signal && { signal }).entries()) {
+      seen.push([offset, value]);
+    }
     seen.push("end");
   })().catch((error) => error);
   return { seen, ended };
@@ -143,7 +149,14 @@ Deno.test("readers at other offsets, and with parts of other lengths, each get t
     await send(["d", "e", "f"]);
     await settle();
     // No time has passed, so that no poll can have found any of it.
-    assert.deepEqual(parts['{"limit":2}']?.flat().filter((it) => typeof it === "string"), ["a", "b", "c", "d", "e", "f"]);
+    assert.deepEqual(parts['{"limit":2}']?.flat().filter((it) => typeof it === "string"), [
+      "a",
+      "b",
+      "c",
+      "d",
+      "e",
+      "f",
+    ]);
     assert(parts['{"limit":2}']?.every((part) => (part as unknown[]).length <= 3));
     assert.deepEqual(parts['{"from":3}'], [[3], [3, "d", "e", "f"]]);
     await send("end");

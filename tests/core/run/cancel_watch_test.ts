@@ -8,7 +8,8 @@ function stepping() {
   const flow = workflow("flow", async (ctx) => {
     await ctx.step(
       "slow",
-      ({ signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(told[0] = signal.reason))),
+      ({ signal }) =>
+        new Promise((_, reject) => signal.addEventListener("abort", () => reject(told[0] = signal.reason))),
     );
   });
   return { flow, told };

@@ -84,7 +84,10 @@ Deno.test("onCommit gets the store's time, the woken, and whose watchers should 
   push("record", 1, { type: "record", outcome: { tag: "value", value: "1" } });
   await settle();
   await answer({ open: ["sleep"] });
-  push("send", 2, { type: "send", message: { destinationId: "d", topic: "", messageId: "m", dedupeKey: "k", value: "1" } });
+  push("send", 2, {
+    type: "send",
+    message: { destinationId: "d", topic: "", messageId: "m", dedupeKey: "k", value: "1" },
+  });
   await settle();
   await answer({ woken: ["d"] });
   for (const body of [write, { type: "closeStream", key: "s" }, { type: "setEvent", key: "e", value: "1" }] as const) {

@@ -17,7 +17,9 @@ Deno.test("push() sends what is issued together in one commit, in the order of t
   await answer();
   assert.deepEqual(labels(), [["a", "b"], ["c", "d"]]);
   assert.deepEqual(
-    requests.map(({ workflowId, epoch, owner, number, leaseMs, transition }) => [workflowId, epoch, owner, number, leaseMs, transition]),
+    requests.map((
+      { workflowId, epoch, owner, number, leaseMs, transition },
+    ) => [workflowId, epoch, owner, number, leaseMs, transition]),
     [
       ["w", 3, "me", 1, LEASE_MS, null],
       ["w", 3, "me", 2, LEASE_MS, null],
@@ -134,7 +136,9 @@ Deno.test("a commit of large values is split, whichever operations hold them", a
 
 Deno.test("push() cuts a commit where the names of its operations come to more than 2 MiB, since they travel too", async () => {
   const { driver, push, answer, requests, commits } = make();
-  Object.assign(driver, { limits: { requestBytes: 2 ** 23, bytesOf: (text: string) => new TextEncoder().encode(text).length } });
+  Object.assign(driver, {
+    limits: { requestBytes: 2 ** 23, bytesOf: (text: string) => new TextEncoder().encode(text).length },
+  });
   const long = "\u{1F600}".repeat(250);
   const message = { destinationId: long, topic: long, messageId: "m", dedupeKey: long, value: "1" };
   for (let position = 0; position < 1_000; position++) push(long, position, { type: "send", message });

@@ -32,7 +32,11 @@ function make(
     await beforePage();
     return rest.shift() ?? { entries: [], more: false };
   };
-  const journal = new Journal({ journal: first, open: open.map((it) => ({ ...it, attempts: 0, remainingMs: null })) }, load, () => idles++);
+  const journal = new Journal(
+    { journal: first, open: open.map((it) => ({ ...it, attempts: 0, remainingMs: null })) },
+    load,
+    () => idles++,
+  );
   let next = 0;
   return {
     journal,
@@ -41,7 +45,11 @@ function make(
     idles: () => idles,
     call(label = `op ${next}`) {
       next++;
-      const call: Call = { label, settle: (outcome) => void delivered.push(outcome.value), reject: (error) => delivered.push(error) };
+      const call: Call = {
+        label,
+        settle: (outcome) => void delivered.push(outcome.value),
+        reject: (error) => delivered.push(error),
+      };
       return journal.ask(journal.take(call), label);
     },
   };
@@ -118,7 +126,9 @@ Deno.test("a page is read when nothing else can be delivered, and only if the co
 });
 
 Deno.test("a page that cannot be read fails every operation that waits for it", async () => {
-  const { call, journal } = make([{ entries: [], more: true }], { beforePage: () => Promise.reject(new Error("torn")) });
+  const { call, journal } = make([{ entries: [], more: true }], {
+    beforePage: () => Promise.reject(new Error("torn")),
+  });
   const asked = await Promise.allSettled([call(), call()]);
   assert.deepEqual(asked.map(({ status }) => status), ["rejected", "rejected"]);
   assert.equal(journal.delivering, true);
@@ -146,7 +156,10 @@ Deno.test("pages are loaded once each, from the last place in the recorded order
 });
 
 Deno.test("firstUnasked() names the lowest position that was not asked for, also on a later page", async () => {
-  const { call, journal } = make([{ entries: [entry(0, 1)], more: true }, { entries: [entry(3, 2), entry(2, 3)], more: false }]);
+  const { call, journal } = make([{ entries: [entry(0, 1)], more: true }, {
+    entries: [entry(3, 2), entry(2, 3)],
+    more: false,
+  }]);
   call();
   assert.deepEqual(await journal.firstUnasked("the end"), { position: 2, expected: "op 2", actual: "the end" });
 });

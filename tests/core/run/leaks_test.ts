@@ -57,7 +57,10 @@ Deno.test("workflows that use everything, end, suspend or are cancelled leave no
   const watches = countedWatches(driver);
   const child = workflow("child", async (ctx) => await ctx.sleep("1s"));
   const flow = workflow("flow", async (ctx, end: string) => {
-    await Promise.race([ctx.recv("never", { timeout: "1h" }), ctx.step("step", () => {}, { timeout: "1h", retries: 3 })]);
+    await Promise.race([
+      ctx.recv("never", { timeout: "1h" }),
+      ctx.step("step", () => {}, { timeout: "1h", retries: 3 }),
+    ]);
     void ctx.step("late", () => new Promise(() => {}), { timeout: "1h" });
     void ctx.getEvent("nobody", "e", { timeout: "2h" });
     const { result } = await ctx.start(child, undefined);

@@ -85,7 +85,10 @@ Deno.test("a page of the journal that cannot be read ends the run: told once, no
   const { parley } = world.isolate(0, [flow]);
   const handle = await parley.start(flow, undefined);
   await world.until(parley.idle());
-  const broken: Driver = { ...driver, readJournal: () => Promise.reject(new DriverError("torn page", { retryable: false })) };
+  const broken: Driver = {
+    ...driver,
+    readJournal: () => Promise.reject(new DriverError("torn page", { retryable: false })),
+  };
   const other = world.isolate(1, [flow], { driver: broken });
   await other.parley.send(handle.workflowId, null, { topic: "go" });
   await world.until(other.parley.idle());
@@ -134,7 +137,10 @@ Deno.test("the code of a run whose store is gone gets no answer, not even from a
   const seen: unknown[] = [];
   const flow = workflow("flow", async (ctx) => {
     const note = (error: unknown) => void seen.push(error);
-    void ctx.step("slow", ({ signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)))).catch(
+    void ctx.step(
+      "slow",
+      ({ signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
+    ).catch(
       note,
     );
     void ctx.recv("never").catch(note);
@@ -245,8 +251,15 @@ for (const [when, options] of [["its budget is used up", { budget: 0 }], ["its P
     open();
     await disposing;
     assert.equal((await handle.status()).status, "PENDING");
-    assert.deepEqual(await world.until(world.isolate(1, [flow]).parley.sweep()), { claimed: 1, finished: 1, suspended: 0 });
-    assert.deepEqual([(await handle.status()).output, await handle.getEvent("state", { timeout: 0 })], ["returned", "set"]);
+    assert.deepEqual(await world.until(world.isolate(1, [flow]).parley.sweep()), {
+      claimed: 1,
+      finished: 1,
+      suspended: 0,
+    });
+    assert.deepEqual([(await handle.status()).output, await handle.getEvent("state", { timeout: 0 })], [
+      "returned",
+      "set",
+    ]);
     assert.deepEqual((await handle.readStream("log").collect()).values, [1]);
   });
 }
@@ -267,7 +280,11 @@ Deno.test("a run that has abandoned its code settles when its last commit fails,
     const away = onCommit(driver, ({ transition }) => {
       if (transition?.to === last) throw new DriverError("away", { retryable: false });
     });
-    const { parley, errors } = world.isolate(1, [flow(last === "park" ? "refund" : "charge")], { driver: away, budget: 0, wake: "none" });
+    const { parley, errors } = world.isolate(1, [flow(last === "park" ? "refund" : "charge")], {
+      driver: away,
+      budget: 0,
+      wake: "none",
+    });
     await parley.send(workflowId, null, { topic: "go" });
     await world.until(parley.sweep());
     assert.deepEqual(errors.map((error) => (error as Error).message), ["away"], last);

@@ -7,7 +7,8 @@ import { countedWatches, gate, onCommit, settle, setup } from "../setup.ts";
 /** A schema whose answer the test gives. */
 function gatedSchema(): { schema: StandardSchemaV1<unknown, number>; answer: (isGood: boolean) => void } {
   const { open, opened } = gate<boolean>();
-  const validate = async (value: unknown) => await opened ? { value: value as number } : { issues: [{ message: "no" }] };
+  const validate = async (value: unknown) =>
+    await opened ? { value: value as number } : { issues: [{ message: "no" }] };
   return { schema: { "~standard": { version: 1, vendor: "test", validate } }, answer: open };
 }
 
@@ -154,7 +155,10 @@ Deno.test("a run suspends also when the last that happened was a refusal", async
 Deno.test("waits in memory are looked at when there is a hint or a deadline, and polled as far as they can end early", async () => {
   const { world, driver } = await setup();
   const looks: string[][] = [];
-  const { watch: _, ...poll } = onCommit(driver, ({ operations }) => void looks.push(operations.map(({ label }) => label)));
+  const { watch: _, ...poll } = onCommit(
+    driver,
+    ({ operations }) => void looks.push(operations.map(({ label }) => label)),
+  );
   const flow = workflow("flow", async (ctx, kind: string) => {
     if (kind === "sleep") await ctx.sleep("9s");
     if (kind === "timeout") await ctx.recv("never", { timeout: "9s" }).catch(() => {});
@@ -205,7 +209,11 @@ Deno.test("a run that waits no more has no subscription, though a step goes on",
   const watches = countedWatches(driver);
   const { open, opened } = gate();
   const flow = workflow("flow", async (ctx) => {
-    await Promise.all([ctx.recv("go"), ctx.getEvent("other", "e", { timeout: "500ms" }).catch(() => {}), ctx.step("slow", () => opened)]);
+    await Promise.all([
+      ctx.recv("go"),
+      ctx.getEvent("other", "e", { timeout: "500ms" }).catch(() => {}),
+      ctx.step("slow", () => opened),
+    ]);
   });
   const { parley } = world.isolate(0, [flow], { driver: watches.driver, hotWait: "1h" });
   const handle = await parley.start(flow, undefined, { workflowId: "w" });

@@ -37,7 +37,10 @@ Deno.test("close() waits for a step in flight until its timeout, then aborts its
 
 Deno.test("close() hands over at once during the pause between two tries of a step", async () => {
   const { world, clock } = await setup();
-  const flow = workflow("flow", async (ctx) => await ctx.step("flaky", () => Promise.reject(new Error("no")), { retries: 5, delay: "1h" }));
+  const flow = workflow(
+    "flow",
+    async (ctx) => await ctx.step("flaky", () => Promise.reject(new Error("no")), { retries: 5, delay: "1h" }),
+  );
   const { parley } = world.isolate(0, [flow], { hotWait: "2h" });
   await parley.start(flow, undefined);
   await settle();

@@ -25,7 +25,10 @@ Deno.test("sleep() ends on time in an isolate that neither works nor sweeps", as
 Deno.test("a timeout that was suspended twice ends on time, and one that a message has ended leaves no claim behind", async () => {
   const { world, driver } = await setup();
   let claims = 0;
-  const counting = { ...driver, claim: (request: Parameters<typeof driver.claim>[0]) => (claims++, driver.claim(request)) };
+  const counting = {
+    ...driver,
+    claim: (request: Parameters<typeof driver.claim>[0]) => (claims++, driver.claim(request)),
+  };
   const flow = workflow("flow", async (ctx) => {
     await ctx.recv<number>("first", { timeout: "30s" });
     return await ctx.recv<number>("second", { timeout: "30s" }).catch((error) => error.code);
@@ -86,7 +89,10 @@ Deno.test("disposing forgets all deadlines", async () => {
 Deno.test("Deadlines keeps the nearest 1,000, with one timer, and tells those that have passed together", async () => {
   const clock = new ManualClock();
   let timers = 0;
-  const counting = { now: () => clock.now(), after: (...args: Parameters<typeof clock.after>) => (timers++, clock.after(...args)) };
+  const counting = {
+    now: () => clock.now(),
+    after: (...args: Parameters<typeof clock.after>) => (timers++, clock.after(...args)),
+  };
   const told: string[][] = [];
   const deadlines = new Deadlines(counting, (workflowIds) => told.push(workflowIds));
   for (let n = 0; n < 1_500; n++) deadlines.set(`w${n}`, 10_000 + n % 750);
@@ -129,12 +135,19 @@ Deno.test("a process that has nothing to do but to wait for a deadline ends", as
   const stop = systemClock.after(30_000, () => child.kill());
   const { stdout, stderr, success } = await child.output();
   stop();
-  assert.deepEqual([new TextDecoder().decode(stdout).trim(), success], ["idle", true], new TextDecoder().decode(stderr));
+  assert.deepEqual(
+    [new TextDecoder().decode(stdout).trim(), success],
+    ["idle", true],
+    new TextDecoder().decode(stderr),
+  );
 });
 
 Deno.test("a deadline that passes while its workflow runs here harms nothing", async () => {
   const { world, clock } = await setup();
-  const flow = workflow("flow", async (ctx) => await ctx.recv<number>("", { timeout: "1m" }).catch((error) => error.code));
+  const flow = workflow(
+    "flow",
+    async (ctx) => await ctx.recv<number>("", { timeout: "1m" }).catch((error) => error.code),
+  );
   const { parley, errors } = world.isolate(0, [flow], { hotWait: "10m" });
   const handle = await parley.start(flow, undefined);
   await settle();
@@ -143,7 +156,9 @@ Deno.test("a deadline that passes while its workflow runs here harms nothing", a
 });
 
 /** Counts claims, and has them fail while the store is away. */
-function watched({ driver, clock }: Pick<Setup, "driver" | "clock">): { driver: Driver; claims: number[]; away: { is: boolean } } {
+function watched(
+  { driver, clock }: Pick<Setup, "driver" | "clock">,
+): { driver: Driver; claims: number[]; away: { is: boolean } } {
   const claims: number[] = [];
   const away = { is: false };
   const start = clock.now();

@@ -18,7 +18,10 @@ function outages(driver: Driver) {
   const fail = <A extends unknown[], R>(call: (...args: A) => Promise<R>) => (...args: A): Promise<R> =>
     state.error ? Promise.reject(state.error) : call(...args);
   const { readWorkflow, readEvent, readStream } = driver;
-  return { state, driver: { ...driver, readWorkflow: fail(readWorkflow), readEvent: fail(readEvent), readStream: fail(readStream) } };
+  return {
+    state,
+    driver: { ...driver, readWorkflow: fail(readWorkflow), readEvent: fail(readEvent), readStream: fail(readStream) },
+  };
 }
 
 const away = new DriverError("away", { retryable: true });
@@ -26,7 +29,8 @@ const away = new DriverError("away", { retryable: true });
 const waits: Record<string, (parley: Parley, signal?: AbortSignal) => Promise<unknown>> = {
   "result()": (parley, signal) => parley.handle("w").result({ ...(signal && { signal }) }),
   "getEvent()": (parley, signal) => parley.getEvent("w", "state", { timeout: "1h", ...(signal && { signal }) }),
-  "readStream()": async (parley, signal) => (await parley.readStream("w", "log", { ...(signal && { signal }) }).collect()).values[0],
+  "readStream()": async (parley, signal) =>
+    (await parley.readStream("w", "log", { ...(signal && { signal }) }).collect()).values[0],
   "watchEvent()": async (parley, signal) => {
     let last: unknown;
     for await (const value of parley.watchEvent("w", "state", { ...(signal && { signal }) })) last = value;
@@ -90,7 +94,10 @@ Deno.test("a wait whose time is up while the store is away rejects with the faul
   const start = clock.now();
   for (const timeout of [10_000, 10_123, 20_000]) {
     const from = clock.now();
-    const waiting = parley.getEvent("w", "state", { timeout }).then(() => assert.fail("found"), (error) => [error, clock.now() - from]);
+    const waiting = parley.getEvent("w", "state", { timeout }).then(
+      () => assert.fail("found"),
+      (error) => [error, clock.now() - from],
+    );
     await world.pass(timeout);
     await settle();
     assert.deepEqual(await waiting, [away, timeout]);
@@ -117,7 +124,10 @@ Deno.test("three hundred readers of a store that is away report one outage", asy
   await parley.start(flow, undefined, { workflowId: "w" });
   const controller = new AbortController();
   const { signal } = controller;
-  const readers = Array.from({ length: 300 }, () => parley.readStream("w", "log", { signal }).collect().catch(() => {}));
+  const readers = Array.from(
+    { length: 300 },
+    () => parley.readStream("w", "log", { signal }).collect().catch(() => {}),
+  );
   await settle();
   for (let outage = 1; outage <= 2; outage++) {
     faulty.state.error = away;

@@ -116,7 +116,8 @@ Deno.test("inline wakes are bounded: what is too much at once is left to a sweep
   let claims = 0;
   const flooded: Driver = {
     ...driver,
-    send: async (messages) => ({ ...await driver.send(messages), woken: ids(100_100) }) as Awaited<ReturnType<Driver["send"]>>,
+    send: async (messages) =>
+      ({ ...await driver.send(messages), woken: ids(100_100) }) as Awaited<ReturnType<Driver["send"]>>,
     claim: async () => (claims++, await opened, { claimed: [], unknown: [], nextDueMs: null, more: false }),
   };
   const { parley, errors } = world.isolate(0, [waiting], { driver: flooded });
@@ -214,7 +215,8 @@ Deno.test("cancel() in the isolate of the run aborts a step in flight at once, w
   const flow = workflow("flow", async (ctx) => {
     await ctx.step(
       "slow",
-      ({ signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(reason = signal.reason))),
+      ({ signal }) =>
+        new Promise((_, reject) => signal.addEventListener("abort", () => reject(reason = signal.reason))),
     );
   });
   const { parley } = world.isolate(0, [flow], { driver: poll });
@@ -264,7 +266,11 @@ Deno.test("a workflow that is given up wakes who waits for its result, and tells
   const start = clock.now();
   assert.deepEqual(await parley.sweep({ limit: 1 }), { claimed: 1, finished: 1, suspended: 0 });
   await parley.idle();
-  assert.deepEqual([await result, (await handle.status()).output, clock.now() - start], ["workflow_failed", "workflow_failed", 0]);
+  assert.deepEqual([await result, (await handle.status()).output, clock.now() - start], [
+    "workflow_failed",
+    "workflow_failed",
+    0,
+  ]);
   assert.equal((await handle.status()).status, "SUCCESS");
   assert.deepEqual(errors.map((error) => (error as { code?: string }).code), ["workflow_failed"]);
 });

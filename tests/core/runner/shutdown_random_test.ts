@@ -31,9 +31,15 @@ async function story(seed: number): Promise<void> {
   const endings: Promise<unknown>[] = [];
   const join = () => {
     const wake = random.pick(["inline", "none"] as const);
-    const isolate = world.isolate(random.pick([0, 1]), [flow, child], { wake, hotWait: random.pick([0, 500, 3_000]), lease: "10s" });
+    const isolate = world.isolate(random.pick([0, 1]), [flow, child], {
+      wake,
+      hotWait: random.pick([0, 500, 3_000]),
+      lease: "10s",
+    });
     isolates.push(isolate);
-    if (random.int(2) === 0) endings.push(isolate.parley.work({ signal: new AbortController().signal, concurrency: 1 + random.int(3) }));
+    if (random.int(2) === 0) {
+      endings.push(isolate.parley.work({ signal: new AbortController().signal, concurrency: 1 + random.int(3) }));
+    }
     return isolate;
   };
   const leave = ({ parley, driver }: Isolate) => {
@@ -42,7 +48,9 @@ async function story(seed: number): Promise<void> {
   };
   const ids = Array.from({ length: WORKFLOWS }, (_, n) => `w${n}`);
   const starter = join();
-  for (const workflowId of ids) await starter.parley.start(flow, workflowId, { workflowId, enqueue: random.int(2) === 0 });
+  for (const workflowId of ids) {
+    await starter.parley.start(flow, workflowId, { workflowId, enqueue: random.int(2) === 0 });
+  }
   const outside = world.isolate(0, []).parley;
   const sent = new Set<string>();
   for (let action = 0; action < 60; action++) {
@@ -57,7 +65,10 @@ async function story(seed: number): Promise<void> {
       case 2:
         if (sent.has(workflowId)) break;
         sent.add(workflowId);
-        await random.pick([outside, ...isolates.map(({ parley }) => parley)]).send(workflowId, 3, { topic: "go", idempotencyKey: "go" })
+        await random.pick([outside, ...isolates.map(({ parley }) => parley)]).send(workflowId, 3, {
+          topic: "go",
+          idempotencyKey: "go",
+        })
           .catch(() => sent.delete(workflowId));
         break;
       case 3:
@@ -65,7 +76,9 @@ async function story(seed: number): Promise<void> {
         await outside.cancel(workflowId).then(() => cancelled.add(workflowId), () => {});
         break;
       case 4:
-        if (cancelled.has(workflowId)) await outside.resume(workflowId).then(() => cancelled.delete(workflowId), () => {});
+        if (cancelled.has(workflowId)) {
+          await outside.resume(workflowId).then(() => cancelled.delete(workflowId), () => {});
+        }
         break;
       case 5:
         for (const { parley } of isolates.slice(0, 1)) endings.push(parley.sweep().catch(() => {}));

@@ -125,7 +125,9 @@ Deno.test("disposing still wakes by a function what its runs hand over", async (
     await ctx.step("first", () => opened);
     await ctx.step("second", () => {});
   });
-  const { parley } = world.isolate(0, [flow], { wake: (workflowIds) => Promise.resolve(void woken.push(...workflowIds)) });
+  const { parley } = world.isolate(0, [flow], {
+    wake: (workflowIds) => Promise.resolve(void woken.push(...workflowIds)),
+  });
   await parley.start(flow, undefined, { workflowId: "w" });
   await settle();
   const disposing = parley[Symbol.asyncDispose]();
@@ -234,7 +236,10 @@ Deno.test("a claim that leaves something again and again is made with growing pa
 Deno.test("sweep() that can claim no more rejects when nothing of what it has taken runs any more", async () => {
   const { world, driver } = await setup();
   const { open, opened } = gate();
-  const flow = workflow("flow", async (ctx, quick: boolean) => await ctx.step("gate", () => quick ? undefined : opened));
+  const flow = workflow(
+    "flow",
+    async (ctx, quick: boolean) => await ctx.step("gate", () => quick ? undefined : opened),
+  );
   let claims = 0;
   const claim: Driver["claim"] = (request) =>
     ++claims > 1 ? Promise.reject(new DriverError("no", { retryable: false })) : driver.claim(request);

@@ -10,9 +10,18 @@ function make({ push = false, live = true }: { push?: boolean; live?: boolean } 
   const hints = new Hints();
   const pushed: (() => void)[] = [];
   const watches = countedWatches(memoryDriver({ clock }), { live });
-  const watch: NonNullable<Driver["watch"]> = (target, hint) => (pushed.push(hint), watches.driver.watch!(target, hint));
+  const watch: NonNullable<Driver["watch"]> = (
+    target,
+    hint,
+  ) => (pushed.push(hint), watches.driver.watch!(target, hint));
   const { watch: _watch, ...poll } = watches.driver;
-  return { clock, hints, pushed, open: watches.open, sources: { clock, hints, driver: push ? { ...poll, watch } : poll } };
+  return {
+    clock,
+    hints,
+    pushed,
+    open: watches.open,
+    sources: { clock, hints, driver: push ? { ...poll, watch } : poll },
+  };
 }
 
 /** When the waiter says that it is time to look, in milliseconds from the start. */
@@ -69,13 +78,21 @@ Deno.test("Waiter.next() polls rarely while every push is live, and as without p
 Deno.test("Waiter.next() looks as rarely as every live push allows", async () => {
   const { sources, ...rest } = make({ push: true });
   const lookMs: Record<string, number> = { "inbox:w": 60_000, "inbox:v": 600_000 };
-  const watch: Driver["watch"] = (target) => ({ live: true, ...(lookMs[target] && { lookMs: lookMs[target] }), close() {} });
+  const watch: Driver["watch"] = (target) => ({
+    live: true,
+    ...(lookMs[target] && { lookMs: lookMs[target] }),
+    close() {},
+  });
   const looksOf = async (targets: ("inbox:w" | "inbox:v" | "due")[]) => {
     const waiter = new Waiter({ ...sources, driver: { ...sources.driver, watch } });
     waiter.listen(targets);
     return (await looks({ sources, ...rest }, waiter, 600_000)).length;
   };
-  const [v, vw, due] = [await looksOf(["inbox:v"]), await looksOf(["inbox:v", "inbox:w"]), await looksOf(["inbox:v", "due"])];
+  const [v, vw, due] = [
+    await looksOf(["inbox:v"]),
+    await looksOf(["inbox:v", "inbox:w"]),
+    await looksOf(["inbox:v", "due"]),
+  ];
   assert(v <= 1, `${v} looks in 10 minutes`);
   assert(vw >= 8 && vw <= 13, `${vw} looks in 10 minutes`);
   assert(due >= 48, `${due} looks in 10 minutes`);
@@ -232,7 +249,10 @@ Deno.test("waitFor() rejects with the signal's reason, before, in and between lo
   const options = { target: "outbox:w", timeoutMs: null, onTimeout: () => new Error() } as const;
   const never = new Promise<undefined>(() => {});
   let looked = 0;
-  await assert.rejects(waitFor(sources, () => (looked++, never), { ...options, signal: AbortSignal.abort(reason) }), reason);
+  await assert.rejects(
+    waitFor(sources, () => (looked++, never), { ...options, signal: AbortSignal.abort(reason) }),
+    reason,
+  );
   assert.equal(looked, 0);
   for (const look of [() => never, () => Promise.resolve(undefined)]) {
     const { controller, signal, listeners } = countedSignal();

@@ -41,7 +41,11 @@ const odd = fc.constantFrom<() => unknown>(
   () => new Proxy({}, { get: () => assert.fail("no") }),
   () => new Proxy([], { get: () => assert.fail("no") }),
   () =>
-    new Proxy(new Error("m"), { get: () => assert.fail("no"), ownKeys: () => assert.fail("no"), getPrototypeOf: () => assert.fail("no") }),
+    new Proxy(new Error("m"), {
+      get: () => assert.fail("no"),
+      ownKeys: () => assert.fail("no"),
+      getPrototypeOf: () => assert.fail("no"),
+    }),
   () =>
     new (class extends URL {
       override toString() {
@@ -74,11 +78,18 @@ const odd = fc.constantFrom<() => unknown>(
 );
 
 /** As functions, since fast-check cannot print what throws when it is looked at. */
-const made = <T>(...arbitraries: fc.Arbitrary<T>[]): fc.Arbitrary<() => unknown> => fc.oneof(...arbitraries).map((it) => () => it);
+const made = <T>(...arbitraries: fc.Arbitrary<T>[]): fc.Arbitrary<() => unknown> =>
+  fc.oneof(...arbitraries).map((it) => () => it);
 const leaf: fc.Arbitrary<() => unknown> = fc.oneof(
   {
     weight: 8,
-    arbitrary: made<unknown>(fc.string({ unit: "binary" }), fc.double(), fc.bigInt(), fc.date({ noInvalidDate: false }), fc.boolean()),
+    arbitrary: made<unknown>(
+      fc.string({ unit: "binary" }),
+      fc.double(),
+      fc.bigInt(),
+      fc.date({ noInvalidDate: false }),
+      fc.boolean(),
+    ),
   },
   { weight: 3, arbitrary: made(fc.constantFrom(-0, NaN, Infinity, null, undefined, "", 0)) },
   { weight: 3, arbitrary: made<unknown>(fc.uint8Array(), fc.float64Array(), fc.bigInt64Array(), fc.int16Array()) },
@@ -111,7 +122,9 @@ const { value: anything } = fc.letrec<{ value: Make }>((tie) => ({
 }));
 
 function withFields(error: Error, fields: [string, unknown][]): Error {
-  for (const [key, value] of fields) Object.defineProperty(error, key, { value, enumerable: true, configurable: true, writable: true });
+  for (const [key, value] of fields) {
+    Object.defineProperty(error, key, { value, enumerable: true, configurable: true, writable: true });
+  }
   return error;
 }
 
@@ -199,7 +212,9 @@ const entry = fc.oneof(
     ),
     fc.oneof(fc.integer({ min: -8, max: 6 }), fc.string()),
   ).map(([tag, it]) => [tag, it]),
-  fc.record({ name: fc.nat(6), message: fc.nat(6), cause: fc.nat(6), fields: fc.nat(6), stack: fc.nat(6) }, { requiredKeys: [] }),
+  fc.record({ name: fc.nat(6), message: fc.nat(6), cause: fc.nat(6), fields: fc.nat(6), stack: fc.nat(6) }, {
+    requiredKeys: [],
+  }),
 );
 
 Deno.test("decode() of any text gives a value or an UnreadableValueError, and the value is refused or comes back equal", () => {

@@ -7,7 +7,13 @@ const unit = fc.constantFrom(...Object.keys(UNITS) as (keyof typeof UNITS)[]);
 const THOUSAND_YEARS_MS = 365_250 * UNITS.d;
 
 Deno.test("toMilliseconds() reads whole numbers in every unit", () => {
-  fc.assert(fc.property(fc.nat(365_000), unit, (n, unit) => assert.equal(toMilliseconds(`${n}${unit}`, "timeout"), n * UNITS[unit])));
+  fc.assert(
+    fc.property(
+      fc.nat(365_000),
+      unit,
+      (n, unit) => assert.equal(toMilliseconds(`${n}${unit}`, "timeout"), n * UNITS[unit]),
+    ),
+  );
 });
 
 Deno.test("toMilliseconds() rounds up, so that nothing is waited for too short", () => {
@@ -15,7 +21,11 @@ Deno.test("toMilliseconds() rounds up, so that nothing is waited for too short",
     const read = toMilliseconds(ms, "timeout");
     assert(Number.isInteger(read) && read >= ms && read - 1 < ms);
   }));
-  assert.deepEqual([toMilliseconds("0.5ms", "timeout"), toMilliseconds("1.5s", "timeout"), toMilliseconds(0.2, "timeout")], [1, 1_500, 1]);
+  assert.deepEqual([
+    toMilliseconds("0.5ms", "timeout"),
+    toMilliseconds("1.5s", "timeout"),
+    toMilliseconds(0.2, "timeout"),
+  ], [1, 1_500, 1]);
 });
 
 Deno.test("toMilliseconds() refuses what is no duration, and says what it was for", () => {

@@ -46,7 +46,9 @@ Deno.test("a refusal by Valibot, Zod and ArkType tells what was expected, and no
 Deno.test("what is no Standard Schema is refused where a channel or a workflow is defined", () => {
   const typeBox = { type: "string", "~kind": "String" };
   const effect = Object.assign(() => {}, { ast: {}, annotations: () => {} });
-  const none = [typeBox, effect, {}, null, 0, "string", [], { "~standard": 1 }, { "~standard": { version: 2, validate: () => {} } }, {
+  const none = [typeBox, effect, {}, null, 0, "string", [], { "~standard": 1 }, {
+    "~standard": { version: 2, validate: () => {} },
+  }, {
     "~standard": { version: 1 },
   }];
   for (const schema of none as Schema[]) {

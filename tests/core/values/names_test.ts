@@ -19,7 +19,21 @@ const legal = fc.string({ unit: "binary", minLength: 1, maxLength: 255 }).filter
 
 Deno.test("checkName() takes 1 to 255 characters of any well-formed Unicode without NUL", () => {
   fc.assert(fc.property(legal, (name) => assert(isLegal(name))));
-  for (const name of [":", "/", "::", " ", "a/b:c", "é", "\u0001", "\uffff", "__proto__", "😀".repeat(255), "x".repeat(255)]) {
+  for (
+    const name of [
+      ":",
+      "/",
+      "::",
+      " ",
+      "a/b:c",
+      "é",
+      "\u0001",
+      "\uffff",
+      "__proto__",
+      "😀".repeat(255),
+      "x".repeat(255),
+    ]
+  ) {
     assert(isLegal(name), quote(name));
   }
 });

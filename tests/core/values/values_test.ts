@@ -16,7 +16,9 @@ function everythingIn(value: unknown, seen: Set<unknown> = new Set()): string {
   if (typeof value !== "object" || value === null) return String(value);
   if (seen.has(value)) return "";
   seen.add(value);
-  return Reflect.ownKeys(value).map((key) => `${String(key)}=${everythingIn(Reflect.get(value, key), seen)}`).join("\n");
+  return Reflect.ownKeys(value).map((key) => `${String(key)}=${everythingIn(Reflect.get(value, key), seen)}`).join(
+    "\n",
+  );
 }
 
 const key = fc.string().filter((it) => it !== "__proto__");
@@ -38,7 +40,9 @@ const { value: anything } = fc.letrec((tie) => ({
     fc.dictionary(key, tie("value"), { maxKeys: 4, noNullPrototype: true }),
     fc.array(fc.tuple(tie("value"), tie("value")), { maxLength: 3 }).map((it) => new Map(it)),
     fc.array(tie("value"), { maxLength: 3 }).map((it) => new Set(it)),
-    fc.tuple(fc.string(), tie("value")).map(([message, cause]) => new TypeError(message, cause === undefined ? {} : { cause })),
+    fc.tuple(fc.string(), tie("value")).map(([message, cause]) =>
+      new TypeError(message, cause === undefined ? {} : { cause })
+    ),
   ),
 }));
 
@@ -104,9 +108,18 @@ Deno.test("encode() refuses what it cannot bring back, tells where, and does not
       return nothing();
     },
   };
-  const refused = [throwing, revoked.proxy, () => SECRET, Symbol(SECRET), new Account(), new WeakMap(), Promise.resolve(SECRET), {
-    deep: [{ f: () => SECRET, s: SECRET }],
-  }];
+  const refused = [
+    throwing,
+    revoked.proxy,
+    () => SECRET,
+    Symbol(SECRET),
+    new Account(),
+    new WeakMap(),
+    Promise.resolve(SECRET),
+    {
+      deep: [{ f: () => SECRET, s: SECRET }],
+    },
+  ];
   for (const value of refused) {
     assert.throws(() => values.encode(value, "message"), (error: Error & { code?: string }) => {
       assert.equal(error.code, "invalid_value");
@@ -141,12 +154,19 @@ Deno.test("encode() counts bytes of UTF-8 and takes exactly the limit", () => {
 
 Deno.test("encodeError() drops of an error only the fields that cannot be stored, also of its causes and of the errors of an AggregateError", () => {
   const failing = (message: string, cause?: unknown) =>
-    Object.assign(new RangeError(message, { cause }), { status: 503, code: "E_AWAY", config: { retry: () => 1 }, headers: { a: "b" } });
+    Object.assign(new RangeError(message, { cause }), {
+      status: 503,
+      code: "E_AWAY",
+      config: { retry: () => 1 },
+      headers: { a: "b" },
+    });
   const error = failing(
     "request",
     new AggregateError([failing("first"), "second", () => 1], "all failed", { cause: failing("root", () => 1) }),
   );
-  const back = values.decode(values.encodeError(error)) as ReturnType<typeof failing> & { cause: AggregateError & { cause: Error } };
+  const back = values.decode(values.encodeError(error)) as ReturnType<typeof failing> & {
+    cause: AggregateError & { cause: Error };
+  };
   const inner = [back, back.cause.errors[0], back.cause.cause];
   for (const [index, message] of ["request", "first", "root"].entries()) {
     const { name, stack, ...fields } = inner[index]!;
@@ -207,12 +227,25 @@ Deno.test("encode() makes strings of the name, message and stack of an error, wh
   const cases: [Error, [string, string, string | undefined]][] = [
     [Object.assign(new Error(), { message: bare, name: bare, stack: bare }), ["Error", "", undefined]],
     [Object.assign(new Error(), { message: { a: 1 }, name: 5, stack: [1, 2] }), ["5", "[object Object]", "1,2"]],
-    [Object.defineProperties(new Error("m"), { name: throwing, message: throwing, stack: throwing, cause: throwing, x: throwing }), [
+    [
+      Object.defineProperties(new Error("m"), {
+        name: throwing,
+        message: throwing,
+        stack: throwing,
+        cause: throwing,
+        x: throwing,
+      }),
+      [
+        "Error",
+        "",
+        undefined,
+      ],
+    ],
+    [new Proxy(new Error("m"), { get: () => assert.fail(SECRET), ownKeys: () => assert.fail(SECRET) }), [
       "Error",
       "",
       undefined,
     ]],
-    [new Proxy(new Error("m"), { get: () => assert.fail(SECRET), ownKeys: () => assert.fail(SECRET) }), ["Error", "", undefined]],
     [Object.create(Error.prototype), ["Error", "", undefined]],
   ];
   for (const [error, [name, message, stack]] of cases) {
@@ -240,7 +273,10 @@ Deno.test("encode() refuses what is nested so deep that it could not be decoded 
     for (let level = 1; level < depth; level++) value = wrap(value);
     return value;
   };
-  const refusal = { code: "invalid_value", message: /^Encoding the value: It is nested too deep, and may be nested at most 500 deep/ };
+  const refusal = {
+    code: "invalid_value",
+    message: /^Encoding the value: It is nested too deep, and may be nested at most 500 deep/,
+  };
   for (const [name, wrap] of Object.entries(wrappers)) {
     assert.deepStrictEqual(roundTrip(nested(wrap, MAX_DEPTH)), nested(wrap, MAX_DEPTH), name);
     for (const depth of [MAX_DEPTH + 1, 1_000, 2_300]) {
@@ -260,7 +296,10 @@ Deno.test("encode() refuses what is nested so deep that it could not be decoded 
 
 Deno.test("encode() refuses types that are not in every runtime, and objects that only pretend to be of one", () => {
   const tagged = (tag: string, text: string) => Object.create({ [Symbol.toStringTag]: tag, toString: () => text });
-  const runtime = globalThis as { Temporal?: { Now: { instant(): unknown } }; Float16Array?: new (length: number) => unknown };
+  const runtime = globalThis as {
+    Temporal?: { Now: { instant(): unknown } };
+    Float16Array?: new (length: number) => unknown;
+  };
   const refused = [
     tagged("URL", "no url"),
     tagged("Temporal.Instant", "2025-01-01T00:00:00Z"),
@@ -291,7 +330,17 @@ Deno.test("encode() keeps errors that lead to themselves, and errors of another 
 });
 
 Deno.test("decode() tells of a value that it cannot decode, what it is and what this runtime lacks, and nothing of the value", () => {
-  for (const text of [SECRET, `"${SECRET}"`, `[["Unknown","${SECRET}"]]`, `[["URL","${SECRET}"]]`, "[1", "", '[["Error",1],1]']) {
+  for (
+    const text of [
+      SECRET,
+      `"${SECRET}"`,
+      `[["Unknown","${SECRET}"]]`,
+      `[["URL","${SECRET}"]]`,
+      "[1",
+      "",
+      '[["Error",1],1]',
+    ]
+  ) {
     assert.throws(() => values.decode(text, "output", 3), (error: Error & { code: string; at: number }) => {
       assert.deepEqual([error.code, error.at, error.cause], ["unreadable_value", 3, undefined]);
       assert.match(error.message, /^Decoding the output at 3: /);
@@ -342,7 +391,9 @@ Deno.test("validate() tells message and path of each issue, and nothing of the v
 
 Deno.test("validate() shows of a path what looks like a field, since the key of a record may be data", async () => {
   const issues = [{ message: "no", path: ["cards", "4242 4242", { key: Symbol("s") }, 0] }];
-  const schema: StandardSchemaV1<unknown, string> = { "~standard": { version: 1, vendor: "test", validate: () => ({ issues }) } };
+  const schema: StandardSchemaV1<unknown, string> = {
+    "~standard": { version: 1, vendor: "test", validate: () => ({ issues }) },
+  };
   const error: Error = await validate(schema, 1, "message").then(() => assert.fail(), (error) => error);
   assert.match(error.message, /cards\.….*\.0$/);
   assert(!error.message.includes("4242"));
@@ -353,5 +404,7 @@ Deno.test("validate() answers with what the schema makes of the value, also with
   const making = (value: unknown): StandardSchemaV1<unknown, unknown> => ({
     "~standard": { version: 1, vendor: "test", validate: () => Promise.resolve({ value }) },
   });
-  for (const value of [undefined, null, 0, "made"]) assert.equal(await validate(making(value), "raw", "message"), value);
+  for (const value of [undefined, null, 0, "made"]) {
+    assert.equal(await validate(making(value), "raw", "message"), value);
+  }
 });

@@ -18,7 +18,9 @@ Deno.test("a claim of what alone fills the answer brings no journal, and says th
 
 Deno.test("claims take as many as their answers hold", async () => {
   const driver = memoryDriver();
-  for (const id of ["1", "2", "3", "4", "5"]) await driver.create(createRequest(id, { leaseMs: null, input: "x".repeat(1.5 * MIB) }));
+  for (const id of ["1", "2", "3", "4", "5"]) {
+    await driver.create(createRequest(id, { leaseMs: null, input: "x".repeat(1.5 * MIB) }));
+  }
   const taken = [];
   for (let more = true; more;) {
     const answer = await driver.claim(claimRequest());

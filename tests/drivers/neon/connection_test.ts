@@ -28,35 +28,38 @@ neonDriverTest("however many watch, there is one connection, from the first to t
   assert.deepEqual([server.websockets.opened, await listeners(setting)], [1, 0]);
 });
 
-neonDriverTest("drivers of one isolate share a connection if they reach one schema in the same way", async ({ server, schema, query }) => {
-  const other = `${schema} 2`;
-  // As an application may make them, one for each request.
-  const make = (options: Partial<NeonDriverOptions> = {}) =>
-    neonDriver(atNeon(POSTGRES), { schema, endpoint: server, ...options }) as Opened["driver"];
-  const live = (options?: Partial<NeonDriverOptions>) => Watching.live({ push: make(options) }, "inbox:w");
-  try {
-    using first = await live();
-    using second = await live();
-    assert.deepEqual(server.websockets, { opened: 1, open: 1 });
-    first.watch.close();
-    await enqueue(make(), "w");
-    await make().send([newMessage("w")]);
-    await until(() => second.hints === 1);
-    assert.equal(first.hints, 1);
-    second.watch.close();
-    using third = await live();
-    assert.equal(server.websockets.opened, 1, "it outlives the last watch of each of them");
-    using patient = await live({ requestTimeout: 20_000 });
-    using elsewhere = await live({ schema: other });
-    assert.deepEqual(server.websockets, { opened: 3, open: 3 });
-    await make().send([newMessage("w")]);
-    await until(() => third.hints === 1 && patient.hints === 2);
-    assert.equal(elsewhere.hints, 1);
-  } finally {
-    await until(() => server.websockets.open === 0);
-    await query(`drop schema if exists ${quoted(other)} cascade`);
-  }
-});
+neonDriverTest(
+  "drivers of one isolate share a connection if they reach one schema in the same way",
+  async ({ server, schema, query }) => {
+    const other = `${schema} 2`;
+    // As an application may make them, one for each request.
+    const make = (options: Partial<NeonDriverOptions> = {}) =>
+      neonDriver(atNeon(POSTGRES), { schema, endpoint: server, ...options }) as Opened["driver"];
+    const live = (options?: Partial<NeonDriverOptions>) => Watching.live({ push: make(options) }, "inbox:w");
+    try {
+      using first = await live();
+      using second = await live();
+      assert.deepEqual(server.websockets, { opened: 1, open: 1 });
+      first.watch.close();
+      await enqueue(make(), "w");
+      await make().send([newMessage("w")]);
+      await until(() => second.hints === 1);
+      assert.equal(first.hints, 1);
+      second.watch.close();
+      using third = await live();
+      assert.equal(server.websockets.opened, 1, "it outlives the last watch of each of them");
+      using patient = await live({ requestTimeout: 20_000 });
+      using elsewhere = await live({ schema: other });
+      assert.deepEqual(server.websockets, { opened: 3, open: 3 });
+      await make().send([newMessage("w")]);
+      await until(() => third.hints === 1 && patient.hints === 2);
+      assert.equal(elsewhere.hints, 1);
+    } finally {
+      await until(() => server.websockets.open === 0);
+      await query(`drop schema if exists ${quoted(other)} cascade`);
+    }
+  },
+);
 
 neonDriverTest("an isolate forgets drivers when nobody waits", async ({ server, schema }) => {
   const pushes = new Map<string, Push>();
@@ -80,33 +83,39 @@ neonDriverTest("a wait that is soon over opens no connection", async ({ server, 
   assert.deepEqual([server.websockets.opened, relay.connections.opened <= 1, timers()], [0, true, 0]);
 });
 
-neonDriverTest("the connection outlives the last watch for a while, and serves the next one", async ({ server, open }) => {
-  const opened = open({ timing: { lingerMs: 200 } });
-  for (let n = 0; n < 3; n++) {
-    using watching = await Watching.live(opened, `inbox:${n}`);
-    assert.equal(watching.hints, n === 0 ? 1 : 0);
-    await delay(systemClock, 10);
-  }
-  assert.deepEqual(server.websockets, { opened: 1, open: 1 });
-  const closing = performance.now();
-  await opened.push.idle;
-  assert(performance.now() - closing > 100);
-  {
-    using _first = await Watching.live(opened, "due");
-  }
-  using _next = new Watching(opened, "due");
-  await delay(systemClock, 300);
-  assert.deepEqual(server.websockets, { opened: 2, open: 1 }, "it is not closed in the middle of the next one");
-});
+neonDriverTest(
+  "the connection outlives the last watch for a while, and serves the next one",
+  async ({ server, open }) => {
+    const opened = open({ timing: { lingerMs: 200 } });
+    for (let n = 0; n < 3; n++) {
+      using watching = await Watching.live(opened, `inbox:${n}`);
+      assert.equal(watching.hints, n === 0 ? 1 : 0);
+      await delay(systemClock, 10);
+    }
+    assert.deepEqual(server.websockets, { opened: 1, open: 1 });
+    const closing = performance.now();
+    await opened.push.idle;
+    assert(performance.now() - closing > 100);
+    {
+      using _first = await Watching.live(opened, "due");
+    }
+    using _next = new Watching(opened, "due");
+    await delay(systemClock, 300);
+    assert.deepEqual(server.websockets, { opened: 2, open: 1 }, "it is not closed in the middle of the next one");
+  },
+);
 
-neonDriverTest("a watch that begins while the connection is closing gets a new one", async ({ server, open, relay }) => {
-  const opened = open();
-  (await Watching.live(opened, "due")).watch.close();
-  relay.fault({ at: "before", action: { kind: "delay", until: 100 }, matches: ({ kind }) => kind === "bytes" });
-  await delay(systemClock, 10);
-  using _watching = await Watching.live(opened, "due");
-  assert.equal(server.websockets.opened, 2);
-});
+neonDriverTest(
+  "a watch that begins while the connection is closing gets a new one",
+  async ({ server, open, relay }) => {
+    const opened = open();
+    (await Watching.live(opened, "due")).watch.close();
+    relay.fault({ at: "before", action: { kind: "delay", until: 100 }, matches: ({ kind }) => kind === "bytes" });
+    await delay(systemClock, 10);
+    using _watching = await Watching.live(opened, "due");
+    assert.equal(server.websockets.opened, 2);
+  },
+);
 
 neonDriverTest("a watch that begins at any moment of the end of the last one gets a connection", async ({ open }) => {
   for (let turns = 0; turns < 10; turns++) {
@@ -118,19 +127,22 @@ neonDriverTest("a watch that begins at any moment of the end of the last one get
 });
 
 for (const ending of ["fin", "reset"] as const) {
-  neonDriverTest(`a connection that is cut (${ending}) is opened again, and all are told to look`, async ({ relay, server, open }) => {
-    const opened = open({ timing: { openAfterMs: 20 } });
-    using watching = await Watching.live(opened, "outbox:w");
-    assert.equal(watching.hints, 1);
-    await relay.cut(ending);
-    await until(() => !watching.watch.live);
-    assert.equal(watching.hints, 2, "so that they poll from now on");
-    await until(() => watching.watch.live);
-    assert.equal(watching.hints, 3);
-    await enqueue(opened.driver, "w");
-    await until(() => watching.hints === 4);
-    assert.equal(server.websockets.opened, 2);
-  });
+  neonDriverTest(
+    `a connection that is cut (${ending}) is opened again, and all are told to look`,
+    async ({ relay, server, open }) => {
+      const opened = open({ timing: { openAfterMs: 20 } });
+      using watching = await Watching.live(opened, "outbox:w");
+      assert.equal(watching.hints, 1);
+      await relay.cut(ending);
+      await until(() => !watching.watch.live);
+      assert.equal(watching.hints, 2, "so that they poll from now on");
+      await until(() => watching.watch.live);
+      assert.equal(watching.hints, 3);
+      await enqueue(opened.driver, "w");
+      await until(() => watching.hints === 4);
+      assert.equal(server.websockets.opened, 2);
+    },
+  );
 }
 
 neonDriverTest("a connection that the database ends is opened again", async (setting) => {
@@ -138,22 +150,28 @@ neonDriverTest("a connection that the database ends is opened again", async (set
   const opened = open();
   using watching = await Watching.live(opened, "due");
   // Also when it was idle, which comes as an error that nobody has asked for.
-  await query("select pg_terminate_backend(pid) from pg_stat_activity where query like $1 and pid <> pg_backend_pid()", [
-    `%${quoted(schema)}.settle_v1%`,
-  ]);
+  await query(
+    "select pg_terminate_backend(pid) from pg_stat_activity where query like $1 and pid <> pg_backend_pid()",
+    [
+      `%${quoted(schema)}.settle_v1%`,
+    ],
+  );
   await until(() => watching.hints === 3);
   assert(watching.watch.live);
 });
 
-neonDriverTest("a connection that is swallowed is found out at the next beat, and opened again", async ({ relay, server, open }) => {
-  const opened = open({ requestTimeout: 200, timing: { beatMs: 100 } });
-  using watching = await Watching.live(opened, "due");
-  relay.freeze();
-  await until(() => !watching.watch.live);
-  await until(() => watching.watch.live);
-  assert.equal(server.websockets.opened, 2);
-  await relay.cut();
-});
+neonDriverTest(
+  "a connection that is swallowed is found out at the next beat, and opened again",
+  async ({ relay, server, open }) => {
+    const opened = open({ requestTimeout: 200, timing: { beatMs: 100 } });
+    using watching = await Watching.live(opened, "due");
+    relay.freeze();
+    await until(() => !watching.watch.live);
+    await until(() => watching.watch.live);
+    assert.equal(server.websockets.opened, 2);
+    await relay.cut();
+  },
+);
 
 neonDriverTest("to stop while a beat is swallowed does not wait for the time limit", async ({ relay, open }) => {
   const opened = open({ timing: { beatMs: 50 } });
@@ -171,7 +189,8 @@ neonDriverTest("a beat keeps a connection listed, and finds out if it was not", 
   // Long enough that no beat of a busy machine comes so late that the database takes the connection for dead.
   const opened = setting.open({ timing: { beatMs: 200 } });
   using watching = await Watching.live(opened, "due");
-  const until1 = async () => (await setting.query(`select until from ${quoted(setting.schema)}.listeners`)).rows[0]?.until;
+  const until1 = async () =>
+    (await setting.query(`select until from ${quoted(setting.schema)}.listeners`)).rows[0]?.until;
   const first = await until1();
   await until(async () => await until1() !== first);
   assert.equal(watching.hints, 1, "a beat is no reason to look");
@@ -264,23 +283,28 @@ neonDriverTest("a wrong password keeps push away, and ends nothing", async ({ op
     await delay(systemClock, 1_500);
     assert.deepEqual([watching.watch.live, watching.hints], [false, 0]);
   });
-  assert.deepEqual(said, ["Parley on Neon: the connection for push fails (SQLSTATE XX000), so waits poll until it succeeds"]);
+  assert.deepEqual(said, [
+    "Parley on Neon: the connection for push fails (SQLSTATE XX000), so waits poll until it succeeds",
+  ]);
 });
 
-neonDriverTest("to stop while the connection is being opened leaves nothing behind", async ({ open, relay, server, timers }) => {
-  for (const at of ["before", "after"] as const) {
-    for (const kind of ["upgrade", "bytes"] as const) {
-      const fault = relay.fault({ at, action: { kind: "blackHole" }, matches: (request) => request.kind === kind });
-      const opened = open();
-      const watching = new Watching(opened, "due");
-      await fault.met;
-      watching.watch.close();
-      const stopped = performance.now();
-      await opened.push.idle;
-      assert(performance.now() - stopped < 3_000, "it does not wait for the time limit");
-      assert.equal(timers(), 0);
-      await relay.cut();
+neonDriverTest(
+  "to stop while the connection is being opened leaves nothing behind",
+  async ({ open, relay, server, timers }) => {
+    for (const at of ["before", "after"] as const) {
+      for (const kind of ["upgrade", "bytes"] as const) {
+        const fault = relay.fault({ at, action: { kind: "blackHole" }, matches: (request) => request.kind === kind });
+        const opened = open();
+        const watching = new Watching(opened, "due");
+        await fault.met;
+        watching.watch.close();
+        const stopped = performance.now();
+        await opened.push.idle;
+        assert(performance.now() - stopped < 3_000, "it does not wait for the time limit");
+        assert.equal(timers(), 0);
+        await relay.cut();
+      }
     }
-  }
-  await until(() => server.websockets.open === 0);
-});
+    await until(() => server.websockets.open === 0);
+  },
+);

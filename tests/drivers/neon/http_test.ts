@@ -24,7 +24,16 @@ for (const at of ["before", "after", "head", "body"] as const) {
       const repeating = withRetries(driver, systemClock);
       const expected: unknown[] = [];
       for (const operation of everyOperation(driver)) expected.push(timeless(await operation()));
-      const tables = ["workflows", "journal", "messages", "events", "streams", "stream_values", "waiters", "inbox_heads"];
+      const tables = [
+        "workflows",
+        "journal",
+        "messages",
+        "events",
+        "streams",
+        "stream_values",
+        "waiters",
+        "inbox_heads",
+      ];
       const deletes = tables.map((table) => `${table} as (delete from ${quoted(schema)}.${table})`);
       const count = expected.length;
       assert.equal(count, 15);
@@ -36,9 +45,16 @@ for (const at of ["before", "after", "head", "body"] as const) {
         const answer = timeless(await operation());
         assert.deepEqual(answer, expected[index], String(operation));
         assert.equal(fault.hits, 1);
-        assert.equal(relay.requests - requests, 2, "the request and its repeat, and none that the runtime makes by itself");
+        assert.equal(
+          relay.requests - requests,
+          2,
+          "the request and its repeat, and none that the runtime makes by itself",
+        );
       }
-      assert.deepEqual((await repeating.readStream({ workflowId: "w", key: "stream", from: 0, limit: 10 })).values, ["4", "5"]);
+      assert.deepEqual((await repeating.readStream({ workflowId: "w", key: "stream", from: 0, limit: 10 })).values, [
+        "4",
+        "5",
+      ]);
       assert.equal((await repeating.readEvent({ workflowId: "w", key: "event" })).event?.version, 2);
       const { rows: [messages] } = await query(`select count(*) as count from ${quoted(schema)}.messages`);
       assert.equal(messages?.count, "6");
@@ -51,23 +67,30 @@ neonDriverTest("purge, executed and its answer lost, removes what it should once
   await driver.create(createRequest("w"));
   await driver.control({ workflowId: "w", action: "cancel" });
   relay.fault({ at: "after", action: { kind: "cut" } });
-  assert.deepEqual(await driver.purge({ olderThanMs: 0, limit: 10 }), { purged: 0 }, "a repeat removes the next ones, and there are none");
+  assert.deepEqual(
+    await driver.purge({ olderThanMs: 0, limit: 10 }),
+    { purged: 0 },
+    "a repeat removes the next ones, and there are none",
+  );
   assert.equal(await driver.readWorkflow("w"), null);
 });
 
-neonDriverTest("the very first operation of a schema is three requests, and the next is one", async ({ open, server, schema, query }) => {
-  const other = `${schema} 2`;
-  const { driver } = open({ push: false, schema: other });
-  try {
-    for (const expected of [3, 1]) {
-      const before = server.requests;
-      await driver.readWorkflow("w");
-      assert.equal(server.requests - before, expected);
+neonDriverTest(
+  "the very first operation of a schema is three requests, and the next is one",
+  async ({ open, server, schema, query }) => {
+    const other = `${schema} 2`;
+    const { driver } = open({ push: false, schema: other });
+    try {
+      for (const expected of [3, 1]) {
+        const before = server.requests;
+        await driver.readWorkflow("w");
+        assert.equal(server.requests - before, expected);
+      }
+    } finally {
+      await query(`drop schema if exists ${quoted(other)} cascade`);
     }
-  } finally {
-    await query(`drop schema if exists ${quoted(other)} cascade`);
-  }
-});
+  },
+);
 
 neonDriverTest("migrate, executed and its answer lost, has made everything", async ({ open, relay, schema, query }) => {
   const other = `${schema} 2`;
@@ -85,19 +108,22 @@ neonDriverTest("migrate, executed and its answer lost, has made everything", asy
   }
 });
 
-neonDriverTest("a call is one request, and one without an answer is not repeated by the driver", async ({ open, relay, server }) => {
-  const { driver } = open({ push: false });
-  for (const operation of everyOperation(driver)) {
-    const before = server.requests;
-    await operation();
-    assert.equal(server.requests - before, 1, String(operation));
-  }
-  const before = relay.requests;
-  relay.fault({ at: "after", action: { kind: "cut" } });
-  const error = await rejection(driver.readWorkflow("w"));
-  assert.deepEqual([error.retryable, relay.requests - before], [true, 1]);
-  assert.equal(error.message, "Neon: readWorkflow failed (NO_ANSWER)");
-});
+neonDriverTest(
+  "a call is one request, and one without an answer is not repeated by the driver",
+  async ({ open, relay, server }) => {
+    const { driver } = open({ push: false });
+    for (const operation of everyOperation(driver)) {
+      const before = server.requests;
+      await operation();
+      assert.equal(server.requests - before, 1, String(operation));
+    }
+    const before = relay.requests;
+    relay.fault({ at: "after", action: { kind: "cut" } });
+    const error = await rejection(driver.readWorkflow("w"));
+    assert.deepEqual([error.retryable, relay.requests - before], [true, 1]);
+    assert.equal(error.message, "Neon: readWorkflow failed (NO_ANSWER)");
+  },
+);
 
 const UNKNOWN_OUTCOMES = {
   HTTP_500: ANSWERS.internalError,
@@ -113,11 +139,14 @@ const UNKNOWN_OUTCOMES = {
 };
 
 for (const [code, answer] of Object.entries(UNKNOWN_OUTCOMES)) {
-  neonDriverTest(`the answer ${code} leaves the outcome open, and the call may be repeated`, async ({ open, server }) => {
-    server.fault({ answer });
-    const error = await rejection(open({ push: false }).driver.readWorkflow("w"));
-    assert.deepEqual([error.message, error.retryable], [`Neon: readWorkflow failed (${code})`, true]);
-  });
+  neonDriverTest(
+    `the answer ${code} leaves the outcome open, and the call may be repeated`,
+    async ({ open, server }) => {
+      server.fault({ answer });
+      const error = await rejection(open({ push: false }).driver.readWorkflow("w"));
+      assert.deepEqual([error.message, error.retryable], [`Neon: readWorkflow failed (${code})`, true]);
+    },
+  );
 }
 
 neonDriverTest("a request that is too large is refused for good, with its size", async ({ open, server }) => {
@@ -143,27 +172,32 @@ neonDriverTest("what PostgreSQL refuses is certain, with its SQLSTATE", async ({
   assert.deepEqual([error.message, error.retryable], ["Neon: readWorkflow failed (SQLSTATE 3D000)", false]);
 });
 
-neonDriverTest("neither an error nor its cause shows values or the connection string", async ({ open, server, relay }) => {
-  const secret = "hunter2";
-  const invalid = createRequest(`w ${secret}`, { input: `${secret}\0` });
-  const connectionString = `postgresql://${secret}:${secret}@${secret}.test/${secret}`;
-  const shown: string[] = [];
-  const show = async (promise: Promise<unknown>) =>
-    void shown.push(Deno.inspect(await rejection(promise), { depth: 20, showHidden: true, strAbbreviateSize: Infinity }));
-  const { driver } = open({ push: false });
-  await show(driver.create({ ...invalid, workflowId: `${secret}\0` }));
-  for (const answer of Object.values(UNKNOWN_OUTCOMES)) {
-    server.fault({ answer });
+neonDriverTest(
+  "neither an error nor its cause shows values or the connection string",
+  async ({ open, server, relay }) => {
+    const secret = "hunter2";
+    const invalid = createRequest(`w ${secret}`, { input: `${secret}\0` });
+    const connectionString = `postgresql://${secret}:${secret}@${secret}.test/${secret}`;
+    const shown: string[] = [];
+    const show = async (promise: Promise<unknown>) =>
+      void shown.push(
+        Deno.inspect(await rejection(promise), { depth: 20, showHidden: true, strAbbreviateSize: Infinity }),
+      );
+    const { driver } = open({ push: false });
+    await show(driver.create({ ...invalid, workflowId: `${secret}\0` }));
+    for (const answer of Object.values(UNKNOWN_OUTCOMES)) {
+      server.fault({ answer });
+      await show(driver.create(invalid));
+    }
+    server.fault({ answer: ANSWERS.requestTooLarge });
     await show(driver.create(invalid));
-  }
-  server.fault({ answer: ANSWERS.requestTooLarge });
-  await show(driver.create(invalid));
-  relay.fault({ at: "after", action: { kind: "cut" } });
-  await show(driver.create(invalid));
-  await show(open({ push: false, connectionString }).driver.create(invalid));
-  assert.equal(shown.length, 13);
-  for (const text of shown) assert(!text.includes(secret), text);
-});
+    relay.fault({ at: "after", action: { kind: "cut" } });
+    await show(driver.create(invalid));
+    await show(open({ push: false, connectionString }).driver.create(invalid));
+    assert.equal(shown.length, 13);
+    for (const text of shown) assert(!text.includes(secret), text);
+  },
+);
 
 for (const at of ["connect", "before", "after", "body"] as const) {
   neonDriverTest(`a request that is swallowed (${at}) ends at its time limit`, async ({ schema, server }) => {

@@ -39,7 +39,10 @@ class Ear implements AsyncDisposable {
     const heard: string[] = [];
     const { login, websocket } = readAddress(atNeon(POSTGRES), server);
     const options = { login, websocket: websocket!, timeoutMs: 5_000, clock: systemClock };
-    const session = await Session.open({ ...options, onNotification: (text) => heard.push(text) }, new AbortController().signal);
+    const session = await Session.open(
+      { ...options, onNotification: (text) => heard.push(text) },
+      new AbortController().signal,
+    );
     const { rows: [channel] } = await query("select 'parley_' || to_hex(hashtextextended($1, 5)) as name", [schema]);
     await session.query(`listen ${quoted(String(channel?.name))}`);
     return new Ear(session, heard);
@@ -94,7 +97,11 @@ neonDriverTest("every change hints for its targets, each once, and what changes 
   await checkCommits(driver, heard, run);
   assert.deepEqual(await heard(() => driver.control({ workflowId: "w", action: "cancel" })), ["inbox:w", "outbox:w"]);
   assert.deepEqual(await heard(() => driver.control({ workflowId: "w", action: "cancel" })), [], "a repeat");
-  assert.deepEqual(await heard(() => driver.control({ workflowId: "w", action: "resume" })), ["due", "inbox:w", "outbox:w"]);
+  assert.deepEqual(await heard(() => driver.control({ workflowId: "w", action: "resume" })), [
+    "due",
+    "inbox:w",
+    "outbox:w",
+  ]);
   assert.deepEqual(await heard(() => driver.control({ workflowId: "w", action: "resume" })), [], "a repeat");
   assert.deepEqual(await heard(() => driver.control({ workflowId: "none", action: "cancel" })), []);
   const claim = claimRequest({ workflowIds: ["w", "other"] });
@@ -111,8 +118,9 @@ async function checkCommits(
   run: { workflowId: string; epoch: number; owner: string },
 ): Promise<void> {
   let number = 0;
-  const commit = (...[operations, transition]: [Parameters<typeof commitRequest>[1], Parameters<typeof commitRequest>[2]?]) =>
-    commitRequest({ ...run, number: ++number }, operations, transition);
+  const commit = (
+    ...[operations, transition]: [Parameters<typeof commitRequest>[1], Parameters<typeof commitRequest>[2]?]
+  ) => commitRequest({ ...run, number: ++number }, operations, transition);
   const quiet = commit([record(0, "1"), receive(1, ["t"], 0), observeEvent(2, "x", "y", 0), receive(3, ["t"])]);
   assert.deepEqual(await heard(() => driver.commit(quiet)), [], "a step, two timeouts and a wait");
   const message = newMessage("other", { topic: "t" });
@@ -130,8 +138,17 @@ async function checkCommits(
   const targets = ["due", "inbox:other", "outbox:child", "outbox:w"];
   assert.deepEqual(await heard(() => driver.commit(busy)), targets);
   assert.deepEqual(await heard(() => driver.commit(busy)), [], "a repeat");
-  const refused = commit([writeStream(120, "s", "1"), closeStream(121, "s"), send(122, message), start(123, newWorkflow("child"))]);
-  assert.deepEqual(await heard(() => driver.commit(refused)), [], "a closed stream, a message that is there, a child that is there");
+  const refused = commit([
+    writeStream(120, "s", "1"),
+    closeStream(121, "s"),
+    send(122, message),
+    start(123, newWorkflow("child")),
+  ]);
+  assert.deepEqual(
+    await heard(() => driver.commit(refused)),
+    [],
+    "a closed stream, a message that is there, a child that is there",
+  );
   assert.deepEqual(await heard(() => driver.send([message])), [], "a message that is there");
   const batch = ["w", "w", "other"].map((id) => newMessage(id));
   assert.deepEqual(await heard(() => driver.send(batch)), ["inbox:other", "inbox:w"]);
@@ -142,7 +159,9 @@ neonDriverTest("what becomes due hints for that, by whatever makes it due", asyn
   const { driver } = setting.open({ push: false });
   const sender = await begin(driver, "sender");
   const last = await begin(driver, "last");
-  for (const id of ["a", "b", "c", "d"]) await beginSuspended(driver, id, [receive(0, [""]), observeEvent(1, "sender", id)]);
+  for (const id of ["a", "b", "c", "d"]) {
+    await beginSuspended(driver, id, [receive(0, [""]), observeEvent(1, "sender", id)]);
+  }
   await pretend(setting);
   await using ear = await Ear.at(setting);
   const heard = (call: () => Promise<unknown>) => ear.during(call);
@@ -158,7 +177,11 @@ neonDriverTest("what becomes due hints for that, by whatever makes it due", asyn
   const again = await take(driver, "sender");
   assert.deepEqual(await heard(() => again.suspend([receive(2, ["t"])])), []);
   const cancel = () => driver.control({ workflowId: "sender", action: "cancel" });
-  assert.deepEqual(await heard(cancel), ["due", "inbox:sender", "outbox:sender"], "its last event will not come any more");
+  assert.deepEqual(
+    await heard(cancel),
+    ["due", "inbox:sender", "outbox:sender"],
+    "its last event will not come any more",
+  );
   assert.deepEqual(await heard(() => last.released([], end())), ["outbox:last"]);
 });
 
@@ -201,7 +224,8 @@ neonDriverTest("to settle waits for those that found nobody listening, and for n
 
 neonDriverTest("to listen again keeps listening, and removes those that are gone", async (setting) => {
   await pretend(setting, "-1 ms");
-  const listen = (name: string) => setting.query(`select ${quoted(setting.schema)}.listen_v1($1, 60000) as kept`, [name]);
+  const listen = (name: string) =>
+    setting.query(`select ${quoted(setting.schema)}.listen_v1($1, 60000) as kept`, [name]);
   const kept = async (name: string) => (await listen(name)).rows[0]?.kept;
   assert.deepEqual([await kept("a"), await kept("a"), await kept("b")], ["f", "t", "f"]);
   const { rows } = await setting.query(`select id from ${listeners(setting)} order by id`);

@@ -7,10 +7,15 @@ import { neonDriverTest, rejection } from "./support/setting.ts";
 neonDriverTest(
   "two databases in one process are kept apart, and the package's settings are left alone",
   async ({ open, schema, relay }) => {
-    const settings = () => [neonConfig.fetchEndpoint, neonConfig.fetchFunction, neonConfig.wsProxy, neonConfig.useSecureWebSocket];
+    const settings =
+      () => [neonConfig.fetchEndpoint, neonConfig.fetchFunction, neonConfig.wsProxy, neonConfig.useSecureWebSocket];
     const before = settings();
     const { driver: a } = open({ push: false });
-    const b = neonDriver("postgresql://u:p@other.neon.test/d", { schema, push: false, endpoint: { http: "http://127.0.0.1:1/sql" } });
+    const b = neonDriver("postgresql://u:p@other.neon.test/d", {
+      schema,
+      push: false,
+      endpoint: { http: "http://127.0.0.1:1/sql" },
+    });
     const requests = relay.requests;
     await Promise.all([a.readWorkflow("w"), rejection(b.readWorkflow("w")), a.readWorkflow("w")]);
     assert.equal(relay.requests - requests, 2);
@@ -42,18 +47,28 @@ Deno.test("neonDriver() refuses a connection string that is none, and does not s
     });
   }
   // What comes of an environment variable that is not set.
-  assert.throws(() => neonDriver(undefined as unknown as string), /Reading the connection string, undefined: it must be postgresql:/);
+  assert.throws(
+    () => neonDriver(undefined as unknown as string),
+    /Reading the connection string, undefined: it must be postgresql:/,
+  );
 });
 
 Deno.test("neonDriver() refuses options that are none", () => {
   const connectionString = "postgresql://u:p@ep-a.neon.tech/d";
-  for (const options of [{ schema: "" }, { requestTimeout: 0 }, { requestTimeout: -1 }, { endpoint: { http: "127.0.0.1:4444" } }]) {
+  for (
+    const options of [{ schema: "" }, { requestTimeout: 0 }, { requestTimeout: -1 }, {
+      endpoint: { http: "127.0.0.1:4444" },
+    }]
+  ) {
     assert.throws(() => neonDriver(connectionString, options), ValidationError, JSON.stringify(options));
   }
   const endpoint = { http: "http://127.0.0.1:4444/sql", websocket: "http://127.0.0.1:4444/v2" };
   assert.throws(() => neonDriver(connectionString, { endpoint }), ValidationError);
   const mistaken = { http: "postgresql://u:hunter2@host/db" };
-  assert.throws(() => neonDriver(connectionString, { endpoint: mistaken }), (error) => !Deno.inspect(error).includes("hunter2"));
+  assert.throws(
+    () => neonDriver(connectionString, { endpoint: mistaken }),
+    (error) => !Deno.inspect(error).includes("hunter2"),
+  );
 });
 
 Deno.test("neonDriver() finds the proxy of a host, as Neon's own package does", async () => {
@@ -64,7 +79,13 @@ Deno.test("neonDriver() finds the proxy of a host, as Neon's own package does", 
     return Promise.reject(new TypeError("no network"));
   };
   try {
-    for (const host of ["ep-a-1.eu-central-1.aws.neon.tech", "ep-a-1-pooler.c-2.eu-central-1.aws.neon.tech:5432", "localhost"]) {
+    for (
+      const host of [
+        "ep-a-1.eu-central-1.aws.neon.tech",
+        "ep-a-1-pooler.c-2.eu-central-1.aws.neon.tech:5432",
+        "localhost",
+      ]
+    ) {
       const connectionString = `postgres://u%40:p%2F@${host}/d?sslmode=require`;
       await rejection(neonDriver(connectionString).readWorkflow("w"));
       await assert.rejects(neon(connectionString)`select 1`);
@@ -79,5 +100,8 @@ Deno.test("neonDriver() finds the proxy of a host, as Neon's own package does", 
   ];
   assert.deepEqual(urls.filter((_, index) => index % 2 === 0), expected);
   // The package adds its name to the connection string.
-  assert.deepEqual(urls.filter((_, index) => index % 2 === 1).map((url) => url.replace(/&application_name=.*/, "")), expected);
+  assert.deepEqual(
+    urls.filter((_, index) => index % 2 === 1).map((url) => url.replace(/&application_name=.*/, "")),
+    expected,
+  );
 });

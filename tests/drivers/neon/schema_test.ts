@@ -9,7 +9,19 @@ import { GUEST } from "../postgres/support/server.ts";
 import { quoted } from "../postgres/support/store.ts";
 
 /** What a schema may be called; with what is put in front, the last two have 63 bytes. */
-const ODD_NAMES = ["Upper", 'a"b', "it's", "$parley$", "back\\slash", "a.b", "%s", "\u{1F600}", "--", "x".repeat(58), "é".repeat(29)];
+const ODD_NAMES = [
+  "Upper",
+  'a"b',
+  "it's",
+  "$parley$",
+  "back\\slash",
+  "a.b",
+  "%s",
+  "\u{1F600}",
+  "--",
+  "x".repeat(58),
+  "é".repeat(29),
+];
 
 neonDriverTest("a schema may have any name, also for push", async ({ open, query }) => {
   for (const name of ODD_NAMES) {
@@ -28,26 +40,29 @@ neonDriverTest("a schema may have any name, also for push", async ({ open, query
   }
 });
 
-neonDriverTest("two schemas side by side do not see each other, nor hear each other's hints", async ({ open, schema, query }) => {
-  const other = `${schema}, other`;
-  try {
-    const [a, b] = [open(), open({ schema: other })];
-    await enqueue(a.driver, "w");
-    assert.equal(await b.driver.readWorkflow("w"), null);
-    await enqueue(b.driver, "w");
-    using inA = await Watching.live(a, "inbox:w");
-    using inB = await Watching.live(b, "inbox:w");
-    await a.driver.send([newMessage("w")]);
-    await until(() => inA.hints === 2);
-    await b.driver.send([newMessage("w")]);
-    await until(() => inB.hints === 2);
-    assert.deepEqual([inA.hints, inB.hints], [2, 2]);
-    await a.driver.control({ workflowId: "w", action: "cancel" });
-    assert.equal((await b.driver.readWorkflow("w"))?.status, "ENQUEUED");
-  } finally {
-    await query(`drop schema if exists ${quoted(other)} cascade`);
-  }
-});
+neonDriverTest(
+  "two schemas side by side do not see each other, nor hear each other's hints",
+  async ({ open, schema, query }) => {
+    const other = `${schema}, other`;
+    try {
+      const [a, b] = [open(), open({ schema: other })];
+      await enqueue(a.driver, "w");
+      assert.equal(await b.driver.readWorkflow("w"), null);
+      await enqueue(b.driver, "w");
+      using inA = await Watching.live(a, "inbox:w");
+      using inB = await Watching.live(b, "inbox:w");
+      await a.driver.send([newMessage("w")]);
+      await until(() => inA.hints === 2);
+      await b.driver.send([newMessage("w")]);
+      await until(() => inB.hints === 2);
+      assert.deepEqual([inA.hints, inB.hints], [2, 2]);
+      await a.driver.control({ workflowId: "w", action: "cancel" });
+      assert.equal((await b.driver.readWorkflow("w"))?.status, "ENQUEUED");
+    } finally {
+      await query(`drop schema if exists ${quoted(other)} cascade`);
+    }
+  },
+);
 
 neonDriverTest("a role that may create nothing works where everything is there, with push", async (setting) => {
   const { open, query, schema } = setting;
@@ -64,16 +79,23 @@ neonDriverTest("a role that may create nothing works where everything is there, 
   await until(() => watching.hints === 2);
 });
 
-neonDriverTest("a role that may not create schemas migrates one that was made for it", async ({ open, query, schema }) => {
-  const other = `${schema}, other`;
-  const { driver } = open({ push: false, schema: other, connectionString: atNeon(await guestUrl({ query }, POSTGRES)) });
-  const error = await rejection(driver.create(createRequest("w")));
-  assert.deepEqual([error.retryable, error.message], [false, "Neon: migrate failed (SQLSTATE 42501)"]);
-  try {
-    await query(`create schema ${quoted(other)}`);
-    await query(`grant usage, create on schema ${quoted(other)} to ${GUEST}`);
-    assert.equal((await driver.create(createRequest("w"))).created, true);
-  } finally {
-    await query(`drop schema if exists ${quoted(other)} cascade`);
-  }
-});
+neonDriverTest(
+  "a role that may not create schemas migrates one that was made for it",
+  async ({ open, query, schema }) => {
+    const other = `${schema}, other`;
+    const { driver } = open({
+      push: false,
+      schema: other,
+      connectionString: atNeon(await guestUrl({ query }, POSTGRES)),
+    });
+    const error = await rejection(driver.create(createRequest("w")));
+    assert.deepEqual([error.retryable, error.message], [false, "Neon: migrate failed (SQLSTATE 42501)"]);
+    try {
+      await query(`create schema ${quoted(other)}`);
+      await query(`grant usage, create on schema ${quoted(other)} to ${GUEST}`);
+      assert.equal((await driver.create(createRequest("w"))).created, true);
+    } finally {
+      await query(`drop schema if exists ${quoted(other)} cascade`);
+    }
+  },
+);

@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Driver, JournalEntry, ListPage } from "../../../core/driver/driver.ts";
-import { claimRequest, createRequest, end, newMessage, receive, record, writeStream, YIELD } from "../../../testing/requests.ts";
+import {
+  claimRequest,
+  createRequest,
+  end,
+  newMessage,
+  receive,
+  record,
+  writeStream,
+  YIELD,
+} from "../../../testing/requests.ts";
 import { begin, committed, take } from "../../../testing/driven_run.ts";
 import { neonDriverTest } from "./support/setting.ts";
 
@@ -40,17 +49,25 @@ neonDriverTest("12 inputs as heavy as may be are claimed by several claims, each
   assert.deepEqual([...await claimAll(driver)].toSorted(), ids.map((id) => [id, 1]).toSorted());
 });
 
-neonDriverTest("12 journals of JSON that is kept as text are claimed, and each is read to its end", async ({ open }) => {
-  const { driver } = open(PATIENT);
-  const ids = Array.from({ length: 12 }, (_, n) => `w${n}`);
-  for (const id of ids) {
-    const run = await begin(driver, id);
-    await run.held([record(0, JSON_TEXT)]);
-    await run.released([record(1, JSON_TEXT)], YIELD);
-  }
-  assert.deepEqual([...await claimAll(driver)].toSorted(), ids.map((id) => [id, 2]).toSorted());
-  for (const id of ids) assert.deepEqual((await readJournal(driver, id)).map(({ outcome }) => outcome.value), [JSON_TEXT, JSON_TEXT]);
-});
+neonDriverTest(
+  "12 journals of JSON that is kept as text are claimed, and each is read to its end",
+  async ({ open }) => {
+    const { driver } = open(PATIENT);
+    const ids = Array.from({ length: 12 }, (_, n) => `w${n}`);
+    for (const id of ids) {
+      const run = await begin(driver, id);
+      await run.held([record(0, JSON_TEXT)]);
+      await run.released([record(1, JSON_TEXT)], YIELD);
+    }
+    assert.deepEqual([...await claimAll(driver)].toSorted(), ids.map((id) => [id, 2]).toSorted());
+    for (const id of ids) {
+      assert.deepEqual((await readJournal(driver, id)).map(({ outcome }) => outcome.value), [
+        JSON_TEXT,
+        JSON_TEXT,
+      ]);
+    }
+  },
+);
 
 neonDriverTest("a workflow that is large alone is claimed without its journal", async ({ open }) => {
   const { driver } = open(PATIENT);
@@ -79,7 +96,11 @@ neonDriverTest("16 messages of 1 MB that are received at once come in parts, eac
     const request = run.next(waits);
     const { results } = committed(await driver.commit(request), "held");
     assert.deepEqual(committed(await driver.commit(request), "held").results, results, "a repeat");
-    values.push(...results.flatMap((result) => "outcome" in result ? [result.outcome.value?.slice(500_000 * 2 + 1, -1) ?? ""] : []));
+    values.push(
+      ...results.flatMap((result) =>
+        "outcome" in result ? [result.outcome.value?.slice(500_000 * 2 + 1, -1) ?? ""] : []
+      ),
+    );
     waits = waits.filter((_, index) => "deferred" in (results[index] ?? {}));
   }
   assert.deepEqual(values, Array.from({ length: 16 }, (_, n) => String(n)));

@@ -47,7 +47,11 @@ neonDriverTest("wake latency, beside that of a bare NOTIFY on the same server", 
   }
   watch.close();
   const median = (list: number[]) => list.toSorted((a, b) => a - b)[list.length >> 1]!;
-  console.log(`send until hint: ${median(times.hint).toFixed(2)} ms; a bare pg_notify the same way: ${median(times.bare).toFixed(2)} ms`);
+  console.log(
+    `send until hint: ${median(times.hint).toFixed(2)} ms; a bare pg_notify the same way: ${
+      median(times.bare).toFixed(2)
+    } ms`,
+  );
   assert(median(times.hint) < median(times.bare) + 20);
 });
 

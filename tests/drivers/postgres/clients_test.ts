@@ -39,15 +39,18 @@ for (const [name, open] of Object.entries(CLIENTS)) {
   }
 }
 
-clientTest("a workflow runs over a pool of node-postgres that reads int8 as BigInt and everything else as text", async () => {
-  const types = { getTypeParser: (oid: number) => (text: string) => oid === 20 ? BigInt(text) : text };
-  const pool = new pg.Pool({ connectionString: newest, types });
-  try {
-    await tellStory(postgresDriver(pool, { schema: `Client bigint ${crypto.randomUUID()}` }));
-  } finally {
-    await pool.end();
-  }
-});
+clientTest(
+  "a workflow runs over a pool of node-postgres that reads int8 as BigInt and everything else as text",
+  async () => {
+    const types = { getTypeParser: (oid: number) => (text: string) => oid === 20 ? BigInt(text) : text };
+    const pool = new pg.Pool({ connectionString: newest, types });
+    try {
+      await tellStory(postgresDriver(pool, { schema: `Client bigint ${crypto.randomUUID()}` }));
+    } finally {
+      await pool.end();
+    }
+  },
+);
 
 clientTest("a workflow runs over a single client of node-postgres", async () => {
   const client = new pg.Client({ connectionString: newest });
@@ -63,21 +66,36 @@ Deno.test("a workflow runs over Bun's SQL", async () => {
   const bun = await bunPath();
   await withDirectory(async (directory) => {
     const bundle = `${directory}/bun.mjs`;
-    const bundled = await deno("bundle", "--quiet", "--platform", "deno", "--output", bundle, "tests/drivers/postgres/clients/bun.ts");
+    const bundled = await deno(
+      "bundle",
+      "--quiet",
+      "--platform",
+      "deno",
+      "--output",
+      bundle,
+      "tests/drivers/postgres/clients/bun.ts",
+    );
     assert.equal(bundled.code, 0, bundled.stderr);
     const args = [bundle, newest, `Client Bun ${crypto.randomUUID()}`];
     const signal = AbortSignal.timeout(MAX_BUN_MS);
-    const { code, stdout, stderr } = await new Deno.Command(bun, { args, cwd: directory, stdin: "null", signal }).output();
+    const { code, stdout, stderr } = await new Deno.Command(bun, { args, cwd: directory, stdin: "null", signal })
+      .output();
     const [printed, errors] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
     assert.deepEqual([code, printed], [0, "done\n"], errors);
   });
 });
 
 Deno.test("docs/postgres.md shows the clients as they are tested", () => {
-  const tested = lines(["tests/drivers/postgres/clients/node.ts", "tests/drivers/postgres/clients/bun.ts"].map(read).join("\n"));
+  const tested = lines(
+    ["tests/drivers/postgres/clients/node.ts", "tests/drivers/postgres/clients/bun.ts"].map(read).join("\n"),
+  );
   const sections = read("docs/postgres.md").split(/^### /m).slice(1).map((section) => section.split("\n")[0]);
-  for (const name of [...Object.keys(CLIENTS), "Bun"]) assert(sections.includes(name), `the guide has no section "${name}"`);
-  const shown = [...read("docs/postgres.md").matchAll(/```ts ignore\n(.*?)```/gs)].flatMap(([, code = ""]) => lines(code));
+  for (const name of [...Object.keys(CLIENTS), "Bun"]) {
+    assert(sections.includes(name), `the guide has no section "${name}"`);
+  }
+  const shown = [...read("docs/postgres.md").matchAll(/```ts ignore\n(.*?)```/gs)].flatMap(([, code = ""]) =>
+    lines(code)
+  );
   assert(shown.length > 20, `${shown.length} lines`);
   assert.deepEqual(shown.filter((line) => !tested.includes(line)), []);
 });

@@ -26,8 +26,9 @@ function asClient(client: unknown): Queryable {
 const withCode = (code: unknown) => Object.assign(new Error("no"), { code });
 
 Deno.test("an error is retryable when the fault may pass or nobody knows the outcome", async () => {
-  const retryable = `40001 40003 40P01 08006 08P01 25006 25P03 25P04 57014 57P01 57P02 57P03 57P05 53300 53200 55P03 ECONNRESET EPIPE`
-    .split(" ");
+  const retryable =
+    `40001 40003 40P01 08006 08P01 25006 25P03 25P04 57014 57P01 57P02 57P03 57P05 53300 53200 55P03 ECONNRESET EPIPE`
+      .split(" ");
   const final = "42501 22P02 23505 28P01 3D000 0A000 57P04 P0001 XX000".split(" ");
   for (const code of [...retryable, ...final, undefined]) {
     const error = await rejection(failing(withCode(code)).readWorkflow("w"));
@@ -72,7 +73,15 @@ Deno.test("an error of class 22 has words, and they are not the client's", async
 });
 
 Deno.test("a client without query(), or a promise of one, is refused when the driver is made", () => {
-  const clients = [undefined, null, "postgres://", {}, { query: "no" }, Object.assign(() => {}, { unsafe: () => [] }), Promise.resolve()];
+  const clients = [
+    undefined,
+    null,
+    "postgres://",
+    {},
+    { query: "no" },
+    Object.assign(() => {}, { unsafe: () => [] }),
+    Promise.resolve(),
+  ];
   for (const client of clients) {
     assert.throws(
       () => postgresDriver(asClient(client)),
@@ -82,7 +91,12 @@ Deno.test("a client without query(), or a promise of one, is refused when the dr
 });
 
 Deno.test("a client whose answer has no rows is refused at the first answer", async () => {
-  const answers = { "an array": [{ result: "null" }], "undefined": undefined, "an object without rows": { rows: 1 }, "null": null };
+  const answers = {
+    "an array": [{ result: "null" }],
+    "undefined": undefined,
+    "an object without rows": { rows: 1 },
+    "null": null,
+  };
   for (const [found, answer] of Object.entries(answers)) {
     let asked = 0;
     const driver = postgresDriver(asClient({ query: () => (asked++, Promise.resolve(answer)) }));
@@ -117,7 +131,9 @@ Deno.test("a query method that was taken off its client is refused at the first 
 Deno.test("a programming error of a client that has worked is not retryable, and shows where but not what", async () => {
   for (const error of [new TypeError("hunter2 is not a function"), new ReferenceError("hunter2 is not defined")]) {
     let asked = 0;
-    const driver = postgresDriver({ query: () => asked++ === 0 ? Promise.resolve({ rows: [{ result: "null" }] }) : Promise.reject(error) });
+    const driver = postgresDriver({
+      query: () => asked++ === 0 ? Promise.resolve({ rows: [{ result: "null" }] }) : Promise.reject(error),
+    });
     await driver.readWorkflow("w");
     const rejected = await rejection(driver.readWorkflow("w"));
     assert.deepEqual([rejected.retryable, rejected.message], [
@@ -137,5 +153,7 @@ Deno.test("a TypeError of fetch is a network that fails, and may pass", async ()
     new TypeError("NetworkError when attempting to fetch resource."),
     await fetch("http://127.0.0.1:1").then(() => null, (error) => error),
   ];
-  for (const error of errors) assert.equal((await rejection(failing(error).readWorkflow("w"))).retryable, true, error.message);
+  for (const error of errors) {
+    assert.equal((await rejection(failing(error).readWorkflow("w"))).retryable, true, error.message);
+  }
 });

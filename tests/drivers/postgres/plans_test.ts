@@ -39,8 +39,20 @@ async function withStores(url: string, run: (stores: Stores) => Promise<void>): 
     };
     // Twice, since the first writes to a table also make it longer.
     for (let n = 0; n < 2; n++) await more();
-    await fill(small, quoted(schemas[0]!), { workflows: 10, entries: 1_100, received: 10, waiting: 1_000, values: 1_000 });
-    await fill(large, quoted(schemas[1]!), { workflows: ROWS, entries: ROWS, received: ROWS, waiting: ROWS / 10, values: ROWS });
+    await fill(small, quoted(schemas[0]!), {
+      workflows: 10,
+      entries: 1_100,
+      received: 10,
+      waiting: 1_000,
+      values: 1_000,
+    });
+    await fill(large, quoted(schemas[1]!), {
+      workflows: ROWS,
+      entries: ROWS,
+      received: ROWS,
+      waiting: ROWS / 10,
+      values: ROWS,
+    });
     await more();
     await run({ client, large: quoted(schemas[1]!), more });
   } finally {
@@ -51,9 +63,12 @@ async function withStores(url: string, run: (stores: Stores) => Promise<void>): 
 
 /** What it looks at would be counted too. */
 async function stopAutovacuum(client: pg.Client, schema: string): Promise<void> {
-  const { rows } = await client.query("select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname = $1", [
-    schema,
-  ]);
+  const { rows } = await client.query(
+    "select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname = $1",
+    [
+      schema,
+    ],
+  );
   for (const { name } of rows) await client.query(`alter table ${name} set (autovacuum_enabled = false)`);
 }
 
@@ -63,7 +78,12 @@ function flat(store: Awaited<ReturnType<typeof openStore>>): [name: string, call
   );
 }
 
-async function blocks(client: pg.Client, schema: string, all: [string, Call][], round: number): Promise<Map<string, number>> {
+async function blocks(
+  client: pg.Client,
+  schema: string,
+  all: [string, Call][],
+  round: number,
+): Promise<Map<string, number>> {
   const read = new Map<string, number>();
   for (const [name, { prepare, run }] of all) {
     await prepare?.(round);

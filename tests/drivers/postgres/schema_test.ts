@@ -56,29 +56,32 @@ test("postgresDriver() creates its schema at first use, and then costs one query
   assert.equal(texts.length, 4);
 });
 
-test("every function that a statement calls has its plans fixed, not compiled and without workers", async (database, schema) => {
-  await postgresDriver(database, { schema }).migrate();
-  const { rows } = await database.query<{ name: string; config: string[] | null }>(
-    "select p.proname as name, p.proconfig as config from pg_proc as p where p.pronamespace = to_regnamespace($1)",
-    [schema],
-  );
-  const settings = new Map(rows.map(({ name, config }) => [name, config ?? []]));
-  for (const [statement, text] of Object.entries(statements(schema))) {
-    const called = /\."?(\w+_v\d+)"?\(/.exec(text)?.[1];
-    if (statement === "migrate" || !called) continue;
-    assert.deepEqual(
-      new Set(settings.get(called)),
-      new Set([
-        "plan_cache_mode=force_generic_plan",
-        "enable_seqscan=off",
-        "enable_bitmapscan=off",
-        "jit=off",
-        "max_parallel_workers_per_gather=0",
-      ]),
-      called,
+test(
+  "every function that a statement calls has its plans fixed, not compiled and without workers",
+  async (database, schema) => {
+    await postgresDriver(database, { schema }).migrate();
+    const { rows } = await database.query<{ name: string; config: string[] | null }>(
+      "select p.proname as name, p.proconfig as config from pg_proc as p where p.pronamespace = to_regnamespace($1)",
+      [schema],
     );
-  }
-});
+    const settings = new Map(rows.map(({ name, config }) => [name, config ?? []]));
+    for (const [statement, text] of Object.entries(statements(schema))) {
+      const called = /\."?(\w+_v\d+)"?\(/.exec(text)?.[1];
+      if (statement === "migrate" || !called) continue;
+      assert.deepEqual(
+        new Set(settings.get(called)),
+        new Set([
+          "plan_cache_mode=force_generic_plan",
+          "enable_seqscan=off",
+          "enable_bitmapscan=off",
+          "jit=off",
+          "max_parallel_workers_per_gather=0",
+        ]),
+        called,
+      );
+    }
+  },
+);
 
 test("every method is one query of one statement", async (database, schema) => {
   const { queryable, texts } = counting(database);
@@ -88,13 +91,23 @@ test("every method is one query of one statement", async (database, schema) => {
   const calls: Record<Exclude<keyof Driver, "contract" | "watch" | "limits">, () => Promise<unknown>> = {
     migrate: () => driver.migrate(),
     create: () => driver.create(CREATE),
-    claim: () => driver.claim({ workflowIds: null, names: ["order"], except: [], limit: 10, leaseMs: 1, owner: "other" }),
+    claim: () =>
+      driver.claim({ workflowIds: null, names: ["order"], except: [], limit: 10, leaseMs: 1, owner: "other" }),
     commit: () =>
-      driver.commit({ workflowId: "w", epoch: 1, owner: CREATE.owner, number: 1, leaseMs: 60_000, operations: [], transition: null }),
+      driver.commit({
+        workflowId: "w",
+        epoch: 1,
+        owner: CREATE.owner,
+        number: 1,
+        leaseMs: 60_000,
+        operations: [],
+        transition: null,
+      }),
     readJournal: () => driver.readJournal({ workflowId: "w", after: 0, limit: 10 }),
     send: () => driver.send([message, { ...message, messageId: "n", dedupeKey: "n" }]),
     readWorkflow: () => driver.readWorkflow("w"),
-    listWorkflows: () => driver.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 10, cursor: null }),
+    listWorkflows: () =>
+      driver.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 10, cursor: null }),
     readEvent: () => driver.readEvent({ workflowId: "w", key: "k" }),
     readStream: () => driver.readStream({ workflowId: "w", key: "k", from: 0, limit: 10 }),
     control: () => driver.control({ workflowId: "w", action: "cancel" }),
@@ -118,7 +131,8 @@ test("migrate() by many at once runs once for each driver and leaves one of ever
 test("a rejected migration is not kept: the next call tries again", async (database, schema) => {
   let broken = true;
   const driver = postgresDriver({
-    query: (text, params) => broken && text.startsWith("do ") ? Promise.reject(new Error("connection lost")) : database.query(text, params),
+    query: (text, params) =>
+      broken && text.startsWith("do ") ? Promise.reject(new Error("connection lost")) : database.query(text, params),
   }, { schema });
   assert.equal((await rejection(driver.create(CREATE))).retryable, true);
   broken = false;
@@ -136,7 +150,11 @@ for (let from = 1; from < MIGRATIONS.length; from++) {
   test(`migrate() upgrades a schema of migration ${from}`, async (database, schema) => {
     await database.query(migrateStatement(schema, MIGRATIONS.slice(0, from)));
     assert.equal((await versions(database, schema)).length, from);
-    assert.equal((await postgresDriver(database, { schema }).create(CREATE)).created, true, "by the first call that misses something");
+    assert.equal(
+      (await postgresDriver(database, { schema }).create(CREATE)).created,
+      true,
+      "by the first call that misses something",
+    );
     assert.equal((await versions(database, schema)).length, MIGRATIONS.length);
   });
 }
@@ -185,35 +203,48 @@ test("a role that may not create schemas migrates one that was made for it", asy
   });
 });
 
-test("a role that may create nothing works where everything is there, and may call migrate()", async (database, schema) => {
-  const driver = postgresDriver(database, { schema });
-  await driver.migrate();
-  await asRole(database, schema, async () => {
-    await database.query("reset role");
-    await database.query(`grant usage on schema ${schema} to role_${schema}`);
-    await database.query(`grant select, insert, update, delete on all tables in schema ${schema} to role_${schema}`);
-    await database.query(`set role role_${schema}`);
+test(
+  "a role that may create nothing works where everything is there, and may call migrate()",
+  async (database, schema) => {
+    const driver = postgresDriver(database, { schema });
     await driver.migrate();
-    assert.equal((await driver.create(CREATE)).created, true);
-  });
-});
+    await asRole(database, schema, async () => {
+      await database.query("reset role");
+      await database.query(`grant usage on schema ${schema} to role_${schema}`);
+      await database.query(`grant select, insert, update, delete on all tables in schema ${schema} to role_${schema}`);
+      await database.query(`set role role_${schema}`);
+      await driver.migrate();
+      assert.equal((await driver.create(CREATE)).created, true);
+    });
+  },
+);
 
 for (const level of ["repeatable read", "serializable"]) {
-  test(`create(), migrate() and what waits are refused under the isolation level ${level}`, async (database, schema) => {
-    const driver = postgresDriver(database, { schema });
-    const wanted = new RegExp(`SQLSTATE 25000\\): Parley needs the isolation level "read committed", and this session has "${level}"`);
-    await database.query(`set default_transaction_isolation = '${level}'`);
-    assert.match((await rejection(driver.migrate())).message, wanted);
-    assert.match((await rejection(driver.create(CREATE))).message, wanted);
-    await database.query("set default_transaction_isolation = 'read uncommitted'");
-    await driver.migrate();
-    assert.equal((await driver.create(CREATE)).created, true);
-    await database.query(`set default_transaction_isolation = '${level}'`);
-    for (const call of [driver.create({ ...CREATE, workflowId: "x" }), driver.control({ workflowId: "w", action: "cancel" })]) {
-      assert.match((await rejection(call)).message, wanted);
-    }
-    await database.query("reset default_transaction_isolation");
-  });
+  test(
+    `create(), migrate() and what waits are refused under the isolation level ${level}`,
+    async (database, schema) => {
+      const driver = postgresDriver(database, { schema });
+      const wanted = new RegExp(
+        `SQLSTATE 25000\\): Parley needs the isolation level "read committed", and this session has "${level}"`,
+      );
+      await database.query(`set default_transaction_isolation = '${level}'`);
+      assert.match((await rejection(driver.migrate())).message, wanted);
+      assert.match((await rejection(driver.create(CREATE))).message, wanted);
+      await database.query("set default_transaction_isolation = 'read uncommitted'");
+      await driver.migrate();
+      assert.equal((await driver.create(CREATE)).created, true);
+      await database.query(`set default_transaction_isolation = '${level}'`);
+      for (
+        const call of [
+          driver.create({ ...CREATE, workflowId: "x" }),
+          driver.control({ workflowId: "w", action: "cancel" }),
+        ]
+      ) {
+        assert.match((await rejection(call)).message, wanted);
+      }
+      await database.query("reset default_transaction_isolation");
+    },
+  );
 }
 
 test("neither an error nor its cause holds anything of the request or the connection", async (database, schema) => {

@@ -47,7 +47,10 @@ test("two schemas side by side do not see each other", async (schema) => {
   await Promise.all(drivers.map(fill));
   await drivers[0]?.control({ workflowId: "w", action: "cancel" });
   const found = await Promise.all(drivers.map((driver) => driver.readWorkflow("w")));
-  assert.deepEqual(found.map((workflow) => [workflow?.input, workflow?.status]), [["0", "CANCELLED"], ["1", "PENDING"]]);
+  assert.deepEqual(found.map((workflow) => [workflow?.input, workflow?.status]), [["0", "CANCELLED"], [
+    "1",
+    "PENDING",
+  ]]);
   await second.query(`drop schema ${quoted(other)} cascade`);
 });
 
@@ -84,7 +87,8 @@ test("connections that the server ends are a retryable error, and the next call 
 
 /** Ends the connections that wait for a lock with a statement on the schema. */
 async function ended(schema: string): Promise<void> {
-  const text = `select pg_terminate_backend(pid) from pg_stat_activity where wait_event_type = 'Lock' and strpos(query, $1) > 0`;
+  const text =
+    `select pg_terminate_backend(pid) from pg_stat_activity where wait_event_type = 'Lock' and strpos(query, $1) > 0`;
   for (let rows = 0; rows === 0;) rows = (await second.query(text, [quoted(schema)])).rows.length;
 }
 

@@ -147,7 +147,9 @@ Deno.test("a call repeats its migration, not what found no schema, on a server t
     query: (text) => {
       texts.push(text.slice(0, 3));
       const failure = failures[texts.length - 1];
-      return failure ? Promise.reject(Object.assign(new Error(), failure)) : Promise.resolve({ rows: [{ result: "null" }] });
+      return failure
+        ? Promise.reject(Object.assign(new Error(), failure))
+        : Promise.resolve({ rows: [{ result: "null" }] });
     },
   });
   assert.equal(await driver.readWorkflow("w"), null);

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import type { Driver } from "../../../core/driver/driver.ts";
-import { claimRequest, newWorkflow, observeEvent, observeResult, record, setEvent, start, writeStream } from "../../../testing/requests.ts";
+import {
+  claimRequest,
+  newWorkflow,
+  observeEvent,
+  observeResult,
+  record,
+  setEvent,
+  start,
+  writeStream,
+} from "../../../testing/requests.ts";
 import { begin, beginSuspended, claimIds, type DrivenRun, take } from "../../../testing/driven_run.ts";
 import { Bill } from "./support/bill.ts";
 import { type Store, upstashTest } from "./support/store.ts";
@@ -71,7 +80,9 @@ async function kept({ redis, prefix }: Store): Promise<string[]> {
 /** The IDs in the indexes of all statuses. */
 async function indexed({ redis, prefix, keys }: Store): Promise<string[]> {
   const indexes = (await keys()).filter((key) => key.startsWith("index/"));
-  const places = await Promise.all(indexes.map((key) => redis.ask("ZRANGE", `${prefix}/${key}`, "0", "-1") as Promise<string[]>));
+  const places = await Promise.all(
+    indexes.map((key) => redis.ask("ZRANGE", `${prefix}/${key}`, "0", "-1") as Promise<string[]>),
+  );
   return places.flat().map((place) => place.slice(14).split("\0")[0] ?? "");
 }
 
@@ -94,21 +105,24 @@ upstashTest("a parent that was purged, and one with its ID that is new, keep no 
   assert.deepEqual(await store.open().purge({ olderThanMs: 0, limit: 10 }), { purged: 1 });
 });
 
-upstashTest("the expiry that was not begun because a request failed begins with the next call that meets it", async (store) => {
-  const driver = store.open({ retention: RETENTION });
-  const parent = await family(store, driver);
-  const fault = store.server.fault({
-    matches: ({ commands }) => JSON.stringify(commands).includes('\\"place\\"'),
-    answer: () => new Response("gone", { status: 502 }),
-  });
-  assert.equal((await parent.end()).state, "released");
-  assert(fault.hits > 0);
-  assert.equal(await expiry(store, "child"), "none");
-  await store.open().listWorkflows(LIST);
-  assert.equal(await expiry(store, "child"), "none", "a driver without a retention leaves it alone");
-  await store.open({ retention: RETENTION }).listWorkflows(LIST);
-  assert.equal(await expiry(store, "child"), "all");
-});
+upstashTest(
+  "the expiry that was not begun because a request failed begins with the next call that meets it",
+  async (store) => {
+    const driver = store.open({ retention: RETENTION });
+    const parent = await family(store, driver);
+    const fault = store.server.fault({
+      matches: ({ commands }) => JSON.stringify(commands).includes('\\"place\\"'),
+      answer: () => new Response("gone", { status: 502 }),
+    });
+    assert.equal((await parent.end()).state, "released");
+    assert(fault.hits > 0);
+    assert.equal(await expiry(store, "child"), "none");
+    await store.open().listWorkflows(LIST);
+    assert.equal(await expiry(store, "child"), "none", "a driver without a retention leaves it alone");
+    await store.open({ retention: RETENTION }).listWorkflows(LIST);
+    assert.equal(await expiry(store, "child"), "all");
+  },
+);
 
 upstashTest("a kept child that is resumed does not expire before it has ended again", async (store) => {
   const driver = store.open({ retention: RETENTION });
@@ -136,21 +150,27 @@ upstashTest("a hundred children expire when their parent ends, with a few reques
   assert.deepEqual(new Set(await Promise.all(ids.map((id) => expiry(store, id)))), new Set(["all"]));
 });
 
-upstashTest("purge() passes over children that are kept, however many, and finds them when they are needed no more", async (store) => {
-  const driver = store.open();
-  const parent = await begin(driver, "parent", { leaseMs: 3_600_000 });
-  const ids = Array.from({ length: 30 }, (_, index) => `child ${index}`);
-  await parent.held(ids.map((id, index) => start(index, newWorkflow(id))));
-  for (const id of ids) await (await take(driver, id)).end();
-  await (await begin(driver, "other")).end();
-  assert.deepEqual(await store.open().purge({ olderThanMs: 0, limit: 2 }), { purged: 1 });
-  assert.deepEqual(await parent.outcomes([observeResult(100, "child 7", null, true)]), [{ tag: "value", value: "null" }]);
-  assert.deepEqual(await store.open().purge({ olderThanMs: 0, limit: 2 }), { purged: 1 });
-  assert.equal(await driver.readWorkflow("child 7"), null);
-  await parent.end();
-  assert.deepEqual(await store.open().purge({ olderThanMs: 0, limit: 100 }), { purged: 30 });
-  assert.deepEqual(await store.keys(), []);
-});
+upstashTest(
+  "purge() passes over children that are kept, however many, and finds them when they are needed no more",
+  async (store) => {
+    const driver = store.open();
+    const parent = await begin(driver, "parent", { leaseMs: 3_600_000 });
+    const ids = Array.from({ length: 30 }, (_, index) => `child ${index}`);
+    await parent.held(ids.map((id, index) => start(index, newWorkflow(id))));
+    for (const id of ids) await (await take(driver, id)).end();
+    await (await begin(driver, "other")).end();
+    assert.deepEqual(await store.open().purge({ olderThanMs: 0, limit: 2 }), { purged: 1 });
+    assert.deepEqual(await parent.outcomes([observeResult(100, "child 7", null, true)]), [{
+      tag: "value",
+      value: "null",
+    }]);
+    assert.deepEqual(await store.open().purge({ olderThanMs: 0, limit: 2 }), { purged: 1 });
+    assert.equal(await driver.readWorkflow("child 7"), null);
+    await parent.end();
+    assert.deepEqual(await store.open().purge({ olderThanMs: 0, limit: 100 }), { purged: 30 });
+    assert.deepEqual(await store.keys(), []);
+  },
+);
 
 upstashTest("any end wakes those that wait for events, and nothing is left where they waited", async (store) => {
   const driver = store.open();
@@ -163,15 +183,28 @@ upstashTest("any end wakes those that wait for events, and nothing is left where
   assert.deepEqual((await store.keys()).filter((key) => key === "waiting"), []);
 });
 
-upstashTest("when the clock has gone back, a claim finds a lease among many that holds for too long, and lets it lapse", async (store) => {
-  const driver = store.open();
-  await begin(driver, "stuck");
-  for (let index = 0; index < 5; index++) await driver.create({ ...newWorkflow(`due ${index}`), owner: `${index}`, leaseMs: null });
-  store.advance(-3_600_000);
-  for (let index = 0; index < 120; index++) await begin(driver, `held ${index}`);
-  const taken = await claimIds(driver, { limit: 5 });
-  assert.deepEqual(taken, Array.from({ length: 5 }, (_, index) => `due ${index}`), "due at once is due, whatever the clock says");
-  store.advance(61_000);
-  const { claimed } = await driver.claim(claimRequest({ limit: 1_000 }));
-  assert.equal(claimed.length, 126, "the others, and the one that the first claim has found");
-});
+upstashTest(
+  "when the clock has gone back, a claim finds a lease among many that holds for too long, and lets it lapse",
+  async (store) => {
+    const driver = store.open();
+    await begin(driver, "stuck");
+    for (let index = 0; index < 5; index++) {
+      await driver.create({
+        ...newWorkflow(`due ${index}`),
+        owner: `${index}`,
+        leaseMs: null,
+      });
+    }
+    store.advance(-3_600_000);
+    for (let index = 0; index < 120; index++) await begin(driver, `held ${index}`);
+    const taken = await claimIds(driver, { limit: 5 });
+    assert.deepEqual(
+      taken,
+      Array.from({ length: 5 }, (_, index) => `due ${index}`),
+      "due at once is due, whatever the clock says",
+    );
+    store.advance(61_000);
+    const { claimed } = await driver.claim(claimRequest({ limit: 1_000 }));
+    assert.equal(claimed.length, 126, "the others, and the one that the first claim has found");
+  },
+);

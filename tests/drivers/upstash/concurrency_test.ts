@@ -11,7 +11,9 @@ const FILLING = 18;
 const MEGABYTE = "x".repeat(1_000_000);
 
 async function fill(driver: Driver, workflowId: string): Promise<void> {
-  for (let count = 0; count < FILLING; count++) await driver.send([newMessage(workflowId, { topic: "t", value: MEGABYTE })]);
+  for (let count = 0; count < FILLING; count++) {
+    await driver.send([newMessage(workflowId, { topic: "t", value: MEGABYTE })]);
+  }
 }
 
 upstashTest("a commit receives the last message of a queue, sends itself another, and receives that", async (store) => {
@@ -34,7 +36,9 @@ upstashTest("a commit receives the last message of a queue, sends itself another
 upstashTest("a driver that knows nothing of 1,200 workflows sends to all of them at once", async (store) => {
   const [driver, stranger] = [store.open(), store.open()];
   const ids = Array.from({ length: 1_200 }, (_, index) => `w${index}`);
-  for (let from = 0; from < ids.length; from += 100) await Promise.all(ids.slice(from, from + 100).map((id) => enqueue(driver, id)));
+  for (let from = 0; from < ids.length; from += 100) {
+    await Promise.all(ids.slice(from, from + 100).map((id) => enqueue(driver, id)));
+  }
   await fill(driver, "w0");
   assert.equal((await stranger.send(ids.map((id) => newMessage(id, { topic: "t" })))).state, "sent");
 });
@@ -79,34 +83,41 @@ function disordered({ server }: Store): Disposable {
   });
 }
 
-upstashTest("answers that come out of order confuse nobody: what is sent at once is received once, in order", async (store) => {
-  const driver = store.open();
-  using _ = disordered(store);
-  const ids = ["a", "b"];
-  for (const id of ids) await enqueue(driver, id);
-  const topics = ["", "t", "u"];
-  const sending = topics.map(async (topic) => {
-    for (let index = 0; index < 40; index++) {
-      await driver.send(ids.map((id) => newMessage(id, { topic, value: `${topic}:${index}` })));
-    }
-  });
-  const receiving = ids.map(async (id) => {
-    const received: string[] = [];
-    const run = await take(driver, id);
-    for (let position = 0; received.length < 120; position += 4) {
-      const waits = [0, 1, 2, 3].map((offset) => receive(position + offset, offset < 2 ? topics : [topics[position / 4 % 3] ?? ""], 0));
-      const writes = waits.map((_, index) => writeStream(null, `s${index}`, "v"));
-      for (const answer of answers(committed(await run.commit([...waits, ...writes]), "held"))) {
-        if (answer !== "open" && answer.tag === "message") received.push(answer.value ?? "");
+upstashTest(
+  "answers that come out of order confuse nobody: what is sent at once is received once, in order",
+  async (store) => {
+    const driver = store.open();
+    using _ = disordered(store);
+    const ids = ["a", "b"];
+    for (const id of ids) await enqueue(driver, id);
+    const topics = ["", "t", "u"];
+    const sending = topics.map(async (topic) => {
+      for (let index = 0; index < 40; index++) {
+        await driver.send(ids.map((id) => newMessage(id, { topic, value: `${topic}:${index}` })));
+      }
+    });
+    const receiving = ids.map(async (id) => {
+      const received: string[] = [];
+      const run = await take(driver, id);
+      for (let position = 0; received.length < 120; position += 4) {
+        const waits = [0, 1, 2, 3].map((offset) =>
+          receive(position + offset, offset < 2 ? topics : [topics[position / 4 % 3] ?? ""], 0)
+        );
+        const writes = waits.map((_, index) => writeStream(null, `s${index}`, "v"));
+        for (const answer of answers(committed(await run.commit([...waits, ...writes]), "held"))) {
+          if (answer !== "open" && answer.tag === "message") received.push(answer.value ?? "");
+        }
+      }
+      return received;
+    });
+    await Promise.all(sending);
+    for (const received of await Promise.all(receiving)) {
+      for (const topic of topics) {
+        const own = received.filter((value) => value.startsWith(`${topic}:`)).map((value) =>
+          Number(value.slice(topic.length + 1))
+        );
+        assert.deepEqual(own, Array.from({ length: 40 }, (_, index) => index), `topic ${JSON.stringify(topic)}`);
       }
     }
-    return received;
-  });
-  await Promise.all(sending);
-  for (const received of await Promise.all(receiving)) {
-    for (const topic of topics) {
-      const own = received.filter((value) => value.startsWith(`${topic}:`)).map((value) => Number(value.slice(topic.length + 1)));
-      assert.deepEqual(own, Array.from({ length: 40 }, (_, index) => index), `topic ${JSON.stringify(topic)}`);
-    }
-  }
-});
+  },
+);

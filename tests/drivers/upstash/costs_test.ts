@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import type { Codec } from "../../../core/values/codec.ts";
 import type { Driver } from "../../../core/driver/driver.ts";
 import { Parley, type Workflow, workflow, type WorkflowContext } from "../../../mod.ts";
-import { claimRequest, createRequest, newMessage, observeEvent, receive, record, YIELD } from "../../../testing/requests.ts";
+import {
+  claimRequest,
+  createRequest,
+  newMessage,
+  observeEvent,
+  receive,
+  record,
+  YIELD,
+} from "../../../testing/requests.ts";
 import { begin, beginSuspended, enqueue, take } from "../../../testing/driven_run.ts";
 import { Bill, type Line, replaceTable } from "./support/bill.ts";
 import { type Setting, upstashDriverTest } from "./support/driver.ts";
@@ -13,7 +21,9 @@ const GUIDE = new URL("../../../docs/upstash.md", import.meta.url);
 const WRITES = Deno.env.get("PARLEY_WRITE_COSTS") === "1";
 
 /** Opens what is counted: a driver whose scripts the server knows, as it does from the first use of each on. */
-async function open({ open, server, loadScripts }: Setting): Promise<{ driver: Driver; retaining: Driver; bill: Bill }> {
+async function open(
+  { open, server, loadScripts }: Setting,
+): Promise<{ driver: Driver; retaining: Driver; bill: Bill }> {
   await loadScripts();
   return { driver: open(), retaining: open({ retention: "7d" }), bill: new Bill(server) };
 }
@@ -23,7 +33,8 @@ const INSIDE: Readonly<Record<string, (ctx: WorkflowContext) => Promise<unknown>
   "step, `now`, `uuid`": (ctx) => ctx.step("step", () => 1),
   "`setEvent`": (ctx) => ctx.setEvent("event", 1),
   "`writeStream`": (ctx) => ctx.writeStream("stream", 1),
-  "100 `writeStream` issued together": (ctx) => Promise.all(Array.from({ length: 100 }, (_, n) => ctx.writeStream("stream", n))),
+  "100 `writeStream` issued together": (ctx) =>
+    Promise.all(Array.from({ length: 100 }, (_, n) => ctx.writeStream("stream", n))),
   "`closeStream`": (ctx) => ctx.closeStream("stream"),
   "`send`": (ctx) => ctx.send("other", 1),
   "10 `send` issued together": (ctx) => Promise.all(Array.from({ length: 10 }, (_, n) => ctx.send("other", n))),
@@ -32,7 +43,12 @@ const INSIDE: Readonly<Record<string, (ctx: WorkflowContext) => Promise<unknown>
   "`recvAny` over 3 topics that finds one": (ctx) => ctx.recvAny(["", "a", "b"]),
   "`getEvent` that finds a value": (ctx) => ctx.getEvent("other", "state"),
   "step, `setEvent`, `writeStream` and `send` issued together": (ctx) =>
-    Promise.all([ctx.step("step", () => 1), ctx.setEvent("event", 1), ctx.writeStream("stream", 1), ctx.send("other", 1)]),
+    Promise.all([
+      ctx.step("step", () => 1),
+      ctx.setEvent("event", 1),
+      ctx.writeStream("stream", 1),
+      ctx.send("other", 1),
+    ]),
 };
 
 const child = workflow("child", () => {});
@@ -50,7 +66,12 @@ async function inside(setting: Setting, operation: (ctx: WorkflowContext) => Pro
     await ctx.step("before", () => 1);
     line = await bill.of(() => operation(ctx));
   });
-  const parley = new Parley({ driver, workflows: [flow, other, child] as Workflow<unknown, unknown>[], wake: "none", hotWait: 0 });
+  const parley = new Parley({
+    driver,
+    workflows: [flow, other, child] as Workflow<unknown, unknown>[],
+    wake: "none",
+    hotWait: 0,
+  });
   await parley.start(other, undefined, { workflowId: "other" });
   await parley.idle();
   const handle = await parley.start(flow, undefined, { enqueue: true });
@@ -72,7 +93,9 @@ async function runs(setting: Setting): Promise<Record<string, Line>> {
   await driver.send([newMessage("w", { topic: "t" })]);
   const claim = await bill.of(() => take(driver, "w"));
   const long = await begin(driver, "long");
-  for (let from = 0; from < 1_000; from += 100) await long.held(Array.from({ length: 100 }, (_, index) => record(from + index, "1")));
+  for (let from = 0; from < 1_000; from += 100) {
+    await long.held(Array.from({ length: 100 }, (_, index) => record(from + index, "1")));
+  }
   await long.released([], YIELD);
   const takeOver = await bill.of(() => take(driver, "long"));
   const observer = await begin(driver, "observer");
@@ -117,7 +140,10 @@ async function outside(setting: Setting): Promise<Record<string, Line>> {
   const run = await begin(driver, "w");
   for (let from = 0; from < 1_000; from += 100) {
     await run.held(
-      Array.from({ length: 100 }, () => ({ position: null, label: "", type: "writeStream", key: "log", value: "1" }) as const),
+      Array.from(
+        { length: 100 },
+        () => ({ position: null, label: "", type: "writeStream", key: "log", value: "1" }) as const,
+      ),
     );
   }
   await run.held([{ position: 0, label: "setEvent", type: "setEvent", key: "state", value: "1" }]);
@@ -128,7 +154,9 @@ async function outside(setting: Setting): Promise<Record<string, Line>> {
     "`send`": await bill.of(() => handle.send(1, keyed)),
     "`send` again, with the same key": await bill.of(() => handle.send(1, keyed)),
     "`send` to a workflow that is suspended for it": await bill.of(() => parley.send("waits", 1, { topic: "t" })),
-    "`sendAll` of 10 to one workflow": await bill.of(() => parley.sendAll(Array(10).fill({ destinationId: "w", message: 1 }))),
+    "`sendAll` of 10 to one workflow": await bill.of(() =>
+      parley.sendAll(Array(10).fill({ destinationId: "w", message: 1 }))
+    ),
     "`getEvent` that is there": await bill.of(() => handle.getEvent("state")),
     "1,000 values of a stream": await bill.of(() => handle.readStream("log", { wait: false }).collect()),
     "`status`": await bill.of(() => handle.status()),
@@ -173,12 +201,21 @@ async function story(setting: Setting): Promise<Line> {
 upstashDriverTest("the guide says what each operation costs", async (setting) => {
   const lines: Record<string, Line> = {};
   for (const [name, operation] of Object.entries(INSIDE)) lines[name] = await inside(setting, operation);
-  const story_ = await story({ ...setting, open: (options) => setting.open({ ...options, prefix: `${setting.prefix}.story` }) });
+  const story_ = await story({
+    ...setting,
+    open: (options) => setting.open({ ...options, prefix: `${setting.prefix}.story` }),
+  });
   const tables = {
     "in a workflow": lines,
     "of a run": await runs(setting),
-    "from outside": await outside({ ...setting, open: (options) => setting.open({ ...options, prefix: `${setting.prefix}.outside` }) }),
-    "of schedulers": await sweeps({ ...setting, open: (options) => setting.open({ ...options, prefix: `${setting.prefix}.sweeps` }) }),
+    "from outside": await outside({
+      ...setting,
+      open: (options) => setting.open({ ...options, prefix: `${setting.prefix}.outside` }),
+    }),
+    "of schedulers": await sweeps({
+      ...setting,
+      open: (options) => setting.open({ ...options, prefix: `${setting.prefix}.sweeps` }),
+    }),
     "of the story": { "the whole of it": story_ },
   };
   const guide = await Deno.readTextFile(GUIDE);

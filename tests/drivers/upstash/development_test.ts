@@ -29,31 +29,41 @@ async function warnings(run: () => Promise<unknown>): Promise<string[]> {
 /** A client as those of version 1.34 are: each look at a command makes a new function, `exec` among them, which then calls an empty pipeline. */
 function oldRedis(redis: Redis): Redis {
   return new Proxy(redis, {
-    get: (target, name) => name === "exec" ? () => Promise.reject(new Error("Pipeline is empty")) : Reflect.get(target, name),
+    get: (target, name) =>
+      name === "exec" ? () => Promise.reject(new Error("Pipeline is empty")) : Reflect.get(target, name),
   });
 }
 
-upstashDriverTest("a server that refuses the flag of the scripts gets them without it, and that is said once", async ({ server, open }) => {
-  const driver = open();
-  const evals: string[] = [];
-  using _ = server.observe(({ commands }) => void evals.push(...commands.map(([name = "", source = ""]) => `${name} ${source}`)));
-  const said = await warnings(async () => {
-    await Promise.all(["a", "b"].map((id) => driver.create(createRequest(id))));
-    const run = await begin(driver, "w");
-    await driver.send([newMessage("w", { value: '"hello"' })]);
-    const outcomes = await run.outcomes([receive(0, [""]), setEvent(1, "k", "1"), writeStream(2, "s", "2")]);
-    assert.deepEqual(outcomes, [{ tag: "message", value: '"hello"', topic: "" }, { tag: "done" }, { tag: "done" }]);
-    await run.end();
-  });
-  assert.equal(said.length, 1);
-  assert.match(said[0] ?? "", /^Parley on Upstash: the server refuses the script flag allow-key-locking, .*for development alone$/);
-  const flagged = evals.filter((text) => text.startsWith("EVAL #!lua flags="));
-  assert(flagged.length >= 1 && flagged.length <= 2, "nothing is sent with the flag once it is refused");
-  evals.length = 0;
-  await driver.readWorkflow("a");
-  await driver.readWorkflow("a");
-  assert.deepEqual(evals.at(-1), `EVALSHA ${await SCRIPTS.readWorkflows.unlocked.sha}`);
-}, { isProxy: true });
+upstashDriverTest(
+  "a server that refuses the flag of the scripts gets them without it, and that is said once",
+  async ({ server, open }) => {
+    const driver = open();
+    const evals: string[] = [];
+    using _ = server.observe(({ commands }) =>
+      void evals.push(...commands.map(([name = "", source = ""]) => `${name} ${source}`))
+    );
+    const said = await warnings(async () => {
+      await Promise.all(["a", "b"].map((id) => driver.create(createRequest(id))));
+      const run = await begin(driver, "w");
+      await driver.send([newMessage("w", { value: '"hello"' })]);
+      const outcomes = await run.outcomes([receive(0, [""]), setEvent(1, "k", "1"), writeStream(2, "s", "2")]);
+      assert.deepEqual(outcomes, [{ tag: "message", value: '"hello"', topic: "" }, { tag: "done" }, { tag: "done" }]);
+      await run.end();
+    });
+    assert.equal(said.length, 1);
+    assert.match(
+      said[0] ?? "",
+      /^Parley on Upstash: the server refuses the script flag allow-key-locking, .*for development alone$/,
+    );
+    const flagged = evals.filter((text) => text.startsWith("EVAL #!lua flags="));
+    assert(flagged.length >= 1 && flagged.length <= 2, "nothing is sent with the flag once it is refused");
+    evals.length = 0;
+    await driver.readWorkflow("a");
+    await driver.readWorkflow("a");
+    assert.deepEqual(evals.at(-1), `EVALSHA ${await SCRIPTS.readWorkflows.unlocked.sha}`);
+  },
+  { isProxy: true },
+);
 
 Deno.test("clients that cannot work are refused when the driver is made", () => {
   const address = { url: "https://example.upstash.io", token: "hunter2" };

@@ -5,11 +5,27 @@ import { upstashDriver } from "../../../drivers/upstash/mod.ts";
 import { Keys, OWN_KINDS, type SharedKind } from "../../../drivers/upstash/keys.ts";
 
 /** What runs together if it is not encoded, beside whatever else there is. */
-const separators = fc.constantFrom("/", "//", "%", "%2F", "%252F", ":", ".", "..", " ", "0", "1", "result", "event", "\u{1F600}", "\u0001");
+const separators = fc.constantFrom(
+  "/",
+  "//",
+  "%",
+  "%2F",
+  "%252F",
+  ":",
+  ".",
+  "..",
+  " ",
+  "0",
+  "1",
+  "result",
+  "event",
+  "\u{1F600}",
+  "\u0001",
+);
 const part = fc.oneof(
-  fc.array(fc.oneof(separators, fc.string({ maxLength: 3, unit: "grapheme" })), { minLength: 1, maxLength: 4 }).map((parts) =>
-    parts.join("")
-  ),
+  fc.array(fc.oneof(separators, fc.string({ maxLength: 3, unit: "grapheme" })), { minLength: 1, maxLength: 4 }).map((
+    parts,
+  ) => parts.join("")),
   fc.string({ minLength: 1, maxLength: 255, unit: "binary" }),
 ).filter((text) => text.isWellFormed() && !text.includes("\0"));
 const prefix = fc.stringMatching(/^[A-Za-z0-9:_.-]{1,64}$/);
@@ -17,7 +33,10 @@ const prefix = fc.stringMatching(/^[A-Za-z0-9:_.-]{1,64}$/);
 /** Every key, as what it is made of. */
 const place = fc.oneof(
   fc.tuple(fc.constant("own" as const), part, fc.constantFrom(...OWN_KINDS)),
-  fc.tuple(fc.constant("shared" as const), fc.constantFrom<SharedKind>("due", "leased", "waiting", "index/PENDING", "named/PENDING")),
+  fc.tuple(
+    fc.constant("shared" as const),
+    fc.constantFrom<SharedKind>("due", "leased", "waiting", "index/PENDING", "named/PENDING"),
+  ),
   fc.tuple(fc.constant("claim" as const), part),
 );
 type Place = typeof place extends fc.Arbitrary<infer T> ? T : never;

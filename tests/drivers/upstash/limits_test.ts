@@ -18,7 +18,8 @@ const FILLING: Readonly<Record<string, (run: DrivenRun, index: number) => Operat
   streams: () => writeStream(null, "s", VALUE),
   events: (_, index) => setEvent(null, `k${index}`, VALUE),
   messages: () => send(null, newMessage("w", { topic: "t", value: VALUE })),
-  "idempotency keys": (_, index) => send(null, newMessage("w", { topic: `${index}`, value: "1", dedupeKey: `${index}${VALUE}` })),
+  "idempotency keys": (_, index) =>
+    send(null, newMessage("w", { topic: `${index}`, value: "1", dedupeKey: `${index}${VALUE}` })),
 };
 
 /** The rejection, after which Redis must be as it was. */
@@ -31,24 +32,27 @@ async function refused({ redis, prefix }: Store, call: () => Promise<unknown>): 
 }
 
 for (const [name, fill] of Object.entries(FILLING)) {
-  upstashTest(`a commit that would let the ${name} of a workflow grow too large is refused whole, and the run can end`, async (store) => {
-    const run = await begin(store.open({}, { maxBytes: MAX_BYTES }), "w");
-    let count = 0;
-    const next = () => [setEvent(null, "small", "1"), fill(run, count)];
-    while (count < 20) {
-      const request = run.next(next());
-      const answer = await run.driver.commit(request).catch(() => null);
-      if (answer === null) break;
-      count += 1;
-    }
-    assert(count > 2 && count < 10, `${count} fit`);
-    const error = await refused(store, () => run.driver.commit({ ...run.next(next()), number: count + 1 }));
-    assert.match(error.message, new RegExp(`${name} of the workflow "w"`));
-    assert.equal(error.limit, MAX_BYTES);
-    assert(error.bytes > MAX_BYTES);
-    const end = run.next([], { to: "end", status: "ERROR", output: null, error: "1" });
-    assert.equal((await run.driver.commit({ ...end, number: count + 1 })).state, "released");
-  });
+  upstashTest(
+    `a commit that would let the ${name} of a workflow grow too large is refused whole, and the run can end`,
+    async (store) => {
+      const run = await begin(store.open({}, { maxBytes: MAX_BYTES }), "w");
+      let count = 0;
+      const next = () => [setEvent(null, "small", "1"), fill(run, count)];
+      while (count < 20) {
+        const request = run.next(next());
+        const answer = await run.driver.commit(request).catch(() => null);
+        if (answer === null) break;
+        count += 1;
+      }
+      assert(count > 2 && count < 10, `${count} fit`);
+      const error = await refused(store, () => run.driver.commit({ ...run.next(next()), number: count + 1 }));
+      assert.match(error.message, new RegExp(`${name} of the workflow "w"`));
+      assert.equal(error.limit, MAX_BYTES);
+      assert(error.bytes > MAX_BYTES);
+      const end = run.next([], { to: "end", status: "ERROR", output: null, error: "1" });
+      assert.equal((await run.driver.commit({ ...end, number: count + 1 })).state, "released");
+    },
+  );
 }
 
 upstashTest(
@@ -86,7 +90,11 @@ async function bytesOf({ redis, prefix }: Store, key: string): Promise<number> {
 async function use(driver: Driver, run: DrivenRun): Promise<void> {
   for (let index = 0; index < 12; index++) {
     await driver.send([newMessage("w", { topic: "\u20ac", value: `${index}\u{1F600}` })]);
-    const published = [writeStream(null, "s", "\u20ac"), setEvent(null, "k", `${index}`), writeStream(null, `s${index}`, VALUE)];
+    const published = [
+      writeStream(null, "s", "\u20ac"),
+      setEvent(null, "k", `${index}`),
+      writeStream(null, `s${index}`, VALUE),
+    ];
     await run.held([record(2 * index, VALUE), receive(2 * index + 1, ["\u20ac"]), ...published]);
   }
   await driver.send([newMessage("w", { topic: "left", value: VALUE })]);
@@ -98,7 +106,9 @@ upstashTest("the row and the inbox count as many bytes as there are, or a few mo
   await use(driver, await begin(driver, "w"));
   const [row, inbox] = await Promise.all(["workflow/w", "inbox/w"].map(async (key) => {
     const texts = await store.redis.ask("HGETALL", `${store.prefix}/${key}`) as string[];
-    return Object.fromEntries(Array.from({ length: texts.length / 2 }, (_, index) => [texts[2 * index], Number(texts[2 * index + 1])]));
+    return Object.fromEntries(
+      Array.from({ length: texts.length / 2 }, (_, index) => [texts[2 * index], Number(texts[2 * index + 1])]),
+    );
   }));
   const counted: Readonly<Record<string, number | undefined>> = {
     "journal/w": row?.["journalBytes"],
@@ -128,18 +138,30 @@ upstashTest("by itself the limit is 90 MB, so that no key reaches the 100 MB of 
   assert.deepEqual([page.tail, page.values], [84, [value]]);
 });
 
-upstashTest("a workflow whose journal is full does not run for ever: it ends when its recovery attempts are used up", async (store) => {
-  const driver = store.open({}, { maxBytes: MAX_BYTES });
-  const reported: unknown[] = [];
-  const endless = workflow("endless", async (ctx) => {
-    for (;;) await ctx.step("step", () => VALUE);
-  }, { maxRecoveryAttempts: 2 });
-  const parley = new Parley({ driver, workflows: [endless], wake: "none", onError: (error) => void reported.push(error) });
-  const handle = await parley.start(endless, undefined, { workflowId: "w", enqueue: true });
-  for (let sweeps = 0; sweeps < 100 && (await handle.status()).status !== "MAX_RECOVERY_ATTEMPTS_EXCEEDED"; sweeps++) {
-    await parley.sweep();
-    store.advance(3_600_000);
-  }
-  assert.equal((await handle.status()).status, "MAX_RECOVERY_ATTEMPTS_EXCEEDED");
-  assert(reported.some((error) => error instanceof ValueTooLargeError));
-});
+upstashTest(
+  "a workflow whose journal is full does not run for ever: it ends when its recovery attempts are used up",
+  async (store) => {
+    const driver = store.open({}, { maxBytes: MAX_BYTES });
+    const reported: unknown[] = [];
+    const endless = workflow("endless", async (ctx) => {
+      for (;;) await ctx.step("step", () => VALUE);
+    }, { maxRecoveryAttempts: 2 });
+    const parley = new Parley({
+      driver,
+      workflows: [endless],
+      wake: "none",
+      onError: (error) => void reported.push(error),
+    });
+    const handle = await parley.start(endless, undefined, { workflowId: "w", enqueue: true });
+    for (
+      let sweeps = 0;
+      sweeps < 100 && (await handle.status()).status !== "MAX_RECOVERY_ATTEMPTS_EXCEEDED";
+      sweeps++
+    ) {
+      await parley.sweep();
+      store.advance(3_600_000);
+    }
+    assert.equal((await handle.status()).status, "MAX_RECOVERY_ATTEMPTS_EXCEEDED");
+    assert(reported.some((error) => error instanceof ValueTooLargeError));
+  },
+);

@@ -62,9 +62,14 @@ upstashDriverTest(
     let failAt: number | undefined;
     const injected = ([name = "", sha = "", ...rest]: readonly string[]) => {
       const source = sources.get(sha);
-      return failAt === undefined || source === undefined ? [name, sha, ...rest] : ["EVAL", failingAt(source, failAt), ...rest];
+      return failAt === undefined || source === undefined
+        ? [name, sha, ...rest]
+        : ["EVAL", failingAt(source, failAt), ...rest];
     };
-    const client = new ScriptCalls({ send: (args, call, stop) => send(injected(args), call, stop), keys: new Keys(setting.prefix) });
+    const client = new ScriptCalls({
+      send: (args, call, stop) => send(injected(args), call, stop),
+      keys: new Keys(setting.prefix),
+    });
     let failures = 0;
     await failEach(setting, async (call, method) => {
       for (failAt = 1;; failAt++) {
@@ -81,15 +86,22 @@ upstashDriverTest(
   },
 );
 
-upstashDriverTest("a database that has no memory left refuses every call, whole, and goes on when it has some", async (setting) => {
-  const { redis } = setting;
-  await failEach(setting, async (call, method) => {
-    await redis.ask("CONFIG", "SET", "maxmemory", "1");
-    const error = await rejection(call());
-    assert.deepEqual([error.message, error.retryable], [`${failed(method)} (OOM: the database has no memory left)`, false]);
-    await redis.ask("CONFIG", "SET", "maxmemory", "1gb");
-  });
-}, { isAlone: true });
+upstashDriverTest(
+  "a database that has no memory left refuses every call, whole, and goes on when it has some",
+  async (setting) => {
+    const { redis } = setting;
+    await failEach(setting, async (call, method) => {
+      await redis.ask("CONFIG", "SET", "maxmemory", "1");
+      const error = await rejection(call());
+      assert.deepEqual([error.message, error.retryable], [
+        `${failed(method)} (OOM: the database has no memory left)`,
+        false,
+      ]);
+      await redis.ask("CONFIG", "SET", "maxmemory", "1gb");
+    });
+  },
+  { isAlone: true },
+);
 
 /** Answers in place of the server, which has done nothing: what the error says, and whether the call may be repeated. */
 const ANSWERED: readonly [at: () => Response, shown: string, retryable: boolean][] = [
@@ -104,67 +116,88 @@ const ANSWERED: readonly [at: () => Response, shown: string, retryable: boolean]
 ];
 
 for (const [answer, shown, retryable] of ANSWERED) {
-  upstashDriverTest(`a server that answers ${shown || "what no script does"} in place of any operation`, async (setting) => {
-    const { server } = setting;
-    const requests = () => server.requests.command;
-    await setting.loadScripts();
-    await failEach(setting, async (call, method) => {
-      server.fault({ answer });
-      const before = requests();
-      const error = await rejection(call());
-      const expected = shown === "" ? `Upstash: ${method} got an answer that is not that of its script` : `${failed(method)} (${shown})`;
-      assert.deepEqual([error.message, error.retryable, requests() - before], [expected, retryable, 1]);
-    });
-    if (!retryable) return;
-    // A second story, in which it has been carried out nevertheless.
-    const driver = withRetries(setting.open({ prefix: `${setting.prefix}.2` }), hasty);
-    for (const operation of everyOperation(driver)) {
-      server.fault({ at: "after", answer, times: 2 });
-      await operation();
-    }
-    assert.deepEqual((await driver.readStream({ workflowId: "w", key: "stream", from: 0, limit: 10 })).values, ["4", "5"]);
-    assert.equal((await driver.readEvent({ workflowId: "w", key: "event" })).event?.version, 2);
-  });
+  upstashDriverTest(
+    `a server that answers ${shown || "what no script does"} in place of any operation`,
+    async (setting) => {
+      const { server } = setting;
+      const requests = () => server.requests.command;
+      await setting.loadScripts();
+      await failEach(setting, async (call, method) => {
+        server.fault({ answer });
+        const before = requests();
+        const error = await rejection(call());
+        const expected = shown === ""
+          ? `Upstash: ${method} got an answer that is not that of its script`
+          : `${failed(method)} (${shown})`;
+        assert.deepEqual([error.message, error.retryable, requests() - before], [expected, retryable, 1]);
+      });
+      if (!retryable) return;
+      // A second story, in which it has been carried out nevertheless.
+      const driver = withRetries(setting.open({ prefix: `${setting.prefix}.2` }), hasty);
+      for (const operation of everyOperation(driver)) {
+        server.fault({ at: "after", answer, times: 2 });
+        await operation();
+      }
+      assert.deepEqual((await driver.readStream({ workflowId: "w", key: "stream", from: 0, limit: 10 })).values, [
+        "4",
+        "5",
+      ]);
+      assert.equal((await driver.readEvent({ workflowId: "w", key: "event" })).event?.version, 2);
+    },
+  );
 }
 
-upstashDriverTest("a token that is wrong, or may only read, is refused for good, whatever it is used for", async (setting) => {
-  const { server, open, dump } = setting;
-  const url = server.url;
-  const tokens = {
-    "WRONGPASS: the token must be that of the database": "hunter2",
-    "NOPERM: the token must allow writing, scripts and what they call, and every key and the channel of the prefix": server.readOnlyToken,
-  };
-  for (const [shown, token] of Object.entries(tokens)) {
-    const before = server.requests.command;
-    for (const [index, operation] of everyOperation(withRetries(open({ redis: { url, token } }), hasty)).entries()) {
-      const error = await rejection(operation());
-      assert.deepEqual([error.message, error.retryable], [`${failed(METHODS.split(" ")[index] ?? "")} (${shown})`, false]);
+upstashDriverTest(
+  "a token that is wrong, or may only read, is refused for good, whatever it is used for",
+  async (setting) => {
+    const { server, open, dump } = setting;
+    const url = server.url;
+    const tokens = {
+      "WRONGPASS: the token must be that of the database": "hunter2",
+      "NOPERM: the token must allow writing, scripts and what they call, and every key and the channel of the prefix":
+        server.readOnlyToken,
+    };
+    for (const [shown, token] of Object.entries(tokens)) {
+      const before = server.requests.command;
+      for (const [index, operation] of everyOperation(withRetries(open({ redis: { url, token } }), hasty)).entries()) {
+        const error = await rejection(operation());
+        assert.deepEqual([error.message, error.retryable], [
+          `${failed(METHODS.split(" ")[index] ?? "")} (${shown})`,
+          false,
+        ]);
+      }
+      assert.equal(server.requests.command - before, 15, "none is repeated");
     }
-    assert.equal(server.requests.command - before, 15, "none is repeated");
-  }
-  assert.deepEqual(await dump(), {});
-});
+    assert.deepEqual(await dump(), {});
+  },
+);
 
-upstashDriverTest("a request of more than 10 MB is refused for good, with its size, and nothing of it is written", async (setting) => {
-  const { open, dump, server } = setting;
-  const driver = withRetries(open(), hasty);
-  await driver.create(createRequest("w"));
-  const before = [await dump(), server.requests.command];
-  const messages = Array.from({ length: 11 }, () => newMessage("w", { value: "x".repeat(2 ** 20) }));
-  const large = {
-    "create": () => driver.create(createRequest("x", { input: "x".repeat(11 * 2 ** 20) })),
-    "send": () => driver.send(messages),
-  };
-  for (const [method, call] of Object.entries(large)) {
-    const error = await rejection(call());
-    assert.equal(error.retryable, false);
-    assert.match(error.message, new RegExp(`^${failed(method)} \\(ERR: the request must be smaller than these 115\\d{5} bytes\\)$`));
-  }
-  assert.deepEqual([await dump(), server.requests.command], [before[0], Number(before[1]) + 2]);
-  await driver.send(messages.slice(0, 9));
-  const held = Object.keys((await dump())["inbox/w"]?.held ?? {});
-  assert.equal(held.filter((field) => /^\d/.test(field)).length, 9);
-});
+upstashDriverTest(
+  "a request of more than 10 MB is refused for good, with its size, and nothing of it is written",
+  async (setting) => {
+    const { open, dump, server } = setting;
+    const driver = withRetries(open(), hasty);
+    await driver.create(createRequest("w"));
+    const before = [await dump(), server.requests.command];
+    const messages = Array.from({ length: 11 }, () => newMessage("w", { value: "x".repeat(2 ** 20) }));
+    const large = {
+      "create": () => driver.create(createRequest("x", { input: "x".repeat(11 * 2 ** 20) })),
+      "send": () => driver.send(messages),
+    };
+    for (const [method, call] of Object.entries(large)) {
+      const error = await rejection(call());
+      assert.equal(error.retryable, false);
+      assert.match(
+        error.message,
+        new RegExp(`^${failed(method)} \\(ERR: the request must be smaller than these 115\\d{5} bytes\\)$`),
+      );
+    }
+    assert.deepEqual([await dump(), server.requests.command], [before[0], Number(before[1]) + 2]);
+    await driver.send(messages.slice(0, 9));
+    const held = Object.keys((await dump())["inbox/w"]?.held ?? {});
+    assert.equal(held.filter((field) => /^\d/.test(field)).length, 9);
+  },
+);
 
 upstashDriverTest(
   "a server that is not there, or goes away, is said so in the end; what was sent counts once it is back",

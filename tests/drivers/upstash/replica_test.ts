@@ -21,7 +21,9 @@ Deno.test.afterAll(async () => {
 });
 
 /** A server that knows the scripts, and whose replica knows nothing of what comes. */
-async function startStale(clock?: () => number): Promise<UpstashServer & { readonly replica: NonNullable<UpstashServer["replica"]> }> {
+async function startStale(
+  clock?: () => number,
+): Promise<UpstashServer & { readonly replica: NonNullable<UpstashServer["replica"]> }> {
   const server = await startUpstashServer({ redisUrl: primary.url, replicaUrl: replica.url, ...(clock && { clock }) });
   assert(server.replica);
   await loadScripts(server);

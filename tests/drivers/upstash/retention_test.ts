@@ -37,7 +37,11 @@ async function makeKeys(driver: Driver): Promise<DrivenRun> {
   await enqueue(driver, "friend");
   const values: Operation[] = Array.from({ length: 150 }, (_, index) => writeStream(index, "long", String(index)));
   await run.held(values);
-  await driver.send([newMessage("w", { topic: "never received" }), newMessage("w", { topic: "" }), newMessage("w", { topic: "" })]);
+  await driver.send([
+    newMessage("w", { topic: "never received" }),
+    newMessage("w", { topic: "" }),
+    newMessage("w", { topic: "" }),
+  ]);
   await run.held([
     record(200, "step"),
     setEvent(201, "k", "v"),
@@ -108,12 +112,15 @@ const FAR: Readonly<Record<string, (driver: Driver, run: DrivenRun) => Promise<u
 };
 
 for (const [name, make] of Object.entries(FAR)) {
-  upstashTest(`a driver that knows nothing of a workflow ends it with all that is its own: a ${name}`, async (store) => {
-    const driver = store.open();
-    await make(driver, await begin(driver, "w"));
-    await store.open({ retention: RETENTION_MS }).control({ workflowId: "w", action: "cancel" });
-    assert.deepEqual((await persistent(store)).filter((key) => /\/w(\/|$)/.test(key)), []);
-  });
+  upstashTest(
+    `a driver that knows nothing of a workflow ends it with all that is its own: a ${name}`,
+    async (store) => {
+      const driver = store.open();
+      await make(driver, await begin(driver, "w"));
+      await store.open({ retention: RETENTION_MS }).control({ workflowId: "w", action: "cancel" });
+      assert.deepEqual((await persistent(store)).filter((key) => /\/w(\/|$)/.test(key)), []);
+    },
+  );
 }
 
 upstashTest("nothing of a workflow that has not ended expires", async (store) => {
@@ -144,46 +151,63 @@ upstashTest("a workflow that is resumed does not expire, nor what it has publish
   assert.deepEqual((await persistent(store)).filter((key) => /\/w(\/|$)/.test(key)), []);
 });
 
-upstashTest("the indexes live as long as the last workflow in them, and forget those that have expired", async (store) => {
-  const [short, long, never] = [store.open({ retention: RETENTION_MS }), store.open({ retention: "1h" }), store.open()];
-  await (await begin(long, "long")).end();
-  await (await begin(short, "short")).end();
-  await expired();
-  store.advance(RETENTION_MS);
-  const list = async () =>
-    (await short.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 10, cursor: null })).workflows;
-  assert.deepEqual((await list()).map(({ workflowId }) => workflowId), ["long"]);
-  assert.equal(await store.redis.ask("ZCARD", `${store.prefix}/index/SUCCESS`), 1, "forgotten");
-  assert.deepEqual(await persistent(store), []);
-  await (await begin(never, "never")).end();
-  assert.deepEqual(await persistent(store), ["ended", "expiring", "index/SUCCESS", "named/SUCCESS", "workflow/never"]);
-  store.advance(3_600_000);
-  assert.deepEqual(
-    await short.purge({ olderThanMs: 0, limit: 10 }),
-    { purged: 1 },
-    "the other one has expired, as far as the indexes know",
-  );
-  assert.deepEqual(await persistent(store), []);
-});
+upstashTest(
+  "the indexes live as long as the last workflow in them, and forget those that have expired",
+  async (store) => {
+    const [short, long, never] = [
+      store.open({ retention: RETENTION_MS }),
+      store.open({ retention: "1h" }),
+      store.open(),
+    ];
+    await (await begin(long, "long")).end();
+    await (await begin(short, "short")).end();
+    await expired();
+    store.advance(RETENTION_MS);
+    const list = async () =>
+      (await short.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 10, cursor: null }))
+        .workflows;
+    assert.deepEqual((await list()).map(({ workflowId }) => workflowId), ["long"]);
+    assert.equal(await store.redis.ask("ZCARD", `${store.prefix}/index/SUCCESS`), 1, "forgotten");
+    assert.deepEqual(await persistent(store), []);
+    await (await begin(never, "never")).end();
+    assert.deepEqual(await persistent(store), [
+      "ended",
+      "expiring",
+      "index/SUCCESS",
+      "named/SUCCESS",
+      "workflow/never",
+    ]);
+    store.advance(3_600_000);
+    assert.deepEqual(
+      await short.purge({ olderThanMs: 0, limit: 10 }),
+      { purged: 1 },
+      "the other one has expired, as far as the indexes know",
+    );
+    assert.deepEqual(await persistent(store), []);
+  },
+);
 
-upstashTest("the indexes forget those that have expired, also where others never do and nothing has ended since", async (store) => {
-  const [never, short] = [store.open(), store.open({ retention: RETENTION_MS })];
-  const indexed = () => store.redis.ask("ZCARD", `${store.prefix}/index/SUCCESS`);
-  await (await begin(never, "before")).end();
-  await (await begin(short, "first")).end();
-  await expired();
-  store.advance(RETENTION_MS);
-  await short.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 10, cursor: null });
-  assert.equal(await indexed(), 1, "of a retention that came later");
-  await never.purge({ olderThanMs: 0, limit: 10 });
-  await (await begin(short, "second")).end();
-  await (await begin(never, "after")).end();
-  await expired();
-  store.advance(RETENTION_MS);
-  await never.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 10, cursor: null });
-  assert.equal(await indexed(), 1, "of a retention that was given up");
-  assert.deepEqual((await store.keys()).filter((key) => key === "expiring"), []);
-});
+upstashTest(
+  "the indexes forget those that have expired, also where others never do and nothing has ended since",
+  async (store) => {
+    const [never, short] = [store.open(), store.open({ retention: RETENTION_MS })];
+    const indexed = () => store.redis.ask("ZCARD", `${store.prefix}/index/SUCCESS`);
+    await (await begin(never, "before")).end();
+    await (await begin(short, "first")).end();
+    await expired();
+    store.advance(RETENTION_MS);
+    await short.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 10, cursor: null });
+    assert.equal(await indexed(), 1, "of a retention that came later");
+    await never.purge({ olderThanMs: 0, limit: 10 });
+    await (await begin(short, "second")).end();
+    await (await begin(never, "after")).end();
+    await expired();
+    store.advance(RETENTION_MS);
+    await never.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 10, cursor: null });
+    assert.equal(await indexed(), 1, "of a retention that was given up");
+    assert.deepEqual((await store.keys()).filter((key) => key === "expiring"), []);
+  },
+);
 
 upstashTest("waits for workflows that never existed leave nothing behind", async (store) => {
   const driver = store.open();
@@ -236,26 +260,34 @@ upstashTest("a purge whose request fails has removed nothing of a workflow, or a
     assert.deepEqual(await own(), at === "before" ? before : []);
   }
   assert.equal(await driver.readWorkflow("w"), null);
-  assert.deepEqual(await driver.send([newMessage("w")]), { state: "refused", index: 0, reason: "workflow_not_found", status: null });
+  assert.deepEqual(await driver.send([newMessage("w")]), {
+    state: "refused",
+    index: 0,
+    reason: "workflow_not_found",
+    status: null,
+  });
   assert.deepEqual(await store.open().purge({ olderThanMs: 0, limit: 10 }), { purged: 0 });
 });
 
-upstashTest("an ID is free again as soon as its former workflow is removed, and nothing of that is left in the new one", async (store) => {
-  const driver = store.open();
-  const parent = await begin(driver, "parent");
-  for (const make of ["create", "start"] as const) {
-    await (await makeKeys(driver)).end();
-    assert.deepEqual(await driver.purge({ olderThanMs: 0, limit: 10 }), { purged: 1 });
-    if (make === "create") assert.equal((await store.open().create(createRequest("w"))).created, true);
-    else assert.deepEqual(await parent.outcomes([start(0, newWorkflow("w"))]), [{ tag: "done", value: "w" }]);
-    const own = (await store.keys()).filter((key) => /\/w(\/|$)/.test(key));
-    assert.deepEqual(own, ["workflow/w"], make);
-    await driver.control({ workflowId: "w", action: "cancel" });
-    await driver.control({ workflowId: "friend", action: "cancel" });
-    // Its parent may still ask for one that was started.
-    assert.deepEqual(await driver.purge({ olderThanMs: 0, limit: 10 }), { purged: make === "create" ? 2 : 1 });
-  }
-});
+upstashTest(
+  "an ID is free again as soon as its former workflow is removed, and nothing of that is left in the new one",
+  async (store) => {
+    const driver = store.open();
+    const parent = await begin(driver, "parent");
+    for (const make of ["create", "start"] as const) {
+      await (await makeKeys(driver)).end();
+      assert.deepEqual(await driver.purge({ olderThanMs: 0, limit: 10 }), { purged: 1 });
+      if (make === "create") assert.equal((await store.open().create(createRequest("w"))).created, true);
+      else assert.deepEqual(await parent.outcomes([start(0, newWorkflow("w"))]), [{ tag: "done", value: "w" }]);
+      const own = (await store.keys()).filter((key) => /\/w(\/|$)/.test(key));
+      assert.deepEqual(own, ["workflow/w"], make);
+      await driver.control({ workflowId: "w", action: "cancel" });
+      await driver.control({ workflowId: "friend", action: "cancel" });
+      // Its parent may still ask for one that was started.
+      assert.deepEqual(await driver.purge({ olderThanMs: 0, limit: 10 }), { purged: make === "create" ? 2 : 1 });
+    }
+  },
+);
 
 upstashTest("a purge that is late takes nothing from a new workflow with the ID", async (store) => {
   const [driver, late] = [store.open(), store.open()];

@@ -30,14 +30,20 @@ async function everyScript(driver: Driver): Promise<unknown[]> {
   const message = newMessage("w", { messageId: "m", value: "1" });
   return [
     await driver.send([message]),
-    await run.outcomes([receive(0, [""]), setEvent(1, "k", "2"), writeStream(2, "s", "3"), start(3, newWorkflow("child"))]),
+    await run.outcomes([
+      receive(0, [""]),
+      setEvent(1, "k", "2"),
+      writeStream(2, "s", "3"),
+      start(3, newWorkflow("child")),
+    ]),
     (await driver.readStream({ workflowId: "w", key: "s", from: 0, limit: 10 })).values,
     (await driver.readEvent({ workflowId: "w", key: "k" })).event,
     (await driver.readJournal({ workflowId: "w", after: 0, limit: 10 })).entries.length,
     (await claimIds(driver)).sort(),
     await driver.control({ workflowId: "other", action: "cancel" }),
     (await driver.readWorkflow("other"))?.status,
-    (await driver.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 10, cursor: null })).workflows.length,
+    (await driver.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 10, cursor: null }))
+      .workflows.length,
     await driver.purge({ olderThanMs: 0, limit: 10 }),
   ];
 }
@@ -107,7 +113,9 @@ upstashTest("Redis may forget its scripts before any call", async (store) => {
       [name, call],
     ) => [
       name,
-      typeof call === "function" ? async (...args: unknown[]) => (await flush(), await Reflect.apply(call, driver, args)) : call,
+      typeof call === "function"
+        ? async (...args: unknown[]) => (await flush(), await Reflect.apply(call, driver, args))
+        : call,
     ]),
   ) as unknown as Driver;
   assert.deepEqual(await everyScript(flushing), STORY);
@@ -119,7 +127,11 @@ upstashTest("a client with its own ideas of values gets and gives them byte for 
   const values = ["1", "null", "true", '"1"', "[1,2]", '{"a":1}', "01", "1e3", "", " ", "\u{1F600}", "=", "OK"];
   const run = await begin(driver, "w");
   for (const [index, value] of values.entries()) {
-    const written = await run.outcomes([record(2 * index, value), setEvent(2 * index + 1, "k", value), writeStream(null, "s", value)]);
+    const written = await run.outcomes([
+      record(2 * index, value),
+      setEvent(2 * index + 1, "k", value),
+      writeStream(null, "s", value),
+    ]);
     assert.deepEqual(written[0], { tag: "value", value });
     assert.equal((await driver.readEvent({ workflowId: "w", key: "k" })).event?.value, value);
   }
@@ -128,22 +140,26 @@ upstashTest("a client with its own ideas of values gets and gives them byte for 
   assert.equal((await driver.readWorkflow("w"))?.output, "null");
 });
 
-upstashTest("numbers are neither rounded nor cut off: instants, offsets, and deadlines of a thousand years", async (store) => {
-  const driver = store.open();
-  const millennium = 1_000 * 365.25 * 24 * 3_600_000;
-  const run = await begin(driver, "w", { leaseMs: millennium });
-  const { now } = await run.held([receive(0, ["t"], millennium), receive(1, ["u"], 1)]);
-  assert(Number.isSafeInteger(now));
-  const again = await run.held([receive(0, ["t"]), receive(1, ["v"], 0.5)]);
-  assert(Number.isSafeInteger(again.now) && again.now >= now);
-  const [open, short] = again.results;
-  assert(
-    open && "remainingMs" in open && open.remainingMs !== null && open.remainingMs > millennium - 30_000 && open.remainingMs <= millennium,
-  );
-  assert(short && (!("remainingMs" in short) || short.remainingMs === 1 || short.remainingMs === 0));
-  await run.suspend([receive(0, ["t"])]);
-  assert.equal((await driver.readWorkflow("w"))?.waiting?.until, open.remainingMs + again.now, "to the millisecond");
-});
+upstashTest(
+  "numbers are neither rounded nor cut off: instants, offsets, and deadlines of a thousand years",
+  async (store) => {
+    const driver = store.open();
+    const millennium = 1_000 * 365.25 * 24 * 3_600_000;
+    const run = await begin(driver, "w", { leaseMs: millennium });
+    const { now } = await run.held([receive(0, ["t"], millennium), receive(1, ["u"], 1)]);
+    assert(Number.isSafeInteger(now));
+    const again = await run.held([receive(0, ["t"]), receive(1, ["v"], 0.5)]);
+    assert(Number.isSafeInteger(again.now) && again.now >= now);
+    const [open, short] = again.results;
+    assert(
+      open && "remainingMs" in open && open.remainingMs !== null && open.remainingMs > millennium - 30_000 &&
+        open.remainingMs <= millennium,
+    );
+    assert(short && (!("remainingMs" in short) || short.remainingMs === 1 || short.remainingMs === 0));
+    await run.suspend([receive(0, ["t"])]);
+    assert.equal((await driver.readWorkflow("w"))?.waiting?.until, open.remainingMs + again.now, "to the millisecond");
+  },
+);
 
 /** Counts the requests of a call. */
 function requestsAt({ server }: Store): (call: () => Promise<unknown>) => Promise<number> {
@@ -159,46 +175,61 @@ upstashTest(
     const count = requestsAt(store);
     const run = await begin(driver, "w");
     for (let from = 0; from < 1_000; from += 100) {
-      assert.equal(await count(() => run.held(Array.from({ length: 100 }, (_, index) => writeStream(from + index, "s", "v")))), 1);
+      assert.equal(
+        await count(() => run.held(Array.from({ length: 100 }, (_, index) => writeStream(from + index, "s", "v")))),
+        1,
+      );
     }
     const other = new DrivenRun(stranger, "w", run);
     for (let number = 0; number < 10; number++) other.next();
-    const operations = [setEvent(1_100, "k", "v"), closeStream(1_101, "t"), send(1_102, newMessage("w")), record(1_103, "r")];
+    const operations = [
+      setEvent(1_100, "k", "v"),
+      closeStream(1_101, "t"),
+      send(1_102, newMessage("w")),
+      record(1_103, "r"),
+    ];
     assert.equal(await count(() => other.held([writeStream(1_000, "s", "v"), ...operations])), 1);
     await other.released([], { to: "yield" });
     const claimed = await take(store.open(), "w");
     assert.equal(await count(() => claimed.held([writeStream(1_001, "s", "v"), record(1_002, "r")])), 1);
-    assert.deepEqual((await driver.readStream({ workflowId: "w", key: "s", from: 999, limit: 10 })).values, ["v", "v", "v"]);
+    assert.deepEqual((await driver.readStream({ workflowId: "w", key: "s", from: 999, limit: 10 })).values, [
+      "v",
+      "v",
+      "v",
+    ]);
     assert.equal(await count(() => claimed.end()), 1);
   },
 );
 
-upstashTest("messages of many megabytes come in their order, from any driver, and an empty queue leaves none behind", async (store) => {
-  const [driver, stranger] = [store.open(), store.open()];
-  const run = await begin(driver, "w", { leaseMs: 3_600_000 });
-  const messages = async () => {
-    const fields = await store.redis.ask("HKEYS", `${store.prefix}/inbox/w`) as string[];
-    return fields.filter((field) => /^[\dt]/.test(field)).length;
-  };
-  const value = (index: number) => `${index}:${"x".repeat(900_000)}`;
-  const count = 45;
-  for (let index = 0; index < count; index++) {
-    await (index % 2 ? driver : stranger).send([newMessage("w", { topic: "t", value: value(index) })]);
-  }
-  assert.equal(await messages(), count + 1);
-  for (let index = 0; index < count; index++) {
-    const [outcome] = await run.outcomes([receive(index, ["t"])]);
-    assert(outcome !== "open" && outcome?.value === value(index), `message ${index}`);
-    if (index === 30) await stranger.send([newMessage("w", { topic: "t", value: "last" })]);
-  }
-  assert.deepEqual(await run.outcomes([receive(count, ["t"]), receive(count + 1, ["t"])]), [
-    { tag: "message", value: "last", topic: "t" },
-    "open",
-  ]);
-  assert.equal(await messages(), 0);
-  await stranger.send([newMessage("w", { topic: "t", value: "anew" })]);
-  assert.deepEqual(await run.drain(["t"]), ["anew"]);
-});
+upstashTest(
+  "messages of many megabytes come in their order, from any driver, and an empty queue leaves none behind",
+  async (store) => {
+    const [driver, stranger] = [store.open(), store.open()];
+    const run = await begin(driver, "w", { leaseMs: 3_600_000 });
+    const messages = async () => {
+      const fields = await store.redis.ask("HKEYS", `${store.prefix}/inbox/w`) as string[];
+      return fields.filter((field) => /^[\dt]/.test(field)).length;
+    };
+    const value = (index: number) => `${index}:${"x".repeat(900_000)}`;
+    const count = 45;
+    for (let index = 0; index < count; index++) {
+      await (index % 2 ? driver : stranger).send([newMessage("w", { topic: "t", value: value(index) })]);
+    }
+    assert.equal(await messages(), count + 1);
+    for (let index = 0; index < count; index++) {
+      const [outcome] = await run.outcomes([receive(index, ["t"])]);
+      assert(outcome !== "open" && outcome?.value === value(index), `message ${index}`);
+      if (index === 30) await stranger.send([newMessage("w", { topic: "t", value: "last" })]);
+    }
+    assert.deepEqual(await run.outcomes([receive(count, ["t"]), receive(count + 1, ["t"])]), [
+      { tag: "message", value: "last", topic: "t" },
+      "open",
+    ]);
+    assert.equal(await messages(), 0);
+    await stranger.send([newMessage("w", { topic: "t", value: "anew" })]);
+    assert.deepEqual(await run.drain(["t"]), ["anew"]);
+  },
+);
 
 upstashTest("a claim by due time costs 1 request where nothing is due, and 2 where something is", async (store) => {
   const driver = store.open();
@@ -214,8 +245,12 @@ upstashTest("a claim by due time costs 1 request where nothing is due, and 2 whe
 
 upstashTest("a claim passes over any number of others' workflows, and over leases that lapsed", async (store) => {
   const driver = store.open();
-  for (let index = 0; index < 150; index++) await driver.create(createRequest(`foreign ${index}`, { name: "foreign", leaseMs: null }));
-  for (let index = 0; index < 20; index++) await driver.create(createRequest(`lapsed ${index}`, { name: "foreign", leaseMs: 1 }));
+  for (let index = 0; index < 150; index++) {
+    await driver.create(createRequest(`foreign ${index}`, { name: "foreign", leaseMs: null }));
+  }
+  for (let index = 0; index < 20; index++) {
+    await driver.create(createRequest(`lapsed ${index}`, { name: "foreign", leaseMs: 1 }));
+  }
   store.advance(1_000);
   for (const id of ["a", "b", "c"]) await driver.create(createRequest(id, { name: "mine", leaseMs: null }));
   const lapsing = await begin(driver, "mine too", { leaseMs: 1 });
@@ -223,33 +258,42 @@ upstashTest("a claim passes over any number of others' workflows, and over lease
   const { claimed, unknown } = await driver.claim(claimRequest({ names: ["absent", "mine"], limit: 10 }));
   assert.deepEqual([claimed.map(({ workflow }) => workflow.workflowId), unknown], [["a", "b", "c"], ["foreign"]]);
   const leased = () => store.redis.ask("ZRANGE", `${store.prefix}/leased`, "0", "-1") as Promise<string[]>;
-  assert.deepEqual((await leased()).map((member) => member.split("\0")[0]), ["a", "b", "c"], "those that lapsed are due, and nowhere else");
+  assert.deepEqual(
+    (await leased()).map((member) => member.split("\0")[0]),
+    ["a", "b", "c"],
+    "those that lapsed are due, and nowhere else",
+  );
   // A claim has moved its lease to what is due; nobody has taken it over.
   await lapsing.held([record(0, "0")]);
   store.advance(1_000);
   assert.deepEqual(await claimIds(driver), []);
   await lapsing.end();
   assert.deepEqual(
-    (await store.redis.ask("ZRANGE", `${store.prefix}/leased`, "0", "-1") as string[]).filter((it) => it.startsWith("mine")),
+    (await store.redis.ask("ZRANGE", `${store.prefix}/leased`, "0", "-1") as string[]).filter((it) =>
+      it.startsWith("mine")
+    ),
     [],
   );
   assert.deepEqual((await driver.claim(claimRequest({ names: ["foreign"], limit: 1_000 }))).claimed.length, 170);
 });
 
-upstashTest("eight claimers at once take each workflow once, and none goes away empty while there are more", async (store) => {
-  const drivers = Array.from({ length: 8 }, () => store.open());
-  const ids = Array.from({ length: 64 }, (_, index) => `w${index}`);
-  await Promise.all(ids.map((id, index) => drivers[index % 8]?.create(createRequest(id, { leaseMs: null }))));
-  const taken: string[] = [];
-  for (let round = 0; round < 8; round++) {
-    const claims = await Promise.all(drivers.map((driver) => claimIds(driver, { limit: 1 })));
-    assert(claims.every((claim) => claim.length === 1), `round ${round}: ${claims.map(({ length }) => length)}`);
-    taken.push(...claims.flat());
-  }
-  assert.deepEqual(taken.sort(), ids.sort());
-  // 2 a claim, if nobody else claimed; and a create for each, and 5 that Redis did not know the script of. It was 306 when this was written.
-  assert(store.server.requests.command < 400, `${store.server.requests.command} requests`);
-});
+upstashTest(
+  "eight claimers at once take each workflow once, and none goes away empty while there are more",
+  async (store) => {
+    const drivers = Array.from({ length: 8 }, () => store.open());
+    const ids = Array.from({ length: 64 }, (_, index) => `w${index}`);
+    await Promise.all(ids.map((id, index) => drivers[index % 8]?.create(createRequest(id, { leaseMs: null }))));
+    const taken: string[] = [];
+    for (let round = 0; round < 8; round++) {
+      const claims = await Promise.all(drivers.map((driver) => claimIds(driver, { limit: 1 })));
+      assert(claims.every((claim) => claim.length === 1), `round ${round}: ${claims.map(({ length }) => length)}`);
+      taken.push(...claims.flat());
+    }
+    assert.deepEqual(taken.sort(), ids.sort());
+    // 2 a claim, if nobody else claimed; and a create for each, and 5 that Redis did not know the script of. It was 306 when this was written.
+    assert(store.server.requests.command < 400, `${store.server.requests.command} requests`);
+  },
+);
 
 upstashTest("a repeat of an end names those that it woke, as the first did, until they are claimed", async (store) => {
   const driver = store.open();

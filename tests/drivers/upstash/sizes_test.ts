@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import type { ClaimResult } from "../../../core/driver/driver.ts";
 import { wireBytes } from "../../../drivers/upstash/sizes.ts";
-import { claimRequest, createRequest, newMessage, observeEvent, receive, record, writeStream, YIELD } from "../../../testing/requests.ts";
+import {
+  claimRequest,
+  createRequest,
+  newMessage,
+  observeEvent,
+  receive,
+  record,
+  writeStream,
+  YIELD,
+} from "../../../testing/requests.ts";
 import { begin, DrivenRun, take } from "../../../testing/driven_run.ts";
 import { upstashDriverTest } from "./support/driver.ts";
 
@@ -74,7 +83,9 @@ upstashDriverTest(
   "a claim leases only what its answer brings, by quotes as they travel, and the repeat says what is left as well",
   async ({ open }) => {
     const driver = open();
-    for (let index = 0; index < 6; index++) await driver.create(createRequest(`${index}`, { input: QUOTES, leaseMs: null }));
+    for (let index = 0; index < 6; index++) {
+      await driver.create(createRequest(`${index}`, { input: QUOTES, leaseMs: null }));
+    }
     const ids = new Set<string>();
     for (let claims = 0; ids.size < 6; claims++) {
       assert(claims < 6);
@@ -87,7 +98,11 @@ upstashDriverTest(
       assert.equal(again.more, first.more);
       for (const { workflow } of first.claimed) ids.add(workflow.workflowId);
       const seen = await Promise.all(Array.from({ length: 6 }, (_, index) => driver.readWorkflow(`${index}`)));
-      assert.equal(seen.filter((workflow) => workflow?.status === "PENDING").length, ids.size, "nothing else was leased");
+      assert.equal(
+        seen.filter((workflow) => workflow?.status === "PENDING").length,
+        ids.size,
+        "nothing else was leased",
+      );
     }
   },
 );
@@ -107,30 +122,42 @@ upstashDriverTest("journals that are claimed together come with less of each", a
   assert(brought.length < 4, `${brought.length} entries`);
   for (const { workflow, epoch, journal } of claimed) {
     assert.equal(journal.more, journal.entries.length < 2);
-    const page = await driver.readJournal({ workflowId: workflow.workflowId, after: journal.entries.length, limit: 10 });
+    const page = await driver.readJournal({
+      workflowId: workflow.workflowId,
+      after: journal.entries.length,
+      limit: 10,
+    });
     assert(page.entries.length > 0);
     await new DrivenRun(driver, workflow.workflowId, { epoch, owner: request.owner }).end();
   }
 });
 
-upstashDriverTest("a list without values reads none, and a page with values ends where its answer does", async ({ open }) => {
-  const driver = open();
-  for (let index = 0; index < 6; index++) await (await begin(driver, `${index}`)).end("ERROR", index === 0 ? "short" : QUOTES);
-  await driver.create(createRequest("big", { input: QUOTES }));
-  const query = { statuses: null, name: null, problem: false, values: false, limit: 100, cursor: null };
-  const { workflows } = await driver.listWorkflows(query);
-  assert.deepEqual(workflows.map(({ input }) => input), Array(7).fill(null));
-  assert.deepEqual(new Set(workflows.map(({ error }) => error)), new Set([null, "short"]));
-  const ids: string[] = [];
-  let pages = 0;
-  for (let cursor: string | null = null; pages === 0 || cursor !== null; pages++) {
-    const page = await driver.listWorkflows({ ...query, values: true, cursor });
-    ids.push(...page.workflows.map(({ workflowId }) => workflowId));
-    cursor = page.cursor;
-  }
-  assert(pages > 1);
-  assert.deepEqual(ids, workflows.map(({ workflowId }) => workflowId));
-});
+upstashDriverTest(
+  "a list without values reads none, and a page with values ends where its answer does",
+  async ({ open }) => {
+    const driver = open();
+    for (let index = 0; index < 6; index++) {
+      await (await begin(driver, `${index}`)).end(
+        "ERROR",
+        index === 0 ? "short" : QUOTES,
+      );
+    }
+    await driver.create(createRequest("big", { input: QUOTES }));
+    const query = { statuses: null, name: null, problem: false, values: false, limit: 100, cursor: null };
+    const { workflows } = await driver.listWorkflows(query);
+    assert.deepEqual(workflows.map(({ input }) => input), Array(7).fill(null));
+    assert.deepEqual(new Set(workflows.map(({ error }) => error)), new Set([null, "short"]));
+    const ids: string[] = [];
+    let pages = 0;
+    for (let cursor: string | null = null; pages === 0 || cursor !== null; pages++) {
+      const page = await driver.listWorkflows({ ...query, values: true, cursor });
+      ids.push(...page.workflows.map(({ workflowId }) => workflowId));
+      cursor = page.cursor;
+    }
+    assert(pages > 1);
+    assert.deepEqual(ids, workflows.map(({ workflowId }) => workflowId));
+  },
+);
 
 upstashDriverTest("the one workflow that is too large for an answer with others is claimed alone", async ({ open }) => {
   const driver = open();

@@ -23,14 +23,22 @@ upstashDriverTest("a wait is told once, and looks once; in between there is no r
   const { server, open } = setting;
   await setting.loadScripts();
   const flow = workflow("flow", async (ctx) => await ctx.recv<string>("news"));
-  const parley = new Parley({ driver: open({ push: true, timing: { openAfterMs: 50, lingerMs: 0 } }), workflows: [flow], hotWait: "1h" });
+  const parley = new Parley({
+    driver: open({ push: true, timing: { openAfterMs: 50, lingerMs: 0 } }),
+    workflows: [flow],
+    hotWait: "1h",
+  });
   const handle = await parley.start(flow, undefined, { workflowId: "w" });
   await until(() => server.subscriptions.open === 1);
   await delay(systemClock, 300);
   using sent = sentTo(setting);
   const published: string[] = [];
   const { subscribe } = openTransport(server, { timeoutMs: 10_000, clock: systemClock });
-  const { close } = await subscribe(`${setting.prefix}:hints`, (payload) => published.push(payload), new AbortController().signal);
+  const { close } = await subscribe(
+    `${setting.prefix}:hints`,
+    (payload) => published.push(payload),
+    new AbortController().signal,
+  );
   sent.names.length = 0;
   await delay(systemClock, 1_500);
   assert.deepEqual(sent.names, [], "no polling");
@@ -69,7 +77,11 @@ upstashDriverTest("wake latency, beside that of a bare PUBLISH on the same serve
   }
   watch.close();
   const median = (list: number[]) => list.toSorted((a, b) => a - b)[list.length >> 1]!;
-  console.log(`send until hint: ${median(times.hint).toFixed(2)} ms; a bare PUBLISH the same way: ${median(times.bare).toFixed(2)} ms`);
+  console.log(
+    `send until hint: ${median(times.hint).toFixed(2)} ms; a bare PUBLISH the same way: ${
+      median(times.bare).toFixed(2)
+    } ms`,
+  );
   assert(median(times.hint) < median(times.bare) + 20);
 });
 
@@ -87,7 +99,9 @@ async function whileWaiting({ open, server }: Setting, push: boolean, run: () =>
   const looks = new Requests();
   const driver = { ...opened, readEvent: (event: EventName) => looks.made(() => opened.readEvent(event)) };
   const end = new AbortController();
-  const waiting = new Parley({ driver, clock: fast }).getEvent("w", "k", { timeout: "10d", signal: end.signal }).catch(() => {});
+  const waiting = new Parley({ driver, clock: fast }).getEvent("w", "k", { timeout: "10d", signal: end.signal }).catch(
+    () => {},
+  );
   if (push) await until(() => server.subscriptions.open === 1);
   await delay(systemClock, 100);
   try {
@@ -100,21 +114,24 @@ async function whileWaiting({ open, server }: Setting, push: boolean, run: () =>
   }
 }
 
-upstashDriverTest("whoever waits with push for an hour sends a beat every 45 seconds, and looks every ten minutes", async (setting) => {
-  await setting.loadScripts();
-  using sent = sentTo(setting);
-  await whileWaiting(setting, true, async () => {
-    sent.names.length = 0;
-    await pass(HOUR_MS);
-    const count = (name: string) => sent.names.filter((it) => it === name).length;
-    const [beats, looks] = [count("PUBLISH"), count("EVALSHA")];
-    console.log(`an hour: ${beats} beats and ${looks} looks`);
-    // On a busy machine they come late; they never come early. A look comes after 7.5 to 12.5 minutes.
-    assert(beats >= 20 && beats <= 80, `${beats} beats`);
-    assert(looks >= 2 && looks <= 8, `${looks} looks`);
-    assert.equal(sent.names.length, beats + looks, "and nothing else");
-  });
-});
+upstashDriverTest(
+  "whoever waits with push for an hour sends a beat every 45 seconds, and looks every ten minutes",
+  async (setting) => {
+    await setting.loadScripts();
+    using sent = sentTo(setting);
+    await whileWaiting(setting, true, async () => {
+      sent.names.length = 0;
+      await pass(HOUR_MS);
+      const count = (name: string) => sent.names.filter((it) => it === name).length;
+      const [beats, looks] = [count("PUBLISH"), count("EVALSHA")];
+      console.log(`an hour: ${beats} beats and ${looks} looks`);
+      // On a busy machine they come late; they never come early. A look comes after 7.5 to 12.5 minutes.
+      assert(beats >= 20 && beats <= 80, `${beats} beats`);
+      assert(looks >= 2 && looks <= 8, `${looks} looks`);
+      assert.equal(sent.names.length, beats + looks, "and nothing else");
+    });
+  },
+);
 
 upstashDriverTest("whoever waits without push polls all the time", async (setting) => {
   await setting.loadScripts();
@@ -126,19 +143,22 @@ upstashDriverTest("whoever waits without push polls all the time", async (settin
   });
 });
 
-upstashDriverTest("a workflow that is suspended sends nothing, and has no connection, until somebody wakes it", async (setting) => {
-  const { server, open } = setting;
-  const flow = workflow("flow", async (ctx) => await ctx.recv<string>("news"));
-  const driver = open({ push: true, clock: fast, requestTimeout: "1d", timing: { lingerMs: 0 } });
-  const parley = new Parley({ driver, workflows: [flow], clock: fast, lease: "1d", hotWait: "10m" });
-  const handle = await parley.start(flow, undefined);
-  await parley.idle();
-  await until(() => server.subscriptions.open === 0);
-  assert.equal(server.requests.subscribe, 1, "while it was in memory it had one");
-  using sent = sentTo(setting);
-  await pass(HOUR_MS);
-  assert.deepEqual(sent.names, []);
-  await handle.send("hello", { topic: "news" });
-  await parley.idle();
-  assert.deepEqual([await handle.result(), (await handle.status()).status], ["hello", "SUCCESS"]);
-});
+upstashDriverTest(
+  "a workflow that is suspended sends nothing, and has no connection, until somebody wakes it",
+  async (setting) => {
+    const { server, open } = setting;
+    const flow = workflow("flow", async (ctx) => await ctx.recv<string>("news"));
+    const driver = open({ push: true, clock: fast, requestTimeout: "1d", timing: { lingerMs: 0 } });
+    const parley = new Parley({ driver, workflows: [flow], clock: fast, lease: "1d", hotWait: "10m" });
+    const handle = await parley.start(flow, undefined);
+    await parley.idle();
+    await until(() => server.subscriptions.open === 0);
+    assert.equal(server.requests.subscribe, 1, "while it was in memory it had one");
+    using sent = sentTo(setting);
+    await pass(HOUR_MS);
+    assert.deepEqual(sent.names, []);
+    await handle.send("hello", { topic: "news" });
+    await parley.idle();
+    assert.deepEqual([await handle.result(), (await handle.status()).status], ["hello", "SUCCESS"]);
+  },
+);

@@ -38,11 +38,14 @@ Deno.test("bearer() reads the header as RFC 6750 has it", async () => {
 
 Deno.test("bearer() takes any of several tokens", async () => {
   const auth = bearer(["new", "old"]);
-  assert.deepEqual([await asks(auth, "Bearer new"), await asks(auth, "Bearer old"), await asks(auth, "Bearer neither")], [
-    true,
-    true,
-    false,
-  ]);
+  assert.deepEqual(
+    [await asks(auth, "Bearer new"), await asks(auth, "Bearer old"), await asks(auth, "Bearer neither")],
+    [
+      true,
+      true,
+      false,
+    ],
+  );
 });
 
 Deno.test("bearer() refuses tokens that are missing, or that no header can carry", () => {

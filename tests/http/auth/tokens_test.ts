@@ -23,7 +23,12 @@ Deno.test("mint() makes a token that says what it is for, when it expires and no
 });
 
 Deno.test("a token allows its actions, with its workflow and its keys, and nothing else", async () => {
-  const token = await scopedTokens(SECRET).mint({ actions: ["event", "stream"], workflowId: "w", keys: ["a", ""], expiresIn: "1m" });
+  const token = await scopedTokens(SECRET).mint({
+    actions: ["event", "stream"],
+    workflowId: "w",
+    keys: ["a", ""],
+    expiresIn: "1m",
+  });
   const cases: [request: AuthRequest, allowed: boolean][] = [
     [{ action: "event", workflowId: "w", key: "a" }, true],
     [{ action: "stream", workflowId: "w", key: "" }, true],
@@ -33,7 +38,9 @@ Deno.test("a token allows its actions, with its workflow and its keys, and nothi
     [{ action: "event", key: "a" }, false],
     [{ action: "info", workflowId: "w", key: "a" }, false],
   ];
-  for (const [request, allowed] of cases) assert.equal(await allows(SECRET, token, request), allowed, JSON.stringify(request));
+  for (const [request, allowed] of cases) {
+    assert.equal(await allows(SECRET, token, request), allowed, JSON.stringify(request));
+  }
 });
 
 Deno.test("a token that was changed, or cut, is none", async () => {
@@ -64,7 +71,10 @@ Deno.test("any text of 16 characters is a secret, also one that looks like a key
     assert.equal(await allows(secret, token, { action: "list" }), true, secret);
   }
   for (const secret of ["", "fifteen letters", undefined, 7] as string[]) {
-    assert.throws(() => scopedTokens(secret), (error: Error) => !secret || typeof secret !== "string" || !error.message.includes(secret));
+    assert.throws(
+      () => scopedTokens(secret),
+      (error: Error) => !secret || typeof secret !== "string" || !error.message.includes(secret),
+    );
   }
 });
 
@@ -72,7 +82,9 @@ Deno.test("mint() refuses a scope that allows nothing, or for ever", async () =>
   const { mint } = scopedTokens(SECRET);
   const good: Scope = { actions: ["list"], expiresIn: "1m" };
   for (
-    const bad of [{ actions: [] }, { actions: ["everything"] }, { expiresIn: 0 }, { expiresIn: -1 }, { expiresIn: Infinity }, {
+    const bad of [{ actions: [] }, { actions: ["everything"] }, { expiresIn: 0 }, { expiresIn: -1 }, {
+      expiresIn: Infinity,
+    }, {
       expiresIn: "never",
     }]
   ) {
@@ -85,7 +97,10 @@ Deno.test("mint() refuses a restriction that has no value, which would make a to
   const good = { actions: ["stream"], expiresIn: "1m" };
   for (const name of ["workflowId", "keys"]) {
     for (const value of [undefined, null]) {
-      await assert.rejects(mint({ ...good, [name]: value } as unknown as Scope), { code: "invalid_value", message: new RegExp(name) });
+      await assert.rejects(mint({ ...good, [name]: value } as unknown as Scope), {
+        code: "invalid_value",
+        message: new RegExp(name),
+      });
     }
   }
 });
@@ -95,7 +110,9 @@ Deno.test("a token for one workflow and key is good for every spelling of them, 
   const app = parleyHttp({ parley: new Parley({ driver: memoryDriver() }), auth: tokens });
   const token = await tokens.mint({ actions: ["stream"], workflowId: "a/b", keys: ["k"], expiresIn: "1m" });
   const status = async (path: string) => (await app.request(`${path}?token=${token}`)).status;
-  for (const path of ["/workflows/a%2Fb/streams/k", "/workflows/%61%2fb/streams/%6b", "/%77orkflows/a%2Fb/%73treams/k"]) {
+  for (
+    const path of ["/workflows/a%2Fb/streams/k", "/workflows/%61%2fb/streams/%6b", "/%77orkflows/a%2Fb/%73treams/k"]
+  ) {
     assert.equal(await status(path), 404, path);
   }
   const others = [

@@ -87,7 +87,11 @@ Deno.test("connect().send() tells of a duplicate only where the caller's own key
   assert.equal((await lost.client.send("w", 1)).duplicate, false);
   const all = make({ faults: ["lost"] });
   await all.parley.start("echo", 1, { workflowId: "w", enqueue: true });
-  const receipts = await all.client.sendAll([{ destinationId: "w", message: 1 }, { destinationId: "w", message: 2, idempotencyKey: "k" }]);
+  const receipts = await all.client.sendAll([{ destinationId: "w", message: 1 }, {
+    destinationId: "w",
+    message: 2,
+    idempotencyKey: "k",
+  }]);
   assert.deepEqual(receipts.map(({ duplicate }) => duplicate), [false, true]);
   assert.deepEqual(await all.client.sendAll([]), []);
 });
@@ -138,7 +142,10 @@ Deno.test("connect() checks with the schemas of definitions before anything is s
 Deno.test("connect() says what is wrong with a connection by a DriverError, without the token or the URL", async () => {
   const wrong = await rejection(make({ token: "wrong" }).client.list());
   assert(wrong instanceof DriverError);
-  assert.deepEqual([wrong.retryable, wrong.message], [false, "Parley over HTTP: list was answered with 401 unauthorized"]);
+  assert.deepEqual([wrong.retryable, wrong.message], [
+    false,
+    "Parley over HTTP: list was answered with 401 unauthorized",
+  ]);
   const down = make({ faults: Array(5).fill("refused") });
   const error = await rejection(down.client.list());
   assert(error instanceof DriverError && error.retryable);

@@ -26,14 +26,20 @@ function make(options: Partial<ConnectOptions> = {}) {
   const parley = new Parley({ driver: memoryDriver(), workflows: [echo], hotWait: 0 });
   const app = parleyHttp({ parley, auth: bearer("s3cret"), onError: () => {}, bodyLimit: 1_000 });
   const fetch: ConnectOptions["fetch"] = async (url, init) => await app.request(url, init);
-  return { parley, app, client: connect({ url: "https://parley.test", token: "s3cret", clock: hasty(), fetch, ...options }) };
+  return {
+    parley,
+    app,
+    client: connect({ url: "https://parley.test", token: "s3cret", clock: hasty(), fetch, ...options }),
+  };
 }
 
 Deno.test("connect() follows no redirect, which would make a start a list", async () => {
   const { app, parley } = make();
   await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
     const url = new URL(request.url);
-    if (url.pathname.startsWith("/parley/")) return app.fetch(new Request(request.url.replace("/parley/", "/"), request));
+    if (url.pathname.startsWith("/parley/")) {
+      return app.fetch(new Request(request.url.replace("/parley/", "/"), request));
+    }
     return Response.redirect(`${url.origin}/parley${url.pathname}`, 301);
   });
   const origin = `http://127.0.0.1:${server.addr.port}`;
@@ -71,7 +77,10 @@ Deno.test("connect().readStream() comes back ever later to a server that ends ea
     return Promise.resolve(new Response(null, { headers: { "content-type": "application/vnd.parley+ndjson" } }));
   };
   const { client } = make({ clock, fetch: async () => new Response("\n", await fetch()) });
-  assert.equal((await rejection(Array.fromAsync(client.readStream("w", "k", { signal: leaving.signal })))).message, "enough");
+  assert.equal(
+    (await rejection(Array.fromAsync(client.readStream("w", "k", { signal: leaving.signal })))).message,
+    "enough",
+  );
   const [first = 0, last = 0] = [clock.pauses[0], clock.pauses.at(-1)];
   assert(first <= 500 && last >= 2_500 && last <= 5_000, String(clock.pauses));
 });
@@ -87,7 +96,11 @@ Deno.test("connect() takes no stream from what is no adapter, and gives up on it
 Deno.test("connect() tells of a value that is too large for a request by the class that a Parley throws", async () => {
   const { client } = make();
   const error = await rejection(client.start(echo, "x".repeat(2_000)));
-  assert.deepEqual([error.name, error.code, Reflect.get(error, "limit")], ["ValueTooLargeError", "value_too_large", 1_000]);
+  assert.deepEqual([error.name, error.code, Reflect.get(error, "limit")], [
+    "ValueTooLargeError",
+    "value_too_large",
+    1_000,
+  ]);
   assert(Reflect.get(error, "bytes") > 2_000);
 });
 

@@ -35,7 +35,14 @@ async function make(options: Partial<ConnectOptions> & { route?: (direct: Fetch)
   const direct: Fetch = async (url, init) => await app.request(scaled(url), init);
   const fetch = route(direct);
   const onError = (error: unknown) => void told.push(error);
-  const client = connect({ url: "http://parley.test", token: "s3cret", clock: fastClock(FACTOR), fetch, onError, ...rest });
+  const client = connect({
+    url: "http://parley.test",
+    token: "s3cret",
+    clock: fastClock(FACTOR),
+    fetch,
+    onError,
+    ...rest,
+  });
   await parley.start(relay, undefined, { workflowId: "w" });
   const send = async (...messages: unknown[]) => {
     await parley.sendAll(messages.map((message) => ({ destinationId: "w", message })));
@@ -79,12 +86,20 @@ Deno.test("connect() reads the reasons that Deno, Node and Bun give; a bad certi
   const cases: [error: unknown, reason: RegExp, retryable: boolean][] = [
     [failed({ cause: new Error(dns) }), /the name of the server is unknown \(TypeError\)$/, true],
     [failed({ cause: new Error(peer) }), /certificate is not valid here \(TypeError\)$/, false],
-    [failed({ cause: Object.assign(new AggregateError([node("ECONNREFUSED").cause]), {}) }), /refused \(ECONNREFUSED\)$/, true],
+    [
+      failed({ cause: Object.assign(new AggregateError([node("ECONNREFUSED").cause]), {}) }),
+      /refused \(ECONNREFUSED\)$/,
+      true,
+    ],
     [node("ENOTFOUND"), /unknown \(ENOTFOUND\)$/, true],
     [node("EAI_AGAIN"), /unknown \(EAI_AGAIN\)$/, true],
     [node("DEPTH_ZERO_SELF_SIGNED_CERT"), /certificate is not valid here/, false],
     [node("CERT_HAS_EXPIRED"), /certificate is not valid here/, false],
-    [failed({ code: "ECONNRESET", message: "ECONNRESET: The socket connection was closed" }), /broke off \(ECONNRESET\)$/, true],
+    [
+      failed({ code: "ECONNRESET", message: "ECONNRESET: The socket connection was closed" }),
+      /broke off \(ECONNRESET\)$/,
+      true,
+    ],
     [
       failed({ cause: new Error("error sending request for url (https://refused.example/): secret") }),
       /got no answer \(TypeError\)$/,
@@ -108,19 +123,34 @@ Deno.test("connect().result() and getEvent() ask on where every wait is cut shor
   const { app, direct, send } = await make();
   const cutting: Record<string, Fetch> = {
     "a server that drops what is idle": async (url, init) => {
-      const cut = delay(systemClock, 30).then(() => Promise.reject(new TypeError("connection closed before message completed")));
+      const cut = delay(systemClock, 30).then(() =>
+        Promise.reject(new TypeError("connection closed before message completed"))
+      );
       return await Promise.race([direct(url, init), cut]);
     },
     "a gateway that answers 504": async (url, init) =>
-      await Promise.race([direct(url, init), delay(systemClock, 30).then(() => new Response("Gateway Timeout", { status: 504 }))]),
-    "the timeout of Hono": async (url, init) => await new Hono().use(timeout(30)).route("/", app).request(scaled(url), init),
+      await Promise.race([
+        direct(url, init),
+        delay(systemClock, 30).then(() => new Response("Gateway Timeout", { status: 504 })),
+      ]),
+    "the timeout of Hono": async (url, init) =>
+      await new Hono().use(timeout(30)).route("/", app).request(scaled(url), init),
   };
   const waiting = Object.entries(cutting).map(async ([name, fetch]) => {
     let requests = 0;
     const counting: Fetch = (url, init) => (requests++, fetch(url, init));
     const onError = () => assert.fail(`${name} is no outage`);
-    const cut = connect({ url: "http://parley.test", token: "s3cret", clock: fastClock(FACTOR), fetch: counting, onError });
-    assert.deepEqual(await Promise.all([cut.handle("w").result(), cut.getEvent("w", "state", { timeout: "1h" })]), ["over", 1]);
+    const cut = connect({
+      url: "http://parley.test",
+      token: "s3cret",
+      clock: fastClock(FACTOR),
+      fetch: counting,
+      onError,
+    });
+    assert.deepEqual(await Promise.all([cut.handle("w").result(), cut.getEvent("w", "state", { timeout: "1h" })]), [
+      "over",
+      1,
+    ]);
     assert(requests > 5 && requests < 200, `${name}: ${requests} requests`);
     await assert.rejects(cut.getEvent("w", "never", { timeout: "20s" }), { code: /timeout|driver|workflow_ended/ });
   });
@@ -135,7 +165,8 @@ Deno.test("connect().result() and getEvent() ask on where every wait is cut shor
 Deno.test("connect(): waits and readers outlive an outage of minutes, which is told once each, and go on where they were", async () => {
   let down = false;
   const { client, send, told } = await make({
-    route: (direct) => (url, init) => down ? Promise.reject(new TypeError("fetch failed: connection refused")) : direct(url, init),
+    route: (direct) => (url, init) =>
+      down ? Promise.reject(new TypeError("fetch failed: connection refused")) : direct(url, init),
   });
   const watched: unknown[] = [];
   const reading = client.readStream("w", "log").collect();
@@ -186,7 +217,10 @@ Deno.test("connect() reads by short answers where a proxy keeps live ones until 
     const { pathname, search } = new URL(request.url);
     open++;
     try {
-      const response = await fetch(`${upstream.url}${pathname}${search}`, { headers: request.headers, signal: request.signal });
+      const response = await fetch(`${upstream.url}${pathname}${search}`, {
+        headers: request.headers,
+        signal: request.signal,
+      });
       return new Response(await response.arrayBuffer(), { status: response.status, headers: response.headers });
     } catch {
       return new Response("Bad Gateway", { status: 502 });

@@ -103,7 +103,11 @@ Deno.test("connect().readStream({ wait: false }) returns what is there in all it
   const { client, send, handle } = await make();
   const values = Array.from({ length: 1_500 }, (_, n) => n);
   await send(...values);
-  assert.deepEqual(await client.readStream("w", "log", { wait: false }).collect(), { values, closed: false, nextOffset: 1_500 });
+  assert.deepEqual(await client.readStream("w", "log", { wait: false }).collect(), {
+    values,
+    closed: false,
+    nextOffset: 1_500,
+  });
   const { values: rest, nextOffset } = await client.readStream("w", "log", { wait: false, from: 1_499 }).collect();
   assert.deepEqual([rest, nextOffset], [[1_499], 1_500]);
   await handle.cancel();
@@ -142,7 +146,10 @@ Deno.test("connect().getEvent() waits for what comes later, and rejects after it
   await new Promise((resolve) => setTimeout(resolve, 120));
   await send(7);
   assert.equal(await waiting, 7);
-  const error: ParleyError = await client.getEvent("w", "none", { timeout: 100 }).then(() => assert.fail(), (error) => error);
+  const error: ParleyError = await client.getEvent("w", "none", { timeout: 100 }).then(
+    () => assert.fail(),
+    (error) => error,
+  );
   assert.deepEqual([error.code, error.message], ["timeout", 'getEvent "none": nothing came within 100 ms']);
   await handle.cancel();
 });
@@ -169,7 +176,10 @@ Deno.test("a reader of connect() that leaves early, or whose signal aborts, ends
 
 Deno.test("connect().readStream() rejects where there is no such workflow, and where the token is wrong", async () => {
   const { client, handle } = await make();
-  await assert.rejects(client.readStream("nobody", "log").collect(), { code: "workflow_not_found", workflowId: "nobody" });
+  await assert.rejects(client.readStream("nobody", "log").collect(), {
+    code: "workflow_not_found",
+    workflowId: "nobody",
+  });
   await assert.rejects(client.readStream("nobody", "log", { wait: false }).collect(), { code: "workflow_not_found" });
   assert.throws(() => client.readStream("w", "log", { from: -1 }), { code: "invalid_value" });
   await handle.cancel();
@@ -182,7 +192,14 @@ Deno.test("a reader that is ahead of its stream or event hears of it over a sock
   await client.start(scribe, undefined, { workflowId: "w" });
   await client.send("w", 1);
   await parley.idle();
-  const ahead = { name: "OffsetOutOfRangeError", code: "offset_out_of_range", workflowId: "w", key: "log", offset: 2, end: 1 };
+  const ahead = {
+    name: "OffsetOutOfRangeError",
+    code: "offset_out_of_range",
+    workflowId: "w",
+    key: "log",
+    offset: 2,
+    end: 1,
+  };
   for (const wait of [true, false]) {
     const reader = client.readStream("w", "log", { from: 2, wait });
     await assert.rejects(Array.fromAsync(reader), ahead);
@@ -190,7 +207,14 @@ Deno.test("a reader that is ahead of its stream or event hears of it over a sock
     await assert.rejects(reader.collect(), ahead);
     await assert.rejects(Array.fromAsync(reader.toReadableStream()), ahead);
   }
-  const unseen = { name: "VersionOutOfRangeError", code: "version_out_of_range", workflowId: "w", key: "state", after: 9, version: 1 };
+  const unseen = {
+    name: "VersionOutOfRangeError",
+    code: "version_out_of_range",
+    workflowId: "w",
+    key: "state",
+    after: 9,
+    version: 1,
+  };
   await assert.rejects(Array.fromAsync(client.watchEvent("w", "state", { after: 9 })), unseen);
   await assert.rejects(client.getEventEntry("w", "state", { after: 9 }), unseen);
   const atEnd = Array.fromAsync(client.readStream("w", "log", { from: 1 }));

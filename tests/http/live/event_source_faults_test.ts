@@ -11,10 +11,11 @@ const SSE = { accept: "text/event-stream" };
 async function withOutage(options: { heartbeat?: number } = {}) {
   const harness = await memoryHarness();
   let away = false;
-  const failing = <Request, Result>(call: (request: Request) => Promise<Result>) => async (request: Request): Promise<Result> => {
-    if (away) throw new DriverError("The store is away (injected)", { retryable: true });
-    return await call(request);
-  };
+  const failing =
+    <Request, Result>(call: (request: Request) => Promise<Result>) => async (request: Request): Promise<Result> => {
+      if (away) throw new DriverError("The store is away (injected)", { retryable: true });
+      return await call(request);
+    };
   const driver = (inner: Driver): Driver => ({
     ...inner,
     readStream: failing(inner.readStream),
@@ -68,7 +69,11 @@ Deno.test("a page that is ahead of its stream is told to begin anew, and gets th
   await using service = await withOutage();
   const { get, write, tell } = service;
   await write("a", "b");
-  for (const [query, headers] of [["", { "last-event-id": "7" }], ["?from=9", {}], ["", { "last-event-id": "end:9" }]] as const) {
+  for (
+    const [query, headers] of [["", { "last-event-id": "7" }], ["?from=9", {}], ["", {
+      "last-event-id": "end:9",
+    }]] as const
+  ) {
     const sent = sentEvents(await get(`${LOG}${query}`, { ...SSE, ...headers }));
     const [reset, ...values] = await take(sent, 3, ({ event, data }) => event !== undefined || data !== undefined);
     assert.deepEqual([reset?.event, reset?.data], ["reset", '{"from":0}']);
@@ -115,7 +120,9 @@ Deno.test("a page that is ahead of its event is told to begin anew, and gets the
   await tell({ set: "a" });
   assert.deepEqual(await comeBack("1", 2, Promise.resolve(early)), [reset, ["1", '"a"']]);
   await tell({ set: "b" });
-  for (const seen of ["3", "end:3", "9".repeat(15)]) assert.deepEqual(await comeBack(seen, 2), [reset, ["2", '"b"']], seen);
+  for (const seen of ["3", "end:3", "9".repeat(15)]) {
+    assert.deepEqual(await comeBack(seen, 2), [reset, ["2", '"b"']], seen);
+  }
   const asked = sentEvents(await get(`${STATE}?after=3`, SSE));
   assert.deepEqual((await take(asked, 1, ({ data }) => data !== undefined))[0]?.event, "reset");
   await asked.return(undefined);
@@ -128,7 +135,9 @@ Deno.test("a page that is ahead of its event is told to begin anew, and gets the
   await tell({ set: "c" });
   assert.deepEqual(await inTime, [["3", '"c"']]);
   await tell("end");
-  for (const seen of ["4", "end:4"]) assert.deepEqual(await comeBack(seen, 3), [reset, ["3", '"c"'], ["end", '{"version":3}']], seen);
+  for (const seen of ["4", "end:4"]) {
+    assert.deepEqual(await comeBack(seen, 3), [reset, ["3", '"c"'], ["end", '{"version":3}']], seen);
+  }
   assert.equal((await get(STATE, { ...SSE, "last-event-id": "end:3" })).status, 204);
 });
 

@@ -77,7 +77,9 @@ neonDriverTest(
 
     const until = patience();
     const progress = { seen: 0 };
-    const reading = Promise.all(Array.from({ length: READERS }, () => read(`${http.url}/workflows/w/streams/log`, progress)));
+    const reading = Promise.all(
+      Array.from({ length: READERS }, () => read(`${http.url}/workflows/w/streams/log`, progress)),
+    );
     await until(() => reads.hits >= READERS && server.websockets.open === 1);
     let before = 0;
     for (let value = 0; value < VALUES; value++) {

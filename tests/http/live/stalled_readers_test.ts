@@ -45,7 +45,11 @@ async function heldEach(before: number, most: number): Promise<void> {
 }
 
 /** Reads until there is something of a large value; what comes before it is no more than a sign of life. */
-async function stalled(service: Service, path: string, accept: string): Promise<ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>> {
+async function stalled(
+  service: Service,
+  path: string,
+  accept: string,
+): Promise<ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>> {
   const body = (await service.get(path, { accept })).body!.getReader();
   let length = 0;
   while (length < 1_000) {
@@ -79,7 +83,10 @@ for (const { accept, path, orders } of LIVE) {
 }
 
 for (
-  const [accept, query] of [["text/event-stream", ""], ["application/x-ndjson", ""], ["text/event-stream", "?offset=-1&live=sse"]] as const
+  const [accept, query] of [["text/event-stream", ""], ["application/x-ndjson", ""], [
+    "text/event-stream",
+    "?offset=-1&live=sse",
+  ]] as const
 ) {
   Deno.test(`readers of different streams that have stopped hold a value each, and read on with nothing lost: ${accept} ${query}`, async () => {
     await using harness = await memoryHarness();
@@ -90,13 +97,20 @@ for (
     await service.tell("end");
     const first = await stalled(service, `/workflows/w/streams/${keys[0]}${query}`, accept);
     const before = heldMiB();
-    const bodies = await Promise.all(keys.map((key) => stalled(service, `/workflows/w/streams/${key}${query}`, accept)));
+    const bodies = await Promise.all(
+      keys.map((key) => stalled(service, `/workflows/w/streams/${key}${query}`, accept)),
+    );
     await heldEach(before, MOST_APART_MIB);
     for (const body of [first, ...bodies.slice(1)]) await body.cancel();
     const pieces: Uint8Array<ArrayBuffer>[] = [];
-    for (let { done, value } = await bodies[0]!.read(); !done; { done, value } = await bodies[0]!.read()) pieces.push(value!);
+    for (let { done, value } = await bodies[0]!.read(); !done; { done, value } = await bodies[0]!.read()) {
+      pieces.push(value!);
+    }
     const rest = await new Blob(pieces).text();
-    assert.deepEqual(rest.match(/([b-d])\1+/g)?.map((it) => [it[0], it.length]), [["b", 500_000], ["c", 500_000], ["d", 500_000]]);
+    assert.deepEqual(rest.match(/([b-d])\1+/g)?.map((it) => [it[0], it.length]), [["b", 500_000], ["c", 500_000], [
+      "d",
+      500_000,
+    ]]);
     assert.match(rest, /event: end|"end":true|"streamClosed":true/);
   });
 }

@@ -34,12 +34,25 @@ function everyRoute(rule: AddRule): void {
     rule(`${line} answers 401 without credentials that are good, before it checks anything`, async (harness) => {
       const { call, errors } = serve(harness, { auth: anyOf(bearer(TOKEN), tokens) });
       const expired = await sign({ aud: "parley", exp: 1, actions: [action] }, SECRET, "HS256");
-      const foreign = await scopedTokens("another secret, as long as that").mint({ actions: [action], expiresIn: "1h" });
+      const foreign = await scopedTokens("another secret, as long as that").mint({
+        actions: [action],
+        expiresIn: "1h",
+      });
       const elsewhere = await sign({ aud: "another service", exp: 4e9, actions: [action] }, SECRET, "HS256");
       const unending = await sign({ aud: "parley", actions: [action] }, SECRET, "HS256");
       const unsigned = `${btoa('{"alg":"none"}')}.${btoa(`{"aud":"parley","exp":4e9,"actions":["${action}"]}`)}.`;
       for (
-        const token of [null, "wrong", `${TOKEN}x`, TOKEN.slice(1), expired, foreign, elsewhere, unending, unsigned.replaceAll("=", "")]
+        const token of [
+          null,
+          "wrong",
+          `${TOKEN}x`,
+          TOKEN.slice(1),
+          expired,
+          foreign,
+          elsewhere,
+          unending,
+          unsigned.replaceAll("=", ""),
+        ]
       ) {
         for (const at of [line, lineOf(route, { id: "%00", key: "%00" })]) {
           const response = await call(at, { ...asked, token });
@@ -71,7 +84,11 @@ function everyRoute(rule: AddRule): void {
       const { call, parley, world } = serve(harness, { auth: anyOf(bearer(TOKEN), tokens) });
       await parley.start(publisher, { key: "k" }, { workflowId: "w" });
       await world.until(parley.idle());
-      const scope = { actions: [action], ...(path.includes(":id") && { workflowId: "w" }), ...(path.includes(":key") && { keys: ["k"] }) };
+      const scope = {
+        actions: [action],
+        ...(path.includes(":id") && { workflowId: "w" }),
+        ...(path.includes(":key") && { keys: ["k"] }),
+      };
       for (const token of [TOKEN, await tokens.mint({ ...scope, expiresIn: "1h" })]) {
         const response = await call(line, { ...asked, token });
         assert(![401, 403].includes(response.status), `${line}: ${response.status}`);
@@ -106,9 +123,14 @@ function scopes(rule: AddRule): void {
       ["GET /workflows/%6Fther"],
       ["GET /workflows/other/events/mine"],
     ];
-    for (const [line, asked] of refused) assert.equal((await call(line, { ...asked, token })).status, 403, `${line} ${asked?.body}`);
+    for (const [line, asked] of refused) {
+      assert.equal((await call(line, { ...asked, token })).status, 403, `${line} ${asked?.body}`);
+    }
     assert.equal((await call("POST /messages", { token, body: { messages: [message("mine")] } })).status, 200);
-    assert.equal((await call("POST /workflows", { token, body: { workflow: "echo", workflowId: "mine" } })).status, 200);
+    assert.equal(
+      (await call("POST /workflows", { token, body: { workflow: "echo", workflowId: "mine" } })).status,
+      200,
+    );
     assert.equal((await call("GET /workflows/mine", { token })).status, 200);
   });
 
@@ -117,7 +139,10 @@ function scopes(rule: AddRule): void {
     const { call } = serve(harness, { auth: (_c, { workflowId }) => asked.push(workflowId) > 0 });
     const type = { "content-type": "application/vnd.parley+json" };
     const nothing = JSON.stringify([{ workflow: 1, enqueue: 2, workflowId: -1 }, "echo", true]);
-    const response = await call("POST /workflows", { raw: nothing, headers: { ...type, "idempotency-key": "by header" } });
+    const response = await call("POST /workflows", {
+      raw: nothing,
+      headers: { ...type, "idempotency-key": "by header" },
+    });
     assert.deepEqual(await response.json(), { workflowId: "by header", created: true });
     assert.deepEqual(asked, ["by header"]);
   });
@@ -140,7 +165,12 @@ function scopes(rule: AddRule): void {
     const token = await tokens.mint({ actions: ["send"], keys: ["payment"], expiresIn: "1h" });
     const send = async (body: unknown) => (await call("POST /workflows/w/messages", { token, body })).status;
     assert.equal(await send({ message: 1, topic: "payment" }), 201);
-    for (const body of [{ message: 1 }, { message: 1, topic: "" }, { message: 1, topic: "refund" }, { message: 1, topic: ["payment"] }]) {
+    for (
+      const body of [{ message: 1 }, { message: 1, topic: "" }, { message: 1, topic: "refund" }, {
+        message: 1,
+        topic: ["payment"],
+      }]
+    ) {
       assert.equal(await send(body), 403);
     }
     const plain = await tokens.mint({ actions: ["send"], keys: [""], expiresIn: "1h" });
@@ -161,7 +191,11 @@ function ownAuth(rule: AddRule): void {
   rule("an auth of one's own is asked once for each workflow and topic, with what is asked for", async (harness) => {
     const asked: unknown[] = [];
     const { call } = serve(harness, { auth: (_c, request) => asked.push(request) > 0 });
-    const messages = ["a", "b", "a"].map((destinationId, n) => ({ destinationId, message: n, ...(n === 1 && { topic: "t" }) }));
+    const messages = ["a", "b", "a"].map((destinationId, n) => ({
+      destinationId,
+      message: n,
+      ...(n === 1 && { topic: "t" }),
+    }));
     await call("POST /messages", { body: { messages } });
     await call("GET /workflows/a%20b/events/k%2F");
     await call("GET /workflows");
@@ -173,20 +207,23 @@ function ownAuth(rule: AddRule): void {
     ]);
   });
 
-  rule("an auth's HTTPException is the answer, its other errors are the server's fault, and only true is yes", async (harness) => {
-    const deny = serve(harness, { auth: () => Promise.reject(new HTTPException(402, { message: "pay first" })) });
-    const denied = await deny.app.request("/parley/workflows");
-    assert.deepEqual([denied.status, await denied.text()], [402, "pay first"]);
-    assert.deepEqual(deny.errors, []);
+  rule(
+    "an auth's HTTPException is the answer, its other errors are the server's fault, and only true is yes",
+    async (harness) => {
+      const deny = serve(harness, { auth: () => Promise.reject(new HTTPException(402, { message: "pay first" })) });
+      const denied = await deny.app.request("/parley/workflows");
+      assert.deepEqual([denied.status, await denied.text()], [402, "pay first"]);
+      assert.deepEqual(deny.errors, []);
 
-    const broken = serve(harness, { auth: () => Promise.reject(new Error("secret of the database")) });
-    const { detail } = await broken.json("GET /workflows", 500);
-    assert.doesNotMatch(String(detail), /secret/);
-    assert.equal(broken.errors.length, 1);
+      const broken = serve(harness, { auth: () => Promise.reject(new Error("secret of the database")) });
+      const { detail } = await broken.json("GET /workflows", 500);
+      assert.doesNotMatch(String(detail), /secret/);
+      assert.equal(broken.errors.length, 1);
 
-    const vague = serve(harness, { auth: () => "yes" as unknown as boolean });
-    assert.equal((await vague.call("GET /workflows")).status, 401);
-  });
+      const vague = serve(harness, { auth: () => "yes" as unknown as boolean });
+      assert.equal((await vague.call("GET /workflows")).status, 401);
+    },
+  );
 
   rule("an auth may read the body", async (harness) => {
     const { call } = serve(harness, { auth: async (c) => (await c.req.text()).includes("enqueue") });

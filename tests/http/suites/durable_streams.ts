@@ -31,7 +31,9 @@ type Rule = (name: string, run: (service: Service) => Promise<void>, options?: S
 /** The headers of the protocol that an answer has. */
 function told(response: Response): Record<string, string> {
   const names = ["stream-next-offset", "stream-up-to-date", "stream-closed"];
-  return Object.fromEntries(names.flatMap((name) => response.headers.has(name) ? [[name, response.headers.get(name)!]] : []));
+  return Object.fromEntries(
+    names.flatMap((name) => response.headers.has(name) ? [[name, response.headers.get(name)!]] : []),
+  );
 }
 
 function catchUp(rule: Rule): void {
@@ -53,15 +55,18 @@ function catchUp(rule: Rule): void {
     const head = await get(LOG, {}, { method: "HEAD" });
     assert.deepEqual([told(head), head.body, head.headers.get("cache-control")], [{ ...end }, null, "no-store"]);
   });
-  rule("a part that is not the last says neither that it is up to date nor that the stream is closed", async ({ get, tell }) => {
-    await tell({ many: 1_001 }, "close");
-    const part = await get(`${LOG}?offset=-1`);
-    assert.deepEqual([(await part.json()).length, told(part)], [1_000, { "stream-next-offset": "0000000000001000" }]);
-    const rest = await get(`${LOG}?offset=0000000000001000`);
-    assert.deepEqual(await rest.json(), [1_000]);
-    assert.equal(told(rest)["stream-closed"], "true");
-    assert.equal(told(await get(LOG, {}, { method: "HEAD" }))["stream-next-offset"], "0000000000001001");
-  });
+  rule(
+    "a part that is not the last says neither that it is up to date nor that the stream is closed",
+    async ({ get, tell }) => {
+      await tell({ many: 1_001 }, "close");
+      const part = await get(`${LOG}?offset=-1`);
+      assert.deepEqual([(await part.json()).length, told(part)], [1_000, { "stream-next-offset": "0000000000001000" }]);
+      const rest = await get(`${LOG}?offset=0000000000001000`);
+      assert.deepEqual(await rest.json(), [1_000]);
+      assert.equal(told(rest)["stream-closed"], "true");
+      assert.equal(told(await get(LOG, {}, { method: "HEAD" }))["stream-next-offset"], "0000000000001001");
+    },
+  );
   rule("offset=now has no values, and is not to be kept", async ({ get, write, tell }) => {
     await write(1);
     const now = await get(`${LOG}?offset=now`);
@@ -72,7 +77,15 @@ function catchUp(rule: Rule): void {
     assert.equal(told(await get(`${LOG}?offset=now`))["stream-closed"], "true");
   });
   rule("a request that is not legal is refused", async ({ get }) => {
-    const wrong = ["offset=", "offset=a,b", "offset=1 2", "offset=-2", "offset=9007199254740992", "offset=0&offset=1", "offset=0&live=x"];
+    const wrong = [
+      "offset=",
+      "offset=a,b",
+      "offset=1 2",
+      "offset=-2",
+      "offset=9007199254740992",
+      "offset=0&offset=1",
+      "offset=0&live=x",
+    ];
     for (const query of [...wrong, "live=long-poll", "live=sse"]) {
       assert.deepEqual(await problem(await get(`${LOG}?${query}`)), { status: 400, code: "invalid_value" }, query);
     }
@@ -119,16 +132,22 @@ function caching(rule: Rule): void {
     assert.notEqual(tags[0], tags[1]);
     assert.equal(tags[0], tags[2]);
   });
-  rule("what is behind the end may be kept for a while, and what is at the end only with a question", async ({ get, tell }) => {
-    await tell({ many: 1_001 });
-    const cached = async (query: string) => {
-      const response = await get(`${LOG}?${query}`);
-      await response.body?.cancel();
-      return [response.headers.get("cache-control"), response.headers.get("vary")];
-    };
-    assert.deepEqual(await cached("offset=-1"), ["private, max-age=60, stale-while-revalidate=300", "accept, authorization"]);
-    assert.deepEqual(await cached("offset=1000"), ["private, no-cache", "accept, authorization"]);
-  });
+  rule(
+    "what is behind the end may be kept for a while, and what is at the end only with a question",
+    async ({ get, tell }) => {
+      await tell({ many: 1_001 });
+      const cached = async (query: string) => {
+        const response = await get(`${LOG}?${query}`);
+        await response.body?.cancel();
+        return [response.headers.get("cache-control"), response.headers.get("vary")];
+      };
+      assert.deepEqual(await cached("offset=-1"), [
+        "private, max-age=60, stale-while-revalidate=300",
+        "accept, authorization",
+      ]);
+      assert.deepEqual(await cached("offset=1000"), ["private, no-cache", "accept, authorization"]);
+    },
+  );
 }
 
 function longPoll(rule: Rule): void {
@@ -157,36 +176,52 @@ function longPoll(rule: Rule): void {
       assert.match(response.headers.get("stream-cursor")!, /^\d+$/);
     }
   }, ENDS_SOON);
-  rule("a long poll at the end of a closed stream does not wait, and one that waits is told of the end", async ({ get, write, tell }) => {
-    await write("a");
-    const waiting = get(`${LOG}?offset=1&live=long-poll`);
-    await tell("close");
-    for (const response of [await waiting, await get(`${LOG}?offset=1&live=long-poll`), await get(`${LOG}?offset=now&live=long-poll`)]) {
-      assert.equal(response.status, 204);
-      const end = { "stream-next-offset": "0000000000000001", "stream-up-to-date": "true", "stream-closed": "true" };
-      assert.deepEqual([told(response), response.headers.get("stream-cursor")], [end, null]);
-    }
-  });
-  rule("a cursor is the number of an interval of 20 s, and always above the one that the client sent", async ({ get, write }) => {
-    await write("a");
-    const cursor = async (query: string) => {
-      const response = await get(`${LOG}?offset=-1&live=long-poll${query}`);
-      await response.body?.cancel();
-      return Number(response.headers.get("stream-cursor"));
-    };
-    const now = (Date.now() - Date.UTC(2024, 9, 9)) / 20_000;
-    for (const query of ["", "&cursor=5", "&cursor=x"]) {
-      const given = await cursor(query);
-      assert(Number.isInteger(given) && Math.abs(given - now) < 2, `${given} at ${now}`);
-    }
-    const { random } = Math;
-    try {
-      Math.random = () => 0;
-      for (const given of [0, 1, 500].map((ahead) => Math.floor(now) + ahead)) assert(await cursor(`&cursor=${given}`) > given);
-    } finally {
-      Math.random = random;
-    }
-  });
+  rule(
+    "a long poll at the end of a closed stream does not wait, and one that waits is told of the end",
+    async ({ get, write, tell }) => {
+      await write("a");
+      const waiting = get(`${LOG}?offset=1&live=long-poll`);
+      await tell("close");
+      for (
+        const response of [
+          await waiting,
+          await get(`${LOG}?offset=1&live=long-poll`),
+          await get(`${LOG}?offset=now&live=long-poll`),
+        ]
+      ) {
+        assert.equal(response.status, 204);
+        const end = { "stream-next-offset": "0000000000000001", "stream-up-to-date": "true", "stream-closed": "true" };
+        assert.deepEqual([told(response), response.headers.get("stream-cursor")], [end, null]);
+      }
+    },
+  );
+  rule(
+    "a cursor is the number of an interval of 20 s, and always above the one that the client sent",
+    async ({ get, write }) => {
+      await write("a");
+      const cursor = async (query: string) => {
+        const response = await get(`${LOG}?offset=-1&live=long-poll${query}`);
+        await response.body?.cancel();
+        return Number(response.headers.get("stream-cursor"));
+      };
+      const now = (Date.now() - Date.UTC(2024, 9, 9)) / 20_000;
+      for (const query of ["", "&cursor=5", "&cursor=x"]) {
+        const given = await cursor(query);
+        assert(Number.isInteger(given) && Math.abs(given - now) < 2, `${given} at ${now}`);
+      }
+      const { random } = Math;
+      try {
+        Math.random = () => 0;
+        for (const given of [0, 1, 500].map((ahead) => Math.floor(now) + ahead)) {
+          assert(
+            await cursor(`&cursor=${given}`) > given,
+          );
+        }
+      } finally {
+        Math.random = random;
+      }
+    },
+  );
 }
 
 /** What timers are set, and for how long, until it is disposed of. */
@@ -198,42 +233,53 @@ function timers(): Disposable & { readonly ms: number[] } {
 }
 
 function serverSent(rule: Rule): void {
-  rule("a poll lasts 30 s at most, and a connection a minute, whatever the server's own limits", async ({ get, write }) => {
-    using set = timers();
-    const polling = get(`${LOG}?offset=-1&live=long-poll`);
-    await (await get(`${LOG}?offset=-1&live=sse`)).body?.cancel();
-    // What is written before the poll waits would answer it at once.
-    for (let looks = 0; looks < 10_000 && !set.ms.includes(30_000); looks++) await nextTask();
-    await write(1);
-    await (await polling).body?.cancel();
-    assert(set.ms.includes(30_000) && set.ms.includes(60_000), String(set.ms));
-    assert(!set.ms.includes(180_000) && !set.ms.includes(300_000), String(set.ms));
-  }, { maxWait: "3m", maxConnection: "5m" });
+  rule(
+    "a poll lasts 30 s at most, and a connection a minute, whatever the server's own limits",
+    async ({ get, write }) => {
+      using set = timers();
+      const polling = get(`${LOG}?offset=-1&live=long-poll`);
+      await (await get(`${LOG}?offset=-1&live=sse`)).body?.cancel();
+      // What is written before the poll waits would answer it at once.
+      for (let looks = 0; looks < 10_000 && !set.ms.includes(30_000); looks++) await nextTask();
+      await write(1);
+      await (await polling).body?.cancel();
+      assert(set.ms.includes(30_000) && set.ms.includes(60_000), String(set.ms));
+      assert(!set.ms.includes(180_000) && !set.ms.includes(300_000), String(set.ms));
+    },
+    { maxWait: "3m", maxConnection: "5m" },
+  );
   const control = (event: { event?: string; data?: string }) => {
     assert.equal(event.event, "control");
     const { streamCursor, ...rest } = JSON.parse(event.data!);
     return { ...rest, cursor: typeof streamCursor === "string" && /^\d+$/.test(streamCursor) };
   };
-  rule("live=sse sends values as lists, a control event behind each, and ends with the stream", async ({ get, write, tell }) => {
-    await write("a\nb", 2);
-    // Whatever else the caller would take.
-    const response = await get(`${LOG}?offset=-1&live=sse`, { accept: "application/json" });
-    assert.equal(response.headers.get("content-type"), "text/event-stream");
-    const sent = sentEvents(response);
-    const [data, first] = await take(sent, 2);
-    assert.deepEqual(data, { event: "data", data: '["a\\nb",2]' });
-    assert.deepEqual(control(first!), { streamNextOffset: "0000000000000002", upToDate: true, cursor: true });
-    await write(3);
-    const [more, second] = await take(sent, 2);
-    assert.deepEqual([more?.data, control(second!).streamNextOffset], ["[3]", "0000000000000003"]);
-    await tell("close");
-    const [last] = await take(sent, 1);
-    const end = { streamNextOffset: "0000000000000003", upToDate: true, streamClosed: true, cursor: false };
-    assert.deepEqual([control(last!), (await sent.next()).done], [end, true]);
-  });
+  rule(
+    "live=sse sends values as lists, a control event behind each, and ends with the stream",
+    async ({ get, write, tell }) => {
+      await write("a\nb", 2);
+      // Whatever else the caller would take.
+      const response = await get(`${LOG}?offset=-1&live=sse`, { accept: "application/json" });
+      assert.equal(response.headers.get("content-type"), "text/event-stream");
+      const sent = sentEvents(response);
+      const [data, first] = await take(sent, 2);
+      assert.deepEqual(data, { event: "data", data: '["a\\nb",2]' });
+      assert.deepEqual(control(first!), { streamNextOffset: "0000000000000002", upToDate: true, cursor: true });
+      await write(3);
+      const [more, second] = await take(sent, 2);
+      assert.deepEqual([more?.data, control(second!).streamNextOffset], ["[3]", "0000000000000003"]);
+      await tell("close");
+      const [last] = await take(sent, 1);
+      const end = { streamNextOffset: "0000000000000003", upToDate: true, streamClosed: true, cursor: false };
+      assert.deepEqual([control(last!), (await sent.next()).done], [end, true]);
+    },
+  );
   rule("live=sse says at once where it is, where nothing is there and at offset=now", async ({ get, write }) => {
     const empty = sentEvents(await get(`${LOG}?offset=-1&live=sse`));
-    assert.deepEqual(control((await take(empty, 1))[0]!), { streamNextOffset: "0000000000000000", upToDate: true, cursor: true });
+    assert.deepEqual(control((await take(empty, 1))[0]!), {
+      streamNextOffset: "0000000000000000",
+      upToDate: true,
+      cursor: true,
+    });
     await empty.return(undefined);
     await write(1);
     const now = sentEvents(await get(`${LOG}?offset=now&live=sse&cursor=${1e9}`));

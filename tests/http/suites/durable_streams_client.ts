@@ -17,7 +17,11 @@ function options({ app }: Service, requests: URL[] = []) {
     requests.push(new URL(String(input)));
     return await app.request(String(input), init);
   };
-  return { url: `http://parley.test${LOG}`, headers: { authorization: `Bearer ${TOKEN}` }, fetch: fetch as typeof globalThis.fetch };
+  return {
+    url: `http://parley.test${LOG}`,
+    headers: { authorization: `Bearer ${TOKEN}` },
+    fetch: fetch as typeof globalThis.fetch,
+  };
 }
 
 async function headOf(service: Service) {
@@ -83,23 +87,27 @@ function live(rule: Rule): void {
       assert.deepEqual(seen, [0, 1, 2, 3, 4]);
       assert(requests.some(({ searchParams }) => searchParams.get("live") === mode), String(requests));
     });
-    rule(`its client resumes by ${mode} where a connection or a poll was over, with nothing lost or twice`, async (service) => {
-      const requests: URL[] = [];
-      const response = await readDurable<number>({
-        ...options(service, requests),
-        live: mode,
-        sseResilience: { minConnectionDuration: 0 },
-      });
-      const seen: number[] = [];
-      response.subscribeJson(({ items }) => void seen.push(...items));
-      for (let value = 0; value < 12; value++) {
-        await until(() => requests.length > value);
-        await service.write(value);
-      }
-      await service.tell("end");
-      await response.closed;
-      assert.deepEqual(seen, Array.from({ length: 12 }, (_, n) => n));
-    }, { maxWait: "20ms", maxConnection: "20ms" });
+    rule(
+      `its client resumes by ${mode} where a connection or a poll was over, with nothing lost or twice`,
+      async (service) => {
+        const requests: URL[] = [];
+        const response = await readDurable<number>({
+          ...options(service, requests),
+          live: mode,
+          sseResilience: { minConnectionDuration: 0 },
+        });
+        const seen: number[] = [];
+        response.subscribeJson(({ items }) => void seen.push(...items));
+        for (let value = 0; value < 12; value++) {
+          await until(() => requests.length > value);
+          await service.write(value);
+        }
+        await service.tell("end");
+        await response.closed;
+        assert.deepEqual(seen, Array.from({ length: 12 }, (_, n) => n));
+      },
+      { maxWait: "20ms", maxConnection: "20ms" },
+    );
   }
   rule("its client begins at the end, if it is told to", async (service) => {
     await service.write("old");

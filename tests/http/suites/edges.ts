@@ -10,7 +10,16 @@ import { type AddRule, registerSuite } from "../../../testing/suite.ts";
 import { type Asked, publisher, serve, toRequest } from "./setup.ts";
 
 /** Around what 32 bits, a double and 64 bits hold, and what Lua would write as 1e+15. */
-const NUMBERS = ["0", "2", "2147483647", "2147483648", "4294967296", "99999999999999", "100000000000000", "999999999999999"];
+const NUMBERS = [
+  "0",
+  "2",
+  "2147483647",
+  "2147483648",
+  "4294967296",
+  "99999999999999",
+  "100000000000000",
+  "999999999999999",
+];
 const OFFSETS = [...NUMBERS, "9007199254740990", "9007199254740991"];
 
 const CURSORS: unknown[] = [
@@ -57,9 +66,13 @@ function madeUp(rule: AddRule): void {
     for (const offset of OFFSETS) {
       const status = Number(offset) > nextOffset ? 416 : 200;
       assert.equal(await asks(`GET /workflows/w/streams/k?offset=${offset}`), status, offset);
-      if (offset.length < 16) assert.equal(await asks(`GET /workflows/w/streams/k?from=${offset}&limit=1000&wait=1ms`), status, offset);
+      if (offset.length < 16) {
+        assert.equal(await asks(`GET /workflows/w/streams/k?from=${offset}&limit=1000&wait=1ms`), status, offset);
+      }
     }
-    for (const after of NUMBERS) assert.equal(await asks(`GET /workflows/w/events/k?after=${after}`), after === "0" ? 200 : 408);
+    for (const after of NUMBERS) {
+      assert.equal(await asks(`GET /workflows/w/events/k?after=${after}`), after === "0" ? 200 : 408);
+    }
     for (const cursor of CURSORS) await asks(`GET /workflows?cursor=${encodeURIComponent(JSON.stringify(cursor))}`);
     for (const raw of ["", "%00", "[1e999,%22w%22]", "%5B0,%22%5Cu0000%22%5D", "[", "0".repeat(1_000)]) {
       await asks(`GET /workflows?cursor=${raw}`);

@@ -34,7 +34,11 @@ export function hooks(parley: Parley, settings: HookSettings): Hono {
   } satisfies Record<Provider, unknown>;
   const app = new Hono();
   for (const [provider, verify] of Object.entries(verifiers)) {
-    const route = ({ order, text }: v.InferOutput<typeof HookEvent>) => ({ workflowId: order, topic: "news", message: text });
+    const route = ({ order, text }: v.InferOutput<typeof HookEvent>) => ({
+      workflowId: order,
+      topic: "news",
+      message: text,
+    });
     app.post(`/${provider}`, webhook({ parley, verify, schema: HookEvent, route, ...settings }));
   }
   return app;

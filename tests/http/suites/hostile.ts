@@ -41,7 +41,9 @@ const id = fc.oneof(
   ),
   fc.string({ unit: "binary", maxLength: 20 }),
 );
-const segment = fc.tuple(id, fc.boolean()).map(([text, encode]) => encode && text.isWellFormed() ? encodeURIComponent(text) : text);
+const segment = fc.tuple(id, fc.boolean()).map(([text, encode]) =>
+  encode && text.isWellFormed() ? encodeURIComponent(text) : text
+);
 const template = fc.constantFrom(
   "/workflows",
   "/workflows/:",
@@ -97,7 +99,9 @@ const parameter = fc.constantFrom(
   "__proto__",
   "x",
 );
-const query = fc.array(fc.tuple(parameter, value), { maxLength: 3 }).map((them) => them.map(([name, it]) => `${name}=${it}`).join("&"));
+const query = fc.array(fc.tuple(parameter, value), { maxLength: 3 }).map((them) =>
+  them.map(([name, it]) => `${name}=${it}`).join("&")
+);
 
 /** Paths with their parameters. */
 export const path: fc.Arbitrary<string> = fc.tuple(template, segment, segment, query)
@@ -210,7 +214,9 @@ const entry: fc.Arbitrary<unknown> = fc.oneof(
       "Nope",
       "__proto__",
     ),
-    fc.array(fc.oneof(index, fc.constantFrom("", "(a+)+$", "g", "__proto__", "9".repeat(50), "AAAA", "not a date")), { maxLength: 4 }),
+    fc.array(fc.oneof(index, fc.constantFrom("", "(a+)+$", "g", "__proto__", "9".repeat(50), "AAAA", "not a date")), {
+      maxLength: 4,
+    }),
   )
     .map(([name, rest]) => [name, ...rest]),
   fc.tuple(fc.constantFrom(0, 3, 1e6, 4294967295, 4294967296, -1, 1e300), fc.array(index, { maxLength: 4 })).map((
@@ -219,7 +225,9 @@ const entry: fc.Arbitrary<unknown> = fc.oneof(
 );
 const devalueBody = fc.tuple(
   fc.oneof(
-    fc.record({ workflow: fc.constantFrom(1, 2), input: index, workflowId: fc.constantFrom(-1, 1, 2, 3) }, { requiredKeys: ["workflow"] }),
+    fc.record({ workflow: fc.constantFrom(1, 2), input: index, workflowId: fc.constantFrom(-1, 1, 2, 3) }, {
+      requiredKeys: ["workflow"],
+    }),
     fc.record({ message: index, topic: index, idempotencyKey: index }, { requiredKeys: ["message"] }),
     fc.record({ messages: index }),
     fc.record({ workflowIds: index }),

@@ -59,9 +59,8 @@ const HARD = [
 
 const name = fc.oneof(
   fc.constantFrom(...HARD),
-  fc.array(fc.constantFrom(".", "~", "%", "/", "\\", "2F", ":", " ", "🎈", "?", "#"), { minLength: 1, maxLength: 12 }).map((it) =>
-    it.join("")
-  ),
+  fc.array(fc.constantFrom(".", "~", "%", "/", "\\", "2F", ":", " ", "🎈", "?", "#"), { minLength: 1, maxLength: 12 })
+    .map((it) => it.join("")),
   fc.string({ unit: "binary", minLength: 1, maxLength: 255 }).filter((it) => it.isWellFormed() && !it.includes("\0")),
 );
 
@@ -89,7 +88,14 @@ export function names(test: RegisterTest, makeHarness: MakeHarness, { runs }: { 
     rule("what is no legal ID or key is refused, in a path and in a body", async (harness) => {
       const { json } = serve(harness);
       for (const bad of ["%00", "a%00b", "a".repeat(256), encodeURIComponent("🎈".repeat(256))]) {
-        for (const line of ["GET /workflows/:", "POST /workflows/:/cancel", "GET /workflows/w/events/:", "GET /workflows/w/streams/:"]) {
+        for (
+          const line of [
+            "GET /workflows/:",
+            "POST /workflows/:/cancel",
+            "GET /workflows/w/events/:",
+            "GET /workflows/w/streams/:",
+          ]
+        ) {
           assert.equal((await json(line.replace(":", bad), 400)).code, "invalid_value", line);
         }
       }

@@ -31,7 +31,11 @@ type Sign = (delivery: Delivery) => Promise<Record<string, string>>;
 const SIGN: Readonly<Record<Provider, Sign>> = {
   standard: async ({ id, body, at = new Date(), secret = SECRETS.standard }) => {
     const timestamp = String(Math.floor(at.getTime() / 1_000));
-    return { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": await new Webhook(secret).sign(id, at, body) };
+    return {
+      "webhook-id": id,
+      "webhook-timestamp": timestamp,
+      "webhook-signature": await new Webhook(secret).sign(id, at, body),
+    };
   },
   stripe: async ({ body, at = new Date(), secret = SECRETS.stripe }) => {
     const options = { payload: body, secret, timestamp: Math.floor(at.getTime() / 1_000) };
@@ -51,7 +55,9 @@ const OTHER_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSx";
 /** Registers the tests. */
 export function providers(test: RegisterTest, makeHarness: MakeHarness): void {
   const names = Object.keys(SIGN) as Provider[];
-  const concerns = [accepting, refusing].map((concern) => (rule: AddRule) => names.forEach((provider) => concern(rule, provider)));
+  const concerns = [accepting, refusing].map((concern) => (rule: AddRule) =>
+    names.forEach((provider) => concern(rule, provider))
+  );
   registerSuite({ name: "providers", concerns }, test, makeHarness);
 }
 
@@ -86,28 +92,39 @@ const DUPLICATE = { ...SENT, duplicate: true };
 const IGNORED = { ...SENT, duplicate: undefined, ignored: true };
 
 function accepting(rule: AddRule, provider: Provider): void {
-  rule(`${provider}: a delivery that its library signed is sent once, however often it comes, also many at once`, async (harness) => {
-    const { parley, deliver, start, sweep } = shopOf(harness, provider);
-    await start();
-    const answers = await Promise.all(Array.from({ length: 4 }, () => deliver("d1")));
-    assert.deepEqual(answers.filter(({ duplicate }) => !duplicate), [SENT]);
-    assert.deepEqual(await deliver("d1"), DUPLICATE);
-    assert.deepEqual(await deliver("d2"), SENT);
-    await sweep();
-    assert.equal(await parley.handle(ORDER).result(), "paid");
-  });
+  rule(
+    `${provider}: a delivery that its library signed is sent once, however often it comes, also many at once`,
+    async (harness) => {
+      const { parley, deliver, start, sweep } = shopOf(harness, provider);
+      await start();
+      const answers = await Promise.all(Array.from({ length: 4 }, () => deliver("d1")));
+      assert.deepEqual(answers.filter(({ duplicate }) => !duplicate), [SENT]);
+      assert.deepEqual(await deliver("d1"), DUPLICATE);
+      assert.deepEqual(await deliver("d2"), SENT);
+      await sweep();
+      assert.equal(await parley.handle(ORDER).result(), "paid");
+    },
+  );
 
-  rule(`${provider}: what comes too early is 404, and what comes too late 200, or as the caller has it`, async (harness) => {
-    const { deliver, start, sweep } = shopOf(harness, provider);
-    assert.deepEqual(await deliver("d1"), { status: 404, duplicate: undefined, ignored: undefined, code: "workflow_not_found" });
-    assert.deepEqual(await deliver("d1", { onUnknown: "accept" }), IGNORED);
-    await start();
-    assert.deepEqual(await deliver("d1"), SENT);
-    await sweep();
-    assert.deepEqual(await deliver("d2"), IGNORED);
-    const rejected = await deliver("d2", { onEnded: "reject" });
-    assert.deepEqual(rejected, { status: 409, duplicate: undefined, ignored: undefined, code: "workflow_ended" });
-  });
+  rule(
+    `${provider}: what comes too early is 404, and what comes too late 200, or as the caller has it`,
+    async (harness) => {
+      const { deliver, start, sweep } = shopOf(harness, provider);
+      assert.deepEqual(await deliver("d1"), {
+        status: 404,
+        duplicate: undefined,
+        ignored: undefined,
+        code: "workflow_not_found",
+      });
+      assert.deepEqual(await deliver("d1", { onUnknown: "accept" }), IGNORED);
+      await start();
+      assert.deepEqual(await deliver("d1"), SENT);
+      await sweep();
+      assert.deepEqual(await deliver("d2"), IGNORED);
+      const rejected = await deliver("d2", { onEnded: "reject" });
+      assert.deepEqual(rejected, { status: 409, duplicate: undefined, ignored: undefined, code: "workflow_ended" });
+    },
+  );
 }
 
 function refusing(rule: AddRule, provider: Provider): void {
@@ -123,7 +140,9 @@ function refusing(rule: AddRule, provider: Provider): void {
       [await SIGN[provider]({ id: "d1", body, secret: OTHER_SECRET }), body],
     ];
     // GitHub signs no time.
-    if (provider !== "github") forged.push([await SIGN[provider]({ id: "d1", body, at: new Date(Date.now() - 400_000) }), body]);
+    if (provider !== "github") {
+      forged.push([await SIGN[provider]({ id: "d1", body, at: new Date(Date.now() - 400_000) }), body]);
+    }
     for (const [headers, sent] of forged) {
       const { status, code } = await post(headers, sent);
       assert.deepEqual([status, code], [401, "unauthorized"], JSON.stringify([headers, sent]));

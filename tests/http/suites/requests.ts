@@ -36,8 +36,19 @@ function bodies(rule: AddRule): void {
   rule("a body must be JSON in UTF-8, by its content and its type", async (harness) => {
     const { json } = serve(harness);
     const raw = JSON.stringify(START);
-    for (const type of ["text/plain", "application/x-www-form-urlencoded", "", "application/jsonx", "multipart/form-data; boundary=x"]) {
-      assert.equal((await json("POST /workflows", 415, { raw, headers: { "content-type": type } })).code, "unsupported_media_type");
+    for (
+      const type of [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "",
+        "application/jsonx",
+        "multipart/form-data; boundary=x",
+      ]
+    ) {
+      assert.equal(
+        (await json("POST /workflows", 415, { raw, headers: { "content-type": type } })).code,
+        "unsupported_media_type",
+      );
     }
     for (const type of ["application/json; charset=utf-8", "Application/JSON"]) {
       await json("POST /workflows", 201, { raw, headers: { "content-type": type } });
@@ -62,28 +73,31 @@ function bodies(rule: AddRule): void {
     }
   });
 
-  rule("an answer, an error too, is in the library's own encoding for those alone who would rather have it than JSON", async (harness) => {
-    const { json, call } = serve(harness);
-    const own = "application/vnd.parley+json";
-    await json("POST /workflows", 201, { body: { ...START, workflowId: "w" } });
-    for (
-      const [accept, type] of [
-        ["*/*", "application/json"],
-        [`application/json, ${own}`, "application/json"],
-        [`application/json, ${own};q=0.1`, "application/json"],
-        [`${own};q=0, */*`, "application/json"],
-        ["text/html", "application/json"],
-        [own, own],
-        [`${own}, */*`, own],
-        [`application/json;q=0.5, ${own}`, own],
-        ["Application/Vnd.Parley+JSON", own],
-      ] as const
-    ) {
-      const { headers } = await call("GET /workflows/w", { headers: { accept } });
-      assert.equal(headers.get("content-type"), type, accept);
-      assert.equal("error" in await json("GET /workflows/none", 404, { headers: { accept } }), type === own, accept);
-    }
-  });
+  rule(
+    "an answer, an error too, is in the library's own encoding for those alone who would rather have it than JSON",
+    async (harness) => {
+      const { json, call } = serve(harness);
+      const own = "application/vnd.parley+json";
+      await json("POST /workflows", 201, { body: { ...START, workflowId: "w" } });
+      for (
+        const [accept, type] of [
+          ["*/*", "application/json"],
+          [`application/json, ${own}`, "application/json"],
+          [`application/json, ${own};q=0.1`, "application/json"],
+          [`${own};q=0, */*`, "application/json"],
+          ["text/html", "application/json"],
+          [own, own],
+          [`${own}, */*`, own],
+          [`application/json;q=0.5, ${own}`, own],
+          ["Application/Vnd.Parley+JSON", own],
+        ] as const
+      ) {
+        const { headers } = await call("GET /workflows/w", { headers: { accept } });
+        assert.equal(headers.get("content-type"), type, accept);
+        assert.equal("error" in await json("GET /workflows/none", 404, { headers: { accept } }), type === own, accept);
+      }
+    },
+  );
 
   rule("a body has a limit, whether its length is declared or not", async (harness) => {
     const { json } = serve(harness, { bodyLimit: 1_000 });
@@ -130,15 +144,27 @@ function crossOrigin(rule: AddRule): void {
     const closed = serve(harness);
     const refused = await closed.call("GET /workflows", { headers: { origin } });
     assert.equal(refused.headers.get("access-control-allow-origin"), null);
-    assert.equal((await closed.app.request("/parley/workflows", { method: "OPTIONS", headers: { origin } })).status, 404);
+    assert.equal(
+      (await closed.app.request("/parley/workflows", { method: "OPTIONS", headers: { origin } })).status,
+      404,
+    );
 
     const { app, call } = serve(harness, { cors: { origin: [origin] } });
-    const headers = { origin, "access-control-request-method": "POST", "access-control-request-headers": "authorization, content-type" };
+    const headers = {
+      origin,
+      "access-control-request-method": "POST",
+      "access-control-request-headers": "authorization, content-type",
+    };
     const preflight = await app.request("/parley/workflows/w/messages", { method: "OPTIONS", headers });
     assert.equal(preflight.status, 204);
     assert.equal(preflight.headers.get("access-control-allow-origin"), origin);
     assert.match(preflight.headers.get("access-control-allow-headers") ?? "", /authorization/);
-    for (const [line, token] of [["GET /workflows", TOKEN], ["GET /workflows", "wrong"], ["GET /workflows/none", TOKEN]] as const) {
+    for (
+      const [line, token] of [["GET /workflows", TOKEN], ["GET /workflows", "wrong"], [
+        "GET /workflows/none",
+        TOKEN,
+      ]] as const
+    ) {
       const response = await call(line, { headers: { origin }, token });
       assert.equal(response.headers.get("access-control-allow-origin"), origin, `${line} ${response.status}`);
       assert.match(response.headers.get("access-control-expose-headers") ?? "", /location.*stream-next-offset/);
@@ -152,13 +178,20 @@ function crossOrigin(rule: AddRule): void {
 
   rule("cors leaves the routes of others alone, also when it is mounted at the root", async (harness) => {
     const { parley } = serve(harness);
-    const app = new Hono().route("/", parleyHttp({ parley, auth: bearer(TOKEN), cors: { origin: "*" } })).get("/own", (c) => c.text("own"));
+    const app = new Hono().route("/", parleyHttp({ parley, auth: bearer(TOKEN), cors: { origin: "*" } })).get(
+      "/own",
+      (c) => c.text("own"),
+    );
     assert.equal(
-      (await app.request("/own", { headers: { origin: "https://a.example" } })).headers.get("access-control-allow-origin"),
+      (await app.request("/own", { headers: { origin: "https://a.example" } })).headers.get(
+        "access-control-allow-origin",
+      ),
       null,
     );
     assert.equal(
-      (await app.request("/workflows", { headers: { origin: "https://a.example" } })).headers.get("access-control-allow-origin"),
+      (await app.request("/workflows", { headers: { origin: "https://a.example" } })).headers.get(
+        "access-control-allow-origin",
+      ),
       "*",
     );
   });
@@ -261,27 +294,40 @@ function mounting(rule: AddRule): void {
       const location = started.headers.get("location")!;
       assert.equal(location.startsWith(`${at}/workflows/`), true, location);
       assert.equal((await app.request(location, { headers })).status, 200);
-      assert.deepEqual((await (await app.request(`${at}/openapi.json`, { headers })).json()).servers, [{ url: at || "/" }]);
+      assert.deepEqual((await (await app.request(`${at}/openapi.json`, { headers })).json()).servers, [{
+        url: at || "/",
+      }]);
     }
   });
 
-  rule("standing alone, it answers 404 to what it does not have; mounted, it leaves that to others", async (harness) => {
-    const { parley } = serve(harness);
-    const alone = parleyHttp({ parley, auth: bearer(TOKEN) });
-    for (
-      const [method, path] of [["GET", "/"], ["GET", "/workflow"], ["DELETE", "/workflows/w"], ["PUT", "/workflows"], [
-        "GET",
-        "/workflows/a/b/c/d",
-      ]] as const
-    ) {
-      const response = await alone.request(path, { method });
-      assert.deepEqual([response.status, response.headers.get("content-type")], [404, "application/problem+json"]);
-      assert.equal((await response.json()).code, "no_such_route");
-    }
-    const app = new Hono().route("/", alone).get("/own", (c) => c.text("own")).notFound((c) => c.text("not here", 404));
-    assert.equal(await (await app.request("/own")).text(), "own");
-    assert.equal(await (await app.request("/nothing")).text(), "not here");
-  });
+  rule(
+    "standing alone, it answers 404 to what it does not have; mounted, it leaves that to others",
+    async (harness) => {
+      const { parley } = serve(harness);
+      const alone = parleyHttp({ parley, auth: bearer(TOKEN) });
+      for (
+        const [method, path] of [
+          ["GET", "/"],
+          ["GET", "/workflow"],
+          ["DELETE", "/workflows/w"],
+          ["PUT", "/workflows"],
+          [
+            "GET",
+            "/workflows/a/b/c/d",
+          ],
+        ] as const
+      ) {
+        const response = await alone.request(path, { method });
+        assert.deepEqual([response.status, response.headers.get("content-type")], [404, "application/problem+json"]);
+        assert.equal((await response.json()).code, "no_such_route");
+      }
+      const app = new Hono().route("/", alone).get("/own", (c) => c.text("own")).notFound((c) =>
+        c.text("not here", 404)
+      );
+      assert.equal(await (await app.request("/own")).text(), "own");
+      assert.equal(await (await app.request("/nothing")).text(), "not here");
+    },
+  );
 
   rule("a parley for each request is made with its context", async (harness) => {
     const { parley, world } = serve(harness);

@@ -19,40 +19,55 @@ export function routes(test: RegisterTest, makeHarness: MakeHarness): void {
 }
 
 function starting(rule: AddRule): void {
-  rule("POST /workflows starts a workflow: 201, and 200 with the same answer but one word if it existed", async (harness) => {
-    const { call, json } = serve(harness);
-    const body = { workflow: "echo", input: { a: 1 }, workflowId: "w 1" };
-    const created = await call("POST /workflows", { body });
-    assert.equal(created.status, 201);
-    assert.equal(created.headers.get("location"), "/parley/workflows/w%201");
-    assert.deepEqual(await created.json(), { workflowId: "w 1", created: true });
-    const again = await call("POST /workflows", { body });
-    assert.equal(again.status, 200);
-    assert.equal(again.headers.get("location"), "/parley/workflows/w%201");
-    assert.deepEqual(await again.json(), { workflowId: "w 1", created: false });
-    assert.deepEqual(await json("GET /workflows/w%201/result?wait=5s", 200), { a: 1 });
-  });
+  rule(
+    "POST /workflows starts a workflow: 201, and 200 with the same answer but one word if it existed",
+    async (harness) => {
+      const { call, json } = serve(harness);
+      const body = { workflow: "echo", input: { a: 1 }, workflowId: "w 1" };
+      const created = await call("POST /workflows", { body });
+      assert.equal(created.status, 201);
+      assert.equal(created.headers.get("location"), "/parley/workflows/w%201");
+      assert.deepEqual(await created.json(), { workflowId: "w 1", created: true });
+      const again = await call("POST /workflows", { body });
+      assert.equal(again.status, 200);
+      assert.equal(again.headers.get("location"), "/parley/workflows/w%201");
+      assert.deepEqual(await again.json(), { workflowId: "w 1", created: false });
+      assert.deepEqual(await json("GET /workflows/w%201/result?wait=5s", 200), { a: 1 });
+    },
+  );
 
-  rule("POST /workflows takes the ID as Idempotency-Key, makes one up, and refuses two that differ", async (harness) => {
-    const { json } = serve(harness);
-    const headers = { "idempotency-key": "by-header" };
-    const body = { workflow: "echo", enqueue: true };
-    assert.deepEqual(await json("POST /workflows", 201, { body, headers }), { workflowId: "by-header", created: true });
-    assert.deepEqual(await json("POST /workflows", 200, { body: { ...body, workflowId: "by-header" }, headers }), {
-      workflowId: "by-header",
-      created: false,
-    });
-    assert.equal((await json("POST /workflows", 400, { body: { ...body, workflowId: "other" }, headers })).code, "invalid_value");
-    assert.match(String((await json("POST /workflows", 201, { body })).workflowId), /^[0-9a-f-]{36}$/);
-  });
+  rule(
+    "POST /workflows takes the ID as Idempotency-Key, makes one up, and refuses two that differ",
+    async (harness) => {
+      const { json } = serve(harness);
+      const headers = { "idempotency-key": "by-header" };
+      const body = { workflow: "echo", enqueue: true };
+      assert.deepEqual(await json("POST /workflows", 201, { body, headers }), {
+        workflowId: "by-header",
+        created: true,
+      });
+      assert.deepEqual(await json("POST /workflows", 200, { body: { ...body, workflowId: "by-header" }, headers }), {
+        workflowId: "by-header",
+        created: false,
+      });
+      assert.equal(
+        (await json("POST /workflows", 400, { body: { ...body, workflowId: "other" }, headers })).code,
+        "invalid_value",
+      );
+      assert.match(String((await json("POST /workflows", 201, { body })).workflowId), /^[0-9a-f-]{36}$/);
+    },
+  );
 
-  rule("POST /workflows refuses a name that is not known, unless it is to be enqueued, and an ID of another name", async (harness) => {
-    const { json } = serve(harness);
-    assert.equal((await json("POST /workflows", 422, { body: { workflow: "unknown" } })).code, "unknown_workflow");
-    await json("POST /workflows", 201, { body: { workflow: "unknown", workflowId: "w", enqueue: true } });
-    const conflict = await json("POST /workflows", 409, { body: { workflow: "echo", workflowId: "w" } });
-    assert.deepEqual([conflict.code, conflict.workflowId], ["workflow_conflict", "w"]);
-  });
+  rule(
+    "POST /workflows refuses a name that is not known, unless it is to be enqueued, and an ID of another name",
+    async (harness) => {
+      const { json } = serve(harness);
+      assert.equal((await json("POST /workflows", 422, { body: { workflow: "unknown" } })).code, "unknown_workflow");
+      await json("POST /workflows", 201, { body: { workflow: "unknown", workflowId: "w", enqueue: true } });
+      const conflict = await json("POST /workflows", 409, { body: { workflow: "echo", workflowId: "w" } });
+      assert.deepEqual([conflict.code, conflict.workflowId], ["workflow_conflict", "w"]);
+    },
+  );
 }
 
 function looking(rule: AddRule): void {
@@ -64,7 +79,11 @@ function looking(rule: AddRule): void {
     const { status, error, createdAt } = await json("GET /workflows/w", 200);
     assert.equal(status, "ERROR");
     assert.equal(typeof createdAt, "number");
-    assert.deepEqual(error, { name: "TypeError", message: "it broke", cause: { name: "AggregateError", message: "several" } });
+    assert.deepEqual(error, {
+      name: "TypeError",
+      message: "it broke",
+      cause: { name: "AggregateError", message: "several" },
+    });
     for (const headers of [{}, ENCODED]) {
       for (const line of ["GET /workflows/w", "GET /workflows", "GET /workflows/w/result"]) {
         assert.doesNotMatch(await (await call(line, { headers })).text(), /setup\.ts|at file|\\n {4}at/);
@@ -74,33 +93,40 @@ function looking(rule: AddRule): void {
     assert.deepEqual([code, cause], ["workflow_failed", { name: "TypeError", message: "it broke" }]);
   });
 
-  rule("GET /workflows/:id/result waits as the parameter or Prefer says, at most as long as the server does", async (harness) => {
-    const { call, json, parley } = serve(harness, { maxWait: "2s" });
-    await parley.start(listener, undefined, { workflowId: "w" });
-    const waited = async (line: string, prefer?: string) => {
-      const { code, timeoutMs } = await json(line, 408, { ...(prefer && { headers: { prefer } }) });
-      assert.equal(code, "timeout");
-      return timeoutMs;
-    };
-    assert.equal(await waited("GET /workflows/w/result"), 0);
-    assert.equal(await waited("GET /workflows/w/result?wait=1s"), 1_000);
-    assert.equal(await waited("GET /workflows/w/result", "respond-async, wait=1"), 1_000);
-    assert.equal(await waited("GET /workflows/w/result?wait=1h"), 2_000);
-    assert.equal(await waited("GET /workflows/w/result?wait=500ms", "wait=2"), 500);
-    assert.equal((await call("GET /workflows/w/result?wait=soon")).status, 400);
-    const pending = call("GET /workflows/w/result?wait=2s");
-    await parley.send("w", "the news", { topic: "news" });
-    void parley.wake(["w"]);
-    assert.equal(await (await pending).json(), "the news");
-  });
+  rule(
+    "GET /workflows/:id/result waits as the parameter or Prefer says, at most as long as the server does",
+    async (harness) => {
+      const { call, json, parley } = serve(harness, { maxWait: "2s" });
+      await parley.start(listener, undefined, { workflowId: "w" });
+      const waited = async (line: string, prefer?: string) => {
+        const { code, timeoutMs } = await json(line, 408, { ...(prefer && { headers: { prefer } }) });
+        assert.equal(code, "timeout");
+        return timeoutMs;
+      };
+      assert.equal(await waited("GET /workflows/w/result"), 0);
+      assert.equal(await waited("GET /workflows/w/result?wait=1s"), 1_000);
+      assert.equal(await waited("GET /workflows/w/result", "respond-async, wait=1"), 1_000);
+      assert.equal(await waited("GET /workflows/w/result?wait=1h"), 2_000);
+      assert.equal(await waited("GET /workflows/w/result?wait=500ms", "wait=2"), 500);
+      assert.equal((await call("GET /workflows/w/result?wait=soon")).status, 400);
+      const pending = call("GET /workflows/w/result?wait=2s");
+      await parley.send("w", "the news", { topic: "news" });
+      void parley.wake(["w"]);
+      assert.equal(await (await pending).json(), "the news");
+    },
+  );
 
   rule("GET /workflows lists, by status and name, page by page", async (harness) => {
     const { json, parley } = serve(harness);
     for (const id of ["a", "b", "c"]) await parley.start("echo", 1, { workflowId: id, enqueue: true });
     await parley.start("other", 1, { workflowId: "d", enqueue: true });
-    const ids = (page: Record<string, unknown>) => (page.workflows as { workflowId: string }[]).map(({ workflowId }) => workflowId);
+    const ids = (page: Record<string, unknown>) =>
+      (page.workflows as { workflowId: string }[]).map(({ workflowId }) => workflowId);
     const first = await json("GET /workflows?name=echo&limit=2&status=ENQUEUED,PENDING", 200);
-    const second = await json(`GET /workflows?name=echo&limit=2&cursor=${encodeURIComponent(String(first.cursor))}`, 200);
+    const second = await json(
+      `GET /workflows?name=echo&limit=2&cursor=${encodeURIComponent(String(first.cursor))}`,
+      200,
+    );
     assert.deepEqual([...ids(first), ...ids(second)].sort(), ["a", "b", "c"]);
     assert.equal(second.cursor, undefined);
     assert.deepEqual(ids(await json("GET /workflows?status=SUCCESS", 200)), []);
@@ -127,21 +153,38 @@ function looking(rule: AddRule): void {
 }
 
 function sending(rule: AddRule): void {
-  rule("POST /workflows/:id/messages sends once for each key: 201, then 200 with the first message's ID", async (harness) => {
-    const { json, parley } = serve(harness);
-    assert.equal((await json("POST /workflows/w/messages", 404, { body: { message: 1 } })).code, "workflow_not_found");
-    await parley.start(listener, undefined, { workflowId: "w", enqueue: true });
-    const headers = { "idempotency-key": "key" };
-    const sent = await json("POST /workflows/w/messages", 201, { body: { message: "first", topic: "news" }, headers });
-    const again = await json("POST /workflows/w/messages", 200, { body: { message: "second", topic: "news" }, headers });
-    const inBody = await json("POST /workflows/w/messages", 200, { body: { message: 3, topic: "news", idempotencyKey: "key" } });
-    assert.deepEqual([sent.duplicate, again, inBody], [false, { ...sent, duplicate: true }, again]);
-    assert.equal((await json("POST /workflows/w/messages", 409, { body: { message: 1 }, headers })).code, "idempotency_conflict");
-    await json("POST /sweep", 200);
-    assert.equal((await json("GET /workflows/w/result?wait=5s", 200)) as unknown, "first");
-    const ended = await json("POST /workflows/w/messages", 409, { body: { message: 1 } });
-    assert.deepEqual([ended.code, ended.workflowStatus], ["workflow_ended", "SUCCESS"]);
-  });
+  rule(
+    "POST /workflows/:id/messages sends once for each key: 201, then 200 with the first message's ID",
+    async (harness) => {
+      const { json, parley } = serve(harness);
+      assert.equal(
+        (await json("POST /workflows/w/messages", 404, { body: { message: 1 } })).code,
+        "workflow_not_found",
+      );
+      await parley.start(listener, undefined, { workflowId: "w", enqueue: true });
+      const headers = { "idempotency-key": "key" };
+      const sent = await json("POST /workflows/w/messages", 201, {
+        body: { message: "first", topic: "news" },
+        headers,
+      });
+      const again = await json("POST /workflows/w/messages", 200, {
+        body: { message: "second", topic: "news" },
+        headers,
+      });
+      const inBody = await json("POST /workflows/w/messages", 200, {
+        body: { message: 3, topic: "news", idempotencyKey: "key" },
+      });
+      assert.deepEqual([sent.duplicate, again, inBody], [false, { ...sent, duplicate: true }, again]);
+      assert.equal(
+        (await json("POST /workflows/w/messages", 409, { body: { message: 1 }, headers })).code,
+        "idempotency_conflict",
+      );
+      await json("POST /sweep", 200);
+      assert.equal((await json("GET /workflows/w/result?wait=5s", 200)) as unknown, "first");
+      const ended = await json("POST /workflows/w/messages", 409, { body: { message: 1 } });
+      assert.deepEqual([ended.code, ended.workflowStatus], ["workflow_ended", "SUCCESS"]);
+    },
+  );
 
   rule("POST /messages sends all or none", async (harness) => {
     const { json, parley } = serve(harness);
@@ -180,7 +223,10 @@ function encodings(rule: AddRule): void {
   rule("in the library's own encoding every value comes back equal, as input, result and message", async (harness) => {
     const { call, parley, world } = serve(harness);
     const ask = async (line: string, body?: unknown) => {
-      const response = await call(line, { headers: ENCODED, ...(body !== undefined && { raw: devalueCodec.encode(body) }) });
+      const response = await call(line, {
+        headers: ENCODED,
+        ...(body !== undefined && { raw: devalueCodec.encode(body) }),
+      });
       assert.equal(response.headers.get("content-type"), ENCODED.accept);
       return devalueCodec.decode(await response.text());
     };
@@ -232,7 +278,12 @@ function encodings(rule: AddRule): void {
     const { call, parley, world } = serve(harness);
     await parley.start(publisher, undefined, { workflowId: "w" });
     await world.until(parley.idle());
-    for (const [line, status] of [["/workflows", 200], ["/workflows/w", 200], ["/workflows/x", 404], ["/openapi.json", 200]] as const) {
+    for (
+      const [line, status] of [["/workflows", 200], ["/workflows/w", 200], ["/workflows/x", 404], [
+        "/openapi.json",
+        200,
+      ]] as const
+    ) {
       const response = await call(`HEAD ${line}`);
       assert.deepEqual([response.status, await response.text()], [status, ""], line);
     }

@@ -17,7 +17,12 @@ export const TOKEN = "s3cret";
 const PATIENCE_MS = 5_000;
 
 /** What the workflow is told. */
-export type Order = { write: unknown; to?: string } | { many: number; padding?: number } | { set: unknown; to?: string } | "close" | "end";
+export type Order =
+  | { write: unknown; to?: string }
+  | { many: number; padding?: number }
+  | { set: unknown; to?: string }
+  | "close"
+  | "end";
 
 const scribe = workflow("scribe", async (ctx) => {
   for (;;) {
@@ -31,7 +36,10 @@ const scribe = workflow("scribe", async (ctx) => {
 });
 
 /** The numbers from 0, or texts of some length. */
-async function writeMany(ctx: WorkflowContext, { many, padding = 0 }: { many: number; padding?: number }): Promise<void> {
+async function writeMany(
+  ctx: WorkflowContext,
+  { many, padding = 0 }: { many: number; padding?: number },
+): Promise<void> {
   const values = Array.from({ length: many }, (_, n) => padding > 0 ? "x".repeat(padding) : n);
   await Promise.all(values.map((value) => ctx.writeStream("log", value)));
 }
@@ -60,7 +68,10 @@ export interface ServiceOptions extends Partial<ParleyHttpOptions> {
 }
 
 /** Makes a service over a store. The store's clock stands still; that of the app is the runtime's. */
-export async function serve(harness: Harness, { driver = (it) => it, ...options }: ServiceOptions = {}): Promise<Service> {
+export async function serve(
+  harness: Harness,
+  { driver = (it) => it, ...options }: ServiceOptions = {},
+): Promise<Service> {
   await harness.drivers[0].migrate();
   const errors: unknown[] = [];
   const onError = (error: unknown) => void errors.push(error);
@@ -91,7 +102,9 @@ export async function serve(harness: Harness, { driver = (it) => it, ...options 
 }
 
 /** Serves an app on a socket, with what a client without headers has as its credentials. */
-export function listen(app: { fetch(request: Request): Response | Promise<Response> }): AsyncDisposable & { readonly url: string } {
+export function listen(
+  app: { fetch(request: Request): Response | Promise<Response> },
+): AsyncDisposable & { readonly url: string } {
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => app.fetch(request));
   return { url: `http://127.0.0.1:${server.addr.port}`, [Symbol.asyncDispose]: () => server.shutdown() };
 }
@@ -143,7 +156,11 @@ async function* split(response: Response, separator: string): AsyncGenerator<str
 }
 
 /** The next so many of an iteration that are not passed over, which goes on. */
-export async function take<T>(items: AsyncIterator<T>, count: number, isWanted: (item: T) => boolean = () => true): Promise<T[]> {
+export async function take<T>(
+  items: AsyncIterator<T>,
+  count: number,
+  isWanted: (item: T) => boolean = () => true,
+): Promise<T[]> {
   const taken: T[] = [];
   while (taken.length < count) {
     const { done, value } = await items.next();

@@ -66,7 +66,10 @@ export interface Served {
 }
 
 /** Serves a harness's store. */
-export function serve(harness: Harness, options: Partial<ParleyHttpOptions> & { driver?: (driver: Driver) => Driver } = {}): Served {
+export function serve(
+  harness: Harness,
+  options: Partial<ParleyHttpOptions> & { driver?: (driver: Driver) => Driver } = {},
+): Served {
   const { driver = (it) => it, ...rest } = options;
   const world = new World({ ...harness, drivers: [driver(harness.drivers[0]), harness.drivers[1]] });
   const { parley } = world.isolate(0, [echo, publisher, listener, failing], { wake: "none" });
@@ -119,7 +122,9 @@ export function lineOf({ spec }: Route, { id = "w", key = "k" }: { id?: string; 
 async function checkAnswer(line: string, response: Response): Promise<void> {
   const route = routeOf(line);
   if (!route || line.startsWith("OPTIONS")) return;
-  const { paths } = toDocument([route], "") as { paths: Record<string, Record<string, { responses: Record<string, unknown> }>> };
+  const { paths } = toDocument([route], "") as {
+    paths: Record<string, Record<string, { responses: Record<string, unknown> }>>;
+  };
   const [operation] = Object.values(paths).flatMap((path) => Object.values(path));
   assert(operation?.responses[response.status], `${line} answered with ${response.status}, which is not documented`);
   if (line.startsWith("HEAD")) return;

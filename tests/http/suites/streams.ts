@@ -36,9 +36,16 @@ function parts(rule: Rule): void {
     await write("a", { b: 1 }, null);
     const all = await get(LOG);
     assert.deepEqual(await all.json(), { values: ["a", { b: 1 }, null], nextOffset: 3, closed: false });
-    assert.deepEqual([all.headers.get("content-type"), all.headers.get("cache-control")], ["application/json", "no-store"]);
+    assert.deepEqual([all.headers.get("content-type"), all.headers.get("cache-control")], [
+      "application/json",
+      "no-store",
+    ]);
     assert.equal(all.headers.get("vary"), "accept, authorization");
-    assert.deepEqual(await (await get(`${LOG}?from=1&limit=1`)).json(), { values: [{ b: 1 }], nextOffset: 2, closed: false });
+    assert.deepEqual(await (await get(`${LOG}?from=1&limit=1`)).json(), {
+      values: [{ b: 1 }],
+      nextOffset: 2,
+      closed: false,
+    });
     assert.deepEqual(await (await get(`${LOG}?from=3`)).json(), { values: [], nextOffset: 3, closed: false });
   });
   rule("a stream as JSON is closed where nothing will come any more, and not before", async ({ get, write, tell }) => {
@@ -46,9 +53,17 @@ function parts(rule: Rule): void {
     await tell("close");
     assert.deepEqual(await (await get(`${LOG}?limit=1`)).json(), { values: [1], nextOffset: 1, closed: false });
     assert.deepEqual(await (await get(LOG)).json(), { values: [1, 2], nextOffset: 2, closed: true });
-    assert.deepEqual(await (await get("/workflows/w/streams/other")).json(), { values: [], nextOffset: 0, closed: false });
+    assert.deepEqual(await (await get("/workflows/w/streams/other")).json(), {
+      values: [],
+      nextOffset: 0,
+      closed: false,
+    });
     await tell("end");
-    assert.deepEqual(await (await get("/workflows/w/streams/other?wait=1m")).json(), { values: [], nextOffset: 0, closed: true });
+    assert.deepEqual(await (await get("/workflows/w/streams/other?wait=1m")).json(), {
+      values: [],
+      nextOffset: 0,
+      closed: true,
+    });
   });
   rule("a stream as JSON tells in its headers whether there is more already", async ({ get, write }) => {
     await write(1, 2);
@@ -56,32 +71,54 @@ function parts(rule: Rule): void {
     assert.deepEqual([part.headers.get("stream-up-to-date"), all.headers.get("stream-up-to-date")], [null, "true"]);
     await Promise.all([part.body?.cancel(), all.body?.cancel()]);
   });
-  rule("a stream as JSON waits for a value, by the parameter or the header Prefer, and no longer than it may", async ({ get, write }) => {
-    const waiting = [get(`${LOG}?wait=5s`), get(LOG, { prefer: "wait=5" })];
-    await write("late");
-    for (const response of waiting) assert.deepEqual(await (await response).json(), { values: ["late"], nextOffset: 1, closed: false });
-    const began = performance.now();
-    assert.deepEqual(await (await get(`${LOG}?from=1&wait=50ms`)).json(), { values: [], nextOffset: 1, closed: false });
-    assert(performance.now() - began >= 45);
-  });
-  rule("what JSON does not know is what comes nearest, and comes back equal in the library's own encoding", async ({ get, write }) => {
-    const values = [undefined, 10n, new Date(5), new Map([["a", new Set([1])]]), -0, new Uint8Array([1, 2])];
-    await write(...values);
-    const plain = await (await get(LOG)).json();
-    assert.deepEqual(plain.values, [null, "10", "1970-01-01T00:00:00.005Z", { a: [1] }, 0, "AQI="]);
-    const encoded = await get(LOG, ENCODED);
-    assert.equal(encoded.headers.get("content-type"), "application/vnd.parley+json");
-    assert.deepEqual(devalueCodec.decode(await encoded.text()), { values, nextOffset: 6, closed: false });
-  });
-  rule("parameters that are not legal are refused, and so is a workflow that does not exist, whatever the type", async ({ get }) => {
-    for (const query of ["from=-1", "from=x", "limit=0", "limit=1001", "wait=soon"]) {
-      assert.deepEqual(await problem(await get(`${LOG}?${query}`)), { status: 400, code: "invalid_value" }, query);
-    }
-    assert.equal((await problem(await get(LOG, { ...SSE, "last-event-id": "x" }))).status, 400);
-    for (const headers of [{}, SSE, LINES, ENCODED_LINES]) {
-      assert.deepEqual(await problem(await get("/workflows/nobody/streams/log", headers)), { status: 404, code: "workflow_not_found" });
-    }
-  });
+  rule(
+    "a stream as JSON waits for a value, by the parameter or the header Prefer, and no longer than it may",
+    async ({ get, write }) => {
+      const waiting = [get(`${LOG}?wait=5s`), get(LOG, { prefer: "wait=5" })];
+      await write("late");
+      for (const response of waiting) {
+        assert.deepEqual(await (await response).json(), {
+          values: ["late"],
+          nextOffset: 1,
+          closed: false,
+        });
+      }
+      const began = performance.now();
+      assert.deepEqual(await (await get(`${LOG}?from=1&wait=50ms`)).json(), {
+        values: [],
+        nextOffset: 1,
+        closed: false,
+      });
+      assert(performance.now() - began >= 45);
+    },
+  );
+  rule(
+    "what JSON does not know is what comes nearest, and comes back equal in the library's own encoding",
+    async ({ get, write }) => {
+      const values = [undefined, 10n, new Date(5), new Map([["a", new Set([1])]]), -0, new Uint8Array([1, 2])];
+      await write(...values);
+      const plain = await (await get(LOG)).json();
+      assert.deepEqual(plain.values, [null, "10", "1970-01-01T00:00:00.005Z", { a: [1] }, 0, "AQI="]);
+      const encoded = await get(LOG, ENCODED);
+      assert.equal(encoded.headers.get("content-type"), "application/vnd.parley+json");
+      assert.deepEqual(devalueCodec.decode(await encoded.text()), { values, nextOffset: 6, closed: false });
+    },
+  );
+  rule(
+    "parameters that are not legal are refused, and so is a workflow that does not exist, whatever the type",
+    async ({ get }) => {
+      for (const query of ["from=-1", "from=x", "limit=0", "limit=1001", "wait=soon"]) {
+        assert.deepEqual(await problem(await get(`${LOG}?${query}`)), { status: 400, code: "invalid_value" }, query);
+      }
+      assert.equal((await problem(await get(LOG, { ...SSE, "last-event-id": "x" }))).status, 400);
+      for (const headers of [{}, SSE, LINES, ENCODED_LINES]) {
+        assert.deepEqual(await problem(await get("/workflows/nobody/streams/log", headers)), {
+          status: 404,
+          code: "workflow_not_found",
+        });
+      }
+    },
+  );
 }
 
 function types(rule: Rule): void {
@@ -114,19 +151,26 @@ function types(rule: Rule): void {
 }
 
 function events(rule: Rule): void {
-  rule("a stream as Server-Sent Events has an ID for each value, and an event for its end", async ({ get, write, tell }) => {
-    await write("a\nb", { c: 1 });
-    const response = await get(LOG, SSE);
-    const headers = ["content-type", "cache-control", "x-accel-buffering"].map((name) => response.headers.get(name));
-    assert.deepEqual(headers, ["text/event-stream", "no-store, no-transform", "no"]);
-    const sent = sentEvents(response);
-    assert.match((await take(sent, 1))[0]?.retry ?? "", /^1\d{3}$/);
-    assert.deepEqual(await take(sent, 2), [{ id: "0", data: '"a\\nb"' }, { id: "1", data: '{"c":1}' }]);
-    await write(undefined);
-    await tell("close");
-    assert.deepEqual(await take(sent, 2), [{ id: "2", data: "null" }, { event: "end", id: "end:3", data: '{"nextOffset":3}' }]);
-    assert.equal((await sent.next()).done, true);
-  });
+  rule(
+    "a stream as Server-Sent Events has an ID for each value, and an event for its end",
+    async ({ get, write, tell }) => {
+      await write("a\nb", { c: 1 });
+      const response = await get(LOG, SSE);
+      const headers = ["content-type", "cache-control", "x-accel-buffering"].map((name) => response.headers.get(name));
+      assert.deepEqual(headers, ["text/event-stream", "no-store, no-transform", "no"]);
+      const sent = sentEvents(response);
+      assert.match((await take(sent, 1))[0]?.retry ?? "", /^1\d{3}$/);
+      assert.deepEqual(await take(sent, 2), [{ id: "0", data: '"a\\nb"' }, { id: "1", data: '{"c":1}' }]);
+      await write(undefined);
+      await tell("close");
+      assert.deepEqual(await take(sent, 2), [{ id: "2", data: "null" }, {
+        event: "end",
+        id: "end:3",
+        data: '{"nextOffset":3}',
+      }]);
+      assert.equal((await sent.next()).done, true);
+    },
+  );
   rule("a stream that is empty opens at once", async ({ get }) => {
     const sent = sentEvents(await get(LOG, SSE));
     assert.match((await take(sent, 1))[0]?.retry ?? "", /^1\d{3}$/);

@@ -62,12 +62,13 @@ function countReads(): Counted & { driver(driver: Driver): Driver } {
   let failing = false;
   let held = Promise.resolve();
   let open = () => 0;
-  const read = <Request, Result>(call: (request: Request) => Promise<Result>) => async (request: Request): Promise<Result> => {
-    reads++;
-    if (failing) throw new DriverError("The store is down (injected)", { retryable: false });
-    underWay++;
-    return await held.then(() => call(request)).finally(() => underWay--);
-  };
+  const read =
+    <Request, Result>(call: (request: Request) => Promise<Result>) => async (request: Request): Promise<Result> => {
+      reads++;
+      if (failing) throw new DriverError("The store is down (injected)", { retryable: false });
+      underWay++;
+      return await held.then(() => call(request)).finally(() => underWay--);
+    };
   const driver = (inner: Driver) => {
     const watched = countedWatches(inner);
     open = watched.open;
@@ -78,7 +79,14 @@ function countReads(): Counted & { driver(driver: Driver): Driver } {
     held = promise;
     return resolve;
   };
-  return { driver, hold, reads: () => reads, underWay: () => underWay, watches: () => open(), fail: () => failing = true };
+  return {
+    driver,
+    hold,
+    reads: () => reads,
+    underWay: () => underWay,
+    watches: () => open(),
+    fail: () => failing = true,
+  };
 }
 
 function idle(rule: Rule): void {
@@ -99,44 +107,56 @@ function idle(rule: Rule): void {
     // A sign of life costs the store nothing; what is more than one read a connection is the floor of polling under it.
     assert(reads() <= 3 * LIVE.length, `${reads()} reads`);
   }, { heartbeat: "10ms" });
-  rule("a connection is over after its time, and only the end of the stream is told as one", async ({ get, write, watches }) => {
-    await write(1);
-    for (const [path, headers] of LIVE) {
-      const began = performance.now();
-      const text = await (await get(path, headers)).text();
-      assert(performance.now() - began >= 35, path);
-      assert.doesNotMatch(text, /end|streamClosed/, path);
-    }
-    assert.equal(watches(), 0);
-  }, { maxConnection: "40ms" });
-  rule("a connection is over after its time also if values come without a pause, or nobody reads them", async ({ get, tell, watches }) => {
-    await tell({ many: 3_000 });
-    const response = await get(LOG, SSE);
-    await delay(systemClock, 60);
-    assert.equal(watches(), 0);
-    assert.doesNotMatch(await response.text(), /event: end/);
-  }, { maxConnection: "40ms" });
-  rule("a reader that comes back where it was cut off misses nothing and sees nothing twice", async ({ get, write, tell }) => {
-    const seen: unknown[] = [];
-    let connections = 0;
-    const reading = (async () => {
-      for (let id = "", ended = false; !ended; connections++) {
-        for await (const sent of sentEvents(await get(LOG, { ...SSE, ...(id && { "last-event-id": id }) }))) {
-          id = sent.id ?? id;
-          ended = sent.event === "end";
-          if (sent.data && !ended) seen.push([id, sent.data]);
-        }
+  rule(
+    "a connection is over after its time, and only the end of the stream is told as one",
+    async ({ get, write, watches }) => {
+      await write(1);
+      for (const [path, headers] of LIVE) {
+        const began = performance.now();
+        const text = await (await get(path, headers)).text();
+        assert(performance.now() - began >= 35, path);
+        assert.doesNotMatch(text, /end|streamClosed/, path);
       }
-    })();
-    for (let value = 0; value < 20; value++) {
-      await write(value);
-      await delay(systemClock, 5);
-    }
-    await tell("close");
-    await reading;
-    assert.deepEqual(seen, Array.from({ length: 20 }, (_, n) => [String(n), String(n)]));
-    assert(connections > 2, `${connections} connections`);
-  }, { maxConnection: "15ms" });
+      assert.equal(watches(), 0);
+    },
+    { maxConnection: "40ms" },
+  );
+  rule(
+    "a connection is over after its time also if values come without a pause, or nobody reads them",
+    async ({ get, tell, watches }) => {
+      await tell({ many: 3_000 });
+      const response = await get(LOG, SSE);
+      await delay(systemClock, 60);
+      assert.equal(watches(), 0);
+      assert.doesNotMatch(await response.text(), /event: end/);
+    },
+    { maxConnection: "40ms" },
+  );
+  rule(
+    "a reader that comes back where it was cut off misses nothing and sees nothing twice",
+    async ({ get, write, tell }) => {
+      const seen: unknown[] = [];
+      let connections = 0;
+      const reading = (async () => {
+        for (let id = "", ended = false; !ended; connections++) {
+          for await (const sent of sentEvents(await get(LOG, { ...SSE, ...(id && { "last-event-id": id }) }))) {
+            id = sent.id ?? id;
+            ended = sent.event === "end";
+            if (sent.data && !ended) seen.push([id, sent.data]);
+          }
+        }
+      })();
+      for (let value = 0; value < 20; value++) {
+        await write(value);
+        await delay(systemClock, 5);
+      }
+      await tell("close");
+      await reading;
+      assert.deepEqual(seen, Array.from({ length: 20 }, (_, n) => [String(n), String(n)]));
+      assert(connections > 2, `${connections} connections`);
+    },
+    { maxConnection: "15ms" },
+  );
 }
 
 function slow(rule: Rule): void {
@@ -159,32 +179,38 @@ function slow(rule: Rule): void {
 }
 
 function leaving(rule: Rule): void {
-  rule("a reader that leaves, before it reads or while it waits, leaves no subscription, timer or listener", async ({ get, watches }) => {
-    using listeners = countListeners();
-    for (const [path, headers] of LIVE) {
-      await (await get(path, headers)).body!.cancel();
-      const reader = (await get(path, headers)).body!.getReader();
-      await reader.read();
-      const waiting = reader.read();
-      await until(() => watches() === 1);
-      await reader.cancel();
-      await waiting;
-      await until(() => watches() === 0);
-    }
-    await until(() => listeners.left() === 0);
-  });
-  rule("a reader that leaves while it waits for one answer ends the wait at once", async ({ app, get, watches, errors }) => {
-    for (const path of [`${LOG}?wait=1m`, `${LOG}?offset=0&live=long-poll`, `${STATE}?wait=1m`]) {
-      const gone = new AbortController();
-      const asked = get(path, {}, { signal: gone.signal });
-      await until(() => watches() === 1);
-      gone.abort();
-      await (await asked).body?.cancel();
-      assert.equal(watches(), 0, path);
-    }
-    assert.deepEqual(errors, []);
-    assert(app);
-  });
+  rule(
+    "a reader that leaves, before it reads or while it waits, leaves no subscription, timer or listener",
+    async ({ get, watches }) => {
+      using listeners = countListeners();
+      for (const [path, headers] of LIVE) {
+        await (await get(path, headers)).body!.cancel();
+        const reader = (await get(path, headers)).body!.getReader();
+        await reader.read();
+        const waiting = reader.read();
+        await until(() => watches() === 1);
+        await reader.cancel();
+        await waiting;
+        await until(() => watches() === 0);
+      }
+      await until(() => listeners.left() === 0);
+    },
+  );
+  rule(
+    "a reader that leaves while it waits for one answer ends the wait at once",
+    async ({ app, get, watches, errors }) => {
+      for (const path of [`${LOG}?wait=1m`, `${LOG}?offset=0&live=long-poll`, `${STATE}?wait=1m`]) {
+        const gone = new AbortController();
+        const asked = get(path, {}, { signal: gone.signal });
+        await until(() => watches() === 1);
+        gone.abort();
+        await (await asked).body?.cancel();
+        assert.equal(watches(), 0, path);
+      }
+      assert.deepEqual(errors, []);
+      assert(app);
+    },
+  );
   rule("a reader that leaves before its answer has begun leaves nothing", async ({ get, watches, hold }) => {
     using listeners = countListeners();
     const release = hold();
@@ -240,7 +266,9 @@ function failing(rule: Rule): void {
   rule("a store that fails breaks a body off, which never looks complete, and is reported", async (service) => {
     const { get, write, fail, errors, watches } = service;
     await write(1);
-    const bodies = await Promise.all(LIVE.slice(0, 3).map(async ([path, headers]) => (await get(path, headers)).body!.getReader()));
+    const bodies = await Promise.all(
+      LIVE.slice(0, 3).map(async ([path, headers]) => (await get(path, headers)).body!.getReader()),
+    );
     for (const body of bodies) await body.read();
     fail();
     const cut = bodies.map((body) => assert.rejects(body.read(), DriverError));

@@ -62,15 +62,22 @@ function delivering(rule: AddRule): void {
     assert.deepEqual(strict.errors, []);
   });
 
-  rule("a workflow that does not exist yet is 404, so that the provider tries again, and 2xx if it is to be accepted", async (harness) => {
-    const { parley, deliver } = shop(harness);
-    const refused = await deliver(paid);
-    assert.deepEqual([refused.status, refused.body.code], [404, "workflow_not_found"]);
-    const accepting = shop(harness, { onUnknown: "accept" });
-    assert.deepEqual((await accepting.deliver(paid)).body, { received: true, ignored: true });
-    await order(parley);
-    assert.deepEqual((await deliver(paid)).body, { received: true, duplicate: false }, "the same delivery, tried again");
-  });
+  rule(
+    "a workflow that does not exist yet is 404, so that the provider tries again, and 2xx if it is to be accepted",
+    async (harness) => {
+      const { parley, deliver } = shop(harness);
+      const refused = await deliver(paid);
+      assert.deepEqual([refused.status, refused.body.code], [404, "workflow_not_found"]);
+      const accepting = shop(harness, { onUnknown: "accept" });
+      assert.deepEqual((await accepting.deliver(paid)).body, { received: true, ignored: true });
+      await order(parley);
+      assert.deepEqual(
+        (await deliver(paid)).body,
+        { received: true, duplicate: false },
+        "the same delivery, tried again",
+      );
+    },
+  );
 
   rule("a parley for each request is made with its context", async (harness) => {
     const { parley } = shop(harness);
@@ -87,10 +94,17 @@ function delivering(rule: AddRule): void {
 
 function refusing(rule: AddRule): void {
   rule("a delivery that is not the provider's is 401, before anything is parsed or asked", async (harness) => {
-    const { deliver, errors } = shop(harness, { parley: () => assert.fail("it was asked"), route: () => assert.fail("it was routed") });
+    const { deliver, errors } = shop(harness, {
+      parley: () => assert.fail("it was asked"),
+      route: () => assert.fail("it was routed"),
+    });
     for (const raw of [JSON.stringify(paid), "{", "", new Uint8Array([0xff])]) {
       const { status, body, headers } = await deliver(undefined, { id: null, raw });
-      assert.deepEqual([status, body.code, headers.get("content-type")], [401, "unauthorized", "application/problem+json"]);
+      assert.deepEqual([status, body.code, headers.get("content-type")], [
+        401,
+        "unauthorized",
+        "application/problem+json",
+      ]);
     }
     assert.deepEqual(errors, []);
   });
@@ -121,30 +135,48 @@ function refusing(rule: AddRule): void {
     assert.deepEqual([status, body.code], [413, "body_too_large"]);
   });
 
-  rule("what route returns must be possible to send: else it is the owner's 500, reported without the payload", async (harness) => {
-    const workflowIds = ["", `${CANARY}\0`, CANARY.repeat(99), undefined, null, { [CANARY]: 1 }] as string[];
-    const bad = [...workflowIds.map((workflowId) => ({ workflowId, message: 1 })), { workflowId: CANARY, message: () => CANARY }];
-    const topics = [`${CANARY}\0`, null, 7, {}].map((topic) => ({ workflowId: CANARY, topic: topic as string, message: 1 }));
-    for (const message of [...bad, ...topics]) {
-      const { deliver, errors } = shop(harness, { route: () => message, onUnknown: "accept" });
-      const { status, body } = await deliver(paid);
-      assert.deepEqual([status, body.code, errors.length], [500, "internal", 1]);
-      assert.match(String(errors[0]), /route returned must be/);
-      assert.doesNotMatch(Deno.inspect(errors[0]), new RegExp(CANARY));
-    }
-    const large = shop(harness, { route: () => ({ workflowId: CANARY, message: CANARY.repeat(2 ** 17) }) });
-    assert.equal((await large.deliver(paid)).status, 413);
-  });
+  rule(
+    "what route returns must be possible to send: else it is the owner's 500, reported without the payload",
+    async (harness) => {
+      const workflowIds = ["", `${CANARY}\0`, CANARY.repeat(99), undefined, null, { [CANARY]: 1 }] as string[];
+      const bad = [...workflowIds.map((workflowId) => ({ workflowId, message: 1 })), {
+        workflowId: CANARY,
+        message: () => CANARY,
+      }];
+      const topics = [`${CANARY}\0`, null, 7, {}].map((topic) => ({
+        workflowId: CANARY,
+        topic: topic as string,
+        message: 1,
+      }));
+      for (const message of [...bad, ...topics]) {
+        const { deliver, errors } = shop(harness, { route: () => message, onUnknown: "accept" });
+        const { status, body } = await deliver(paid);
+        assert.deepEqual([status, body.code, errors.length], [500, "internal", 1]);
+        assert.match(String(errors[0]), /route returned must be/);
+        assert.doesNotMatch(Deno.inspect(errors[0]), new RegExp(CANARY));
+      }
+      const large = shop(harness, { route: () => ({ workflowId: CANARY, message: CANARY.repeat(2 ** 17) }) });
+      assert.equal((await large.deliver(paid)).status, 413);
+    },
+  );
 
   rule("a message that the topic's schema refuses is 400", async (harness) => {
     const news = topic("news", v.object({ cents: v.number() }));
-    const { deliver, errors } = shop(harness, { route: ({ order }) => ({ workflowId: order, topic: news, message: { cents: CANARY } }) });
+    const { deliver, errors } = shop(harness, {
+      route: ({ order }) => ({ workflowId: order, topic: news, message: { cents: CANARY } }),
+    });
     const { status, body } = await deliver(paid);
     assert.deepEqual([status, body.code, errors], [400, "invalid_value", []]);
   });
 
   rule("a fault of the store is 503, of whatever kind, reported", async (harness) => {
-    for (const error of [new DriverError(CANARY, { retryable: true }), new DriverError(CANARY, { retryable: false }), new Error(CANARY)]) {
+    for (
+      const error of [
+        new DriverError(CANARY, { retryable: true }),
+        new DriverError(CANARY, { retryable: false }),
+        new Error(CANARY),
+      ]
+    ) {
       const { deliver, errors } = shop(harness, { driver: { send: () => Promise.reject(error) } });
       const { status, headers, body } = await deliver(paid);
       assert.deepEqual([status, headers.get("retry-after"), body.code], [503, "1", "driver"]);
@@ -167,7 +199,9 @@ function refusing(rule: AddRule): void {
     const { parley } = shop(harness);
     const good = { parley, verify: () => undefined, route: () => undefined };
     for (const bad of [{ verify: undefined }, { route: undefined }, { bodyLimit: 0 }]) {
-      assert.throws(() => webhook({ ...good, ...bad } as unknown as WebhookOptions<unknown>), { code: "invalid_value" });
+      assert.throws(() => webhook({ ...good, ...bad } as unknown as WebhookOptions<unknown>), {
+        code: "invalid_value",
+      });
     }
     return Promise.resolve();
   });
@@ -195,36 +229,42 @@ function verifying(rule: AddRule): void {
     assert.deepEqual(seen, [true, raw, raw, "paid", raw, "POST"]);
   });
 
-  rule("what a verifier throws is 401, unless it has a status of its own; the owner hears of what is no refusal", async (harness) => {
-    class WebhookVerificationError extends Error {}
-    const ofStripe = Object.assign(new Error(CANARY), { type: "StripeSignatureVerificationError" });
-    const ofAnotherHono = Object.assign(new Error(), { status: 403, getResponse: () => Response.json({}, { status: 403 }) });
-    const outcomes: [thrown: unknown, status: number, reported: number][] = [
-      [new Error(CANARY), 401, 1],
-      [new TypeError(`${CANARY} is not a function`), 401, 1],
-      [CANARY, 401, 1],
-      [new WebhookVerificationError(CANARY), 401, 0],
-      [ofStripe, 401, 0],
-      [new DriverError(CANARY, { retryable: true }), 503, 1],
-      [new HTTPException(429, { res: Response.json({}, { status: 429 }) }), 429, 0],
-      [ofAnotherHono, 403, 0],
-    ];
-    for (const [thrown, expected, reported] of outcomes) {
-      for (
-        const verify of [() => Promise.reject(thrown), () => {
-          throw thrown;
-        }]
-      ) {
-        const { deliver, errors } = shop(harness, { verify });
-        assert.equal((await deliver(paid)).status, expected);
-        assert.deepEqual(errors, reported === 0 ? [] : [thrown]);
+  rule(
+    "what a verifier throws is 401, unless it has a status of its own; the owner hears of what is no refusal",
+    async (harness) => {
+      class WebhookVerificationError extends Error {}
+      const ofStripe = Object.assign(new Error(CANARY), { type: "StripeSignatureVerificationError" });
+      const ofAnotherHono = Object.assign(new Error(), {
+        status: 403,
+        getResponse: () => Response.json({}, { status: 403 }),
+      });
+      const outcomes: [thrown: unknown, status: number, reported: number][] = [
+        [new Error(CANARY), 401, 1],
+        [new TypeError(`${CANARY} is not a function`), 401, 1],
+        [CANARY, 401, 1],
+        [new WebhookVerificationError(CANARY), 401, 0],
+        [ofStripe, 401, 0],
+        [new DriverError(CANARY, { retryable: true }), 503, 1],
+        [new HTTPException(429, { res: Response.json({}, { status: 429 }) }), 429, 0],
+        [ofAnotherHono, 403, 0],
+      ];
+      for (const [thrown, expected, reported] of outcomes) {
+        for (
+          const verify of [() => Promise.reject(thrown), () => {
+            throw thrown;
+          }]
+        ) {
+          const { deliver, errors } = shop(harness, { verify });
+          assert.equal((await deliver(paid)).status, expected);
+          assert.deepEqual(errors, reported === 0 ? [] : [thrown]);
+        }
       }
-    }
-    for (const delivery of [undefined, null, {}, { id: "" }, { id: 7 }, true]) {
-      const { deliver } = shop(harness, { verify: () => delivery as unknown as { id: string } });
-      assert.equal((await deliver(paid)).status, 401);
-    }
-  });
+      for (const delivery of [undefined, null, {}, { id: "" }, { id: 7 }, true]) {
+        const { deliver } = shop(harness, { verify: () => delivery as unknown as { id: string } });
+        assert.equal((await deliver(paid)).status, 401);
+      }
+    },
+  );
 
   rule("a verifier of a provider does its work behind a webhook", async (harness) => {
     const clock = { now: () => 1_614_265_330_000 };

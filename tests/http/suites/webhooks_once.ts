@@ -38,7 +38,11 @@ export function deduping(rule: AddRule): void {
       false,
     ]);
     topic = "other";
-    assert.deepEqual([await isDuplicate("/hook"), await isDuplicate("/hook"), await isDuplicate("/other")], [false, true, false]);
+    assert.deepEqual([await isDuplicate("/hook"), await isDuplicate("/hook"), await isDuplicate("/other")], [
+      false,
+      true,
+      false,
+    ]);
   });
 
   rule("endpoints with one name are one endpoint; the query does not tell them apart", async (harness) => {
@@ -97,7 +101,11 @@ export function deduping(rule: AddRule): void {
           return target.send(...args);
         },
     });
-    const handler = webhook({ parley: spy, verify: () => ({ id: "d1" }), route: ({ order }) => ({ workflowId: order, message: 1 }) });
+    const handler = webhook({
+      parley: spy,
+      verify: () => ({ id: "d1" }),
+      route: ({ order }) => ({ workflowId: order, message: 1 }),
+    });
     hooks.post("/spied", handler);
     await hooks.request("/spied", { method: "POST", body: JSON.stringify(paid) });
     const adapter = parleyHttp({ parley, auth: () => true });

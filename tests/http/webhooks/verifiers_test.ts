@@ -31,17 +31,24 @@ async function stripeHeaderOf(
   );
 }
 
-function standardHeaders({ id = VECTOR.id, timestamp = String(VECTOR.timestamp), signature = VECTOR.signature, prefix = "webhook-" } = {}) {
+function standardHeaders(
+  { id = VECTOR.id, timestamp = String(VECTOR.timestamp), signature = VECTOR.signature, prefix = "webhook-" } = {},
+) {
   return { [`${prefix}id`]: id, [`${prefix}timestamp`]: timestamp, [`${prefix}signature`]: signature };
 }
 
 Deno.test("standardWebhooks() accepts the published vector, and none that is changed", async () => {
   const verify = standardWebhooks(VECTOR.secret, AT_VECTOR);
-  const check = (change: Parameters<typeof standardHeaders>[0], body = VECTOR.body) => verified(verify, standardHeaders(change), body);
+  const check = (change: Parameters<typeof standardHeaders>[0], body = VECTOR.body) =>
+    verified(verify, standardHeaders(change), body);
   assert.equal(await check({}), VECTOR.id);
   assert.equal(await check({ prefix: "svix-" }), VECTOR.id);
   assert.equal(
-    await verified(standardWebhooks(VECTOR.secret.slice(6), { ...AT_VECTOR, encoding: "base64" }), standardHeaders(), VECTOR.body),
+    await verified(
+      standardWebhooks(VECTOR.secret.slice(6), { ...AT_VECTOR, encoding: "base64" }),
+      standardHeaders(),
+      VECTOR.body,
+    ),
     VECTOR.id,
   );
   assert.equal(await check({ id: "msg_other" }), undefined);
@@ -64,11 +71,17 @@ Deno.test("standardWebhooks() accepts the published vector, and none that is cha
 
 Deno.test("standardWebhooks() accepts any of several signatures and secrets", async () => {
   const signature = `v1a,AAAA v1,AAAA ${VECTOR.signature} v2,AAAA`;
-  assert.equal(await verified(standardWebhooks(VECTOR.secret, AT_VECTOR), standardHeaders({ signature }), VECTOR.body), VECTOR.id);
+  assert.equal(
+    await verified(standardWebhooks(VECTOR.secret, AT_VECTOR), standardHeaders({ signature }), VECTOR.body),
+    VECTOR.id,
+  );
   for (const secrets of [["whsec_AAAA", VECTOR.secret], [VECTOR.secret, "v1,whsec_AAAA"]]) {
     assert.equal(await verified(standardWebhooks(secrets, AT_VECTOR), standardHeaders(), VECTOR.body), VECTOR.id);
   }
-  assert.equal(await verified(standardWebhooks(["whsec_AAAA", "whsec_BBBB"], AT_VECTOR), standardHeaders(), VECTOR.body), undefined);
+  assert.equal(
+    await verified(standardWebhooks(["whsec_AAAA", "whsec_BBBB"], AT_VECTOR), standardHeaders(), VECTOR.body),
+    undefined,
+  );
 });
 
 Deno.test("verifiers accept a signature five minutes old or early, and none beyond; the tolerance may be another", async () => {
@@ -81,7 +94,9 @@ Deno.test("verifiers accept a signature five minutes old or early, and none beyo
       await verified(stripe("whsec_x", options), { "stripe-signature": stripeHeader }, stripeBody) !== undefined,
     ];
   };
-  for (const [seconds, fresh] of [[0, true], [300, true], [-300, true], [301, false], [-301, false], [1e6, false]] as const) {
+  for (
+    const [seconds, fresh] of [[0, true], [300, true], [-300, true], [301, false], [-301, false], [1e6, false]] as const
+  ) {
     assert.deepEqual(await at(seconds), [fresh, fresh], `${seconds} s`);
   }
   assert.deepEqual([await at(61, "1m"), await at(3_599, "1h")], [[false, false], [true, true]]);
@@ -89,8 +104,14 @@ Deno.test("verifiers accept a signature five minutes old or early, and none beyo
 
 Deno.test("a time that is not whole seconds is refused", async () => {
   for (const timestamp of ["", "0x60375A32", "1614265330.0", "1e9", "-1", " ", "9".repeat(30), "NaN"]) {
-    assert.equal(await verified(standardWebhooks(VECTOR.secret, AT_VECTOR), standardHeaders({ timestamp }), VECTOR.body), undefined);
-    assert.equal(await verified(stripe("s", AT_VECTOR), { "stripe-signature": `t=${timestamp},v1=00` }, "{}"), undefined);
+    assert.equal(
+      await verified(standardWebhooks(VECTOR.secret, AT_VECTOR), standardHeaders({ timestamp }), VECTOR.body),
+      undefined,
+    );
+    assert.equal(
+      await verified(stripe("s", AT_VECTOR), { "stripe-signature": `t=${timestamp},v1=00` }, "{}"),
+      undefined,
+    );
   }
 });
 
@@ -110,7 +131,10 @@ Deno.test("standardWebhooks() takes secrets as Supabase and Polar show them, and
   ];
   const now = new Date(Math.floor(Date.now() / 1_000) * 1_000);
   for (const [secret, signer, options] of cases) {
-    const headers = standardHeaders({ timestamp: String(now.getTime() / 1_000), signature: signer.sign(VECTOR.id, now, VECTOR.body) });
+    const headers = standardHeaders({
+      timestamp: String(now.getTime() / 1_000),
+      signature: signer.sign(VECTOR.id, now, VECTOR.body),
+    });
     assert.equal(await verified(standardWebhooks(secret, options), headers, VECTOR.body), VECTOR.id, secret);
     assert.equal(await verified(standardWebhooks(secret, options), headers, `${VECTOR.body} `), undefined, secret);
     const others = ["whsec_AAAA", "v1,whsec_AAAA", "polar_whs_other", "polar_whs_"];
@@ -119,8 +143,19 @@ Deno.test("standardWebhooks() takes secrets as Supabase and Polar show them, and
 });
 
 Deno.test("standardWebhooks() refuses a secret that may be either base64 or a text, and says what to do", () => {
-  for (const secret of ["abcd", "my-webhook-secret", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "WHSEC_AAAA", "sk_live_whsec_AAAA"]) {
-    assert.throws(() => standardWebhooks(secret), (error: Error) => /encoding/.test(error.message) && !error.message.includes(secret));
+  for (
+    const secret of [
+      "abcd",
+      "my-webhook-secret",
+      "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+      "WHSEC_AAAA",
+      "sk_live_whsec_AAAA",
+    ]
+  ) {
+    assert.throws(
+      () => standardWebhooks(secret),
+      (error: Error) => /encoding/.test(error.message) && !error.message.includes(secret),
+    );
   }
   for (const secret of ["v1,whsec_", "v1,whsec_not base64!", "whsec_AAAA\n", "polar_whs_x\n", " polar_whs_x"]) {
     assert.throws(() => standardWebhooks(secret), { code: "invalid_value" });
@@ -129,9 +164,8 @@ Deno.test("standardWebhooks() refuses a secret that may be either base64 or a te
   assert.throws(() => standardWebhooks("abcd", { encoding: "hex" as "text" }), { code: "invalid_value" });
 });
 
-const BODY = fc.record({ id: fc.string({ unit: "grapheme", minLength: 1 }), text: fc.string({ unit: "grapheme" }) }).map((it) =>
-  JSON.stringify(it)
-);
+const BODY = fc.record({ id: fc.string({ unit: "grapheme", minLength: 1 }), text: fc.string({ unit: "grapheme" }) })
+  .map((it) => JSON.stringify(it));
 
 Deno.test("standardWebhooks() agrees with the library of Standard Webhooks", async () => {
   const bytes = fc.uint8Array({ minLength: 1, maxLength: 64 });
@@ -140,7 +174,11 @@ Deno.test("standardWebhooks() agrees with the library of Standard Webhooks", asy
     const secret = `whsec_${btoa(String.fromCharCode(...key))}`;
     const signer = new Webhook(secret);
     const now = new Date(Math.floor(Date.now() / 1_000) * 1_000);
-    const headers = standardHeaders({ id, timestamp: String(now.getTime() / 1_000), signature: signer.sign(id, now, body) });
+    const headers = standardHeaders({
+      id,
+      timestamp: String(now.getTime() / 1_000),
+      signature: signer.sign(id, now, body),
+    });
     const sent = change ? `${body} ` : body;
     const theirs = (() => {
       try {
@@ -159,7 +197,8 @@ Deno.test("stripe() accepts what the library of Stripe signs, and refuses what t
   // As in the tests of stripe-node.
   const secret = "whsec_test_secret";
   const payload = JSON.stringify({ id: "evt_test_webhook", object: "event" }, null, 2);
-  const sign = (options: Partial<Parameters<typeof stripeHeaderOf>[0]> = {}) => stripeHeaderOf({ payload, secret, ...options });
+  const sign = (options: Partial<Parameters<typeof stripeHeaderOf>[0]> = {}) =>
+    stripeHeaderOf({ payload, secret, ...options });
   const good = await sign();
   const timestamp = Math.floor(Date.now() / 1_000);
   const cases: [header: string, accepted: boolean][] = [
@@ -181,7 +220,10 @@ Deno.test("stripe() accepts what the library of Stripe signs, and refuses what t
     const theirs = await Stripe.webhooks.constructEventAsync(payload, header, secret).then(() => true, () => false);
     assert.equal(theirs, accepted, header);
   }
-  assert.equal(await verified(stripe(["whsec_new", secret]), { "stripe-signature": good }, payload), "evt_test_webhook");
+  assert.equal(
+    await verified(stripe(["whsec_new", secret]), { "stripe-signature": good }, payload),
+    "evt_test_webhook",
+  );
 });
 
 Deno.test("stripe() agrees with the library of Stripe on any body", async () => {
@@ -189,7 +231,10 @@ Deno.test("stripe() agrees with the library of Stripe on any body", async () => 
     fc.asyncProperty(BODY, fc.boolean(), async (payload, change) => {
       const header = await stripeHeaderOf({ payload, secret: "whsec_x" });
       const sent = change ? `${payload}\n` : payload;
-      assert.equal(await verified(stripe("whsec_x"), { "stripe-signature": header }, sent), change ? undefined : JSON.parse(payload).id);
+      assert.equal(
+        await verified(stripe("whsec_x"), { "stripe-signature": header }, sent),
+        change ? undefined : JSON.parse(payload).id,
+      );
     }),
     { numRuns: 50 },
   );
@@ -206,7 +251,10 @@ Deno.test("github() accepts the example of GitHub's documentation, and none that
   const body = "Hello, World!";
   const secret = "It's a Secret to Everybody";
   const digest = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
-  const headers = { "x-github-delivery": "72d3162e-cc78-11e3-81ab-4c9367dc0958", "x-hub-signature-256": `sha256=${digest}` };
+  const headers = {
+    "x-github-delivery": "72d3162e-cc78-11e3-81ab-4c9367dc0958",
+    "x-hub-signature-256": `sha256=${digest}`,
+  };
   assert.equal(await verified(github(secret), headers, body), headers["x-github-delivery"]);
   assert.equal(await verified(github(["another", secret]), headers, body), headers["x-github-delivery"]);
   assert.equal(await verified(github("another"), headers, body), undefined);
@@ -223,19 +271,37 @@ Deno.test("github() accepts the example of GitHub's documentation, and none that
       `sha256=8${digest.slice(1)}`,
     ]
   ) {
-    assert.equal(await verified(github(secret), { ...headers, "x-hub-signature-256": signature }, body), undefined, signature);
+    assert.equal(
+      await verified(github(secret), { ...headers, "x-hub-signature-256": signature }, body),
+      undefined,
+      signature,
+    );
   }
-  assert.equal(await verified(github(secret), { "x-hub-signature-256": headers["x-hub-signature-256"] }, body), undefined);
+  assert.equal(
+    await verified(github(secret), { "x-hub-signature-256": headers["x-hub-signature-256"] }, body),
+    undefined,
+  );
 });
 
 Deno.test("github() agrees with the library of GitHub", async () => {
-  await fc.assert(fc.asyncProperty(fc.string({ unit: "grapheme", minLength: 1 }), BODY, fc.boolean(), async (secret, body, change) => {
-    const signature = await githubSign(secret, body);
-    const sent = change ? `${body} ` : body;
-    const mine = await verified(github(secret), { "x-github-delivery": "d", "x-hub-signature-256": signature }, sent);
-    assert.equal(mine !== undefined, await githubVerify(secret, sent, signature));
-    assert.equal(mine, change ? undefined : "d");
-  }));
+  await fc.assert(
+    fc.asyncProperty(
+      fc.string({ unit: "grapheme", minLength: 1 }),
+      BODY,
+      fc.boolean(),
+      async (secret, body, change) => {
+        const signature = await githubSign(secret, body);
+        const sent = change ? `${body} ` : body;
+        const mine = await verified(
+          github(secret),
+          { "x-github-delivery": "d", "x-hub-signature-256": signature },
+          sent,
+        );
+        assert.equal(mine !== undefined, await githubVerify(secret, sent, signature));
+        assert.equal(mine, change ? undefined : "d");
+      },
+    ),
+  );
 });
 
 Deno.test("verifiers refuse secrets that cannot be right", () => {

@@ -52,7 +52,16 @@ Deno.test("httpWake() rejects when an answer is not 2xx or none comes, without t
 });
 
 Deno.test("httpWake() refuses a URL or a token that cannot be right", () => {
-  for (const url of ["", "/parley", "ftp://a.example", "https://user:pass@a.example", "https://a.example?x=1", "https://a.example#x"]) {
+  for (
+    const url of [
+      "",
+      "/parley",
+      "ftp://a.example",
+      "https://user:pass@a.example",
+      "https://a.example?x=1",
+      "https://a.example#x",
+    ]
+  ) {
     assert.throws(() => httpWake({ url, token: "t" }), (error: Error) => !error.message.includes("pass@"));
   }
   for (const token of ["", "a b", "line\n", undefined as unknown as string]) {

@@ -46,7 +46,9 @@ Deno.test("the body of a request without good credentials is not read", async ()
   const own = parleyHttp({ parley, auth: refuses, bodyTimeout: "1h" });
   assert.deepEqual([(await own.request(post("/wake", body, undefined))).status, isRead()], [401, false]);
   const mixed = anyOf(bearer("another"), (c) => c.req.header("cookie") === "good");
-  const { status } = await parleyHttp({ parley, auth: mixed }).request(post("/wake", '{"workflowIds":[]}', undefined, { cookie: "good" }));
+  const { status } = await parleyHttp({ parley, auth: mixed }).request(
+    post("/wake", '{"workflowIds":[]}', undefined, { cookie: "good" }),
+  );
   assert.equal(status, 202);
 });
 

@@ -6,7 +6,10 @@ import { memoryDriver, Parley, type Workflow, workflow } from "../../../mod.ts";
 
 /** Its schema refuses what it returns. */
 const Cents = v.pipe(v.string(), v.regex(/^\d+ cents$/), v.transform((text) => ({ cents: Number.parseInt(text) })));
-const pay = workflow("pay", (_ctx, input: { cents: number }) => input, { input: Cents }) as unknown as Workflow<string, { cents: number }>;
+const pay = workflow("pay", (_ctx, input: { cents: number }) => input, { input: Cents }) as unknown as Workflow<
+  string,
+  { cents: number }
+>;
 
 function make(workflows: Workflow<never, unknown>[]) {
   const driver = memoryDriver();
@@ -17,14 +20,21 @@ function make(workflows: Workflow<never, unknown>[]) {
     const response = await app.request("/workflows", { method: "POST", headers, body: JSON.stringify(body) });
     return { status: response.status, body: await response.json() };
   };
-  const client = connect({ url: "http://parley.test", token: "s3cret", fetch: async (url, init) => await app.request(url, init) });
+  const client = connect({
+    url: "http://parley.test",
+    token: "s3cret",
+    fetch: async (url, init) => await app.request(url, init),
+  });
   return { driver, parley, post, client };
 }
 
 Deno.test("an input's schema that transforms is applied once, whether connect() or curl starts the workflow, here or by a sweep", async () => {
   const { parley, post, client } = make([pay as never]);
   for (const enqueue of [false, true]) {
-    assert.equal((await post({ workflow: "pay", input: "7 cents", workflowId: `curl ${enqueue}`, enqueue })).status, 201);
+    assert.equal(
+      (await post({ workflow: "pay", input: "7 cents", workflowId: `curl ${enqueue}`, enqueue })).status,
+      201,
+    );
     await client.start(pay, "7 cents", { workflowId: `definition ${enqueue}`, enqueue });
     await client.start("pay", "7 cents", { workflowId: `name ${enqueue}`, enqueue });
     await parley.sweep();
@@ -39,7 +49,10 @@ Deno.test("an input that the schema of connect() or of the server refuses is not
   await assert.rejects(client.start(pay, "7 dollars"), { code: "invalid_value" });
   await assert.rejects(client.start("pay", "7 dollars"), { code: "invalid_value" });
   // What a caller claims to have checked counts nothing where there is a schema.
-  assert.equal((await post({ workflow: "pay", input: "7 dollars", checked: { cents: -1 }, enqueue: true })).status, 400);
+  assert.equal(
+    (await post({ workflow: "pay", input: "7 dollars", checked: { cents: -1 }, enqueue: true })).status,
+    400,
+  );
   assert.deepEqual((await client.list()).workflows, []);
 });
 

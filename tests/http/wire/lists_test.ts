@@ -28,7 +28,11 @@ async function make(change: (page: ListPage) => ListPage = (page) => page) {
     return { status: response.status, body: await response.json() };
   };
   const token = await tokens.mint({ actions: ["list", "info", "start"], expiresIn: "1m" });
-  const client = connect({ url: "http://parley.test", token, fetch: async (url, init) => await app.request(url, init) });
+  const client = connect({
+    url: "http://parley.test",
+    token,
+    fetch: async (url, init) => await app.request(url, init),
+  });
   return { parley, app, tokens, get, client, asked };
 }
 
@@ -49,7 +53,12 @@ Deno.test("GET /workflows is without inputs and outputs, unless include=values a
 });
 
 Deno.test("GET /workflows?problem=true lists what is parked, and shows the problem without its stack", async () => {
-  const problem = JSON.stringify([["Error", { name: 1, message: 2, stack: 3 }], "Error", "it does not fit", "at /srv/secret.ts"]);
+  const problem = JSON.stringify([
+    ["Error", { name: 1, message: 2, stack: 3 }],
+    "Error",
+    "it does not fit",
+    "at /srv/secret.ts",
+  ]);
   const { parley, get, client, asked } = await make((page) => ({
     ...page,
     workflows: page.workflows.map((it) => ({ ...it, problem, parks: 1 })),

@@ -9,8 +9,15 @@ import { withoutStacks } from "../../../http/wire/stacks.ts";
 import { read, sourceFiles } from "../../project/files.ts";
 
 /** One error of each code, with the status of its answer and the members that it must have. */
-const ERRORS: Record<errors.ParleyErrorCode, { error: errors.ParleyError; status: number; members?: Record<string, unknown> }> = {
-  timeout: { error: new errors.TimeoutError('recv "a"', 5), status: 408, members: { operation: 'recv "a"', timeoutMs: 5 } },
+const ERRORS: Record<
+  errors.ParleyErrorCode,
+  { error: errors.ParleyError; status: number; members?: Record<string, unknown> }
+> = {
+  timeout: {
+    error: new errors.TimeoutError('recv "a"', 5),
+    status: 408,
+    members: { operation: 'recv "a"', timeoutMs: 5 },
+  },
   workflow_not_found: { error: new errors.WorkflowNotFoundError("w"), status: 404, members: { workflowId: "w" } },
   workflow_ended: {
     error: new errors.WorkflowEndedError("w", "ERROR"),
@@ -25,7 +32,10 @@ const ERRORS: Record<errors.ParleyErrorCode, { error: errors.ParleyError; status
     members: { workflowId: "w", cause: { name: "TypeError", message: "broke" } },
   },
   workflow_cancelled: { error: new errors.WorkflowCancelledError("w"), status: 409, members: { workflowId: "w" } },
-  non_determinism: { error: new errors.NonDeterminismError("w", { position: 1, expected: "a", actual: "b" }), status: 500 },
+  non_determinism: {
+    error: new errors.NonDeterminismError("w", { position: 1, expected: "a", actual: "b" }),
+    status: 500,
+  },
   stream_closed: { error: new errors.StreamClosedError("w", "k"), status: 409, members: { workflowId: "w", key: "k" } },
   version_out_of_range: {
     error: new errors.VersionOutOfRangeError("w", "k", { after: 5, version: 3 }),
@@ -42,10 +52,18 @@ const ERRORS: Record<errors.ParleyErrorCode, { error: errors.ParleyError; status
     status: 400,
     members: { issues: [{ message: "no", path: ["a", "0"] }] },
   },
-  value_too_large: { error: new errors.ValueTooLargeError("message", 2, 1), status: 413, members: { bytes: 2, limit: 1 } },
+  value_too_large: {
+    error: new errors.ValueTooLargeError("message", 2, 1),
+    status: 413,
+    members: { bytes: 2, limit: 1 },
+  },
   idempotency_conflict: { error: new errors.IdempotencyConflictError("k"), status: 409, members: { key: "k" } },
   invalid_context: { error: new errors.ContextError("not here"), status: 500 },
-  unreadable_value: { error: new errors.UnreadableValueError("output", { at: 3 }), status: 500, members: { what: "output", at: 3 } },
+  unreadable_value: {
+    error: new errors.UnreadableValueError("output", { at: 3 }),
+    status: 500,
+    members: { what: "output", at: 3 },
+  },
   lease_lost: { error: new errors.LeaseLostError("w"), status: 500 },
   driver: {
     error: new errors.DriverError("db.internal", { retryable: false, cause: new Error("db.internal") }),
@@ -62,7 +80,12 @@ Deno.test("every code has its status, its members, and comes back as the same cl
     assert.equal(response.headers.get("cache-control"), "no-store");
     const problem = v.parse(ProblemBody, await response.json());
     const { detail } = problem;
-    assert.deepEqual([problem.type, problem.title, problem.status, problem.code], [`urn:parley:error:${code}`, error.name, status, code]);
+    assert.deepEqual([problem.type, problem.title, problem.status, problem.code], [
+      `urn:parley:error:${code}`,
+      error.name,
+      status,
+      code,
+    ]);
     assert.deepEqual(Object.fromEntries(Object.keys(members).map((name) => [name, problem[name]])), members, code);
     const revived = devalueCodec.decode(String(problem.error)) as errors.ParleyError;
     assert.equal(revived.constructor, error.constructor, code);
@@ -74,13 +97,24 @@ Deno.test("every code has its status, its members, and comes back as the same cl
 });
 
 Deno.test("a fault of the store that may pass is 503, and its words stay here", async () => {
-  const response = toResponse(new errors.DriverError("db.internal", { retryable: true, cause: "db.internal" }), { encoded: true });
+  const response = toResponse(new errors.DriverError("db.internal", { retryable: true, cause: "db.internal" }), {
+    encoded: true,
+  });
   assert.deepEqual([response.status, response.headers.get("retry-after")], [503, "1"]);
   assert.doesNotMatch(await response.text(), /internal/);
 });
 
 Deno.test("what is not of this library is 500 without a word of it, and an HTTPException is itself", async () => {
-  for (const thrown of [new Error("secret"), "secret", null, undefined, { detail: "secret" }, new DOMException("secret", "AbortError")]) {
+  for (
+    const thrown of [
+      new Error("secret"),
+      "secret",
+      null,
+      undefined,
+      { detail: "secret" },
+      new DOMException("secret", "AbortError"),
+    ]
+  ) {
     const response = toResponse(thrown, { encoded: true });
     assert.equal(response.status, 500);
     assert.doesNotMatch(await response.text(), /secret/);
@@ -95,7 +129,12 @@ Deno.test("an HTTPException of another copy of Hono is itself, and what only loo
   const exception = (fields: object) => Object.assign(new Error("a secret"), fields);
   const other = exception({ status: 403, getResponse: () => new Response("no", { status: 403 }) });
   assert.deepEqual([toResponse(other).status, isReportable(other)], [403, false]);
-  for (const fields of [{ status: 403 }, { getResponse: () => new Response() }, { status: "403", getResponse: () => new Response() }]) {
+  for (
+    const fields of [{ status: 403 }, { getResponse: () => new Response() }, {
+      status: "403",
+      getResponse: () => new Response(),
+    }]
+  ) {
     assert.deepEqual([toResponse(exception(fields)).status, isReportable(exception(fields))], [500, true]);
   }
 });
@@ -124,7 +163,13 @@ Deno.test("withoutStacks() takes every stack, however deep, and leaves all else 
     undefined,
   ]);
   assert(cause instanceof AggregateError && cause.errors[0] instanceof RangeError);
-  assert.deepEqual([copy.message, copy.code, cause.errors[1], copy.self === copy, copy.date], ["outer", "E", "text", true, new Date(0)]);
+  assert.deepEqual([copy.message, copy.code, cause.errors[1], copy.self === copy, copy.date], [
+    "outer",
+    "E",
+    "text",
+    true,
+    new Date(0),
+  ]);
   assert.equal(copy.more.list[0], cause.errors[0]);
   assert.equal(typeof inner.stack, "string");
   assert.deepEqual(Object.keys(copy), Object.keys(error));

@@ -13,7 +13,10 @@ function make() {
   const onError = (error: unknown) => void errors.push(error);
   const app = new Hono().route("/parley", parleyHttp({ parley, auth: bearer("s3cret"), onError }));
   app.route("/of/:tenant", parleyHttp({ parley, auth: bearer("s3cret"), onError }));
-  app.post("/hook", webhook({ parley, onError, verify: () => ({ id: "1" }), route: () => ({ workflowId: "none", message: 1 }) }));
+  app.post(
+    "/hook",
+    webhook({ parley, onError, verify: () => ({ id: "1" }), route: () => ({ workflowId: "none", message: 1 }) }),
+  );
   const server = listen(app);
   const ask = async (lines: string[], body = ""): Promise<{ status: number; headers: string; body: string }> => {
     using connection = await Deno.connect({ hostname: "127.0.0.1", port: Number(new URL(server.url).port) });
@@ -24,7 +27,9 @@ function make() {
       `content-length: ${body.length}`,
       "connection: close",
     ];
-    await connection.write(Uint8Array.from(`${head.join("\r\n")}\r\n\r\n${body}`, (character) => character.charCodeAt(0)));
+    await connection.write(
+      Uint8Array.from(`${head.join("\r\n")}\r\n\r\n${body}`, (character) => character.charCodeAt(0)),
+    );
     const [headers = "", ...rest] = (await new Response(connection.readable).text()).split("\r\n\r\n");
     return { status: Number(headers.split(" ")[1]), headers, body: rest.join("") };
   };
@@ -41,7 +46,10 @@ Deno.test("a Host that is in no URL makes no difference, and is nobody's fault",
   for (const [index, host] of ["[", "exa mple", "a%b", "a:99999", "a#b", ""].entries()) {
     const body = JSON.stringify({ workflow: "echo", workflowId: `w${index}` });
     const started = await ask(["POST /parley/workflows?x=/y HTTP/1.1", `host: ${host}`], body);
-    assert.deepEqual([started.status, /location: (.*)\r/i.exec(started.headers)?.[1]], [201, `/parley/workflows/w${index}`], host);
+    assert.deepEqual([started.status, /location: (.*)\r/i.exec(started.headers)?.[1]], [
+      201,
+      `/parley/workflows/w${index}`,
+    ], host);
     const described = await ask(["GET /parley/openapi.json HTTP/1.1", `host: ${host}`]);
     assert.equal(described.status, 200, host);
     assert.match(described.body, /"servers":\[{"url":"\/parley"}\]/, host);
@@ -54,7 +62,10 @@ Deno.test("a path that is not ASCII leads back, and never to another server", as
   await using service = make();
   const { ask, errors } = service;
   // In UTF-8: 日.
-  for (const [index, tenant] of ["\u00e6\u0097\u00a5", "%E6%97%A5", "\\evil.example", "%2f%2fevil.example", "%ff", ".."].entries()) {
+  for (
+    const [index, tenant] of ["\u00e6\u0097\u00a5", "%E6%97%A5", "\\evil.example", "%2f%2fevil.example", "%ff", ".."]
+      .entries()
+  ) {
     const body = JSON.stringify({ workflow: "echo", workflowId: `w${index}` });
     const started = await ask([`POST /of/${tenant}/workflows HTTP/1.1`, "host: h"], body);
     assert.equal(started.status, 201, tenant);

@@ -20,7 +20,9 @@ function openDriver(store: Store): Driver {
 /** What this process may do, for a test that wants to be sure. */
 async function permissions(): Promise<Record<string, string>> {
   const names = ["net", "env", "read", "write", "run", "sys", "ffi", "import"] as const;
-  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, (await Deno.permissions.query({ name })).state])));
+  return Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, (await Deno.permissions.query({ name })).state])),
+  );
 }
 
 const { port, token, secret, store, lease }: ServerSettings = JSON.parse(Deno.env.get("SETTINGS")!);

@@ -63,7 +63,8 @@ class Telling {
 
   /** To cancel what is cancelled is a repeat, whoever asks. */
   #isCancelled(command: Command): boolean {
-    return command.do === "control" && command.action === "cancel" && this.#store.rows.get(command.id)?.status === "CANCELLED";
+    return command.do === "control" && command.action === "cancel" &&
+      this.#store.rows.get(command.id)?.status === "CANCELLED";
   }
 
   #ask(command: Command): Ask | undefined {
@@ -99,7 +100,11 @@ class Telling {
   }
 
   #create({ id, name, leaseMs }: Asked<"create">): Ask {
-    const request = { ...newWorkflow(id, { name, input: `input ${this.#count}` }), owner: `owner ${this.#count}`, leaseMs };
+    const request = {
+      ...newWorkflow(id, { name, input: `input ${this.#count}` }),
+      owner: `owner ${this.#count}`,
+      leaseMs,
+    };
     return this.#repeatable(async (driver) => {
       const result = await driver.create(request);
       if (driver === this.#reference && result.created && leaseMs !== null) this.#begin({ ...request, epoch: 1 });
@@ -110,7 +115,14 @@ class Telling {
   #claim({ ids: workflowIds, names, limit, leaseMs, ...rest }: Asked<"claim">): Ask {
     // What a process runs it can run: whether one of except counts as unknown is left open.
     const except = NAMES.every((name) => names.includes(name)) ? rest.except : [];
-    const request = { workflowIds, names, except, limit: this.#isOrderOpen() ? 100 : limit, leaseMs, owner: `owner ${this.#count}` };
+    const request = {
+      workflowIds,
+      names,
+      except,
+      limit: this.#isOrderOpen() ? 100 : limit,
+      leaseMs,
+      owner: `owner ${this.#count}`,
+    };
     return this.#repeatable(async (driver) => {
       const result = await driver.claim(request);
       if (driver !== this.#reference) return result;
@@ -142,7 +154,9 @@ class Telling {
     return this.#write(writer, (id) => [...this.#code(positions, id), ...inSteps(id)], this.#goal(rest));
   }
 
-  #goal({ transition, status, delayMs }: Pick<Asked<"commit">, "transition" | "status" | "delayMs">): Transition | null {
+  #goal(
+    { transition, status, delayMs }: Pick<Asked<"commit">, "transition" | "status" | "delayMs">,
+  ): Transition | null {
     switch (transition) {
       case "end":
         return ending(status);
@@ -161,7 +175,9 @@ class Telling {
     const entries = run ? [...this.#store.rows.get(run.workflowId)?.entries.values() ?? []] : [];
     const open = entries.filter(({ outcome }) => outcome === null).map(({ position }) => position);
     // Those that have an outcome would keep it from suspending.
-    const others = waits.map((wait) => wait + SOME).filter((wait) => !entries.some(({ position }) => position === wait));
+    const others = waits.map((wait) => wait + SOME).filter((wait) =>
+      !entries.some(({ position }) => position === wait)
+    );
     return this.#write(run, (id) => this.#code([...others, ...open], id), SUSPEND);
   }
 
@@ -171,11 +187,17 @@ class Telling {
 
   #many({ run, from, count }: Asked<"many">): Ask | undefined {
     const positions = Array.from({ length: count }, (_, index) => 2 * SOME + from + index);
-    const made = positions.map((position) => position % 3 ? writeStream(position, "k", `${position}`) : record(position, `${position}`));
+    const made = positions.map((position) =>
+      position % 3 ? writeStream(position, "k", `${position}`) : record(position, `${position}`)
+    );
     return this.#write(this.#runs.at(-1 - run), () => made, null);
   }
 
-  #write(run: Run | undefined, operations: (id: string) => Operation[], transition: Transition | null): Ask | undefined {
+  #write(
+    run: Run | undefined,
+    operations: (id: string) => Operation[],
+    transition: Transition | null,
+  ): Ask | undefined {
     if (!run) return undefined;
     run.number += 1;
     const request = { ...run, leaseMs: 5_000, operations: operations(run.workflowId), transition };
@@ -205,16 +227,30 @@ async function wholeList(driver: Driver, { statuses, name, problem, values, limi
   return pages;
 }
 
-async function readAt(driver: Driver, { id: workflowId, key, from, limit }: Omit<Asked<"read">, "do">): Promise<unknown> {
+async function readAt(
+  driver: Driver,
+  { id: workflowId, key, from, limit }: Omit<Asked<"read">, "do">,
+): Promise<unknown> {
   const stream = await driver.readStream({ workflowId, key, from, limit });
-  return [stream, await driver.readJournal({ workflowId, after: from, limit }), await driver.readEvent({ workflowId, key })];
+  return [
+    stream,
+    await driver.readJournal({ workflowId, after: from, limit }),
+    await driver.readEvent({ workflowId, key }),
+  ];
 }
 
 /** What is there of a workflow. */
 function everything(id: string): Ask {
   return async (driver) => {
     const parts = await Promise.all(KEYS.map((key) => readAt(driver, { id, key, from: 0, limit: 1_000 })));
-    const claim = await driver.claim({ workflowIds: [id], names: NAMES, except: [], limit: 1, leaseMs: 1, owner: `last ${id}` });
+    const claim = await driver.claim({
+      workflowIds: [id],
+      names: NAMES,
+      except: [],
+      limit: 1,
+      leaseMs: 1,
+      owner: `last ${id}`,
+    });
     return [await driver.readWorkflow(id), parts, claim];
   };
 }

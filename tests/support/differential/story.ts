@@ -6,7 +6,16 @@
 
 import fc from "fast-check";
 import type { NewMessage, Operation, WorkflowStatus } from "../../../core/driver/driver.ts";
-import { closeStream, newWorkflow, observeEvent, observeResult, pause, receive, record, send } from "../../../testing/requests.ts";
+import {
+  closeStream,
+  newWorkflow,
+  observeEvent,
+  observeResult,
+  pause,
+  receive,
+  record,
+  send,
+} from "../../../testing/requests.ts";
 import { setEvent, sleep, start, writeStream } from "../../../testing/requests.ts";
 
 // Few of each, so that calls meet: and of those that begin alike, or have in them what separates the parts of a key.
@@ -14,7 +23,14 @@ export const IDS = ["a", "a\u0001/%2F", "c:\u{1F600}"];
 export const NAMES = ["order", "order\u0001"];
 export const KEYS = ["k", "k/0"];
 const TOPICS = ["", "t/0"];
-const STATUSES: readonly WorkflowStatus[] = ["ENQUEUED", "PENDING", "SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"];
+const STATUSES: readonly WorkflowStatus[] = [
+  "ENQUEUED",
+  "PENDING",
+  "SUCCESS",
+  "ERROR",
+  "CANCELLED",
+  "MAX_RECOVERY_ATTEMPTS_EXCEEDED",
+];
 
 /** What a workflow does at one position: the same in every run, as code does that is deterministic. Only a pause knows which call it is of. */
 type Maker = (position: number, id: string, nth: number) => Operation;
@@ -26,14 +42,30 @@ export type Goal = "none" | "yield" | "end" | "park";
 export type Command =
   | { do: "create"; id: string; name: string; leaseMs: number | null }
   | { do: "claim"; ids: string[] | null; except: string[]; names: string[]; limit: number; leaseMs: number }
-  | { do: "commit"; run: number; positions: number[]; steps: number[]; transition: Goal; status: number; delayMs: number; skips: boolean }
+  | {
+    do: "commit";
+    run: number;
+    positions: number[];
+    steps: number[];
+    transition: Goal;
+    status: number;
+    delayMs: number;
+    skips: boolean;
+  }
   | { do: "suspend"; run: number; waits: number[] }
   | { do: "many"; run: number; from: number; count: number }
   | { do: "repeat"; call: number }
   | { do: "send"; messages: { id: string; topic: string; key: string | null }[] }
   | { do: "control"; id: string; action: "cancel" | "resume" }
   | { do: "purge"; olderThanMs: number; limit: number }
-  | { do: "list"; statuses: WorkflowStatus[] | null; name: string | null; problem: boolean; values: boolean; limit: number }
+  | {
+    do: "list";
+    statuses: WorkflowStatus[] | null;
+    name: string | null;
+    problem: boolean;
+    values: boolean;
+    limit: number;
+  }
   | { do: "read"; id: string; key: string; from: number; limit: number }
   | { do: "advance"; ms: number };
 
@@ -67,7 +99,9 @@ export function fixed(destinationId: string, topic: string, messageId: string): 
 
 const effect: fc.Arbitrary<Maker> = fc.oneof(
   fc.constant<Maker>((position) => record(position, `value ${position}`)),
-  fc.tuple(id, topic).map(([to, topic]): Maker => (position, id) => send(position, fixed(to, topic, `${id} ${position}`))),
+  fc.tuple(id, topic).map(([to, topic]): Maker => (position, id) =>
+    send(position, fixed(to, topic, `${id} ${position}`))
+  ),
   // To itself.
   topic.map((topic): Maker => (position, id) => send(position, fixed(id, topic, `${id} ${position}`))),
   key.map((key): Maker => (position) => setEvent(position, key, `event ${position}`)),
@@ -82,18 +116,32 @@ const wait: fc.Arbitrary<Maker> = fc.oneof(
     arbitrary: fc.tuple(fc.uniqueArray(topic, { minLength: 1 }), timeoutMs)
       .map(([topics, ms]): Maker => (position) => receive(position, topics, ms)),
   },
-  { weight: 2, arbitrary: fc.tuple(id, key, timeoutMs, fc.boolean()).map((wait): Maker => (position) => observeEvent(position, ...wait)) },
-  { weight: 2, arbitrary: fc.tuple(id, timeoutMs, fc.boolean()).map((wait): Maker => (position) => observeResult(position, ...wait)) },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(id, key, timeoutMs, fc.boolean()).map((wait): Maker => (position) =>
+      observeEvent(position, ...wait)
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(id, timeoutMs, fc.boolean()).map((wait): Maker => (position) =>
+      observeResult(position, ...wait)
+    ),
+  },
   { weight: 1, arbitrary: fc.constantFrom(0, 40, 3_000).map((ms): Maker => (position) => sleep(position, ms)) },
   {
     weight: 2,
-    arbitrary: fc.constantFrom(0, 40, 3_000).map((ms): Maker => (position, _id, nth) => pause(position, 1 + nth % 3, ms)),
+    arbitrary: fc.constantFrom(0, 40, 3_000).map((ms): Maker => (position, _id, nth) =>
+      pause(position, 1 + nth % 3, ms)
+    ),
   },
 );
 
 /** Operations of steps. They leave no entry. */
 const step: fc.Arbitrary<Story["steps"][number]> = fc.oneof(
-  fc.tuple(id, topic).map(([to, topic]) => (id: string, nth: number) => send(null, fixed(to, topic, `step ${id} ${nth}`))),
+  fc.tuple(id, topic).map(([to, topic]) => (id: string, nth: number) =>
+    send(null, fixed(to, topic, `step ${id} ${nth}`))
+  ),
   key.map((key) => (_: string, nth: number) => setEvent(null, key, `event of step ${nth}`)),
   key.map((key) => (_: string, nth: number) => writeStream(null, key, `value of step ${nth}`)),
 );
@@ -101,7 +149,11 @@ const step: fc.Arbitrary<Story["steps"][number]> = fc.oneof(
 type With<Do extends Command["do"]> = Omit<Extract<Command, { do: Do }>, "do">;
 
 /** A command, and how often it comes, of 50 times. */
-function of<Do extends Command["do"]>(weight: number, does: Do, rest: { [Key in keyof With<Do>]: fc.Arbitrary<With<Do>[Key]> }) {
+function of<Do extends Command["do"]>(
+  weight: number,
+  does: Do,
+  rest: { [Key in keyof With<Do>]: fc.Arbitrary<With<Do>[Key]> },
+) {
   const parts: Record<string, fc.Arbitrary<unknown>> = rest;
   return { weight, arbitrary: fc.record({ do: fc.constant(does), ...parts }) as unknown as fc.Arbitrary<Command> };
 }
@@ -145,8 +197,15 @@ const command = fc.oneof(
 
 /** A story of up to 60 calls. */
 export const story: fc.Arbitrary<Story> = fc.record({
-  code: fc.tuple(fc.array(effect, { minLength: SOME, maxLength: SOME }), fc.array(wait, { minLength: SOME, maxLength: SOME }))
+  code: fc.tuple(
+    fc.array(effect, { minLength: SOME, maxLength: SOME }),
+    fc.array(wait, { minLength: SOME, maxLength: SOME }),
+  )
     .map((parts) => parts.flat()),
   steps: fc.array(step, { minLength: SOME, maxLength: SOME }),
-  calls: fc.array(fc.tuple(fc.constantFrom(0 as const, 1 as const), command), { minLength: 5, maxLength: 60, size: "max" }),
+  calls: fc.array(fc.tuple(fc.constantFrom(0 as const, 1 as const), command), {
+    minLength: 5,
+    maxLength: 60,
+    size: "max",
+  }),
 });

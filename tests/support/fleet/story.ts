@@ -67,7 +67,11 @@ export async function check(parley: Parley, size: number): Promise<void> {
     const expected = Array.from({ length: 2 * ROUNDS }, (_, n) => `${before}:${Math.floor(n / 2)}:${n % 2}`);
     assert.deepEqual({ status, output }, { status: "SUCCESS", output: expected }, idOf(index));
     const written = await parley.readStream(idOf(index), diary).collect();
-    assert.deepEqual(written, { values: Array.from({ length: 2 * ROUNDS }, (_, n) => n), closed: true, nextOffset: 2 * ROUNDS });
+    assert.deepEqual(written, {
+      values: Array.from({ length: 2 * ROUNDS }, (_, n) => n),
+      closed: true,
+      nextOffset: 2 * ROUNDS,
+    });
     assert.equal(await parley.getEvent(idOf(index), "round", { timeout: 0 }), ROUNDS - 1);
   }
 }

@@ -21,14 +21,20 @@ for (const ending of CUTS) {
     },
   );
 
-  neonTest(`never executed, cut with ${ending}: no row, and the same words`, async ({ sql, relay, table, count, server }) => {
-    await sql`select 1`;
-    const { requests } = server;
-    relay.fault({ at: "before", action: { kind: "cut", ending } });
-    assert.match(String((await rejection(sql.query(`insert into ${table} default values`))).message), /^Error connecting to database: /);
-    assert.equal(server.requests, requests);
-    assert.equal(await count(), 0);
-  });
+  neonTest(
+    `never executed, cut with ${ending}: no row, and the same words`,
+    async ({ sql, relay, table, count, server }) => {
+      await sql`select 1`;
+      const { requests } = server;
+      relay.fault({ at: "before", action: { kind: "cut", ending } });
+      assert.match(
+        String((await rejection(sql.query(`insert into ${table} default values`))).message),
+        /^Error connecting to database: /,
+      );
+      assert.equal(server.requests, requests);
+      assert.equal(await count(), 0);
+    },
+  );
 
   neonTest(
     `cut inside the body with ${ending}: the row is there, and the error is not the driver's own`,
@@ -41,11 +47,14 @@ for (const ending of CUTS) {
   );
 }
 
-neonTest("Deno sends a text a second time when the answer is lost, and the call succeeds", async ({ sql, relay, table, count }) => {
-  neonConfig.fetchFunction = fetch;
-  await sql`select 1`;
-  relay.fault({ at: "after", action: { kind: "cut" } });
-  const rows = await sql.query(`insert into ${table} default values returning id`);
-  // If this is 1 and the call rejects, Deno has mended it (denoland/deno#35610): the drivers' bodies that cannot be sent again are then a precaution.
-  assert.deepEqual([rows, await count()], [[{ id: 2 }], 2]);
-});
+neonTest(
+  "Deno sends a text a second time when the answer is lost, and the call succeeds",
+  async ({ sql, relay, table, count }) => {
+    neonConfig.fetchFunction = fetch;
+    await sql`select 1`;
+    relay.fault({ at: "after", action: { kind: "cut" } });
+    const rows = await sql.query(`insert into ${table} default values returning id`);
+    // If this is 1 and the call rejects, Deno has mended it (denoland/deno#35610): the drivers' bodies that cannot be sent again are then a precaution.
+    assert.deepEqual([rows, await count()], [[{ id: 2 }], 2]);
+  },
+);

@@ -22,7 +22,12 @@ function relayTest(name: string, run: (setting: Setting) => Promise<void>): void
     await using relay = await startRelay({ target: target.addr, maxMs: 5_000 });
     using client = Deno.createHttpClient({});
     const send = (text: string, signal?: AbortSignal) =>
-      fetch(relay.through("http://target/path"), { method: "POST", body: new Blob([text]), client, ...(signal ? { signal } : {}) })
+      fetch(relay.through("http://target/path"), {
+        method: "POST",
+        body: new Blob([text]),
+        client,
+        ...(signal ? { signal } : {}),
+      })
         .then((it) => it.text(), () => "no answer").catch(() => "half an answer");
     await run({ relay, seen, send });
   });
@@ -37,15 +42,18 @@ const CUTS: [RelayFault["at"], reached: boolean, answer: string][] = [
 
 for (const [at, reached, answer] of CUTS) {
   for (const ending of ["fin", "reset"] as const) {
-    relayTest(`relay: a cut ${at}, with ${ending}, on a new connection and on one that is reused`, async ({ relay, seen, send }) => {
-      for (const first of [true, false]) {
-        if (!first) assert.equal(await send("fine"), "echo fine");
-        using fault = relay.fault({ at, action: { kind: "cut", ending } });
-        assert.equal(await send("cut"), answer);
-        assert.equal(fault.hits, 1);
-      }
-      assert.deepEqual(seen, reached ? ["cut", "fine", "cut"] : ["fine"]);
-    });
+    relayTest(
+      `relay: a cut ${at}, with ${ending}, on a new connection and on one that is reused`,
+      async ({ relay, seen, send }) => {
+        for (const first of [true, false]) {
+          if (!first) assert.equal(await send("fine"), "echo fine");
+          using fault = relay.fault({ at, action: { kind: "cut", ending } });
+          assert.equal(await send("cut"), answer);
+          assert.equal(fault.hits, 1);
+        }
+        assert.deepEqual(seen, reached ? ["cut", "fine", "cut"] : ["fine"]);
+      },
+    );
   }
 }
 
@@ -120,21 +128,26 @@ Deno.test("relay: a black hole ends by itself, and with the relay", async () => 
   await swallowed;
 });
 
-relayTest("relay: a client that goes away is gone for the target, and no connection is left", async ({ relay, send }) => {
-  const controller = new AbortController();
-  const gate = Promise.withResolvers<void>();
-  await using slow = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (_request, info) => {
-    controller.abort();
-    await gate.promise;
-    info.completed.catch(() => {});
-    return new Response("too late");
-  });
-  await using front = await startRelay({ target: slow.addr });
-  await assert.rejects(fetch(front.through("http://slow/"), { method: "POST", body: new Blob([""]), signal: controller.signal }));
-  while (front.connections.open > 0) await send("meanwhile");
-  gate.resolve();
-  assert.deepEqual([front.connections.opened, relay.connections.opened], [1, 1]);
-});
+relayTest(
+  "relay: a client that goes away is gone for the target, and no connection is left",
+  async ({ relay, send }) => {
+    const controller = new AbortController();
+    const gate = Promise.withResolvers<void>();
+    await using slow = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (_request, info) => {
+      controller.abort();
+      await gate.promise;
+      info.completed.catch(() => {});
+      return new Response("too late");
+    });
+    await using front = await startRelay({ target: slow.addr });
+    await assert.rejects(
+      fetch(front.through("http://slow/"), { method: "POST", body: new Blob([""]), signal: controller.signal }),
+    );
+    while (front.connections.open > 0) await send("meanwhile");
+    gate.resolve();
+    assert.deepEqual([front.connections.opened, relay.connections.opened], [1, 1]);
+  },
+);
 
 Deno.test("relay: bytes meet faults chunk by chunk", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

@@ -5,7 +5,15 @@
  */
 
 import { nextTask } from "../../../core/time/clock.ts";
-import { event, type StandardSchemaV1, stream, topic, type Workflow, workflow, type WorkflowContext } from "../../../mod.ts";
+import {
+  event,
+  type StandardSchemaV1,
+  stream,
+  topic,
+  type Workflow,
+  workflow,
+  type WorkflowContext,
+} from "../../../mod.ts";
 import { type Line, NAMES, type Op } from "./program.ts";
 
 /** The workflow that gets what programs send. */

@@ -80,7 +80,11 @@ class Story {
   async #carryOn({ faults, cancelAt, maxRequests, misfit, pages, strict, messages, pauseMs }: Isolate): Promise<void> {
     for (const topic of messages) await this.#parley.send("program", this.#messages++, { topic });
     this.#record.strict = strict;
-    const cancel = { call: cancelAt ?? 0, when: "before" as const, what: () => this.#parley.cancel("program").catch(isEnded) };
+    const cancel = {
+      call: cancelAt ?? 0,
+      when: "before" as const,
+      what: () => this.#parley.cancel("program").catch(isEnded),
+    };
     const doesNotFit = misfit && await this.#hasBegun();
     const isolate = this.#world.isolate(0, [interpreter(this.#record, { misfit: doesNotFit }), child], {
       faults: [...faults, cancel],
@@ -112,7 +116,11 @@ class Story {
     let longest: Arrival[] = [];
     for (const log of this.#record.logs) {
       const length = Math.min(log.length, longest.length);
-      assert.deepEqual(log.slice(0, length), longest.slice(0, length), "outcomes arrived in another order, or were others");
+      assert.deepEqual(
+        log.slice(0, length),
+        longest.slice(0, length),
+        "outcomes arrived in another order, or were others",
+      );
       if (log.length > longest.length) longest = log;
     }
   }
@@ -121,7 +129,11 @@ class Story {
   async checkEffects(): Promise<void> {
     const { output } = await this.#status();
     const arrivals = (output as Arrival[]).toSorted((a, b) => a.op - b.op);
-    assert.deepEqual(arrivals.map(({ op }) => op), arrivals.map((_, index) => index), "an operation has no outcome, or two");
+    assert.deepEqual(
+      arrivals.map(({ op }) => op),
+      arrivals.map((_, index) => index),
+      "an operation has no outcome, or two",
+    );
     this.#checkMessages(arrivals);
     const handle = this.#parley.handle("program");
     const numbers = (what: Op["do"], name: string) => succeeded(arrivals, what, name);
@@ -144,7 +156,9 @@ class Story {
   #checkMessages(arrivals: readonly Arrival[]): void {
     const received = arrivals.flatMap(({ what, outcome }): { topic: string; message: number }[] => {
       if (what === "recvAny") return typeof outcome === "string" ? [] : [outcome as { topic: string; message: number }];
-      return what.startsWith("recv ") && typeof outcome === "number" ? [{ topic: what.slice(5), message: outcome }] : [];
+      return what.startsWith("recv ") && typeof outcome === "number"
+        ? [{ topic: what.slice(5), message: outcome }]
+        : [];
     });
     for (const name of NAMES) {
       const messages = received.filter(({ topic }) => topic === name).map(({ message }) => message);
@@ -155,7 +169,9 @@ class Story {
 
 /** The values of the operations of one kind and name that succeeded, in the order of the calls. A value is the number of its operation. */
 function succeeded(arrivals: readonly Arrival[], what: Op["do"], name: string): number[] {
-  return arrivals.filter((it) => it.what === `${what} ${name}` && (it.outcome === "done" || it.outcome === "sent")).map(({ op }) => op);
+  return arrivals.filter((it) => it.what === `${what} ${name}` && (it.outcome === "done" || it.outcome === "sent")).map(
+    ({ op }) => op,
+  );
 }
 
 /** A cancel or a resume may come when the workflow has ended. */

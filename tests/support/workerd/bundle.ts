@@ -14,7 +14,8 @@ const ROOT = new URL("../../../", import.meta.url);
  */
 export async function bundle(entry: string): Promise<string> {
   const args = ["bundle", "--quiet", "--config", "deno.json", "--platform", "browser", entry];
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: ROOT, stdin: "null" }).output();
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: ROOT, stdin: "null" })
+    .output();
   const decoder = new TextDecoder();
   if (!success) throw new Error(`Bundling ${entry} failed: ${decoder.decode(stderr)}`);
   return decoder.decode(stdout);

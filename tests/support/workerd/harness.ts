@@ -48,7 +48,11 @@ export async function neonRemote(postgres: string, worker: Pick<RunningWorker, "
 }
 
 /** Over Upstash, with keys of their own. */
-export function upstashRemote(redisUrl: string, worker: Pick<RunningWorker, "fetch">, { push }: { push: boolean }): MakeRemoteHarness {
+export function upstashRemote(
+  redisUrl: string,
+  worker: Pick<RunningWorker, "fetch">,
+  { push }: { push: boolean },
+): MakeRemoteHarness {
   return async () => {
     const server = await startUpstashServer({ redisUrl });
     const prefix = `worker:${crypto.randomUUID()}`;

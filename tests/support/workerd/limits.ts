@@ -72,14 +72,25 @@ export async function upstashSite(redisUrl: string): Promise<Site> {
 }
 
 /** Starts a worker at a site. `waitUntil: false`: the platform is not told what goes on after an answer. */
-export async function startAt({ bindings }: Site, options: { maxRequests?: number; waitUntil?: boolean } = {}): Promise<RunningWorker> {
+export async function startAt(
+  { bindings }: Site,
+  options: { maxRequests?: number; waitUntil?: boolean } = {},
+): Promise<RunningWorker> {
   const { maxRequests = "", waitUntil = true } = options;
-  const own = { ...bindings, SPEED: String(SPEED), MAX_REQUESTS: String(maxRequests), WAIT_UNTIL: waitUntil ? "yes" : "no" };
+  const own = {
+    ...bindings,
+    SPEED: String(SPEED),
+    MAX_REQUESTS: String(maxRequests),
+    WAIT_UNTIL: waitUntil ? "yes" : "no",
+  };
   return await startWorker({ entry: "tests/workerd/entries/limits.ts", bindings: own });
 }
 
 /** Starts a workflow `scribe` outside of the worker; what it is told it writes to its stream. */
-export async function startScribe({ outside }: Site, workflowId: string): Promise<(...values: unknown[]) => Promise<void>> {
+export async function startScribe(
+  { outside }: Site,
+  workflowId: string,
+): Promise<(...values: unknown[]) => Promise<void>> {
   await outside.start(scribe, null, { workflowId });
   await outside.idle();
   return async (...messages) => {
@@ -90,7 +101,11 @@ export async function startScribe({ outside }: Site, workflowId: string): Promis
 
 /** A request with the token. */
 export async function ask(worker: RunningWorker, path: string, init: RequestInit = {}): Promise<Response> {
-  const headers = { authorization: "Bearer t0ken", "content-type": "application/json", ...init.headers as Record<string, string> };
+  const headers = {
+    authorization: "Bearer t0ken",
+    "content-type": "application/json",
+    ...init.headers as Record<string, string>,
+  };
   return await worker.fetch(`/parley${path}`, { ...init, headers });
 }
 

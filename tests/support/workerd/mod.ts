@@ -73,7 +73,9 @@ export async function startWorker({ entry, bindings = {}, self }: WorkerOptions)
   const { origin } = await miniflare.ready;
   outgoing.route(HOST, origin);
   // Its types are those of a package that only Cloudflare's own tools install.
-  const worker = await miniflare.getWorker() as unknown as { scheduled(event: { cron: string }): Promise<{ outcome: string }> };
+  const worker = await miniflare.getWorker() as unknown as {
+    scheduled(event: { cron: string }): Promise<{ outcome: string }>;
+  };
   return {
     url: origin,
     outgoing,

@@ -31,7 +31,10 @@ export class Outgoing implements AsyncDisposable {
 
   constructor() {
     const { signal } = this.#stop;
-    this.#server = Deno.serve({ hostname: HERE, port: 0, signal, onListen: () => {} }, (request) => this.#pass(request));
+    this.#server = Deno.serve(
+      { hostname: HERE, port: 0, signal, onListen: () => {} },
+      (request) => this.#pass(request),
+    );
   }
 
   /** Where the worker's runtime has to send what the worker fetches. */
@@ -128,7 +131,13 @@ async function forward({ method, headers, body, signal }: Request, target: URL, 
   own.set("accept-encoding", "identity");
   try {
     const bytes = body && await new Response(body).bytes();
-    return await fetch(target, { method, headers: own, body: bytes, redirect: "manual", signal: AbortSignal.any([signal, stop]) });
+    return await fetch(target, {
+      method,
+      headers: own,
+      body: bytes,
+      redirect: "manual",
+      signal: AbortSignal.any([signal, stop]),
+    });
   } catch {
     return new Response(null, { status: 502 });
   }

@@ -42,11 +42,15 @@ function fast(speed: number): Clock {
 function driverOf(env: Env, at: (url: string) => string, clock: Clock): Driver {
   // As a user has it: what becomes of push in this runtime is for the driver to decide.
   if (env.NEON) {
-    return openNeon(env.CONNECTION_STRING!, { schema: env.SCHEMA!, endpoint: { http: at(env.NEON), websocket: "ws://127.0.0.1:1/v2" } }, {
+    return openNeon(env.CONNECTION_STRING!, {
+      schema: env.SCHEMA!,
+      endpoint: { http: at(env.NEON), websocket: "ws://127.0.0.1:1/v2" },
+    }, {
       clock,
     }).driver;
   }
-  return openUpstash({ url: at(env.UPSTASH!), token: env.TOKEN! }, { prefix: env.PREFIX! }, { clock, timing: TIMING }).driver;
+  return openUpstash({ url: at(env.UPSTASH!), token: env.TOKEN! }, { prefix: env.PREFIX! }, { clock, timing: TIMING })
+    .driver;
 }
 
 function parleyFor(env: Env, ctx: ExecutionContext): Parley {
@@ -68,7 +72,10 @@ export default {
   async fetch(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
     const url = new URL(request.url);
     // The worker calls itself by a path that names the caller.
-    const own = new Request(url.origin + url.pathname.replace(/^\/-\/[^/]+\/parley|^\/parley/, "") + url.search, request);
+    const own = new Request(
+      url.origin + url.pathname.replace(/^\/-\/[^/]+\/parley|^\/parley/, "") + url.search,
+      request,
+    );
     // Five minutes and one minute of its time.
     const maxConnection = 300_000 / Number(env.SPEED);
     const maxWait = 60_000 / Number(env.SPEED);

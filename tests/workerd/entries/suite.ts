@@ -41,7 +41,9 @@ export default {
       wake: "none",
       hotWait: 0,
     });
-    const app = settings ? hooks(parley, settings) : parleyHttp({ ...options, parley, auth: anyOf(bearer(tokens), scopedTokens(secret)) });
+    const app = settings
+      ? hooks(parley, settings)
+      : parleyHttp({ ...options, parley, auth: anyOf(bearer(tokens), scopedTokens(secret)) });
     const response = await new Hono().route(path, app).fetch(request, env as Record<string, unknown>, ctx);
     // The suites wait for what they have set off by the `idle()` of their own process, which knows nothing of what runs here.
     if (request.method === "POST") await parley.idle();

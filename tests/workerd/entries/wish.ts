@@ -14,7 +14,9 @@ export const WISH = "x-wish";
 
 /** How a request is served. */
 export interface Wish {
-  readonly store: { readonly neon: Parameters<typeof neonDriver> } | { readonly upstash: Parameters<typeof upstashDriver> };
+  readonly store: { readonly neon: Parameters<typeof neonDriver> } | {
+    readonly upstash: Parameters<typeof upstashDriver>;
+  };
   readonly options: Partial<ParleyHttpOptions>;
   /** In place of the adapter the providers' webhooks, with these settings. */
   readonly hooks?: HookSettings;

@@ -66,10 +66,20 @@ export class Client {
    * @throws {ProxyError} If the rows were too many: the connection is closed, whatever the statement did.
    */
   async query(sql: string, params: readonly (string | null)[], maxBytes: number): Promise<Result> {
-    if (sql.includes("\0")) throw new ProxyError(400, "error encoding message to server: string contains embedded null");
+    if (sql.includes("\0")) {
+      throw new ProxyError(400, "error encoding message to server: string contains embedded null");
+    }
     await this.#send(message("P", cString(""), cString(sql), int16(0)), DESCRIBE, FLUSH);
     const fields = await this.#description();
-    const bind = message("B", cString(""), cString(""), int16(0), int16(params.length), ...params.map(bindValue), int16(0));
+    const bind = message(
+      "B",
+      cString(""),
+      cString(""),
+      int16(0),
+      int16(params.length),
+      ...params.map(bindValue),
+      int16(0),
+    );
     await this.#send(bind, EXECUTE, SYNC);
     return { fields, ...await this.#rows(maxBytes) };
   }

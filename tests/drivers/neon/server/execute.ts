@@ -98,7 +98,8 @@ function answerTo({ fields, rows, tag }: Result, rowAsArray: boolean): unknown {
   const [command = "", ...counts] = tag.split(" ");
   const count = command === "INSERT" ? counts[1] : counts[0];
   const rowCount = count !== undefined && /^\d+$/.test(count) ? Number(count) : null;
-  const objects = () => rows.map((row) => Object.fromEntries(row.map((value, index) => [fields[index]?.name ?? "", value])));
+  const objects = () =>
+    rows.map((row) => Object.fromEntries(row.map((value, index) => [fields[index]?.name ?? "", value])));
   return { fields, rows: rowAsArray ? rows : objects(), command, rowCount, rowAsArray };
 }
 

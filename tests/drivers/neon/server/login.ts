@@ -5,7 +5,18 @@
  */
 
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from "node:crypto";
-import { Body, concat, cString, int32, type Message, message, MessageReader, REQUEST_CODE, startupMessage, writeAll } from "./messages.ts";
+import {
+  Body,
+  concat,
+  cString,
+  int32,
+  type Message,
+  message,
+  MessageReader,
+  REQUEST_CODE,
+  startupMessage,
+  writeAll,
+} from "./messages.ts";
 import { DatabaseError, databaseError } from "./errors.ts";
 
 /** A PostgreSQL server. */
@@ -29,7 +40,11 @@ export interface LoggedIn {
  *
  * @throws {DatabaseError} If PostgreSQL refused.
  */
-export async function logIn(address: Address, parameters: ReadonlyMap<string, string>, password: string): Promise<LoggedIn> {
+export async function logIn(
+  address: Address,
+  parameters: ReadonlyMap<string, string>,
+  password: string,
+): Promise<LoggedIn> {
   const connection = await Deno.connect({ ...address, transport: "tcp" });
   try {
     const reader = new MessageReader(connection);
@@ -63,7 +78,9 @@ async function authenticate(connection: Deno.TcpConn, reader: MessageReader, pas
     if (method === 3) await writeAll(connection, message("p", cString(password)));
     else if (method === 10) await writeAll(connection, (scram = new Scram(password)).first());
     else if (method === 11 && scram) await writeAll(connection, scram.final(body.rest()));
-    else if (method !== 12) throw new Error(`PostgreSQL asks for authentication method ${method}; use trust, password or scram-sha-256`);
+    else if (method !== 12) {
+      throw new Error(`PostgreSQL asks for authentication method ${method}; use trust, password or scram-sha-256`);
+    }
   }
 }
 
@@ -107,11 +124,16 @@ class Scram {
   }
 
   final(challenge: string): Uint8Array {
-    const { r: nonce = "", s: salt = "", i: iterations = "" } = Object.fromEntries(challenge.split(",").map((it) => [it[0], it.slice(2)]));
+    const { r: nonce = "", s: salt = "", i: iterations = "" } = Object.fromEntries(
+      challenge.split(",").map((it) => [it[0], it.slice(2)]),
+    );
     const salted = pbkdf2Sync(this.#password.normalize("NFKC"), atobBytes(salt), Number(iterations), 32, "sha256");
     const clientKey = hmac(salted, "Client Key");
     const withoutProof = `c=biws,r=${nonce}`;
-    const signature = hmac(createHash("sha256").update(clientKey).digest(), `${this.#bare},${challenge},${withoutProof}`);
+    const signature = hmac(
+      createHash("sha256").update(clientKey).digest(),
+      `${this.#bare},${challenge},${withoutProof}`,
+    );
     const proof = clientKey.map((byte, index) => byte ^ (signature[index] ?? 0));
     return message("p", new TextEncoder().encode(`${withoutProof},p=${btoa(String.fromCharCode(...proof))}`));
   }

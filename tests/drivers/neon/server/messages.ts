@@ -175,6 +175,9 @@ export class MessageReader {
 }
 
 /** Writes all of the bytes. */
-export async function writeAll(connection: { write(bytes: Uint8Array): Promise<number> }, bytes: Uint8Array): Promise<void> {
+export async function writeAll(
+  connection: { write(bytes: Uint8Array): Promise<number> },
+  bytes: Uint8Array,
+): Promise<void> {
   for (let sent = 0; sent < bytes.length;) sent += await connection.write(bytes.subarray(sent));
 }

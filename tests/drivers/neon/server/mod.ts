@@ -148,7 +148,9 @@ class Server implements NeonServer {
   }
 
   async #respond(request: Request, seen: NeonRequest, settings: Settings, payload: Payload): Promise<Response> {
-    if (!settings.rawText) throw new ProxyError(501, "This server has no typed results; send Neon-Raw-Text-Output: true");
+    if (!settings.rawText) {
+      throw new ProxyError(501, "This server has no typed results; send Neon-Raw-Text-Output: true");
+    }
     const running = execute({
       pool: this.#pool,
       settings,
@@ -157,7 +159,10 @@ class Server implements NeonServer {
       signal: request.signal,
       onStatement: () => this.statements += 1,
     });
-    const response = await running.then((body) => Response.json(body, { headers: payload.batch ? echoed(settings) : {} }), failed);
+    const response = await running.then(
+      (body) => Response.json(body, { headers: payload.batch ? echoed(settings) : {} }),
+      failed,
+    );
     return await this.#faults.answer("after", seen) ?? response;
   }
 

@@ -43,7 +43,9 @@ const ISOLATION_LEVELS: ReadonlyMap<string, string> = new Map([
 export function readSettings(headers: Headers): Settings {
   const login = readLogin(headers);
   const isolationLevel = headers.get("Neon-Batch-Isolation-Level") ?? undefined;
-  if (isolationLevel !== undefined && !ISOLATION_LEVELS.has(isolationLevel)) throw new ProxyError(400, "invalid isolation level");
+  if (isolationLevel !== undefined && !ISOLATION_LEVELS.has(isolationLevel)) {
+    throw new ProxyError(400, "invalid isolation level");
+  }
   const isTrue = (name: string) => headers.get(name) === "true";
   return {
     login,

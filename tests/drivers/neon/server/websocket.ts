@@ -6,7 +6,16 @@
 
 import { connectFailure, DatabaseError } from "./errors.ts";
 import { type Address, cancel, type LoggedIn, logIn, sendCancel } from "./login.ts";
-import { Body, type ByteSource, errorResponse, int32, message, MessageReader, REQUEST_CODE, writeAll } from "./messages.ts";
+import {
+  Body,
+  type ByteSource,
+  errorResponse,
+  int32,
+  message,
+  MessageReader,
+  REQUEST_CODE,
+  writeAll,
+} from "./messages.ts";
 
 const NO_TLS = new TextEncoder().encode("N");
 const CHUNK_BYTES = 65_536;
@@ -95,7 +104,11 @@ async function logInFor(socket: WebSocket, messages: MessageReader, address: Add
 }
 
 /** Reads what comes before the login; undefined if no session is wanted. */
-async function startupParameters(socket: WebSocket, messages: MessageReader, address: Address): Promise<Map<string, string> | undefined> {
+async function startupParameters(
+  socket: WebSocket,
+  messages: MessageReader,
+  address: Address,
+): Promise<Map<string, string> | undefined> {
   while (true) {
     const bytes = await messages.startup();
     if (!bytes) return undefined;

@@ -13,13 +13,20 @@ neonTest("batch: it is one transaction, with results in order", async ({ sql, se
 });
 
 neonTest("batch: it runs at the isolation level and in the mode that are asked for", async ({ sql, table }) => {
-  const mode = sql`select current_setting('transaction_isolation') as level, current_setting('transaction_read_only') as read_only,
+  const mode =
+    sql`select current_setting('transaction_isolation') as level, current_setting('transaction_read_only') as read_only,
     current_setting('transaction_deferrable') as deferrable`;
-  const [[serializable] = []] = await sql.transaction([mode], { isolationLevel: "Serializable", readOnly: true, deferrable: true });
+  const [[serializable] = []] = await sql.transaction([mode], {
+    isolationLevel: "Serializable",
+    readOnly: true,
+    deferrable: true,
+  });
   assert.deepEqual(serializable, { level: "serializable", read_only: "on", deferrable: "on" });
   const [[plain] = []] = await sql.transaction([mode], { isolationLevel: "RepeatableRead" });
   assert.deepEqual(plain, { level: "repeatable read", read_only: "off", deferrable: "off" });
-  const error = await rejection(sql.transaction([sql.query(`insert into ${table} default values`)], { readOnly: true }));
+  const error = await rejection(
+    sql.transaction([sql.query(`insert into ${table} default values`)], { readOnly: true }),
+  );
   assert.equal(error.code, "25006");
 });
 
@@ -44,7 +51,11 @@ neonTest("batch: a commit within it escapes, though the call rejects", async ({ 
 });
 
 neonTest("batch: an empty one has no results, and headers are echoed", async ({ post }) => {
-  const headers = { "Neon-Batch-Isolation-Level": "ReadCommitted", "Neon-Batch-Read-Only": "true", "Neon-Batch-Deferrable": "yes" };
+  const headers = {
+    "Neon-Batch-Isolation-Level": "ReadCommitted",
+    "Neon-Batch-Read-Only": "true",
+    "Neon-Batch-Deferrable": "yes",
+  };
   const response = await post({ queries: [] }, headers);
   assert.deepEqual(await response.json(), { results: [] });
   assert.equal(response.headers.get("Neon-Batch-Isolation-Level"), "ReadCommitted");

@@ -3,9 +3,16 @@ import { neon } from "@neondatabase/serverless";
 import { atNeon, neonTest, rejection } from "./setup.ts";
 
 neonTest("HTTP: values come back as the client would have them from Neon", async ({ sql, server }) => {
-  const [row] = await sql`select ${1}::int as int, ${[1, null, 3]}::int[] as ints, ${["a", 'b"', "c,d"]}::text[] as texts,
+  const [row] = await sql`select ${1}::int as int, ${[1, null, 3]}::int[] as ints, ${[
+    "a",
+    'b"',
+    "c,d",
+  ]}::text[] as texts,
     ${{ a: [1, "x"] }}::jsonb as json, ${null}::text as nothing, 'NaN'::float8 as nan, '-Infinity'::float8 as infinite,
-    ${new Uint8Array([0, 65])} as bytes, ${"é"}::text as text, 9007199254740993::int8 as big, 1.10::numeric as exact, ${true}::bool as yes`;
+    ${new Uint8Array([
+    0,
+    65,
+  ])} as bytes, ${"é"}::text as text, 9007199254740993::int8 as big, 1.10::numeric as exact, ${true}::bool as yes`;
   const { bytes, ...values } = row ?? {};
   assert.deepEqual(values, {
     int: 1,
@@ -30,7 +37,9 @@ neonTest("HTTP: an array for jsonb and a zero byte in text are refused, as by Ne
 });
 
 neonTest("HTTP: full results have fields, command and count", async ({ sql, table }) => {
-  const result = await sql.query(`insert into ${table} (value) values ($1), ($2) returning id, value`, ["a", "b"], { fullResults: true });
+  const result = await sql.query(`insert into ${table} (value) values ($1), ($2) returning id, value`, ["a", "b"], {
+    fullResults: true,
+  });
   assert.deepEqual([result.command, result.rowCount], ["INSERT", 2]);
   assert.deepEqual(result.fields.map(({ name, dataTypeID }) => [name, dataTypeID]), [["id", 23], ["value", 25]]);
   const created = await sql.query(`create temp table t ()`, [], { fullResults: true });
@@ -52,7 +61,19 @@ neonTest("HTTP: an error of PostgreSQL's has all its members", async ({ sql, pos
     code: "22012",
     severity: "ERROR",
     ...Object.fromEntries(
-      ["detail", "hint", "position", "internalPosition", "internalQuery", "where", "table", "column", "schema", "dataType", "constraint"]
+      [
+        "detail",
+        "hint",
+        "position",
+        "internalPosition",
+        "internalQuery",
+        "where",
+        "table",
+        "column",
+        "schema",
+        "dataType",
+        "constraint",
+      ]
         .map((name) => [name, null]),
     ),
   });
@@ -78,12 +99,18 @@ neonTest("HTTP: a wrong password and an unknown user are told alike, without a S
   }
 });
 
-neonTest("HTTP: what the connection string asks for beyond user and database is not applied", async ({ connectionString }) => {
-  const sql = neon(`${connectionString}?options=-c%20statement_timeout%3D1&application_name=mine`);
-  assert.deepEqual(await sql`select current_setting('statement_timeout') as timeout, current_setting('application_name') as name`, [
-    { timeout: "0", name: "" },
-  ]);
-});
+neonTest(
+  "HTTP: what the connection string asks for beyond user and database is not applied",
+  async ({ connectionString }) => {
+    const sql = neon(`${connectionString}?options=-c%20statement_timeout%3D1&application_name=mine`);
+    assert.deepEqual(
+      await sql`select current_setting('statement_timeout') as timeout, current_setting('application_name') as name`,
+      [
+        { timeout: "0", name: "" },
+      ],
+    );
+  },
+);
 
 neonTest("HTTP: no state of a session outlives its request", async ({ sql, server, table, count }) => {
   const before = await sql`select pg_backend_pid() as pid`;
@@ -116,6 +143,8 @@ neonTest("HTTP: a single statement that fails takes its session with it, a faile
 });
 
 neonTest("HTTP: many requests at once share few sessions", async ({ sql }) => {
-  const pids = await Promise.all(Array.from({ length: 100 }, () => sql`select pg_backend_pid() as pid, pg_sleep(0.001)`));
+  const pids = await Promise.all(
+    Array.from({ length: 100 }, () => sql`select pg_backend_pid() as pid, pg_sleep(0.001)`),
+  );
   assert(new Set(pids.map(([row]) => row?.pid)).size <= 20);
 });

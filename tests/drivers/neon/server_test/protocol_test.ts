@@ -25,33 +25,45 @@ neonTest("protocol: rows are text, as arrays or as objects", async ({ post }) =>
 
 neonTest("protocol: parameters that are no strings become PostgreSQL's text", async ({ post }) => {
   const params = [1.5, true, null, { a: "b" }, [1, null, [true], 'x"y', { a: 1 }]];
-  const { rows } = await (await post({ query: "select $1::text, $2::text, $3::text, $4::text, $5::text", params, arrayMode: true })).json();
+  const { rows } =
+    await (await post({ query: "select $1::text, $2::text, $3::text, $4::text, $5::text", params, arrayMode: true }))
+      .json();
   assert.deepEqual(rows, [["1.5", "true", null, '{"a":"b"}', '{1,NULL,{true},"x\\"y","{\\"a\\":1}"}']]);
 });
 
-neonTest("protocol: a request that is none is refused with 400 and a message", async ({ post, server, connectionString }) => {
-  const refused = async (response: Promise<Response>) => {
-    const { status, headers } = await response;
-    const { message, code, severity, detail } = await (await response).json();
-    assert.deepEqual([status, code, severity, detail], [400, "", "", null]);
-    assert.match(headers.get("Neon-Request-Id") ?? "", /^[\da-f-]{36}$/);
-    return message;
-  };
-  const query = "select 1";
-  const noVariant = "could not parse the HTTP request body: data did not match any variant of untagged enum Payload";
-  assert.equal(await refused(post({ query: 1 })), noVariant);
-  assert.equal(await refused(post({ queries: [{}] })), noVariant);
-  assert.match(await refused(post("{")), /^could not parse the HTTP request body: /);
-  assert.equal(await refused(post({ query }, { "Neon-Batch-Isolation-Level": "serializable" })), "invalid isolation level");
-  assert.equal(
-    await refused(post({ query }, { Authorization: "Bearer x" })),
-    "missing authentication credentials: required password",
-  );
-  assert.equal(await refused(post({ query }, { "Neon-Connection-String": "http://a:b@c/d" })), "incorrect scheme");
-  const bare = fetch(server.http, { method: "POST", body: "{}" });
-  assert.equal(await refused(bare), "invalid header: neon-connection-string");
-  assert(!(await refused(post({ query: "" }, { "Neon-Connection-String": `${connectionString}/x` }))).includes(connectionString));
-});
+neonTest(
+  "protocol: a request that is none is refused with 400 and a message",
+  async ({ post, server, connectionString }) => {
+    const refused = async (response: Promise<Response>) => {
+      const { status, headers } = await response;
+      const { message, code, severity, detail } = await (await response).json();
+      assert.deepEqual([status, code, severity, detail], [400, "", "", null]);
+      assert.match(headers.get("Neon-Request-Id") ?? "", /^[\da-f-]{36}$/);
+      return message;
+    };
+    const query = "select 1";
+    const noVariant = "could not parse the HTTP request body: data did not match any variant of untagged enum Payload";
+    assert.equal(await refused(post({ query: 1 })), noVariant);
+    assert.equal(await refused(post({ queries: [{}] })), noVariant);
+    assert.match(await refused(post("{")), /^could not parse the HTTP request body: /);
+    assert.equal(
+      await refused(post({ query }, { "Neon-Batch-Isolation-Level": "serializable" })),
+      "invalid isolation level",
+    );
+    assert.equal(
+      await refused(post({ query }, { Authorization: "Bearer x" })),
+      "missing authentication credentials: required password",
+    );
+    assert.equal(await refused(post({ query }, { "Neon-Connection-String": "http://a:b@c/d" })), "incorrect scheme");
+    const bare = fetch(server.http, { method: "POST", body: "{}" });
+    assert.equal(await refused(bare), "invalid header: neon-connection-string");
+    assert(
+      !(await refused(post({ query: "" }, { "Neon-Connection-String": `${connectionString}/x` }))).includes(
+        connectionString,
+      ),
+    );
+  },
+);
 
 neonTest("protocol: OPTIONS tells what is allowed, and anything else is no query", async ({ server }) => {
   const options = await fetch(server.http, { method: "OPTIONS" });
@@ -71,36 +83,48 @@ neonTest("protocol: OPTIONS tells what is allowed, and anything else is no query
 neonTest("protocol: a request over the limit is not run", async ({ sql, table, count, server }) => {
   server.limits.requestBytes = 1_000;
   const error = await rejection(sql.query(`insert into ${table} (value) values ($1)`, ["x".repeat(1_000)]));
-  assert.match(String(error.message), /^Server error \(HTTP status 413\): .*request is too large \(max is 1000 bytes\)/);
+  assert.match(
+    String(error.message),
+    /^Server error \(HTTP status 413\): .*request is too large \(max is 1000 bytes\)/,
+  );
   assert.equal(error.code, undefined);
   server.limits.requestBytes = 10_000;
   assert.equal(await count(), 0);
 });
 
-neonTest("protocol: a statement whose answer is over the limit is run all the same", async ({ sql, table, count, server }) => {
-  server.limits.responseBytes = 1_000;
-  const insert = sql.query(`insert into ${table} (value) values ($1) returning value`, ["x".repeat(1_000)]);
-  assert.match(String((await rejection(insert)).message), /HTTP status 507.*response is too large \(max is 1000 bytes\)/);
-  assert.equal(await count(), 1);
-  await rejection(sql.transaction([insert]));
-  assert.equal(await count(), 1);
-});
+neonTest(
+  "protocol: a statement whose answer is over the limit is run all the same",
+  async ({ sql, table, count, server }) => {
+    server.limits.responseBytes = 1_000;
+    const insert = sql.query(`insert into ${table} (value) values ($1) returning value`, ["x".repeat(1_000)]);
+    assert.match(
+      String((await rejection(insert)).message),
+      /HTTP status 507.*response is too large \(max is 1000 bytes\)/,
+    );
+    assert.equal(await count(), 1);
+    await rejection(sql.transaction([insert]));
+    assert.equal(await count(), 1);
+  },
+);
 
-neonTest("protocol: faults answer in place of the server, before or after the statement", async ({ sql, table, count, server }) => {
-  const insert = () => sql.query(`insert into ${table} default values`);
-  using before = server.fault({
-    answer: ANSWERS.internalError,
-    times: 2,
-    matches: ({ statements: [it] }) => /insert/.test(it?.query ?? ""),
-  });
-  await sql`select 1`;
-  for (const _ of [1, 2]) assert.match(String((await rejection(insert())).message), /HTTP status 500/);
-  assert.deepEqual([before.hits, await count()], [2, 0]);
-  using _after = server.fault({ at: "after", answer: ANSWERS.badGateway });
-  assert.match(String((await rejection(insert())).message), /HTTP status 502.*Bad Gateway/);
-  await insert();
-  assert.equal(await count(), 2);
-});
+neonTest(
+  "protocol: faults answer in place of the server, before or after the statement",
+  async ({ sql, table, count, server }) => {
+    const insert = () => sql.query(`insert into ${table} default values`);
+    using before = server.fault({
+      answer: ANSWERS.internalError,
+      times: 2,
+      matches: ({ statements: [it] }) => /insert/.test(it?.query ?? ""),
+    });
+    await sql`select 1`;
+    for (const _ of [1, 2]) assert.match(String((await rejection(insert())).message), /HTTP status 500/);
+    assert.deepEqual([before.hits, await count()], [2, 0]);
+    using _after = server.fault({ at: "after", answer: ANSWERS.badGateway });
+    assert.match(String((await rejection(insert())).message), /HTTP status 502.*Bad Gateway/);
+    await insert();
+    assert.equal(await count(), 2);
+  },
+);
 
 neonTest("protocol: a client that goes away has its statement cancelled", async ({ post, running, table, count }) => {
   for (const batch of [false, true]) {

@@ -42,7 +42,8 @@ export function neonTest(name: string, run: (setting: Setting) => Promise<void>)
     const connectionString = atNeon();
     configure(server, relay);
     const sql = neon(connectionString);
-    const direct = (query: string, ...params: string[]) => post(backstage, connectionString, { query, params }).then((it) => it.json());
+    const direct = (query: string, ...params: string[]) =>
+      post(backstage, connectionString, { query, params }).then((it) => it.json());
     const table = `neon_${crypto.randomUUID().replaceAll("-", "")}`;
     await direct(`create table ${table} (id serial, value text)`);
     const clients = new Set<Client>();
@@ -95,7 +96,8 @@ export async function rejection(promise: Promise<unknown>): Promise<Record<strin
 }
 
 /** What Deno cannot send twice by itself. */
-export const blobFetch = (url: string, init: RequestInit) => fetch(url, { ...init, body: new Blob([String(init.body)]) });
+export const blobFetch = (url: string, init: RequestInit) =>
+  fetch(url, { ...init, body: new Blob([String(init.body)]) });
 
 // The client can be told only for the whole process where the server is.
 function configure(server: NeonServer, relay: Relay): void {
@@ -105,7 +107,11 @@ function configure(server: NeonServer, relay: Relay): void {
   neonConfig.fetchFunction = blobFetch;
 }
 
-function post(server: NeonServer, connectionString: string, ...[body, headers, signal]: Parameters<Setting["post"]>): Promise<Response> {
+function post(
+  server: NeonServer,
+  connectionString: string,
+  ...[body, headers, signal]: Parameters<Setting["post"]>
+): Promise<Response> {
   return fetch(server.http, {
     method: "POST",
     headers: { "Neon-Connection-String": connectionString, "Neon-Raw-Text-Output": "true", ...headers },

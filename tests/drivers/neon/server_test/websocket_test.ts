@@ -3,35 +3,43 @@ import { once } from "node:events";
 import { Client, Pool } from "@neondatabase/serverless";
 import { atNeon, neonTest, rejection } from "./setup.ts";
 
-neonTest("WebSocket: a transaction, a prepared statement and several statements at once", async ({ connect, table, count, server }) => {
-  const client = await connect();
-  await client.query("begin");
-  await client.query({ name: "insert", text: `insert into ${table} (value) values ($1)`, values: ["a"] });
-  await client.query({ name: "insert", text: `insert into ${table} (value) values ($1)`, values: ["b"] });
-  assert.equal(await count(), 0);
-  await client.query("commit; select 1; select 2");
-  assert.equal(await count(), 2);
-  assert.deepEqual(server.websockets, { opened: 1, open: 1 });
-});
+neonTest(
+  "WebSocket: a transaction, a prepared statement and several statements at once",
+  async ({ connect, table, count, server }) => {
+    const client = await connect();
+    await client.query("begin");
+    await client.query({ name: "insert", text: `insert into ${table} (value) values ($1)`, values: ["a"] });
+    await client.query({ name: "insert", text: `insert into ${table} (value) values ($1)`, values: ["b"] });
+    assert.equal(await count(), 0);
+    await client.query("commit; select 1; select 2");
+    assert.equal(await count(), 2);
+    assert.deepEqual(server.websockets, { opened: 1, open: 1 });
+  },
+);
 
 neonTest("WebSocket: it carries megabytes both ways", async ({ connect }) => {
   const client = await connect();
-  const { rows: [row] } = await client.query("select $1::text as up, repeat('y', 20000000) as down", ["x".repeat(5_000_000)]);
+  const { rows: [row] } = await client.query("select $1::text as up, repeat('y', 20000000) as down", [
+    "x".repeat(5_000_000),
+  ]);
   assert.deepEqual([row.up.length, row.down.length], [5_000_000, 20_000_000]);
 });
 
-neonTest("WebSocket: a listener hears what is sent over HTTP, from batches when they commit", async ({ connect, sql }) => {
-  const client = await connect();
-  const heard: unknown[] = [];
-  client.on("notification", ({ channel, payload }) => heard.push([channel, payload]));
-  await client.query("listen topic");
-  await sql`select pg_notify('topic', 'one')`;
-  await sql.transaction([sql`notify topic, 'two'`, sql`select 1`]);
-  await rejection(sql.transaction([sql`notify topic, 'never'`, sql`select 1/0`]));
-  await sql`notify topic, 'three'`;
-  while (heard.length < 3) await client.query("select 1");
-  assert.deepEqual(heard, [["topic", "one"], ["topic", "two"], ["topic", "three"]]);
-});
+neonTest(
+  "WebSocket: a listener hears what is sent over HTTP, from batches when they commit",
+  async ({ connect, sql }) => {
+    const client = await connect();
+    const heard: unknown[] = [];
+    client.on("notification", ({ channel, payload }) => heard.push([channel, payload]));
+    await client.query("listen topic");
+    await sql`select pg_notify('topic', 'one')`;
+    await sql.transaction([sql`notify topic, 'two'`, sql`select 1`]);
+    await rejection(sql.transaction([sql`notify topic, 'never'`, sql`select 1/0`]));
+    await sql`notify topic, 'three'`;
+    while (heard.length < 3) await client.query("select 1");
+    assert.deepEqual(heard, [["topic", "one"], ["topic", "two"], ["topic", "three"]]);
+  },
+);
 
 neonTest("WebSocket: what the connection string asks for is applied", async ({ connectionString }) => {
   const client = new Client(`${connectionString}?application_name=mine`);

@@ -56,7 +56,11 @@ export class Backstage implements Queryable {
   async query(query: string, params: unknown[] = []): Promise<{ rows: Record<string, unknown>[] }> {
     const response = await fetch(this.#server?.http ?? "", {
       method: "POST",
-      headers: { "Neon-Connection-String": atNeon(this.#postgres), "Neon-Raw-Text-Output": "true", [BACKSTAGE]: "true" },
+      headers: {
+        "Neon-Connection-String": atNeon(this.#postgres),
+        "Neon-Raw-Text-Output": "true",
+        [BACKSTAGE]: "true",
+      },
       body: new Blob([JSON.stringify({ query, params: params.map(String) })]),
     });
     const body = await response.json();
@@ -75,7 +79,10 @@ export function countRequests(server: NeonServer): FaultHandle {
  *
  * @param postgres How to connect to PostgreSQL.
  */
-export async function neonHarness(postgres: string, { push }: { push: boolean }): Promise<() => Promise<CountingHarness>> {
+export async function neonHarness(
+  postgres: string,
+  { push }: { push: boolean },
+): Promise<() => Promise<CountingHarness>> {
   const backstage = new Backstage(postgres);
   const store = await createStore(postgres);
   return async () => {
@@ -123,7 +130,11 @@ class Session implements Queryable {
 
   static async connect(postgres: string): Promise<Session> {
     const { hostname, port, username, password, pathname } = new URL(postgres);
-    const login = { user: decodeURIComponent(username), password: decodeURIComponent(password), database: pathname.slice(1) };
+    const login = {
+      user: decodeURIComponent(username),
+      password: decodeURIComponent(password),
+      database: pathname.slice(1),
+    };
     return new Session(await Client.connect({ hostname, port: Number(port || 5432) }, login));
   }
 

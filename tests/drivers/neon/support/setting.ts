@@ -61,7 +61,10 @@ export function neonDriverTest(name: string, run: (setting: Setting) => Promise<
     const pushes: Push[] = [];
     const open = ({ timing, connectionString = atNeon(POSTGRES), ...options }: OpenOptions = {}): Opened => {
       const endpoint = { http: relay.through(server.http), websocket: relay.through(server.websocket) };
-      const { driver, push } = openNeon(connectionString, { schema, endpoint, ...options }, { clock, timing: { ...EAGER, ...timing } });
+      const { driver, push } = openNeon(connectionString, { schema, endpoint, ...options }, {
+        clock,
+        timing: { ...EAGER, ...timing },
+      });
       if (push) pushes.push(push);
       return { driver: driver as Opened["driver"], push: push as Push };
     };

@@ -37,13 +37,16 @@ export const CLIENTS: Readonly<Record<string, Open>> = {
   },
   "postgres.js": (url, schema) => {
     const sql = postgres(url);
-    const query = async (text: string, params: unknown[] = []) => ({ rows: await sql.unsafe(text, params as string[]) });
+    const query = async (text: string, params: unknown[] = []) => ({
+      rows: await sql.unsafe(text, params as string[]),
+    });
     const driver = postgresDriver({ query }, { schema });
     return { driver, close: () => sql.end() };
   },
   "Kysely": (url, schema) => {
     const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: new Pool({ connectionString: url }) }) });
-    const query = (text: string, params?: unknown[]) => db.executeQuery<Record<string, unknown>>(CompiledQuery.raw(text, params));
+    const query = (text: string, params?: unknown[]) =>
+      db.executeQuery<Record<string, unknown>>(CompiledQuery.raw(text, params));
     const driver = postgresDriver({ query }, { schema });
     return { driver, close: () => db.destroy() };
   },

@@ -16,7 +16,8 @@ import { Requests } from "../../../support/requests.ts";
  * arms a timer of 10 s to write its statistics, and does not take it back. The same suites run over the memory driver with
  * that check, and every harness checks the clock that Parley gets.
  */
-export const pgliteTest: RegisterTest = (name, fn) => Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
+export const pgliteTest: RegisterTest = (name, fn) =>
+  Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
 
 // One database for a file, since it takes seconds to boot.
 let opening: Promise<() => Promise<CountingHarness>> | undefined;

@@ -70,7 +70,8 @@ export async function postgresHarness(url: string): Promise<() => Promise<Counti
   Deno.test.afterAll(() => store.drop());
   return () => {
     const requests = new Requests();
-    const driver = (pool: pg.Pool) => postgresDriver(requests.over(pool), { schema: store.schema, requestTimeout: REQUEST_TIMEOUT });
+    const driver = (pool: pg.Pool) =>
+      postgresDriver(requests.over(pool), { schema: store.schema, requestTimeout: REQUEST_TIMEOUT });
     return store.harness([driver(a), driver(b)], requests);
   };
 }

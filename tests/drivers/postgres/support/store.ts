@@ -35,7 +35,9 @@ export class PostgresStore {
     const clock = `${quoted(schema)}.test_clock`;
     await queryable.query(`create table ${clock} (ms bigint)`);
     await queryable.query(
-      `create or replace function ${quoted(schema)}.now_ms() returns bigint language sql volatile as $$select ms from ${clock}$$`,
+      `create or replace function ${
+        quoted(schema)
+      }.now_ms() returns bigint language sql volatile as $$select ms from ${clock}$$`,
     );
     const { rows } = await queryable.query(
       `select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname = $1 and tablename <> 'migrations'`,

@@ -48,7 +48,9 @@ function entry(reply: Reply, { base64 }: Format): string {
  */
 function value(reply: Reply, base64: boolean, depth: number): string {
   if (reply.kind === "integer") return reply.digits;
-  if (reply.kind === "array") return reply.items ? `[${reply.items.map((item) => value(item, base64, depth + 1)).join()}]` : "null";
+  if (reply.kind === "array") {
+    return reply.items ? `[${reply.items.map((item) => value(item, base64, depth + 1)).join()}]` : "null";
+  }
   const bytes = reply.kind === "bulk" ? reply.bytes : reply.text;
   if (bytes === null) return "null";
   const text = textOf(bytes);

@@ -27,7 +27,8 @@ const NOT_IN_REST = new Set(
 /** In Redis 7.0 and not at Upstash (https://upstash.com/docs/redis/overall/rediscompatibility and /docs/redis/commands, 2026-11). */
 const UNAVAILABLE = new Set(
   ("CLUSTER ASKING READONLY READWRITE MOVE SORT SORT_RO OBJECT MIGRATE SWAPDB DEBUG SAVE BGSAVE BGREWRITEAOF LASTSAVE SHUTDOWN REPLICAOF " +
-    "SLAVEOF FAILOVER LATENCY SLOWLOG MODULE PSYNC SYNC REPLCONF ROLE PFDEBUG PFSELFTEST RESTORE-ASKING LOLWUT SUBSTR").split(" "),
+    "SLAVEOF FAILOVER LATENCY SLOWLOG MODULE PSYNC SYNC REPLCONF ROLE PFDEBUG PFSELFTEST RESTORE-ASKING LOLWUT SUBSTR")
+    .split(" "),
 );
 
 /** `https://upstash.com/docs/redis/overall/billing` (2026-11) names these; the full list of exceptions is not in the documentation. */

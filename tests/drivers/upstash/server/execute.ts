@@ -73,7 +73,11 @@ async function step({ commands, scripts, counts }: Backend, args: Command, isRea
   return { ...prepared, isRefused: false, isRead };
 }
 
-async function pipeline(redis: Redis, steps: readonly Step[], counts: Counts): Promise<{ replies: Reply[]; isDiscarded: false }> {
+async function pipeline(
+  redis: Redis,
+  steps: readonly Step[],
+  counts: Counts,
+): Promise<{ replies: Reply[]; isDiscarded: false }> {
   const replies: Reply[] = [];
   for (const it of steps) {
     if ("answer" in it) replies.push(it.answer);
@@ -83,7 +87,11 @@ async function pipeline(redis: Redis, steps: readonly Step[], counts: Counts): P
 }
 
 /** One that Upstash refuses, or Redis when it is queued, discards all of them. One that fails later undoes nothing. */
-async function transaction(redis: Redis, steps: readonly Step[], counts: Counts): Promise<{ replies: Reply[]; isDiscarded: boolean }> {
+async function transaction(
+  redis: Redis,
+  steps: readonly Step[],
+  counts: Counts,
+): Promise<{ replies: Reply[]; isDiscarded: boolean }> {
   const refused = steps.find(({ isRefused }) => isRefused);
   if (refused && "answer" in refused) return { replies: [refused.answer], isDiscarded: true };
   const queued = steps.flatMap((it) => "command" in it ? [it.command] : []);

@@ -18,7 +18,16 @@ import { type Backend, execute } from "./execute.ts";
 import type { UpstashFault, UpstashRequest } from "./faults.ts";
 import { Redis } from "./redis.ts";
 import { positionOf, Replica } from "./replica.ts";
-import { type Format, readBody, readCommands, readFormat, readToken, RequestError, type Route, routeOf } from "./request.ts";
+import {
+  type Format,
+  readBody,
+  readCommands,
+  readFormat,
+  readToken,
+  RequestError,
+  type Route,
+  routeOf,
+} from "./request.ts";
 import { bytesOf, type Command, textOf } from "./resp.ts";
 import { Scripts } from "./scripts.ts";
 
@@ -97,7 +106,13 @@ export async function startUpstashServer(options: UpstashServerOptions): Promise
   const redis = opened.use(await Redis.connect(redisUrl));
   const replica = replicaUrl === undefined ? undefined : opened.use(await Replica.connect(replicaUrl, redis, redisUrl));
   const counts = { sent: 0, called: 0, billed: 0, writes: 0 };
-  const backend = { redis, replica, counts, commands: await Commands.of(redis, options), scripts: new Scripts(options) };
+  const backend = {
+    redis,
+    replica,
+    counts,
+    commands: await Commands.of(redis, options),
+    scripts: new Scripts(options),
+  };
   return new Server(backend, options, opened.move());
 }
 
@@ -106,7 +121,9 @@ class Server implements UpstashServer {
   readonly port: number;
   readonly token: string;
   readonly readOnlyToken: string;
-  readonly requests = Object.assign(Object.fromEntries(ROUTES.map((route) => [route, 0])) as Record<Route, number>, { total: 0 });
+  readonly requests = Object.assign(Object.fromEntries(ROUTES.map((route) => [route, 0])) as Record<Route, number>, {
+    total: 0,
+  });
   readonly subscriptions = { opened: 0, open: 0 };
   readonly replica: Replica | undefined;
   readonly #backend: Backend;
@@ -217,7 +234,12 @@ class Server implements UpstashServer {
   ): Promise<Response> {
     const isAtomic = route === "multi-exec";
     const position = positionOf(headers.get("Upstash-Sync-Token"));
-    const { replies, isDiscarded, syncToken } = await execute(this.#backend, { list: commands, isAtomic, isReadOnly, position });
+    const { replies, isDiscarded, syncToken } = await execute(this.#backend, {
+      list: commands,
+      isAtomic,
+      isReadOnly,
+      position,
+    });
     const [first] = replies;
     const asJson = { ...format, resp2: false };
     const response = isAtomic && !isDiscarded
@@ -272,7 +294,8 @@ function preflight(): Response {
   return new Response(null, {
     headers: {
       "Access-Control-Allow-Methods": [...METHODS].join(", "),
-      "Access-Control-Allow-Headers": "Authorization, Content-Type, Upstash-Encoding, Upstash-Response-Format, Upstash-Sync-Token",
+      "Access-Control-Allow-Headers":
+        "Authorization, Content-Type, Upstash-Encoding, Upstash-Response-Format, Upstash-Sync-Token",
     },
   });
 }

@@ -108,7 +108,10 @@ function parse(body: Uint8Array): unknown[] {
 function parseJson(text: string): unknown {
   try {
     // Numbers as they are written: the 64-bit ones would lose digits.
-    return JSON.parse(text, (_, value, context?: { source?: string }) => typeof value === "number" ? context?.source ?? value : value);
+    return JSON.parse(
+      text,
+      (_, value, context?: { source?: string }) => typeof value === "number" ? context?.source ?? value : value,
+    );
   } catch (error) {
     throw new RequestError(400, `ERR failed to parse the request: ${error instanceof Error ? error.message : error}`);
   }

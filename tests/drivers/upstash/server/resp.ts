@@ -111,7 +111,9 @@ export class ReplyReader {
     if (type === "-") return { kind: "error", text: rest };
     if (type === ":") return { kind: "integer", digits: textOf(rest) };
     const length = Number(textOf(rest));
-    if (type === "$") return { kind: "bulk", bytes: length < 0 ? null : (await this.#take(length + 2)).subarray(0, length) };
+    if (type === "$") {
+      return { kind: "bulk", bytes: length < 0 ? null : (await this.#take(length + 2)).subarray(0, length) };
+    }
     if (type !== "*") throw new Error(`Redis said ${JSON.stringify(textOf(line))}`);
     if (length < 0) return { kind: "array", items: null };
     const items: Reply[] = [];

@@ -42,7 +42,9 @@ function wrapped(source: string, { isLocking, hasClock }: { isLocking: boolean; 
 return function(...) local args, n = {...}, select('#', ...) for i = 1, n do local v = args[i] if type(v) == 'number' then \
 args[i] = string.format('%.0f', v < 0 and math.ceil(v) or math.floor(v)) end end _calls = _calls + 1 \
 ${hasClock ? ANSWER_TIME : ""}${
-    isLocking ? "local refused = _check(args, n) if refused then if call == _real.call then error(refused) end return refused end " : ""
+    isLocking
+      ? "local refused = _check(args, n) if refused then if call == _real.call then error(refused) end return refused end "
+      : ""
   }\
 return call(unpack(args, 1, n)) end end \
 local _ok, _result = xpcall((function(redis) return function() ${source}
@@ -81,14 +83,20 @@ export class Scripts {
 
   async #eval([name, source, ...rest]: Command): Promise<Prepared> {
     const { script, sha } = await this.#learn(source);
-    return { command: withTime([name ?? script, script, ...rest], this.#clock), read: (reply) => this.#unwrapped(reply, sha) };
+    return {
+      command: withTime([name ?? script, script, ...rest], this.#clock),
+      read: (reply) => this.#unwrapped(reply, sha),
+    };
   }
 
   #evalsha([name, given, ...rest]: Command): Prepared | { answer: Reply } {
     const sha = textOf(given ?? new Uint8Array()).toLowerCase();
     const known = this.#known.get(sha);
     if (!name || known === undefined) return { answer: errorReply("NOSCRIPT No matching script. Please use EVAL.") };
-    return { command: withTime([name, bytesOf(known), ...rest], this.#clock), read: (reply) => this.#unwrapped(reply, sha) };
+    return {
+      command: withTime([name, bytesOf(known), ...rest], this.#clock),
+      read: (reply) => this.#unwrapped(reply, sha),
+    };
   }
 
   async #script(args: Command): Promise<Prepared | { answer: Reply } | undefined> {
@@ -100,7 +108,10 @@ export class Scripts {
       return { command: [bytesOf("SCRIPT"), bytesOf("LOAD"), script], read };
     }
     if (/^exists$/i.test(subcommand)) {
-      const items: Reply[] = shas.map((sha) => ({ kind: "integer", digits: this.#known.has(sha.toLowerCase()) ? "1" : "0" }));
+      const items: Reply[] = shas.map((sha) => ({
+        kind: "integer",
+        digits: this.#known.has(sha.toLowerCase()) ? "1" : "0",
+      }));
       return { answer: { kind: "array", items } };
     }
     if (!/^flush$/i.test(subcommand)) return undefined;

@@ -23,15 +23,24 @@ upstashTest("base64: every text but the reply OK, at any depth; no number, no er
   assert.deepEqual(await encoded("INCR", key("a")), { error: "ERR value is not an integer or out of range" });
   const nested = "return {{'a', 1, {redis.call('SET', KEYS[1], 'b')}}, redis.status_reply('OK')}";
   assert.deepEqual(await encoded("EVAL", nested, 1, key("a")), { result: [[btoa("a"), 1, [btoa("OK")]], btoa("OK")] });
-  const { body } = await send([["SET", key("a"), 1], ["GET", key("a")], ["GET"]], { path: "/pipeline", headers: BASE64 });
-  assert.deepEqual(body, [{ result: "OK" }, { result: btoa("1") }, { error: "ERR wrong number of arguments for 'get' command" }]);
+  const { body } = await send([["SET", key("a"), 1], ["GET", key("a")], ["GET"]], {
+    path: "/pipeline",
+    headers: BASE64,
+  });
+  assert.deepEqual(body, [{ result: "OK" }, { result: btoa("1") }, {
+    error: "ERR wrong number of arguments for 'get' command",
+  }]);
 });
 
 upstashTest("base64: the client reads every reply right, also OK in an array", async ({ redis, key }) => {
   assert.equal(await redis.set(key("a"), "zürich"), "OK");
   assert.equal(await redis.get(key("a")), "zürich");
   assert.equal(await redis.ping(), "PONG");
-  assert.deepEqual(await redis.eval("return {redis.call('SET', KEYS[1], 'b'), 'c', 7}", [key("a")], []), ["OK", "c", 7]);
+  assert.deepEqual(await redis.eval("return {redis.call('SET', KEYS[1], 'b'), 'c', 7}", [key("a")], []), [
+    "OK",
+    "c",
+    7,
+  ]);
   assert.deepEqual(await redis.pipeline().set(key("a"), 1).get(key("a")).exec(), ["OK", 1]);
   assert.deepEqual(await redis.multi().set(key("a"), 2).get(key("a")).exec(), ["OK", 2]);
 });
@@ -60,5 +69,7 @@ upstashTest("an unknown format, and resp2 in base64, are refused", async ({ send
   for (const headers of [{ "Upstash-Response-Format": "resp3" }, { ...RESP2, ...BASE64 }]) {
     assert.equal((await send(["SET", key("a"), 1], { headers })).status, 400);
   }
-  assert.deepEqual((await send(["EXISTS", key("a")], { headers: { "Upstash-Response-Format": "json" } })).body, { result: 0 });
+  assert.deepEqual((await send(["EXISTS", key("a")], { headers: { "Upstash-Response-Format": "json" } })).body, {
+    result: 0,
+  });
 });

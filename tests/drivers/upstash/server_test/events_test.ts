@@ -40,7 +40,9 @@ async function listen({ fetch }: Setting, path: string): Promise<Frames> {
 /** Until nobody listens any more, neither at the server nor at Redis. */
 async function closed({ server }: Setting, channel: string): Promise<void> {
   using redis = await Redis.connect(REDIS);
-  while (server.subscriptions.open > 0 || JSON.stringify(await redis.ask("PUBSUB", "NUMSUB", channel)) !== `["${channel}",0]`) {
+  while (
+    server.subscriptions.open > 0 || JSON.stringify(await redis.ask("PUBSUB", "NUMSUB", channel)) !== `["${channel}",0]`
+  ) {
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }
@@ -84,7 +86,9 @@ upstashTest("a client that goes takes its subscription with it", async (setting)
   await frames[Symbol.asyncDispose]();
   await closed(setting, key("a"));
   const stop = new AbortController();
-  const aborted = new Frames(await fetch(undefined, { path: `/subscribe/${key("a")}`, headers: ACCEPT, signal: stop.signal }));
+  const aborted = new Frames(
+    await fetch(undefined, { path: `/subscribe/${key("a")}`, headers: ACCEPT, signal: stop.signal }),
+  );
   await aborted.next();
   assert.deepEqual(server.subscriptions, { opened: 2, open: 1 });
   stop.abort();
@@ -110,9 +114,14 @@ upstashTest("a stream that the server ends is at its end, and a cut one fails", 
 
 upstashTest("without Accept, with no channel or with two there is no stream", async ({ send, key, server }) => {
   const { status, body } = await send(undefined, { path: `/subscribe/${key("a")}` });
-  assert.deepEqual([status, body], [400, { error: 'ERR Command "SUBSCRIBE" is not allowed in REST or it has a special context path' }]);
+  assert.deepEqual([status, body], [400, {
+    error: 'ERR Command "SUBSCRIBE" is not allowed in REST or it has a special context path',
+  }]);
   for (const path of ["/subscribe", "/subscribe/", `/subscribe/${key("a")}/${key("b")}`]) {
-    assert.match((await send(undefined, { path, headers: ACCEPT })).body.error, /^ERR wrong number of arguments for 'subscribe' command/);
+    assert.match(
+      (await send(undefined, { path, headers: ACCEPT })).body.error,
+      /^ERR wrong number of arguments for 'subscribe' command/,
+    );
   }
   assert.equal((await send(undefined, { path: "/monitor", headers: ACCEPT, token: "wrong" })).status, 401);
   assert.deepEqual(server.subscriptions, { opened: 0, open: 0 });

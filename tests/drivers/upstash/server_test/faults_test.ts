@@ -12,7 +12,13 @@ upstashTest("faults: before a command it is not carried out, after it is", async
 });
 
 upstashTest("faults: each is as the client has it from Upstash or a gateway", async ({ server, redis, send, key }) => {
-  const statuses = { badGateway: 502, gatewayTimeout: 504, internalError: 500, requestTooLarge: 413, tooManyRequests: 429 };
+  const statuses = {
+    badGateway: 502,
+    gatewayTimeout: 504,
+    internalError: 500,
+    requestTooLarge: 413,
+    tooManyRequests: 429,
+  };
   for (const [name, answer] of Object.entries(ANSWERS)) {
     server.fault({ answer });
     const { name: kind, message } = await rejection(redis.get(key("a")));
@@ -23,18 +29,21 @@ upstashTest("faults: each is as the client has it from Upstash or a gateway", as
   assert.deepEqual((await send(["GET", key("a")])).body, { result: null });
 });
 
-upstashTest("faults: they are for the requests that match, so many of them, and can be taken back", async ({ server, redis, key }) => {
-  const matches = ({ commands }: UpstashRequest) => commands.some(([name]) => name?.toUpperCase() === "INCR");
-  const fault = server.fault({ times: 2, matches, answer: ANSWERS.badGateway });
-  await redis.set(key("a"), 1);
-  await rejection(redis.incr(key("a")));
-  await rejection(redis.pipeline().get(key("a")).incr(key("a")).exec());
-  assert.equal(await redis.incr(key("a")), 2);
-  assert.equal(fault.hits, 2);
-  const taken = server.fault({ answer: ANSWERS.badGateway });
-  taken[Symbol.dispose]();
-  assert.equal(await redis.incr(key("a")), 3);
-});
+upstashTest(
+  "faults: they are for the requests that match, so many of them, and can be taken back",
+  async ({ server, redis, key }) => {
+    const matches = ({ commands }: UpstashRequest) => commands.some(([name]) => name?.toUpperCase() === "INCR");
+    const fault = server.fault({ times: 2, matches, answer: ANSWERS.badGateway });
+    await redis.set(key("a"), 1);
+    await rejection(redis.incr(key("a")));
+    await rejection(redis.pipeline().get(key("a")).incr(key("a")).exec());
+    assert.equal(await redis.incr(key("a")), 2);
+    assert.equal(fault.hits, 2);
+    const taken = server.fault({ answer: ANSWERS.badGateway });
+    taken[Symbol.dispose]();
+    assert.equal(await redis.incr(key("a")), 3);
+  },
+);
 
 upstashTest(
   "faults: one that takes its time lets others pass, and a subscription can meet one too",
@@ -47,28 +56,34 @@ upstashTest(
     resolve(undefined);
     assert.equal(await slow, 2);
     server.fault({ matches: ({ route }) => route === "subscribe", answer: ANSWERS.tooManyRequests });
-    const { status } = await send(undefined, { path: `/subscribe/${key("a")}`, headers: { Accept: "text/event-stream" } });
+    const { status } = await send(undefined, {
+      path: `/subscribe/${key("a")}`,
+      headers: { Accept: "text/event-stream" },
+    });
     assert.deepEqual([status, server.subscriptions.opened], [429, 0]);
   },
 );
 
-upstashTest("requests are counted by their kinds, and observers are told what is in them", async ({ server, redis, send, key }) => {
-  const seen: unknown[] = [];
-  using observer = server.observe(({ number, route, commands }) => seen.push([number, route, ...commands]));
-  await redis.set(key("a"), 1);
-  await redis.multi().incr(key("a")).exec();
-  await send(undefined, { path: `/get/${key("a")}`, method: "GET" });
-  await send(["GET"], { token: "wrong" });
-  observer[Symbol.dispose]();
-  await redis.pipeline().get(key("a")).exec();
-  assert.deepEqual(seen, [
-    [1, "command", ["set", key("a"), "1"]],
-    [2, "multi-exec", ["incr", key("a")]],
-    [3, "path", ["get", key("a")]],
-  ]);
-  const none = { subscribe: 0, psubscribe: 0, monitor: 0 };
-  assert.deepEqual({ ...server.requests }, { total: 5, command: 2, path: 1, pipeline: 1, "multi-exec": 1, ...none });
-});
+upstashTest(
+  "requests are counted by their kinds, and observers are told what is in them",
+  async ({ server, redis, send, key }) => {
+    const seen: unknown[] = [];
+    using observer = server.observe(({ number, route, commands }) => seen.push([number, route, ...commands]));
+    await redis.set(key("a"), 1);
+    await redis.multi().incr(key("a")).exec();
+    await send(undefined, { path: `/get/${key("a")}`, method: "GET" });
+    await send(["GET"], { token: "wrong" });
+    observer[Symbol.dispose]();
+    await redis.pipeline().get(key("a")).exec();
+    assert.deepEqual(seen, [
+      [1, "command", ["set", key("a"), "1"]],
+      [2, "multi-exec", ["incr", key("a")]],
+      [3, "path", ["get", key("a")]],
+    ]);
+    const none = { subscribe: 0, psubscribe: 0, monitor: 0 };
+    assert.deepEqual({ ...server.requests }, { total: 5, command: 2, path: 1, pipeline: 1, "multi-exec": 1, ...none });
+  },
+);
 
 for (const ending of ["fin", "reset"] as const) {
   upstashTest(
@@ -98,12 +113,15 @@ for (const ending of ["fin", "reset"] as const) {
   );
 }
 
-upstashTest("Deno sends the client's texts a second time when the answer is lost, and the call succeeds", async ({ relay, redis, key }) => {
-  await redis.get(key("a"));
-  relay.fault({ at: "after", action: { kind: "cut" } });
-  // If this is 1 or the call rejects, Deno has mended it (denoland/deno#35610): see the same test of Neon.
-  assert.equal(await redis.incr(key("a")), 2);
-});
+upstashTest(
+  "Deno sends the client's texts a second time when the answer is lost, and the call succeeds",
+  async ({ relay, redis, key }) => {
+    await redis.get(key("a"));
+    relay.fault({ at: "after", action: { kind: "cut" } });
+    // If this is 1 or the call rejects, Deno has mended it (denoland/deno#35610): see the same test of Neon.
+    assert.equal(await redis.incr(key("a")), 2);
+  },
+);
 
 Deno.test("Upstash: a server that ends leaves nothing behind, also with faults and streams under way", async () => {
   const server = await startUpstashServer({ redisUrl: REDIS });

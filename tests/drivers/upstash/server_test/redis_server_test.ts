@@ -46,7 +46,8 @@ Deno.test("a replica has what its primary had, and gets what comes", async () =>
 Deno.test("a Redis is gone soon after the process that has started it, however that ends", async () => {
   const code = `import { startRedis } from "${new URL("../../../../scripts/redis.ts", import.meta.url)}";
     console.log((await startRedis()).url); await new Promise(() => setInterval(() => {}, 1_000));`;
-  const child = new Deno.Command(Deno.execPath(), { args: ["run", "-A", "-"], stdin: "piped", stdout: "piped" }).spawn();
+  const child = new Deno.Command(Deno.execPath(), { args: ["run", "-A", "-"], stdin: "piped", stdout: "piped" })
+    .spawn();
   await new Blob([code]).stream().pipeTo(child.stdin);
   const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   const { value: url = "" } = await reader.read();

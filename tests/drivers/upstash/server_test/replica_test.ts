@@ -4,7 +4,10 @@ import { startUpstashServer, type UpstashServer } from "../server/mod.ts";
 import { clientOf, upstashTest } from "./setup.ts";
 
 /** Registers a test with a primary and a replica of its own. */
-function replicaTest(name: string, run: (server: UpstashServer, replica: NonNullable<UpstashServer["replica"]>) => Promise<void>): void {
+function replicaTest(
+  name: string,
+  run: (server: UpstashServer, replica: NonNullable<UpstashServer["replica"]>) => Promise<void>,
+): void {
   Deno.test(`Upstash with a replica: ${name}`, async () => {
     await using primary = await startRedis();
     await using replica = await startRedis({ replicaOf: primary.url });
@@ -15,8 +18,15 @@ function replicaTest(name: string, run: (server: UpstashServer, replica: NonNull
 }
 
 async function send(server: UpstashServer, command: unknown, token?: string | null, path = "/") {
-  const headers = { Authorization: `Bearer ${server.token}`, ...(token === undefined ? {} : { "Upstash-Sync-Token": token ?? "" }) };
-  const response = await fetch(new URL(path, server.url), { method: "POST", headers, body: new Blob([JSON.stringify(command)]) });
+  const headers = {
+    Authorization: `Bearer ${server.token}`,
+    ...(token === undefined ? {} : { "Upstash-Sync-Token": token ?? "" }),
+  };
+  const response = await fetch(new URL(path, server.url), {
+    method: "POST",
+    headers,
+    body: new Blob([JSON.stringify(command)]),
+  });
   return { body: await response.json(), token: response.headers.get("Upstash-Sync-Token") };
 }
 
@@ -39,8 +49,12 @@ replicaTest("a read without a token, or with one from before, is answered with w
   for (const token of [undefined, "", "my-new-sync-token", before]) {
     assert.deepEqual((await send(server, ["GET", "a"], token)).body, { result: "old" }, `with ${token}`);
   }
-  assert.deepEqual((await send(server, [["GET", "a"], ["STRLEN", "a"]], "", "/pipeline")).body, [{ result: "old" }, { result: 3 }]);
-  assert.deepEqual((await send(server, ["EVAL_RO", "return redis.call('GET', KEYS[1])", 1, "a"])).body, { result: "old" });
+  assert.deepEqual((await send(server, [["GET", "a"], ["STRLEN", "a"]], "", "/pipeline")).body, [{ result: "old" }, {
+    result: 3,
+  }]);
+  assert.deepEqual((await send(server, ["EVAL_RO", "return redis.call('GET', KEYS[1])", 1, "a"])).body, {
+    result: "old",
+  });
   assert.deepEqual((await send(server, ["GET", "a"], after)).body, { result: "new" });
   assert.deepEqual((await send(server, ["GET", "a"])).body, { result: "new" }, "it has caught up for all");
   await send(server, ["SET", "a", "newer"]);
@@ -54,7 +68,9 @@ replicaTest("what writes, or may write, never sees what was", async (server, rep
   await send(server, ["SET", "a", "2"]);
   assert.deepEqual((await send(server, ["GETSET", "a", "3"])).body, { result: "2" });
   assert.deepEqual((await send(server, ["EVAL", "return redis.call('GET', KEYS[1])", 1, "a"])).body, { result: "3" });
-  assert.deepEqual((await send(server, [["GET", "a"], ["INCR", "a"]], "", "/multi-exec")).body, [{ result: "3" }, { result: 4 }]);
+  assert.deepEqual((await send(server, [["GET", "a"], ["INCR", "a"]], "", "/multi-exec")).body, [{ result: "3" }, {
+    result: 4,
+  }]);
   assert.equal(replica.reads, 0);
 });
 

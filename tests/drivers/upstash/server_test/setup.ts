@@ -53,20 +53,28 @@ export interface Setting {
 }
 
 /** Registers a test with a server of its own. */
-export function upstashTest(name: string, run: (setting: Setting) => Promise<void>, options: Partial<UpstashServerOptions> = {}): void {
+export function upstashTest(
+  name: string,
+  run: (setting: Setting) => Promise<void>,
+  options: Partial<UpstashServerOptions> = {},
+): void {
   Deno.test(name, async () => {
     await using server = await startUpstashServer({ redisUrl: REDIS, ...options });
     await using relay = await startRelay({ target: server });
     const prefix = `upstash:${crypto.randomUUID()}`;
-    const client = (options: Partial<RedisConfigNodejs> = {}) => clientOf(relay.through(server.url), server.token, options);
-    const send = (body?: unknown, sending: Sending = {}) => fetch(new URL(sending.path ?? "/", server.url), initOf(server, body, sending));
+    const client = (options: Partial<RedisConfigNodejs> = {}) =>
+      clientOf(relay.through(server.url), server.token, options);
+    const send = (body?: unknown, sending: Sending = {}) =>
+      fetch(new URL(sending.path ?? "/", server.url), initOf(server, body, sending));
     const redis = client();
     const keys = new Set<string>();
     const key = (name: string) => {
       keys.add(`${prefix}:${name}`);
       return `${prefix}:${name}`;
     };
-    await bounded(run({ server, relay, redis, client, key, fetch: send, send: (...args) => send(...args).then(answered) }));
+    await bounded(
+      run({ server, relay, redis, client, key, fetch: send, send: (...args) => send(...args).then(answered) }),
+    );
     if (keys.size > 0) await send(["UNLINK", ...keys]).then(answered);
   });
 }
@@ -92,13 +100,22 @@ async function bounded(run: Promise<void>): Promise<void> {
 
 /** What a promise rejected with. */
 export async function rejection(promise: Promise<unknown>): Promise<Error> {
-  const error = await promise.then((value) => new TypeError(`It did not reject: ${JSON.stringify(value)}`), (error) => error);
+  const error = await promise.then(
+    (value) => new TypeError(`It did not reject: ${JSON.stringify(value)}`),
+    (error) => error,
+  );
   if (error instanceof TypeError && error.message.startsWith("It did not reject")) throw error;
   return error;
 }
 
-function initOf(server: UpstashServer, body: unknown, { method = "POST", headers, token = server.token, signal }: Sending): RequestInit {
-  const given = body === undefined || body instanceof Uint8Array || typeof body === "string" ? body : JSON.stringify(body);
+function initOf(
+  server: UpstashServer,
+  body: unknown,
+  { method = "POST", headers, token = server.token, signal }: Sending,
+): RequestInit {
+  const given = body === undefined || body instanceof Uint8Array || typeof body === "string"
+    ? body
+    : JSON.stringify(body);
   return {
     method,
     headers: { ...(token === "" ? {} : { Authorization: `Bearer ${token}` }), ...headers },

@@ -42,10 +42,14 @@ export function replaceTable(text: string, name: string, lines: Readonly<Record<
 }
 
 function tableOf(lines: Readonly<Record<string, Line>>): string {
-  const rows = Object.entries(lines).map(([name, { requests, commands }]) => [name, String(requests), String(commands)]);
+  const rows = Object.entries(lines).map((
+    [name, { requests, commands }],
+  ) => [name, String(requests), String(commands)]);
   const widths = HEAD.map((_, column) => Math.max(...[HEAD, ...rows].map((row) => row[column]!.length)));
   const line = (row: readonly string[]) =>
-    `| ${row.map((cell, column) => column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)).join(" | ")} |\n`;
+    `| ${
+      row.map((cell, column) => column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)).join(" | ")
+    } |\n`;
   const rule = widths.map((width, column) => column === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`);
   return [HEAD, rule, ...rows].map(line).join("");
 }

@@ -55,7 +55,11 @@ export interface TestOptions extends Partial<UpstashServerOptions> {
 }
 
 /** Registers a test. */
-export function upstashDriverTest(name: string, run: (setting: Setting) => Promise<void>, options: TestOptions = {}): void {
+export function upstashDriverTest(
+  name: string,
+  run: (setting: Setting) => Promise<void>,
+  options: TestOptions = {},
+): void {
   Deno.test(name, async () => {
     await using stack = new AsyncDisposableStack();
     const url = options.isAlone ? stack.use(await startRedis()).url : REDIS;
@@ -90,7 +94,9 @@ class Opened {
     this.#credentials = credentials;
   }
 
-  open({ redis = this.#credentials, timing, clock = systemClock, prefix = this.prefix, ...rest }: OpenOptions = {}): Driver {
+  open(
+    { redis = this.#credentials, timing, clock = systemClock, prefix = this.prefix, ...rest }: OpenOptions = {},
+  ): Driver {
     const internals = { clock, timing: { ...TIMING, ...timing } };
     const { driver, push } = openUpstash(redis, { prefix, push: false, ...rest }, internals);
     this.prefixes.add(prefix);

@@ -23,7 +23,10 @@ const HOUR_MS = 3_600_000;
 
 /** What costs more than 1 request. */
 export const upstashCosts: Readonly<Record<string, Exception>> = {
-  list: { requests: 2, because: "a script may touch only keys that were declared: the index says which rows there are" },
+  list: {
+    requests: 2,
+    because: "a script may touch only keys that were declared: the index says which rows there are",
+  },
 };
 
 /**
@@ -83,7 +86,10 @@ export async function keysOf(redis: Redis, prefix: string): Promise<string[]> {
   const keys: string[] = [];
   let cursor = "0";
   do {
-    const [next, found] = await redis.ask("SCAN", cursor, "MATCH", `${prefix}/*`, "COUNT", "1000") as [string, string[]];
+    const [next, found] = await redis.ask("SCAN", cursor, "MATCH", `${prefix}/*`, "COUNT", "1000") as [
+      string,
+      string[],
+    ];
     keys.push(...found);
     cursor = next;
   } while (cursor !== "0");

@@ -57,7 +57,11 @@ export interface Setting {
 }
 
 /** Registers a test with a server of its own. */
-export function transportTest(name: string, run: (setting: Setting) => Promise<void>, options: Partial<UpstashServerOptions> = {}): void {
+export function transportTest(
+  name: string,
+  run: (setting: Setting) => Promise<void>,
+  options: Partial<UpstashServerOptions> = {},
+): void {
   Deno.test(name, async () => {
     await using server = await startUpstashServer({ redisUrl: REDIS, ...options });
     await using relay = await startRelay({ target: server });

@@ -11,36 +11,42 @@ const WAYS: Record<string, (setting: Setting) => OpenOptions> = {
 };
 
 for (const [way, options] of Object.entries(WAYS)) {
-  transportTest(`however many watch, there is one connection, from the first to the last of them: ${way}`, async (setting) => {
-    const { server, open, publish } = setting;
-    const opened = open(options(setting));
-    const watching = Array.from({ length: 1_000 }, (_, n) => new Watching(opened, `inbox:${n % 10}`));
-    await until(() => watching.every(({ watch }) => watch.live));
-    assert.deepEqual([server.requests.subscribe, server.requests.total], [1, 1]);
-    assert.deepEqual(new Set(watching.map(({ hints }) => hints)), new Set([1]), "one hint when it is live");
-    await publish(`["inbox:3","outbox:3","due"]`);
-    await until(() => watching.filter(({ hints }) => hints === 2).length === 100);
-    for (const it of watching) it.watch.close();
-    assert(watching.every(({ watch }) => !watch.live));
-    await opened.push.idle;
-    await until(() => server.subscriptions.open === 0);
-    await publish(`["inbox:3"]`);
-    assert.deepEqual([server.requests.subscribe, watching.filter(({ hints }) => hints > 2).length], [1, 0]);
-  });
+  transportTest(
+    `however many watch, there is one connection, from the first to the last of them: ${way}`,
+    async (setting) => {
+      const { server, open, publish } = setting;
+      const opened = open(options(setting));
+      const watching = Array.from({ length: 1_000 }, (_, n) => new Watching(opened, `inbox:${n % 10}`));
+      await until(() => watching.every(({ watch }) => watch.live));
+      assert.deepEqual([server.requests.subscribe, server.requests.total], [1, 1]);
+      assert.deepEqual(new Set(watching.map(({ hints }) => hints)), new Set([1]), "one hint when it is live");
+      await publish(`["inbox:3","outbox:3","due"]`);
+      await until(() => watching.filter(({ hints }) => hints === 2).length === 100);
+      for (const it of watching) it.watch.close();
+      assert(watching.every(({ watch }) => !watch.live));
+      await opened.push.idle;
+      await until(() => server.subscriptions.open === 0);
+      await publish(`["inbox:3"]`);
+      assert.deepEqual([server.requests.subscribe, watching.filter(({ hints }) => hints > 2).length], [1, 0]);
+    },
+  );
 
-  transportTest(`a connection that is swallowed is found out at the next beat, and opened again: ${way}`, async (setting) => {
-    const { relay, server, open } = setting;
-    const opened = open({ ...options(setting), timeoutMs: 500, timing: { beatMs: 100 } });
-    using watching = await Watching.live(opened, "due");
-    await delay(systemClock, 250);
-    assert.deepEqual([watching.hints, watching.watch.live], [1, true], "a beat is no reason to look");
-    relay.freeze();
-    await until(() => !watching.watch.live);
-    assert.equal(watching.hints, 2, "so that they poll from now on");
-    await until(() => watching.watch.live);
-    assert.deepEqual([watching.hints, server.requests.subscribe, opened.reports.length], [3, 2, 0]);
-    await relay.cut();
-  });
+  transportTest(
+    `a connection that is swallowed is found out at the next beat, and opened again: ${way}`,
+    async (setting) => {
+      const { relay, server, open } = setting;
+      const opened = open({ ...options(setting), timeoutMs: 500, timing: { beatMs: 100 } });
+      using watching = await Watching.live(opened, "due");
+      await delay(systemClock, 250);
+      assert.deepEqual([watching.hints, watching.watch.live], [1, true], "a beat is no reason to look");
+      relay.freeze();
+      await until(() => !watching.watch.live);
+      assert.equal(watching.hints, 2, "so that they poll from now on");
+      await until(() => watching.watch.live);
+      assert.deepEqual([watching.hints, server.requests.subscribe, opened.reports.length], [3, 2, 0]);
+      await relay.cut();
+    },
+  );
 
   transportTest(`a payload hints those that it names, or everybody if it cannot be read: ${way}`, async (setting) => {
     const { open, publish } = setting;
@@ -75,11 +81,16 @@ for (const [way, options] of Object.entries(WAYS)) {
       "\u{FEFF}[]",
       "[]\n[]",
     ];
-    for (const payload of unknown.filter((it) => it !== "[]\n[]")) assert.deepEqual(await hints(payload), [1, 1], payload);
+    for (const payload of unknown.filter((it) => it !== "[]\n[]")) {
+      assert.deepEqual(await hints(payload), [1, 1], payload);
+    }
     // What is behind a line break is no part of it, as the service sends it.
     assert.deepEqual(await hints("[]\n[]"), [0, 0]);
     assert.deepEqual(await hints(`["due"\n]`), [1, 1]);
-    assert.deepEqual(await hints(JSON.stringify(Array.from({ length: 1_000 }, (_, n) => `inbox:${n}${"\u{1F600}".repeat(250)}`))), [0, 0]);
+    assert.deepEqual(
+      await hints(JSON.stringify(Array.from({ length: 1_000 }, (_, n) => `inbox:${n}${"\u{1F600}".repeat(250)}`))),
+      [0, 0],
+    );
   });
 }
 
@@ -93,18 +104,21 @@ transportTest("a wait that is soon over opens no connection", async ({ server, o
   assert.deepEqual([server.requests.total, timers()], [0, 0]);
 });
 
-transportTest("the connection outlives the last watch for a while, and serves the next one", async ({ server, open }) => {
-  const opened = open({ timing: { lingerMs: 200 } });
-  for (let n = 0; n < 3; n++) {
-    using watching = await Watching.live(opened, `inbox:${n}`);
-    assert.equal(watching.hints, n === 0 ? 1 : 0);
-    await delay(systemClock, 10);
-  }
-  assert.equal(server.requests.subscribe, 1);
-  const closing = performance.now();
-  await opened.push.idle;
-  assert(performance.now() - closing > 100);
-});
+transportTest(
+  "the connection outlives the last watch for a while, and serves the next one",
+  async ({ server, open }) => {
+    const opened = open({ timing: { lingerMs: 200 } });
+    for (let n = 0; n < 3; n++) {
+      using watching = await Watching.live(opened, `inbox:${n}`);
+      assert.equal(watching.hints, n === 0 ? 1 : 0);
+      await delay(systemClock, 10);
+    }
+    assert.equal(server.requests.subscribe, 1);
+    const closing = performance.now();
+    await opened.push.idle;
+    assert(performance.now() - closing > 100);
+  },
+);
 
 transportTest("a watch that begins while the connection is closing gets a new one", async ({ server, open }) => {
   const opened = open();
@@ -129,7 +143,11 @@ for (const trouble of ["fin", "reset", "end"] as const) {
         await publish(`["outbox:w"]`);
         await until(() => watching.hints === 3 * round + 1);
       }
-      assert.deepEqual([server.requests.subscribe, server.commands.sent], [3, 2], "the two that the test has published");
+      assert.deepEqual(
+        [server.requests.subscribe, server.commands.sent],
+        [3, 2],
+        "the two that the test has published",
+      );
     },
   );
 }
@@ -137,7 +155,9 @@ for (const trouble of ["fin", "reset", "end"] as const) {
 /** What the driver has published, as the server has seen it. */
 function beatsAt({ server }: Setting): { readonly count: number } & Disposable {
   let count = 0;
-  const observer = server.observe(({ commands: [command] }) => count += command?.[0] === "PUBLISH" && command[2] === "[]" ? 1 : 0);
+  const observer = server.observe(({ commands: [command] }) =>
+    count += command?.[0] === "PUBLISH" && command[2] === "[]" ? 1 : 0
+  );
   return {
     get count() {
       return count;
@@ -182,20 +202,27 @@ transportTest("where there is traffic, there are no beats", async (setting) => {
 transportTest("a beat whose answer is lost is good if it comes back", async ({ open, relay, server }) => {
   const opened = open({ timing: { beatMs: 50 } });
   using watching = await Watching.live(opened, "due");
-  const fault = relay.fault({ at: "after", action: { kind: "blackHole" }, matches: ({ firstLine }) => firstLine.startsWith("POST / ") });
+  const fault = relay.fault({
+    at: "after",
+    action: { kind: "blackHole" },
+    matches: ({ firstLine }) => firstLine.startsWith("POST / "),
+  });
   await fault.met;
   const before = server.requests.command;
   await until(() => server.requests.command >= before + 2);
   assert.deepEqual([watching.hints, watching.watch.live, server.requests.subscribe], [1, true, 1]);
 });
 
-transportTest("a client's stream that has ended without a word is found out at the next beat", async ({ open, client, server }) => {
-  const opened = open({ redis: client({ retry: { retries: 0 } }), timeoutMs: 300, timing: { beatMs: 50 } });
-  using watching = await Watching.live(opened, "due");
-  server.endSubscriptions();
-  await until(() => watching.hints === 3);
-  assert.deepEqual([watching.watch.live, server.requests.subscribe], [true, 2]);
-});
+transportTest(
+  "a client's stream that has ended without a word is found out at the next beat",
+  async ({ open, client, server }) => {
+    const opened = open({ redis: client({ retry: { retries: 0 } }), timeoutMs: 300, timing: { beatMs: 50 } });
+    using watching = await Watching.live(opened, "due");
+    server.endSubscriptions();
+    await until(() => watching.hints === 3);
+    assert.deepEqual([watching.watch.live, server.requests.subscribe], [true, 2]);
+  },
+);
 
 transportTest("to stop takes no time while a beat has been sent and has not come back", async (setting) => {
   using beats = beatsAt(setting);
@@ -230,7 +257,9 @@ const REFUSALS: Record<string, { shown: string; refuse: (setting: Setting) => Op
   },
   "opening is swallowed": {
     shown: "TIMEOUT: no answer within 100 ms, outcome unknown",
-    refuse: ({ relay, open }) => (relay.fault({ at: "after", action: { kind: "blackHole" }, times: 3 }), open({ timeoutMs: 100 })),
+    refuse: (
+      { relay, open },
+    ) => (relay.fault({ at: "after", action: { kind: "blackHole" }, times: 3 }), open({ timeoutMs: 100 })),
   },
   "the stream ends at once": {
     shown: "ENDED: the stream ended at once",
@@ -248,15 +277,21 @@ for (const [trouble, { shown, refuse }] of Object.entries(REFUSALS)) {
   });
 }
 
-transportTest("a stream that never lasts is opened less and less often, and that is said once", async ({ open, server }) => {
-  const opened = open({ timing: { openAfterMs: 10 } });
-  using _watching = new Watching(opened, "due");
-  const ending = setInterval(() => server.endSubscriptions(), 5);
-  await delay(systemClock, 1_500);
-  clearInterval(ending);
-  assert(server.requests.subscribe >= 3 && server.requests.subscribe <= 9, `${server.requests.subscribe} in 1,500 ms`);
-  assert.deepEqual(opened.reports, ["the connection for push fails, so waits poll until it succeeds"]);
-});
+transportTest(
+  "a stream that never lasts is opened less and less often, and that is said once",
+  async ({ open, server }) => {
+    const opened = open({ timing: { openAfterMs: 10 } });
+    using _watching = new Watching(opened, "due");
+    const ending = setInterval(() => server.endSubscriptions(), 5);
+    await delay(systemClock, 1_500);
+    clearInterval(ending);
+    assert(
+      server.requests.subscribe >= 3 && server.requests.subscribe <= 9,
+      `${server.requests.subscribe} in 1,500 ms`,
+    );
+    assert.deepEqual(opened.reports, ["the connection for push fails, so waits poll until it succeeds"]);
+  },
+);
 
 transportTest("a wrong token keeps push away, and ends nothing", async ({ open, server }) => {
   const opened = open({ redis: { url: server.url, token: "hunter2" }, timing: { openAfterMs: 1 } });

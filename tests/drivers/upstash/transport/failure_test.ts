@@ -22,12 +22,19 @@ const REFUSALS: [answer: () => Response, shown: string, retryable: boolean][] = 
   [ANSWERS.capacity, "ERR: the database is full", false],
   [ANSWERS.dailyLimit, "ERR: the plan's limit of commands is used up", false],
   [
-    refusal(400, "ERR max requests limit exceeded. Limit: 500000, Usage: 500000. See https://upstash.com/docs for details"),
+    refusal(
+      400,
+      "ERR max requests limit exceeded. Limit: 500000, Usage: 500000. See https://upstash.com/docs for details",
+    ),
     "ERR: the plan's limit of commands is used up",
     false,
   ],
   [refusal(400, "ERR max single record size exceeded"), "ERR: what is stored under one key must be smaller", false],
-  [refusal(400, `ERR max key size exceeded. Limit: 32768 bytes, Actual: 40000 bytes`), "ERR: a key must be smaller", false],
+  [
+    refusal(400, `ERR max key size exceeded. Limit: 32768 bytes, Actual: 40000 bytes`),
+    "ERR: a key must be smaller",
+    false,
+  ],
   [refusal(400, "ERR max concurrent connections exceeded"), "ERR: too much at once", true],
   [refusal(400, "ERR max commands per second exceeded"), "ERR: too much at once", true],
   [
@@ -43,9 +50,21 @@ const REFUSALS: [answer: () => Response, shown: string, retryable: boolean][] = 
     "ERR: the server does not offer the command",
     false,
   ],
-  [refusal(400, `ERR user_script:12: ${SECRET} script: ${SECRET}, on @user_script:12.`), "ERR: in line 12 of the script", false],
-  [refusal(400, `WRONGTYPE Operation against a key holding the wrong kind of value ${SECRET}`), "WRONGTYPE: a key holds", false],
-  [refusal(400, "OOM command not allowed when used memory > 'maxmemory'."), "OOM: the database has no memory left", false],
+  [
+    refusal(400, `ERR user_script:12: ${SECRET} script: ${SECRET}, on @user_script:12.`),
+    "ERR: in line 12 of the script",
+    false,
+  ],
+  [
+    refusal(400, `WRONGTYPE Operation against a key holding the wrong kind of value ${SECRET}`),
+    "WRONGTYPE: a key holds",
+    false,
+  ],
+  [
+    refusal(400, "OOM command not allowed when used memory > 'maxmemory'."),
+    "OOM: the database has no memory left",
+    false,
+  ],
   [
     refusal(400, "NOPERM this user has no permissions to run the 'eval' command"),
     "NOPERM: the token must allow writing, scripts and what they call, and every key and the channel of the prefix",
@@ -56,7 +75,11 @@ const REFUSALS: [answer: () => Response, shown: string, retryable: boolean][] = 
   [refusal(400, "BUSY Redis is busy running a script."), "BUSY: another script is running", true],
   [refusal(400, "MASTERDOWN Link with MASTER is down"), "MASTERDOWN", true],
   [refusal(400, "TRYAGAIN Multiple keys request during rehashing of slot"), "TRYAGAIN", true],
-  [refusal(400, "READONLY You can't write against a read only replica."), "READONLY: the database takes no writes at the moment", true],
+  [
+    refusal(400, "READONLY You can't write against a read only replica."),
+    "READONLY: the database takes no writes at the moment",
+    true,
+  ],
 ];
 
 /** The same, where the status says more than the text. The package's client does not tell it. */
@@ -110,27 +133,47 @@ for (const [way, options] of Object.entries(WAYS)) {
   });
 }
 
-transportTest("an answer that is not Redis's leaves the outcome open, but for statuses that refuse", async ({ open, server }) => {
-  const { send } = open();
-  for (const [answer, shown, retryable] of STATUSES) {
-    server.fault({ answer });
-    const error = await rejection(send(["SET", "k", "x".repeat(24), "NX", "EX", "1"], CALL));
-    assert.deepEqual([error.message, error.retryable, isClean(error)], [`${CALL} failed (${shown})`, retryable, true]);
-  }
-});
+transportTest(
+  "an answer that is not Redis's leaves the outcome open, but for statuses that refuse",
+  async ({ open, server }) => {
+    const { send } = open();
+    for (const [answer, shown, retryable] of STATUSES) {
+      server.fault({ answer });
+      const error = await rejection(send(["SET", "k", "x".repeat(24), "NX", "EX", "1"], CALL));
+      assert.deepEqual([error.message, error.retryable, isClean(error)], [
+        `${CALL} failed (${shown})`,
+        retryable,
+        true,
+      ]);
+    }
+  },
+);
 
-transportTest("a client's errors that are not the server's leave the outcome open", async ({ open, server, client, relay, key }) => {
-  const quick = client({ retry: { retries: 0 } });
-  const { send } = open({ redis: quick });
-  for (const [answer, shown] of [[html(502), "UpstashJSONParseError"], [ANSWERS.internalError, "UpstashError"]] as const) {
-    server.fault({ answer });
+transportTest(
+  "a client's errors that are not the server's leave the outcome open",
+  async ({ open, server, client, relay, key }) => {
+    const quick = client({ retry: { retries: 0 } });
+    const { send } = open({ redis: quick });
+    for (
+      const [answer, shown] of [[html(502), "UpstashJSONParseError"], [ANSWERS.internalError, "UpstashError"]] as const
+    ) {
+      server.fault({ answer });
+      const error = await rejection(send(["SET", key("k"), SECRET], CALL));
+      assert.deepEqual([error.message, error.retryable, isClean(error)], [
+        `${CALL} failed (${shown}: outcome unknown)`,
+        true,
+        true,
+      ]);
+    }
+    relay.fault({ at: "after", action: { kind: "cut" }, times: 2 });
     const error = await rejection(send(["SET", key("k"), SECRET], CALL));
-    assert.deepEqual([error.message, error.retryable, isClean(error)], [`${CALL} failed (${shown}: outcome unknown)`, true, true]);
-  }
-  relay.fault({ at: "after", action: { kind: "cut" }, times: 2 });
-  const error = await rejection(send(["SET", key("k"), SECRET], CALL));
-  assert.deepEqual([error.message, error.retryable, isClean(error)], [`${CALL} failed (NO_ANSWER: outcome unknown)`, true, true]);
-});
+    assert.deepEqual([error.message, error.retryable, isClean(error)], [
+      `${CALL} failed (NO_ANSWER: outcome unknown)`,
+      true,
+      true,
+    ]);
+  },
+);
 
 transportTest("a request that is too large is refused for good, with its size", async ({ open, key }) => {
   const error = await rejection(open().send(["SET", key("k"), SECRET.repeat(200)], CALL));
@@ -139,28 +182,47 @@ transportTest("a request that is too large is refused for good, with its size", 
   assert(isClean(error));
 }, { maxRequestBytes: 1_000 });
 
-transportTest("neither an error nor its cause shows the command, the token or the url", async ({ open, relay, server }) => {
-  const shown: DriverError[] = [];
-  const command = ["SET", SECRET, SECRET];
-  const url = `http://${SECRET}.test/${SECRET}`;
-  shown.push(await rejection(open({ redis: { url, token: SECRET } }).send(command, CALL)));
-  for (const at of ["before", "body"] as const) {
-    relay.fault({ at, action: { kind: "cut" } });
-    shown.push(await rejection(open().send(command, CALL)));
-    relay.fault({ at, action: { kind: "blackHole" } });
-    shown.push(await rejection(open({ timeoutMs: 100 }).send(command, CALL)));
-  }
-  const { subscribe } = open({ redis: { url: relay.through(server.url), token: SECRET } });
-  shown.push(await rejection(subscribe(SECRET, () => {}, new AbortController().signal)));
-  assert.equal(shown.length, 6);
-  for (const error of shown) assert(isClean(error), Deno.inspect(error));
-  await relay.cut();
-});
+transportTest(
+  "neither an error nor its cause shows the command, the token or the url",
+  async ({ open, relay, server }) => {
+    const shown: DriverError[] = [];
+    const command = ["SET", SECRET, SECRET];
+    const url = `http://${SECRET}.test/${SECRET}`;
+    shown.push(await rejection(open({ redis: { url, token: SECRET } }).send(command, CALL)));
+    for (const at of ["before", "body"] as const) {
+      relay.fault({ at, action: { kind: "cut" } });
+      shown.push(await rejection(open().send(command, CALL)));
+      relay.fault({ at, action: { kind: "blackHole" } });
+      shown.push(await rejection(open({ timeoutMs: 100 }).send(command, CALL)));
+    }
+    const { subscribe } = open({ redis: { url: relay.through(server.url), token: SECRET } });
+    shown.push(await rejection(subscribe(SECRET, () => {}, new AbortController().signal)));
+    assert.equal(shown.length, 6);
+    for (const error of shown) assert(isClean(error), Deno.inspect(error));
+    await relay.cut();
+  },
+);
 
 Deno.test("readAnswer() takes nothing for an answer but what a script gives, and may be asked again then", () => {
-  const none = [null, 1, "={}", {}, [], [1], ["{}"], ["={}", 1], ["={}", "v"], ["="], [`=${SECRET}`], ["=null"], ["=1"], ['="text"'], [
-    "=[]",
-  ]];
+  const none = [
+    null,
+    1,
+    "={}",
+    {},
+    [],
+    [1],
+    ["{}"],
+    ["={}", 1],
+    ["={}", "v"],
+    ["="],
+    [`=${SECRET}`],
+    ["=null"],
+    ["=1"],
+    ['="text"'],
+    [
+      "=[]",
+    ],
+  ];
   for (const result of none) {
     const refused = (error: unknown) => error instanceof DriverError && error.retryable && isClean(error);
     assert.throws(() => readAnswer(result, CALL), refused, JSON.stringify(result));

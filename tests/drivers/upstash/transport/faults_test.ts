@@ -55,30 +55,34 @@ const REQUESTS = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 2, 1, 1, 2];
 const PURGE = REQUESTS.length - 1;
 
 for (const at of ["before", "after", "head", "body"] as const) {
-  upstashDriverTest(`every operation in turn is cut ${at} its answer, and takes effect exactly once`, async (setting) => {
-    await setting.loadScripts();
-    const expected = await peaceful(setting);
-    assert.deepEqual(expected.map(({ requests }) => requests), REQUESTS);
-    const { server, prefix, dump, open } = setting;
-    // Each of an operation's requests is cut once, each time in a story of its own.
-    for (let cut = 1; cut <= Math.max(...REQUESTS); cut++) {
-      const own = `${prefix}.${at}.${cut}`;
-      const driver = withRetries(open({ prefix: own }), systemClock);
-      for (const [index, operation] of story(driver).entries()) {
-        const { requests, answer, held } = expected[index]!;
-        const fault = requests < cut ? undefined : cutNth(setting, at, cut, index % 2 === 0 ? "fin" : "reset");
-        const before = server.requests.command;
-        const shown = `request ${cut} of ${operation}`;
-        assert.deepEqual(await operation(), answer, shown);
-        assert.deepEqual(without(own, await dump(own)), without(`${prefix}.peace`, held), shown);
-        // What is cut before it reaches the server is not counted there; and a purge that has removed everything finds nothing when it is repeated.
-        const made = server.requests.command - before + (at === "before" && fault ? 1 : 0);
-        const repeated = index === PURGE && cut === 2 && at !== "before" ? 1 : requests;
-        assert.equal(made, fault ? cut + repeated : requests, `${shown}: what was made, and all of it again`);
-        assert.equal(fault?.hits ?? 1, 1);
+  upstashDriverTest(
+    `every operation in turn is cut ${at} its answer, and takes effect exactly once`,
+    async (setting) => {
+      await setting.loadScripts();
+      const expected = await peaceful(setting);
+      assert.deepEqual(expected.map(({ requests }) => requests), REQUESTS);
+      const { server, prefix, dump, open } = setting;
+      // Each of an operation's requests is cut once, each time in a story of its own.
+      for (let cut = 1; cut <= Math.max(...REQUESTS); cut++) {
+        const own = `${prefix}.${at}.${cut}`;
+        const driver = withRetries(open({ prefix: own }), systemClock);
+        for (const [index, operation] of story(driver).entries()) {
+          const { requests, answer, held } = expected[index]!;
+          const fault = requests < cut ? undefined : cutNth(setting, at, cut, index % 2 === 0 ? "fin" : "reset");
+          const before = server.requests.command;
+          const shown = `request ${cut} of ${operation}`;
+          assert.deepEqual(await operation(), answer, shown);
+          assert.deepEqual(without(own, await dump(own)), without(`${prefix}.peace`, held), shown);
+          // What is cut before it reaches the server is not counted there; and a purge that has removed everything finds nothing when it is repeated.
+          const made = server.requests.command - before + (at === "before" && fault ? 1 : 0);
+          const repeated = index === PURGE && cut === 2 && at !== "before" ? 1 : requests;
+          assert.equal(made, fault ? cut + repeated : requests, `${shown}: what was made, and all of it again`);
+          assert.equal(fault?.hits ?? 1, 1);
+        }
       }
-    }
-  }, { clock });
+    },
+    { clock },
+  );
 }
 
 /** Cuts the connection at a request of those to come, which are counted from 1. */
@@ -97,46 +101,62 @@ function flushAlways({ server, flushScripts }: Setting): Disposable {
   });
 }
 
-upstashDriverTest("scripts may be flushed at any moment: each request is made twice, and what it does once", async (setting) => {
-  await setting.loadScripts();
-  const expected = await peaceful(setting);
-  const { open, server, prefix, dump } = setting;
-  const driver = open();
-  using _ = flushAlways(setting);
-  const seen: (string | undefined)[] = [];
-  using _seen = server.observe(({ commands: [command] }) => void seen.push(command?.[0]));
-  for (const [index, operation] of story(driver).entries()) {
-    const { requests, answer, held } = expected[index]!;
-    seen.length = 0;
-    assert.deepEqual(await operation(), answer, String(operation));
-    assert.deepEqual(without(prefix, await dump()), without(`${prefix}.peace`, held), String(operation));
-    const made = seen.filter((name) => name !== "SCRIPT");
-    assert.deepEqual(made, Array.from({ length: requests }, () => ["EVALSHA", "EVAL"]).flat(), String(operation));
-  }
-}, { clock });
-
-upstashDriverTest("scripts that are flushed after an answer was lost are sent once more, and take effect once", async (setting) => {
-  await setting.loadScripts();
-  const expected = await peaceful(setting);
-  const { open, server, prefix, dump, relay, flushScripts } = setting;
-  for (const lost of ["EVALSHA", "EVAL"]) {
-    const own = `${prefix}.${lost}`;
-    const driver = withRetries(open({ prefix: own }), systemClock);
-    for (const [index, operation] of story(driver).slice(0, PURGE).entries()) {
+upstashDriverTest(
+  "scripts may be flushed at any moment: each request is made twice, and what it does once",
+  async (setting) => {
+    await setting.loadScripts();
+    const expected = await peaceful(setting);
+    const { open, server, prefix, dump } = setting;
+    const driver = open();
+    using _ = flushAlways(setting);
+    const seen: (string | undefined)[] = [];
+    using _seen = server.observe(({ commands: [command] }) => void seen.push(command?.[0]));
+    for (const [index, operation] of story(driver).entries()) {
       const { requests, answer, held } = expected[index]!;
-      if (lost === "EVAL") await flushScripts();
-      using flush = server.fault({ at: "after", matches: isFirst(lost), answer: async () => void await flushScripts() });
-      const cut = relay.fault({ at: "after", action: { kind: "cut" }, matches: ({ body }) => commandOf(body) === lost });
-      const before = server.requests.command;
+      seen.length = 0;
       assert.deepEqual(await operation(), answer, String(operation));
-      assert.deepEqual(without(own, await dump(own)), without(`${prefix}.peace`, held), String(operation));
-      assert.deepEqual([flush.hits, cut.hits], [1, 1]);
-      // What was lost, of EVAL with the EVALSHA before it; then everything twice. The request that has flushed them is not one of the driver's.
-      const made = server.requests.command - before - 1;
-      assert.equal(made, (lost === "EVAL" ? 2 : 1) + 2 * requests, `${lost} of ${operation}`);
+      assert.deepEqual(without(prefix, await dump()), without(`${prefix}.peace`, held), String(operation));
+      const made = seen.filter((name) => name !== "SCRIPT");
+      assert.deepEqual(made, Array.from({ length: requests }, () => ["EVALSHA", "EVAL"]).flat(), String(operation));
     }
-  }
-}, { clock });
+  },
+  { clock },
+);
+
+upstashDriverTest(
+  "scripts that are flushed after an answer was lost are sent once more, and take effect once",
+  async (setting) => {
+    await setting.loadScripts();
+    const expected = await peaceful(setting);
+    const { open, server, prefix, dump, relay, flushScripts } = setting;
+    for (const lost of ["EVALSHA", "EVAL"]) {
+      const own = `${prefix}.${lost}`;
+      const driver = withRetries(open({ prefix: own }), systemClock);
+      for (const [index, operation] of story(driver).slice(0, PURGE).entries()) {
+        const { requests, answer, held } = expected[index]!;
+        if (lost === "EVAL") await flushScripts();
+        using flush = server.fault({
+          at: "after",
+          matches: isFirst(lost),
+          answer: async () => void await flushScripts(),
+        });
+        const cut = relay.fault({
+          at: "after",
+          action: { kind: "cut" },
+          matches: ({ body }) => commandOf(body) === lost,
+        });
+        const before = server.requests.command;
+        assert.deepEqual(await operation(), answer, String(operation));
+        assert.deepEqual(without(own, await dump(own)), without(`${prefix}.peace`, held), String(operation));
+        assert.deepEqual([flush.hits, cut.hits], [1, 1]);
+        // What was lost, of EVAL with the EVALSHA before it; then everything twice. The request that has flushed them is not one of the driver's.
+        const made = server.requests.command - before - 1;
+        assert.equal(made, (lost === "EVAL" ? 2 : 1) + 2 * requests, `${lost} of ${operation}`);
+      }
+    }
+  },
+  { clock },
+);
 
 function isFirst(name: string): (request: { commands: readonly (readonly string[])[] }) => boolean {
   return ({ commands: [command] }) => command?.[0] === name;

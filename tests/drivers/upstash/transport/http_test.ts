@@ -26,7 +26,8 @@ for (const [way, options] of Object.entries(WAYS)) {
 
   transportTest(`results are those of Redis: ${way}`, async (setting) => {
     const { send } = setting.open(options(setting));
-    const script = `return {1, "=2", {"=three", {"=four"}}, false, redis.status_reply("=OK"), "=", "=null", "=[1]", "=\u{1F600}\\0\\r\\n"}`;
+    const script =
+      `return {1, "=2", {"=three", {"=four"}}, false, redis.status_reply("=OK"), "=", "=null", "=[1]", "=\u{1F600}\\0\\r\\n"}`;
     const expected = [1, "=2", ["=three", ["=four"]], null, "=OK", "=", "=null", "=[1]", "=\u{1F600}\0\r\n"];
     assert.deepEqual(await send(["EVAL", script, "0"], CALL), expected);
     assert.equal(await send(["EVAL", "return false", "0"], CALL), null);
@@ -37,8 +38,14 @@ for (const [way, options] of Object.entries(WAYS)) {
   transportTest(`isNoScript() knows an unknown script, and nothing else: ${way}`, async (setting) => {
     const { send } = setting.open(options(setting));
     const unknown = await rejection(send(["EVALSHA", "0".repeat(40), "0"], CALL));
-    assert.deepEqual([isNoScript(unknown), unknown.retryable, unknown.message], [true, false, `${CALL} failed (NOSCRIPT)`]);
-    setting.server.fault({ answer: () => Response.json({ error: "ERR NOSCRIPT No matching script" }, { status: 400 }) });
+    assert.deepEqual([isNoScript(unknown), unknown.retryable, unknown.message], [
+      true,
+      false,
+      `${CALL} failed (NOSCRIPT)`,
+    ]);
+    setting.server.fault({
+      answer: () => Response.json({ error: "ERR NOSCRIPT No matching script" }, { status: 400 }),
+    });
     assert(isNoScript(await rejection(send(["EVALSHA", "0".repeat(40), "0"], CALL))));
     const wrong = await rejection(send(["EVAL", "return redis.call('NONE')", "0"], CALL));
     assert.deepEqual([isNoScript(wrong), wrong.retryable], [false, false]);
@@ -65,33 +72,47 @@ for (const [way, options] of Object.entries(WAYS)) {
 }
 
 for (const at of ["before", "after", "head", "body"] as const) {
-  transportTest(`a connection that is cut ${at} the answer: sent once, outcome unknown`, async ({ open, relay, server, key }) => {
-    const { send } = open();
-    await send(["SET", key("n"), "0"], CALL);
-    for (const ending of ["fin", "reset"] as const) {
-      const before = [relay.requests, server.requests.total];
-      relay.fault({ at, action: { kind: "cut", ending } });
-      const error = await rejection(send(["INCR", key("n")], CALL));
-      assert.deepEqual([error.message, error.retryable], [`${CALL} failed (NO_ANSWER: outcome unknown)`, true]);
-      assert.deepEqual([relay.requests - before[0]!, server.requests.total - before[1]!], [1, at === "before" ? 0 : 1]);
-    }
-    assert.equal(await send(["GET", key("n")], CALL), at === "before" ? "0" : "2");
-  });
+  transportTest(
+    `a connection that is cut ${at} the answer: sent once, outcome unknown`,
+    async ({ open, relay, server, key }) => {
+      const { send } = open();
+      await send(["SET", key("n"), "0"], CALL);
+      for (const ending of ["fin", "reset"] as const) {
+        const before = [relay.requests, server.requests.total];
+        relay.fault({ at, action: { kind: "cut", ending } });
+        const error = await rejection(send(["INCR", key("n")], CALL));
+        assert.deepEqual([error.message, error.retryable], [`${CALL} failed (NO_ANSWER: outcome unknown)`, true]);
+        assert.deepEqual([relay.requests - before[0]!, server.requests.total - before[1]!], [
+          1,
+          at === "before" ? 0 : 1,
+        ]);
+      }
+      assert.equal(await send(["GET", key("n")], CALL), at === "before" ? "0" : "2");
+    },
+  );
 }
 
-transportTest("what is sent is a POST of JSON with the token, and neither a sync token nor an encoding", async ({ open, server, key }) => {
-  const seen: Headers[] = [];
-  using _observer = server.observe(({ headers, route }) => route === "command" && seen.push(headers));
-  const { send } = open();
-  await send(["SET", key("k"), "1"], CALL);
-  await send(["GET", key("k")], CALL);
-  for (const headers of seen) {
-    assert.equal(headers.get("Authorization"), `Bearer ${server.token}`);
-    assert.equal(headers.get("Content-Type"), "application/json");
-    for (const name of ["Upstash-Sync-Token", "Upstash-Encoding", "Upstash-Telemetry-Sdk"]) assert.equal(headers.get(name), null);
-  }
-  assert.equal(seen.length, 2);
-});
+transportTest(
+  "what is sent is a POST of JSON with the token, and neither a sync token nor an encoding",
+  async ({ open, server, key }) => {
+    const seen: Headers[] = [];
+    using _observer = server.observe(({ headers, route }) => route === "command" && seen.push(headers));
+    const { send } = open();
+    await send(["SET", key("k"), "1"], CALL);
+    await send(["GET", key("k")], CALL);
+    for (const headers of seen) {
+      assert.equal(headers.get("Authorization"), `Bearer ${server.token}`);
+      assert.equal(headers.get("Content-Type"), "application/json");
+      for (const name of ["Upstash-Sync-Token", "Upstash-Encoding", "Upstash-Telemetry-Sdk"]) {
+        assert.equal(
+          headers.get(name),
+          null,
+        );
+      }
+    }
+    assert.equal(seen.length, 2);
+  },
+);
 
 transportTest("a signal gives a request up, and leaves nothing behind", async ({ open, relay, timers }) => {
   const { send } = open();
@@ -187,7 +208,10 @@ Deno.test("a server that is not there rejects, and the call may be repeated", as
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();
-  const { send } = openTransport({ url: `http://127.0.0.1:${port}`, token: "t" }, { timeoutMs: 5_000, clock: systemClock });
+  const { send } = openTransport({ url: `http://127.0.0.1:${port}`, token: "t" }, {
+    timeoutMs: 5_000,
+    clock: systemClock,
+  });
   const error = await rejection(send(["PING"], CALL));
   assert.deepEqual([error.retryable, error.message], [true, `${CALL} failed (NO_ANSWER: outcome unknown)`]);
 });

@@ -34,7 +34,13 @@ for (const way of ["own", "the package's"]) {
     async ({ server, channel, relay }) => {
       const args = ["run", "--v8-flags=--expose-gc", "-A", "-", way, relay.through(server.url), server.token, channel];
       const root = new URL("../../../../", import.meta.url);
-      const child = new Deno.Command(Deno.execPath(), { args, cwd: root, stdin: "piped", stdout: "piped", stderr: "piped" }).spawn();
+      const child = new Deno.Command(Deno.execPath(), {
+        args,
+        cwd: root,
+        stdin: "piped",
+        stdout: "piped",
+        stderr: "piped",
+      }).spawn();
       const stop = setTimeout(() => child.kill("SIGKILL"), 10_000);
       const writer = child.stdin.getWriter();
       await writer.write(new TextEncoder().encode(PROGRAM));

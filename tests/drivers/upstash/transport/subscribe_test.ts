@@ -38,7 +38,20 @@ Deno.test("EventParser reads events as the standard has them", () => {
 
 Deno.test("EventParser reads the same, however the stream is cut", () => {
   const text = fc.array(
-    fc.constantFrom("data: ", "data:", "\n", "\r", "\r\n", "\n\n", ":", "a", "\u{1F600}", "\u00e9", "id: 1", "\u{FEFF}"),
+    fc.constantFrom(
+      "data: ",
+      "data:",
+      "\n",
+      "\r",
+      "\r\n",
+      "\n\n",
+      ":",
+      "a",
+      "\u{1F600}",
+      "\u00e9",
+      "id: 1",
+      "\u{FEFF}",
+    ),
     {
       maxLength: 30,
     },
@@ -66,35 +79,40 @@ Deno.test("EventParser keeps no more of an event than it needs, and goes on behi
 });
 
 for (const way of ["a url and a token", "a client of the user's"]) {
-  transportTest(`a subscription hears what is published until it is closed: ${way}`, async ({ open, channel, publish, server, client }) => {
-    const { subscribe } = open(way === "a url and a token" ? {} : { redis: client() });
-    const heard: string[] = [];
-    const subscription = await subscribe(channel, (payload) => heard.push(payload), never);
-    const payloads = [
-      `["inbox:a, b","due"]`,
-      "[]",
-      `["inbox:\u{1F600}\\n\\u0000"]`,
-      `[${`"inbox:${"x".repeat(250)}",`.repeat(1_000)}"due"]`,
-      "*",
-      ",",
-    ];
-    for (const payload of payloads) await publish(payload);
-    await until(() => heard.length === payloads.length);
-    const asText = (payload: string) => payload.startsWith("[") ? JSON.stringify(JSON.parse(payload)) : payload;
-    assert.deepEqual(heard.map(asText), payloads.map(asText));
-    assert.equal(server.requests.subscribe, 1);
-    await subscription.close();
-    await until(() => server.subscriptions.open === 0);
-    await publish("too late");
-    assert.equal(heard.length, payloads.length);
-  });
+  transportTest(
+    `a subscription hears what is published until it is closed: ${way}`,
+    async ({ open, channel, publish, server, client }) => {
+      const { subscribe } = open(way === "a url and a token" ? {} : { redis: client() });
+      const heard: string[] = [];
+      const subscription = await subscribe(channel, (payload) => heard.push(payload), never);
+      const payloads = [
+        `["inbox:a, b","due"]`,
+        "[]",
+        `["inbox:\u{1F600}\\n\\u0000"]`,
+        `[${`"inbox:${"x".repeat(250)}",`.repeat(1_000)}"due"]`,
+        "*",
+        ",",
+      ];
+      for (const payload of payloads) await publish(payload);
+      await until(() => heard.length === payloads.length);
+      const asText = (payload: string) => payload.startsWith("[") ? JSON.stringify(JSON.parse(payload)) : payload;
+      assert.deepEqual(heard.map(asText), payloads.map(asText));
+      assert.equal(server.requests.subscribe, 1);
+      await subscription.close();
+      await until(() => server.subscriptions.open === 0);
+      await publish("too late");
+      assert.equal(heard.length, payloads.length);
+    },
+  );
 
   transportTest(`a subscription that is not confirmed rejects, and leaves nothing behind: ${way}`, async (setting) => {
     const { open, channel, server, relay, client, timers } = setting;
     const own = way === "a url and a token";
     const { subscribe } = open(own ? { timeoutMs: 200 } : { timeoutMs: 200, redis: client({ retry: { retries: 0 } }) });
     const shown = async (stop = never) => (await rejection(subscribe(channel, () => {}, stop))).message;
-    const [unauthorized, gateway, ended] = own ? ["WRONGPASS", "HTTP_502", "ENDED"] : ["WRONGPASS", "UpstashJSONParseError", "TIMEOUT"];
+    const [unauthorized, gateway, ended] = own
+      ? ["WRONGPASS", "HTTP_502", "ENDED"]
+      : ["WRONGPASS", "UpstashJSONParseError", "TIMEOUT"];
     server.fault({ answer: () => Response.json({ error: "WRONGPASS invalid" }, { status: 401 }) });
     assert.match(await shown(), new RegExp(unauthorized!));
     server.fault({ answer: ANSWERS.badGateway });
@@ -118,20 +136,28 @@ for (const way of ["a url and a token", "a client of the user's"]) {
   });
 }
 
-transportTest("a subscription does not follow a redirect, which would take the token elsewhere", async ({ open, channel, server }) => {
-  server.fault({ answer: () => new Response(null, { status: 307, headers: { Location: `${server.url}/subscribe/${channel}` } }) });
-  assert.match((await rejection(open().subscribe(channel, () => {}, never))).message, /\(HTTP_307\)$/);
-  assert.equal(server.requests.subscribe, 1);
-});
+transportTest(
+  "a subscription does not follow a redirect, which would take the token elsewhere",
+  async ({ open, channel, server }) => {
+    server.fault({
+      answer: () => new Response(null, { status: 307, headers: { Location: `${server.url}/subscribe/${channel}` } }),
+    });
+    assert.match((await rejection(open().subscribe(channel, () => {}, never))).message, /\(HTTP_307\)$/);
+    assert.equal(server.requests.subscribe, 1);
+  },
+);
 
-transportTest("a stream that is given up, or whose request is refused, is closed", async ({ open, channel, server }) => {
-  const closed: string[] = [];
-  const endless = (name: string) => new ReadableStream({ cancel: () => void closed.push(name) });
-  server.fault({ answer: () => new Response(endless("silent")) });
-  server.fault({ answer: () => new Response(endless("refused"), { status: 502 }) });
-  for (let n = 0; n < 2; n++) await rejection(open({ timeoutMs: 100 }).subscribe(channel, () => {}, never));
-  await until(() => closed.length === 2);
-});
+transportTest(
+  "a stream that is given up, or whose request is refused, is closed",
+  async ({ open, channel, server }) => {
+    const closed: string[] = [];
+    const endless = (name: string) => new ReadableStream({ cancel: () => void closed.push(name) });
+    server.fault({ answer: () => new Response(endless("silent")) });
+    server.fault({ answer: () => new Response(endless("refused"), { status: 502 }) });
+    for (let n = 0; n < 2; n++) await rejection(open({ timeoutMs: 100 }).subscribe(channel, () => {}, never));
+    await until(() => closed.length === 2);
+  },
+);
 
 for (const trouble of ["ends", "is cut", "is reset"] as const) {
   transportTest(`a subscription that ${trouble} is lost at once`, async ({ open, channel, server, relay }) => {
@@ -144,14 +170,17 @@ for (const trouble of ["ends", "is cut", "is reset"] as const) {
   });
 }
 
-transportTest("a listener that throws ends the subscription, and nothing else", async ({ open, channel, publish, server }) => {
-  const subscription = await open().subscribe(channel, () => {
-    throw new Error("thrown by the listener");
-  }, never);
-  await publish("[]");
-  await until(() => subscription.lost.aborted && server.subscriptions.open === 0);
-  await subscription.close();
-});
+transportTest(
+  "a listener that throws ends the subscription, and nothing else",
+  async ({ open, channel, publish, server }) => {
+    const subscription = await open().subscribe(channel, () => {
+      throw new Error("thrown by the listener");
+    }, never);
+    await publish("[]");
+    await until(() => subscription.lost.aborted && server.subscriptions.open === 0);
+    await subscription.close();
+  },
+);
 
 Deno.test("a message is heard behind comments and across chunks, in whatever lines the server sends", async () => {
   const lines = [
