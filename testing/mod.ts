@@ -36,3 +36,4 @@ export { type Fault, type FaultTime, type FaultyDriver, withFaults } from "./fau
 export type { Harness, MakeHarness, RegisterTest } from "./harness.ts";
 export { ManualClock, type ManualClockOptions } from "./manual_clock.ts";
 export { workflows } from "./workflows/mod.ts";
+export type { CrashCalls } from "./workflows/replay/crash.ts";

@@ -30,11 +30,13 @@ async function runWith(
   const healthy = world.isolate(1, story, { lease: LEASE_MS });
   await tell(healthy.parley);
 
+  let frozen: Promise<void> = Promise.resolve();
   const takeOver = async () => {
     await world.pass(LEASE_MS + 1);
     await world.until(healthy.parley.sweep());
   };
-  const faults = trouble ? [{ ...trouble, what: trouble.what === "freezes" ? takeOver : trouble.what }] : [];
+  const freeze = () => frozen = takeOver();
+  const faults = trouble ? [{ ...trouble, what: trouble.what === "freezes" ? freeze : trouble.what }] : [];
   const troubled = world.isolate(0, story, { lease: LEASE_MS, faults });
   for (let sweeps = 0; sweeps < 20 && !troubled.driver.dead; sweeps++) {
     // That the isolate in trouble rejects is not the point here.
@@ -43,6 +45,9 @@ async function runWith(
     await world.pass(1_000);
   }
   await carryOn(world, healthy.parley);
+  // A deadline of the isolate in trouble may have made the call that freezes just now.
+  await world.until(frozen);
+  await world.until(troubled.parley.idle());
   assert.deepEqual(await lookBack(healthy.parley), EXPECTED, `with ${JSON.stringify(trouble)}`);
   return troubled;
 }
