@@ -49,8 +49,8 @@ export interface Client {
     options?: WaitOptions & { after?: number },
   ): Promise<EventEntry<T>>;
   /**
-   * The current value of an event, then every later one it can see (the latest wins when several come at once), until the workflow ends or is purged. It goes on
-   * through an outage of the store. Watching rejects with `VersionOutOfRangeError` if `after` is above the version that there is, or there is none.
+   * The current value of an event, then every later one it can see (the latest wins when several come at once), until the workflow ends or is purged. It waits
+   * for a workflow that does not exist yet, and goes on through an outage of the store. Watching rejects with `VersionOutOfRangeError` if `after` is above the version that there is, or there is none.
    */
   watchEvent<T>(workflowId: string, key: EventKey<T> | string, options?: WatchEventOptions): EventReader<T>;
   /**
@@ -67,7 +67,8 @@ export interface Client {
    */
   cancel(workflowId: string): Promise<void>;
   /**
-   * Carries on a workflow that was cancelled or used up its recovery attempts. Resuming one that has not ended does nothing.
+   * Continues a workflow that was cancelled or used up its recovery attempts, and tries a parked one at once. Any other
+   * workflow that has not ended stays as it is.
    *
    * @throws {WorkflowNotFoundError} @throws {WorkflowEndedError} If it ended otherwise.
    */
