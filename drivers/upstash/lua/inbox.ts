@@ -23,9 +23,15 @@ local function openInbox(workflow)
   workflow.opened = inbox
 end
 
+-- A workflow that the commit starts may be sent to by the operations that follow.
 local function openInboxes()
+  for _, op in ipairs(request.operations or {}) do
+    if op.type == 'start' then
+      request.workflows[op.workflow].isStarted = true
+    end
+  end
   for _, workflow in ipairs(request.workflows) do
-    if workflow.topics and load(workflow) then
+    if workflow.topics and (workflow.isStarted or load(workflow)) then
       openInbox(workflow)
     end
   end
@@ -153,11 +159,11 @@ end
 local function planMessage(message)
   local workflow = request.workflows[message.to]
   local row, inbox = load(workflow), workflow.opened
-  if row and not isEnded(row) then
+  if inbox and not (row and isEnded(row)) then
     inbox.planned = inbox.planned + #ARGV[message.value] + #message.topic + 48
     inbox.plannedSent = inbox.plannedSent + #message.dedupeKey + #sentText(message)
-    checkRoom('messages', row.id, inbox.planned)
-    checkRoom('idempotency keys', row.id, inbox.plannedSent)
+    checkRoom('messages', workflow.id, inbox.planned)
+    checkRoom('idempotency keys', workflow.id, inbox.plannedSent)
   end
 end
 

@@ -16,6 +16,7 @@ import {
   observeTogether,
   receive,
   record,
+  send,
   setEvent,
   start,
   SUSPEND,
@@ -156,6 +157,31 @@ function starting(rule: AddRule): void {
       (await b.readJournal({ workflowId: "w", after: -1, limit: 10 })).entries[0]?.outcome.tag,
       "workflow_conflict",
     );
+  });
+
+  rule("a commit can send to the workflow that it starts, in this order", async ({ drivers: [a, b] }) => {
+    const message = (destinationId: string, messageId: string) =>
+      newMessage(destinationId, { topic: "t", messageId, value: messageId });
+    const result = await (await begin(a, "w")).held([
+      send(0, message("late", "m1")),
+      ...["child", "late"].map((id, index) => start(1 + index, newWorkflow(id))),
+      send(3, message("child", "m2")),
+      send(null, message("child", "m3")),
+    ]);
+    assert.deepEqual(answers(result), [
+      { tag: "workflow_not_found" },
+      { tag: "done", value: "child" },
+      { tag: "done", value: "late" },
+      { tag: "sent", value: "m2" },
+      { tag: "sent", value: "m3" },
+    ]);
+    assert.deepEqual(result.woken, ["child", "late"]);
+    const child = await take(b, "child");
+    assert.deepEqual(await child.outcomes([receive(0, ["t"], 0), receive(1, ["t"], 0), receive(2, ["t"], 0)]), [
+      { tag: "message", value: "m2", topic: "t" },
+      { tag: "message", value: "m3", topic: "t" },
+      { tag: "timeout" },
+    ]);
   });
 
   rule("start of one ID by many workflows at once makes one", async ({ drivers }) => {

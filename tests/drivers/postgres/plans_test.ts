@@ -8,10 +8,13 @@ import { postgresTest } from "./support/postgres.ts";
 import { oldestPostgresUrl, postgresUrl } from "./support/server.ts";
 import { quoted } from "./support/store.ts";
 
-/** So many rows that to look at all of a table, or of an index, is more than {@linkcode MOST_MORE} blocks. */
+/** So many rows that to look at all of a table, or of an index, is more than {@linkcode MAX_MORE} blocks. */
 const ROWS = 20_000;
-/** How many blocks more than in a small store: indexes are a level deeper, or two. */
-const MOST_MORE = 30;
+/**
+ * The most blocks that a call reads beyond those in a small store. Indexes are a level deeper or two, and the rows that it
+ * reads are spread over more pages: that made up to 32. A statement that misses its index reads hundreds.
+ */
+const MAX_MORE = 50;
 
 /** Stores that are small and large, over one session: what it planned while both were empty it uses to the end. */
 interface Stores {
@@ -92,16 +95,16 @@ async function blocks(
   return read;
 }
 
-/** The calls that look at more than they should. */
+/** The calls that read more than they should. */
 function greedy(more: Map<string, number>): string[] {
-  return [...more].filter(([, count]) => count > MOST_MORE).map(([name, count]) => `${name}: ${count} blocks more`);
+  return [...more].filter(([, count]) => count > MAX_MORE).map(([name, count]) => `${name}: ${count} blocks more`);
 }
 
 const urls = { newest: await postgresUrl(), oldest: await oldestPostgresUrl() };
 
 for (const [version, url] of Object.entries(urls)) {
   if (url === null) continue;
-  postgresTest(`every statement looks at as little of a large store as of a small one (${version})`, async () => {
+  postgresTest(`every statement reads as little of a large store as of a small one (${version})`, async () => {
     await withStores(url, async ({ client, more }) => {
       assert.deepEqual(greedy(await more()), [], "with plans from when the store was empty");
       await client.query("analyze");
