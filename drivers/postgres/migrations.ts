@@ -10,7 +10,7 @@
 
 import { claim } from "./sql/claim.ts";
 import { commit } from "./sql/commit.ts";
-import { commitAgain } from "./sql/commit_again.ts";
+import { repeatCommit } from "./sql/repeat_commit.ts";
 import { commitParts } from "./sql/commit_parts.ts";
 import { control } from "./sql/control.ts";
 import { create } from "./sql/create.ts";
@@ -30,7 +30,7 @@ export type Migration = (schema: SchemaName) => string;
 export const MIGRATIONS: readonly Migration[] = [
   tables,
   (schema) =>
-    [slots, sizes, values, create, send, commitParts, commitAgain, commit, claim, control, read, push].map((part) =>
+    [slots, sizes, values, create, send, commitParts, repeatCommit, commit, claim, control, read, push].map((part) =>
       part(schema)
     ).join(""),
 ];

@@ -12,7 +12,7 @@ const CORRECTED_LEASES = 1_000;
 /** Taking over what is due. */
 export function claim(schema: SchemaName): string {
   const { identifier: s } = schema;
-  return [correctLeases, lockDue, fitting, claimed, stillDue, unknownNames, nextDue, nextDueOf].map((part) => part(s))
+  return [correctLeases, lockDue, fitting, claimed, someAreDue, unknownNames, nextDue, nextDueOf].map((part) => part(s))
     .join("") +
     lease(schema) +
     entryPoint(
@@ -247,7 +247,7 @@ end;
  * Whether there are some still that a claim would take: those whose rows somebody holds at the moment. It does not ask for `exists`, which would drop the
  * order, and with it the index.
  */
-function stillDue(s: string): string {
+function someAreDue(s: string): string {
   return helper(
     `${s}.some_are_due_v1(names text[], except_ids text[]) returns boolean`,
     "plpgsql",

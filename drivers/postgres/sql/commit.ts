@@ -97,7 +97,7 @@ begin
     return json_build_object('state', 'lost');
   end if;
   if number <= w.last_commit then
-    return ${s}.commit_again_v1(request, w);
+    return ${s}.repeat_commit_v1(request, w);
   end if;
   if w.status = 'CANCELLED' then
     return json_build_object('state', 'cancelled');
@@ -109,7 +109,7 @@ begin
   now := ${s}.now_ms();
   lease_end := ${s}.after_v1(now, request->>'leaseMs');
   seq := w.journal_seq;
-  recorded := ${s}.recorded_v1(own, operations);
+  recorded := ${s}.recorded_entries_v1(own, operations);
 `;
 }
 

@@ -121,7 +121,7 @@ ${defer(s)}
         from ${s}.take_message_v1(own, array(select jsonb_array_elements_text(op->'topics')), latest) as t;
         tag := case when topic is not null then 'message' end;
       elsif kind <> 'sleep' then
-        select l.tag, l.value into tag, value from ${s}.look_v1(op, own, locked, latest) as l;
+        select l.tag, l.value into tag, value from ${s}.observe_v1(op, own, locked, latest) as l;
         if tag is not null and kind = 'observeResult' and (op->>'started')::boolean then
           finished := array_append(finished, op->>'workflowId');
         end if;

@@ -2,7 +2,7 @@ import { helper, type SchemaName } from "./names.ts";
 
 /** What `commit_v1` is made of. */
 export function commitParts({ identifier: s }: SchemaName): string {
-  return locks(s) + recorded(s) + look(s) + start(s);
+  return locks(s) + recordedEntries(s) + observe(s) + start(s);
 }
 
 /**
@@ -88,9 +88,9 @@ end;
  * Each is looked up by itself. With `position = any (positions)` the plan was to read all of the workflow's journal, since most of them are short: 250
  * blocks for a commit of a workflow that had 20,000 entries.
  */
-function recorded(s: string): string {
+function recordedEntries(s: string): string {
   return helper(
-    `${s}.recorded_v1(own text, operations jsonb) returns jsonb`,
+    `${s}.recorded_entries_v1(own text, operations jsonb) returns jsonb`,
     "plpgsql",
     "volatile",
     `
@@ -120,9 +120,9 @@ end;
  *
  * A child's result counts only if its row is held, so that it is marked as recorded, or if that needs no mark.
  */
-function look(s: string): string {
+function observe(s: string): string {
   return helper(
-    `${s}.look_v1(op jsonb, own text, locked text[], latest bigint, out tag text, out value text)`,
+    `${s}.observe_v1(op jsonb, own text, locked text[], latest bigint, out tag text, out value text)`,
     "plpgsql",
     "volatile",
     `

@@ -5,9 +5,9 @@ import { helper, type SchemaName } from "./names.ts";
  * The answer to a commit that was made before: what is recorded, and nothing is written. An open wait does not look again.
  * `woken` has what this commit may have made due and nobody has claimed yet, since the first answer may have reached no one.
  */
-export function commitAgain({ identifier: s }: SchemaName): string {
+export function repeatCommit({ identifier: s }: SchemaName): string {
   return helper(
-    `${s}.commit_again_v1(request jsonb, w ${s}.workflows) returns json`,
+    `${s}.repeat_commit_v1(request jsonb, w ${s}.workflows) returns json`,
     "plpgsql",
     "volatile",
     `
@@ -15,7 +15,7 @@ declare
   is_last constant boolean := (request->>'number')::bigint = w.last_commit;
   released constant boolean := w.released and is_last;
   operations constant jsonb := request->'operations';
-  recorded constant jsonb := ${s}.recorded_v1(w.id, operations);
+  recorded constant jsonb := ${s}.recorded_entries_v1(w.id, operations);
   now constant bigint := ${s}.now_ms();
   results json[] := '{}';
   has_outcome boolean := false;
@@ -39,7 +39,7 @@ begin
 ${defer(s)}
     if op->>'position' is null then
       has_outcome := true;
-      results := array_append(results, json_build_object('outcome', ${s}.unrecorded_v1(w.id, op)));
+      results := array_append(results, json_build_object('outcome', ${s}.step_outcome_v1(w.id, op)));
     elsif entry->>'seq' is not null then
       has_outcome := true;
       if kind in ${WAITS} then
@@ -55,17 +55,17 @@ ${defer(s)}
   end loop;
   return json_build_object(
     'state', case when released then 'released' else 'held' end,
-    'results', to_json(results), 'woken', ${s}.still_due_v1(request), 'now', now
+    'results', to_json(results), 'woken', ${s}.still_due_workflows_v1(request), 'now', now
   );
 end;
 `,
-  ) + unrecorded(s) + stillDue(s);
+  ) + stepOutcome(s) + stillDueWorkflows(s);
 }
 
 /** What came of an operation that leaves no entry. */
-function unrecorded(s: string): string {
+function stepOutcome(s: string): string {
   return helper(
-    `${s}.unrecorded_v1(own text, op jsonb) returns json`,
+    `${s}.step_outcome_v1(own text, op jsonb) returns json`,
     "plpgsql",
     "volatile",
     `
@@ -93,9 +93,9 @@ end;
 }
 
 /** Which workflows a commit made due and nobody has claimed since: a hint, which may name one that something else made due. */
-function stillDue(s: string): string {
+function stillDueWorkflows(s: string): string {
   return helper(
-    `${s}.still_due_v1(request jsonb) returns json`,
+    `${s}.still_due_workflows_v1(request jsonb) returns json`,
     "plpgsql",
     "volatile",
     `
