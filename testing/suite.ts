@@ -7,11 +7,22 @@
 import assert from "node:assert/strict";
 import type { Harness, MakeHarness, RegisterTest } from "./harness.ts";
 
-/** Adds one rule to a suite: its title, which names the rule, and a check that throws where the rule is broken. */
-export type AddRule = (title: string, check: (harness: Harness) => Promise<void>) => void;
+/** A check that throws where its rule is broken. */
+export type Check<Subject> = (subject: Subject) => Promise<void> | void;
 
-/** The rules of one concern. */
-export type Concern = (rule: AddRule) => void;
+/** The rules of one concern: each title names a rule. A check gets the harness, or what its suite makes of the harness. */
+export type Rules<Subject = Harness> = Readonly<Record<string, Check<Subject>>>;
+
+/** The rules of several cases, those of one after those of the other. */
+export function rulesFor<Case, Subject = Harness>(
+  cases: Iterable<Case>,
+  toRules: (it: Case) => Rules<Subject>,
+): Rules<Subject> {
+  const entries = Array.from(cases, toRules).flatMap((rules) => Object.entries(rules));
+  const rules = Object.fromEntries(entries);
+  assert.equal(Object.keys(rules).length, entries.length, "titles of rules must be unique");
+  return rules;
+}
 
 /**
  * Registers a test for each rule, and one more at the end, which fails if fewer ran than were registered.
@@ -19,20 +30,22 @@ export type Concern = (rule: AddRule) => void;
  * @returns The number of tests registered.
  */
 export function registerSuite(
-  suite: { name: string; concerns: readonly Concern[] },
+  suite: { name: string; rules: readonly Rules[] },
   test: RegisterTest,
   makeHarness: MakeHarness,
 ): number {
   const titles = new Set<string>();
   let executed = 0;
-  for (const concern of suite.concerns) {
-    concern((title, check) => {
-      assert(!titles.has(title), `Registering the ${suite.name} suite: the title "${title}" must be unique`);
-      titles.add(title);
-      test(title, async () => {
-        executed += 1;
-        await checkRule(makeHarness, check);
-      });
+  for (const [title, check] of suite.rules.flatMap((rules) => Object.entries(rules))) {
+    assert(!titles.has(title), `Registering the ${suite.name} suite: the title "${title}" must be unique`);
+    titles.add(title);
+    test(title, async () => {
+      executed += 1;
+      await using harness = await makeHarness();
+      await check(harness);
+      // A run that lost its lease may still have a request under way. Without this its timer would end in the next test.
+      await harness.clock.advance(0);
+      assert.equal(harness.clock.pending, 0, "timers were left behind");
     });
   }
   test(`every test of the ${suite.name} suite ran`, () => {
@@ -40,12 +53,4 @@ export function registerSuite(
     return Promise.resolve();
   });
   return titles.size + 1;
-}
-
-async function checkRule(makeHarness: MakeHarness, check: (harness: Harness) => Promise<void>): Promise<void> {
-  await using harness = await makeHarness();
-  await check(harness);
-  // A zombie may still have a request under way: without this its timer would end in the next test.
-  await harness.clock.advance(0);
-  assert.equal(harness.clock.pending, 0, "timers were left behind");
 }

@@ -5,47 +5,47 @@
  */
 
 import type { MakeHarness, RegisterTest } from "../harness.ts";
-import { type Concern, registerSuite } from "../suite.ts";
+import { registerSuite, type Rules } from "../suite.ts";
 import { children } from "./outside/children.ts";
-import { claiming } from "./run/claim.ts";
-import { goingBack } from "./store/clock.ts";
-import { controlling } from "./outside/control.ts";
-import { creation } from "./outside/create.ts";
+import { claim } from "./run/claim.ts";
+import { clock } from "./store/clock.ts";
+import { control } from "./outside/control.ts";
+import { create } from "./outside/create.ts";
 import { events } from "./outside/events.ts";
 import { fencing } from "./run/fencing.ts";
 import { idempotency } from "./outside/idempotency.ts";
 import { inTime } from "./run/in_time.ts";
 import { journal } from "./run/journal.ts";
-import { leases } from "./run/lease.ts";
-import { listing } from "./outside/list.ts";
+import { lease } from "./run/lease.ts";
+import { list } from "./outside/list.ts";
 import { messages } from "./outside/messages.ts";
 import { migration } from "./store/migration.ts";
 import { names } from "./store/names.ts";
 import { parks } from "./run/parks.ts";
 import { pauses } from "./run/pauses.ts";
-import { purging } from "./outside/purge.ts";
-import { receivingAny } from "./outside/recv_any.ts";
+import { purge } from "./outside/purge.ts";
+import { recvAny } from "./outside/recv_any.ts";
 import { repeats } from "./run/repeats.ts";
 import { results } from "./run/results.ts";
 import { sizes } from "./store/sizes.ts";
 import { steps } from "./run/steps.ts";
 import { streams } from "./outside/streams.ts";
-import { suspending } from "./run/suspend.ts";
+import { suspend } from "./run/suspend.ts";
 import { values } from "./store/values.ts";
 import { waits } from "./run/waits.ts";
-import { watching } from "./store/watch.ts";
+import { watch } from "./store/watch.ts";
 
-const CONCERNS: readonly Concern[] = [
+const RULES: readonly Rules[] = [
   migration,
-  creation,
-  claiming,
-  leases,
+  create,
+  claim,
+  lease,
   fencing,
   repeats,
   steps,
   journal,
   messages,
-  receivingAny,
+  recvAny,
   idempotency,
   events,
   results,
@@ -53,17 +53,17 @@ const CONCERNS: readonly Concern[] = [
   waits,
   inTime,
   pauses,
-  suspending,
+  suspend,
   parks,
   children,
-  controlling,
-  purging,
-  listing,
+  control,
+  purge,
+  list,
   names,
   values,
   sizes,
-  goingBack,
-  watching,
+  clock,
+  watch,
 ];
 
 /**
@@ -75,5 +75,5 @@ const CONCERNS: readonly Concern[] = [
  * @returns The number of tests registered.
  */
 export function conformance(test: RegisterTest, makeHarness: MakeHarness): number {
-  return registerSuite({ name: "driver conformance", concerns: CONCERNS }, test, makeHarness);
+  return registerSuite({ name: "driver conformance", rules: RULES }, test, makeHarness);
 }

@@ -7,16 +7,15 @@
 import assert from "node:assert/strict";
 import { WorkflowCancelledError } from "../../core/errors.ts";
 import { workflow } from "../../core/workflow.ts";
-import type { AddRule } from "../suite.ts";
-import { World } from "./world.ts";
+import type { Rules } from "../suite.ts";
+import type { World } from "./world.ts";
 
 const echo = workflow("echo", (_ctx, input: unknown) => input);
 const wait = workflow("wait", async (ctx) => await ctx.recv("news"));
 
 /** From start to purge. */
-export function lifecycle(rule: AddRule): void {
-  rule("start() with an ID that exists returns that workflow and runs nothing twice", async (harness) => {
-    const world = new World(harness);
+export const lifecycle: Rules<World> = {
+  "start() with an ID that exists returns that workflow and runs nothing twice": async (world) => {
     let runs = 0;
     const flow = workflow("flow", async (ctx, input: string) => (runs++, await ctx.recv("news"), input));
     const { parley } = world.isolate(0, [flow, echo]);
@@ -32,10 +31,9 @@ export function lifecycle(rule: AddRule): void {
     await parley.start(flow, "third", { workflowId: "w" });
     assert.equal((await handles[0]!.status()).input, first);
     await assert.rejects(parley.start(echo, null, { workflowId: "w" }), { code: "workflow_conflict", workflowId: "w" });
-  });
+  },
 
-  rule("a thrown error ends a workflow in ERROR with its name, message and cause", async (harness) => {
-    const world = new World(harness);
+  "a thrown error ends a workflow in ERROR with its name, message and cause": async (world) => {
     const flow = workflow("flow", () => {
       throw new RangeError("too far", { cause: "no map" });
     });
@@ -52,10 +50,9 @@ export function lifecycle(rule: AddRule): void {
       "too far",
       "no map",
     ]);
-  });
+  },
 
-  rule("operations that are not awaited are written before the workflow ends", async (harness) => {
-    const world = new World(harness);
+  "operations that are not awaited are written before the workflow ends": async (world) => {
     const flow = workflow("flow", (ctx) => {
       void ctx.setEvent("state", "set");
       void ctx.writeStream("log", 1);
@@ -66,10 +63,9 @@ export function lifecycle(rule: AddRule): void {
     assert.equal(await world.until(handle.result()), "returned");
     assert.equal(await handle.getEvent("state", { timeout: 0 }), "set");
     assert.deepEqual((await handle.readStream("log").collect()).values, [1]);
-  });
+  },
 
-  rule("cancel() ends a waiting workflow at once, also in another isolate", async (harness) => {
-    const world = new World(harness);
+  "cancel() ends a waiting workflow at once, also in another isolate": async (world) => {
     const seen: unknown[] = [];
     const flow = workflow("flow", async (ctx) => {
       ctx.signal.addEventListener("abort", () => seen.push("aborted"));
@@ -87,36 +83,31 @@ export function lifecycle(rule: AddRule): void {
     assert.equal(seen.length, 2);
     assert.equal(seen[0], "aborted");
     assert(seen[1] instanceof WorkflowCancelledError);
-  });
+  },
 
-  rule(
-    "cancel() aborts a step in flight, and a workflow that swallows the error still ends CANCELLED",
-    async (harness) => {
-      const world = new World(harness);
-      const flow = workflow("flow", async (ctx) => {
-        await ctx.setEvent("state", "published");
-        await ctx.step(
-          "slow",
-          (step) => new Promise((_, reject) => step.signal.addEventListener("abort", () => reject(step.signal.reason))),
-        )
-          .catch(() => {});
-        await ctx.setEvent("state", "too late").catch(() => {});
-        return "swallowed";
-      });
-      const { parley } = world.isolate(0, [flow]);
-      const handle = await parley.start(flow, undefined);
-      await world.until(handle.getEvent("state"));
-      await handle.cancel();
-      await world.until(parley.idle());
-      const { status, output } = await handle.status();
-      assert.deepEqual([status, output], ["CANCELLED", undefined]);
-      assert.equal(await handle.getEvent("state", { timeout: 0 }), "published");
-      await handle.cancel();
-    },
-  );
+  "cancel() aborts a step in flight, and a workflow that swallows the error still ends CANCELLED": async (world) => {
+    const flow = workflow("flow", async (ctx) => {
+      await ctx.setEvent("state", "published");
+      await ctx.step(
+        "slow",
+        (step) => new Promise((_, reject) => step.signal.addEventListener("abort", () => reject(step.signal.reason))),
+      )
+        .catch(() => {});
+      await ctx.setEvent("state", "too late").catch(() => {});
+      return "swallowed";
+    });
+    const { parley } = world.isolate(0, [flow]);
+    const handle = await parley.start(flow, undefined);
+    await world.until(handle.getEvent("state"));
+    await handle.cancel();
+    await world.until(parley.idle());
+    const { status, output } = await handle.status();
+    assert.deepEqual([status, output], ["CANCELLED", undefined]);
+    assert.equal(await handle.getEvent("state", { timeout: 0 }), "published");
+    await handle.cancel();
+  },
 
-  rule("cancel() of a suspended workflow needs no run, and resume() carries it on", async (harness) => {
-    const world = new World(harness);
+  "cancel() of a suspended workflow needs no run, and resume() carries it on": async (world) => {
     const { parley } = world.isolate(0, [wait]);
     const handle = await parley.start(wait, undefined);
     await world.until(parley.idle());
@@ -127,10 +118,9 @@ export function lifecycle(rule: AddRule): void {
     assert.equal((await handle.status()).status, "PENDING");
     await handle.send("resumed", { topic: "news" });
     assert.equal(await world.until(handle.result()), "resumed");
-  });
+  },
 
-  rule("cancel() and resume() of what ended otherwise, or does not exist, say so", async (harness) => {
-    const world = new World(harness);
+  "cancel() and resume() of what ended otherwise, or does not exist, say so": async (world) => {
     const { parley } = world.isolate(0, [echo]);
     const handle = await parley.start(echo, 1);
     await world.until(handle.result());
@@ -140,10 +130,9 @@ export function lifecycle(rule: AddRule): void {
     }
     await assert.rejects(parley.handle("nobody").status(), { code: "workflow_not_found" });
     await assert.rejects(parley.handle("nobody").result(), { code: "workflow_not_found" });
-  });
+  },
 
-  rule("a child's result, its failure and its cancellation reach its parent", async (harness) => {
-    const world = new World(harness);
+  "a child's result, its failure and its cancellation reach its parent": async (world) => {
     const failing = workflow("failing", () => Promise.reject(new Error("broken")));
     const parent = workflow("parent", async (ctx) => {
       const children = [
@@ -166,10 +155,9 @@ export function lifecycle(rule: AddRule): void {
       ["workflow_cancelled", undefined],
       "timeout",
     ]);
-  });
+  },
 
-  rule("a child is started once however often its parent is replayed, under an ID of its own", async (harness) => {
-    const world = new World(harness);
+  "a child is started once however often its parent is replayed, under an ID of its own": async (world) => {
     const parent = workflow("parent", async (ctx) => {
       const child = await ctx.start(echo, "hello");
       await ctx.recv("news");
@@ -184,10 +172,9 @@ export function lifecycle(rule: AddRule): void {
     assert.deepEqual([result, conflict], ["hello", "workflow_conflict"]);
     const { workflows } = await parley.list({ name: "echo" });
     assert.deepEqual(workflows.map(({ workflowId }) => workflowId), [childId]);
-  });
+  },
 
-  rule("purge() removes workflows that ended long enough ago, with all that is theirs", async (harness) => {
-    const world = new World(harness);
+  "purge() removes workflows that ended long enough ago, with all that is theirs": async (world) => {
     const flow = workflow("flow", async (ctx) => {
       await ctx.setEvent("state", 1);
       await ctx.writeStream("log", 1);
@@ -210,10 +197,9 @@ export function lifecycle(rule: AddRule): void {
     await parley.start(flow, undefined, { workflowId: "w" });
     assert.equal((await handle.send(2, { topic: "news", idempotencyKey: "k" })).duplicate, false);
     assert.equal(await world.until(handle.result()), 2);
-  });
+  },
 
-  rule("list() pages through workflows, newest first, by status and name", async (harness) => {
-    const world = new World(harness);
+  "list() pages through workflows, newest first, by status and name": async (world) => {
     const { parley } = world.isolate(0, [echo, wait]);
     for (let n = 0; n < 5; n++) {
       await parley.start(echo, n, { workflowId: `echo ${n}` });
@@ -231,5 +217,5 @@ export function lifecycle(rule: AddRule): void {
     assert.deepEqual(ids, ["wait", "echo 4", "echo 3", "echo 2", "echo 1", "echo 0"]);
     assert.deepEqual((await parley.list({ status: "PENDING" })).workflows.map(({ name }) => name), ["wait"]);
     assert.equal((await parley.list({ name: "echo", status: ["SUCCESS", "ERROR"] })).workflows.length, 5);
-  });
-}
+  },
+};

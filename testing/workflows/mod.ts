@@ -5,24 +5,25 @@
  */
 
 import type { MakeHarness, RegisterTest } from "../harness.ts";
-import { registerSuite } from "../suite.ts";
-import { children } from "./channels/children.ts";
-import { type CrashCalls, crashing } from "./replay/crash.ts";
-import { leasing } from "./replay/leases.ts";
+import { registerSuite, type Rules, rulesFor } from "../suite.ts";
+import { childWorkflows } from "./channels/child_workflows.ts";
+import { crash, type CrashCalls } from "./replay/crash.ts";
+import { leases } from "./replay/leases.ts";
 import { lifecycle } from "./lifecycle.ts";
-import { messaging } from "./channels/messages.ts";
-import { paging } from "./replay/pages.ts";
-import { parking } from "./replay/parks.ts";
-import { pausing } from "./replay/pauses.ts";
+import { messaging } from "./channels/messaging.ts";
+import { pages } from "./replay/pages.ts";
+import { parking } from "./replay/parking.ts";
+import { pausing } from "./replay/pausing.ts";
 import { publishing } from "./channels/publishing.ts";
-import { receiving } from "./channels/received.ts";
-import { refusing } from "./replay/refusals.ts";
-import { replaying } from "./replay/replay.ts";
-import { sizes } from "./sizes.ts";
-import { stepping } from "./steps.ts";
-import { taking } from "./replay/taken.ts";
+import { received } from "./channels/received.ts";
+import { refusals } from "./replay/refusals.ts";
+import { replay } from "./replay/replay.ts";
+import { largeValues } from "./large_values.ts";
+import { stepping } from "./stepping.ts";
+import { taken } from "./replay/taken.ts";
 import { unreadable } from "./replay/unreadable.ts";
-import { waiting } from "./channels/waits.ts";
+import { World } from "./world.ts";
+import { waiting } from "./channels/waiting.ts";
 
 /**
  * Registers the tests that run whole workflows over a driver.
@@ -41,27 +42,31 @@ export function workflows(
   return registerSuite(
     {
       name: "workflow",
-      concerns: [
-        replaying,
-        paging,
+      rules: [
+        replay,
+        pages,
         stepping,
         pausing,
         parking,
         messaging,
-        receiving,
+        received,
         publishing,
         waiting,
-        children,
+        childWorkflows,
         lifecycle,
-        leasing,
-        refusing,
-        taking,
+        leases,
+        refusals,
+        taken,
         unreadable,
-        sizes,
-        crashing(makeHarness, crashes),
-      ],
+        largeValues,
+        crash(makeHarness, crashes),
+      ].map(inWorld),
     },
     test,
     makeHarness,
   );
+}
+
+function inWorld(rules: Rules<World>): Rules {
+  return rulesFor(Object.entries(rules), ([title, check]) => ({ [title]: (harness) => check(new World(harness)) }));
 }

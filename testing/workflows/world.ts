@@ -28,10 +28,10 @@ export interface Isolate {
 
 /** What a test makes and waits for. */
 export class World {
-  readonly #harness: Harness;
+  readonly harness: Harness;
 
   constructor(harness: Harness) {
-    this.#harness = harness;
+    this.harness = harness;
   }
 
   /** An isolate: the first or the second one of the store. `pages`: the most entries of a page of a journal. */
@@ -41,12 +41,12 @@ export class World {
     options: Partial<ParleyOptions> & { faults?: readonly Fault[]; pages?: number } = {},
   ): Isolate {
     const { faults, pages = Infinity, ...rest } = options;
-    const driver = withFaults(withPages(this.#harness.drivers[index], pages), faults);
+    const driver = withFaults(withPages(this.harness.drivers[index], pages), faults);
     const errors: unknown[] = [];
     const parley = new Parley({
       driver,
       workflows,
-      clock: this.#harness.clock,
+      clock: this.harness.clock,
       hotWait: 0,
       onError: (error) => errors.push(error),
       ...rest,
@@ -56,7 +56,7 @@ export class World {
 
   /** Lets time pass. */
   async pass(ms: number): Promise<void> {
-    await this.#harness.advance(ms);
+    await this.harness.advance(ms);
   }
 
   /** Lets time pass until the promise settles. */
@@ -67,7 +67,7 @@ export class World {
     for (let passed = 0; !settled; passed += STEP_MS) {
       assert(passed < PATIENCE_MS, `nothing happened within ${PATIENCE_MS} ms`);
       await this.#settle();
-      if (!settled) await this.#harness.advance(STEP_MS);
+      if (!settled) await this.harness.advance(STEP_MS);
     }
     return await promise;
   }
@@ -77,7 +77,7 @@ export class World {
     for (let passed = 0; !await condition(); passed += STEP_MS) {
       assert(passed < PATIENCE_MS, `it did not come true within ${PATIENCE_MS} ms: ${condition}`);
       await this.#settle();
-      await this.#harness.advance(STEP_MS);
+      await this.harness.advance(STEP_MS);
     }
   }
 

@@ -27,72 +27,60 @@ import {
   remainingMs,
   take,
 } from "../../driven_run.ts";
-import type { AddRule } from "../../suite.ts";
+import type { Rules } from "../../suite.ts";
 
 /** Control. */
-export function controlling(rule: AddRule): void {
-  cancelling(rule);
-  resuming(rule);
-}
-
-function control(driver: Driver, workflowId: string, action: "cancel" | "resume"): Promise<ControlResult> {
-  return driver.control({ workflowId, action });
-}
-
-const DONE: ControlResult = { state: "done", woken: [] };
-
-function cancelling(rule: AddRule): void {
-  rule(
-    "control() cancels what is enqueued, running, suspended, woken or yielded, and it is never due again",
-    async ({ drivers: [a, b], advance }) => {
-      await enqueue(a, "enqueued");
-      await begin(a, "running");
-      await beginSuspended(a, "suspended", [sleep(0, LEASE_MS)]);
-      await beginSuspended(a, "woken", [receive(0, [""])]);
-      await b.send([newMessage("woken")]);
-      await (await begin(a, "yielded")).released([], { to: "yield" });
-      for (const workflowId of ["enqueued", "running", "suspended", "woken", "yielded"]) {
-        assert.deepEqual(await control(b, workflowId, "cancel"), DONE, workflowId);
-        const workflow = await a.readWorkflow(workflowId);
-        assert.deepEqual(
-          [workflow?.status, workflow?.output, workflow?.error, workflow?.waiting],
-          ["CANCELLED", null, null, null],
-          workflowId,
-        );
-      }
-      await advance(10 * LEASE_MS);
-      assert.deepEqual(await claimIds(b), []);
-    },
-  );
-
-  rule("control() answers not_found when there is no such workflow", async ({ drivers: [a] }) => {
-    for (const action of ["cancel", "resume"] as const) {
-      assert.deepEqual(await control(a, "missing", action), { state: "not_found" });
+export const control: Rules = {
+  "control() cancels what is enqueued, running, suspended, woken or yielded, and it is never due again": async (
+    { drivers: [a, b], advance },
+  ) => {
+    await enqueue(a, "enqueued");
+    await begin(a, "running");
+    await beginSuspended(a, "suspended", [sleep(0, LEASE_MS)]);
+    await beginSuspended(a, "woken", [receive(0, [""])]);
+    await b.send([newMessage("woken")]);
+    await (await begin(a, "yielded")).released([], { to: "yield" });
+    for (const workflowId of ["enqueued", "running", "suspended", "woken", "yielded"]) {
+      assert.deepEqual(await act(b, workflowId, "cancel"), DONE, workflowId);
+      const workflow = await a.readWorkflow(workflowId);
+      assert.deepEqual(
+        [workflow?.status, workflow?.output, workflow?.error, workflow?.waiting],
+        ["CANCELLED", null, null, null],
+        workflowId,
+      );
     }
-  });
+    await advance(10 * LEASE_MS);
+    assert.deepEqual(await claimIds(b), []);
+  },
 
-  rule("control() does nothing when it cancels what is cancelled", async ({ drivers: [a, b], advance }) => {
+  "control() answers not_found when there is no such workflow": async ({ drivers: [a] }) => {
+    for (const action of ["cancel", "resume"] as const) {
+      assert.deepEqual(await act(a, "missing", action), { state: "not_found" });
+    }
+  },
+
+  "control() does nothing when it cancels what is cancelled": async ({ drivers: [a, b], advance }) => {
     await begin(a, "w");
-    await control(a, "w", "cancel");
+    await act(a, "w", "cancel");
     const before = await a.readWorkflow("w");
     await advance(LEASE_MS);
-    assert.equal((await control(b, "w", "cancel")).state, "done");
+    assert.equal((await act(b, "w", "cancel")).state, "done");
     assert.deepEqual(await b.readWorkflow("w"), before);
-  });
+  },
 
-  rule("control() refuses to cancel what ended otherwise, with the status", async ({ drivers: [a, b] }) => {
+  "control() refuses to cancel what ended otherwise, with the status": async ({ drivers: [a, b] }) => {
     for (const status of ["SUCCESS", "ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"] as const) {
       await (await begin(a, status)).end(status);
       const before = await a.readWorkflow(status);
-      assert.deepEqual(await control(b, status, "cancel"), { state: "ended", status });
+      assert.deepEqual(await act(b, status, "cancel"), { state: "ended", status });
       assert.deepEqual(await b.readWorkflow(status), before);
     }
-  });
+  },
 
-  rule("control() keeps what a cancelled workflow published and recorded", async ({ drivers: [a, b] }) => {
+  "control() keeps what a cancelled workflow published and recorded": async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
     await run.held([setEvent(0, "k", "v"), writeStream(1, "s", "v"), record(2, "r")]);
-    await control(b, "w", "cancel");
+    await act(b, "w", "cancel");
     assert.deepEqual(await b.readEvent({ workflowId: "w", key: "k" }), {
       event: { version: 1, value: "v" },
       status: "CANCELLED",
@@ -104,139 +92,139 @@ function cancelling(rule: AddRule): void {
       status: "CANCELLED",
     });
     assert.equal((await b.readJournal({ workflowId: "w", after: -1, limit: 10 })).entries.length, 3);
-  });
-}
+  },
 
-function resuming(rule: AddRule): void {
-  rule(
-    "control() resumes what is cancelled or out of attempts: PENDING, due, at the next epoch, attempts 0",
-    async ({ drivers: [a, b], advance }) => {
-      await begin(a, "cancelled");
-      const failed = await begin(a, "failed");
-      await advance(LEASE_MS + 1);
-      assert.equal((await take(b, "cancelled")).claimed.workflow.recoveryAttempts, 1);
-      await control(a, "cancelled", "cancel");
-      assert.equal(failed.epoch, 1);
-      await (await take(b, "failed")).end("MAX_RECOVERY_ATTEMPTS_EXCEEDED", "too many");
-      for (const workflowId of ["cancelled", "failed"]) {
-        assert.equal((await control(a, workflowId, "resume")).state, "done");
-        const workflow = await b.readWorkflow(workflowId);
-        assert.deepEqual(
-          [workflow?.status, workflow?.error, workflow?.waiting, workflow?.recoveryAttempts],
-          ["PENDING", null, null, 0],
-          workflowId,
-        );
-      }
-      assert.deepEqual((await claimIds(b, { limit: 1 })).length, 1);
-      await advance(LEASE_MS + 1);
-      const [taken] = [await take(a, "cancelled"), await take(a, "failed")].filter((run) =>
-        run.claimed.workflow.recoveryAttempts === 0
+  "control() resumes what is cancelled or out of attempts: PENDING, due, at the next epoch, attempts 0": async (
+    { drivers: [a, b], advance },
+  ) => {
+    await begin(a, "cancelled");
+    const failed = await begin(a, "failed");
+    await advance(LEASE_MS + 1);
+    assert.equal((await take(b, "cancelled")).claimed.workflow.recoveryAttempts, 1);
+    await act(a, "cancelled", "cancel");
+    assert.equal(failed.epoch, 1);
+    await (await take(b, "failed")).end("MAX_RECOVERY_ATTEMPTS_EXCEEDED", "too many");
+    for (const workflowId of ["cancelled", "failed"]) {
+      assert.equal((await act(a, workflowId, "resume")).state, "done");
+      const workflow = await b.readWorkflow(workflowId);
+      assert.deepEqual(
+        [workflow?.status, workflow?.error, workflow?.waiting, workflow?.recoveryAttempts],
+        ["PENDING", null, null, 0],
+        workflowId,
       );
-      assert.equal(taken?.epoch, 4, "one for each claim and one for the resume");
-    },
-  );
+    }
+    assert.deepEqual((await claimIds(b, { limit: 1 })).length, 1);
+    await advance(LEASE_MS + 1);
+    const [taken] = [await take(a, "cancelled"), await take(a, "failed")].filter((run) =>
+      run.claimed.workflow.recoveryAttempts === 0
+    );
+    assert.equal(taken?.epoch, 4, "one for each claim and one for the resume");
+  },
 
-  rule("control() does nothing when it resumes what has not ended", async ({ drivers: [a, b], advance }) => {
+  "control() does nothing when it resumes what has not ended": async ({ drivers: [a, b], advance }) => {
     await enqueue(a, "enqueued");
     await beginSuspended(a, "suspended", [receive(0, [""])]);
     const run = await begin(a, "running");
     const ids = ["enqueued", "suspended", "running"];
     const before = await Promise.all(ids.map((id) => a.readWorkflow(id)));
     await advance(LEASE_MS / 2);
-    for (const id of ids) assert.deepEqual(await control(b, id, "resume"), DONE, id);
+    for (const id of ids) assert.deepEqual(await act(b, id, "resume"), DONE, id);
     assert.deepEqual(await Promise.all(ids.map((id) => b.readWorkflow(id))), before);
     await run.held([record(0, "0")]);
     assert.deepEqual(await claimIds(b), ["enqueued"]);
-  });
+  },
 
-  rule("control() raises the epoch once when a resume is repeated", async ({ drivers: [a, b] }) => {
+  "control() raises the epoch once when a resume is repeated": async ({ drivers: [a, b] }) => {
     await begin(a, "w");
-    await control(a, "w", "cancel");
-    const resumed = await Promise.all([control(a, "w", "resume"), control(b, "w", "resume")]);
+    await act(a, "w", "cancel");
+    const resumed = await Promise.all([act(a, "w", "resume"), act(b, "w", "resume")]);
     const woken: ControlResult = { state: "done", woken: ["w"] };
     assert.deepEqual(resumed, [woken, woken]);
     assert.equal((await take(b, "w")).epoch, 3);
-  });
+  },
 
-  rule(
-    "control() of a resume names the workflow, also when it is repeated, until it is claimed",
-    async ({ drivers: [a, b] }) => {
-      await begin(a, "w");
-      await control(a, "w", "cancel");
-      for (const driver of [a, b]) {
-        assert.deepEqual(await control(driver, "w", "resume"), {
-          state: "done",
-          woken: ["w"],
-        });
-      }
-      const run = await take(b, "w");
-      assert.deepEqual(await control(a, "w", "resume"), DONE, "it runs");
-      await run.suspend([receive(0, [""])]);
-      assert.deepEqual(await control(a, "w", "resume"), DONE, "it waits");
-    },
-  );
+  "control() of a resume names the workflow, also when it is repeated, until it is claimed": async (
+    { drivers: [a, b] },
+  ) => {
+    await begin(a, "w");
+    await act(a, "w", "cancel");
+    for (const driver of [a, b]) {
+      assert.deepEqual(await act(driver, "w", "resume"), {
+        state: "done",
+        woken: ["w"],
+      });
+    }
+    const run = await take(b, "w");
+    assert.deepEqual(await act(a, "w", "resume"), DONE, "it runs");
+    await run.suspend([receive(0, [""])]);
+    assert.deepEqual(await act(a, "w", "resume"), DONE, "it waits");
+  },
 
-  rule("control() refuses to resume what succeeded or failed, with the status", async ({ drivers: [a, b] }) => {
+  "control() refuses to resume what succeeded or failed, with the status": async ({ drivers: [a, b] }) => {
     for (const status of ["SUCCESS", "ERROR"] as const) {
       await (await begin(a, status)).end(status);
-      assert.deepEqual(await control(b, status, "resume"), { state: "ended", status });
+      assert.deepEqual(await act(b, status, "resume"), { state: "ended", status });
     }
     assert.deepEqual(await claimIds(b), []);
-  });
+  },
 
-  rule(
-    "control() resumes with the journal, the open entries and their deadlines, and the messages",
-    async ({ drivers: [a, b], advance }) => {
-      const first = await begin(a, "w");
-      await a.send([newMessage("w", { value: "1" }), newMessage("w", { value: "2" })]);
-      await first.held([receive(0, [""]), receive(1, ["t"], 10 * LEASE_MS)]);
-      await control(b, "w", "cancel");
-      await advance(4 * LEASE_MS);
-      await control(b, "w", "resume");
-      const run = await take(b, "w");
-      assert.deepEqual(run.claimed.journal.entries.map(({ outcome }) => outcome.value), ["1"]);
-      assertOpen(run.claimed.open, [[1, "recv t", 6 * LEASE_MS]]);
-      assertAbout(remainingMs(await run.held([receive(1, ["t"])])), 6 * LEASE_MS);
-      assert.deepEqual(await run.drain(), ["2"]);
-    },
-  );
+  "control() resumes with the journal, the open entries and their deadlines, and the messages": async (
+    { drivers: [a, b], advance },
+  ) => {
+    const first = await begin(a, "w");
+    await a.send([newMessage("w", { value: "1" }), newMessage("w", { value: "2" })]);
+    await first.held([receive(0, [""]), receive(1, ["t"], 10 * LEASE_MS)]);
+    await act(b, "w", "cancel");
+    await advance(4 * LEASE_MS);
+    await act(b, "w", "resume");
+    const run = await take(b, "w");
+    assert.deepEqual(run.claimed.journal.entries.map(({ outcome }) => outcome.value), ["1"]);
+    assertOpen(run.claimed.open, [[1, "recv t", 6 * LEASE_MS]]);
+    assertAbout(remainingMs(await run.held([receive(1, ["t"])])), 6 * LEASE_MS);
+    assert.deepEqual(await run.drain(), ["2"]);
+  },
 
-  rule(
-    "a resumed workflow takes messages, and writes to the streams that it had not closed",
-    async ({ drivers: [a, b] }) => {
-      const first = await begin(a, "w");
-      await first.held([writeStream(0, "open", "1"), closeStream(1, "closed")]);
-      await control(b, "w", "cancel");
-      assert.equal((await b.send([newMessage("w")])).state, "refused");
-      await control(b, "w", "resume");
-      assert.equal((await b.send([newMessage("w", { value: "1" })])).state, "sent");
-      const run = await take(b, "w");
-      assert.deepEqual(await run.outcomes([writeStream(2, "open", "2"), writeStream(3, "closed", "2")]), [{
-        tag: "done",
-      }, {
-        tag: "stream_closed",
-      }]);
-      assert.deepEqual(await b.readStream({ workflowId: "w", key: "open", from: 0, limit: 10 }), {
-        values: ["1", "2"],
-        tail: 2,
-        closed: false,
-        status: "PENDING",
-      });
-      assert.deepEqual(await run.drain(), ["1"]);
-      await run.released([], end("SUCCESS", "1"));
-      assert.equal((await b.readWorkflow("w"))?.output, "1");
-    },
-  );
+  "a resumed workflow takes messages, and writes to the streams that it had not closed": async (
+    { drivers: [a, b] },
+  ) => {
+    const first = await begin(a, "w");
+    await first.held([writeStream(0, "open", "1"), closeStream(1, "closed")]);
+    await act(b, "w", "cancel");
+    assert.equal((await b.send([newMessage("w")])).state, "refused");
+    await act(b, "w", "resume");
+    assert.equal((await b.send([newMessage("w", { value: "1" })])).state, "sent");
+    const run = await take(b, "w");
+    assert.deepEqual(await run.outcomes([writeStream(2, "open", "2"), writeStream(3, "closed", "2")]), [{
+      tag: "done",
+    }, {
+      tag: "stream_closed",
+    }]);
+    assert.deepEqual(await b.readStream({ workflowId: "w", key: "open", from: 0, limit: 10 }), {
+      values: ["1", "2"],
+      tail: 2,
+      closed: false,
+      status: "PENDING",
+    });
+    assert.deepEqual(await run.drain(), ["1"]);
+    await run.released([], end("SUCCESS", "1"));
+    assert.equal((await b.readWorkflow("w"))?.output, "1");
+  },
 
-  rule("a resumed workflow that was suspended is due at once, and suspends again", async ({ drivers: [a, b] }) => {
+  "a resumed workflow that was suspended is due at once, and suspends again": async ({ drivers: [a, b] }) => {
     await beginSuspended(a, "w", [receive(0, [""])]);
-    await control(a, "w", "cancel");
-    await control(a, "w", "resume");
+    await act(a, "w", "cancel");
+    await act(a, "w", "resume");
     const run = await take(b, "w");
     assert.equal(run.epoch, 3);
     await run.suspend([receive(0, [""])]);
     assert.deepEqual(await claimIds(a), []);
     await a.send([newMessage("w")]);
     assert.deepEqual(await claimIds(a), ["w"]);
-  });
+  },
+};
+
+function act(driver: Driver, workflowId: string, action: "cancel" | "resume"): Promise<ControlResult> {
+  return driver.control({ workflowId, action });
 }
+
+const DONE: ControlResult = { state: "done", woken: [] };

@@ -7,11 +7,11 @@
 import assert from "node:assert/strict";
 import { createRequest, LEASE_MS, NAME, SUSPEND } from "../../requests.ts";
 import { begin, claimIds, DrivenRun, enqueue, take } from "../../driven_run.ts";
-import type { AddRule } from "../../suite.ts";
+import type { Rules } from "../../suite.ts";
 
 /** Creating workflows, and the reuse of IDs. */
-export function creation(rule: AddRule): void {
-  rule("create() with a lease makes a PENDING workflow at epoch 1", async ({ drivers: [a, b] }) => {
+export const create: Rules = {
+  "create() with a lease makes a PENDING workflow at epoch 1": async ({ drivers: [a, b] }) => {
     const { created, name, epoch, createdAt, now } = await a.create(createRequest("w", { input: '{"total":1}' }));
     assert.deepEqual({ created, name, epoch }, { created: true, name: NAME, epoch: 1 });
     assert.equal(typeof now, "number");
@@ -31,16 +31,16 @@ export function creation(rule: AddRule): void {
       problem: null,
       parks: 0,
     });
-  });
+  },
 
-  rule("create() without a lease makes an ENQUEUED workflow at epoch 0 that is due", async ({ drivers: [a, b] }) => {
+  "create() without a lease makes an ENQUEUED workflow at epoch 0 that is due": async ({ drivers: [a, b] }) => {
     const { created, epoch } = await a.create(createRequest("w", { leaseMs: null }));
     assert.deepEqual({ created, epoch }, { created: true, epoch: 0 });
     assert.equal((await a.readWorkflow("w"))?.status, "ENQUEUED");
     assert.deepEqual(await claimIds(b), ["w"]);
-  });
+  },
 
-  rule("create() leases for leaseMs by the store's clock", async ({ drivers: [a, b], advance }) => {
+  "create() leases for leaseMs by the store's clock": async ({ drivers: [a, b], advance }) => {
     await begin(a, "short", { leaseMs: LEASE_MS });
     await begin(a, "long", { leaseMs: 10 * LEASE_MS });
     assert.deepEqual(await claimIds(b), []);
@@ -48,9 +48,9 @@ export function creation(rule: AddRule): void {
     assert.deepEqual(await claimIds(b), ["short"]);
     await advance(10 * LEASE_MS);
     assert.deepEqual((await claimIds(b)).sort(), ["long", "short"]);
-  });
+  },
 
-  rule("create() changes nothing when the ID exists, and answers with what is stored", async ({ drivers: [a, b] }) => {
+  "create() changes nothing when the ID exists, and answers with what is stored": async ({ drivers: [a, b] }) => {
     const first = await a.create(createRequest("w", { input: "1" }));
     const before = await a.readWorkflow("w");
     const { created, name, epoch, createdAt } = await b.create(createRequest("w", { name: "other", input: "2" }));
@@ -62,52 +62,49 @@ export function creation(rule: AddRule): void {
     });
     assert.equal((await b.create(createRequest("w", { leaseMs: null }))).created, false);
     assert.deepEqual(await b.readWorkflow("w"), before);
-  });
+  },
 
-  rule("create() does not revive a workflow that ended", async ({ drivers: [a, b], advance }) => {
+  "create() does not revive a workflow that ended": async ({ drivers: [a, b], advance }) => {
     await (await begin(a, "w")).end("SUCCESS", '"done"');
     assert.equal((await b.create(createRequest("w"))).created, false);
     await advance(2 * LEASE_MS);
     assert.equal((await a.readWorkflow("w"))?.status, "SUCCESS");
     assert.deepEqual(await claimIds(b), []);
-  });
+  },
 
-  rule("create() answers as the first did when it is repeated with a lease", async ({ drivers: [a, b] }) => {
+  "create() answers as the first did when it is repeated with a lease": async ({ drivers: [a, b] }) => {
     const request = createRequest("w");
     const first = await a.create(request);
     const before = await a.readWorkflow("w");
     assert.deepEqual({ ...await b.create(request), now: 0 }, { ...first, now: 0 });
     assert.deepEqual(await a.readWorkflow("w"), before);
-  });
+  },
 
-  rule("create() answers as the first did when it is repeated without a lease", async ({ drivers: [a, b] }) => {
+  "create() answers as the first did when it is repeated without a lease": async ({ drivers: [a, b] }) => {
     const request = createRequest("w", { leaseMs: null });
     const first = await a.create(request);
     assert.deepEqual({ ...await b.create(request), now: 0 }, { ...first, now: 0 });
     assert.equal((await claimIds(a)).length, 1);
-  });
+  },
 
-  rule(
-    "create() is still known as a repeat when its run suspended or ended at epoch 1",
-    async ({ drivers: [a, b] }) => {
-      for (
-        const [workflowId, transition] of [["suspended", SUSPEND], ["ended", {
-          to: "end",
-          status: "SUCCESS",
-          output: null,
-          error: null,
-        }]] as const
-      ) {
-        const request = createRequest(workflowId);
-        await a.create(request);
-        await new DrivenRun(a, workflowId, { epoch: 1, owner: request.owner }).released([], transition);
-        const { created, epoch } = await b.create(request);
-        assert.deepEqual({ created, epoch }, { created: true, epoch: 1 }, workflowId);
-      }
-    },
-  );
+  "create() is still known as a repeat when its run suspended or ended at epoch 1": async ({ drivers: [a, b] }) => {
+    for (
+      const [workflowId, transition] of [["suspended", SUSPEND], ["ended", {
+        to: "end",
+        status: "SUCCESS",
+        output: null,
+        error: null,
+      }]] as const
+    ) {
+      const request = createRequest(workflowId);
+      await a.create(request);
+      await new DrivenRun(a, workflowId, { epoch: 1, owner: request.owner }).released([], transition);
+      const { created, epoch } = await b.create(request);
+      assert.deepEqual({ created, epoch }, { created: true, epoch: 1 }, workflowId);
+    }
+  },
 
-  rule("create() is no longer a repeat when the workflow was claimed since", async ({ drivers: [a, b], advance }) => {
+  "create() is no longer a repeat when the workflow was claimed since": async ({ drivers: [a, b], advance }) => {
     const enqueued = createRequest("enqueued", { leaseMs: null });
     const leased = createRequest("leased");
     await a.create(enqueued);
@@ -120,22 +117,19 @@ export function creation(rule: AddRule): void {
       created: false,
       epoch: 2,
     }]);
-  });
+  },
 
-  rule(
-    "create() is no longer a repeat when the workflow was cancelled and resumed since",
-    async ({ drivers: [a, b] }) => {
-      for (const leaseMs of [null, LEASE_MS]) {
-        const request = createRequest(`w${leaseMs}`, { leaseMs });
-        await a.create(request);
-        for (const action of ["cancel", "resume"] as const) await b.control({ workflowId: request.workflowId, action });
-        const { created, epoch } = await a.create(request);
-        assert.deepEqual({ created, epoch }, { created: false, epoch: leaseMs === null ? 1 : 2 });
-      }
-    },
-  );
+  "create() is no longer a repeat when the workflow was cancelled and resumed since": async ({ drivers: [a, b] }) => {
+    for (const leaseMs of [null, LEASE_MS]) {
+      const request = createRequest(`w${leaseMs}`, { leaseMs });
+      await a.create(request);
+      for (const action of ["cancel", "resume"] as const) await b.control({ workflowId: request.workflowId, action });
+      const { created, epoch } = await a.create(request);
+      assert.deepEqual({ created, epoch }, { created: false, epoch: leaseMs === null ? 1 : 2 });
+    }
+  },
 
-  rule("create() by many at once creates the workflow once", async ({ drivers }) => {
+  "create() by many at once creates the workflow once": async ({ drivers }) => {
     for (let round = 0; round < 10; round++) {
       const requests = Array.from({ length: 10 }, () => createRequest(`w${round}`));
       const results = await Promise.all(
@@ -143,9 +137,9 @@ export function creation(rule: AddRule): void {
       );
       assert.equal(results.filter((result) => result.created).length, 1);
     }
-  });
+  },
 
-  rule("create() answers both when it is repeated at the same time", async ({ drivers: [a, b] }) => {
+  "create() answers both when it is repeated at the same time": async ({ drivers: [a, b] }) => {
     for (let round = 0; round < 10; round++) {
       const request = createRequest(`w${round}`);
       const results = await Promise.all([a.create(request), b.create(request)]);
@@ -154,18 +148,18 @@ export function creation(rule: AddRule): void {
         Array(2).fill({ created: true, epoch: 1 }),
       );
     }
-  });
+  },
 
-  rule("create() answers with the store's time", async ({ drivers: [a], advance }) => {
+  "create() answers with the store's time": async ({ drivers: [a], advance }) => {
     const first = await a.create(createRequest("first"));
     await advance(3_600_000);
     const second = await a.create(createRequest("second"));
     assert(second.now - first.now >= 3_600_000);
     assert(second.createdAt - first.createdAt >= 3_600_000);
     assert(Math.abs(second.now - second.createdAt) < 30_000);
-  });
+  },
 
-  rule("updatedAt moves on when a workflow ends, createdAt does not", async ({ drivers: [a, b], advance }) => {
+  "updatedAt moves on when a workflow ends, createdAt does not": async ({ drivers: [a, b], advance }) => {
     const run = await begin(a, "w", { leaseMs: 100 * LEASE_MS });
     const before = await a.readWorkflow("w");
     await advance(LEASE_MS);
@@ -179,10 +173,10 @@ export function creation(rule: AddRule): void {
     await a.control({ workflowId: "cancelled", action: "cancel" });
     const cancelled = await b.readWorkflow("cancelled");
     assert(cancelled && cancelled.updatedAt >= cancelled.createdAt + LEASE_MS);
-  });
+  },
 
-  rule("readWorkflow() answers null when there is no such workflow", async ({ drivers: [a] }) => {
+  "readWorkflow() answers null when there is no such workflow": async ({ drivers: [a] }) => {
     await enqueue(a, "w");
     assert.equal(await a.readWorkflow("W"), null);
-  });
-}
+  },
+};

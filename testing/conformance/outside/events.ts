@@ -7,17 +7,11 @@
 import assert from "node:assert/strict";
 import { end, LEASE_MS, observeEvent, setEvent, SUSPEND } from "../../requests.ts";
 import { answers, begin, beginSuspended, claimIds, committed, take } from "../../driven_run.ts";
-import type { AddRule } from "../../suite.ts";
+import type { Rules } from "../../suite.ts";
 
 /** Setting, reading and observing events. */
-export function events(rule: AddRule): void {
-  latestValue(rule);
-  observing(rule);
-  waiters(rule);
-}
-
-function latestValue(rule: AddRule): void {
-  rule("setEvent() inserts at version 1, then replaces and raises the version by one", async ({ drivers: [a, b] }) => {
+export const events: Rules = {
+  "setEvent() inserts at version 1, then replaces and raises the version by one": async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
     for (let version = 1; version <= 3; version++) {
       await run.held([setEvent(version, "k", `value ${version}`)]);
@@ -29,20 +23,19 @@ function latestValue(rule: AddRule): void {
     await run.held([setEvent(null, "k", "4"), setEvent(4, "k", "5"), setEvent(5, "other", "1")]);
     assert.deepEqual((await b.readEvent({ workflowId: "w", key: "k" })).event, { version: 5, value: "5" });
     assert.deepEqual((await b.readEvent({ workflowId: "w", key: "other" })).event, { version: 1, value: "1" });
-  });
+  },
 
-  rule(
-    "readEvent() answers null when the event was never set, or there is no such workflow",
-    async ({ drivers: [a, b] }) => {
-      await (await begin(a, "w")).held([setEvent(0, "k", "v")]);
-      await begin(a, "v");
-      assert.deepEqual(await b.readEvent({ workflowId: "w", key: "K" }), { event: null, status: "PENDING" });
-      assert.deepEqual(await b.readEvent({ workflowId: "v", key: "k" }), { event: null, status: "PENDING" });
-      assert.deepEqual(await b.readEvent({ workflowId: "missing", key: "k" }), { event: null, status: null });
-    },
-  );
+  "readEvent() answers null when the event was never set, or there is no such workflow": async (
+    { drivers: [a, b] },
+  ) => {
+    await (await begin(a, "w")).held([setEvent(0, "k", "v")]);
+    await begin(a, "v");
+    assert.deepEqual(await b.readEvent({ workflowId: "w", key: "K" }), { event: null, status: "PENDING" });
+    assert.deepEqual(await b.readEvent({ workflowId: "v", key: "k" }), { event: null, status: "PENDING" });
+    assert.deepEqual(await b.readEvent({ workflowId: "missing", key: "k" }), { event: null, status: null });
+  },
 
-  rule("readEvent() answers with the value and the status after the workflow ended", async ({ drivers: [a, b] }) => {
+  "readEvent() answers with the value and the status after the workflow ended": async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
     await run.released([setEvent(0, "k", "last")], end("ERROR"));
     assert.deepEqual(await b.readEvent({ workflowId: "w", key: "k" }), {
@@ -55,28 +48,25 @@ function latestValue(rule: AddRule): void {
       event: { version: 1, value: "null" },
       status: "CANCELLED",
     });
-  });
+  },
 
-  rule(
-    "readEvent() at the same time as the last setEvent and the end never sees the end without the event",
-    async ({ drivers: [a, b] }) => {
-      for (let round = 0; round < 20; round++) {
-        const workflowId = `w${round}`;
-        const run = await begin(a, workflowId);
-        const reads = async () => {
-          const seen = [];
-          for (let read = 0; read < 5; read++) seen.push(await b.readEvent({ workflowId, key: "k" }));
-          return seen;
-        };
-        const [, seen] = await Promise.all([run.released([setEvent(0, "k", "v")], end()), reads()]);
-        for (const { event, status } of seen) assert.equal(event !== null, status === "SUCCESS");
-      }
-    },
-  );
-}
+  "readEvent() at the same time as the last setEvent and the end never sees the end without the event": async (
+    { drivers: [a, b] },
+  ) => {
+    for (let round = 0; round < 20; round++) {
+      const workflowId = `w${round}`;
+      const run = await begin(a, workflowId);
+      const reads = async () => {
+        const seen = [];
+        for (let read = 0; read < 5; read++) seen.push(await b.readEvent({ workflowId, key: "k" }));
+        return seen;
+      };
+      const [, seen] = await Promise.all([run.released([setEvent(0, "k", "v")], end()), reads()]);
+      for (const { event, status } of seen) assert.equal(event !== null, status === "SUCCESS");
+    }
+  },
 
-function observing(rule: AddRule): void {
-  rule("observeEvent() reads the latest value and records it", async ({ drivers: [a, b], advance }) => {
+  "observeEvent() reads the latest value and records it": async ({ drivers: [a, b], advance }) => {
     const source = await begin(a, "source", { leaseMs: 100 * LEASE_MS });
     await source.held([setEvent(0, "k", "1"), setEvent(1, "k", "2")]);
     const first = await begin(a, "w");
@@ -89,9 +79,9 @@ function observing(rule: AddRule): void {
       { tag: "value", value: "2" },
       { tag: "value", value: "3" },
     ]);
-  });
+  },
 
-  rule("observeEvent() reads what an ended workflow has set, and a workflow's own events", async ({ drivers: [a] }) => {
+  "observeEvent() reads what an ended workflow has set, and a workflow's own events": async ({ drivers: [a] }) => {
     await (await begin(a, "source")).released([setEvent(0, "k", "null")], end());
     const run = await begin(a, "w");
     assert.deepEqual(
@@ -108,23 +98,18 @@ function observing(rule: AddRule): void {
         { tag: "value", value: "v" },
       ],
     );
-  });
+  },
 
-  rule(
-    "observeEvent() waits when there is no value, also for a workflow that does not exist",
-    async ({ drivers: [a] }) => {
-      await begin(a, "source");
-      const run = await begin(a, "w");
-      assert.deepEqual(await run.outcomes(["source", "missing"].map((id, index) => observeEvent(index, id, "k"))), [
-        "open",
-        "open",
-      ]);
-    },
-  );
-}
+  "observeEvent() waits when there is no value, also for a workflow that does not exist": async ({ drivers: [a] }) => {
+    await begin(a, "source");
+    const run = await begin(a, "w");
+    assert.deepEqual(await run.outcomes(["source", "missing"].map((id, index) => observeEvent(index, id, "k"))), [
+      "open",
+      "open",
+    ]);
+  },
 
-function waiters(rule: AddRule): void {
-  rule("setEvent() wakes every suspended workflow that waits for the key, once", async ({ drivers: [a, b] }) => {
+  "setEvent() wakes every suspended workflow that waits for the key, once": async ({ drivers: [a, b] }) => {
     const source = await begin(a, "source");
     const ids = ["w1", "w2", "w3"];
     for (const id of ids) await beginSuspended(a, id, [observeEvent(0, "source", "k")]);
@@ -134,9 +119,9 @@ function waiters(rule: AddRule): void {
     assert.deepEqual((await source.held([setEvent(0, "k", "v")])).woken.toSorted(), ids);
     assert.deepEqual((await source.held([setEvent(1, "k", "w")])).woken, []);
     assert.deepEqual((await claimIds(b)).toSorted(), ids);
-  });
+  },
 
-  rule("setEvent() from a step wakes those who wait for the key", async ({ drivers: [a, b] }) => {
+  "setEvent() from a step wakes those who wait for the key": async ({ drivers: [a, b] }) => {
     const source = await begin(a, "source");
     await beginSuspended(b, "w", [observeEvent(0, "source", "k")]);
     assert.deepEqual((await source.held([setEvent(null, "k", "v")])).woken, ["w"]);
@@ -144,9 +129,9 @@ function waiters(rule: AddRule): void {
       tag: "value",
       value: "v",
     }]);
-  });
+  },
 
-  rule("setEvent() wakes those who waited before the workflow existed", async ({ drivers: [a, b] }) => {
+  "setEvent() wakes those who waited before the workflow existed": async ({ drivers: [a, b] }) => {
     await beginSuspended(a, "w", [observeEvent(0, "later", "k")]);
     const source = await begin(b, "later");
     assert.deepEqual(await claimIds(a), []);
@@ -155,9 +140,9 @@ function waiters(rule: AddRule): void {
       tag: "value",
       value: "v",
     }]);
-  });
+  },
 
-  rule("setEvent() wakes nobody whose wait is over, or who was cancelled", async ({ drivers: [a, b], advance }) => {
+  "setEvent() wakes nobody whose wait is over, or who was cancelled": async ({ drivers: [a, b], advance }) => {
     const source = await begin(a, "source", { leaseMs: 100 * LEASE_MS });
     await beginSuspended(a, "timed-out", [observeEvent(0, "source", "k", LEASE_MS)]);
     await beginSuspended(a, "cancelled", [observeEvent(0, "source", "k")]);
@@ -172,38 +157,35 @@ function waiters(rule: AddRule): void {
     );
     assert.deepEqual(woken, []);
     assert.deepEqual(await claimIds(b), []);
-  });
+  },
 
-  rule("setEvent() does not wake a run that is under way", async ({ drivers: [a, b] }) => {
+  "setEvent() does not wake a run that is under way": async ({ drivers: [a, b] }) => {
     const source = await begin(a, "source");
     const run = await begin(b, "w");
     await run.held([observeEvent(0, "source", "k")]);
     assert.deepEqual((await source.held([setEvent(0, "k", "v")])).woken, []);
     assert.deepEqual(await run.outcomes([observeEvent(0, "source", "k")]), [{ tag: "value", value: "v" }]);
-  });
+  },
 
-  rule(
-    "setEvent() at the same time as a suspend for it never leaves the waiter asleep",
-    async ({ drivers: [a, b] }) => {
-      const source = await begin(a, "source");
-      for (let round = 0; round < 40; round++) {
-        const [workflowId, key] = [`w${round}`, `k${round}`];
-        const run = await begin(b, workflowId);
-        const [{ woken }, suspended] = await Promise.all([
-          source.held([setEvent(round, key, "v")]),
-          run.commit([observeEvent(0, "source", key)], SUSPEND),
-        ]);
-        if (suspended.state === "held") {
-          assert.deepEqual([answers(suspended), woken], [[{ tag: "value", value: "v" }], []]);
-          continue;
-        }
-        assert.equal(suspended.state, "released");
-        assert.deepEqual(woken, [workflowId]);
-        assert.deepEqual(await (await take(a, workflowId)).outcomes([observeEvent(0, "source", key)]), [{
-          tag: "value",
-          value: "v",
-        }]);
+  "setEvent() at the same time as a suspend for it never leaves the waiter asleep": async ({ drivers: [a, b] }) => {
+    const source = await begin(a, "source");
+    for (let round = 0; round < 40; round++) {
+      const [workflowId, key] = [`w${round}`, `k${round}`];
+      const run = await begin(b, workflowId);
+      const [{ woken }, suspended] = await Promise.all([
+        source.held([setEvent(round, key, "v")]),
+        run.commit([observeEvent(0, "source", key)], SUSPEND),
+      ]);
+      if (suspended.state === "held") {
+        assert.deepEqual([answers(suspended), woken], [[{ tag: "value", value: "v" }], []]);
+        continue;
       }
-    },
-  );
-}
+      assert.equal(suspended.state, "released");
+      assert.deepEqual(woken, [workflowId]);
+      assert.deepEqual(await (await take(a, workflowId)).outcomes([observeEvent(0, "source", key)]), [{
+        tag: "value",
+        value: "v",
+      }]);
+    }
+  },
+};

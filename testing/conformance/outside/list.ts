@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import type { Driver, ListQuery } from "../../../core/driver/driver.ts";
 import { createRequest, LEASE_MS, receive } from "../../requests.ts";
 import { begin, beginSuspended, enqueue, take } from "../../driven_run.ts";
-import type { AddRule } from "../../suite.ts";
+import type { Rules } from "../../suite.ts";
 
 async function listIds(driver: Driver, query: Partial<ListQuery> = {}): Promise<string[]> {
   const { workflows } = await driver.listWorkflows({
@@ -45,8 +45,8 @@ async function listAll(driver: Driver, query: Partial<ListQuery>): Promise<strin
 }
 
 /** Listing. */
-export function listing(rule: AddRule): void {
-  rule("listWorkflows() lists the newest first, as readWorkflow() shows them", async ({ drivers: [a, b], advance }) => {
+export const list: Rules = {
+  "listWorkflows() lists the newest first, as readWorkflow() shows them": async ({ drivers: [a, b], advance }) => {
     for (const id of ["b", "c", "a"]) {
       await enqueue(a, id);
       await advance(1_000);
@@ -64,9 +64,9 @@ export function listing(rule: AddRule): void {
     assert.equal(cursor, null);
     assert.deepEqual(workflows.slice(2).map(({ workflowId }) => workflowId), ["a", "c", "b"]);
     for (const workflow of workflows) assert.deepEqual(workflow, await a.readWorkflow(workflow.workflowId));
-  });
+  },
 
-  rule("listWorkflows() answers nothing when the store is empty", async ({ drivers: [a] }) => {
+  "listWorkflows() answers nothing when the store is empty": async ({ drivers: [a] }) => {
     assert.deepEqual(
       await a.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 100, cursor: null }),
       {
@@ -74,9 +74,9 @@ export function listing(rule: AddRule): void {
         cursor: null,
       },
     );
-  });
+  },
 
-  rule("listWorkflows() lists only the statuses and the name asked for", async ({ drivers: [a, b] }) => {
+  "listWorkflows() lists only the statuses and the name asked for": async ({ drivers: [a, b] }) => {
     await enqueue(a, "enqueued");
     await a.create(createRequest("pending", { name: "other" }));
     await (await begin(a, "ended")).end();
@@ -87,9 +87,9 @@ export function listing(rule: AddRule): void {
     assert.deepEqual(await listIds(b, { name: "other" }), ["pending"]);
     assert.deepEqual(await listIds(b, { name: "other", statuses: ["SUCCESS"] }), []);
     assert.deepEqual(await listIds(b, { name: "OTHER" }), []);
-  });
+  },
 
-  rule("listWorkflows() in pages lists each workflow once, in the same order", async ({ drivers: [a, b], advance }) => {
+  "listWorkflows() in pages lists each workflow once, in the same order": async ({ drivers: [a, b], advance }) => {
     for (let group = 0; group < 4; group++) {
       // Three of each group may have been created at the same instant: then the ID decides.
       await Promise.all(["y", "x", "z"].map((id) => enqueue(a, `${id}${group}`)));
@@ -110,47 +110,43 @@ export function listing(rule: AddRule): void {
       cursor: null,
     });
     assert.equal(last.cursor, null, "a full page that is the last says so");
-  });
+  },
 
-  rule(
-    "listWorkflows() in pages filters, and is not disturbed by new workflows",
-    async ({ drivers: [a, b], advance }) => {
-      for (let index = 0; index < 6; index++) {
-        await a.create(createRequest(`w${index}`, { name: index % 2 === 0 ? "even" : "odd", leaseMs: LEASE_MS }));
-        await advance(1_000);
-      }
-      const query = { statuses: null, name: "even", limit: 2 };
-      const first = await b.listWorkflows({ problem: false, values: true, ...query, cursor: null });
-      await a.create(createRequest("new", { name: "even" }));
-      const second = await a.listWorkflows({ problem: false, values: true, ...query, cursor: first.cursor });
-      assert.deepEqual([...first.workflows, ...second.workflows].map(({ workflowId }) => workflowId), [
-        "w4",
-        "w2",
-        "w0",
-      ]);
-      assert.equal(second.cursor, null);
-    },
-  );
+  "listWorkflows() in pages filters, and is not disturbed by new workflows": async ({ drivers: [a, b], advance }) => {
+    for (let index = 0; index < 6; index++) {
+      await a.create(createRequest(`w${index}`, { name: index % 2 === 0 ? "even" : "odd", leaseMs: LEASE_MS }));
+      await advance(1_000);
+    }
+    const query = { statuses: null, name: "even", limit: 2 };
+    const first = await b.listWorkflows({ problem: false, values: true, ...query, cursor: null });
+    await a.create(createRequest("new", { name: "even" }));
+    const second = await a.listWorkflows({ problem: false, values: true, ...query, cursor: first.cursor });
+    assert.deepEqual([...first.workflows, ...second.workflows].map(({ workflowId }) => workflowId), [
+      "w4",
+      "w2",
+      "w0",
+    ]);
+    assert.equal(second.cursor, null);
+  },
 
-  rule(
-    "listWorkflows() in pages keeps to one order over several statuses, also under a name",
-    async ({ drivers: [a, b], advance }) => {
-      for (let index = 0; index < 8; index++) {
-        await enqueue(a, `w${index}`);
-        if (index % 3 === 0) await a.control({ workflowId: `w${index}`, action: "cancel" });
-        if (index % 3 === 1) await (await take(a, `w${index}`)).end();
-        await advance(1_000);
-      }
-      const { name } = createRequest("w");
-      const wanted = ["w6", "w5", "w3", "w2", "w0"];
-      assert.deepEqual(await listAll(b, { statuses: ["CANCELLED", "ENQUEUED", "CANCELLED"], limit: 2 }), wanted);
-      assert.deepEqual(await listAll(b, { statuses: ["CANCELLED", "ENQUEUED"], name, limit: 2 }), wanted);
-      assert.deepEqual(await listAll(b, { name, limit: 3 }), ["w7", "w6", "w5", "w4", "w3", "w2", "w1", "w0"]);
-      assert.deepEqual(await listAll(b, { statuses: [], limit: 2 }), []);
-    },
-  );
+  "listWorkflows() in pages keeps to one order over several statuses, also under a name": async (
+    { drivers: [a, b], advance },
+  ) => {
+    for (let index = 0; index < 8; index++) {
+      await enqueue(a, `w${index}`);
+      if (index % 3 === 0) await a.control({ workflowId: `w${index}`, action: "cancel" });
+      if (index % 3 === 1) await (await take(a, `w${index}`)).end();
+      await advance(1_000);
+    }
+    const { name } = createRequest("w");
+    const wanted = ["w6", "w5", "w3", "w2", "w0"];
+    assert.deepEqual(await listAll(b, { statuses: ["CANCELLED", "ENQUEUED", "CANCELLED"], limit: 2 }), wanted);
+    assert.deepEqual(await listAll(b, { statuses: ["CANCELLED", "ENQUEUED"], name, limit: 2 }), wanted);
+    assert.deepEqual(await listAll(b, { name, limit: 3 }), ["w7", "w6", "w5", "w4", "w3", "w2", "w1", "w0"]);
+    assert.deepEqual(await listAll(b, { statuses: [], limit: 2 }), []);
+  },
 
-  rule("listWorkflows() continues after a workflow that was purged meanwhile", async ({ drivers: [a, b], advance }) => {
+  "listWorkflows() continues after a workflow that was purged meanwhile": async ({ drivers: [a, b], advance }) => {
     for (const id of ["a", "b", "c"]) {
       await (await begin(a, id)).end();
       await advance(1_000);
@@ -168,9 +164,9 @@ export function listing(rule: AddRule): void {
     await a.purge({ olderThanMs: 0, limit: 1 });
     await enqueue(a, "e");
     assert.deepEqual(await listIds(b, { cursor }), []);
-  });
+  },
 
-  rule("listWorkflows() refuses a cursor that no page gave", async ({ drivers: [a] }) => {
+  "listWorkflows() refuses a cursor that no page gave": async ({ drivers: [a] }) => {
     for (const cursor of ["", "x", "[]", '["1","w"]', "null"]) {
       await assert.rejects(
         a.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 10, cursor }),
@@ -179,5 +175,5 @@ export function listing(rule: AddRule): void {
         },
       );
     }
-  });
-}
+  },
+};

@@ -7,19 +7,11 @@
 import assert from "node:assert/strict";
 import { claimRequest, end, LEASE_MS, newMessage, receive, send } from "../../requests.ts";
 import { answers, begin, beginSuspended, type DrivenRun, enqueue, take } from "../../driven_run.ts";
-import type { AddRule } from "../../suite.ts";
+import type { Rules } from "../../suite.ts";
 
 /** Sending and receiving. */
-export function messages(rule: AddRule): void {
-  sending(rule);
-  allOrNone(rule);
-  order(rule);
-  fromWorkflows(rule);
-  concurrent(rule);
-}
-
-function sending(rule: AddRule): void {
-  rule("send() answers with a receipt for each message, in order", async ({ drivers: [a, b] }) => {
+export const messages: Rules = {
+  "send() answers with a receipt for each message, in order": async ({ drivers: [a, b] }) => {
     await begin(a, "w");
     const sent = await b.send([newMessage("w", { messageId: "m2" }), newMessage("w", { messageId: "m1", topic: "t" })]);
     assert.deepEqual(sent, {
@@ -27,22 +19,22 @@ function sending(rule: AddRule): void {
       receipts: [{ messageId: "m2", duplicate: false }, { messageId: "m1", duplicate: false }],
       woken: [],
     });
-  });
+  },
 
-  rule("send() of no messages does nothing", async ({ drivers: [a] }) => {
+  "send() of no messages does nothing": async ({ drivers: [a] }) => {
     assert.deepEqual(await a.send([]), { state: "sent", receipts: [], woken: [] });
-  });
+  },
 
-  rule("send() is refused when there is no such workflow", async ({ drivers: [a] }) => {
+  "send() is refused when there is no such workflow": async ({ drivers: [a] }) => {
     assert.deepEqual(await a.send([newMessage("missing")]), {
       state: "refused",
       index: 0,
       reason: "workflow_not_found",
       status: null,
     });
-  });
+  },
 
-  rule("send() is refused with the status when the workflow ended", async ({ drivers: [a, b] }) => {
+  "send() is refused with the status when the workflow ended": async ({ drivers: [a, b] }) => {
     for (const status of ["SUCCESS", "ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"] as const) {
       await (await begin(a, status)).end(status);
       assert.deepEqual(await b.send([newMessage(status)]), {
@@ -60,9 +52,9 @@ function sending(rule: AddRule): void {
       reason: "workflow_ended",
       status: "CANCELLED",
     });
-  });
+  },
 
-  rule("send() is taken by a workflow that is enqueued, running or suspended", async ({ drivers: [a, b] }) => {
+  "send() is taken by a workflow that is enqueued, running or suspended": async ({ drivers: [a, b] }) => {
     await enqueue(a, "enqueued");
     const running = await begin(a, "running");
     await beginSuspended(a, "suspended", [receive(0, ["t"])]);
@@ -71,40 +63,37 @@ function sending(rule: AddRule): void {
     }
     const runs = [await take(a, "enqueued"), running, await take(a, "suspended")];
     for (const run of runs) assert.deepEqual(await run.drain(["t"]), [run.workflowId]);
-  });
+  },
 
-  rule(
-    "a message stays until it is received, before, while and after the workflow waits",
-    async ({ drivers: [a, b], advance }) => {
-      const run = await begin(a, "w");
-      await b.send([newMessage("w", { value: "before" })]);
-      assert.deepEqual(await run.outcomes([receive(0, [""])]), [{ tag: "message", value: "before", topic: "" }]);
-      assert.deepEqual(await run.outcomes([receive(1, [""])]), ["open"]);
-      await b.send([newMessage("w", { value: "while" }), newMessage("w", { value: "after" })]);
-      assert.deepEqual(await run.outcomes([receive(1, [""])]), [{ tag: "message", value: "while", topic: "" }]);
-      await advance(1_000 * LEASE_MS);
-      assert.deepEqual(await (await take(b, "w")).drain(), ["after"]);
-    },
-  );
+  "a message stays until it is received, before, while and after the workflow waits": async (
+    { drivers: [a, b], advance },
+  ) => {
+    const run = await begin(a, "w");
+    await b.send([newMessage("w", { value: "before" })]);
+    assert.deepEqual(await run.outcomes([receive(0, [""])]), [{ tag: "message", value: "before", topic: "" }]);
+    assert.deepEqual(await run.outcomes([receive(1, [""])]), ["open"]);
+    await b.send([newMessage("w", { value: "while" }), newMessage("w", { value: "after" })]);
+    assert.deepEqual(await run.outcomes([receive(1, [""])]), [{ tag: "message", value: "while", topic: "" }]);
+    await advance(1_000 * LEASE_MS);
+    assert.deepEqual(await (await take(b, "w")).drain(), ["after"]);
+  },
 
-  rule("a message that was received is never received again", async ({ drivers: [a, b], advance }) => {
+  "a message that was received is never received again": async ({ drivers: [a, b], advance }) => {
     const first = await begin(a, "w");
     await b.send([newMessage("w", { value: "1" })]);
     await first.held([receive(0, [""])]);
     assert.deepEqual(await first.drain(), []);
     await advance(LEASE_MS + 1);
     assert.deepEqual(await (await take(b, "w")).drain(), []);
-  });
+  },
 
-  rule("a null message is a message", async ({ drivers: [a, b] }) => {
+  "a null message is a message": async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
     await b.send([newMessage("w", { value: "null" })]);
     assert.deepEqual(await run.outcomes([receive(0, [""], 0)]), [{ tag: "message", value: "null", topic: "" }]);
-  });
-}
+  },
 
-function allOrNone(rule: AddRule): void {
-  rule("send() to many sends nothing when one of them is refused", async ({ drivers: [a, b] }) => {
+  "send() to many sends nothing when one of them is refused": async ({ drivers: [a, b] }) => {
     await (await begin(a, "ended")).end();
     const good = [await begin(a, "first"), await begin(a, "second")];
     for (const [bad, reason] of [["missing", "workflow_not_found"], ["ended", "workflow_ended"]] as const) {
@@ -121,15 +110,15 @@ function allOrNone(rule: AddRule): void {
         "the key is not used up",
       );
     }
-  });
+  },
 
-  rule("send() that is refused wakes nobody", async ({ drivers: [a, b] }) => {
+  "send() that is refused wakes nobody": async ({ drivers: [a, b] }) => {
     await beginSuspended(a, "w", [receive(0, [""])]);
     await b.send([newMessage("w"), newMessage("missing")]);
     assert.deepEqual((await b.claim(claimRequest())).claimed, []);
-  });
+  },
 
-  rule("send() to many reaches each, in the order given", async ({ drivers: [a, b] }) => {
+  "send() to many reaches each, in the order given": async ({ drivers: [a, b] }) => {
     const runs = await Promise.all(["z", "y", "x"].map((workflowId) => begin(a, workflowId)));
     const values = Array.from({ length: 30 }, (_, index) => String(index));
     await b.send(values.map((value, index) => newMessage(runs[index % 3]?.workflowId ?? "", { value })));
@@ -139,11 +128,9 @@ function allOrNone(rule: AddRule): void {
         values.filter((_, index) => index % 3 === offset),
       );
     }
-  });
-}
+  },
 
-function order(rule: AddRule): void {
-  rule("messages are received first in, first out, also by another run", async ({ drivers, advance }) => {
+  "messages are received first in, first out, also by another run": async ({ drivers, advance }) => {
     const values = Array.from({ length: 12 }, (_, index) => String(index));
     const first = await begin(drivers[0], "w");
     for (const [index, value] of values.entries()) {
@@ -158,48 +145,45 @@ function order(rule: AddRule): void {
     }
     await advance(LEASE_MS + 1);
     assert.deepEqual(await (await take(drivers[1], "w")).drain(), values.slice(5));
-  });
+  },
 
-  rule("messages keep their order whatever their IDs, keys and values are", async ({ drivers: [a, b] }) => {
+  "messages keep their order whatever their IDs, keys and values are": async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
     const names = ["9", "10", "b", "a", "A", "\u{1F600}", "2"];
     for (const name of names) await b.send([newMessage("w", { messageId: name, dedupeKey: name, value: name })]);
     assert.deepEqual(await run.drain(), names);
-  });
+  },
 
-  rule("topics are separate queues, the empty one among them", async ({ drivers: [a, b] }) => {
+  "topics are separate queues, the empty one among them": async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
     for (const topic of ["b", "", "a", "b", "", "a"]) await b.send([newMessage("w", { topic, value: `in ${topic}` })]);
     assert.deepEqual(await run.drain(["a"]), ["in a", "in a"]);
     assert.deepEqual(await run.drain([""]), ["in ", "in "]);
     assert.deepEqual(await run.drain(["b"]), ["in b", "in b"]);
-  });
+  },
 
-  rule(
-    "several receives of one topic in one commit each take another message, the earlier the older",
-    async ({ drivers: [a, b] }) => {
-      const run = await begin(a, "w");
-      await b.send(["1", "2"].map((value) => newMessage("w", { value })));
-      assert.deepEqual(await run.outcomes([receive(5, [""]), receive(3, [""]), receive(4, [""])]), [
-        { tag: "message", value: "1", topic: "" },
-        { tag: "message", value: "2", topic: "" },
-        "open",
-      ]);
-      await b.send([newMessage("w", { value: "3" })]);
-      assert.deepEqual(await run.outcomes([receive(4, [""])]), [{ tag: "message", value: "3", topic: "" }]);
-    },
-  );
+  "several receives of one topic in one commit each take another message, the earlier the older": async (
+    { drivers: [a, b] },
+  ) => {
+    const run = await begin(a, "w");
+    await b.send(["1", "2"].map((value) => newMessage("w", { value })));
+    assert.deepEqual(await run.outcomes([receive(5, [""]), receive(3, [""]), receive(4, [""])]), [
+      { tag: "message", value: "1", topic: "" },
+      { tag: "message", value: "2", topic: "" },
+      "open",
+    ]);
+    await b.send([newMessage("w", { value: "3" })]);
+    assert.deepEqual(await run.outcomes([receive(4, [""])]), [{ tag: "message", value: "3", topic: "" }]);
+  },
 
-  rule("a thousand buffered messages are received in order", async ({ drivers: [a, b] }) => {
+  "a thousand buffered messages are received in order": async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w", { leaseMs: 100 * LEASE_MS });
     const values = Array.from({ length: 1_000 }, (_, index) => String(index));
     await b.send(values.map((value) => newMessage("w", { value })));
     assert.deepEqual(await run.drain(), values);
-  });
-}
+  },
 
-function fromWorkflows(rule: AddRule): void {
-  rule("commit() answers a send with the message's ID, or with why it was refused", async ({ drivers: [a] }) => {
+  "commit() answers a send with the message's ID, or with why it was refused": async ({ drivers: [a] }) => {
     await enqueue(a, "inbox");
     await (await begin(a, "ended")).end("ERROR");
     const run = await begin(a, "w");
@@ -218,9 +202,9 @@ function fromWorkflows(rule: AddRule): void {
       { tag: "workflow_ended", value: "ERROR" },
     ]);
     assert.deepEqual(await (await take(a, "inbox")).drain(["", "other"]), ['"hello"']);
-  });
+  },
 
-  rule("a workflow may send to itself, also just before it receives", async ({ drivers: [a] }) => {
+  "a workflow may send to itself, also just before it receives": async ({ drivers: [a] }) => {
     const run = await begin(a, "w");
     const result = await run.held([
       receive(0, [""]),
@@ -230,26 +214,24 @@ function fromWorkflows(rule: AddRule): void {
     assert.deepEqual(result.woken, []);
     assert.deepEqual(answers(result), ["open", { tag: "sent", value: "m" }, { tag: "message", value: "1", topic: "" }]);
     assert.deepEqual(await run.outcomes([receive(0, [""])]), ["open"]);
-  });
+  },
 
-  rule("messages from workflows and from outside share one order", async ({ drivers: [a, b] }) => {
+  "messages from workflows and from outside share one order": async ({ drivers: [a, b] }) => {
     await enqueue(a, "inbox");
     const run = await begin(a, "w");
     await b.send([newMessage("inbox", { value: "1" })]);
     await run.held([send(0, newMessage("inbox", { value: "2" })), send(null, newMessage("inbox", { value: "3" }))]);
     await b.send([newMessage("inbox", { value: "4" })]);
     assert.deepEqual(await (await take(b, "inbox")).drain(), ["1", "2", "3", "4"]);
-  });
+  },
 
-  rule("a message that is sent as its workflow ends arrives", async ({ drivers: [a, b] }) => {
+  "a message that is sent as its workflow ends arrives": async ({ drivers: [a, b] }) => {
     await enqueue(a, "inbox");
     await (await begin(a, "w")).released([send(0, newMessage("inbox", { value: "last" }))], end());
     assert.deepEqual(await (await take(b, "inbox")).drain(), ["last"]);
-  });
-}
+  },
 
-function concurrent(rule: AddRule): void {
-  rule("send() by many at once delivers each message once, those of one sender in order", async ({ drivers }) => {
+  "send() by many at once delivers each message once, those of one sender in order": async ({ drivers }) => {
     const run = await begin(drivers[0], "w", { leaseMs: 100 * LEASE_MS });
     const sender = async (name: number) => {
       for (let index = 0; index < 10; index++) {
@@ -264,9 +246,9 @@ function concurrent(rule: AddRule): void {
       const own = received.filter((value) => value.startsWith(`${name}:`));
       assert.deepEqual(own, Array.from({ length: 10 }, (_, index) => `${name}:${index}`));
     }
-  });
+  },
 
-  rule("a receive at the same time as sends misses none and takes none twice", async ({ drivers: [a, b] }) => {
+  "a receive at the same time as sends misses none and takes none twice": async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w", { leaseMs: 100 * LEASE_MS });
     const sends = Promise.all(
       Array.from({ length: 50 }, (_, index) => b.send([newMessage("w", { value: String(index) })])),
@@ -279,38 +261,32 @@ function concurrent(rule: AddRule): void {
       received.sort((x, y) => Number(x) - Number(y)),
       Array.from({ length: 50 }, (_, index) => String(index)),
     );
-  });
+  },
 
-  rule(
-    "two workflows that send to each other at the same time do not block each other",
-    async ({ drivers: [a, b] }) => {
-      const [left, right] = [await begin(a, "left"), await begin(b, "right")];
-      for (let position = 0; position < 20; position++) {
-        const results = await Promise.all([
-          left.commit([send(position, newMessage("right", { value: String(position) }))]),
-          right.commit([send(position, newMessage("left", { value: String(position) }))]),
-        ]);
-        assert.deepEqual(results.map(({ state }) => state), ["held", "held"]);
-      }
-      const expected = Array.from({ length: 20 }, (_, index) => String(index));
-      assert.deepEqual([await left.drain(), await right.drain()], [expected, expected]);
-    },
-  );
+  "two workflows that send to each other at the same time do not block each other": async ({ drivers: [a, b] }) => {
+    const [left, right] = [await begin(a, "left"), await begin(b, "right")];
+    for (let position = 0; position < 20; position++) {
+      const results = await Promise.all([
+        left.commit([send(position, newMessage("right", { value: String(position) }))]),
+        right.commit([send(position, newMessage("left", { value: String(position) }))]),
+      ]);
+      assert.deepEqual(results.map(({ state }) => state), ["held", "held"]);
+    }
+    const expected = Array.from({ length: 20 }, (_, index) => String(index));
+    assert.deepEqual([await left.drain(), await right.drain()], [expected, expected]);
+  },
 
-  rule(
-    "send() to the same workflows in opposite orders at the same time does not block",
-    async ({ drivers: [a, b] }) => {
-      const ids = ["c", "a", "b"];
-      const runs: DrivenRun[] = [];
-      for (const workflowId of ids) runs.push(await begin(a, workflowId));
-      for (let round = 0; round < 20; round++) {
-        const results = await Promise.all([
-          a.send(ids.map((id) => newMessage(id))),
-          b.send(ids.toReversed().map((id) => newMessage(id))),
-        ]);
-        assert.deepEqual(results.map(({ state }) => state), ["sent", "sent"]);
-      }
-      for (const run of runs) assert.equal((await run.drain()).length, 40);
-    },
-  );
-}
+  "send() to the same workflows in opposite orders at the same time does not block": async ({ drivers: [a, b] }) => {
+    const ids = ["c", "a", "b"];
+    const runs: DrivenRun[] = [];
+    for (const workflowId of ids) runs.push(await begin(a, workflowId));
+    for (let round = 0; round < 20; round++) {
+      const results = await Promise.all([
+        a.send(ids.map((id) => newMessage(id))),
+        b.send(ids.toReversed().map((id) => newMessage(id))),
+      ]);
+      assert.deepEqual(results.map(({ state }) => state), ["sent", "sent"]);
+    }
+    for (const run of runs) assert.equal((await run.drain()).length, 40);
+  },
+};

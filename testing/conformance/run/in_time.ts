@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import type { Driver, Operation } from "../../../core/driver/driver.ts";
 import { end, LEASE_MS, newMessage, observeEvent, observeResult, receive, setEvent } from "../../requests.ts";
 import { type Answer, begin, beginSuspended, take } from "../../driven_run.ts";
-import type { AddRule } from "../../suite.ts";
+import type { Rules } from "../../suite.ts";
 
 const LONG_MS = 100 * LEASE_MS;
 
@@ -51,121 +51,101 @@ const CASES: Record<string, Case> = {
 };
 
 /** What is in time. */
-export function inTime(rule: AddRule): void {
-  deadlines(rule);
-  messages(rule);
-  others(rule);
-}
-
-function deadlines(rule: AddRule): void {
-  rule(
-    "what came before the deadline is the outcome, also when nobody looks until later",
-    async ({ drivers: [a, b], advance }) => {
-      for (const [workflowId, { wait }] of Object.entries(CASES)) {
-        await beginSuspended(a, workflowId, [
-          wait(0, 5 * LEASE_MS),
-        ]);
-      }
-      await advance(4 * LEASE_MS);
-      for (const { bring } of Object.values(CASES)) await bring(b);
-      await advance(4 * LEASE_MS);
-      for (const [workflowId, { wait, outcome }] of Object.entries(CASES)) {
-        assert.deepEqual(await (await take(b, workflowId)).outcomes([wait(0, null)]), [outcome], workflowId);
-      }
-    },
-  );
-
-  rule(
-    "what came after the deadline is a timeout, and is left for the next wait",
-    async ({ drivers: [a, b], advance }) => {
-      for (const [workflowId, { wait }] of Object.entries(CASES)) {
-        await beginSuspended(a, workflowId, [
-          wait(0, LEASE_MS),
-        ]);
-      }
-      await advance(2 * LEASE_MS);
-      for (const { bring } of Object.values(CASES)) await bring(b);
-      for (const [workflowId, { wait, outcome }] of Object.entries(CASES)) {
-        const run = await take(b, workflowId);
-        assert.deepEqual(
-          await run.outcomes([wait(0, LEASE_MS), wait(1, null)]),
-          [{ tag: "timeout" }, outcome],
-          workflowId,
-        );
-      }
-    },
-  );
-
-  rule(
-    "a run that still holds its lease sees what came after the deadline as late too",
-    async ({ drivers: [a, b], advance }) => {
-      for (const [workflowId, { wait, bring, outcome }] of Object.entries(CASES)) {
-        const run = await begin(a, workflowId);
-        await run.held([wait(0, LEASE_MS)]);
-        await advance(2 * LEASE_MS);
-        await bring(b);
-        assert.deepEqual(await run.outcomes([wait(0, null), wait(1, 0)]), [{ tag: "timeout" }, outcome], workflowId);
-      }
-    },
-  );
-}
-
-function messages(rule: AddRule): void {
-  rule(
-    "receive over topics takes what was sent in time, and leaves what was late",
-    async ({ drivers: [a, b], advance }) => {
-      await beginSuspended(a, "w", [receive(0, ["a", "b", "c"], 2 * LEASE_MS)]);
-      await advance(LEASE_MS);
-      const send = (topic: string, value: string) => b.send([newMessage("w", { topic, value })]);
-      await send("b", "1");
-      await send("a", "2");
-      await advance(2 * LEASE_MS);
-      await send("c", "3");
-      const run = await take(b, "w");
-      await run.held([receive(1, ["c"], 0)]);
-      await send("c", "4");
-      assert.deepEqual(await run.outcomes([receive(0, ["c", "a", "b"])]), [{ tag: "message", value: "1", topic: "b" }]);
-      assert.deepEqual(await run.drain(["a", "b", "c"]), ["2", "4"]);
-    },
-  );
-
-  rule(
-    "what comes first after the deadline wakes the workflow as well, and what comes then does not",
-    async ({ drivers: [a, b], advance }) => {
-      await beginSuspended(a, "w", [
-        receive(0, ["t"], LEASE_MS),
-        observeEvent(1, "source", "k"),
-        observeResult(2, "source"),
+export const inTime: Rules = {
+  "what came before the deadline is the outcome, also when nobody looks until later": async (
+    { drivers: [a, b], advance },
+  ) => {
+    for (const [workflowId, { wait }] of Object.entries(CASES)) {
+      await beginSuspended(a, workflowId, [
+        wait(0, 5 * LEASE_MS),
       ]);
-      await advance(LEASE_MS + 1);
-      const sent = await b.send([newMessage("w", { topic: "t" })]);
-      assert.deepEqual(sent.state === "sent" && sent.woken, ["w"]);
-      assert.deepEqual((await (await begin(b, "source")).released([setEvent(0, "k", "v")], end())).woken, []);
-      await take(b, "w");
-    },
-  );
+    }
+    await advance(4 * LEASE_MS);
+    for (const { bring } of Object.values(CASES)) await bring(b);
+    await advance(4 * LEASE_MS);
+    for (const [workflowId, { wait, outcome }] of Object.entries(CASES)) {
+      assert.deepEqual(await (await take(b, workflowId)).outcomes([wait(0, null)]), [outcome], workflowId);
+    }
+  },
 
-  rule(
-    "messages in time are taken oldest first by waits that are past their deadline",
-    async ({ drivers: [a, b], advance }) => {
-      const waits = [0, 1, 2].map((position) => receive(position, ["t"], 2 * LEASE_MS));
-      await beginSuspended(a, "w", waits);
-      await b.send([newMessage("w", { topic: "t", value: "1" }), newMessage("w", { topic: "t", value: "2" })]);
-      await advance(3 * LEASE_MS);
-      await b.send([newMessage("w", { topic: "t", value: "late" })]);
-      const run = await take(b, "w");
-      assert.deepEqual(await run.outcomes(waits), [
-        { tag: "message", value: "1", topic: "t" },
-        { tag: "message", value: "2", topic: "t" },
-        { tag: "timeout" },
+  "what came after the deadline is a timeout, and is left for the next wait": async ({ drivers: [a, b], advance }) => {
+    for (const [workflowId, { wait }] of Object.entries(CASES)) {
+      await beginSuspended(a, workflowId, [
+        wait(0, LEASE_MS),
       ]);
-      assert.deepEqual(await run.drain(["t"]), ["late"]);
-    },
-  );
-}
+    }
+    await advance(2 * LEASE_MS);
+    for (const { bring } of Object.values(CASES)) await bring(b);
+    for (const [workflowId, { wait, outcome }] of Object.entries(CASES)) {
+      const run = await take(b, workflowId);
+      assert.deepEqual(
+        await run.outcomes([wait(0, LEASE_MS), wait(1, null)]),
+        [{ tag: "timeout" }, outcome],
+        workflowId,
+      );
+    }
+  },
 
-function others(rule: AddRule): void {
-  rule("an event that was first set in time is read as it is now", async ({ drivers: [a, b], advance }) => {
+  "a run that still holds its lease sees what came after the deadline as late too": async (
+    { drivers: [a, b], advance },
+  ) => {
+    for (const [workflowId, { wait, bring, outcome }] of Object.entries(CASES)) {
+      const run = await begin(a, workflowId);
+      await run.held([wait(0, LEASE_MS)]);
+      await advance(2 * LEASE_MS);
+      await bring(b);
+      assert.deepEqual(await run.outcomes([wait(0, null), wait(1, 0)]), [{ tag: "timeout" }, outcome], workflowId);
+    }
+  },
+
+  "receive over topics takes what was sent in time, and leaves what was late": async ({ drivers: [a, b], advance }) => {
+    await beginSuspended(a, "w", [receive(0, ["a", "b", "c"], 2 * LEASE_MS)]);
+    await advance(LEASE_MS);
+    const send = (topic: string, value: string) => b.send([newMessage("w", { topic, value })]);
+    await send("b", "1");
+    await send("a", "2");
+    await advance(2 * LEASE_MS);
+    await send("c", "3");
+    const run = await take(b, "w");
+    await run.held([receive(1, ["c"], 0)]);
+    await send("c", "4");
+    assert.deepEqual(await run.outcomes([receive(0, ["c", "a", "b"])]), [{ tag: "message", value: "1", topic: "b" }]);
+    assert.deepEqual(await run.drain(["a", "b", "c"]), ["2", "4"]);
+  },
+
+  "what comes first after the deadline wakes the workflow as well, and what comes then does not": async (
+    { drivers: [a, b], advance },
+  ) => {
+    await beginSuspended(a, "w", [
+      receive(0, ["t"], LEASE_MS),
+      observeEvent(1, "source", "k"),
+      observeResult(2, "source"),
+    ]);
+    await advance(LEASE_MS + 1);
+    const sent = await b.send([newMessage("w", { topic: "t" })]);
+    assert.deepEqual(sent.state === "sent" && sent.woken, ["w"]);
+    assert.deepEqual((await (await begin(b, "source")).released([setEvent(0, "k", "v")], end())).woken, []);
+    await take(b, "w");
+  },
+
+  "messages in time are taken oldest first by waits that are past their deadline": async (
+    { drivers: [a, b], advance },
+  ) => {
+    const waits = [0, 1, 2].map((position) => receive(position, ["t"], 2 * LEASE_MS));
+    await beginSuspended(a, "w", waits);
+    await b.send([newMessage("w", { topic: "t", value: "1" }), newMessage("w", { topic: "t", value: "2" })]);
+    await advance(3 * LEASE_MS);
+    await b.send([newMessage("w", { topic: "t", value: "late" })]);
+    const run = await take(b, "w");
+    assert.deepEqual(await run.outcomes(waits), [
+      { tag: "message", value: "1", topic: "t" },
+      { tag: "message", value: "2", topic: "t" },
+      { tag: "timeout" },
+    ]);
+    assert.deepEqual(await run.drain(["t"]), ["late"]);
+  },
+
+  "an event that was first set in time is read as it is now": async ({ drivers: [a, b], advance }) => {
     await beginSuspended(a, "w", [observeEvent(0, "source", "k", 2 * LEASE_MS)]);
     const source = await begin(a, "source", { leaseMs: LONG_MS });
     await b.commit({ ...source.next([setEvent(0, "k", "1")]), leaseMs: LONG_MS });
@@ -175,19 +155,18 @@ function others(rule: AddRule): void {
       tag: "value",
       value: "2",
     }]);
-  });
+  },
 
-  rule(
-    "an event that was first set late is a timeout, also when its workflow has ended",
-    async ({ drivers: [a, b], advance }) => {
-      await beginSuspended(a, "w", [observeEvent(0, "source", "k", LEASE_MS)]);
-      await advance(2 * LEASE_MS);
-      await (await begin(b, "source")).released([setEvent(0, "k", "late")], end());
-      assert.deepEqual(await (await take(b, "w")).outcomes([observeEvent(0, "source", "k")]), [{ tag: "timeout" }]);
-    },
-  );
+  "an event that was first set late is a timeout, also when its workflow has ended": async (
+    { drivers: [a, b], advance },
+  ) => {
+    await beginSuspended(a, "w", [observeEvent(0, "source", "k", LEASE_MS)]);
+    await advance(2 * LEASE_MS);
+    await (await begin(b, "source")).released([setEvent(0, "k", "late")], end());
+    assert.deepEqual(await (await take(b, "w")).outcomes([observeEvent(0, "source", "k")]), [{ tag: "timeout" }]);
+  },
 
-  rule("a workflow that was resumed has no end until it ends again", async ({ drivers: [a, b], advance }) => {
+  "a workflow that was resumed has no end until it ends again": async ({ drivers: [a, b], advance }) => {
     const waits = [observeResult(0, "other", 4 * LEASE_MS), observeEvent(1, "other", "k", 4 * LEASE_MS)];
     const run = await begin(a, "w", { leaseMs: LONG_MS });
     await a.commit({ ...run.next(waits), leaseMs: LONG_MS });
@@ -198,5 +177,5 @@ function others(rule: AddRule): void {
     await advance(5 * LEASE_MS);
     await (await take(b, "other")).end();
     assert.deepEqual(await run.outcomes(waits), [{ tag: "timeout" }, { tag: "timeout" }]);
-  });
-}
+  },
+};

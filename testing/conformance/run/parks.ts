@@ -21,101 +21,80 @@ import {
 } from "../../requests.ts";
 import { assertAbout, begin, claimIds, committed, take } from "../../driven_run.ts";
 import { claimRequest } from "../../requests.ts";
-import type { AddRule } from "../../suite.ts";
+import type { Rules } from "../../suite.ts";
 
 const LONG_MS = 100 * LEASE_MS;
 
 /** Parking. */
-export function parks(rule: AddRule): void {
-  parking(rule);
-  clearing(rule);
-  resuming(rule);
-}
+export const parks: Rules = {
+  "a parked workflow is PENDING with its problem, held by nobody, and due after delayMs": async (
+    { drivers: [a, b], advance },
+  ) => {
+    await (await begin(a, "w")).released([], park('"not mine"', 3 * LEASE_MS));
+    const workflow = await b.readWorkflow("w");
+    assert.deepEqual([workflow?.status, workflow?.waiting, workflow?.problem, workflow?.parks], [
+      "PENDING",
+      null,
+      '"not mine"',
+      1,
+    ]);
+    const { claimed, nextDueMs } = await b.claim(claimRequest());
+    assert.deepEqual(claimed, []);
+    assertAbout(nextDueMs, 3 * LEASE_MS);
+    await advance(2 * LEASE_MS);
+    assert.deepEqual(await claimIds(b, { workflowIds: ["w"] }), []);
+    await advance(LEASE_MS + 1);
+    const { claimed: { workflow: taken } } = await take(b, "w");
+    assert.deepEqual([taken.recoveryAttempts, taken.problem, taken.parks], [0, '"not mine"', 1]);
+  },
 
-/** The problem of a workflow, and how often it was parked. */
-async function parked(
-  driver: Driver,
-  workflowId: string = "w",
-): Promise<[string | null | undefined, number | undefined]> {
-  const workflow = await driver.readWorkflow(workflowId);
-  return [workflow?.problem, workflow?.parks];
-}
-
-function parking(rule: AddRule): void {
-  rule(
-    "a parked workflow is PENDING with its problem, held by nobody, and due after delayMs",
-    async ({ drivers: [a, b], advance }) => {
-      await (await begin(a, "w")).released([], park('"not mine"', 3 * LEASE_MS));
-      const workflow = await b.readWorkflow("w");
-      assert.deepEqual([workflow?.status, workflow?.waiting, workflow?.problem, workflow?.parks], [
-        "PENDING",
-        null,
-        '"not mine"',
-        1,
-      ]);
-      const { claimed, nextDueMs } = await b.claim(claimRequest());
-      assert.deepEqual(claimed, []);
-      assertAbout(nextDueMs, 3 * LEASE_MS);
-      await advance(2 * LEASE_MS);
-      assert.deepEqual(await claimIds(b, { workflowIds: ["w"] }), []);
+  "a workflow that is parked again counts it, and has the latest problem": async ({ drivers: [a, b], advance }) => {
+    await (await begin(a, "w")).released([], park("1", LEASE_MS));
+    for (const count of [2, 3]) {
       await advance(LEASE_MS + 1);
-      const { claimed: { workflow: taken } } = await take(b, "w");
-      assert.deepEqual([taken.recoveryAttempts, taken.problem, taken.parks], [0, '"not mine"', 1]);
-    },
-  );
+      const run = await take(b, "w");
+      await run.held();
+      await run.released([], park(`${count}`, LEASE_MS));
+      assert.deepEqual(await parked(a), [`${count}`, count]);
+    }
+  },
 
-  rule(
-    "a workflow that is parked again counts it, and has the latest problem",
-    async ({ drivers: [a, b], advance }) => {
-      await (await begin(a, "w")).released([], park("1", LEASE_MS));
-      for (const count of [2, 3]) {
-        await advance(LEASE_MS + 1);
-        const run = await take(b, "w");
-        await run.held();
-        await run.released([], park(`${count}`, LEASE_MS));
-        assert.deepEqual(await parked(a), [`${count}`, count]);
-      }
-    },
-  );
+  "a commit that parks applies its operations first, also those with outcomes": async (
+    { drivers: [a, b], advance },
+  ) => {
+    const run = await begin(a, "w");
+    await b.send([newMessage("w", { value: "1" })]);
+    await run.released(
+      [record(0, "0"), receive(1, [""]), setEvent(2, "k", "v"), receive(3, ["t"])],
+      park("p", LEASE_MS),
+    );
+    assert.deepEqual(await parked(a), ["p", 1]);
+    assert.equal((await b.readEvent({ workflowId: "w", key: "k" })).event?.value, "v");
+    await advance(LEASE_MS + 1);
+    const { claimed } = await take(b, "w");
+    assert.deepEqual([claimed.journal.entries.length, claimed.open.map(({ position }) => position)], [3, [3]]);
+  },
 
-  rule(
-    "a commit that parks applies its operations first, also those with outcomes",
-    async ({ drivers: [a, b], advance }) => {
-      const run = await begin(a, "w");
-      await b.send([newMessage("w", { value: "1" })]);
-      await run.released(
-        [record(0, "0"), receive(1, [""]), setEvent(2, "k", "v"), receive(3, ["t"])],
-        park("p", LEASE_MS),
-      );
-      assert.deepEqual(await parked(a), ["p", 1]);
-      assert.equal((await b.readEvent({ workflowId: "w", key: "k" })).event?.value, "v");
-      await advance(LEASE_MS + 1);
-      const { claimed } = await take(b, "w");
-      assert.deepEqual([claimed.journal.entries.length, claimed.open.map(({ position }) => position)], [3, [3]]);
-    },
-  );
+  "nothing that comes makes a parked workflow due sooner, and it is there afterwards": async (
+    { drivers: [a, b], advance },
+  ) => {
+    const source = await begin(a, "source");
+    const waits = [receive(0, [""]), observeEvent(1, "source", "k"), observeResult(2, "source")];
+    await (await begin(a, "w")).released(waits, park("p", 2 * LEASE_MS));
+    const sent = await b.send([newMessage("w", { value: "1" })]);
+    assert.deepEqual(sent.state === "sent" && sent.woken, []);
+    assert.deepEqual((await source.held([setEvent(0, "k", "2")])).woken, []);
+    assert.deepEqual((await source.end("SUCCESS", "3")).woken, []);
+    assert.deepEqual(await claimIds(b), []);
+    await advance(2 * LEASE_MS + 1);
+    assert.deepEqual(await (await take(b, "w")).outcomes(waits), [
+      { tag: "message", value: "1", topic: "" },
+      { tag: "value", value: "2" },
+      { tag: "value", value: "3" },
+    ]);
+  },
 
-  rule(
-    "nothing that comes makes a parked workflow due sooner, and it is there afterwards",
-    async ({ drivers: [a, b], advance }) => {
-      const source = await begin(a, "source");
-      const waits = [receive(0, [""]), observeEvent(1, "source", "k"), observeResult(2, "source")];
-      await (await begin(a, "w")).released(waits, park("p", 2 * LEASE_MS));
-      const sent = await b.send([newMessage("w", { value: "1" })]);
-      assert.deepEqual(sent.state === "sent" && sent.woken, []);
-      assert.deepEqual((await source.held([setEvent(0, "k", "2")])).woken, []);
-      assert.deepEqual((await source.end("SUCCESS", "3")).woken, []);
-      assert.deepEqual(await claimIds(b), []);
-      await advance(2 * LEASE_MS + 1);
-      assert.deepEqual(await (await take(b, "w")).outcomes(waits), [
-        { tag: "message", value: "1", topic: "" },
-        { tag: "value", value: "2" },
-        { tag: "value", value: "3" },
-      ]);
-    },
-  );
-
-  rule("commit() that parked counts it once when it is repeated", async ({ drivers: [a, b], advance }) => {
+  "commit() that parked counts it once when it is repeated": async ({ drivers: [a, b], advance }) => {
     const run = await begin(a, "w");
     const request = run.next([record(0, "0")], park("p", 2 * LEASE_MS));
     committed(await a.commit(request), "released");
@@ -125,11 +104,9 @@ function parking(rule: AddRule): void {
     assert.deepEqual(await claimIds(b), []);
     await advance(LEASE_MS);
     assert.deepEqual(await claimIds(b), ["w"]);
-  });
-}
+  },
 
-function clearing(rule: AddRule): void {
-  rule("a journal entry, or any other transition, clears the problem and the count", async ({ drivers: [a, b] }) => {
+  "a journal entry, or any other transition, clears the problem and the count": async ({ drivers: [a, b] }) => {
     const ways: [string, Operation[], Transition | null][] = [
       ["record", [record(0, "0")], null],
       ["open", [receive(0, ["t"])], null],
@@ -145,62 +122,68 @@ function clearing(rule: AddRule): void {
       await run.commit(operations, transition);
       assert.deepEqual(await parked(a, workflowId), [null, 0], workflowId);
     }
-  });
+  },
 
-  rule("a commit that adds no entry leaves the problem and the count", async ({ drivers: [a, b] }) => {
+  "a commit that adds no entry leaves the problem and the count": async ({ drivers: [a, b] }) => {
     await (await begin(a, "w")).released([record(0, "0"), receive(1, ["t"])], park("p", 0));
     const run = await take(b, "w");
     await run.held();
     await run.held([record(0, "0"), receive(1, ["t"])]);
     assert.deepEqual(await parked(a), ["p", 1]);
-  });
+  },
 
-  rule("cancelling a parked workflow clears the problem and the count", async ({ drivers: [a, b] }) => {
+  "cancelling a parked workflow clears the problem and the count": async ({ drivers: [a, b] }) => {
     await (await begin(a, "w")).released([], park("p", LONG_MS));
     assert.equal((await b.control({ workflowId: "w", action: "cancel" })).state, "done");
     assert.deepEqual(await parked(a), [null, 0]);
     assert.deepEqual(await b.control({ workflowId: "w", action: "resume" }), { state: "done", woken: ["w"] });
     assert.deepEqual(await claimIds(a), ["w"]);
-  });
-}
+  },
 
-function resuming(rule: AddRule): void {
-  rule(
-    "resuming a parked workflow makes it due at once, at its epoch, and forgets how often it was parked",
-    async ({ drivers: [a, b] }) => {
-      const run = await begin(a, "w");
-      await run.released([], park("p", LONG_MS));
-      for (const driver of [a, b]) {
-        assert.deepEqual(await driver.control({ workflowId: "w", action: "resume" }), { state: "done", woken: ["w"] });
-      }
-      assert.deepEqual(await parked(a), ["p", 0]);
-      const next = await take(b, "w");
-      assert.deepEqual([next.epoch, next.claimed.workflow.recoveryAttempts], [run.epoch + 1, 0]);
-      await next.released([], park("q", LONG_MS));
-      assert.deepEqual(await parked(a), ["q", 1]);
-    },
-  );
+  "resuming a parked workflow makes it due at once, at its epoch, and forgets how often it was parked": async (
+    { drivers: [a, b] },
+  ) => {
+    const run = await begin(a, "w");
+    await run.released([], park("p", LONG_MS));
+    for (const driver of [a, b]) {
+      assert.deepEqual(await driver.control({ workflowId: "w", action: "resume" }), { state: "done", woken: ["w"] });
+    }
+    assert.deepEqual(await parked(a), ["p", 0]);
+    const next = await take(b, "w");
+    assert.deepEqual([next.epoch, next.claimed.workflow.recoveryAttempts], [run.epoch + 1, 0]);
+    await next.released([], park("q", LONG_MS));
+    assert.deepEqual(await parked(a), ["q", 1]);
+  },
 
-  rule("resuming a parked workflow that is due by time names it too", async ({ drivers: [a, b], advance }) => {
+  "resuming a parked workflow that is due by time names it too": async ({ drivers: [a, b], advance }) => {
     await (await begin(a, "w")).released([], park("p", LEASE_MS));
     await advance(LEASE_MS + 1);
     assert.deepEqual(await b.control({ workflowId: "w", action: "resume" }), { state: "done", woken: ["w"] });
     assert.deepEqual(await parked(a), ["p", 0]);
-  });
+  },
 
-  rule("resuming a suspended workflow or a run that was parked before changes nothing", async ({ drivers: [a, b] }) => {
+  "resuming a suspended workflow or a run that was parked before changes nothing": async ({ drivers: [a, b] }) => {
     await (await begin(a, "w")).released([], park("p", 0));
     const run = await take(b, "w");
     assert.deepEqual(await b.control({ workflowId: "w", action: "resume" }), { state: "done", woken: [] });
     await run.suspend([receive(0, ["t"])]);
     assert.deepEqual(await b.control({ workflowId: "w", action: "resume" }), { state: "done", woken: [] });
     assert.deepEqual(await claimIds(a), []);
-  });
+  },
 
-  rule("a run that has parked its workflow has let go of it", async ({ drivers: [a] }) => {
+  "a run that has parked its workflow has let go of it": async ({ drivers: [a] }) => {
     const run = await begin(a, "w");
     await run.released([], park("p", LONG_MS));
     assert.deepEqual(await run.commit([record(0, "zombie")]), { state: "lost" });
     assert.deepEqual((await a.readJournal({ workflowId: "w", after: -1, limit: 10 })).entries, []);
-  });
+  },
+};
+
+/** The problem of a workflow, and how often it was parked. */
+async function parked(
+  driver: Driver,
+  workflowId: string = "w",
+): Promise<[string | null | undefined, number | undefined]> {
+  const workflow = await driver.readWorkflow(workflowId);
+  return [workflow?.problem, workflow?.parks];
 }

@@ -22,101 +22,15 @@ import {
   SUSPEND,
 } from "../../requests.ts";
 import { type Answer, answers, begin, beginSuspended, claimIds, enqueue, take } from "../../driven_run.ts";
-import type { AddRule } from "../../suite.ts";
+import { type Rules, rulesFor } from "../../suite.ts";
+
+const children = ["c0", "c1", "c2"];
+
+const waits = children.map((workflowId, position) => observeTogether(position, workflowId));
 
 /** Starting workflows, and waiting for how they end. */
-export function results(rule: AddRule): void {
-  starting(rule);
-  ending(rule);
-  observing(rule);
-  waiters(rule);
-  together(rule);
-}
-
-function together(rule: AddRule): void {
-  const children = ["c0", "c1", "c2"];
-  const waits = children.map((workflowId, position) => observeTogether(position, workflowId));
-
-  rule("a workflow that waits for results together is woken by the last of them", async ({ drivers: [a, b] }) => {
-    const runs = await Promise.all(children.map((workflowId) => begin(a, workflowId)));
-    await beginSuspended(b, "w", waits);
-    const woken: string[][] = [];
-    for (const run of runs) woken.push((await run.end()).woken);
-    assert.deepEqual(woken, [[], [], ["w"]]);
-    const run = await take(b, "w");
-    assert.deepEqual(await run.outcomes(waits), Array(3).fill({ tag: "value", value: "null" }));
-  });
-
-  for (const status of ["ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "CANCELLED"] as const) {
-    rule(
-      `a workflow that waits for results together is woken by the first that ends as ${status}`,
-      async ({ drivers: [a, b] }) => {
-        const [first, second] = await Promise.all(children.map((workflowId) => begin(a, workflowId)));
-        await beginSuspended(b, "w", waits);
-        assert.deepEqual((await first!.end()).woken, []);
-        const ended = status === "CANCELLED"
-          ? await b.control({ workflowId: "c1", action: "cancel" })
-          : await second!.end(status, "null");
-        assert("woken" in ended);
-        assert.deepEqual(ended.woken, ["w"]);
-        const results = await (await take(b, "w")).outcomes(waits);
-        assert.deepEqual(results.map((it) => it === "open" ? it : it.tag), [
-          "value",
-          status === "CANCELLED" ? "cancelled" : "error",
-          "open",
-        ]);
-      },
-    );
-  }
-
-  rule("results that are waited for together are counted anew by each suspend", async ({ drivers: [a, b] }) => {
-    const [first, second, third] = await Promise.all(children.map((workflowId) => begin(a, workflowId)));
-    const message = receive(3, ["go"]);
-    await beginSuspended(b, "w", [...waits, message]);
-    assert.deepEqual((await first!.end()).woken, []);
-    assert.equal((await a.send([newMessage("w", { topic: "go" })])).state, "sent");
-    const run = await take(b, "w");
-    assert.deepEqual((await run.outcomes([...waits, message])).map((it) => it === "open" ? it : it.tag), [
-      "value",
-      "open",
-      "open",
-      "message",
-    ]);
-    await run.suspend(waits.slice(1));
-    assert.deepEqual((await third!.end()).woken, []);
-    assert.deepEqual((await second!.end()).woken, ["w"]);
-  });
-
-  rule(
-    "what else a workflow waits for wakes it, beside results that it waits for together",
-    async ({ drivers: [a, b] }) => {
-      const [first, second] = await Promise.all(children.map((workflowId) => begin(a, workflowId)));
-      await beginSuspended(b, "w", [...waits, observeResult(3, "c0"), observeEvent(4, "c1", "state")]);
-      assert.deepEqual((await first!.end()).woken, ["w"]);
-      await (await take(b, "w")).suspend([waits[1]!, waits[2]!, observeEvent(4, "c1", "state")]);
-      assert.deepEqual((await second!.held([setEvent(0, "state", "1")])).woken, ["w"]);
-    },
-  );
-
-  rule("children that end at once wake whoever waits for them together, once", async ({ drivers }) => {
-    for (let round = 0; round < 10; round++) {
-      const names = Array.from({ length: 8 }, (_, index) => `c${round}-${index}`);
-      const runs = await Promise.all(
-        names.map((workflowId, index) => begin(drivers[index % 2 === 0 ? 0 : 1], workflowId)),
-      );
-      await beginSuspended(
-        drivers[0],
-        `w${round}`,
-        names.map((workflowId, position) => observeTogether(position, workflowId)),
-      );
-      const ended = await Promise.all(runs.map((run) => run.end()));
-      assert.deepEqual(ended.flatMap(({ woken }) => woken), [`w${round}`]);
-    }
-  });
-}
-
-function starting(rule: AddRule): void {
-  rule("start inserts a workflow that is PENDING and due", async ({ drivers: [a, b] }) => {
+export const results: Rules = {
+  "start inserts a workflow that is PENDING and due": async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
     const result = await run.held([start(0, newWorkflow("child", { name: "child", input: "1" }))]);
     assert.deepEqual([answers(result), result.woken], [[{ tag: "done", value: "child" }], ["child"]]);
@@ -130,9 +44,9 @@ function starting(rule: AddRule): void {
     ]);
     const { epoch, claimed } = await take(b, "child", { names: ["child"] });
     assert.deepEqual([epoch, claimed.workflow.recoveryAttempts, claimed.journal.entries], [1, 0, []]);
-  });
+  },
 
-  rule("start of an ID that exists under the same name is done and changes nothing", async ({ drivers: [a, b] }) => {
+  "start of an ID that exists under the same name is done and changes nothing": async ({ drivers: [a, b] }) => {
     const child = await begin(a, "child");
     await child.end("SUCCESS", "1");
     const before = await a.readWorkflow("child");
@@ -145,9 +59,9 @@ function starting(rule: AddRule): void {
       [],
     ]);
     assert.deepEqual(await b.readWorkflow("child"), before);
-  });
+  },
 
-  rule("start of an ID that exists under another name is a conflict, recorded", async ({ drivers: [a, b] }) => {
+  "start of an ID that exists under another name is a conflict, recorded": async ({ drivers: [a, b] }) => {
     await enqueue(a, "child");
     const before = await a.readWorkflow("child");
     const result = await (await begin(b, "w")).held([start(0, newWorkflow("child", { name: "other" }))]);
@@ -157,9 +71,9 @@ function starting(rule: AddRule): void {
       (await b.readJournal({ workflowId: "w", after: -1, limit: 10 })).entries[0]?.outcome.tag,
       "workflow_conflict",
     );
-  });
+  },
 
-  rule("a commit can send to the workflow that it starts, in this order", async ({ drivers: [a, b] }) => {
+  "a commit can send to the workflow that it starts, in this order": async ({ drivers: [a, b] }) => {
     const message = (destinationId: string, messageId: string) =>
       newMessage(destinationId, { topic: "t", messageId, value: messageId });
     const result = await (await begin(a, "w")).held([
@@ -182,9 +96,9 @@ function starting(rule: AddRule): void {
       { tag: "message", value: "m3", topic: "t" },
       { tag: "timeout" },
     ]);
-  });
+  },
 
-  rule("start of one ID by many workflows at once makes one", async ({ drivers }) => {
+  "start of one ID by many workflows at once makes one": async ({ drivers }) => {
     const runs = await Promise.all([0, 1, 2, 3].map((index) => begin(drivers[index % 2 === 0 ? 0 : 1], `w${index}`)));
     for (let position = 0; position < 10; position++) {
       const started = await Promise.all(
@@ -194,11 +108,9 @@ function starting(rule: AddRule): void {
       assert.deepEqual(started.flatMap(({ woken }) => woken), [`child${position}`]);
     }
     assert.equal((await claimIds(drivers[0])).length, 10);
-  });
-}
+  },
 
-function ending(rule: AddRule): void {
-  rule("an end stores the status, the output and the error", async ({ drivers: [a, b] }) => {
+  "an end stores the status, the output and the error": async ({ drivers: [a, b] }) => {
     const cases: [EndStatus, string | null][] = [["SUCCESS", '"out"'], ["SUCCESS", null], ["ERROR", '"err"'], [
       "MAX_RECOVERY_ATTEMPTS_EXCEEDED",
       null,
@@ -215,18 +127,16 @@ function ending(rule: AddRule): void {
         null,
       ]);
     }
-  });
+  },
 
-  rule("an end applies the operations of its commit first", async ({ drivers: [a, b] }) => {
+  "an end applies the operations of its commit first": async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
     const { woken } = await run.released([record(0, "0"), start(1, newWorkflow("child"))], end());
     assert.deepEqual(woken, ["child"]);
     assert.equal((await b.readJournal({ workflowId: "w", after: -1, limit: 10 })).entries.length, 2);
-  });
-}
+  },
 
-function observing(rule: AddRule): void {
-  rule("observeResult() answers how a workflow ended", async ({ drivers: [a] }) => {
+  "observeResult() answers how a workflow ended": async ({ drivers: [a] }) => {
     const cases: [EndStatus, string | null, Answer][] = [
       ["SUCCESS", "1", { tag: "value", value: "1" }],
       ["SUCCESS", null, { tag: "value" }],
@@ -242,18 +152,18 @@ function observing(rule: AddRule): void {
     await begin(a, "cancelled");
     await a.control({ workflowId: "cancelled", action: "cancel" });
     assert.deepEqual(await run.outcomes([observeResult(9, "cancelled")]), [{ tag: "cancelled" }]);
-  });
+  },
 
-  rule("observeResult() waits for a workflow that has not ended or does not exist", async ({ drivers: [a] }) => {
+  "observeResult() waits for a workflow that has not ended or does not exist": async ({ drivers: [a] }) => {
     await enqueue(a, "enqueued");
     await begin(a, "running");
     await beginSuspended(a, "suspended", [receive(0, [""])]);
     const run = await begin(a, "w");
     const waits = ["enqueued", "running", "suspended", "missing", "w"].map((id, index) => observeResult(index, id));
     assert.deepEqual(await run.outcomes(waits), Array(5).fill("open"));
-  });
+  },
 
-  rule("observeResult() keeps what it recorded when the workflow is resumed", async ({ drivers: [a, b] }) => {
+  "observeResult() keeps what it recorded when the workflow is resumed": async ({ drivers: [a, b] }) => {
     await begin(a, "child");
     await a.control({ workflowId: "child", action: "cancel" });
     const run = await begin(a, "w");
@@ -265,11 +175,9 @@ function observing(rule: AddRule): void {
     ]);
     await (await take(b, "child")).end("SUCCESS", "1");
     assert.deepEqual(await run.outcomes([observeResult(1, "child")]), [{ tag: "value", value: "1" }]);
-  });
-}
+  },
 
-function waiters(rule: AddRule): void {
-  rule("an end wakes every suspended workflow that waits for the result", async ({ drivers: [a, b] }) => {
+  "an end wakes every suspended workflow that waits for the result": async ({ drivers: [a, b] }) => {
     for (const status of ["SUCCESS", "ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"] as const) {
       const ids = [`${status}1`, `${status}2`];
       for (const id of ids) await beginSuspended(a, id, [observeResult(0, `child-${status}`)]);
@@ -279,53 +187,125 @@ function waiters(rule: AddRule): void {
       assert.deepEqual((await child.end(status)).woken.toSorted(), ids);
       assert.deepEqual((await claimIds(b)).toSorted(), ids);
     }
-  });
+  },
 
-  rule("control() wakes those who wait for the result when it cancels", async ({ drivers: [a, b] }) => {
+  "control() wakes those who wait for the result when it cancels": async ({ drivers: [a, b] }) => {
     await begin(a, "child");
     await beginSuspended(a, "w", [observeResult(0, "child")]);
     await beginSuspended(a, "other", [observeResult(0, "w")]);
     assert.deepEqual(await b.control({ workflowId: "child", action: "cancel" }), { state: "done", woken: ["w"] });
     assert.deepEqual(await (await take(b, "w")).outcomes([observeResult(0, "child")]), [{ tag: "cancelled" }]);
     assert.deepEqual(await claimIds(b), []);
-  });
+  },
 
-  rule(
-    "an end at the same time as a suspend for the result never leaves the waiter asleep",
-    async ({ drivers: [a, b] }) => {
-      for (let round = 0; round < 40; round++) {
-        const [workflowId, childId] = [`w${round}`, `child${round}`];
-        const [child, run] = [await begin(a, childId), await begin(b, workflowId)];
-        const ended = async () => {
-          if (round % 2 === 0) return (await child.end("SUCCESS", "1")).woken;
-          const result = await a.control({ workflowId: childId, action: "cancel" });
-          return result.state === "done" ? result.woken : [];
-        };
-        const expected: Answer = round % 2 === 0 ? { tag: "value", value: "1" } : { tag: "cancelled" };
-        const [woken, suspended] = await Promise.all([ended(), run.commit([observeResult(0, childId)], SUSPEND)]);
-        if (suspended.state === "held") {
-          assert.deepEqual([answers(suspended), woken], [[expected], []]);
-          continue;
-        }
-        assert.equal(suspended.state, "released");
-        assert.deepEqual(woken, [workflowId]);
-        assert.deepEqual(await (await take(a, workflowId)).outcomes([observeResult(0, childId)]), [expected]);
+  "an end at the same time as a suspend for the result never leaves the waiter asleep": async ({ drivers: [a, b] }) => {
+    for (let round = 0; round < 40; round++) {
+      const [workflowId, childId] = [`w${round}`, `child${round}`];
+      const [child, run] = [await begin(a, childId), await begin(b, workflowId)];
+      const ended = async () => {
+        if (round % 2 === 0) return (await child.end("SUCCESS", "1")).woken;
+        const result = await a.control({ workflowId: childId, action: "cancel" });
+        return result.state === "done" ? result.woken : [];
+      };
+      const expected: Answer = round % 2 === 0 ? { tag: "value", value: "1" } : { tag: "cancelled" };
+      const [woken, suspended] = await Promise.all([ended(), run.commit([observeResult(0, childId)], SUSPEND)]);
+      if (suspended.state === "held") {
+        assert.deepEqual([answers(suspended), woken], [[expected], []]);
+        continue;
       }
-    },
-  );
+      assert.equal(suspended.state, "released");
+      assert.deepEqual(woken, [workflowId]);
+      assert.deepEqual(await (await take(a, workflowId)).outcomes([observeResult(0, childId)]), [expected]);
+    }
+  },
 
-  rule(
-    "two workflows that wait for each other and end at the same time do not block each other",
-    async ({ drivers: [a, b], advance }) => {
-      for (let round = 0; round < 10; round++) {
-        const [left, right] = [await begin(a, `left${round}`), await begin(b, `right${round}`)];
-        await left.suspend([observeResult(0, right.workflowId, LEASE_MS)]);
-        await right.suspend([observeResult(0, left.workflowId, LEASE_MS)]);
-        await advance(LEASE_MS + 1);
-        const runs = [await take(a, left.workflowId), await take(b, right.workflowId)];
-        const ended = await Promise.all(runs.map((run) => run.commit([], end())));
-        assert.deepEqual(ended.map(({ state }) => state), ["released", "released"]);
-      }
-    },
-  );
-}
+  "two workflows that wait for each other and end at the same time do not block each other": async (
+    { drivers: [a, b], advance },
+  ) => {
+    for (let round = 0; round < 10; round++) {
+      const [left, right] = [await begin(a, `left${round}`), await begin(b, `right${round}`)];
+      await left.suspend([observeResult(0, right.workflowId, LEASE_MS)]);
+      await right.suspend([observeResult(0, left.workflowId, LEASE_MS)]);
+      await advance(LEASE_MS + 1);
+      const runs = [await take(a, left.workflowId), await take(b, right.workflowId)];
+      const ended = await Promise.all(runs.map((run) => run.commit([], end())));
+      assert.deepEqual(ended.map(({ state }) => state), ["released", "released"]);
+    }
+  },
+
+  "a workflow that waits for results together is woken by the last of them": async ({ drivers: [a, b] }) => {
+    const runs = await Promise.all(children.map((workflowId) => begin(a, workflowId)));
+    await beginSuspended(b, "w", waits);
+    const woken: string[][] = [];
+    for (const run of runs) woken.push((await run.end()).woken);
+    assert.deepEqual(woken, [[], [], ["w"]]);
+    const run = await take(b, "w");
+    assert.deepEqual(await run.outcomes(waits), Array(3).fill({ tag: "value", value: "null" }));
+  },
+
+  ...rulesFor(
+    ["ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "CANCELLED"] as const,
+    (status) => ({
+      [`a workflow that waits for results together is woken by the first that ends as ${status}`]: async (
+        { drivers: [a, b] },
+      ) => {
+        const [first, second] = await Promise.all(children.map((workflowId) => begin(a, workflowId)));
+        await beginSuspended(b, "w", waits);
+        assert.deepEqual((await first!.end()).woken, []);
+        const ended = status === "CANCELLED"
+          ? await b.control({ workflowId: "c1", action: "cancel" })
+          : await second!.end(status, "null");
+        assert("woken" in ended);
+        assert.deepEqual(ended.woken, ["w"]);
+        const results = await (await take(b, "w")).outcomes(waits);
+        assert.deepEqual(results.map((it) => it === "open" ? it : it.tag), [
+          "value",
+          status === "CANCELLED" ? "cancelled" : "error",
+          "open",
+        ]);
+      },
+    }),
+  ),
+
+  "results that are waited for together are counted anew by each suspend": async ({ drivers: [a, b] }) => {
+    const [first, second, third] = await Promise.all(children.map((workflowId) => begin(a, workflowId)));
+    const message = receive(3, ["go"]);
+    await beginSuspended(b, "w", [...waits, message]);
+    assert.deepEqual((await first!.end()).woken, []);
+    assert.equal((await a.send([newMessage("w", { topic: "go" })])).state, "sent");
+    const run = await take(b, "w");
+    assert.deepEqual((await run.outcomes([...waits, message])).map((it) => it === "open" ? it : it.tag), [
+      "value",
+      "open",
+      "open",
+      "message",
+    ]);
+    await run.suspend(waits.slice(1));
+    assert.deepEqual((await third!.end()).woken, []);
+    assert.deepEqual((await second!.end()).woken, ["w"]);
+  },
+
+  "what else a workflow waits for wakes it, beside results that it waits for together": async ({ drivers: [a, b] }) => {
+    const [first, second] = await Promise.all(children.map((workflowId) => begin(a, workflowId)));
+    await beginSuspended(b, "w", [...waits, observeResult(3, "c0"), observeEvent(4, "c1", "state")]);
+    assert.deepEqual((await first!.end()).woken, ["w"]);
+    await (await take(b, "w")).suspend([waits[1]!, waits[2]!, observeEvent(4, "c1", "state")]);
+    assert.deepEqual((await second!.held([setEvent(0, "state", "1")])).woken, ["w"]);
+  },
+
+  "children that end at once wake whoever waits for them together, once": async ({ drivers }) => {
+    for (let round = 0; round < 10; round++) {
+      const names = Array.from({ length: 8 }, (_, index) => `c${round}-${index}`);
+      const runs = await Promise.all(
+        names.map((workflowId, index) => begin(drivers[index % 2 === 0 ? 0 : 1], workflowId)),
+      );
+      await beginSuspended(
+        drivers[0],
+        `w${round}`,
+        names.map((workflowId, position) => observeTogether(position, workflowId)),
+      );
+      const ended = await Promise.all(runs.map((run) => run.end()));
+      assert.deepEqual(ended.flatMap(({ woken }) => woken), [`w${round}`]);
+    }
+  },
+};

@@ -27,7 +27,7 @@ import {
   remainingMs,
   take,
 } from "../../driven_run.ts";
-import type { AddRule } from "../../suite.ts";
+import type { Rules } from "../../suite.ts";
 
 const LONG_MS = 100 * LEASE_MS;
 
@@ -39,22 +39,8 @@ const WAITS = [
 ];
 
 /** Deadlines. */
-export function waits(rule: AddRule): void {
-  opening(rule);
-  timeouts(rule);
-  sleeping(rule);
-}
-
-/** Commits with a lease that outlives the test. */
-async function look(
-  run: DrivenRun,
-  ...operations: Parameters<DrivenRun["next"]>[0] & object
-): Promise<Awaited<ReturnType<DrivenRun["held"]>>> {
-  return committed(await run.driver.commit({ ...run.next(operations), leaseMs: LONG_MS }), "held");
-}
-
-function opening(rule: AddRule): void {
-  rule("a wait answers with the time it still has, by the store's clock", async ({ drivers: [a], advance }) => {
+export const waits: Rules = {
+  "a wait answers with the time it still has, by the store's clock": async ({ drivers: [a], advance }) => {
     const run = await begin(a, "w", { leaseMs: LONG_MS });
     for (const [index, wait] of [...WAITS, (timeoutMs: number | null) => sleep(3, timeoutMs ?? 0)].entries()) {
       assertAbout(remainingMs(await look(run, wait(10 * LEASE_MS))), 10 * LEASE_MS);
@@ -62,18 +48,18 @@ function opening(rule: AddRule): void {
       assertAbout(remainingMs(await look(run, wait(10 * LEASE_MS))), 6 * LEASE_MS);
       assert.equal((await look(run)).results.length, 0, String(index));
     }
-  });
+  },
 
-  rule("a wait without a timeout answers null and never times out", async ({ drivers: [a, b], advance }) => {
+  "a wait without a timeout answers null and never times out": async ({ drivers: [a, b], advance }) => {
     const run = await begin(a, "w");
     for (const wait of WAITS) assert.equal(remainingMs(await run.held([wait(null)])), null);
     await run.released([], YIELD);
     await advance(100 * 365 * 24 * 3_600_000);
     const later = await take(b, "w");
     for (const wait of WAITS) assert.equal(remainingMs(await later.held([wait(null)])), null);
-  });
+  },
 
-  rule("the deadline is fixed at the first call and later timeouts are ignored", async ({ drivers: [a], advance }) => {
+  "the deadline is fixed at the first call and later timeouts are ignored": async ({ drivers: [a], advance }) => {
     const run = await begin(a, "w", { leaseMs: LONG_MS });
     for (const wait of WAITS) {
       await look(run, wait(10 * LEASE_MS));
@@ -84,9 +70,9 @@ function opening(rule: AddRule): void {
     }
     assert.equal(remainingMs(await look(run, receive(9, ["u"], null))), null);
     assert.equal(remainingMs(await look(run, receive(9, ["u"], LEASE_MS))), null);
-  });
+  },
 
-  rule("an open entry and its deadline outlive the run", async ({ drivers: [a, b], advance }) => {
+  "an open entry and its deadline outlive the run": async ({ drivers: [a, b], advance }) => {
     const first = await begin(a, "w");
     await first.held(WAITS.map((wait) => wait(10 * LEASE_MS)));
     await advance(4 * LEASE_MS);
@@ -98,9 +84,9 @@ function opening(rule: AddRule): void {
     ]]);
     const again = await run.held(WAITS.map((wait) => wait(LONG_MS)));
     for (const index of WAITS.keys()) assertAbout(remainingMs(again, index), 6 * LEASE_MS);
-  });
+  },
 
-  rule("an open entry becomes complete when it has its outcome", async ({ drivers: [a, b], advance }) => {
+  "an open entry becomes complete when it has its outcome": async ({ drivers: [a, b], advance }) => {
     const first = await begin(a, "w");
     await first.held([receive(0, ["t"]), receive(1, ["u"])]);
     await b.send([newMessage("w", { topic: "u" })]);
@@ -113,33 +99,30 @@ function opening(rule: AddRule): void {
       "recv u",
       "message",
     ]]);
-  });
-}
+  },
 
-function timeouts(rule: AddRule): void {
-  rule(
-    "a wait times out when its deadline has passed, not before, and the timeout is recorded",
-    async ({ drivers: [a, b], advance }) => {
-      const run = await begin(a, "w", { leaseMs: LONG_MS });
-      await look(run, ...WAITS.map((wait) => wait(2 * LEASE_MS)));
-      await advance(LEASE_MS);
-      assert.deepEqual(answers(await look(run, ...WAITS.map((wait) => wait(null)))), ["open", "open", "open"]);
-      await advance(LEASE_MS + 1);
-      assert.deepEqual(answers(await look(run, ...WAITS.map((wait) => wait(null)))), Array(3).fill({ tag: "timeout" }));
-      assert.equal((await b.readJournal({ workflowId: "w", after: -1, limit: 10 })).entries.length, 3);
-    },
-  );
+  "a wait times out when its deadline has passed, not before, and the timeout is recorded": async (
+    { drivers: [a, b], advance },
+  ) => {
+    const run = await begin(a, "w", { leaseMs: LONG_MS });
+    await look(run, ...WAITS.map((wait) => wait(2 * LEASE_MS)));
+    await advance(LEASE_MS);
+    assert.deepEqual(answers(await look(run, ...WAITS.map((wait) => wait(null)))), ["open", "open", "open"]);
+    await advance(LEASE_MS + 1);
+    assert.deepEqual(answers(await look(run, ...WAITS.map((wait) => wait(null)))), Array(3).fill({ tag: "timeout" }));
+    assert.equal((await b.readJournal({ workflowId: "w", after: -1, limit: 10 })).entries.length, 3);
+  },
 
-  rule("what comes after a recorded timeout does not change it", async ({ drivers: [a, b] }) => {
+  "what comes after a recorded timeout does not change it": async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
     await run.held(WAITS.map((wait) => wait(0)));
     await b.send([newMessage("w", { topic: "t", value: "late" })]);
     await (await begin(b, "other")).released([setEvent(0, "k", "late")], end());
     assert.deepEqual(await run.outcomes(WAITS.map((wait) => wait(null))), Array(3).fill({ tag: "timeout" }));
     assert.deepEqual(await run.drain(["t"]), ["late"]);
-  });
+  },
 
-  rule("a timeout of 0 takes what is there", async ({ drivers: [a, b] }) => {
+  "a timeout of 0 takes what is there": async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
     await b.send([newMessage("w", { topic: "t", value: "1" })]);
     await (await begin(b, "other")).released([setEvent(0, "k", "2")], end("SUCCESS", "3"));
@@ -148,14 +131,14 @@ function timeouts(rule: AddRule): void {
       { tag: "value", value: "2" },
       { tag: "value", value: "3" },
     ]);
-  });
+  },
 
-  rule("a timeout of 0 times out at once when nothing is there", async ({ drivers: [a] }) => {
+  "a timeout of 0 times out at once when nothing is there": async ({ drivers: [a] }) => {
     const run = await begin(a, "w");
     assert.deepEqual(await run.outcomes(WAITS.map((wait) => wait(0))), Array(3).fill({ tag: "timeout" }));
-  });
+  },
 
-  rule("a receive that timed out takes no message, and the next takes it", async ({ drivers: [a, b], advance }) => {
+  "a receive that timed out takes no message, and the next takes it": async ({ drivers: [a, b], advance }) => {
     const run = await begin(a, "w", { leaseMs: LONG_MS });
     await look(run, receive(0, ["t"], LEASE_MS));
     await advance(LEASE_MS + 1);
@@ -166,24 +149,22 @@ function timeouts(rule: AddRule): void {
       value: "1",
       topic: "t",
     }]);
-  });
-}
+  },
 
-function sleeping(rule: AddRule): void {
-  rule("a sleep is done when its deadline has passed, not before", async ({ drivers: [a], advance }) => {
+  "a sleep is done when its deadline has passed, not before": async ({ drivers: [a], advance }) => {
     const run = await begin(a, "w", { leaseMs: LONG_MS });
     assertAbout(remainingMs(await look(run, sleep(0, 2 * LEASE_MS))), 2 * LEASE_MS);
     await advance(LEASE_MS);
     assert.deepEqual(answers(await look(run, sleep(0, 0))), ["open"]);
     await advance(LEASE_MS + 1);
     assert.deepEqual(answers(await look(run, sleep(0, LONG_MS))), [{ tag: "done" }]);
-  });
+  },
 
-  rule("a sleep of 0 is done at once", async ({ drivers: [a] }) => {
+  "a sleep of 0 is done at once": async ({ drivers: [a] }) => {
     assert.deepEqual(await (await begin(a, "w")).outcomes([sleep(0, 0)]), [{ tag: "done" }]);
-  });
+  },
 
-  rule("a sleep that was recorded is not slept again by a later run", async ({ drivers: [a, b], advance }) => {
+  "a sleep that was recorded is not slept again by a later run": async ({ drivers: [a, b], advance }) => {
     await enqueue(a, "w");
     const first = await take(a, "w");
     await first.suspend([sleep(0, LEASE_MS)]);
@@ -193,5 +174,13 @@ function sleeping(rule: AddRule): void {
     const third = await take(a, "w");
     assert.deepEqual(third.claimed.journal.entries.map(({ outcome }) => outcome.tag), ["done"]);
     assert.deepEqual(await third.outcomes([sleep(0, LEASE_MS)]), [{ tag: "done" }]);
-  });
+  },
+};
+
+/** Commits with a lease that outlives the test. */
+async function look(
+  run: DrivenRun,
+  ...operations: Parameters<DrivenRun["next"]>[0] & object
+): Promise<Awaited<ReturnType<DrivenRun["held"]>>> {
+  return committed(await run.driver.commit({ ...run.next(operations), leaseMs: LONG_MS }), "held");
 }

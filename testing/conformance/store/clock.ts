@@ -20,20 +20,14 @@ import {
   YIELD,
 } from "../../requests.ts";
 import { begin, beginSuspended, claimIds, enqueue, take } from "../../driven_run.ts";
-import type { AddRule } from "../../suite.ts";
+import type { Rules } from "../../suite.ts";
 
 const HOUR_MS = 3_600_000;
 const BACK_MS = -10 * HOUR_MS;
 
 /** The store's clock. */
-export function goingBack(rule: AddRule): void {
-  atOnce(rule);
-  leases(rule);
-  resuming(rule);
-}
-
-function atOnce(rule: AddRule): void {
-  rule("what was due at once is claimed when the store's clock has gone back", async ({ drivers: [a, b], advance }) => {
+export const clock: Rules = {
+  "what was due at once is claimed when the store's clock has gone back": async ({ drivers: [a, b], advance }) => {
     await enqueue(a, "enqueued");
     await (await begin(a, "yielded")).released([start(0, newWorkflow("started"))], YIELD);
     await beginSuspended(a, "woken", [receive(0, [""], 20 * HOUR_MS)]);
@@ -45,10 +39,9 @@ function atOnce(rule: AddRule): void {
     await advance(BACK_MS);
     assert.deepEqual(await claimIds(a, { workflowIds: ["started"] }), ["started"]);
     assert.deepEqual((await claimIds(b)).toSorted(), ["enqueued", "parked", "resumed", "woken", "yielded"]);
-  });
+  },
 
-  rule(
-    "what something has come for is claimed when the store's clock has gone back, also where its deadline had passed",
+  "what something has come for is claimed when the store's clock has gone back, also where its deadline had passed":
     async (harness) => {
       const { drivers: [a, b], advance } = harness;
       await beginSuspended(a, "message", [receive(0, [""], LEASE_MS)]);
@@ -64,78 +57,69 @@ function atOnce(rule: AddRule): void {
       await advance(BACK_MS);
       assert.deepEqual((await claimIds(b)).toSorted(), ["event", "message", "parked", "result"]);
     },
-  );
 
-  rule(
-    "what becomes due at once after the store's clock has gone back is claimed",
-    async ({ drivers: [a, b], advance }) => {
-      await beginSuspended(a, "w", [receive(0, [""])]);
-      await advance(BACK_MS);
-      await enqueue(a, "enqueued");
-      const sent = await b.send([newMessage("w", { value: "1" })]);
-      assert.deepEqual(sent.state === "sent" && sent.woken, ["w"]);
-      assert.deepEqual((await claimIds(b)).toSorted(), ["enqueued", "w"]);
-    },
-  );
-}
+  "what becomes due at once after the store's clock has gone back is claimed": async ({ drivers: [a, b], advance }) => {
+    await beginSuspended(a, "w", [receive(0, [""])]);
+    await advance(BACK_MS);
+    await enqueue(a, "enqueued");
+    const sent = await b.send([newMessage("w", { value: "1" })]);
+    assert.deepEqual(sent.state === "sent" && sent.woken, ["w"]);
+    assert.deepEqual((await claimIds(b)).toSorted(), ["enqueued", "w"]);
+  },
 
-function leases(rule: AddRule): void {
-  rule(
-    "no lease holds for longer than its length when the store's clock has gone back",
-    async ({ drivers: [a, b], advance }) => {
-      await begin(a, "created");
-      const run = await begin(a, "renewed");
-      await enqueue(a, "claimed");
-      await take(a, "claimed");
-      await run.held([record(0, "0")]);
-      await advance(BACK_MS);
+  "no lease holds for longer than its length when the store's clock has gone back": async (
+    { drivers: [a, b], advance },
+  ) => {
+    await begin(a, "created");
+    const run = await begin(a, "renewed");
+    await enqueue(a, "claimed");
+    await take(a, "claimed");
+    await run.held([record(0, "0")]);
+    await advance(BACK_MS);
+    assert.deepEqual(await claimIds(b), []);
+    await advance(LEASE_MS + 1);
+    assert.deepEqual((await claimIds(b)).toSorted(), ["claimed", "created", "renewed"]);
+    assert.equal((await a.readWorkflow("created"))?.recoveryAttempts, 1);
+  },
+
+  "a lease that had lapsed holds for no longer than its length when the store's clock has gone back": async (
+    { drivers, advance },
+  ) => {
+    const [a, b] = drivers;
+    await begin(a, "w");
+    await advance(LEASE_MS + 1);
+    for (const look of [{ names: ["other"] }, { except: ["w"] }, { limit: 0 }]) {
+      assert.deepEqual(
+        await claimIds(b, look),
+        [],
+      );
+    }
+    await advance(BACK_MS);
+    // A store may know that it had lapsed.
+    const taken = await claimIds(b);
+    await advance(LEASE_MS + 1);
+    assert.deepEqual(taken.length > 0 ? taken : await claimIds(b), ["w"]);
+  },
+
+  "the length of a lease is that of its last renewal when the store's clock has gone back": async (
+    { drivers: [a, b], advance },
+  ) => {
+    const [longer, shorter] = [await begin(a, "longer"), await begin(a, "shorter", { leaseMs: 10 * LEASE_MS })];
+    await a.commit({ ...longer.next(), leaseMs: 10 * LEASE_MS });
+    await shorter.held();
+    for (const ms of [0, BACK_MS, LEASE_MS / 2]) {
+      await advance(ms);
       assert.deepEqual(await claimIds(b), []);
-      await advance(LEASE_MS + 1);
-      assert.deepEqual((await claimIds(b)).toSorted(), ["claimed", "created", "renewed"]);
-      assert.equal((await a.readWorkflow("created"))?.recoveryAttempts, 1);
-    },
-  );
+    }
+    await advance(LEASE_MS / 2 + 1);
+    assert.deepEqual(await claimIds(b), ["shorter"]);
+    await advance(8 * LEASE_MS);
+    assert.deepEqual(await claimIds(b, { workflowIds: ["longer"] }), []);
+    await advance(LEASE_MS);
+    assert.deepEqual(await claimIds(b, { workflowIds: ["longer"] }), ["longer"]);
+  },
 
-  rule(
-    "a lease that had lapsed holds for no longer than its length when the store's clock has gone back",
-    async ({ drivers, advance }) => {
-      const [a, b] = drivers;
-      await begin(a, "w");
-      await advance(LEASE_MS + 1);
-      for (const look of [{ names: ["other"] }, { except: ["w"] }, { limit: 0 }]) {
-        assert.deepEqual(
-          await claimIds(b, look),
-          [],
-        );
-      }
-      await advance(BACK_MS);
-      // A store may know that it had lapsed.
-      const taken = await claimIds(b);
-      await advance(LEASE_MS + 1);
-      assert.deepEqual(taken.length > 0 ? taken : await claimIds(b), ["w"]);
-    },
-  );
-
-  rule(
-    "the length of a lease is that of its last renewal when the store's clock has gone back",
-    async ({ drivers: [a, b], advance }) => {
-      const [longer, shorter] = [await begin(a, "longer"), await begin(a, "shorter", { leaseMs: 10 * LEASE_MS })];
-      await a.commit({ ...longer.next(), leaseMs: 10 * LEASE_MS });
-      await shorter.held();
-      for (const ms of [0, BACK_MS, LEASE_MS / 2]) {
-        await advance(ms);
-        assert.deepEqual(await claimIds(b), []);
-      }
-      await advance(LEASE_MS / 2 + 1);
-      assert.deepEqual(await claimIds(b), ["shorter"]);
-      await advance(8 * LEASE_MS);
-      assert.deepEqual(await claimIds(b, { workflowIds: ["longer"] }), []);
-      await advance(LEASE_MS);
-      assert.deepEqual(await claimIds(b, { workflowIds: ["longer"] }), ["longer"]);
-    },
-  );
-
-  rule("a live run keeps its lease when the store's clock has gone back", async ({ drivers: [a, b], advance }) => {
+  "a live run keeps its lease when the store's clock has gone back": async ({ drivers: [a, b], advance }) => {
     const run = await begin(a, "w");
     await advance(BACK_MS);
     assert.deepEqual(await claimIds(b), []);
@@ -144,32 +128,28 @@ function leases(rule: AddRule): void {
       await run.held();
       assert.deepEqual(await claimIds(b), []);
     }
-  });
-}
+  },
 
-function resuming(rule: AddRule): void {
-  rule(
-    "resuming what is due at once names it when the store's clock has gone back",
-    async ({ drivers: [a, b], advance }) => {
-      await (await begin(a, "w")).released([], YIELD);
-      await advance(BACK_MS);
-      assert.deepEqual(await b.control({ workflowId: "w", action: "resume" }), { state: "done", woken: ["w"] });
-      assert.deepEqual(await claimIds(a), ["w"]);
-    },
-  );
+  "resuming what is due at once names it when the store's clock has gone back": async (
+    { drivers: [a, b], advance },
+  ) => {
+    await (await begin(a, "w")).released([], YIELD);
+    await advance(BACK_MS);
+    assert.deepEqual(await b.control({ workflowId: "w", action: "resume" }), { state: "done", woken: ["w"] });
+    assert.deepEqual(await claimIds(a), ["w"]);
+  },
 
-  rule(
-    "resuming what a dead run holds lets it be taken over after the length of its lease",
-    async ({ drivers: [a, b], advance }) => {
-      await begin(a, "w");
-      await advance(BACK_MS);
-      assert.deepEqual(await b.control({ workflowId: "w", action: "resume" }), { state: "done", woken: [] });
-      await advance(LEASE_MS + 1);
-      assert.deepEqual(await claimIds(b, { workflowIds: ["w"] }), ["w"]);
-    },
-  );
+  "resuming what a dead run holds lets it be taken over after the length of its lease": async (
+    { drivers: [a, b], advance },
+  ) => {
+    await begin(a, "w");
+    await advance(BACK_MS);
+    assert.deepEqual(await b.control({ workflowId: "w", action: "resume" }), { state: "done", woken: [] });
+    await advance(LEASE_MS + 1);
+    assert.deepEqual(await claimIds(b, { workflowIds: ["w"] }), ["w"]);
+  },
 
-  rule("a deadline stays at its instant when the store's clock has gone back", async ({ drivers: [a, b], advance }) => {
+  "a deadline stays at its instant when the store's clock has gone back": async ({ drivers: [a, b], advance }) => {
     await beginSuspended(a, "w", [sleep(0, HOUR_MS)]);
     await advance(-HOUR_MS);
     assert.deepEqual(await b.control({ workflowId: "w", action: "resume" }), { state: "done", woken: [] });
@@ -177,5 +157,5 @@ function resuming(rule: AddRule): void {
     assert.deepEqual(await claimIds(b), []);
     await advance(HOUR_MS);
     assert.deepEqual(await claimIds(b), ["w"]);
-  });
-}
+  },
+};

@@ -7,21 +7,21 @@
 import assert from "node:assert/strict";
 import { claimRequest, commitRequest, createRequest, newMessage, record } from "../../requests.ts";
 import { begin } from "../../driven_run.ts";
-import type { AddRule } from "../../suite.ts";
+import type { Rules } from "../../suite.ts";
 
 /** Migration. */
-export function migration(rule: AddRule): void {
-  rule("a driver states the contract version that it implements", ({ drivers }) => {
+export const migration: Rules = {
+  "a driver states the contract version that it implements": ({ drivers }) => {
     assert.deepEqual(drivers.map(({ contract }) => contract), [1, 1]);
     return Promise.resolve();
-  });
+  },
 
-  rule("migrate() by many at once succeeds, and leaves a store that works", async ({ drivers: [a, b] }) => {
+  "migrate() by many at once succeeds, and leaves a store that works": async ({ drivers: [a, b] }) => {
     await Promise.all([a, b, a, b, a, b].map((driver) => driver.migrate()));
     await (await begin(a, "w")).held([record(0, "0")]);
-  });
+  },
 
-  rule("migrate() again changes nothing", async ({ drivers: [a, b] }) => {
+  "migrate() again changes nothing": async ({ drivers: [a, b] }) => {
     await a.migrate();
     await (await begin(a, "w")).held([record(0, "0")]);
     const before = await a.readWorkflow("w");
@@ -29,9 +29,9 @@ export function migration(rule: AddRule): void {
     await b.migrate();
     assert.deepEqual(await b.readWorkflow("w"), before);
     assert.equal((await b.readJournal({ workflowId: "w", after: -1, limit: 10 })).entries.length, 1);
-  });
+  },
 
-  rule("a store that was never migrated works at the first call of any method", async ({ drivers: [a, b] }) => {
+  "a store that was never migrated works at the first call of any method": async ({ drivers: [a, b] }) => {
     const results = await Promise.all([
       a.readWorkflow("w"),
       b.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 10, cursor: null }),
@@ -56,11 +56,11 @@ export function migration(rule: AddRule): void {
       { purged: 0 },
       { state: "lost" },
     ]);
-  });
+  },
 
-  rule("a store that was never migrated takes a workflow at the first call", async ({ drivers: [a, b] }) => {
+  "a store that was never migrated takes a workflow at the first call": async ({ drivers: [a, b] }) => {
     const created = await Promise.all([a, b].map((driver, index) => driver.create(createRequest(`w${index}`))));
     assert.deepEqual(created.map((result) => result.created), [true, true]);
     assert.equal((await a.readWorkflow("w1"))?.status, "PENDING");
-  });
-}
+  },
+};

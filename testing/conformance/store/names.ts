@@ -20,7 +20,7 @@ import {
   writeStream,
 } from "../../requests.ts";
 import { begin, beginSuspended, DrivenRun } from "../../driven_run.ts";
-import type { AddRule } from "../../suite.ts";
+import type { Rules } from "../../suite.ts";
 
 /** 255 characters of four bytes each: the longest name there is. */
 const LONGEST = "\u{1F600}".repeat(255);
@@ -40,14 +40,8 @@ const SEPARATORS = [
 ];
 
 /** Names. */
-export function names(rule: AddRule): void {
-  oddNames(rule);
-  collisions(rule);
-  runningTogether(rule);
-}
-
-function oddNames(rule: AddRule): void {
-  rule("workflow IDs may be any text, and each names its own workflow", async ({ drivers: [a, b] }) => {
+export const names: Rules = {
+  "workflow IDs may be any text, and each names its own workflow": async ({ drivers: [a, b] }) => {
     for (const name of NAMES) await a.create(createRequest(name, { input: name, leaseMs: null }));
     for (const name of NAMES) {
       const workflow = await b.readWorkflow(name);
@@ -78,9 +72,9 @@ function oddNames(rule: AddRule): void {
       assert.deepEqual((await b.readEvent({ workflowId: name, key: "k" })).event, { version: 1, value: name });
     }
     assert.deepEqual(await a.purge({ olderThanMs: 0, limit: NAMES.length + 1 }), { purged: NAMES.length });
-  });
+  },
 
-  rule("topics, dedupe keys and message IDs may be any text, and each is its own", async ({ drivers: [a, b] }) => {
+  "topics, dedupe keys and message IDs may be any text, and each is its own": async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
     for (const name of NAMES) {
       const sent = await b.send([newMessage("w", { topic: name, dedupeKey: name, messageId: name, value: name })]);
@@ -100,9 +94,9 @@ function oddNames(rule: AddRule): void {
     }
     const received = await run.outcomes(NAMES.toReversed().map((name, position) => receive(position, [name])));
     assert.deepEqual(received, NAMES.toReversed().map((name) => ({ tag: "message", value: name, topic: name })));
-  });
+  },
 
-  rule("keys of events and streams may be any text, and each is its own", async ({ drivers: [a, b] }) => {
+  "keys of events and streams may be any text, and each is its own": async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
     await run.held(
       NAMES.flatMap((name, index) => [setEvent(2 * index, name, name), writeStream(2 * index + 1, name, name)]),
@@ -113,9 +107,9 @@ function oddNames(rule: AddRule): void {
       const { values, tail, closed } = await b.readStream({ workflowId: "w", key: name, from: 0, limit: 10 });
       assert.deepEqual([values, tail, closed], [[name], 1, name === ":"], JSON.stringify(name));
     }
-  });
+  },
 
-  rule("workflow names and labels may be any text", async ({ drivers: [a, b] }) => {
+  "workflow names and labels may be any text": async ({ drivers: [a, b] }) => {
     for (const [index, name] of NAMES.entries()) await a.create(createRequest(`w${index}`, { name, leaseMs: null }));
     for (const [index, name] of NAMES.entries()) {
       const request = claimRequest({ names: [name] });
@@ -134,9 +128,9 @@ function oddNames(rule: AddRule): void {
       });
       assert.deepEqual(workflows.map(({ workflowId }) => workflowId), [`w${index}`]);
     }
-  });
+  },
 
-  rule("waits for any IDs, topics and keys are woken by what they wait for alone", async ({ drivers: [a, b] }) => {
+  "waits for any IDs, topics and keys are woken by what they wait for alone": async ({ drivers: [a, b] }) => {
     const source = await begin(a, LONGEST);
     for (const [index, name] of NAMES.entries()) {
       await beginSuspended(a, `m${index}`, [receive(0, [name])]);
@@ -150,11 +144,9 @@ function oddNames(rule: AddRule): void {
       const child = name === LONGEST ? source : await begin(b, name);
       assert.deepEqual((await child.end()).woken, [`r${index}`], JSON.stringify(name));
     }
-  });
-}
+  },
 
-function collisions(rule: AddRule): void {
-  rule("an ID and a key never run together into those of another", async ({ drivers: [a, b] }) => {
+  "an ID and a key never run together into those of another": async ({ drivers: [a, b] }) => {
     for (const separator of SEPARATORS) {
       const pairs: [string, string][] = [
         ["a", `b${separator}c`],
@@ -183,11 +175,9 @@ function collisions(rule: AddRule): void {
       for (const run of runs.values()) await run.end();
       await b.purge({ olderThanMs: 0, limit: 100 });
     }
-  });
-}
+  },
 
-function runningTogether(rule: AddRule): void {
-  rule("a wait for an ID and a key is not woken by others that run together alike", async ({ drivers: [a, b] }) => {
+  "a wait for an ID and a key is not woken by others that run together alike": async ({ drivers: [a, b] }) => {
     for (const separator of SEPARATORS) {
       const [shortId, longId] = ["a", `a${separator}b`];
       const [shortRun, watcher] = [await begin(a, shortId), `watcher ${separator}`];
@@ -205,8 +195,8 @@ function runningTogether(rule: AddRule): void {
       await b.control({ workflowId: watcher, action: "cancel" });
       await b.purge({ olderThanMs: 0, limit: 100 });
     }
-  });
-}
+  },
+};
 
 /** Sets an event, writes to a stream, and sends and receives a message, all under one key. */
 async function use(

@@ -31,129 +31,97 @@ import {
   YIELD,
 } from "../../requests.ts";
 import { begin, committed, type DrivenRun, take } from "../../driven_run.ts";
-import type { AddRule } from "../../suite.ts";
+import type { Rules } from "../../suite.ts";
 
 const MIB = 1_048_576;
 const LARGE = "x".repeat(600_000);
 
 /** Sizes. */
-export function sizes(rule: AddRule): void {
-  deferring(rule);
-  transitions(rule);
-  repeated(rule);
-  besideRecords(rule);
-  claims(rule);
-  lists(rule);
-}
-
-/** Each operation's answer in one word, and of an outcome how large its value is. */
-function shapes({ results }: Committed): string[] {
-  return results.map((result) => {
-    if ("deferred" in result) return "deferred";
-    if ("remainingMs" in result) return "open";
-    return `${result.outcome.tag} ${result.outcome.value?.length ?? 0}`;
-  });
-}
-
-/** Sends large messages to a workflow, one at a time: together they might be too large for a request. */
-async function sendLarge(driver: Driver, count: number, workflowId: string = "w"): Promise<void> {
-  for (let nth = 0; nth < count; nth++) await driver.send([newMessage(workflowId, { topic: "t", value: LARGE + nth })]);
-}
-
-function receives(count: number): Operation[] {
-  return Array.from({ length: count }, (_, position) => receive(position, ["t"]));
-}
-
-function deferring(rule: AddRule): void {
-  rule(
-    "waits whose outcomes would make an answer too large are deferred, and found again in their order",
-    async ({ drivers: [a, b] }) => {
-      const run = await begin(a, "w");
-      await sendLarge(b, 6);
-      const received = new Map<number, string>();
-      let waits = receives(6);
-      for (let commits = 1; waits.length > 0; commits++) {
-        assert(commits <= 6, "each commit has at least one outcome");
-        const { results } = await run.held(waits);
-        const first = results.findIndex((result) => "deferred" in result);
-        if (commits === 1) assert(first > 0 && first < 6, `the first that is deferred is ${first}`);
-        const outcomes = results.flatMap((result) => "outcome" in result ? [result.outcome] : []);
-        assert.equal(outcomes.length, first === -1 ? waits.length : first, "all after the first deferred one are");
-        assert(outcomes.slice(0, -1).reduce((sum, { value }) => sum + (value?.length ?? 0), 0) <= MIB);
-        for (const [index, { value }] of outcomes.entries()) {
-          received.set(
-            waits[index]?.position ?? -1,
-            value?.slice(-1) ?? "",
-          );
-        }
-        waits = waits.slice(outcomes.length);
+export const sizes: Rules = {
+  "waits whose outcomes would make an answer too large are deferred, and found again in their order": async (
+    { drivers: [a, b] },
+  ) => {
+    const run = await begin(a, "w");
+    await sendLarge(b, 6);
+    const received = new Map<number, string>();
+    let waits = receives(6);
+    for (let commits = 1; waits.length > 0; commits++) {
+      assert(commits <= 6, "each commit has at least one outcome");
+      const { results } = await run.held(waits);
+      const first = results.findIndex((result) => "deferred" in result);
+      if (commits === 1) assert(first > 0 && first < 6, `the first that is deferred is ${first}`);
+      const outcomes = results.flatMap((result) => "outcome" in result ? [result.outcome] : []);
+      assert.equal(outcomes.length, first === -1 ? waits.length : first, "all after the first deferred one are");
+      assert(outcomes.slice(0, -1).reduce((sum, { value }) => sum + (value?.length ?? 0), 0) <= MIB);
+      for (const [index, { value }] of outcomes.entries()) {
+        received.set(
+          waits[index]?.position ?? -1,
+          value?.slice(-1) ?? "",
+        );
       }
-      assert.deepEqual([...received], [[0, "0"], [1, "1"], [2, "2"], [3, "3"], [4, "4"], [5, "5"]]);
-      assert.deepEqual(await run.drain(["t"]), []);
-    },
-  );
+      waits = waits.slice(outcomes.length);
+    }
+    assert.deepEqual([...received], [[0, "0"], [1, "1"], [2, "2"], [3, "3"], [4, "4"], [5, "5"]]);
+    assert.deepEqual(await run.drain(["t"]), []);
+  },
 
-  rule(
-    "after a deferred wait every later wait is deferred and does nothing, every effect is made",
-    async ({ drivers: [a, b] }) => {
-      const run = await begin(a, "w");
-      await sendLarge(b, 3);
-      await b.send([newMessage("w", { topic: "small", value: "1" })]);
-      const operations = [
-        ...receives(3),
-        record(3, "step"),
-        receive(4, ["small"]),
-        sleep(5, 0),
-        receive(6, ["none"], 0),
-        pause(7, 1, LEASE_MS),
-        setEvent(8, "k", "v"),
-        observeResult(9, "other"),
-      ];
-      const answered = shapes(await run.held(operations));
-      assert.deepEqual(answered.slice(2), [
-        "deferred",
-        "value 4",
-        "deferred",
-        "deferred",
-        "deferred",
-        "deferred",
-        "done 0",
-        "deferred",
-      ]);
-      assert.equal((await b.readEvent({ workflowId: "w", key: "k" })).event?.value, "v");
-      const { entries } = await b.readJournal({ workflowId: "w", after: -1, limit: 10 });
-      assert(!entries.some(({ position }) => [2, 4, 5, 6].includes(position)));
-      await run.released([], YIELD);
-      const next = await take(b, "w");
-      assert.deepEqual(next.claimed.open, [], "what was deferred has no entry");
-      assert.deepEqual(await next.outcomes([receive(4, ["small"])]), [{ tag: "message", value: "1", topic: "small" }]);
-      assert.deepEqual(shapes(await next.held([receive(2, ["t"])])), ["message 600001"]);
-    },
-  );
+  "after a deferred wait every later wait is deferred and does nothing, every effect is made": async (
+    { drivers: [a, b] },
+  ) => {
+    const run = await begin(a, "w");
+    await sendLarge(b, 3);
+    await b.send([newMessage("w", { topic: "small", value: "1" })]);
+    const operations = [
+      ...receives(3),
+      record(3, "step"),
+      receive(4, ["small"]),
+      sleep(5, 0),
+      receive(6, ["none"], 0),
+      pause(7, 1, LEASE_MS),
+      setEvent(8, "k", "v"),
+      observeResult(9, "other"),
+    ];
+    const answered = shapes(await run.held(operations));
+    assert.deepEqual(answered.slice(2), [
+      "deferred",
+      "value 4",
+      "deferred",
+      "deferred",
+      "deferred",
+      "deferred",
+      "done 0",
+      "deferred",
+    ]);
+    assert.equal((await b.readEvent({ workflowId: "w", key: "k" })).event?.value, "v");
+    const { entries } = await b.readJournal({ workflowId: "w", after: -1, limit: 10 });
+    assert(!entries.some(({ position }) => [2, 4, 5, 6].includes(position)));
+    await run.released([], YIELD);
+    const next = await take(b, "w");
+    assert.deepEqual(next.claimed.open, [], "what was deferred has no entry");
+    assert.deepEqual(await next.outcomes([receive(4, ["small"])]), [{ tag: "message", value: "1", topic: "small" }]);
+    assert.deepEqual(shapes(await next.held([receive(2, ["t"])])), ["message 600001"]);
+  },
 
-  rule(
-    "the first outcome of an answer is never deferred, and neither are many small ones",
-    async ({ drivers: [a, b] }) => {
-      const run = await begin(a, "w");
-      const small = Array.from(
-        { length: 50 },
-        (_, nth) => newMessage("w", { topic: "t", value: "y".repeat(1_000) + nth }),
-      );
-      await b.send(small);
-      const waits = [receive(100, ["none"]), ...receives(50)];
-      assert.deepEqual(shapes(await run.held(waits)), [
-        "open",
-        ...small.map(({ value }) => `message ${value.length}`),
-      ]);
-      await b.send([newMessage("w", { topic: "large", value: "x".repeat(1_300_000) })]);
-      assert.deepEqual(shapes(await run.held([receive(101, ["none"]), receive(102, ["large"])])), [
-        "open",
-        "message 1300000",
-      ]);
-    },
-  );
+  "the first outcome of an answer is never deferred, and neither are many small ones": async ({ drivers: [a, b] }) => {
+    const run = await begin(a, "w");
+    const small = Array.from(
+      { length: 50 },
+      (_, nth) => newMessage("w", { topic: "t", value: "y".repeat(1_000) + nth }),
+    );
+    await b.send(small);
+    const waits = [receive(100, ["none"]), ...receives(50)];
+    assert.deepEqual(shapes(await run.held(waits)), [
+      "open",
+      ...small.map(({ value }) => `message ${value.length}`),
+    ]);
+    await b.send([newMessage("w", { topic: "large", value: "x".repeat(1_300_000) })]);
+    assert.deepEqual(shapes(await run.held([receive(101, ["none"]), receive(102, ["large"])])), [
+      "open",
+      "message 1300000",
+    ]);
+  },
 
-  rule("outcomes that were recorded before are deferred too, and effects are not", async ({ drivers: [a, b] }) => {
+  "outcomes that were recorded before are deferred too, and effects are not": async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
     for (const id of ["1", "2", "3"]) await (await begin(b, id)).end("SUCCESS", LARGE);
     const waits = ["1", "2", "3"].map((id, position) => observeResult(position, id));
@@ -163,11 +131,9 @@ function deferring(rule: AddRule): void {
     assert.deepEqual(shapes(again).slice(2), ["deferred"]);
     const records = [3, 4, 5].map((position) => record(position, "other"));
     assert.deepEqual(shapes(await run.held(records)), Array(3).fill("value 400000"));
-  });
-}
+  },
 
-function transitions(rule: AddRule): void {
-  rule("a commit with a deferred wait makes no transition", async ({ drivers: [a, b] }) => {
+  "a commit with a deferred wait makes no transition": async ({ drivers: [a, b] }) => {
     const ways = { yield: YIELD, end: end(), park: park("p", LEASE_MS), suspend: SUSPEND };
     for (const [workflowId, transition] of Object.entries(ways)) {
       const run = await begin(a, workflowId);
@@ -177,33 +143,17 @@ function transitions(rule: AddRule): void {
       assert.deepEqual([workflow?.status, workflow?.problem, workflow?.waiting], ["PENDING", null, null], workflowId);
       await run.held(receives(3).slice(2));
     }
-  });
-}
+  },
 
-function repeated(rule: AddRule): void {
-  /** Makes a commit twice, after something else has come, and compares all of the answers. */
-  async function again(
-    [a, b]: readonly [Driver, Driver],
-    run: DrivenRun,
-    operations: readonly Operation[],
-  ): Promise<string[]> {
-    const request = run.next(operations, SUSPEND);
-    const first: CommitResult = await a.commit(request);
-    await b.send([newMessage("w", { topic: "small" })]);
-    const answered = shapes(committed(first, "held"));
-    assert.deepEqual(shapes(committed(await b.commit(request), "held")), answered);
-    return answered;
-  }
-
-  rule("commit() defers the same waits when it is repeated", async ({ drivers }) => {
+  "commit() defers the same waits when it is repeated": async ({ drivers }) => {
     const run = await begin(drivers[0], "w");
     await sendLarge(drivers[1], 4);
     const answered = await again(drivers, run, [...receives(4), receive(4, ["small"]), record(5, "step")]);
     assert.deepEqual(answered.slice(2), ["deferred", "deferred", "deferred", "value 4"]);
     assert.deepEqual(await run.drain(["small"]), ['"hello"']);
-  });
+  },
 
-  rule("commit() defers the same waits when it is repeated, also those that were open", async ({ drivers }) => {
+  "commit() defers the same waits when it is repeated, also those that were open": async ({ drivers }) => {
     const run = await begin(drivers[0], "w");
     const waits = [...receives(4), receive(4, ["small"])];
     await run.held(waits);
@@ -211,78 +161,56 @@ function repeated(rule: AddRule): void {
     const answered = await again(drivers, run, waits);
     assert.deepEqual(answered.slice(2), ["deferred", "deferred", "deferred"]);
     assert.deepEqual(await run.drain(["small"]), ['"hello"']);
-  });
-}
+  },
 
-function besideRecords(rule: AddRule): void {
-  rule(
-    "commit() defers the same waits when it is repeated, also beside large values that the run records",
-    async ({ drivers: [a, b] }) => {
-      const run = await begin(a, "w");
-      await b.send([newMessage("w", { topic: "small" })]);
-      for (const length of [MIB + 1_000, MIB - 100, MIB - 1_000]) {
-        const first = 10 * length;
-        const operations = [
-          record(first, "y".repeat(length)),
-          receive(first + 1, ["small"], 0),
-          receive(first + 2, ["small"], 0),
-        ];
-        const request = run.next(operations);
-        const answered = shapes(committed(await a.commit(request), "held"));
-        assert.deepEqual(shapes(committed(await b.commit(request), "held")), answered, `${length}`);
+  "commit() defers the same waits when it is repeated, also beside large values that the run records": async (
+    { drivers: [a, b] },
+  ) => {
+    const run = await begin(a, "w");
+    await b.send([newMessage("w", { topic: "small" })]);
+    for (const length of [MIB + 1_000, MIB - 100, MIB - 1_000]) {
+      const first = 10 * length;
+      const operations = [
+        record(first, "y".repeat(length)),
+        receive(first + 1, ["small"], 0),
+        receive(first + 2, ["small"], 0),
+      ];
+      const request = run.next(operations);
+      const answered = shapes(committed(await a.commit(request), "held"));
+      assert.deepEqual(shapes(committed(await b.commit(request), "held")), answered, `${length}`);
+    }
+  },
+
+  "claim() leases what it brings and nothing else, however large inputs and journals are": async (
+    { drivers: [a, b] },
+  ) => {
+    const ids = Array.from({ length: 12 }, (_, index) => `w${index}`);
+    // Quotes and backslashes travel as several characters.
+    const quotes = '"\\'.repeat(150_000);
+    for (const id of ids) {
+      const request = createRequest(id, { input: LARGE });
+      await a.create(request);
+      const run = { workflowId: id, epoch: 1, owner: request.owner, leaseMs: LEASE_MS };
+      await a.commit({ ...run, number: 1, operations: [record(0, quotes)], transition: null });
+      await a.commit({ ...run, number: 2, operations: [record(1, quotes)], transition: YIELD });
+    }
+    const taken: string[] = [];
+    for (let more = true; more;) {
+      const answer = await b.claim(claimRequest());
+      assert(answer.claimed.length > 0, "a claim takes one whatever its size");
+      for (const { workflow, epoch, journal } of answer.claimed) {
+        taken.push(workflow.workflowId);
+        assert.deepEqual([workflow.input.length, epoch], [LARGE.length, 2]);
+        assert(journal.more || journal.entries.length === 2);
       }
-    },
-  );
-}
+      more = answer.more;
+      assert.equal(more, taken.length < ids.length);
+    }
+    assert.deepEqual(taken.toSorted(), ids.toSorted());
+    for (const id of ids) assert.equal((await a.readWorkflow(id))?.recoveryAttempts, 0);
+  },
 
-/** The whole journal of a claimed workflow: the page that came with it, and the others. */
-async function wholeJournal(run: Awaited<ReturnType<typeof take>>): Promise<JournalEntry[]> {
-  let { entries, more } = run.claimed.journal;
-  const all = [...entries];
-  while (more) {
-    ({ entries, more } = await run.driver.readJournal({
-      workflowId: run.workflowId,
-      after: all.at(-1)?.seq ?? 0,
-      limit: 1_000,
-    }));
-    assert(entries.length > 0, "a page is never empty while there are more");
-    all.push(...entries);
-  }
-  return all;
-}
-
-function claims(rule: AddRule): void {
-  rule(
-    "claim() leases what it brings and nothing else, however large inputs and journals are",
-    async ({ drivers: [a, b] }) => {
-      const ids = Array.from({ length: 12 }, (_, index) => `w${index}`);
-      // Quotes and backslashes travel as several characters.
-      const quotes = '"\\'.repeat(150_000);
-      for (const id of ids) {
-        const request = createRequest(id, { input: LARGE });
-        await a.create(request);
-        const run = { workflowId: id, epoch: 1, owner: request.owner, leaseMs: LEASE_MS };
-        await a.commit({ ...run, number: 1, operations: [record(0, quotes)], transition: null });
-        await a.commit({ ...run, number: 2, operations: [record(1, quotes)], transition: YIELD });
-      }
-      const taken: string[] = [];
-      for (let more = true; more;) {
-        const answer = await b.claim(claimRequest());
-        assert(answer.claimed.length > 0, "a claim takes one whatever its size");
-        for (const { workflow, epoch, journal } of answer.claimed) {
-          taken.push(workflow.workflowId);
-          assert.deepEqual([workflow.input.length, epoch], [LARGE.length, 2]);
-          assert(journal.more || journal.entries.length === 2);
-        }
-        more = answer.more;
-        assert.equal(more, taken.length < ids.length);
-      }
-      assert.deepEqual(taken.toSorted(), ids.toSorted());
-      for (const id of ids) assert.equal((await a.readWorkflow(id))?.recoveryAttempts, 0);
-    },
-  );
-
-  rule("claim() answers as the first did when it is repeated, however large", async ({ drivers: [a, b] }) => {
+  "claim() answers as the first did when it is repeated, however large": async ({ drivers: [a, b] }) => {
     for (let index = 0; index < 12; index++) {
       await a.create(createRequest(`w${index}`, { input: LARGE, leaseMs: null }));
     }
@@ -290,43 +218,29 @@ function claims(rule: AddRule): void {
     const idsOf = async (driver: Driver) =>
       (await driver.claim(request)).claimed.map(({ workflow }) => workflow.workflowId).toSorted();
     assert.deepEqual(await idsOf(b), await idsOf(a));
-  });
+  },
 
-  rule(
-    "claim() brings a workflow whose input and journal are large, and the journal is read whole",
-    async ({ drivers: [a, b] }) => {
-      const input = "x".repeat(1_000_000);
-      const request = createRequest("w", { input });
-      await a.create(request);
-      const run = { workflowId: "w", epoch: 1, owner: request.owner, leaseMs: LEASE_MS };
-      for (let number = 1; number <= 5; number++) {
-        await a.commit({
-          ...run,
-          number,
-          operations: [record(number, "y".repeat(900_000))],
-          transition: number === 5 ? YIELD : null,
-        });
-      }
-      const taken = await take(b, "w");
-      assert.equal(taken.claimed.workflow.input.length, input.length);
-      assert.deepEqual((await wholeJournal(taken)).map(({ position }) => position), [1, 2, 3, 4, 5]);
-    },
-  );
-}
+  "claim() brings a workflow whose input and journal are large, and the journal is read whole": async (
+    { drivers: [a, b] },
+  ) => {
+    const input = "x".repeat(1_000_000);
+    const request = createRequest("w", { input });
+    await a.create(request);
+    const run = { workflowId: "w", epoch: 1, owner: request.owner, leaseMs: LEASE_MS };
+    for (let number = 1; number <= 5; number++) {
+      await a.commit({
+        ...run,
+        number,
+        operations: [record(number, "y".repeat(900_000))],
+        transition: number === 5 ? YIELD : null,
+      });
+    }
+    const taken = await take(b, "w");
+    assert.equal(taken.claimed.workflow.input.length, input.length);
+    assert.deepEqual((await wholeJournal(taken)).map(({ position }) => position), [1, 2, 3, 4, 5]);
+  },
 
-function lists(rule: AddRule): void {
-  const list = (driver: Driver, query: Partial<ListQuery>): Promise<ListPage> =>
-    driver.listWorkflows({
-      problem: false,
-      values: false,
-      statuses: null,
-      name: null,
-      limit: 100,
-      cursor: null,
-      ...query,
-    });
-
-  rule("listWorkflows() without values leaves out inputs, outputs and long errors", async ({ drivers: [a, b] }) => {
+  "listWorkflows() without values leaves out inputs, outputs and long errors": async ({ drivers: [a, b] }) => {
     const errors = { short: "e".repeat(4_096), long: "e".repeat(4_097) };
     for (const [id, error] of Object.entries(errors)) await (await begin(a, id)).end("ERROR", error);
     await (await begin(a, "done")).end("SUCCESS", "1");
@@ -345,35 +259,34 @@ function lists(rule: AddRule): void {
     const withValues = (await list(b, { values: true })).workflows;
     for (const workflow of withValues) assert.deepEqual(workflow, await a.readWorkflow(workflow.workflowId));
     assert.equal(withValues.length, 4);
-  });
+  },
 
-  rule(
-    "listWorkflows() with values ends a page before it becomes too large, without values it does not",
-    async ({ drivers: [a, b] }) => {
-      for (let index = 0; index < 10; index++) {
-        await a.create(createRequest(`w${index}`, { input: "x".repeat(500_000) }));
-        await (await begin(a, `v${index}`)).end("SUCCESS", "y".repeat(500_000));
-      }
-      assert.equal((await list(b, {})).workflows.length, 20);
-      const seen: string[] = [];
-      let cursor: string | null = null;
-      do {
-        const page: ListPage = await list(b, { values: true, cursor });
-        assert(page.workflows.length > 0);
-        const length = page.workflows.reduce(
-          (sum, { input, output }) => sum + (input?.length ?? 0) + (output?.length ?? 0),
-          0,
-        );
-        assert(length <= 8 * MIB, `a page has ${length} characters`);
-        seen.push(...page.workflows.map(({ workflowId }) => workflowId));
-        cursor = page.cursor;
-      } while (cursor !== null);
-      assert.equal(new Set(seen).size, 20);
-      assert.equal(seen.length, 20);
-    },
-  );
+  "listWorkflows() with values ends a page before it becomes too large, without values it does not": async (
+    { drivers: [a, b] },
+  ) => {
+    for (let index = 0; index < 10; index++) {
+      await a.create(createRequest(`w${index}`, { input: "x".repeat(500_000) }));
+      await (await begin(a, `v${index}`)).end("SUCCESS", "y".repeat(500_000));
+    }
+    assert.equal((await list(b, {})).workflows.length, 20);
+    const seen: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const page: ListPage = await list(b, { values: true, cursor });
+      assert(page.workflows.length > 0);
+      const length = page.workflows.reduce(
+        (sum, { input, output }) => sum + (input?.length ?? 0) + (output?.length ?? 0),
+        0,
+      );
+      assert(length <= 8 * MIB, `a page has ${length} characters`);
+      seen.push(...page.workflows.map(({ workflowId }) => workflowId));
+      cursor = page.cursor;
+    } while (cursor !== null);
+    assert.equal(new Set(seen).size, 20);
+    assert.equal(seen.length, 20);
+  },
 
-  rule("listWorkflows() finds those that are parked", async ({ drivers: [a, b] }) => {
+  "listWorkflows() finds those that are parked": async ({ drivers: [a, b] }) => {
     for (const id of ["parked", "taken", "resumed", "mended", "cancelled"]) {
       await (await begin(a, id)).released(
         [],
@@ -395,5 +308,64 @@ function lists(rule: AddRule): void {
       workflows.map(({ workflowId }) => workflowId),
     );
     assert.equal((await list(b, { problem: true, statuses: ["CANCELLED"] })).workflows.length, 0);
+  },
+};
+
+/** Makes a commit twice, after something else has come, and compares all of the answers. */
+async function again(
+  [a, b]: readonly [Driver, Driver],
+  run: DrivenRun,
+  operations: readonly Operation[],
+): Promise<string[]> {
+  const request = run.next(operations, SUSPEND);
+  const first: CommitResult = await a.commit(request);
+  await b.send([newMessage("w", { topic: "small" })]);
+  const answered = shapes(committed(first, "held"));
+  assert.deepEqual(shapes(committed(await b.commit(request), "held")), answered);
+  return answered;
+}
+
+const list = (driver: Driver, query: Partial<ListQuery>): Promise<ListPage> =>
+  driver.listWorkflows({
+    problem: false,
+    values: false,
+    statuses: null,
+    name: null,
+    limit: 100,
+    cursor: null,
+    ...query,
   });
+
+/** Each operation's answer in one word, and of an outcome how large its value is. */
+function shapes({ results }: Committed): string[] {
+  return results.map((result) => {
+    if ("deferred" in result) return "deferred";
+    if ("remainingMs" in result) return "open";
+    return `${result.outcome.tag} ${result.outcome.value?.length ?? 0}`;
+  });
+}
+
+/** Sends large messages to a workflow, one at a time: together they might be too large for a request. */
+async function sendLarge(driver: Driver, count: number, workflowId: string = "w"): Promise<void> {
+  for (let nth = 0; nth < count; nth++) await driver.send([newMessage(workflowId, { topic: "t", value: LARGE + nth })]);
+}
+
+function receives(count: number): Operation[] {
+  return Array.from({ length: count }, (_, position) => receive(position, ["t"]));
+}
+
+/** The whole journal of a claimed workflow: the page that came with it, and the others. */
+async function wholeJournal(run: Awaited<ReturnType<typeof take>>): Promise<JournalEntry[]> {
+  let { entries, more } = run.claimed.journal;
+  const all = [...entries];
+  while (more) {
+    ({ entries, more } = await run.driver.readJournal({
+      workflowId: run.workflowId,
+      after: all.at(-1)?.seq ?? 0,
+      limit: 1_000,
+    }));
+    assert(entries.length > 0, "a page is never empty while there are more");
+    all.push(...entries);
+  }
+  return all;
 }

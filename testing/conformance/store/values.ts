@@ -18,7 +18,7 @@ import {
   writeStream,
 } from "../../requests.ts";
 import { answers, begin, DrivenRun, enqueue, take } from "../../driven_run.ts";
-import type { AddRule } from "../../suite.ts";
+import type { Rules } from "../../suite.ts";
 
 // deno-fmt-ignore
 /** Encoded values that a driver might be tempted to parse, trim, escape or normalise. */
@@ -29,13 +29,8 @@ const VALUES = [
 ];
 
 /** Values. */
-export function values(rule: AddRule): void {
-  exactValues(rule);
-  copies(rule);
-}
-
-function exactValues(rule: AddRule): void {
-  rule("values come back byte for byte, wherever they are stored", async ({ drivers: [a, b] }) => {
+export const values: Rules = {
+  "values come back byte for byte, wherever they are stored": async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
     for (const [index, value] of VALUES.entries()) {
       await b.send([newMessage("w", { value })]);
@@ -56,9 +51,9 @@ function exactValues(rule: AddRule): void {
     assert.deepEqual((await b.readStream({ workflowId: "w", key: "s", from: 0, limit: 100 })).values, VALUES);
     const { entries } = await b.readJournal({ workflowId: "w", after: -1, limit: 1_000 });
     assert.deepEqual(entries.filter(({ label }) => label === "step").map(({ outcome }) => outcome.value), VALUES);
-  });
+  },
 
-  rule("inputs, outputs and errors come back byte for byte", async ({ drivers: [a, b] }) => {
+  "inputs, outputs and errors come back byte for byte": async ({ drivers: [a, b] }) => {
     const observer = await begin(a, "observer");
     for (const [index, value] of VALUES.entries()) {
       const [good, bad] = [`good${index}`, `bad${index}`];
@@ -80,9 +75,9 @@ function exactValues(rule: AddRule): void {
       const results = [observeResult(2 * index, good), observeResult(2 * index + 1, bad)];
       assert.deepEqual(await observer.outcomes(results), [{ tag: "value", value }, { tag: "error", value }]);
     }
-  });
+  },
 
-  rule("a value of 1 MiB comes back byte for byte", async ({ drivers: [a, b] }) => {
+  "a value of 1 MiB comes back byte for byte": async ({ drivers: [a, b] }) => {
     const value = '"\u{1F600}\\n\u2028"'.repeat(1_048_576 / 12).slice(0, 500_000) + "\u00e9".repeat(10_000);
     const run = await begin(a, "w");
     await b.send([newMessage("w", { value })]);
@@ -95,9 +90,9 @@ function exactValues(rule: AddRule): void {
     assert((await b.readEvent({ workflowId: "w", key: "k" })).event?.value === value);
     assert((await b.readStream({ workflowId: "w", key: "s", from: 0, limit: 1 })).values[0] === value);
     assert((await b.readWorkflow("w"))?.output === value);
-  });
+  },
 
-  rule("every outcome that a run records comes back as it was, with its label", async ({ drivers: [a, b] }) => {
+  "every outcome that a run records comes back as it was, with its label": async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
     const outcomes = [
       { tag: "value", value: "1" },
@@ -123,11 +118,9 @@ function exactValues(rule: AddRule): void {
         position,
       ) => [`step "${position}"`, outcome.tag, "value" in outcome ? outcome.value : null, null]),
     );
-  });
-}
+  },
 
-function copies(rule: AddRule): void {
-  rule("a driver keeps no reference to what it was given", async ({ drivers: [a, b] }) => {
+  "a driver keeps no reference to what it was given": async ({ drivers: [a, b] }) => {
     const request = { ...createRequest("w"), input: "kept" };
     await a.create(request);
     request.input = "changed";
@@ -146,9 +139,9 @@ function copies(rule: AddRule): void {
     assert.equal((await b.readWorkflow("w"))?.input, "kept");
     assert.equal((await b.readJournal({ workflowId: "w", after: -1, limit: 1 })).entries[0]?.outcome.value, "kept");
     assert.deepEqual(await run.drain(), ["kept"]);
-  });
+  },
 
-  rule("a driver hands out nothing that changes its store", async ({ drivers: [a, b] }) => {
+  "a driver hands out nothing that changes its store": async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
     const first = await run.held([
       record(0, "kept"),
@@ -170,5 +163,5 @@ function copies(rule: AddRule): void {
     assert.equal((await b.readEvent({ workflowId: "w", key: "k" })).event?.value, "kept");
     assert.deepEqual((await b.readStream({ workflowId: "w", key: "s", from: 0, limit: 10 })).values, ["kept"]);
     assert.deepEqual([(await b.readWorkflow("w"))?.name, (await b.readWorkflow("w"))?.status], [NAME, "PENDING"]);
-  });
-}
+  },
+};

@@ -25,60 +25,49 @@ import {
   YIELD,
 } from "../../requests.ts";
 import { begin, beginSuspended, type DrivenRun, enqueue, take } from "../../driven_run.ts";
-import type { AddRule } from "../../suite.ts";
+import { type Rules, rulesFor } from "../../suite.ts";
 
 /** How long a hint may take before it counts as lost. Real time: a store that pushes does so over a connection. */
 const PATIENCE_MS = 5_000;
 
 type Watching = Driver & Required<Pick<Driver, "watch">>;
 
-/** Push. */
-export function watching(rule: AddRule): void {
-  const pushRule = (title: string, check: (harness: Harness, driver: Watching) => Promise<void>) =>
-    rule(title, async (harness) => {
-      const [driver] = harness.drivers;
-      if (canWatch(driver)) await check(harness, driver);
-      else console.info(`exempt: "${title}": the driver has no watch(), so the core polls`);
-    });
+const pushRules: Readonly<Record<string, (harness: Harness, driver: Watching) => Promise<void>>> = {
+  "watch() of an inbox hints when a message, a cancel or a resume comes": async ({ drivers: [a, b] }, driver) => {
+    const run = await begin(b, "w");
+    const sender = await begin(a, "sender");
+    await using hints = await Hints.of(driver, "inbox:w");
+    await hints.after("message", () => b.send([newMessage("w", { topic: "t" })]));
+    await hints.after("message from a workflow", () => sender.held([send(0, newMessage("w"))]));
+    await hints.after("message from a step", () => sender.held([send(null, newMessage("w"))]));
+    await run.suspend([receive(0, ["u"])]);
+    await hints.after("message that wakes", () => b.send([newMessage("w", { topic: "u" })]));
+    await hints.after("cancel", () => b.control({ workflowId: "w", action: "cancel" }));
+    await hints.after("resume", () => b.control({ workflowId: "w", action: "resume" }));
+  },
 
-  pushRule(
-    "watch() of an inbox hints when a message, a cancel or a resume comes",
-    async ({ drivers: [a, b] }, driver) => {
-      const run = await begin(b, "w");
-      const sender = await begin(a, "sender");
-      await using hints = await Hints.of(driver, "inbox:w");
-      await hints.after("message", () => b.send([newMessage("w", { topic: "t" })]));
-      await hints.after("message from a workflow", () => sender.held([send(0, newMessage("w"))]));
-      await hints.after("message from a step", () => sender.held([send(null, newMessage("w"))]));
-      await run.suspend([receive(0, ["u"])]);
-      await hints.after("message that wakes", () => b.send([newMessage("w", { topic: "u" })]));
-      await hints.after("cancel", () => b.control({ workflowId: "w", action: "cancel" }));
-      await hints.after("resume", () => b.control({ workflowId: "w", action: "resume" }));
-    },
-  );
+  "watch() of an outbox hints when an event, a stream value, a close or another status comes": async (
+    { drivers: [, b] },
+    driver,
+  ) => {
+    await using hints = await Hints.of(driver, "outbox:w");
+    await hints.after("enqueued", () => enqueue(b, "w"));
+    let run: DrivenRun = await hints.after("claimed", () => take(b, "w"));
+    await hints.after("event", () => run.held([setEvent(0, "k", "v")]));
+    await hints.after("event from a step", () => run.held([setEvent(null, "k", "v")]));
+    await hints.after("stream", () => run.held([writeStream(1, "s", "v")]));
+    await hints.after("stream from a step", () => run.held([writeStream(null, "s", "v")]));
+    await hints.after("close", () => run.held([closeStream(2, "s")]));
+    await hints.after("cancel", () => b.control({ workflowId: "w", action: "cancel" }));
+    await hints.after("resume", () => b.control({ workflowId: "w", action: "resume" }));
+    run = await take(b, "w");
+    await hints.after("end", () => run.end());
+    await using started = await Hints.of(driver, "outbox:child");
+    const parent = await begin(b, "parent");
+    await started.after("started", () => parent.held([start(0, newWorkflow("child"))]));
+  },
 
-  pushRule(
-    "watch() of an outbox hints when an event, a stream value, a close or another status comes",
-    async ({ drivers: [, b] }, driver) => {
-      await using hints = await Hints.of(driver, "outbox:w");
-      await hints.after("enqueued", () => enqueue(b, "w"));
-      let run: DrivenRun = await hints.after("claimed", () => take(b, "w"));
-      await hints.after("event", () => run.held([setEvent(0, "k", "v")]));
-      await hints.after("event from a step", () => run.held([setEvent(null, "k", "v")]));
-      await hints.after("stream", () => run.held([writeStream(1, "s", "v")]));
-      await hints.after("stream from a step", () => run.held([writeStream(null, "s", "v")]));
-      await hints.after("close", () => run.held([closeStream(2, "s")]));
-      await hints.after("cancel", () => b.control({ workflowId: "w", action: "cancel" }));
-      await hints.after("resume", () => b.control({ workflowId: "w", action: "resume" }));
-      run = await take(b, "w");
-      await hints.after("end", () => run.end());
-      await using started = await Hints.of(driver, "outbox:child");
-      const parent = await begin(b, "parent");
-      await started.after("started", () => parent.held([start(0, newWorkflow("child"))]));
-    },
-  );
-
-  pushRule("watch() takes any workflow ID, and hints for it", async ({ drivers: [, b] }, driver) => {
+  "watch() takes any workflow ID, and hints for it": async ({ drivers: [, b] }, driver) => {
     for (const workflowId of [":", "inbox:w", "due", "'; drop table x; --", "\u{1F600}".repeat(255)]) {
       const run = await begin(b, workflowId);
       await using inbox = await Hints.of(driver, `inbox:${workflowId}`);
@@ -86,9 +75,9 @@ export function watching(rule: AddRule): void {
       await inbox.after("message", () => b.send([newMessage(workflowId)]));
       await outbox.after("event", () => run.held([setEvent(0, "k", "v")]));
     }
-  });
+  },
 
-  pushRule("watch() of due hints when any workflow becomes due", async ({ drivers: [, b] }, driver) => {
+  "watch() of due hints when any workflow becomes due": async ({ drivers: [, b] }, driver) => {
     await using hints = await Hints.of(driver, "due");
     await hints.after("enqueued", () => enqueue(b, "enqueued"));
     const run = await begin(b, "w");
@@ -101,20 +90,20 @@ export function watching(rule: AddRule): void {
     await hints.after("yielded", () => sender.released([], YIELD));
     await b.control({ workflowId: "sender", action: "cancel" });
     await hints.after("resumed", () => b.control({ workflowId: "sender", action: "resume" }));
-  });
+  },
 
-  pushRule(
-    "watch() of due hints when a workflow is suspended or parked until an instant that is near",
-    async ({ drivers: [a] }, driver) => {
-      await using hints = await Hints.of(driver, "due");
-      const [asleep, paused, parked] = [await begin(a, "asleep"), await begin(a, "paused"), await begin(a, "parked")];
-      await hints.after("suspended", () => asleep.suspend([receive(0, ["t"]), sleep(1, 3_000), sleep(2, 900_000)]));
-      await hints.after("paused", () => paused.suspend([pause(0, 1, 9_000)]));
-      await hints.after("parked", () => parked.released([], park("p", 9_000)));
-    },
-  );
+  "watch() of due hints when a workflow is suspended or parked until an instant that is near": async (
+    { drivers: [a] },
+    driver,
+  ) => {
+    await using hints = await Hints.of(driver, "due");
+    const [asleep, paused, parked] = [await begin(a, "asleep"), await begin(a, "paused"), await begin(a, "parked")];
+    await hints.after("suspended", () => asleep.suspend([receive(0, ["t"]), sleep(1, 3_000), sleep(2, 900_000)]));
+    await hints.after("paused", () => paused.suspend([pause(0, 1, 9_000)]));
+    await hints.after("parked", () => parked.released([], park("p", 9_000)));
+  },
 
-  pushRule("watch() hints every subscription, over both drivers", async ({ drivers }, driver) => {
+  "watch() hints every subscription, over both drivers": async ({ drivers }, driver) => {
     const [, b] = drivers;
     assert(canWatch(b));
     await using first = await Hints.of(driver, "outbox:w");
@@ -125,9 +114,9 @@ export function watching(rule: AddRule): void {
       "event",
       () => second.after("event", () => third.after("event", () => run.held([setEvent(0, "k", "v")]))),
     );
-  });
+  },
 
-  pushRule("watch() does not run a hint inside the call that causes it", async (_harness, driver) => {
+  "watch() does not run a hint inside the call that causes it": async (_harness, driver) => {
     let inside = false;
     let hinted = false;
     await using hints = await Hints.of(driver, "outbox:w", () => {
@@ -141,25 +130,22 @@ export function watching(rule: AddRule): void {
       return created;
     });
     assert(hinted);
-  });
+  },
 
-  pushRule(
-    "watch() gives no hint after it was closed, and closing again does nothing",
-    async ({ drivers: [, b] }, driver) => {
-      const run = await begin(b, "w");
-      await using open = await Hints.of(driver, "outbox:w");
-      const closed = await Hints.of(driver, "outbox:w");
-      closed.watch.close();
-      closed.watch.close();
-      assert.equal(closed.watch.live, false);
-      const before = closed.count;
-      await open.after("event", () => run.held([setEvent(0, "k", "v")], SUSPEND));
-      await open.after("end", () => run.released([], end()));
-      assert.equal(closed.count, before);
-    },
-  );
+  "watch() gives no hint after it was closed, and closing again does nothing": async ({ drivers: [, b] }, driver) => {
+    const run = await begin(b, "w");
+    await using open = await Hints.of(driver, "outbox:w");
+    const closed = await Hints.of(driver, "outbox:w");
+    closed.watch.close();
+    closed.watch.close();
+    assert.equal(closed.watch.live, false);
+    const before = closed.count;
+    await open.after("event", () => run.held([setEvent(0, "k", "v")], SUSPEND));
+    await open.after("end", () => run.released([], end()));
+    assert.equal(closed.count, before);
+  },
 
-  pushRule("watch() gives no hint that was on its way when it was closed", async ({ drivers: [, b] }, driver) => {
+  "watch() gives no hint that was on its way when it was closed": async ({ drivers: [, b] }, driver) => {
     assert(canWatch(b));
     const run = await begin(driver, "w");
     await using open = await Hints.of(b, "outbox:w");
@@ -171,8 +157,17 @@ export function watching(rule: AddRule): void {
       return held;
     });
     assert.equal(closed.count, before);
-  });
-}
+  },
+};
+
+/** Push. */
+export const watch: Rules = rulesFor(Object.entries(pushRules), ([title, check]) => ({
+  [title]: async (harness) => {
+    const [driver] = harness.drivers;
+    if (canWatch(driver)) await check(harness, driver);
+    else console.info(`exempt: "${title}": the driver has no watch(), so the core polls`);
+  },
+}));
 
 function canWatch(driver: Driver): driver is Watching {
   return driver.watch !== undefined;

@@ -7,8 +7,8 @@
 import assert from "node:assert/strict";
 import { stream } from "../../../core/channel.ts";
 import { workflow } from "../../../core/workflow.ts";
-import type { AddRule } from "../../suite.ts";
-import { World } from "../world.ts";
+import type { Rules } from "../../suite.ts";
+import type { World } from "../world.ts";
 
 const log = stream<number>("log");
 
@@ -22,41 +22,38 @@ const scribe = workflow("scribe", async (ctx) => {
 });
 
 /** Events and streams. */
-export function publishing(rule: AddRule): void {
-  rule(
-    "getEvent() inside a workflow is recorded: a replay reads what was read, even if the event changed",
-    async (harness) => {
-      const world = new World(harness);
-      const seen: unknown[] = [];
-      const owner = workflow("owner", async (ctx) => {
-        for (let n = 1; n <= 2; n++) {
-          await ctx.setEvent("state", n);
-          await ctx.recv();
-        }
-      });
-      const reader = workflow("reader", async (ctx) => {
-        seen.push(
-          await ctx.getEvent("owner", "state"),
-          await ctx.getEvent("owner", "none", { timeout: 0 }).catch((error) => error.code),
-        );
+export const publishing: Rules<World> = {
+  "getEvent() inside a workflow is recorded: a replay reads what was read, even if the event changed": async (
+    world,
+  ) => {
+    const seen: unknown[] = [];
+    const owner = workflow("owner", async (ctx) => {
+      for (let n = 1; n <= 2; n++) {
+        await ctx.setEvent("state", n);
         await ctx.recv();
-        return await ctx.getEvent("owner", "state");
-      });
-      const { parley } = world.isolate(0, [owner, reader]);
-      await parley.start(owner, undefined, { workflowId: "owner" });
-      await world.until(parley.idle());
-      const handle = await parley.start(reader, undefined);
-      await world.until(parley.idle());
-      await parley.send("owner", null);
-      await world.until(parley.idle());
-      await handle.send(null);
-      assert.equal(await world.until(handle.result()), 2);
-      assert.deepEqual(seen, [1, "timeout", 1, "timeout"]);
-    },
-  );
+      }
+    });
+    const reader = workflow("reader", async (ctx) => {
+      seen.push(
+        await ctx.getEvent("owner", "state"),
+        await ctx.getEvent("owner", "none", { timeout: 0 }).catch((error) => error.code),
+      );
+      await ctx.recv();
+      return await ctx.getEvent("owner", "state");
+    });
+    const { parley } = world.isolate(0, [owner, reader]);
+    await parley.start(owner, undefined, { workflowId: "owner" });
+    await world.until(parley.idle());
+    const handle = await parley.start(reader, undefined);
+    await world.until(parley.idle());
+    await parley.send("owner", null);
+    await world.until(parley.idle());
+    await handle.send(null);
+    assert.equal(await world.until(handle.result()), 2);
+    assert.deepEqual(seen, [1, "timeout", 1, "timeout"]);
+  },
 
-  rule("getEvent() inside a workflow waits for a workflow that does not exist yet, suspended", async (harness) => {
-    const world = new World(harness);
+  "getEvent() inside a workflow waits for a workflow that does not exist yet, suspended": async (world) => {
     const reader = workflow("reader", async (ctx) => await ctx.getEvent("later", "state"));
     const owner = workflow("owner", async (ctx) => await ctx.setEvent("state", null));
     const { parley } = world.isolate(0, [owner, reader]);
@@ -65,34 +62,28 @@ export function publishing(rule: AddRule): void {
     await parley.start(owner, undefined, { workflowId: "later" });
     await world.until(parley.idle());
     assert.deepEqual([(await handle.status()).status, (await handle.status()).output], ["SUCCESS", null]);
-  });
+  },
 
-  rule(
-    "getEvent() from outside waits, also for a workflow that does not exist yet; any number at once",
-    async (harness) => {
-      const world = new World(harness);
-      const owner = workflow("owner", async (ctx) => await ctx.setEvent("state", "set"));
-      const { parley } = world.isolate(0, [owner]);
-      const outside = world.isolate(1, []).parley;
-      const leaving = new AbortController();
-      const left = outside.getEvent<Error>("w", "state", { signal: leaving.signal }).catch((error) => error);
-      const waiters = Array.from({ length: 20 }, () => outside.getEvent("w", "state"));
-      const impatient = outside.getEvent("w", "state", { timeout: "1s" }).catch((
-        error,
-      ) => [error.code, error.operation, error.timeoutMs]);
-      assert.deepEqual(await world.until(impatient), ["timeout", 'getEvent "state"', 1_000]);
-      leaving.abort(new Error("left"));
-      assert.equal((await world.until(left)).message, "left");
-      await parley.start(owner, undefined, { workflowId: "w" });
-      assert.deepEqual(new Set(await world.until(Promise.all(waiters))), new Set(["set"]));
-      assert.equal(await outside.getEvent("w", "state", { timeout: 0 }), "set");
-    },
-  );
+  "getEvent() from outside waits, also for a workflow that does not exist yet; any number at once": async (world) => {
+    const owner = workflow("owner", async (ctx) => await ctx.setEvent("state", "set"));
+    const { parley } = world.isolate(0, [owner]);
+    const outside = world.isolate(1, []).parley;
+    const leaving = new AbortController();
+    const left = outside.getEvent<Error>("w", "state", { signal: leaving.signal }).catch((error) => error);
+    const waiters = Array.from({ length: 20 }, () => outside.getEvent("w", "state"));
+    const impatient = outside.getEvent("w", "state", { timeout: "1s" }).catch((
+      error,
+    ) => [error.code, error.operation, error.timeoutMs]);
+    assert.deepEqual(await world.until(impatient), ["timeout", 'getEvent "state"', 1_000]);
+    leaving.abort(new Error("left"));
+    assert.equal((await world.until(left)).message, "left");
+    await parley.start(owner, undefined, { workflowId: "w" });
+    assert.deepEqual(new Set(await world.until(Promise.all(waiters))), new Set(["set"]));
+    assert.equal(await outside.getEvent("w", "state", { timeout: 0 }), "set");
+  },
 
-  rule(
-    "getEvent() from outside of a workflow that has ended without the event rejects at once, also if it ends meanwhile",
-    async (harness) => {
-      const world = new World(harness);
+  "getEvent() from outside of a workflow that has ended without the event rejects at once, also if it ends meanwhile":
+    async (world) => {
       const owner = workflow("owner", async (ctx) => {
         if (await ctx.recv()) throw new Error("failed");
       });
@@ -117,10 +108,8 @@ export function publishing(rule: AddRule): void {
         ]);
       }
     },
-  );
 
-  rule("watchEvent() yields the current value and later ones, and ends with the workflow", async (harness) => {
-    const world = new World(harness);
+  "watchEvent() yields the current value and later ones, and ends with the workflow": async (world) => {
     const owner = workflow("owner", async (ctx) => {
       for (let n = 1; n <= 3; n++) {
         await ctx.setEvent("state", n);
@@ -140,47 +129,44 @@ export function publishing(rule: AddRule): void {
     }
     await world.until(watching);
     assert.deepEqual(seen, [1, 2, 3, "last"]);
-  });
+  },
 
-  rule(
-    "watchEvent() and getEventEntry() after a version above the one that there is reject, and say which there is",
-    async (harness) => {
-      const world = new World(harness);
-      const owner = workflow("owner", async (ctx) => {
-        await ctx.setEvent("state", "first");
-        await ctx.setEvent("state", "second");
-        await ctx.recv();
-        await ctx.setEvent("state", "third");
-      });
-      const { parley } = world.isolate(0, [owner]);
-      const handle = await parley.start(owner, undefined, { workflowId: "w" });
-      await world.until(parley.idle());
-      const outside = world.isolate(1, []).parley;
-      const refused = async (workflowId: string, key: string, after: number, version: number) => {
-        const error = { code: "version_out_of_range", workflowId, key, after, version };
-        await assert.rejects(
-          world.until(outside.watchEvent(workflowId, key, { after })[Symbol.asyncIterator]().next()),
-          error,
-        );
-        await assert.rejects(world.until(outside.getEventEntry(workflowId, key, { after })), error);
-      };
-      await refused("w", "state", 3, 2);
-      await refused("w", "none", 1, 0);
-      await refused("missing", "state", 1, 0);
-      const seen: unknown[] = [];
-      const watching = (async () => {
-        for await (const entry of outside.watchEvent("w", "state", { after: 2 }).entries()) seen.push(entry);
-      })();
-      await world.pass(500);
-      await handle.send(null);
-      await world.until(watching);
-      assert.deepEqual(seen, [{ version: 3, value: "third" }]);
-      await refused("w", "state", 4, 3);
-    },
-  );
+  "watchEvent() and getEventEntry() after a version above the one that there is reject, and say which there is": async (
+    world,
+  ) => {
+    const owner = workflow("owner", async (ctx) => {
+      await ctx.setEvent("state", "first");
+      await ctx.setEvent("state", "second");
+      await ctx.recv();
+      await ctx.setEvent("state", "third");
+    });
+    const { parley } = world.isolate(0, [owner]);
+    const handle = await parley.start(owner, undefined, { workflowId: "w" });
+    await world.until(parley.idle());
+    const outside = world.isolate(1, []).parley;
+    const refused = async (workflowId: string, key: string, after: number, version: number) => {
+      const error = { code: "version_out_of_range", workflowId, key, after, version };
+      await assert.rejects(
+        world.until(outside.watchEvent(workflowId, key, { after })[Symbol.asyncIterator]().next()),
+        error,
+      );
+      await assert.rejects(world.until(outside.getEventEntry(workflowId, key, { after })), error);
+    };
+    await refused("w", "state", 3, 2);
+    await refused("w", "none", 1, 0);
+    await refused("missing", "state", 1, 0);
+    const seen: unknown[] = [];
+    const watching = (async () => {
+      for await (const entry of outside.watchEvent("w", "state", { after: 2 }).entries()) seen.push(entry);
+    })();
+    await world.pass(500);
+    await handle.send(null);
+    await world.until(watching);
+    assert.deepEqual(seen, [{ version: 3, value: "third" }]);
+    await refused("w", "state", 4, 3);
+  },
 
-  rule("100 concurrent writes get dense offsets in the order in which they were issued", async (harness) => {
-    const world = new World(harness);
+  "100 concurrent writes get dense offsets in the order in which they were issued": async (world) => {
     const { parley, driver } = world.isolate(0, [scribe]);
     const handle = await parley.start(scribe, undefined);
     await world.until(parley.idle());
@@ -196,10 +182,9 @@ export function publishing(rule: AddRule): void {
     const entries = [];
     for await (const entry of handle.readStream(log).entries()) entries.push(entry);
     assert.deepEqual(entries, values.map((value) => ({ offset: value, value })));
-  });
+  },
 
-  rule("readers follow a stream live, each from its own offset, until its workflow ends", async (harness) => {
-    const world = new World(harness);
+  "readers follow a stream live, each from its own offset, until its workflow ends": async (world) => {
     const { parley } = world.isolate(0, [scribe]);
     const handle = await parley.start(scribe, undefined);
     const outside = world.isolate(1, []).parley;
@@ -224,10 +209,9 @@ export function publishing(rule: AddRule): void {
       { values: [3, 4, 5, 6], closed: true, nextOffset: 7 },
       { values: [6], closed: true, nextOffset: 7 },
     ]);
-  });
+  },
 
-  rule("closeStream() ends the stream for good, and each write or close after it is refused alone", async (harness) => {
-    const world = new World(harness);
+  "closeStream() ends the stream for good, and each write or close after it is refused alone": async (world) => {
     const flow = workflow("flow", async (ctx) => {
       const refused = (operation: Promise<void>) => operation.then(() => "done", (error) => [error.code, error.key]);
       const outcomes = await Promise.all([
@@ -246,10 +230,9 @@ export function publishing(rule: AddRule): void {
     assert.deepEqual(await handle.readStream(log).collect(), { values: [1], closed: true, nextOffset: 1 });
     await handle.send(null);
     assert.deepEqual(await world.until(handle.result()), [["stream_closed", "log"], ["stream_closed", "log"], "done"]);
-  });
+  },
 
-  rule("after resume() the streams that were not closed are open again, and offsets go on", async (harness) => {
-    const world = new World(harness);
+  "after resume() the streams that were not closed are open again, and offsets go on": async (world) => {
     const { parley } = world.isolate(0, [scribe]);
     const handle = await parley.start(scribe, undefined);
     await handle.send([0, 1]);
@@ -261,35 +244,30 @@ export function publishing(rule: AddRule): void {
     await handle.send([2]);
     await handle.send(null);
     assert.deepEqual(await world.until(reading), { values: [1, 2], closed: true, nextOffset: 3 });
-  });
+  },
 
-  rule(
-    "a stream of 2,500 values is read in batches, and as a ReadableStream only as fast as it is read",
-    async (harness) => {
-      const world = new World(harness);
-      const { parley } = world.isolate(0, [scribe]);
-      const handle = await parley.start(scribe, undefined);
-      const values = Array.from({ length: 2_500 }, (_, n) => n);
-      for (let from = 0; from < values.length; from += 500) await handle.send(values.slice(from, from + 500));
-      await handle.send(null);
-      await world.until(handle.result());
-      await world.until(parley.idle());
-      const { parley: outside, driver } = world.isolate(1, []);
-      assert.deepEqual((await outside.readStream(handle.workflowId, log).collect()).values, values);
-      assert.equal(driver.calls, 3);
-      const reader = outside.readStream(handle.workflowId, log).toReadableStream().getReader();
-      for (let n = 0; n < 10; n++) assert.deepEqual(await reader.read(), { done: false, value: n });
-      assert.equal(driver.calls, 4);
-      await reader.cancel();
-    },
-  );
+  "a stream of 2,500 values is read in batches, and as a ReadableStream only as fast as it is read": async (world) => {
+    const { parley } = world.isolate(0, [scribe]);
+    const handle = await parley.start(scribe, undefined);
+    const values = Array.from({ length: 2_500 }, (_, n) => n);
+    for (let from = 0; from < values.length; from += 500) await handle.send(values.slice(from, from + 500));
+    await handle.send(null);
+    await world.until(handle.result());
+    await world.until(parley.idle());
+    const { parley: outside, driver } = world.isolate(1, []);
+    assert.deepEqual((await outside.readStream(handle.workflowId, log).collect()).values, values);
+    assert.equal(driver.calls, 3);
+    const reader = outside.readStream(handle.workflowId, log).toReadableStream().getReader();
+    for (let n = 0; n < 10; n++) assert.deepEqual(await reader.read(), { done: false, value: n });
+    assert.equal(driver.calls, 4);
+    await reader.cancel();
+  },
 
-  rule("what is read of a workflow that does not exist says so", async (harness) => {
-    const world = new World(harness);
+  "what is read of a workflow that does not exist says so": async (world) => {
     const { parley } = world.isolate(0, []);
     await assert.rejects(parley.readStream("nobody", log).collect(), {
       code: "workflow_not_found",
       workflowId: "nobody",
     });
-  });
-}
+  },
+};

@@ -9,8 +9,8 @@ import { type Topic, topic } from "../../../core/channel.ts";
 import { nextTask } from "../../../core/time/clock.ts";
 import type { StandardSchemaV1 } from "../../../core/standard_schema.ts";
 import { workflow } from "../../../core/workflow.ts";
-import type { AddRule } from "../../suite.ts";
-import { World } from "../world.ts";
+import { type Rules, rulesFor } from "../../suite.ts";
+import type { World } from "../world.ts";
 
 /** A schema that wants numbers and multiplies them. */
 function times(factor: number, isLate = false): StandardSchemaV1<unknown, number> {
@@ -28,14 +28,15 @@ function times(factor: number, isLate = false): StandardSchemaV1<unknown, number
 }
 
 /** Workflows that receive messages with a schema. */
-export function receiving(rule: AddRule): void {
-  for (const isLate of [false, true]) {
-    rule(
-      `recv() checks what came by name with its topic's ${
-        isLate ? "asynchronous " : ""
-      }schema, and a replay says the same`,
-      async (harness) => {
-        const world = new World(harness);
+export const received: Rules<World> = {
+  ...rulesFor(
+    [false, true],
+    (isLate) => ({
+      [
+        `recv() checks what came by name with its topic's ${
+          isLate ? "asynchronous " : ""
+        }schema, and a replay says the same`
+      ]: async (world) => {
         const make = (schema: StandardSchemaV1<unknown, number> | undefined) =>
           workflow("flow", async (ctx) => {
             const seen: unknown[] = [];
@@ -59,36 +60,31 @@ export function receiving(rule: AddRule): void {
         const refusal = ["ValidationError", [{ message: "must be a number", path: ["amount"] }]];
         assert.deepEqual((await handle.status()).output, [10, refusal, 2, refusal, 3_000, "three"]);
       },
-    );
-  }
+    }),
+  ),
 
-  rule(
-    "the schema of a topic is applied once to a message: where it is sent, or where it is received",
-    async (harness) => {
-      const world = new World(harness);
-      const letters = topic("letters", times(10));
-      const flow = workflow("flow", async (ctx) => {
-        await ctx.send(ctx.workflowId, 3, { topic: letters });
-        await ctx.step("send", (step) => step.send(ctx.workflowId, 4, { topic: letters }));
-        const received = [];
-        for (let n = 0; n < 5; n++) received.push(await ctx.recv(letters));
-        await ctx.recv("go");
-        return received;
-      });
-      const { parley } = world.isolate(0, [flow], { pages: 2 });
-      const handle = await parley.start(flow, undefined, { enqueue: true });
-      await handle.send(1, { topic: letters });
-      await handle.send(2, { topic: "letters" });
-      await world.until(parley.sweep());
-      await parley.sendAll([{ destinationId: handle.workflowId, message: 5, topic: letters }]);
-      await world.until(parley.idle());
-      await handle.send(null, { topic: "go" });
-      assert.deepEqual(await world.until(handle.result()), [10, 20, 30, 40, 50]);
-    },
-  );
+  "the schema of a topic is applied once to a message: where it is sent, or where it is received": async (world) => {
+    const letters = topic("letters", times(10));
+    const flow = workflow("flow", async (ctx) => {
+      await ctx.send(ctx.workflowId, 3, { topic: letters });
+      await ctx.step("send", (step) => step.send(ctx.workflowId, 4, { topic: letters }));
+      const received = [];
+      for (let n = 0; n < 5; n++) received.push(await ctx.recv(letters));
+      await ctx.recv("go");
+      return received;
+    });
+    const { parley } = world.isolate(0, [flow], { pages: 2 });
+    const handle = await parley.start(flow, undefined, { enqueue: true });
+    await handle.send(1, { topic: letters });
+    await handle.send(2, { topic: "letters" });
+    await world.until(parley.sweep());
+    await parley.sendAll([{ destinationId: handle.workflowId, message: 5, topic: letters }]);
+    await world.until(parley.idle());
+    await handle.send(null, { topic: "go" });
+    assert.deepEqual(await world.until(handle.result()), [10, 20, 30, 40, 50]);
+  },
 
-  rule("recvAny() checks a message with the schema of its own topic", async (harness) => {
-    const world = new World(harness);
+  "recvAny() checks a message with the schema of its own topic": async (world) => {
     const numbers = topic("numbers", times(10));
     const flow = workflow("flow", async (ctx) => {
       const seen = [];
@@ -109,67 +105,62 @@ export function receiving(rule: AddRule): void {
       number,
       number,
     ]);
-  });
+  },
 
-  rule(
-    "the check of one of several waits for the same topics is not taken for that of another on a replay",
-    async (harness) => {
-      const world = new World(harness);
-      const numbers = topic("numbers", times(10));
-      const flow = workflow("flow", async (ctx) => {
-        const seen = await Promise.all([
-          ctx.recvAny([numbers, "any"]),
-          ctx.recvAny([numbers, "any"]),
-          ctx.recv("numbers"),
-          ctx.recv(numbers),
-        ]);
-        await ctx.recv("go");
-        return seen;
-      });
-      const { parley } = world.isolate(0, [flow]);
-      const handle = await parley.start(flow, undefined, { enqueue: true });
-      for (const [topic, message] of [["any", 1], ["numbers", 2], ["numbers", 3], ["numbers", 4]] as const) {
-        await handle.send(message, { topic });
-      }
-      await world.until(parley.sweep());
-      await handle.send(null, { topic: "go" });
-      assert.deepEqual(await world.until(handle.result()), [
-        { topic: "any", message: 1 },
-        { topic: "numbers", message: 20 },
-        3,
-        40,
+  "the check of one of several waits for the same topics is not taken for that of another on a replay": async (
+    world,
+  ) => {
+    const numbers = topic("numbers", times(10));
+    const flow = workflow("flow", async (ctx) => {
+      const seen = await Promise.all([
+        ctx.recvAny([numbers, "any"]),
+        ctx.recvAny([numbers, "any"]),
+        ctx.recv("numbers"),
+        ctx.recv(numbers),
       ]);
-    },
-  );
+      await ctx.recv("go");
+      return seen;
+    });
+    const { parley } = world.isolate(0, [flow]);
+    const handle = await parley.start(flow, undefined, { enqueue: true });
+    for (const [topic, message] of [["any", 1], ["numbers", 2], ["numbers", 3], ["numbers", 4]] as const) {
+      await handle.send(message, { topic });
+    }
+    await world.until(parley.sweep());
+    await handle.send(null, { topic: "go" });
+    assert.deepEqual(await world.until(handle.result()), [
+      { topic: "any", message: 1 },
+      { topic: "numbers", message: 20 },
+      3,
+      40,
+    ]);
+  },
 
-  rule(
-    "a deploy that adds a schema accepts what was received before, also beside a step that was not done",
-    async (harness) => {
-      const world = new World(harness);
-      const { promise: never } = Promise.withResolvers<void>();
-      const make = (from: string | Topic<number>, hangs: boolean) =>
-        workflow("flow", async (ctx) => {
-          const received = await ctx.recv(from);
-          const slow = ctx.step("slow", () => hangs ? never : undefined);
-          await ctx.step("fast", () => {});
-          await slow;
-          return received;
-        });
-      const dying = world.isolate(0, [make("t", true)], { lease: "5s", wake: "none" });
-      const handle = await dying.parley.start("flow", undefined, { enqueue: true });
-      await handle.send(7, { topic: "t" });
-      dying.parley.sweep().catch(() => {});
-      await world.pass(1_000);
-      dying.driver.kill();
-      await world.pass(5_001);
-      const next = world.isolate(1, [make(topic("t", times(10)), false)], { wake: "none", pages: 1 });
-      await world.until(next.parley.sweep());
-      assert.deepEqual([(await next.parley.handle(handle.workflowId).status()).output, next.errors], [7, []]);
-    },
-  );
+  "a deploy that adds a schema accepts what was received before, also beside a step that was not done": async (
+    world,
+  ) => {
+    const { promise: never } = Promise.withResolvers<void>();
+    const make = (from: string | Topic<number>, hangs: boolean) =>
+      workflow("flow", async (ctx) => {
+        const received = await ctx.recv(from);
+        const slow = ctx.step("slow", () => hangs ? never : undefined);
+        await ctx.step("fast", () => {});
+        await slow;
+        return received;
+      });
+    const dying = world.isolate(0, [make("t", true)], { lease: "5s", wake: "none" });
+    const handle = await dying.parley.start("flow", undefined, { enqueue: true });
+    await handle.send(7, { topic: "t" });
+    dying.parley.sweep().catch(() => {});
+    await world.pass(1_000);
+    dying.driver.kill();
+    await world.pass(5_001);
+    const next = world.isolate(1, [make(topic("t", times(10)), false)], { wake: "none", pages: 1 });
+    await world.until(next.parley.sweep());
+    assert.deepEqual([(await next.parley.handle(handle.workflowId).status()).output, next.errors], [7, []]);
+  },
 
-  rule("a check that a dead run has not recorded is made by the next one, beside other operations", async (harness) => {
-    const world = new World(harness);
+  "a check that a dead run has not recorded is made by the next one, beside other operations": async (world) => {
     const flow = (schema: StandardSchemaV1<unknown, number>) =>
       workflow("flow", async (ctx) => {
         const received = ctx.recv(topic("t", schema)).then((it) => ctx.step("after", () => it));
@@ -193,23 +184,19 @@ export function receiving(rule: AddRule): void {
       const { status, output } = await next.parley.handle(workflowId).status();
       assert.deepEqual([status, output], ["SUCCESS", [70, 1, 2, 3]], `call ${call}`);
     }
-  });
+  },
 
-  rule(
-    "messages whose text looks like that of a checked one come out as they went in, with any codec",
-    async (harness) => {
-      const world = new World(harness);
-      const codec = { encode: String, decode: (text: string) => text };
-      const messages = ["+1", "=1", "1", "+", "=", ""];
-      const flow = workflow("flow", async (ctx) => {
-        const seen = [];
-        for (const _ of messages) seen.push(await ctx.recv());
-        return seen.join();
-      });
-      const { parley } = world.isolate(0, [flow], { codec });
-      const handle = await parley.start(flow, undefined);
-      for (const message of messages) await handle.send(message);
-      assert.equal(await world.until(handle.result()), messages.join());
-    },
-  );
-}
+  "messages whose text looks like that of a checked one come out as they went in, with any codec": async (world) => {
+    const codec = { encode: String, decode: (text: string) => text };
+    const messages = ["+1", "=1", "1", "+", "=", ""];
+    const flow = workflow("flow", async (ctx) => {
+      const seen = [];
+      for (const _ of messages) seen.push(await ctx.recv());
+      return seen.join();
+    });
+    const { parley } = world.isolate(0, [flow], { codec });
+    const handle = await parley.start(flow, undefined);
+    for (const message of messages) await handle.send(message);
+    assert.equal(await world.until(handle.result()), messages.join());
+  },
+};

@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import type { FaultTime } from "../../faults.ts";
 import type { MakeHarness } from "../../harness.ts";
-import type { AddRule } from "../../suite.ts";
+import { type Rules, rulesFor } from "../../suite.ts";
 import { carryOn, EXPECTED, lookBack, story, tell } from "../everything.ts";
 import { type Isolate, World } from "../world.ts";
 
@@ -53,37 +53,34 @@ async function runWith(
 }
 
 /** Crashing everywhere. */
-export function crashing(makeHarness: MakeHarness, calls: CrashCalls): (rule: AddRule) => void {
+export function crash(makeHarness: MakeHarness, calls: CrashCalls): Rules<World> {
   const first = calls === "even" ? 2 : 1;
   const step = calls === "all" ? 1 : 2;
-  return (rule) => {
-    rule("a workflow that uses every operation comes to what it should", async () => {
+  const troubles: [what: Trouble, when: FaultTime, title: string][] = (["before", "after"] as const).flatMap((when) => [
+    ["dies", when, `a process may die at any call, ${when} it takes effect`],
+    ["fails", when, `any call may fail ${when} it takes effect and be repeated`],
+    [
+      "freezes",
+      when,
+      `a process may freeze at any call, ${when} it takes effect, lose its lease and go on as a zombie`,
+    ],
+  ]);
+  return {
+    "a workflow that uses every operation comes to what it should": async () => {
       const { driver } = await runWith(makeHarness);
       assert(driver.calls > 60, `the story made only ${driver.calls} calls`);
-    });
+    },
 
-    const titles: [what: Trouble, title: (when: FaultTime) => string][] = [
-      ["dies", (when) => `a process may die at any call, ${when} it takes effect`],
-      ["fails", (when) => `any call may fail ${when} it takes effect and be repeated`],
-      [
-        "freezes",
-        (when) => `a process may freeze at any call, ${when} it takes effect, lose its lease and go on as a zombie`,
-      ],
-    ];
-    for (const when of ["before", "after"] as const) {
-      for (const [what, title] of titles) {
-        rule(title(when), async () => {
-          for (let call = first, reached = true; reached; call += step) {
-            const { driver } = await runWith(makeHarness, { call, when, what });
-            reached = driver.calls >= call;
-          }
-        });
-      }
-    }
+    ...rulesFor(troubles, ([what, when, title]) => ({
+      [title]: async () => {
+        for (let call = first, reached = true; reached; call += step) {
+          const { driver } = await runWith(makeHarness, { call, when, what });
+          reached = driver.calls >= call;
+        }
+      },
+    })),
 
-    rule("two isolates that race for every workflow come to the same", async () => {
-      await using harness = await makeHarness();
-      const world = new World(harness);
+    "two isolates that race for every workflow come to the same": async (world) => {
       const isolates = [
         world.isolate(0, story, { lease: LEASE_MS, hotWait: "1s" }),
         world.isolate(1, story, { lease: LEASE_MS }),
@@ -97,6 +94,6 @@ export function crashing(makeHarness: MakeHarness, calls: CrashCalls): (rule: Ad
       }
       assert.deepEqual(await lookBack(isolates[1]!.parley), EXPECTED);
       for (const { errors } of isolates) assert.deepEqual(errors, []);
-    });
+    },
   };
 }

@@ -8,8 +8,8 @@ import assert from "node:assert/strict";
 import { stream } from "../../../core/channel.ts";
 import { LeaseLostError } from "../../../core/errors.ts";
 import { workflow } from "../../../core/workflow.ts";
-import type { AddRule } from "../../suite.ts";
-import { World } from "../world.ts";
+import type { Rules } from "../../suite.ts";
+import type { World } from "../world.ts";
 
 const log = stream<string>("log");
 
@@ -21,9 +21,8 @@ function gate(): { open: () => void; opened: Promise<void> } {
 }
 
 /** Leases, crashes and take-overs. */
-export function leasing(rule: AddRule): void {
-  rule("a run that lost its lease changes nothing, not even from a step in flight", async (harness) => {
-    const world = new World(harness);
+export const leases: Rules<World> = {
+  "a run that lost its lease changes nothing, not even from a step in flight": async (world) => {
     const { open, opened } = gate();
     const zombie: unknown[] = [];
     let tries = 0;
@@ -54,10 +53,9 @@ export function leasing(rule: AddRule): void {
     assert.equal(await handle.getEvent("state"), "try 2");
     assert.equal(zombie.length, 3);
     for (const error of zombie) assert(error instanceof LeaseLostError);
-  });
+  },
 
-  rule("an isolate never takes over what it runs itself, even if the lease has lapsed", async (harness) => {
-    const world = new World(harness);
+  "an isolate never takes over what it runs itself, even if the lease has lapsed": async (world) => {
     const { open, opened } = gate();
     let runs = 0;
     const flow = workflow("flow", async (ctx) => {
@@ -74,10 +72,9 @@ export function leasing(rule: AddRule): void {
     open();
     assert.equal(await world.until(handle.result()), "once");
     assert.equal(runs, 1);
-  });
+  },
 
-  rule("two isolates that sweep at the same time run a workflow once", async (harness) => {
-    const world = new World(harness);
+  "two isolates that sweep at the same time run a workflow once": async (world) => {
     let runs = 0;
     const flow = workflow("flow", async (ctx) => {
       runs++;
@@ -90,10 +87,9 @@ export function leasing(rule: AddRule): void {
     const swept = await world.until(Promise.all(isolates.map(({ parley }) => parley.sweep())));
     assert.equal(runs, 20);
     assert.equal(swept.reduce((sum, { finished }) => sum + finished, 0), 20);
-  });
+  },
 
-  rule("a live run renews its lease, however long a step takes", async (harness) => {
-    const world = new World(harness);
+  "a live run renews its lease, however long a step takes": async (world) => {
     const { open, opened } = gate();
     const flow = workflow("flow", async (ctx) => await ctx.step("slow", () => opened.then(() => "done")));
     const { parley } = world.isolate(0, [flow], { lease: "10s" });
@@ -105,10 +101,9 @@ export function leasing(rule: AddRule): void {
     }
     open();
     assert.equal(await world.until(handle.result()), "done");
-  });
+  },
 
-  rule("a workflow whose process died is taken up from its journal when the lease lapses", async (harness) => {
-    const world = new World(harness);
+  "a workflow whose process died is taken up from its journal when the lease lapses": async (world) => {
     const ran: string[] = [];
     const { open, opened } = gate();
     const flow = workflow("flow", async (ctx) => {
@@ -132,10 +127,9 @@ export function leasing(rule: AddRule): void {
     assert.deepEqual(ran, ["one", "two", "two"]);
     assert.equal((await other.parley.handle("w").status()).output, 3);
     await assert.rejects(handle.status(), { code: "driver" });
-  });
+  },
 
-  rule("a workflow that is taken over too often without progress is given up, and can be resumed", async (harness) => {
-    const world = new World(harness);
+  "a workflow that is taken over too often without progress is given up, and can be resumed": async (world) => {
     let healthy = false;
     let runs = 0;
     const flow = workflow("flow", async (ctx) => {
@@ -163,10 +157,9 @@ export function leasing(rule: AddRule): void {
     assert.equal((await handle.status()).recoveryAttempts, 0);
     await world.until(last.parley.sweep());
     assert.equal(await world.until(handle.result()), "done");
-  });
+  },
 
-  rule("progress resets the count of take-overs", async (harness) => {
-    const world = new World(harness);
+  "progress resets the count of take-overs": async (world) => {
     let reached = 0;
     const flow = workflow("flow", async (ctx) => {
       for (let n = 1; n <= 6; n++) {
@@ -187,10 +180,9 @@ export function leasing(rule: AddRule): void {
     }
     await world.until(world.isolate(0, [flow]).parley.sweep());
     assert.equal(await world.until(handle.result()), "through");
-  });
+  },
 
-  rule("a run hands over when its budget is used up, and loses nothing", async (harness) => {
-    const world = new World(harness);
+  "a run hands over when its budget is used up, and loses nothing": async (world) => {
     let runs = 0;
     const flow = workflow("flow", async (ctx) => {
       runs++;
@@ -203,10 +195,9 @@ export function leasing(rule: AddRule): void {
     assert.deepEqual(await world.until(handle.result()), [0, 1, 2, 3, 4, 5]);
     assert.equal(runs, 3);
     assert.deepEqual(errors, []);
-  });
+  },
 
-  rule("disposing of a Parley hands its runs over to another", async (harness) => {
-    const world = new World(harness);
+  "disposing of a Parley hands its runs over to another": async (world) => {
     const { open, opened } = gate();
     const flow = workflow("flow", async (ctx) => {
       await ctx.step("first", () => opened);
@@ -222,5 +213,5 @@ export function leasing(rule: AddRule): void {
     assert.equal((await world.until(other.parley.sweep())).finished, 1);
     const { output, recoveryAttempts } = await other.parley.handle("w").status();
     assert.deepEqual([output, recoveryAttempts], ["done", 0]);
-  });
-}
+  },
+};

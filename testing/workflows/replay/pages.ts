@@ -6,8 +6,8 @@
 
 import assert from "node:assert/strict";
 import { workflow, type WorkflowContext } from "../../../core/workflow.ts";
-import type { AddRule } from "../../suite.ts";
-import { World } from "../world.ts";
+import { type Rules, rulesFor } from "../../suite.ts";
+import type { World } from "../world.ts";
 
 /** Sizes of pages that cut the journals below at every place. */
 const PAGE_SIZES = [1, 2, 3, 4, 5, 1_000];
@@ -38,9 +38,8 @@ class Orders {
 }
 
 /** Replaying page by page. */
-export function paging(rule: AddRule): void {
-  rule("a wait that began before 1,001 steps goes on after a replay of two pages", async (harness) => {
-    const world = new World(harness);
+export const pages: Rules<World> = {
+  "a wait that began before 1,001 steps goes on after a replay of two pages": async (world) => {
     const flow = workflow("flow", async (ctx) => {
       const stop = ctx.recv("stop");
       for (let batch = 0; batch < 10; batch++) {
@@ -57,10 +56,9 @@ export function paging(rule: AddRule): void {
       await handle.send(topic, { topic });
     }
     assert.deepEqual(await world.until(handle.result()), ["other", "stop", "last"]);
-  });
+  },
 
-  rule("results that fill several pages, asked for side by side beside an early wait, replay", async (harness) => {
-    const world = new World(harness);
+  "results that fill several pages, asked for side by side beside an early wait, replay": async (world) => {
     const child = workflow("child", () => LARGE);
     const flow = workflow("flow", async (ctx) => {
       const stop = ctx.recv("stop");
@@ -79,13 +77,12 @@ export function paging(rule: AddRule): void {
       await handle.send(topic, { topic });
     }
     assert.deepEqual(await world.until(handle.result()), [8 * LARGE.length, "stop", "last"]);
-  });
+  },
 
-  for (const pages of PAGE_SIZES) {
-    rule(
-      `a sleep that is a deadline for what comes after it holds on a replay by pages of ${pages}`,
-      async (harness) => {
-        const world = new World(harness);
+  ...rulesFor(
+    PAGE_SIZES,
+    (pages) => ({
+      [`a sleep that is a deadline for what comes after it holds on a replay by pages of ${pages}`]: async (world) => {
         const orders = new Orders();
         const flow = workflow("flow", async (ctx) => {
           const log = orders.begin();
@@ -107,12 +104,8 @@ export function paging(rule: AddRule): void {
         assert.deepEqual((await parley.handle("late").status()).output, ["too late", "last"]);
         assert.deepEqual((await parley.handle("in time").status()).output, ["in time", "last"]);
       },
-    );
 
-    rule(
-      `steps and waits side by side arrive in the same order on every replay by pages of ${pages}`,
-      async (harness) => {
-        const world = new World(harness);
+      [`steps and waits side by side arrive in the same order on every replay by pages of ${pages}`]: async (world) => {
         const orders = new Orders();
         const round = async (ctx: WorkflowContext, log: ReturnType<Orders["begin"]>, n: number) => {
           const name = (what: string) => `${what} ${n}`;
@@ -144,11 +137,10 @@ export function paging(rule: AddRule): void {
         assert(orders.runs.length > 5);
         orders.check();
       },
-    );
-  }
+    }),
+  ),
 
-  rule("what a run records beside unread pages is delivered once, and after what they hold", async (harness) => {
-    const world = new World(harness);
+  "what a run records beside unread pages is delivered once, and after what they hold": async (world) => {
     const orders = new Orders();
     const flow = workflow("flow", async (ctx) => {
       const log = orders.begin();
@@ -169,5 +161,5 @@ export function paging(rule: AddRule): void {
     assert.deepEqual((await handle.status()).output, [0, 1, 2, 3]);
     assert.deepEqual((await handle.readStream("log").collect()).values, ["after"]);
     orders.check();
-  });
-}
+  },
+};

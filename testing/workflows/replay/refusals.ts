@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { topic } from "../../../core/channel.ts";
 import type { StandardSchemaV1 } from "../../../core/standard_schema.ts";
 import { workflow, type WorkflowContext } from "../../../core/workflow.ts";
-import type { AddRule } from "../../suite.ts";
+import type { Rules } from "../../suite.ts";
 import { World } from "../world.ts";
 
 const LONG = "x".repeat(256);
@@ -30,9 +30,8 @@ const positive: StandardSchemaV1<unknown, number> = {
 };
 
 /** What is refused. */
-export function refusing(rule: AddRule): void {
-  rule("bad names, values and durations are refused from outside before any call", async (harness) => {
-    const world = new World(harness);
+export const refusals: Rules<World> = {
+  "bad names, values and durations are refused from outside before any call": async (world) => {
     const flow = workflow("flow", () => {}, { input: positive });
     const { parley, driver } = world.isolate(0, [flow]);
     const invalid: (() => unknown)[] = [
@@ -67,18 +66,17 @@ export function refusing(rule: AddRule): void {
     await assert.rejects(parley.send("w", MEBIBYTES), { code: "value_too_large", limit: 2 ** 20 });
     await assert.rejects(parley.start("unknown", 1), { code: "unknown_workflow", workflow: "unknown" });
     assert.equal(driver.calls, 0);
-  });
+  },
 
-  rule("a schema's refusal tells where and why, and not what", async (harness) => {
+  "a schema's refusal tells where and why, and not what": async ({ harness }) => {
     const { parley } = new World(harness).isolate(0, []);
     const error = await parley.send("w", -4_242, { topic: topic("t", positive) }).catch((error) => error);
     assert.deepEqual(error.issues, [{ message: "too small", path: ["amount"] }]);
     assert.match(error.message, /amount/);
     assert(!JSON.stringify(error, Object.getOwnPropertyNames(error)).includes("4242"));
-  });
+  },
 
-  rule("bad input inside a workflow is refused, written nowhere, and refused again on replay", async (harness) => {
-    const world = new World(harness);
+  "bad input inside a workflow is refused, written nowhere, and refused again on replay": async (world) => {
     const calls: ((ctx: WorkflowContext) => Promise<unknown>)[] = [
       (ctx) => ctx.send("w", () => 1),
       (ctx) => ctx.send("w", -1, { topic: topic("t", positive) }),
@@ -120,10 +118,9 @@ export function refusing(rule: AddRule): void {
         : "invalid_value"
     );
     assert.deepEqual(seen, [codes, [...codes, "invalid_value"]]);
-  });
+  },
 
-  rule("options of a Parley that are not legal are refused", (harness) => {
-    const world = new World(harness);
+  "options of a Parley that are not legal are refused": (world) => {
     const flow = workflow("flow", () => {});
     for (
       const options of [
@@ -132,7 +129,7 @@ export function refusing(rule: AddRule): void {
         { hotWait: "soon" as "1s" },
         { budget: NaN },
         { maxValueBytes: 0 },
-        { driver: { ...harness.drivers[0], contract: 2 as 1 } },
+        { driver: { ...world.harness.drivers[0], contract: 2 as 1 } },
       ]
     ) {
       assert.throws(() => world.isolate(0, [flow], options), { code: "invalid_value" });
@@ -142,5 +139,5 @@ export function refusing(rule: AddRule): void {
       assert.throws(() => workflow("flow", () => {}, { maxRecoveryAttempts }), { code: "invalid_value" });
     }
     return Promise.resolve();
-  });
-}
+  },
+};

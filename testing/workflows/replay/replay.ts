@@ -8,13 +8,12 @@ import assert from "node:assert/strict";
 import { TimeoutError } from "../../../core/errors.ts";
 import { workflow } from "../../../core/workflow.ts";
 import type { WorkflowContext } from "../../../core/workflow.ts";
-import type { AddRule } from "../../suite.ts";
-import { World } from "../world.ts";
+import type { Rules } from "../../suite.ts";
+import type { World } from "../world.ts";
 
 /** Replaying a workflow. */
-export function replaying(rule: AddRule): void {
-  rule("step() does not run again once its outcome is recorded", async (harness) => {
-    const world = new World(harness);
+export const replay: Rules<World> = {
+  "step() does not run again once its outcome is recorded": async (world) => {
     const ran: string[] = [];
     const flow = workflow("flow", async (ctx) => {
       const first = await ctx.step("first", () => (ran.push("first"), 1));
@@ -31,10 +30,9 @@ export function replaying(rule: AddRule): void {
     }
     assert.deepEqual(await world.until(handle.result()), [1, 2]);
     assert.deepEqual(ran, ["first", "second"]);
-  });
+  },
 
-  rule("now() and uuid() are the same on every replay", async (harness) => {
-    const world = new World(harness);
+  "now() and uuid() are the same on every replay": async (world) => {
     const seen: unknown[][] = [];
     const flow = workflow("flow", async (ctx) => {
       seen.push([await ctx.now(), await ctx.uuid(), await ctx.uuid()]);
@@ -53,10 +51,9 @@ export function replaying(rule: AddRule): void {
     assert(Number.isSafeInteger(now));
     assert.match(String(first), /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-/);
     assert.notEqual(first, second);
-  });
+  },
 
-  rule("Promise.race picks the same winner on every replay", async (harness) => {
-    const world = new World(harness);
+  "Promise.race picks the same winner on every replay": async (world) => {
     const winners: string[] = [];
     const gates = new Map<string, () => void>();
     const gated = (ctx: WorkflowContext, name: string) =>
@@ -79,10 +76,9 @@ export function replaying(rule: AddRule): void {
     await handle.send(null, { topic: "go" });
     assert.equal(await world.until(handle.result()), "fast");
     assert.deepEqual(winners, ["fast", "fast"]);
-  });
+  },
 
-  rule("Promise.race picks the first issued where both outcomes were recorded in one commit", async (harness) => {
-    const world = new World(harness);
+  "Promise.race picks the first issued where both outcomes were recorded in one commit": async (world) => {
     const winners: string[] = [];
     const flow = workflow("flow", async (ctx) => {
       const one = ctx.step("one", () => "one");
@@ -96,10 +92,9 @@ export function replaying(rule: AddRule): void {
     await handle.send(null, { topic: "go" });
     await world.until(handle.result());
     assert.deepEqual(winners, ["one", "one"]);
-  });
+  },
 
-  rule("a recorded error is thrown again on replay, with name, message, stack, cause and fields", async (harness) => {
-    const world = new World(harness);
+  "a recorded error is thrown again on replay, with name, message, stack, cause and fields": async (world) => {
     const caught: Error[] = [];
     const flow = workflow("flow", async (ctx) => {
       await ctx.step("fail", () => {
@@ -123,10 +118,9 @@ export function replaying(rule: AddRule): void {
       assert(timeout instanceof TimeoutError);
       assert.deepEqual([timeout.operation, timeout.timeoutMs], ['recv "late"', 0]);
     }
-  });
+  },
 
-  rule("a journal of 3,000 steps replays", async (harness) => {
-    const world = new World(harness);
+  "a journal of 3,000 steps replays": async (world) => {
     let ran = 0;
     const flow = workflow("flow", async (ctx) => {
       let sum = 0;
@@ -143,5 +137,5 @@ export function replaying(rule: AddRule): void {
     await handle.send(null, { topic: "go" });
     assert.equal(await world.until(handle.result()), 30 * 4_950 + 1);
     assert.equal(ran, 3_000);
-  });
-}
+  },
+};

@@ -11,7 +11,7 @@ import { ACTIONS } from "../../../http/auth/auth.ts";
 import { type Action, anyOf, bearer, scopedTokens } from "../../../http/mod.ts";
 import { ROUTES } from "../../../http/routes/mod.ts";
 import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
-import { type AddRule, registerSuite } from "../../../testing/suite.ts";
+import { registerSuite, type Rules, rulesFor } from "../../../testing/suite.ts";
 import { type Asked, lineOf, publisher, serve, TOKEN } from "./setup.ts";
 
 const SECRET = "a secret of the tests, and of nobody else";
@@ -22,16 +22,20 @@ const WRONG: Asked = { body: { nothing: "of this" } };
 
 /** Registers the tests. */
 export function auth(test: RegisterTest, makeHarness: MakeHarness): void {
-  registerSuite({ name: "auth", concerns: [everyRoute, scopes, ownAuth] }, test, makeHarness);
+  registerSuite(
+    { name: "auth", rules: [everyRoute, scopes, ownAuth] },
+    test,
+    makeHarness,
+  );
 }
 
-function everyRoute(rule: AddRule): void {
-  for (const route of ROUTES) {
-    const line = lineOf(route);
-    const { action, path, body, method } = route.spec;
-    const asked = body || method === "post" ? WRONG : {};
+const everyRoute: Rules = rulesFor(ROUTES, (route) => {
+  const line = lineOf(route);
+  const { action, path, body, method } = route.spec;
+  const asked = body || method === "post" ? WRONG : {};
 
-    rule(`${line} answers 401 without credentials that are good, before it checks anything`, async (harness) => {
+  return {
+    [`${line} answers 401 without credentials that are good, before it checks anything`]: async (harness) => {
       const { call, errors } = serve(harness, { auth: anyOf(bearer(TOKEN), tokens) });
       const expired = await sign({ aud: "parley", exp: 1, actions: [action] }, SECRET, "HS256");
       const foreign = await scopedTokens("another secret, as long as that").mint({
@@ -62,9 +66,9 @@ function everyRoute(rule: AddRule): void {
         }
       }
       assert.deepEqual(errors, []);
-    });
+    },
 
-    rule(`${line} answers 403 to credentials that are good for something else`, async (harness) => {
+    [`${line} answers 403 to credentials that are good for something else`]: async (harness) => {
       const { call, errors } = serve(harness, { auth: anyOf(bearer(TOKEN), tokens) });
       const others = ACTIONS.filter((it) => it !== action);
       const narrow = [
@@ -78,9 +82,9 @@ function everyRoute(rule: AddRule): void {
         assert.equal((await response.json()).code, "forbidden");
       }
       assert.deepEqual(errors, []);
-    });
+    },
 
-    rule(`${line} lets in who may`, async (harness) => {
+    [`${line} lets in who may`]: async (harness) => {
       const { call, parley, world } = serve(harness, { auth: anyOf(bearer(TOKEN), tokens) });
       await parley.start(publisher, { key: "k" }, { workflowId: "w" });
       await world.until(parley.idle());
@@ -95,12 +99,12 @@ function everyRoute(rule: AddRule): void {
         if (body) assert.equal(response.status, 400, "the body is wrong");
         await response.body?.cancel();
       }
-    });
-  }
-}
+    },
+  };
+});
 
-function scopes(rule: AddRule): void {
-  rule("a token for one workflow can neither list, nor start or reach another, by whatever route", async (harness) => {
+const scopes: Rules = {
+  "a token for one workflow can neither list, nor start or reach another, by whatever route": async (harness) => {
     const { call, parley } = serve(harness, { auth: tokens });
     await parley.start("echo", 1, { workflowId: "other", enqueue: true });
     await parley.start("echo", 1, { workflowId: "mine", enqueue: true });
@@ -132,9 +136,9 @@ function scopes(rule: AddRule): void {
       200,
     );
     assert.equal((await call("GET /workflows/mine", { token })).status, 200);
-  });
+  },
 
-  rule("whoever is asked about a start is asked about the workflow that starts", async (harness) => {
+  "whoever is asked about a start is asked about the workflow that starts": async (harness) => {
     const asked: unknown[] = [];
     const { call } = serve(harness, { auth: (_c, { workflowId }) => asked.push(workflowId) > 0 });
     const type = { "content-type": "application/vnd.parley+json" };
@@ -145,9 +149,9 @@ function scopes(rule: AddRule): void {
     });
     assert.deepEqual(await response.json(), { workflowId: "by header", created: true });
     assert.deepEqual(asked, ["by header"]);
-  });
+  },
 
-  rule("a start is of the workflow that a token allows, also where its body means to say another", async (harness) => {
+  "a start is of the workflow that a token allows, also where its body means to say another": async (harness) => {
     const { call } = serve(harness, { auth: tokens });
     const start = async (workflowId: string) => {
       const token = await tokens.mint({ actions: ["start"], workflowId, expiresIn: "1h" });
@@ -157,9 +161,9 @@ function scopes(rule: AddRule): void {
     };
     for (const another of ["echo", "-1", "another"]) assert.equal((await start(another)).status, 403, another);
     assert.deepEqual(await (await start("by header")).json(), { workflowId: "by header", created: true });
-  });
+  },
 
-  rule("a token for some topics can send to no others", async (harness) => {
+  "a token for some topics can send to no others": async (harness) => {
     const { call, parley } = serve(harness, { auth: tokens });
     await parley.start("echo", 1, { workflowId: "w", enqueue: true });
     const token = await tokens.mint({ actions: ["send"], keys: ["payment"], expiresIn: "1h" });
@@ -175,20 +179,20 @@ function scopes(rule: AddRule): void {
     }
     const plain = await tokens.mint({ actions: ["send"], keys: [""], expiresIn: "1h" });
     assert.equal((await call("POST /workflows/w/messages", { token: plain, body: { message: 1 } })).status, 201);
-  });
+  },
 
-  rule("a scoped token may stand in the URL of a request that changes nothing, and of no other", async (harness) => {
+  "a scoped token may stand in the URL of a request that changes nothing, and of no other": async (harness) => {
     const { call, parley } = serve(harness, { auth: tokens });
     await parley.start("echo", 1, { workflowId: "w", enqueue: true });
     const token = await tokens.mint({ actions: ["info", "cancel"], workflowId: "w", expiresIn: "1h" });
     assert.equal((await call(`GET /workflows/w?token=${token}`, { token: null })).status, 200);
     assert.equal((await call(`HEAD /workflows/w?token=${token}`, { token: null })).status, 200);
     assert.equal((await call(`POST /workflows/w/cancel?token=${token}`, { token: null })).status, 401);
-  });
-}
+  },
+};
 
-function ownAuth(rule: AddRule): void {
-  rule("an auth of one's own is asked once for each workflow and topic, with what is asked for", async (harness) => {
+const ownAuth: Rules = {
+  "an auth of one's own is asked once for each workflow and topic, with what is asked for": async (harness) => {
     const asked: unknown[] = [];
     const { call } = serve(harness, { auth: (_c, request) => asked.push(request) > 0 });
     const messages = ["a", "b", "a"].map((destinationId, n) => ({
@@ -205,36 +209,35 @@ function ownAuth(rule: AddRule): void {
       { action: "event", workflowId: "a b", key: "k/" },
       { action: "list" },
     ]);
-  });
+  },
 
-  rule(
-    "an auth's HTTPException is the answer, its other errors are the server's fault, and only true is yes",
-    async (harness) => {
-      const deny = serve(harness, { auth: () => Promise.reject(new HTTPException(402, { message: "pay first" })) });
-      const denied = await deny.app.request("/parley/workflows");
-      assert.deepEqual([denied.status, await denied.text()], [402, "pay first"]);
-      assert.deepEqual(deny.errors, []);
+  "an auth's HTTPException is the answer, its other errors are the server's fault, and only true is yes": async (
+    harness,
+  ) => {
+    const deny = serve(harness, { auth: () => Promise.reject(new HTTPException(402, { message: "pay first" })) });
+    const denied = await deny.app.request("/parley/workflows");
+    assert.deepEqual([denied.status, await denied.text()], [402, "pay first"]);
+    assert.deepEqual(deny.errors, []);
 
-      const broken = serve(harness, { auth: () => Promise.reject(new Error("secret of the database")) });
-      const { detail } = await broken.json("GET /workflows", 500);
-      assert.doesNotMatch(String(detail), /secret/);
-      assert.equal(broken.errors.length, 1);
+    const broken = serve(harness, { auth: () => Promise.reject(new Error("secret of the database")) });
+    const { detail } = await broken.json("GET /workflows", 500);
+    assert.doesNotMatch(String(detail), /secret/);
+    assert.equal(broken.errors.length, 1);
 
-      const vague = serve(harness, { auth: () => "yes" as unknown as boolean });
-      assert.equal((await vague.call("GET /workflows")).status, 401);
-    },
-  );
+    const vague = serve(harness, { auth: () => "yes" as unknown as boolean });
+    assert.equal((await vague.call("GET /workflows")).status, 401);
+  },
 
-  rule("an auth may read the body", async (harness) => {
+  "an auth may read the body": async (harness) => {
     const { call } = serve(harness, { auth: async (c) => (await c.req.text()).includes("enqueue") });
     const body = { workflow: "echo", enqueue: true };
     assert.equal((await call("POST /workflows", { body })).status, 201);
     assert.equal((await call("POST /workflows", { body: { workflow: "echo" } })).status, 401);
-  });
+  },
 
-  rule("every action is that of a route", () => {
+  "every action is that of a route": () => {
     const served = new Set<Action>(ROUTES.map(({ spec }) => spec.action));
     assert.deepEqual(ACTIONS.filter((it) => !served.has(it)), []);
     return Promise.resolve();
-  });
-}
+  },
+};

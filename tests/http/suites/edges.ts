@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
-import { type AddRule, registerSuite } from "../../../testing/suite.ts";
+import { registerSuite, type Rules } from "../../../testing/suite.ts";
 import { type Asked, publisher, serve, toRequest } from "./setup.ts";
 
 /** Around what 32 bits, a double and 64 bits hold, and what Lua would write as 1e+15. */
@@ -48,11 +48,11 @@ const CURSORS: unknown[] = [
 
 /** Registers the tests. */
 export function edges(test: RegisterTest, makeHarness: MakeHarness): void {
-  registerSuite({ name: "edges", concerns: [madeUp] }, test, makeHarness);
+  registerSuite({ name: "edges", rules: [madeUp] }, test, makeHarness);
 }
 
-function madeUp(rule: AddRule): void {
-  rule("no number, text or cursor that a caller makes up is a fault of the server", async (harness) => {
+const madeUp: Rules = {
+  "no number, text or cursor that a caller makes up is a fault of the server": async (harness) => {
     const { app, parley, world, errors } = serve(harness, { maxWait: 1 });
     await parley.start(publisher, { key: "k" }, { workflowId: "w" });
     await world.until(parley.idle());
@@ -85,11 +85,11 @@ function madeUp(rule: AddRule): void {
       await asks("POST /workflows", { body: { workflow: text, input: text, workflowId: text, enqueue: true } });
     }
     assert.deepEqual(errors, []);
-  });
+  },
 
-  rule("a cursor of 100,000 characters is no fault of the server", async (harness) => {
+  "a cursor of 100,000 characters is no fault of the server": async (harness) => {
     const { json, errors } = serve(harness);
     await json(`GET /workflows?cursor=${encodeURIComponent(JSON.stringify([0, "a".repeat(100_000)]))}`, 400);
     assert.deepEqual(errors, []);
-  });
-}
+  },
+};

@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { Webhook } from "standardwebhooks";
 import Stripe from "stripe";
 import type { Harness, MakeHarness, RegisterTest } from "../../../testing/mod.ts";
-import { type AddRule, registerSuite } from "../../../testing/suite.ts";
+import { registerSuite, type Rules, rulesFor } from "../../../testing/suite.ts";
 import { World } from "../../../testing/workflows/world.ts";
 import { type HookSettings, type Provider, SECRETS } from "./hooks.ts";
 import { mountHooks } from "./mount.ts";
@@ -55,10 +55,14 @@ const OTHER_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSx";
 /** Registers the tests. */
 export function providers(test: RegisterTest, makeHarness: MakeHarness): void {
   const names = Object.keys(SIGN) as Provider[];
-  const concerns = [accepting, refusing].map((concern) => (rule: AddRule) =>
-    names.forEach((provider) => concern(rule, provider))
+  registerSuite(
+    {
+      name: "providers",
+      rules: [rulesFor(names, accepting), rulesFor(names, refusing)],
+    },
+    test,
+    makeHarness,
   );
-  registerSuite({ name: "providers", concerns }, test, makeHarness);
 }
 
 function bodyOf(id: string, text = "paid"): string {
@@ -91,44 +95,42 @@ const SENT = { status: 200, duplicate: false, ignored: undefined, code: undefine
 const DUPLICATE = { ...SENT, duplicate: true };
 const IGNORED = { ...SENT, duplicate: undefined, ignored: true };
 
-function accepting(rule: AddRule, provider: Provider): void {
-  rule(
-    `${provider}: a delivery that its library signed is sent once, however often it comes, also many at once`,
-    async (harness) => {
-      const { parley, deliver, start, sweep } = shopOf(harness, provider);
-      await start();
-      const answers = await Promise.all(Array.from({ length: 4 }, () => deliver("d1")));
-      assert.deepEqual(answers.filter(({ duplicate }) => !duplicate), [SENT]);
-      assert.deepEqual(await deliver("d1"), DUPLICATE);
-      assert.deepEqual(await deliver("d2"), SENT);
-      await sweep();
-      assert.equal(await parley.handle(ORDER).result(), "paid");
-    },
-  );
+const accepting = (provider: Provider): Rules => ({
+  [`${provider}: a delivery that its library signed is sent once, however often it comes, also many at once`]: async (
+    harness,
+  ) => {
+    const { parley, deliver, start, sweep } = shopOf(harness, provider);
+    await start();
+    const answers = await Promise.all(Array.from({ length: 4 }, () => deliver("d1")));
+    assert.deepEqual(answers.filter(({ duplicate }) => !duplicate), [SENT]);
+    assert.deepEqual(await deliver("d1"), DUPLICATE);
+    assert.deepEqual(await deliver("d2"), SENT);
+    await sweep();
+    assert.equal(await parley.handle(ORDER).result(), "paid");
+  },
 
-  rule(
-    `${provider}: what comes too early is 404, and what comes too late 200, or as the caller has it`,
-    async (harness) => {
-      const { deliver, start, sweep } = shopOf(harness, provider);
-      assert.deepEqual(await deliver("d1"), {
-        status: 404,
-        duplicate: undefined,
-        ignored: undefined,
-        code: "workflow_not_found",
-      });
-      assert.deepEqual(await deliver("d1", { onUnknown: "accept" }), IGNORED);
-      await start();
-      assert.deepEqual(await deliver("d1"), SENT);
-      await sweep();
-      assert.deepEqual(await deliver("d2"), IGNORED);
-      const rejected = await deliver("d2", { onEnded: "reject" });
-      assert.deepEqual(rejected, { status: 409, duplicate: undefined, ignored: undefined, code: "workflow_ended" });
-    },
-  );
-}
+  [`${provider}: what comes too early is 404, and what comes too late 200, or as the caller has it`]: async (
+    harness,
+  ) => {
+    const { deliver, start, sweep } = shopOf(harness, provider);
+    assert.deepEqual(await deliver("d1"), {
+      status: 404,
+      duplicate: undefined,
+      ignored: undefined,
+      code: "workflow_not_found",
+    });
+    assert.deepEqual(await deliver("d1", { onUnknown: "accept" }), IGNORED);
+    await start();
+    assert.deepEqual(await deliver("d1"), SENT);
+    await sweep();
+    assert.deepEqual(await deliver("d2"), IGNORED);
+    const rejected = await deliver("d2", { onEnded: "reject" });
+    assert.deepEqual(rejected, { status: 409, duplicate: undefined, ignored: undefined, code: "workflow_ended" });
+  },
+});
 
-function refusing(rule: AddRule, provider: Provider): void {
-  rule(`${provider}: what is not signed, or otherwise, or long ago is 401, and nothing is sent`, async (harness) => {
+const refusing = (provider: Provider): Rules => ({
+  [`${provider}: what is not signed, or otherwise, or long ago is 401, and nothing is sent`]: async (harness) => {
     const { deliver, post, start } = shopOf(harness, provider);
     await start();
     const body = bodyOf("d1");
@@ -148,13 +150,13 @@ function refusing(rule: AddRule, provider: Provider): void {
       assert.deepEqual([status, code], [401, "unauthorized"], JSON.stringify([headers, sent]));
     }
     assert.deepEqual(await deliver("d1"), SENT, "none of those was sent under this ID");
-  });
+  },
 
-  rule(`${provider}: what is signed and no event of the schema is 400`, async (harness) => {
+  [`${provider}: what is signed and no event of the schema is 400`]: async (harness) => {
     const { post } = shopOf(harness, provider);
     for (const body of ["no JSON", '{"id":"d1"}', '{"id":"d1","order":7,"text":"x"}']) {
       const { status, code } = await post(await SIGN[provider]({ id: "d1", body }), body);
       assert.deepEqual([status, code], [400, "invalid_value"], body);
     }
-  });
-}
+  },
+});

@@ -11,7 +11,7 @@ import { DriverError } from "../../../core/errors.ts";
 import { bearer, parleyHttp } from "../../../http/mod.ts";
 import type { Parley } from "../../../mod.ts";
 import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
-import { type AddRule, registerSuite } from "../../../testing/suite.ts";
+import { registerSuite, type Rules, rulesFor } from "../../../testing/suite.ts";
 import { listener, publisher, serve, TOKEN, toRequest } from "./setup.ts";
 
 const START = { workflow: "echo", enqueue: true };
@@ -29,11 +29,15 @@ function inPieces(text: string): ReadableStream<Uint8Array> {
 
 /** Registers the tests. */
 export function requests(test: RegisterTest, makeHarness: MakeHarness): void {
-  registerSuite({ name: "requests", concerns: [bodies, crossOrigin, faults, mounting] }, test, makeHarness);
+  registerSuite(
+    { name: "requests", rules: [bodies, crossOrigin, faults, mounting] },
+    test,
+    makeHarness,
+  );
 }
 
-function bodies(rule: AddRule): void {
-  rule("a body must be JSON in UTF-8, by its content and its type", async (harness) => {
+const bodies: Rules = {
+  "a body must be JSON in UTF-8, by its content and its type": async (harness) => {
     const { json } = serve(harness);
     const raw = JSON.stringify(START);
     for (
@@ -71,10 +75,9 @@ function bodies(rule: AddRule): void {
     ) {
       assert.equal((await json("POST /workflows", 400, { raw: wrong })).code, "invalid_value", wrong);
     }
-  });
+  },
 
-  rule(
-    "an answer, an error too, is in the library's own encoding for those alone who would rather have it than JSON",
+  "an answer, an error too, is in the library's own encoding for those alone who would rather have it than JSON":
     async (harness) => {
       const { json, call } = serve(harness);
       const own = "application/vnd.parley+json";
@@ -97,9 +100,8 @@ function bodies(rule: AddRule): void {
         assert.equal("error" in await json("GET /workflows/none", 404, { headers: { accept } }), type === own, accept);
       }
     },
-  );
 
-  rule("a body has a limit, whether its length is declared or not", async (harness) => {
+  "a body has a limit, whether its length is declared or not": async (harness) => {
     const { json } = serve(harness, { bodyLimit: 1_000 });
     await json("POST /workflows", 201, { raw: startOf(1_000) });
     await json("POST /workflows", 201, { raw: inPieces(startOf(1_000)) });
@@ -107,9 +109,9 @@ function bodies(rule: AddRule): void {
       assert.equal((await json("POST /workflows", 413, { raw })).code, "body_too_large");
     }
     assert.equal((await json("POST /workflows", 401, { raw: startOf(1_001), token: null })).code, "unauthorized");
-  });
+  },
 
-  rule("a body has a limit, whatever its declared length", async (harness) => {
+  "a body has a limit, whatever its declared length": async (harness) => {
     const { json } = serve(harness, { bodyLimit: 1_000 });
     const tooLarge = [
       { raw: startOf(1_001), headers: { "content-length": "10" } },
@@ -117,9 +119,9 @@ function bodies(rule: AddRule): void {
       { raw: startOf(100), headers: { "content-length": "1001" } },
     ];
     for (const asked of tooLarge) assert.equal((await json("POST /workflows", 413, asked)).code, "body_too_large");
-  });
+  },
 
-  rule("a body that is too large is read no further than it takes to know", async (harness) => {
+  "a body that is too large is read no further than it takes to know": async (harness) => {
     const { json } = serve(harness, { bodyLimit: 1_000 });
     let pulled = 0;
     let cancelled = false;
@@ -129,17 +131,17 @@ function bodies(rule: AddRule): void {
     });
     await json("POST /workflows", 413, { raw: endless });
     assert(pulled <= 5 && cancelled, `${pulled} chunks`);
-  });
+  },
 
-  rule("a value above maxValueBytes is 413", async (harness) => {
+  "a value above maxValueBytes is 413": async (harness) => {
     const { json } = serve(harness);
     const problem = await json("POST /workflows", 413, { body: { ...START, input: "x".repeat(2 ** 20) } });
     assert.deepEqual([problem.code, problem.limit], ["value_too_large", 2 ** 20]);
-  });
-}
+  },
+};
 
-function crossOrigin(rule: AddRule): void {
-  rule("pages of other origins are let in only where cors says so", async (harness) => {
+const crossOrigin: Rules = {
+  "pages of other origins are let in only where cors says so": async (harness) => {
     const origin = "https://shop.example";
     const closed = serve(harness);
     const refused = await closed.call("GET /workflows", { headers: { origin } });
@@ -174,9 +176,9 @@ function crossOrigin(rule: AddRule): void {
     const other = await call("GET /workflows", { headers: { origin: "https://evil.example" } });
     // None, or by older versions of Hono the one that is let in.
     assert([null, origin].includes(other.headers.get("access-control-allow-origin")));
-  });
+  },
 
-  rule("cors leaves the routes of others alone, also when it is mounted at the root", async (harness) => {
+  "cors leaves the routes of others alone, also when it is mounted at the root": async (harness) => {
     const { parley } = serve(harness);
     const app = new Hono().route("/", parleyHttp({ parley, auth: bearer(TOKEN), cors: { origin: "*" } })).get(
       "/own",
@@ -194,8 +196,8 @@ function crossOrigin(rule: AddRule): void {
       ),
       "*",
     );
-  });
-}
+  },
+};
 
 /** The driver with calls that fail, with words that nobody outside may see. */
 function broken(error: () => unknown): (driver: Driver) => Driver {
@@ -225,36 +227,40 @@ const LINES: [line: string, body?: unknown][] = [
   ["POST /messages", { messages: [{ destinationId: "w", message: 1 }] }],
 ];
 
-function faults(rule: AddRule): void {
-  const words = "password authentication failed for db.internal";
-  const cases = [
-    {
-      name: "that may pass is 503, to be tried again",
-      status: 503,
-      error: () => new DriverError(words, { retryable: true, cause: new Error(words) }),
-    },
-    { name: "that will not pass is 502", status: 502, error: () => new DriverError(words, { retryable: false }) },
-    { name: "that nobody expected is 502", status: 502, error: () => new TypeError(words) },
-  ];
-  for (const { name, status, error } of cases) {
-    rule(`a fault of the store ${name}, reported, and without its words`, async (harness) => {
-      const { call, errors } = serve(harness, { driver: broken(error) });
-      for (const accept of ["application/json", "application/vnd.parley+json"]) {
-        for (const [line, body] of LINES) {
-          errors.length = 0;
-          const response = await call(line, { headers: { accept }, ...(body !== undefined && { body }) });
-          const text = await response.text();
-          assert.equal(response.status, status, line);
-          assert.equal(response.headers.get("retry-after"), status === 503 ? "1" : null);
-          assert.doesNotMatch(text, /password|internal/);
-          assert.equal(JSON.parse(text).code, "driver");
-          assert.equal(errors.length, 1, line);
-        }
-      }
-    });
-  }
+const WORDS = "password authentication failed for db.internal";
+const STORE_FAULTS = [
+  {
+    name: "that may pass is 503, to be tried again",
+    status: 503,
+    error: () => new DriverError(WORDS, { retryable: true, cause: new Error(WORDS) }),
+  },
+  { name: "that will not pass is 502", status: 502, error: () => new DriverError(WORDS, { retryable: false }) },
+  { name: "that nobody expected is 502", status: 502, error: () => new TypeError(WORDS) },
+];
 
-  rule("what the caller caused is not reported, nor that they went away", async (harness) => {
+const faults: Rules = {
+  ...rulesFor(
+    STORE_FAULTS,
+    ({ name, status, error }) => ({
+      [`a fault of the store ${name}, reported, and without its words`]: async (harness) => {
+        const { call, errors } = serve(harness, { driver: broken(error) });
+        for (const accept of ["application/json", "application/vnd.parley+json"]) {
+          for (const [line, body] of LINES) {
+            errors.length = 0;
+            const response = await call(line, { headers: { accept }, ...(body !== undefined && { body }) });
+            const text = await response.text();
+            assert.equal(response.status, status, line);
+            assert.equal(response.headers.get("retry-after"), status === 503 ? "1" : null);
+            assert.doesNotMatch(text, /password|internal/);
+            assert.equal(JSON.parse(text).code, "driver");
+            assert.equal(errors.length, 1, line);
+          }
+        }
+      },
+    }),
+  ),
+
+  "what the caller caused is not reported, nor that they went away": async (harness) => {
     const { call, json, errors, parley, app, world } = serve(harness);
     await json("GET /workflows/none", 404);
     await json("GET /workflows", 401, { token: "wrong" });
@@ -269,9 +275,9 @@ function faults(rule: AddRule): void {
       assert.equal((await world.until(Promise.resolve(pending))).status, 499);
     }
     assert.deepEqual(errors, []);
-  });
+  },
 
-  rule("a parley that cannot be made is the server's fault", async (harness) => {
+  "a parley that cannot be made is the server's fault": async (harness) => {
     const { json, errors } = serve(harness, {
       parley: () => {
         throw new Error("no DATABASE_URL");
@@ -280,11 +286,11 @@ function faults(rule: AddRule): void {
     assert.doesNotMatch(JSON.stringify(await json("GET /workflows", 500)), /DATABASE_URL/);
     assert.equal(errors.length, 1);
     assert.equal((await json("GET /workflows", 401, { token: "wrong" })).code, "unauthorized");
-  });
-}
+  },
+};
 
-function mounting(rule: AddRule): void {
-  rule("it may be mounted at the root, at a path, or deeper, and a Location leads back", async (harness) => {
+const mounting: Rules = {
+  "it may be mounted at the root, at a path, or deeper, and a Location leads back": async (harness) => {
     const { parley } = serve(harness);
     for (const mount of ["/", "/parley", "/api/v1/parley", "/:tenant/parley", "/:id/:parley_id/:key"]) {
       const app = new Hono().route(mount, parleyHttp({ parley, auth: bearer(TOKEN) }));
@@ -298,38 +304,33 @@ function mounting(rule: AddRule): void {
         url: at || "/",
       }]);
     }
-  });
+  },
 
-  rule(
-    "standing alone, it answers 404 to what it does not have; mounted, it leaves that to others",
-    async (harness) => {
-      const { parley } = serve(harness);
-      const alone = parleyHttp({ parley, auth: bearer(TOKEN) });
-      for (
-        const [method, path] of [
-          ["GET", "/"],
-          ["GET", "/workflow"],
-          ["DELETE", "/workflows/w"],
-          ["PUT", "/workflows"],
-          [
-            "GET",
-            "/workflows/a/b/c/d",
-          ],
-        ] as const
-      ) {
-        const response = await alone.request(path, { method });
-        assert.deepEqual([response.status, response.headers.get("content-type")], [404, "application/problem+json"]);
-        assert.equal((await response.json()).code, "no_such_route");
-      }
-      const app = new Hono().route("/", alone).get("/own", (c) => c.text("own")).notFound((c) =>
-        c.text("not here", 404)
-      );
-      assert.equal(await (await app.request("/own")).text(), "own");
-      assert.equal(await (await app.request("/nothing")).text(), "not here");
-    },
-  );
+  "standing alone, it answers 404 to what it does not have; mounted, it leaves that to others": async (harness) => {
+    const { parley } = serve(harness);
+    const alone = parleyHttp({ parley, auth: bearer(TOKEN) });
+    for (
+      const [method, path] of [
+        ["GET", "/"],
+        ["GET", "/workflow"],
+        ["DELETE", "/workflows/w"],
+        ["PUT", "/workflows"],
+        [
+          "GET",
+          "/workflows/a/b/c/d",
+        ],
+      ] as const
+    ) {
+      const response = await alone.request(path, { method });
+      assert.deepEqual([response.status, response.headers.get("content-type")], [404, "application/problem+json"]);
+      assert.equal((await response.json()).code, "no_such_route");
+    }
+    const app = new Hono().route("/", alone).get("/own", (c) => c.text("own")).notFound((c) => c.text("not here", 404));
+    assert.equal(await (await app.request("/own")).text(), "own");
+    assert.equal(await (await app.request("/nothing")).text(), "not here");
+  },
 
-  rule("a parley for each request is made with its context", async (harness) => {
+  "a parley for each request is made with its context": async (harness) => {
     const { parley, world } = serve(harness);
     await parley.start(publisher, undefined, { workflowId: "w" });
     await world.until(parley.idle());
@@ -339,5 +340,5 @@ function mounting(rule: AddRule): void {
     );
     const response = await app.request("/workflows/w", { headers: { authorization: "yes" } }, { parley });
     assert.equal((await response.json()).workflowId, "w");
-  });
-}
+  },
+};

@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
-import { type AddRule, registerSuite } from "../../../testing/suite.ts";
+import { registerSuite, type Rules } from "../../../testing/suite.ts";
 import { devalueCodec } from "../../../core/values/codec.ts";
 import { echo, failing, listener, publisher, serve } from "./setup.ts";
 import { VALUES } from "./values.ts";
@@ -15,63 +15,65 @@ const ENCODED = { "content-type": "application/vnd.parley+json", "accept": "appl
 
 /** Registers the tests. */
 export function routes(test: RegisterTest, makeHarness: MakeHarness): void {
-  registerSuite({ name: "routes", concerns: [starting, looking, sending, scheduling, encodings] }, test, makeHarness);
-}
-
-function starting(rule: AddRule): void {
-  rule(
-    "POST /workflows starts a workflow: 201, and 200 with the same answer but one word if it existed",
-    async (harness) => {
-      const { call, json } = serve(harness);
-      const body = { workflow: "echo", input: { a: 1 }, workflowId: "w 1" };
-      const created = await call("POST /workflows", { body });
-      assert.equal(created.status, 201);
-      assert.equal(created.headers.get("location"), "/parley/workflows/w%201");
-      assert.deepEqual(await created.json(), { workflowId: "w 1", created: true });
-      const again = await call("POST /workflows", { body });
-      assert.equal(again.status, 200);
-      assert.equal(again.headers.get("location"), "/parley/workflows/w%201");
-      assert.deepEqual(await again.json(), { workflowId: "w 1", created: false });
-      assert.deepEqual(await json("GET /workflows/w%201/result?wait=5s", 200), { a: 1 });
+  registerSuite(
+    {
+      name: "routes",
+      rules: [starting, looking, sending, scheduling, encodings],
     },
-  );
-
-  rule(
-    "POST /workflows takes the ID as Idempotency-Key, makes one up, and refuses two that differ",
-    async (harness) => {
-      const { json } = serve(harness);
-      const headers = { "idempotency-key": "by-header" };
-      const body = { workflow: "echo", enqueue: true };
-      assert.deepEqual(await json("POST /workflows", 201, { body, headers }), {
-        workflowId: "by-header",
-        created: true,
-      });
-      assert.deepEqual(await json("POST /workflows", 200, { body: { ...body, workflowId: "by-header" }, headers }), {
-        workflowId: "by-header",
-        created: false,
-      });
-      assert.equal(
-        (await json("POST /workflows", 400, { body: { ...body, workflowId: "other" }, headers })).code,
-        "invalid_value",
-      );
-      assert.match(String((await json("POST /workflows", 201, { body })).workflowId), /^[0-9a-f-]{36}$/);
-    },
-  );
-
-  rule(
-    "POST /workflows refuses a name that is not known, unless it is to be enqueued, and an ID of another name",
-    async (harness) => {
-      const { json } = serve(harness);
-      assert.equal((await json("POST /workflows", 422, { body: { workflow: "unknown" } })).code, "unknown_workflow");
-      await json("POST /workflows", 201, { body: { workflow: "unknown", workflowId: "w", enqueue: true } });
-      const conflict = await json("POST /workflows", 409, { body: { workflow: "echo", workflowId: "w" } });
-      assert.deepEqual([conflict.code, conflict.workflowId], ["workflow_conflict", "w"]);
-    },
+    test,
+    makeHarness,
   );
 }
 
-function looking(rule: AddRule): void {
-  rule("GET /workflows/:id tells what is known, and of failures no stack however deep", async (harness) => {
+const starting: Rules = {
+  "POST /workflows starts a workflow: 201, and 200 with the same answer but one word if it existed": async (
+    harness,
+  ) => {
+    const { call, json } = serve(harness);
+    const body = { workflow: "echo", input: { a: 1 }, workflowId: "w 1" };
+    const created = await call("POST /workflows", { body });
+    assert.equal(created.status, 201);
+    assert.equal(created.headers.get("location"), "/parley/workflows/w%201");
+    assert.deepEqual(await created.json(), { workflowId: "w 1", created: true });
+    const again = await call("POST /workflows", { body });
+    assert.equal(again.status, 200);
+    assert.equal(again.headers.get("location"), "/parley/workflows/w%201");
+    assert.deepEqual(await again.json(), { workflowId: "w 1", created: false });
+    assert.deepEqual(await json("GET /workflows/w%201/result?wait=5s", 200), { a: 1 });
+  },
+
+  "POST /workflows takes the ID as Idempotency-Key, makes one up, and refuses two that differ": async (harness) => {
+    const { json } = serve(harness);
+    const headers = { "idempotency-key": "by-header" };
+    const body = { workflow: "echo", enqueue: true };
+    assert.deepEqual(await json("POST /workflows", 201, { body, headers }), {
+      workflowId: "by-header",
+      created: true,
+    });
+    assert.deepEqual(await json("POST /workflows", 200, { body: { ...body, workflowId: "by-header" }, headers }), {
+      workflowId: "by-header",
+      created: false,
+    });
+    assert.equal(
+      (await json("POST /workflows", 400, { body: { ...body, workflowId: "other" }, headers })).code,
+      "invalid_value",
+    );
+    assert.match(String((await json("POST /workflows", 201, { body })).workflowId), /^[0-9a-f-]{36}$/);
+  },
+
+  "POST /workflows refuses a name that is not known, unless it is to be enqueued, and an ID of another name": async (
+    harness,
+  ) => {
+    const { json } = serve(harness);
+    assert.equal((await json("POST /workflows", 422, { body: { workflow: "unknown" } })).code, "unknown_workflow");
+    await json("POST /workflows", 201, { body: { workflow: "unknown", workflowId: "w", enqueue: true } });
+    const conflict = await json("POST /workflows", 409, { body: { workflow: "echo", workflowId: "w" } });
+    assert.deepEqual([conflict.code, conflict.workflowId], ["workflow_conflict", "w"]);
+  },
+};
+
+const looking: Rules = {
+  "GET /workflows/:id tells what is known, and of failures no stack however deep": async (harness) => {
     const { call, json, parley, world } = serve(harness);
     assert.equal((await json("GET /workflows/w", 404)).code, "workflow_not_found");
     await parley.start(failing, undefined, { workflowId: "w" });
@@ -91,32 +93,31 @@ function looking(rule: AddRule): void {
     }
     const { cause, code } = await json("GET /workflows/w/result", 424);
     assert.deepEqual([code, cause], ["workflow_failed", { name: "TypeError", message: "it broke" }]);
-  });
+  },
 
-  rule(
-    "GET /workflows/:id/result waits as the parameter or Prefer says, at most as long as the server does",
-    async (harness) => {
-      const { call, json, parley } = serve(harness, { maxWait: "2s" });
-      await parley.start(listener, undefined, { workflowId: "w" });
-      const waited = async (line: string, prefer?: string) => {
-        const { code, timeoutMs } = await json(line, 408, { ...(prefer && { headers: { prefer } }) });
-        assert.equal(code, "timeout");
-        return timeoutMs;
-      };
-      assert.equal(await waited("GET /workflows/w/result"), 0);
-      assert.equal(await waited("GET /workflows/w/result?wait=1s"), 1_000);
-      assert.equal(await waited("GET /workflows/w/result", "respond-async, wait=1"), 1_000);
-      assert.equal(await waited("GET /workflows/w/result?wait=1h"), 2_000);
-      assert.equal(await waited("GET /workflows/w/result?wait=500ms", "wait=2"), 500);
-      assert.equal((await call("GET /workflows/w/result?wait=soon")).status, 400);
-      const pending = call("GET /workflows/w/result?wait=2s");
-      await parley.send("w", "the news", { topic: "news" });
-      void parley.wake(["w"]);
-      assert.equal(await (await pending).json(), "the news");
-    },
-  );
+  "GET /workflows/:id/result waits as the parameter or Prefer says, at most as long as the server does": async (
+    harness,
+  ) => {
+    const { call, json, parley } = serve(harness, { maxWait: "2s" });
+    await parley.start(listener, undefined, { workflowId: "w" });
+    const waited = async (line: string, prefer?: string) => {
+      const { code, timeoutMs } = await json(line, 408, { ...(prefer && { headers: { prefer } }) });
+      assert.equal(code, "timeout");
+      return timeoutMs;
+    };
+    assert.equal(await waited("GET /workflows/w/result"), 0);
+    assert.equal(await waited("GET /workflows/w/result?wait=1s"), 1_000);
+    assert.equal(await waited("GET /workflows/w/result", "respond-async, wait=1"), 1_000);
+    assert.equal(await waited("GET /workflows/w/result?wait=1h"), 2_000);
+    assert.equal(await waited("GET /workflows/w/result?wait=500ms", "wait=2"), 500);
+    assert.equal((await call("GET /workflows/w/result?wait=soon")).status, 400);
+    const pending = call("GET /workflows/w/result?wait=2s");
+    await parley.send("w", "the news", { topic: "news" });
+    void parley.wake(["w"]);
+    assert.equal(await (await pending).json(), "the news");
+  },
 
-  rule("GET /workflows lists, by status and name, page by page", async (harness) => {
+  "GET /workflows lists, by status and name, page by page": async (harness) => {
     const { json, parley } = serve(harness);
     for (const id of ["a", "b", "c"]) await parley.start("echo", 1, { workflowId: id, enqueue: true });
     await parley.start("other", 1, { workflowId: "d", enqueue: true });
@@ -133,9 +134,9 @@ function looking(rule: AddRule): void {
     for (const query of ["status=NEVER", "limit=0", "limit=1001", "limit=x", "limit=1e2", "cursor=x", "name="]) {
       assert.equal((await json(`GET /workflows?${query}`, 400)).code, "invalid_value", query);
     }
-  });
+  },
 
-  rule("POST /workflows/:id/cancel and /resume answer 204, 404 and 409", async (harness) => {
+  "POST /workflows/:id/cancel and /resume answer 204, 404 and 409": async (harness) => {
     const { json, parley, world } = serve(harness);
     assert.equal((await json("POST /workflows/w/cancel", 404)).code, "workflow_not_found");
     assert.equal((await json("POST /workflows/w/resume", 404)).code, "workflow_not_found");
@@ -149,44 +150,43 @@ function looking(rule: AddRule): void {
     await world.until(parley.idle());
     const ended = await json("POST /workflows/done/cancel", 409);
     assert.deepEqual([ended.code, ended.status, ended.workflowStatus], ["workflow_ended", 409, "SUCCESS"]);
-  });
-}
+  },
+};
 
-function sending(rule: AddRule): void {
-  rule(
-    "POST /workflows/:id/messages sends once for each key: 201, then 200 with the first message's ID",
-    async (harness) => {
-      const { json, parley } = serve(harness);
-      assert.equal(
-        (await json("POST /workflows/w/messages", 404, { body: { message: 1 } })).code,
-        "workflow_not_found",
-      );
-      await parley.start(listener, undefined, { workflowId: "w", enqueue: true });
-      const headers = { "idempotency-key": "key" };
-      const sent = await json("POST /workflows/w/messages", 201, {
-        body: { message: "first", topic: "news" },
-        headers,
-      });
-      const again = await json("POST /workflows/w/messages", 200, {
-        body: { message: "second", topic: "news" },
-        headers,
-      });
-      const inBody = await json("POST /workflows/w/messages", 200, {
-        body: { message: 3, topic: "news", idempotencyKey: "key" },
-      });
-      assert.deepEqual([sent.duplicate, again, inBody], [false, { ...sent, duplicate: true }, again]);
-      assert.equal(
-        (await json("POST /workflows/w/messages", 409, { body: { message: 1 }, headers })).code,
-        "idempotency_conflict",
-      );
-      await json("POST /sweep", 200);
-      assert.equal((await json("GET /workflows/w/result?wait=5s", 200)) as unknown, "first");
-      const ended = await json("POST /workflows/w/messages", 409, { body: { message: 1 } });
-      assert.deepEqual([ended.code, ended.workflowStatus], ["workflow_ended", "SUCCESS"]);
-    },
-  );
+const sending: Rules = {
+  "POST /workflows/:id/messages sends once for each key: 201, then 200 with the first message's ID": async (
+    harness,
+  ) => {
+    const { json, parley } = serve(harness);
+    assert.equal(
+      (await json("POST /workflows/w/messages", 404, { body: { message: 1 } })).code,
+      "workflow_not_found",
+    );
+    await parley.start(listener, undefined, { workflowId: "w", enqueue: true });
+    const headers = { "idempotency-key": "key" };
+    const sent = await json("POST /workflows/w/messages", 201, {
+      body: { message: "first", topic: "news" },
+      headers,
+    });
+    const again = await json("POST /workflows/w/messages", 200, {
+      body: { message: "second", topic: "news" },
+      headers,
+    });
+    const inBody = await json("POST /workflows/w/messages", 200, {
+      body: { message: 3, topic: "news", idempotencyKey: "key" },
+    });
+    assert.deepEqual([sent.duplicate, again, inBody], [false, { ...sent, duplicate: true }, again]);
+    assert.equal(
+      (await json("POST /workflows/w/messages", 409, { body: { message: 1 }, headers })).code,
+      "idempotency_conflict",
+    );
+    await json("POST /sweep", 200);
+    assert.equal((await json("GET /workflows/w/result?wait=5s", 200)) as unknown, "first");
+    const ended = await json("POST /workflows/w/messages", 409, { body: { message: 1 } });
+    assert.deepEqual([ended.code, ended.workflowStatus], ["workflow_ended", "SUCCESS"]);
+  },
 
-  rule("POST /messages sends all or none", async (harness) => {
+  "POST /messages sends all or none": async (harness) => {
     const { json, parley } = serve(harness);
     await parley.start(listener, undefined, { workflowId: "w", enqueue: true });
     const good = { destinationId: "w", message: 1, topic: "news" };
@@ -201,11 +201,11 @@ function sending(rule: AddRule): void {
     assert.equal((receipts as unknown[]).length, 2);
     await json("POST /sweep", 200);
     assert.equal((await json("GET /workflows/w/result?wait=5s", 200)) as unknown, 2, "nothing was sent before");
-  });
-}
+  },
+};
 
-function scheduling(rule: AddRule): void {
-  rule("POST /sweep runs what is due, and POST /wake what it names", async (harness) => {
+const scheduling: Rules = {
+  "POST /sweep runs what is due, and POST /wake what it names": async (harness) => {
     const { json, parley, world, errors } = serve(harness);
     for (const workflowId of ["a", "b"]) await parley.start(echo, workflowId, { workflowId, enqueue: true });
     assert.deepEqual(await json("POST /sweep?limit=1", 200), { claimed: 1, finished: 1, suspended: 0 });
@@ -216,11 +216,11 @@ function scheduling(rule: AddRule): void {
     await json("POST /wake", 400, { body: { workflowIds: Array(1_001).fill("a") } });
     await json("POST /wake", 400, { body: { workflowIds: ["b", "x".repeat(256)] } });
     assert.deepEqual(errors, []);
-  });
-}
+  },
+};
 
-function encodings(rule: AddRule): void {
-  rule("in the library's own encoding every value comes back equal, as input, result and message", async (harness) => {
+const encodings: Rules = {
+  "in the library's own encoding every value comes back equal, as input, result and message": async (harness) => {
     const { call, parley, world } = serve(harness);
     const ask = async (line: string, body?: unknown) => {
       const response = await call(line, {
@@ -239,9 +239,9 @@ function encodings(rule: AddRule): void {
       const { input, output } = await ask(`GET /workflows/w${at}`) as Record<string, unknown>;
       assert.deepEqual([input, output], [value, value]);
     }
-  });
+  },
 
-  rule("in JSON every value is shown as near as JSON has it", async (harness) => {
+  "in JSON every value is shown as near as JSON has it": async (harness) => {
     const { call, parley, world } = serve(harness);
     const cycle: unknown[] = [1];
     cycle.push(cycle);
@@ -272,9 +272,9 @@ function encodings(rule: AddRule): void {
       "a=b",
     ];
     assert.deepEqual(await response.json(), shown);
-  });
+  },
 
-  rule("HEAD answers as GET does, without the body", async (harness) => {
+  "HEAD answers as GET does, without the body": async (harness) => {
     const { call, parley, world } = serve(harness);
     await parley.start(publisher, undefined, { workflowId: "w" });
     await world.until(parley.idle());
@@ -287,5 +287,5 @@ function encodings(rule: AddRule): void {
       const response = await call(`HEAD ${line}`);
       assert.deepEqual([response.status, await response.text()], [status, ""], line);
     }
-  });
-}
+  },
+};

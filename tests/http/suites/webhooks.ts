@@ -12,17 +12,21 @@ import { DriverError } from "../../../core/errors.ts";
 import { standardWebhooks, webhook, type WebhookOptions } from "../../../http/mod.ts";
 import { topic } from "../../../mod.ts";
 import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
-import { type AddRule, registerSuite } from "../../../testing/suite.ts";
+import { registerSuite, type Rules } from "../../../testing/suite.ts";
 import { CANARY, isReceived, order, paid, shop } from "./shop.ts";
 import { deduping } from "./webhooks_once.ts";
 
 /** Registers the tests. */
 export function webhooks(test: RegisterTest, makeHarness: MakeHarness): void {
-  registerSuite({ name: "webhooks", concerns: [delivering, refusing, deduping, verifying] }, test, makeHarness);
+  registerSuite(
+    { name: "webhooks", rules: [delivering, refusing, deduping, verifying] },
+    test,
+    makeHarness,
+  );
 }
 
-function delivering(rule: AddRule): void {
-  rule("a delivery is sent, and acknowledged once it is stored", async (harness) => {
+const delivering: Rules = {
+  "a delivery is sent, and acknowledged once it is stored": async (harness) => {
     const { parley, deliver, world, errors } = shop(harness);
     await order(parley);
     const { status, body } = await deliver(paid);
@@ -30,14 +34,14 @@ function delivering(rule: AddRule): void {
     assert.equal(await isReceived(world), true);
     assert.deepEqual(await parley.handle(CANARY).result(), { paid: true, text: CANARY });
     assert.deepEqual(errors, []);
-  });
+  },
 
-  rule("an event that route does not want is acknowledged, and nothing is written", async (harness) => {
+  "an event that route does not want is acknowledged, and nothing is written": async (harness) => {
     const { deliver } = shop(harness, { driver: { send: () => assert.fail("it was sent") } });
     assert.deepEqual((await deliver({ ...paid, type: "noise" })).body, { received: true, ignored: true });
-  });
+  },
 
-  rule("route gets the delivery, and may take its time", async (harness) => {
+  "route gets the delivery, and may take its time": async (harness) => {
     const { parley, deliver } = shop(harness, {
       route: async (_event, { id, headers }) => {
         await Promise.resolve();
@@ -47,9 +51,9 @@ function delivering(rule: AddRule): void {
     });
     await order(parley);
     assert.equal((await deliver(paid)).status, 200);
-  });
+  },
 
-  rule("a workflow that has ended is 2xx by default, and 409 if it is to be rejected", async (harness) => {
+  "a workflow that has ended is 2xx by default, and 409 if it is to be rejected": async (harness) => {
     const { parley, deliver, world } = shop(harness);
     await order(parley);
     await deliver(paid);
@@ -60,10 +64,9 @@ function delivering(rule: AddRule): void {
     const refused = await strict.deliver(paid, { id: "d2" });
     assert.deepEqual([refused.status, refused.body.code], [409, "workflow_ended"]);
     assert.deepEqual(strict.errors, []);
-  });
+  },
 
-  rule(
-    "a workflow that does not exist yet is 404, so that the provider tries again, and 2xx if it is to be accepted",
+  "a workflow that does not exist yet is 404, so that the provider tries again, and 2xx if it is to be accepted":
     async (harness) => {
       const { parley, deliver } = shop(harness);
       const refused = await deliver(paid);
@@ -77,9 +80,8 @@ function delivering(rule: AddRule): void {
         "the same delivery, tried again",
       );
     },
-  );
 
-  rule("a parley for each request is made with its context", async (harness) => {
+  "a parley for each request is made with its context": async (harness) => {
     const { parley } = shop(harness);
     await order(parley);
     const handler = webhook({
@@ -89,11 +91,11 @@ function delivering(rule: AddRule): void {
     });
     const app = new Hono().post("/hook", handler);
     assert.equal((await app.request("/hook", { method: "POST", body: JSON.stringify(paid) }, { parley })).status, 200);
-  });
-}
+  },
+};
 
-function refusing(rule: AddRule): void {
-  rule("a delivery that is not the provider's is 401, before anything is parsed or asked", async (harness) => {
+const refusing: Rules = {
+  "a delivery that is not the provider's is 401, before anything is parsed or asked": async (harness) => {
     const { deliver, errors } = shop(harness, {
       parley: () => assert.fail("it was asked"),
       route: () => assert.fail("it was routed"),
@@ -107,9 +109,9 @@ function refusing(rule: AddRule): void {
       ]);
     }
     assert.deepEqual(errors, []);
-  });
+  },
 
-  rule("an event that is not JSON, or that the schema refuses, is 400, and nothing is written", async (harness) => {
+  "an event that is not JSON, or that the schema refuses, is 400, and nothing is written": async (harness) => {
     const { deliver, errors } = shop(harness, { driver: { send: () => assert.fail("it was sent") } });
     for (
       const raw of [
@@ -127,49 +129,48 @@ function refusing(rule: AddRule): void {
       assert.deepEqual([status, body.code], [400, "invalid_value"]);
     }
     assert.deepEqual(errors, []);
-  });
+  },
 
-  rule("a body has a limit", async (harness) => {
+  "a body has a limit": async (harness) => {
     const { deliver } = shop(harness, { bodyLimit: 100 });
     const { status, body } = await deliver({ ...paid, text: "x".repeat(100) });
     assert.deepEqual([status, body.code], [413, "body_too_large"]);
-  });
+  },
 
-  rule(
-    "what route returns must be possible to send: else it is the owner's 500, reported without the payload",
-    async (harness) => {
-      const workflowIds = ["", `${CANARY}\0`, CANARY.repeat(99), undefined, null, { [CANARY]: 1 }] as string[];
-      const bad = [...workflowIds.map((workflowId) => ({ workflowId, message: 1 })), {
-        workflowId: CANARY,
-        message: () => CANARY,
-      }];
-      const topics = [`${CANARY}\0`, null, 7, {}].map((topic) => ({
-        workflowId: CANARY,
-        topic: topic as string,
-        message: 1,
-      }));
-      for (const message of [...bad, ...topics]) {
-        const { deliver, errors } = shop(harness, { route: () => message, onUnknown: "accept" });
-        const { status, body } = await deliver(paid);
-        assert.deepEqual([status, body.code, errors.length], [500, "internal", 1]);
-        assert.match(String(errors[0]), /route returned must be/);
-        assert.doesNotMatch(Deno.inspect(errors[0]), new RegExp(CANARY));
-      }
-      const large = shop(harness, { route: () => ({ workflowId: CANARY, message: CANARY.repeat(2 ** 17) }) });
-      assert.equal((await large.deliver(paid)).status, 413);
-    },
-  );
+  "what route returns must be possible to send: else it is the owner's 500, reported without the payload": async (
+    harness,
+  ) => {
+    const workflowIds = ["", `${CANARY}\0`, CANARY.repeat(99), undefined, null, { [CANARY]: 1 }] as string[];
+    const bad = [...workflowIds.map((workflowId) => ({ workflowId, message: 1 })), {
+      workflowId: CANARY,
+      message: () => CANARY,
+    }];
+    const topics = [`${CANARY}\0`, null, 7, {}].map((topic) => ({
+      workflowId: CANARY,
+      topic: topic as string,
+      message: 1,
+    }));
+    for (const message of [...bad, ...topics]) {
+      const { deliver, errors } = shop(harness, { route: () => message, onUnknown: "accept" });
+      const { status, body } = await deliver(paid);
+      assert.deepEqual([status, body.code, errors.length], [500, "internal", 1]);
+      assert.match(String(errors[0]), /route returned must be/);
+      assert.doesNotMatch(Deno.inspect(errors[0]), new RegExp(CANARY));
+    }
+    const large = shop(harness, { route: () => ({ workflowId: CANARY, message: CANARY.repeat(2 ** 17) }) });
+    assert.equal((await large.deliver(paid)).status, 413);
+  },
 
-  rule("a message that the topic's schema refuses is 400", async (harness) => {
+  "a message that the topic's schema refuses is 400": async (harness) => {
     const news = topic("news", v.object({ cents: v.number() }));
     const { deliver, errors } = shop(harness, {
       route: ({ order }) => ({ workflowId: order, topic: news, message: { cents: CANARY } }),
     });
     const { status, body } = await deliver(paid);
     assert.deepEqual([status, body.code, errors], [400, "invalid_value", []]);
-  });
+  },
 
-  rule("a fault of the store is 503, of whatever kind, reported", async (harness) => {
+  "a fault of the store is 503, of whatever kind, reported": async (harness) => {
     for (
       const error of [
         new DriverError(CANARY, { retryable: true }),
@@ -182,9 +183,9 @@ function refusing(rule: AddRule): void {
       assert.deepEqual([status, headers.get("retry-after"), body.code], [503, "1", "driver"]);
       assert.equal(errors.length, 1);
     }
-  });
+  },
 
-  rule("a mistake in route, or in what makes the parley, is 500, reported", async (harness) => {
+  "a mistake in route, or in what makes the parley, is 500, reported": async (harness) => {
     const fail = () => {
       throw new Error(CANARY);
     };
@@ -193,9 +194,9 @@ function refusing(rule: AddRule): void {
       const { status, body } = await deliver(paid);
       assert.deepEqual([status, body.code, errors.length], [500, "internal", 1]);
     }
-  });
+  },
 
-  rule("webhook() refuses options that cannot be right", (harness) => {
+  "webhook() refuses options that cannot be right": (harness) => {
     const { parley } = shop(harness);
     const good = { parley, verify: () => undefined, route: () => undefined };
     for (const bad of [{ verify: undefined }, { route: undefined }, { bodyLimit: 0 }]) {
@@ -204,11 +205,11 @@ function refusing(rule: AddRule): void {
       });
     }
     return Promise.resolve();
-  });
-}
+  },
+};
 
-function verifying(rule: AddRule): void {
-  rule("a verifier of one's own gets the request and the raw body, as bytes and as text", async (harness) => {
+const verifying: Rules = {
+  "a verifier of one's own gets the request and the raw body, as bytes and as text": async (harness) => {
     const seen: unknown[] = [];
     const { parley, deliver } = shop(harness, {
       verify: async (request, body) => {
@@ -227,46 +228,45 @@ function verifying(rule: AddRule): void {
     const raw = JSON.stringify(paid, null, 3);
     assert.equal((await deliver(undefined, { raw })).status, 200);
     assert.deepEqual(seen, [true, raw, raw, "paid", raw, "POST"]);
-  });
+  },
 
-  rule(
-    "what a verifier throws is 401, unless it has a status of its own; the owner hears of what is no refusal",
-    async (harness) => {
-      class WebhookVerificationError extends Error {}
-      const ofStripe = Object.assign(new Error(CANARY), { type: "StripeSignatureVerificationError" });
-      const ofAnotherHono = Object.assign(new Error(), {
-        status: 403,
-        getResponse: () => Response.json({}, { status: 403 }),
-      });
-      const outcomes: [thrown: unknown, status: number, reported: number][] = [
-        [new Error(CANARY), 401, 1],
-        [new TypeError(`${CANARY} is not a function`), 401, 1],
-        [CANARY, 401, 1],
-        [new WebhookVerificationError(CANARY), 401, 0],
-        [ofStripe, 401, 0],
-        [new DriverError(CANARY, { retryable: true }), 503, 1],
-        [new HTTPException(429, { res: Response.json({}, { status: 429 }) }), 429, 0],
-        [ofAnotherHono, 403, 0],
-      ];
-      for (const [thrown, expected, reported] of outcomes) {
-        for (
-          const verify of [() => Promise.reject(thrown), () => {
-            throw thrown;
-          }]
-        ) {
-          const { deliver, errors } = shop(harness, { verify });
-          assert.equal((await deliver(paid)).status, expected);
-          assert.deepEqual(errors, reported === 0 ? [] : [thrown]);
-        }
+  "what a verifier throws is 401, unless it has a status of its own; the owner hears of what is no refusal": async (
+    harness,
+  ) => {
+    class WebhookVerificationError extends Error {}
+    const ofStripe = Object.assign(new Error(CANARY), { type: "StripeSignatureVerificationError" });
+    const ofAnotherHono = Object.assign(new Error(), {
+      status: 403,
+      getResponse: () => Response.json({}, { status: 403 }),
+    });
+    const outcomes: [thrown: unknown, status: number, reported: number][] = [
+      [new Error(CANARY), 401, 1],
+      [new TypeError(`${CANARY} is not a function`), 401, 1],
+      [CANARY, 401, 1],
+      [new WebhookVerificationError(CANARY), 401, 0],
+      [ofStripe, 401, 0],
+      [new DriverError(CANARY, { retryable: true }), 503, 1],
+      [new HTTPException(429, { res: Response.json({}, { status: 429 }) }), 429, 0],
+      [ofAnotherHono, 403, 0],
+    ];
+    for (const [thrown, expected, reported] of outcomes) {
+      for (
+        const verify of [() => Promise.reject(thrown), () => {
+          throw thrown;
+        }]
+      ) {
+        const { deliver, errors } = shop(harness, { verify });
+        assert.equal((await deliver(paid)).status, expected);
+        assert.deepEqual(errors, reported === 0 ? [] : [thrown]);
       }
-      for (const delivery of [undefined, null, {}, { id: "" }, { id: 7 }, true]) {
-        const { deliver } = shop(harness, { verify: () => delivery as unknown as { id: string } });
-        assert.equal((await deliver(paid)).status, 401);
-      }
-    },
-  );
+    }
+    for (const delivery of [undefined, null, {}, { id: "" }, { id: 7 }, true]) {
+      const { deliver } = shop(harness, { verify: () => delivery as unknown as { id: string } });
+      assert.equal((await deliver(paid)).status, 401);
+    }
+  },
 
-  rule("a verifier of a provider does its work behind a webhook", async (harness) => {
+  "a verifier of a provider does its work behind a webhook": async (harness) => {
     const clock = { now: () => 1_614_265_330_000 };
     const verify = standardWebhooks("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", { clock });
     const { parley } = shop(harness);
@@ -281,5 +281,5 @@ function verifying(rule: AddRule): void {
     const body = '{"test": 2432232314}';
     assert.equal((await app.request("/hook", { method: "POST", headers, body })).status, 200);
     assert.equal((await app.request("/hook", { method: "POST", headers, body: body.replace(" ", "") })).status, 401);
-  });
-}
+  },
+};

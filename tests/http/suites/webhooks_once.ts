@@ -7,22 +7,22 @@
 import assert from "node:assert/strict";
 import { Hono } from "hono";
 import { parleyHttp, webhook } from "../../../http/mod.ts";
-import type { AddRule } from "../../../testing/suite.ts";
+import type { Rules } from "../../../testing/suite.ts";
 import { listener } from "./setup.ts";
 import { CANARY, order, paid, shop } from "./shop.ts";
 
 /** Adds the rules. */
-export function deduping(rule: AddRule): void {
-  rule("a delivery that comes again is 2xx, and sent once; also many at once", async (harness) => {
+export const deduping: Rules = {
+  "a delivery that comes again is 2xx, and sent once; also many at once": async (harness) => {
     const { parley, deliver } = shop(harness);
     await order(parley);
     const answers = await Promise.all(Array.from({ length: 5 }, () => deliver(paid)));
     assert.deepEqual(answers.map(({ status }) => status), [200, 200, 200, 200, 200]);
     assert.deepEqual(answers.map(({ body }) => body.duplicate).sort(), [false, true, true, true, true]);
     assert.equal((await deliver(paid, { id: "d2" })).body.duplicate, false);
-  });
+  },
 
-  rule("the same ID at another endpoint, or for another topic or workflow, is another delivery", async (harness) => {
+  "the same ID at another endpoint, or for another topic or workflow, is another delivery": async (harness) => {
     let topic = "news";
     const { parley, deliver } = shop(harness, { route: ({ order }) => ({ workflowId: order, topic, message: 1 }) });
     await order(parley);
@@ -43,25 +43,25 @@ export function deduping(rule: AddRule): void {
       true,
       false,
     ]);
-  });
+  },
 
-  rule("endpoints with one name are one endpoint; the query does not tell them apart", async (harness) => {
+  "endpoints with one name are one endpoint; the query does not tell them apart": async (harness) => {
     const { parley, deliver } = shop(harness, { name: "payments" });
     await order(parley);
     assert.equal((await deliver(paid)).body.duplicate, false);
     assert.equal((await deliver(paid, { path: "/other?x=1" })).body.duplicate, true);
-  });
+  },
 
-  rule("an ID of any length will do", async (harness) => {
+  "an ID of any length will do": async (harness) => {
     const { parley, deliver } = shop(harness);
     await order(parley);
     for (const id of ["x".repeat(5_000), "/", "\u00ff"]) {
       assert.equal((await deliver(paid, { id })).body.duplicate, false);
       assert.equal((await deliver(paid, { id })).body.duplicate, true);
     }
-  });
+  },
 
-  rule("a delivery is sent once, whatever spelling of its path, query and host it comes by", async (harness) => {
+  "a delivery is sent once, whatever spelling of its path, query and host it comes by": async (harness) => {
     const { parley } = shop(harness);
     await order(parley);
     const handler = webhook({
@@ -88,9 +88,9 @@ export function deduping(rule: AddRule): void {
         assert.equal(await isDuplicate(other), true, other);
       }
     }
-  });
+  },
 
-  rule("a caller who may send cannot take the key of a delivery that is to come", async (harness) => {
+  "a caller who may send cannot take the key of a delivery that is to come": async (harness) => {
     const { parley, app: hooks } = shop(harness);
     await order(parley);
     const keys: string[] = [];
@@ -117,5 +117,5 @@ export function deduping(rule: AddRule): void {
     assert.equal(await post(`/workflows/${CANARY}/messages`, message), 400);
     assert.equal(await post("/messages", { messages: [{ ...message, destinationId: CANARY }] }), 400);
     assert.equal(await post(`/workflows/${CANARY}/messages`, { message: 1, idempotencyKey: "webhook:1" }), 201);
-  });
-}
+  },
+};

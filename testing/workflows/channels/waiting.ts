@@ -8,8 +8,8 @@ import assert from "node:assert/strict";
 import { topic } from "../../../core/channel.ts";
 import { TimeoutError } from "../../../core/errors.ts";
 import { workflow } from "../../../core/workflow.ts";
-import type { AddRule } from "../../suite.ts";
-import { World } from "../world.ts";
+import type { Rules } from "../../suite.ts";
+import type { World } from "../world.ts";
 
 const flowOfOneWait = workflow(
   "flow",
@@ -18,9 +18,8 @@ const flowOfOneWait = workflow(
 );
 
 /** Waiting, suspending and being continued. */
-export function waiting(rule: AddRule): void {
-  rule("a wait stays in memory for hotWait and then suspends", async (harness) => {
-    const world = new World(harness);
+export const waiting: Rules<World> = {
+  "a wait stays in memory for hotWait and then suspends": async (world) => {
     const { parley, driver } = world.isolate(0, [flowOfOneWait], { hotWait: "2s" });
     const handle = await parley.start(flowOfOneWait, null);
     await world.pass(1_900);
@@ -32,11 +31,10 @@ export function waiting(rule: AddRule): void {
     const before = driver.calls;
     await world.pass(60_000);
     assert.equal(driver.calls, before, "a suspended wait makes no call");
-    assert.equal(harness.clock.pending, 0, "a suspended wait holds no timer");
-  });
+    assert.equal(world.harness.clock.pending, 0, "a suspended wait holds no timer");
+  },
 
-  rule("a message that comes while the wait is in memory is received there", async (harness) => {
-    const world = new World(harness);
+  "a message that comes while the wait is in memory is received there": async (world) => {
     let runs = 0;
     const flow = workflow("flow", async (ctx) => (runs++, await ctx.recv<string>("news")));
     const { parley } = world.isolate(0, [flow], { hotWait: "10s" });
@@ -45,10 +43,9 @@ export function waiting(rule: AddRule): void {
     await world.isolate(1, []).parley.send(handle.workflowId, "hello", { topic: "news" });
     assert.equal(await world.until(handle.result()), "hello");
     assert.equal(runs, 1);
-  });
+  },
 
-  rule("the sender of a message continues the suspended workflow that waits for it", async (harness) => {
-    const world = new World(harness);
+  "the sender of a message continues the suspended workflow that waits for it": async (world) => {
     const starter = world.isolate(0, [flowOfOneWait]);
     const handle = await starter.parley.start(flowOfOneWait, null);
     await world.until(starter.parley.idle());
@@ -56,20 +53,18 @@ export function waiting(rule: AddRule): void {
     await sender.parley.send(handle.workflowId, "hello", { topic: "news" });
     await world.until(sender.parley.idle());
     assert.equal((await handle.status()).output, "hello");
-  });
+  },
 
-  rule("a message of another topic leaves a suspended workflow alone", async (harness) => {
-    const world = new World(harness);
+  "a message of another topic leaves a suspended workflow alone": async (world) => {
     const { parley } = world.isolate(0, [flowOfOneWait]);
     const handle = await parley.start(flowOfOneWait, null);
     await world.until(parley.idle());
     await handle.send("other", { topic: "other" });
     await handle.send("none");
     assert.deepEqual(await world.until(parley.sweep()), { claimed: 0, finished: 0, suspended: 0 });
-  });
+  },
 
-  rule("wake: none leaves what became due to a sweep; wake as a function gets its IDs", async (harness) => {
-    const world = new World(harness);
+  "wake: none leaves what became due to a sweep; wake as a function gets its IDs": async (world) => {
     const woken: string[][] = [];
     const starter = world.isolate(0, [flowOfOneWait]);
     for (const workflowId of ["a", "b"]) await starter.parley.start(flowOfOneWait, null, { workflowId });
@@ -89,10 +84,9 @@ export function waiting(rule: AddRule): void {
       suspended: 0,
     });
     assert.deepEqual(await world.until(silent.parley.sweep()), { claimed: 1, finished: 1, suspended: 0 });
-  });
+  },
 
-  rule("a wake that fails is reported and does not fail the send", async (harness) => {
-    const world = new World(harness);
+  "a wake that fails is reported and does not fail the send": async (world) => {
     const starter = world.isolate(0, [flowOfOneWait]);
     const handle = await starter.parley.start(flowOfOneWait, null);
     await world.until(starter.parley.idle());
@@ -102,10 +96,9 @@ export function waiting(rule: AddRule): void {
     await world.until(sender.parley.idle());
     assert.deepEqual(sender.errors, [fault]);
     assert.equal((await world.until(starter.parley.sweep())).finished, 1);
-  });
+  },
 
-  rule("a timeout ends a suspended wait at its deadline, by the store's clock", async (harness) => {
-    const world = new World(harness);
+  "a timeout ends a suspended wait at its deadline, by the store's clock": async (world) => {
     const { parley } = world.isolate(0, [flowOfOneWait], { wake: "none" });
     const handle = await parley.start(flowOfOneWait, 60_000);
     await world.until(parley.idle());
@@ -114,33 +107,30 @@ export function waiting(rule: AddRule): void {
     await world.pass(1_000);
     assert.equal((await world.until(parley.sweep())).finished, 1);
     assert.equal((await handle.status()).output, "TimeoutError");
-  });
+  },
 
-  rule(
-    "a suspended sleep ends on time without a sweep when the store's clock goes back meanwhile, also twice",
-    async (harness) => {
-      const world = new World(harness);
-      const flow = workflow("flow", async (ctx) => (await ctx.sleep("20s"), "awake"));
-      const isolate = world.isolate(0, [flow]);
-      const handle = await isolate.parley.start(flow, undefined);
-      await world.idle(isolate);
-      const before = isolate.driver.calls;
-      // The store's clock moves in one step, and the isolate's after it.
-      for (const ms of [-5_000, 15_000, 4_900, 200, -5_000, 4_900, 4_500]) await world.pass(ms);
-      await world.idle(isolate);
-      assert.deepEqual(
-        [isolate.driver.calls - before, (await handle.status()).status],
-        [2, "PENDING"],
-        "one look at each deadline",
-      );
-      await world.pass(1_000);
-      await world.idle(isolate);
-      assert.equal((await handle.status()).output, "awake");
-    },
-  );
+  "a suspended sleep ends on time without a sweep when the store's clock goes back meanwhile, also twice": async (
+    world,
+  ) => {
+    const flow = workflow("flow", async (ctx) => (await ctx.sleep("20s"), "awake"));
+    const isolate = world.isolate(0, [flow]);
+    const handle = await isolate.parley.start(flow, undefined);
+    await world.idle(isolate);
+    const before = isolate.driver.calls;
+    // The store's clock moves in one step, and the isolate's after it.
+    for (const ms of [-5_000, 15_000, 4_900, 200, -5_000, 4_900, 4_500]) await world.pass(ms);
+    await world.idle(isolate);
+    assert.deepEqual(
+      [isolate.driver.calls - before, (await handle.status()).status],
+      [2, "PENDING"],
+      "one look at each deadline",
+    );
+    await world.pass(1_000);
+    await world.idle(isolate);
+    assert.equal((await handle.status()).output, "awake");
+  },
 
-  rule("after a crash only the rest of a timeout is waited", async (harness) => {
-    const world = new World(harness);
+  "after a crash only the rest of a timeout is waited": async (world) => {
     const dying = world.isolate(0, [flowOfOneWait], { hotWait: "1h", lease: "10s" });
     const handle = await dying.parley.start(flowOfOneWait, 30_000, { workflowId: "w" });
     await world.pass(5_000);
@@ -157,10 +147,9 @@ export function waiting(rule: AddRule): void {
     await world.pass(15_000);
     assert.equal((await world.until(other.parley.sweep())).finished, 1);
     await assert.rejects(handle.status(), { code: "driver" });
-  });
+  },
 
-  rule("woken by one of several waits, the others go on with the rest of their time", async (harness) => {
-    const world = new World(harness);
+  "woken by one of several waits, the others go on with the rest of their time": async (world) => {
     const flow = workflow("flow", async (ctx) => {
       const never = ctx.recv("never", { timeout: "30s" }).catch((error) => error instanceof TimeoutError);
       return [await ctx.recv("news"), await never];
@@ -175,10 +164,9 @@ export function waiting(rule: AddRule): void {
     await world.pass(10_100);
     await world.until(parley.sweep());
     assert.deepEqual((await handle.status()).output, ["hello", true]);
-  });
+  },
 
-  rule("a step in flight keeps a run that also waits from suspending", async (harness) => {
-    const world = new World(harness);
+  "a step in flight keeps a run that also waits from suspending": async (world) => {
     let open = () => {};
     const flow = workflow("flow", async (ctx) => {
       const step = ctx.step("slow", () => new Promise<string>((resolve) => open = () => resolve("stepped")));
@@ -197,10 +185,9 @@ export function waiting(rule: AddRule): void {
     open();
     await handle.send("second", { topic: "news" });
     assert.deepEqual(await world.until(handle.result()), ["stepped", "second"]);
-  });
+  },
 
-  rule("a message that arrives while its receiver suspends is never missed", async (harness) => {
-    const world = new World(harness);
+  "a message that arrives while its receiver suspends is never missed": async (world) => {
     const news = topic<number>("news");
     const flow = workflow("flow", async (ctx) => {
       let sum = 0;
@@ -220,10 +207,9 @@ export function waiting(rule: AddRule): void {
     }
     await world.until(receiver.parley.sweep());
     for (const handle of handles) assert.equal(await world.until(handle.result()), 45);
-  });
+  },
 
-  rule("a sweep leaves workflows that it does not know to others, and says so once", async (harness) => {
-    const world = new World(harness);
+  "a sweep leaves workflows that it does not know to others, and says so once": async (world) => {
     const { parley: starter } = world.isolate(0, []);
     for (let n = 0; n < 3; n++) await starter.start("flow", null, { enqueue: true });
     const ignorant = world.isolate(1, [workflow("other", () => {})]);
@@ -231,10 +217,9 @@ export function waiting(rule: AddRule): void {
     assert.equal(ignorant.errors.length, 1);
     assert.equal((ignorant.errors[0] as { code: string }).code, "unknown_workflow");
     assert.equal((await starter.list({ status: "ENQUEUED" })).workflows.length, 3);
-  });
+  },
 
-  rule("work() runs what becomes due until it is aborted", async (harness) => {
-    const world = new World(harness);
+  "work() runs what becomes due until it is aborted": async (world) => {
     const { parley } = world.isolate(0, [flowOfOneWait]);
     const client = world.isolate(1, []).parley;
     const stopping = new AbortController();
@@ -247,5 +232,5 @@ export function waiting(rule: AddRule): void {
     assert.equal(await world.until(client.handle("timed").result()), "TimeoutError");
     stopping.abort();
     await world.until(working);
-  });
-}
+  },
+};

@@ -6,8 +6,8 @@
 
 import assert from "node:assert/strict";
 import { type StepOptions, workflow } from "../../../core/workflow.ts";
-import type { AddRule } from "../../suite.ts";
-import { World } from "../world.ts";
+import type { Rules } from "../../suite.ts";
+import type { World } from "../world.ts";
 
 /** A workflow with a step that fails, and what its tries saw. */
 function failing(options: StepOptions, succeedsAt = Infinity) {
@@ -26,9 +26,8 @@ function failing(options: StepOptions, succeedsAt = Infinity) {
 }
 
 /** Steps that are tried again. */
-export function pausing(rule: AddRule): void {
-  rule("tries are counted over restarts, and a pause goes on where it was", async (harness) => {
-    const world = new World(harness);
+export const pausing: Rules<World> = {
+  "tries are counted over restarts, and a pause goes on where it was": async (world) => {
     const { flow, tries } = failing({ retries: 3, delay: "3s", backoff: 1 });
     const { parley } = world.isolate(1, []);
     const handle = await parley.start("flow", undefined, { enqueue: true });
@@ -42,10 +41,9 @@ export function pausing(rule: AddRule): void {
     }
     assert.deepEqual(tries, [1, 2, 3, 4]);
     assert.equal((await handle.status()).output, "try 4");
-  });
+  },
 
-  rule("a pause suspends with its deadline, and the next run makes the next try then", async (harness) => {
-    const world = new World(harness);
+  "a pause suspends with its deadline, and the next run makes the next try then": async (world) => {
     const { flow, tries, runs } = failing({ retries: 2, delay: "10m" }, 3);
     const isolate = world.isolate(0, [flow], { wake: "none" });
     const { parley } = isolate;
@@ -66,50 +64,43 @@ export function pausing(rule: AddRule): void {
     await world.until(parley.sweep());
     assert.equal(await world.until(handle.result()), "try 3");
     assert.equal(runs(), 3);
-  });
+  },
 
-  rule(
-    "a pause in memory makes no request, and a run that is disposed of does not wait for its end",
-    async (harness) => {
-      const world = new World(harness);
-      const { flow, tries, runs } = failing({ retries: 1, delay: "20m" });
-      const isolate = world.isolate(0, [flow], { hotWait: "1h", lease: "6h", wake: "none" });
-      const handle = await isolate.parley.start(flow, undefined);
-      await world.untilTrue(() => tries.length === 1);
-      await world.pass(1_000);
-      const { calls } = isolate.driver;
-      await world.pass(600_000);
-      assert.equal(isolate.driver.calls, calls);
-      const start = harness.clock.now();
-      await world.until(isolate.parley[Symbol.asyncDispose]());
-      assert(harness.clock.now() - start < 5_000, "it hands over at once");
-      await world.pass(600_000);
-      await world.until(world.isolate(1, [flow]).parley.sweep());
-      assert.equal((await handle.status()).output, "try 2");
-      assert.deepEqual([tries, runs()], [[1, 2], 2]);
-    },
-  );
+  "a pause in memory makes no request, and a run that is disposed of does not wait for its end": async (world) => {
+    const { flow, tries, runs } = failing({ retries: 1, delay: "20m" });
+    const isolate = world.isolate(0, [flow], { hotWait: "1h", lease: "6h", wake: "none" });
+    const handle = await isolate.parley.start(flow, undefined);
+    await world.untilTrue(() => tries.length === 1);
+    await world.pass(1_000);
+    const { calls } = isolate.driver;
+    await world.pass(600_000);
+    assert.equal(isolate.driver.calls, calls);
+    const start = world.harness.clock.now();
+    await world.until(isolate.parley[Symbol.asyncDispose]());
+    assert(world.harness.clock.now() - start < 5_000, "it hands over at once");
+    await world.pass(600_000);
+    await world.until(world.isolate(1, [flow]).parley.sweep());
+    assert.equal((await handle.status()).output, "try 2");
+    assert.deepEqual([tries, runs()], [[1, 2], 2]);
+  },
 
-  rule("a run that stays in memory makes the next try at the end of a pause", async (harness) => {
-    const world = new World(harness);
+  "a run that stays in memory makes the next try at the end of a pause": async (world) => {
     const { flow, tries, runs } = failing({ retries: 2, delay: "5s" });
     const { parley } = world.isolate(0, [flow], { hotWait: "1m" });
     const handle = await parley.start(flow, undefined);
     assert.equal(await world.until(handle.result()), "try 3");
     assert.deepEqual([tries, runs()], [[1, 2, 3], 1]);
-  });
+  },
 
-  rule("a pause of 0 suspends nothing, and each try is counted", async (harness) => {
-    const world = new World(harness);
+  "a pause of 0 suspends nothing, and each try is counted": async (world) => {
     const { flow, tries, runs } = failing({ retries: 6, delay: 0 }, 6);
     const { parley } = world.isolate(0, [flow]);
     const handle = await parley.start(flow, undefined);
     assert.equal(await world.until(handle.result()), "try 6");
     assert.deepEqual([tries, runs()], [[1, 2, 3, 4, 5, 6], 1]);
-  });
+  },
 
-  rule("a deploy that lowers retries lets one more try tell how the step ends", async (harness) => {
-    const world = new World(harness);
+  "a deploy that lowers retries lets one more try tell how the step ends": async (world) => {
     const before = failing({ retries: 9, delay: "1m", backoff: 1 });
     const old = world.isolate(0, [before.flow], { wake: "none" });
     const handle = await old.parley.start(before.flow, undefined);
@@ -123,10 +114,9 @@ export function pausing(rule: AddRule): void {
     await world.until(world.isolate(1, [after.flow]).parley.sweep());
     assert.equal((await handle.status()).output, "try 4");
     assert.deepEqual([before.tries, after.tries], [[1, 2, 3], [4]]);
-  });
+  },
 
-  rule("a message is received during a pause, and the pause goes on", async (harness) => {
-    const world = new World(harness);
+  "a message is received during a pause, and the pause goes on": async (world) => {
     const tries: number[] = [];
     const flow = workflow("flow", async (ctx) => {
       const step = ctx.step(
@@ -153,19 +143,17 @@ export function pausing(rule: AddRule): void {
     await world.until(parley.sweep());
     assert.deepEqual(await world.until(handle.result()), [1, 2, 2]);
     assert.deepEqual(tries, [1, 2]);
-  });
+  },
 
-  rule("a budget that is used up lets the next run make the next try", async (harness) => {
-    const world = new World(harness);
+  "a budget that is used up lets the next run make the next try": async (world) => {
     const { flow, tries } = failing({ retries: 3, delay: "1s", backoff: 1 });
     const { parley } = world.isolate(0, [flow], { budget: 0, hotWait: "1h" });
     const handle = await parley.start(flow, undefined);
     assert.equal(await world.until(handle.result()), "try 4");
     assert.deepEqual(tries, [1, 2, 3, 4]);
-  });
+  },
 
-  rule("a cancel ends a pause at once", async (harness) => {
-    const world = new World(harness);
+  "a cancel ends a pause at once": async (world) => {
     const { flow, tries } = failing({ retries: 3, delay: "1h" });
     const { parley } = world.isolate(0, [flow], { hotWait: "2h" });
     const handle = await parley.start(flow, undefined);
@@ -174,5 +162,5 @@ export function pausing(rule: AddRule): void {
     await world.until(parley.idle());
     assert.equal((await handle.status()).status, "CANCELLED");
     assert.deepEqual(tries, [1]);
-  });
-}
+  },
+};

@@ -7,19 +7,18 @@
 import assert from "node:assert/strict";
 import { ContextError } from "../../core/errors.ts";
 import { type StepContext, workflow } from "../../core/workflow.ts";
-import type { AddRule } from "../suite.ts";
-import { World } from "./world.ts";
+import type { Rules } from "../suite.ts";
+import type { World } from "./world.ts";
 
 /** Steps. */
-export function stepping(rule: AddRule): void {
-  rule("a failed step is tried again as its options say, and its last error is recorded", async (harness) => {
-    const world = new World(harness);
+export const stepping: Rules<World> = {
+  "a failed step is tried again as its options say, and its last error is recorded": async (world) => {
     const tries: [attempt: number, at: number][] = [];
-    const start = harness.clock.now();
+    const start = world.harness.clock.now();
     const flow = workflow("flow", async (ctx) => {
       const options = { retries: 4, delay: "1s", backoff: 3, maxDelay: "5s" } as const;
       await ctx.step("failing", ({ attempt }) => {
-        tries.push([attempt, harness.clock.now() - start]);
+        tries.push([attempt, world.harness.clock.now() - start]);
         throw new Error(`try ${attempt}`);
       }, options).catch((error) => assert.equal(error.message, "try 5"));
       return await ctx.step(
@@ -37,10 +36,9 @@ export function stepping(rule: AddRule): void {
     assert.deepEqual(tries.map(([attempt]) => attempt), [1, 2, 3, 4, 5]);
     const pauses = tries.slice(1).map(([, at], index) => at - tries[index]![1]);
     assert.deepEqual(pauses, [1_000, 3_000, 5_000, 5_000]);
-  });
+  },
 
-  rule("a try that takes longer than its timeout is aborted and counts as failed", async (harness) => {
-    const world = new World(harness);
+  "a try that takes longer than its timeout is aborted and counts as failed": async (world) => {
     const reasons: unknown[] = [];
     const flow = workflow("flow", async (ctx) =>
       await ctx.step("slow", ({ signal, attempt }) => {
@@ -58,10 +56,9 @@ export function stepping(rule: AddRule): void {
     const other = await world.isolate(1, [strict]).parley.start(strict, undefined);
     const { cause } = await world.until(other.result().then(() => assert.fail(), (error) => error));
     assert.deepEqual([cause.code, cause.operation, cause.timeoutMs], ["timeout", 'step "slow"', 10]);
-  });
+  },
 
-  rule("a message sent from a step is sent once, however often the step is tried", async (harness) => {
-    const world = new World(harness);
+  "a message sent from a step is sent once, however often the step is tried": async (world) => {
     const collect = workflow("collect", async (ctx) => [await ctx.recv(), await ctx.recv("t"), await ctx.recv()]);
     const flow = workflow("flow", async (ctx) => {
       return await ctx.step("sending", async (step) => {
@@ -78,10 +75,9 @@ export function stepping(rule: AddRule): void {
     const sender = await parley.start(flow, undefined);
     assert.deepEqual(await world.until(sender.result()), [false, false, false]);
     assert.deepEqual(await world.until(handle.result()), [" in try 1", "t in try 1", " in try 1"]);
-  });
+  },
 
-  rule("what a step that is tried again writes to a stream appears again, in the order written", async (harness) => {
-    const world = new World(harness);
+  "what a step that is tried again writes to a stream appears again, in the order written": async (world) => {
     const flow = workflow("flow", async (ctx) => {
       await ctx.step("writing", async (step) => {
         await Promise.all([1, 2].map((n) => step.writeStream("log", [step.attempt, n])));
@@ -94,10 +90,9 @@ export function stepping(rule: AddRule): void {
     await world.until(handle.result());
     assert.deepEqual((await handle.readStream("log").collect()).values, [[1, 1], [1, 2], [2, 1], [2, 2]]);
     assert.equal(await handle.getEvent("attempt", { timeout: 0 }), 2);
-  });
+  },
 
-  rule("the workflow's operations are refused inside a step, and take no position", async (harness) => {
-    const world = new World(harness);
+  "the workflow's operations are refused inside a step, and take no position": async (world) => {
     let left: StepContext | undefined;
     const flow = workflow("flow", async (ctx) => {
       const errors = await ctx.step("nested", async (step) => {
@@ -115,13 +110,12 @@ export function stepping(rule: AddRule): void {
     const handle = await parley.start(flow, undefined);
     assert.deepEqual(await world.until(handle.result()), [[true, true, true, true], 2]);
     await assert.rejects(left!.writeStream("log", 1), { code: "invalid_context" });
-  });
+  },
 
-  rule("an operation after the workflow's code has returned is refused", async (harness) => {
-    const world = new World(harness);
+  "an operation after the workflow's code has returned is refused": async (world) => {
     const late: unknown[] = [];
     const flow = workflow("flow", (ctx) => {
-      setTimeoutOn(harness.clock, () => void ctx.setEvent("late", 1).catch((error) => late.push(error.code)));
+      setTimeoutOn(world.harness.clock, () => void ctx.setEvent("late", 1).catch((error) => late.push(error.code)));
     });
     const { parley } = world.isolate(0, [flow]);
     const handle = await parley.start(flow, undefined);
@@ -130,8 +124,8 @@ export function stepping(rule: AddRule): void {
     await world.until(parley.idle());
     assert.deepEqual(late, ["invalid_context"]);
     await assert.rejects(handle.getEvent("late", { timeout: 0 }), { code: "workflow_ended" });
-  });
-}
+  },
+};
 
 function setTimeoutOn(clock: { after(ms: number, run: () => void): unknown }, run: () => void): void {
   clock.after(500, run);

@@ -8,8 +8,8 @@ import assert from "node:assert/strict";
 import { topic } from "../../../core/channel.ts";
 import { TimeoutError } from "../../../core/errors.ts";
 import { workflow } from "../../../core/workflow.ts";
-import type { AddRule } from "../../suite.ts";
-import { World } from "../world.ts";
+import type { Rules } from "../../suite.ts";
+import type { World } from "../world.ts";
 
 /** Receives `count` messages without a topic, then returns them. */
 const collect = workflow("collect", async (ctx, count: number) => {
@@ -19,18 +19,16 @@ const collect = workflow("collect", async (ctx, count: number) => {
 });
 
 /** Sending and receiving. */
-export function messaging(rule: AddRule): void {
-  rule("twelve buffered messages come out in order after a restart", async (harness) => {
-    const world = new World(harness);
+export const messaging: Rules<World> = {
+  "twelve buffered messages come out in order after a restart": async (world) => {
     const sender = world.isolate(0, []).parley;
     const handle = await sender.start("collect", 12, { workflowId: "w", enqueue: true });
     for (let n = 0; n < 12; n++) await sender.send("w", n);
     await world.until(world.isolate(1, [collect]).parley.sweep());
     assert.deepEqual(await world.until(handle.result()), Array.from({ length: 12 }, (_, n) => n));
-  });
+  },
 
-  rule("several recv() of one topic get one message each, the earlier call the earlier message", async (harness) => {
-    const world = new World(harness);
+  "several recv() of one topic get one message each, the earlier call the earlier message": async (world) => {
     const flow = workflow("flow", async (ctx) => {
       const waits = [ctx.recv("t"), ctx.recv("t", { timeout: "1s" }).catch((error) => error.name), ctx.recv("t")];
       await ctx.step("later", () => {});
@@ -45,10 +43,9 @@ export function messaging(rule: AddRule): void {
       ["second", "third"].map((message) => ({ destinationId: handle.workflowId, message, topic: "t" })),
     );
     assert.deepEqual(await world.until(handle.result()), ["first", "TimeoutError", "second", "third"]);
-  });
+  },
 
-  rule("recvAny() takes the oldest message over its topics and leaves the rest", async (harness) => {
-    const world = new World(harness);
+  "recvAny() takes the oldest message over its topics and leaves the rest": async (world) => {
     const payment = topic<{ paid: boolean }, "payment">("payment");
     const flow = workflow("flow", async (ctx) => {
       const first = await ctx.recvAny([payment, "cancel", ""]);
@@ -67,35 +64,30 @@ export function messaging(rule: AddRule): void {
     await handle.send("no topic");
     await world.until(parley.sweep());
     assert.deepEqual((await handle.status()).output, [true, "stop", "no topic", 'recvAny ["none"]']);
-  });
+  },
 
-  rule(
-    "an idempotency key sends once, also after the message was received, and reports the duplicate",
-    async (harness) => {
-      const world = new World(harness);
-      const { parley } = world.isolate(0, [collect]);
-      const handle = await parley.start(collect, 2);
-      const first = await handle.send("once", { idempotencyKey: "k" });
-      await world.until(parley.idle());
-      const second = await handle.send("once", { idempotencyKey: "k" });
-      assert.deepEqual([first.duplicate, second], [false, { messageId: first.messageId, duplicate: true }]);
-      await assert.rejects(handle.send("once", { idempotencyKey: "k", topic: "other" }), {
-        code: "idempotency_conflict",
-        key: "k",
-      });
-      await handle.send("twice");
-      assert.deepEqual(await world.until(handle.result()), ["once", "twice"]);
-      await assert.rejects(handle.send("late"), {
-        code: "workflow_ended",
-        workflowId: handle.workflowId,
-        status: "SUCCESS",
-      });
-      await assert.rejects(parley.send("nobody", 1), { code: "workflow_not_found", workflowId: "nobody" });
-    },
-  );
+  "an idempotency key sends once, also after the message was received, and reports the duplicate": async (world) => {
+    const { parley } = world.isolate(0, [collect]);
+    const handle = await parley.start(collect, 2);
+    const first = await handle.send("once", { idempotencyKey: "k" });
+    await world.until(parley.idle());
+    const second = await handle.send("once", { idempotencyKey: "k" });
+    assert.deepEqual([first.duplicate, second], [false, { messageId: first.messageId, duplicate: true }]);
+    await assert.rejects(handle.send("once", { idempotencyKey: "k", topic: "other" }), {
+      code: "idempotency_conflict",
+      key: "k",
+    });
+    await handle.send("twice");
+    assert.deepEqual(await world.until(handle.result()), ["once", "twice"]);
+    await assert.rejects(handle.send("late"), {
+      code: "workflow_ended",
+      workflowId: handle.workflowId,
+      status: "SUCCESS",
+    });
+    await assert.rejects(parley.send("nobody", 1), { code: "workflow_not_found", workflowId: "nobody" });
+  },
 
-  rule("sendAll() sends all or none", async (harness) => {
-    const world = new World(harness);
+  "sendAll() sends all or none": async (world) => {
     const { parley } = world.isolate(0, [collect]);
     const handle = await parley.start(collect, 2, { workflowId: "w" });
     await assert.rejects(
@@ -111,10 +103,9 @@ export function messaging(rule: AddRule): void {
     const receipts = await parley.sendAll([{ destinationId: "w", message: 4 }, twice]);
     assert.deepEqual(receipts.map(({ duplicate }) => duplicate), [false, false]);
     assert.deepEqual(await world.until(handle.result()), [4, 3]);
-  });
+  },
 
-  rule("null and undefined are messages, and a timeout of 0 takes what is there", async (harness) => {
-    const world = new World(harness);
+  "null and undefined are messages, and a timeout of 0 takes what is there": async (world) => {
     const flow = workflow("flow", async (ctx) => [
       await ctx.recv("t", { timeout: 0 }),
       await ctx.recv("t", { timeout: 0 }),
@@ -125,10 +116,9 @@ export function messaging(rule: AddRule): void {
     for (const message of [null, undefined]) await handle.send(message, { topic: "t" });
     await world.until(parley.sweep());
     assert.deepEqual((await handle.status()).output, [null, undefined, true]);
-  });
+  },
 
-  rule("workflows that send to each other at the same time lose nothing", async (harness) => {
-    const world = new World(harness);
+  "workflows that send to each other at the same time lose nothing": async (world) => {
     const pong = workflow("pong", async (ctx, other: string) => {
       const received: number[] = [];
       for (let n = 0; n < 10; n++) {
@@ -153,5 +143,5 @@ export function messaging(rule: AddRule): void {
         Array.from({ length: 10 }, (_, n) => n),
       );
     }
-  });
-}
+  },
+};
