@@ -53,7 +53,7 @@ export type {
 export type { Clock } from "./core/time/clock.ts";
 export { type Codec, devalueCodec } from "./core/values/codec.ts";
 export type { Driver, WorkflowStatus } from "./core/driver/driver.ts";
-export type { Duration } from "./core/values/duration.ts";
+export type { Duration } from "./core/values/checks.ts";
 export {
   ContextError,
   DriverError,

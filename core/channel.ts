@@ -6,7 +6,7 @@
 
 import type { StandardSchemaV1 } from "./standard_schema.ts";
 import { quote } from "./errors.ts";
-import { checkName, checkSchema } from "./values/names.ts";
+import { checkName, checkSchema } from "./values/checks.ts";
 
 /** A queue of messages of a workflow. Made with {@linkcode topic}. */
 export interface Topic<out T, out Name extends string = string> extends Channel<T> {

@@ -6,7 +6,7 @@
 
 import type { EventKey, SendOptions, SendReceipt, StreamKey } from "./channel.ts";
 import type { WorkflowStatus } from "./driver/driver.ts";
-import type { Duration } from "./values/duration.ts";
+import type { Duration } from "./values/checks.ts";
 import type { SerializedError } from "./values/serialized_error.ts";
 import type { Workflow } from "./workflow.ts";
 

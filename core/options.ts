@@ -7,9 +7,9 @@
 import { type Clock, systemClock } from "./time/clock.ts";
 import { type Codec, devalueCodec } from "./values/codec.ts";
 import type { Driver } from "./driver/driver.ts";
-import { type Duration, toMilliseconds } from "./values/duration.ts";
+import { type Duration, toMilliseconds } from "./values/checks.ts";
 import { ValidationError } from "./errors.ts";
-import { checkWhole } from "./values/numbers.ts";
+import { checkWholeNumber } from "./values/checks.ts";
 import { Runner, type Wake } from "./runner/runner.ts";
 import { Values } from "./values/values.ts";
 import type { Workflow } from "./workflow.ts";
@@ -76,9 +76,9 @@ export function toRunner(options: ParleyOptions, workflows: ReadonlyMap<string, 
     );
   }
   const leaseMs = toMilliseconds(lease, "lease");
-  checkWhole(leaseMs, "milliseconds of the lease", 1, MAX_LEASE_MS);
-  checkWhole(maxValueBytes, "maxValueBytes", 1, MAX_VALUE_BYTES);
-  if (maxRequests !== Infinity) checkWhole(maxRequests, "maxRequests", 1);
+  checkWholeNumber(leaseMs, "milliseconds of the lease", 1, MAX_LEASE_MS);
+  checkWholeNumber(maxValueBytes, "maxValueBytes", 1, MAX_VALUE_BYTES);
+  if (maxRequests !== Infinity) checkWholeNumber(maxRequests, "maxRequests", 1);
   return new Runner({
     driver,
     maxRequests,

@@ -23,7 +23,7 @@ import type {
   WorkflowPage,
 } from "./client.ts";
 import type { CreateRequest, NewMessage } from "./driver/driver.ts";
-import { type Duration, toMilliseconds } from "./values/duration.ts";
+import { type Duration, toMilliseconds } from "./values/checks.ts";
 import {
   quote,
   UnknownWorkflowError,
@@ -34,12 +34,13 @@ import {
 } from "./errors.ts";
 import { Handle, Started } from "./read/handle.ts";
 import { toInfo } from "./read/info.ts";
-import { checkName } from "./values/names.ts";
-import { checkWhole } from "./values/numbers.ts";
+import { checkName } from "./values/checks.ts";
+import { checkWholeNumber } from "./values/checks.ts";
 import { type ParleyOptions, toRunner } from "./options.ts";
-import { type Destination, refusalError, refuseRepeatedKeys, takeMessage, toDestination } from "./context/messages.ts";
-import { eventEntry, StoredEvent, StoredStream } from "./read/reader.ts";
-import { firstLease } from "./run/host.ts";
+import { type Recipient, refusalError, refuseRepeatedKeys, takeMessage, toRecipient } from "./context/messages.ts";
+import { eventEntry, StoredEvent } from "./read/event.ts";
+import { StoredStream } from "./read/stream.ts";
+import { createdRun } from "./run/host.ts";
 import type { Runner, SweepResult } from "./runner/runner.ts";
 import { STATUSES } from "./driver/statuses.ts";
 import type { Workflow } from "./workflow.ts";
@@ -124,7 +125,7 @@ export class Parley implements Client, AsyncDisposable {
     const created = await driver.create(request);
     if (created.name !== name) throw new WorkflowConflictError(workflowId);
     if (created.created && enqueue) this.#runner.hints.notify(["due"]);
-    if (created.created && !enqueue) void this.#runner.run(firstLease(request, created));
+    if (created.created && !enqueue) void this.#runner.run(createdRun(request, created));
     return new Started<O>(this, this.#runner, { workflowId, created: created.created });
   }
 
@@ -134,24 +135,24 @@ export class Parley implements Client, AsyncDisposable {
   }
 
   async send<T>(destinationId: string, message: NoInfer<T>, options: SendOptions<T> = {}): Promise<SendReceipt> {
-    const destination = toDestination(destinationId, options);
-    const [receipt] = await this.#sendAll([destination], [
-      await takeMessage(this.#runner.values, destination, message)(),
+    const recipient = toRecipient(destinationId, options);
+    const [receipt] = await this.#sendAll([recipient], [
+      await takeMessage(this.#runner.values, recipient, message)(),
     ]);
     return receipt!;
   }
 
   async sendAll(messages: readonly OutgoingMessage[]): Promise<SendReceipt[]> {
-    const destinations = messages.map(({ destinationId, topic, idempotencyKey }) =>
-      toDestination(destinationId, {
+    const recipients = messages.map(({ destinationId, topic, idempotencyKey }) =>
+      toRecipient(destinationId, {
         ...(topic !== undefined && { topic }),
         ...(idempotencyKey !== undefined && { idempotencyKey }),
       })
     );
-    refuseRepeatedKeys(destinations);
-    const taken = messages.map(({ message }, index) => takeMessage(this.#runner.values, destinations[index]!, message));
+    refuseRepeatedKeys(recipients);
+    const taken = messages.map(({ message }, index) => takeMessage(this.#runner.values, recipients[index]!, message));
     const prepared = await Promise.all(taken.map((prepare) => prepare()));
-    return prepared.length === 0 ? [] : await this.#sendAll(destinations, prepared);
+    return prepared.length === 0 ? [] : await this.#sendAll(recipients, prepared);
   }
 
   async getEvent<T>(workflowId: string, key: EventKey<T> | string, options: WaitOptions = {}): Promise<T> {
@@ -166,7 +167,7 @@ export class Parley implements Client, AsyncDisposable {
     const { after = 0, timeout = GET_EVENT_TIMEOUT, signal } = options;
     checkName(workflowId, "workflow ID");
     const { name } = toChannel(key, "event key");
-    checkWhole(after, "version", 0);
+    checkWholeNumber(after, "version", 0);
     const timeoutMs = toMilliseconds(timeout, "timeout");
     return await eventEntry<T>(this.#runner, { workflowId, key: name, after, timeoutMs, signal });
   }
@@ -196,7 +197,7 @@ export class Parley implements Client, AsyncDisposable {
 
   async list(query: ListOptions = {}): Promise<WorkflowPage> {
     const { status, name = null, problem = false, include, limit = 50, cursor = null } = query;
-    checkWhole(limit, "limit of the list", 1, 1_000);
+    checkWholeNumber(limit, "limit of the list", 1, 1_000);
     if (name !== null) checkName(name, "workflow name");
     const statuses = status === undefined ? null : [status].flat();
     for (const it of statuses ?? []) checkStatus(it);
@@ -232,7 +233,7 @@ export class Parley implements Client, AsyncDisposable {
    */
   async sweep(options: { limit?: number; signal?: AbortSignal } = {}): Promise<SweepResult> {
     const { limit = 100, signal } = options;
-    checkWhole(limit, "limit of the sweep", 1, MAX_COUNT);
+    checkWholeNumber(limit, "limit of the sweep", 1, MAX_COUNT);
     return await this.#runner.sweep(limit, signal);
   }
 
@@ -257,7 +258,7 @@ export class Parley implements Client, AsyncDisposable {
    */
   async work(options: { signal: AbortSignal; concurrency?: number }): Promise<void> {
     const { signal, concurrency = 10 } = options;
-    checkWhole(concurrency, "concurrency", 1, MAX_COUNT);
+    checkWholeNumber(concurrency, "concurrency", 1, MAX_COUNT);
     await this.#runner.work(concurrency, signal);
   }
 
@@ -269,7 +270,7 @@ export class Parley implements Client, AsyncDisposable {
    */
   async purge(options: { olderThan: Duration; limit?: number }): Promise<number> {
     const { olderThan, limit = 1_000 } = options;
-    checkWhole(limit, "limit of the purge", 1, MAX_COUNT);
+    checkWholeNumber(limit, "limit of the purge", 1, MAX_COUNT);
     const { purged } = await this.#runner.driver.purge({ olderThanMs: toMilliseconds(olderThan, "age"), limit });
     return purged;
   }
@@ -298,11 +299,11 @@ export class Parley implements Client, AsyncDisposable {
     await this.close();
   }
 
-  async #sendAll(destinations: Destination[], messages: NewMessage[]): Promise<SendReceipt[]> {
+  async #sendAll(recipients: Recipient[], messages: NewMessage[]): Promise<SendReceipt[]> {
     if (messages.length > 1) this.#runner.values.checkTravel(messages.map(({ value }) => value), "messages");
     const result = await this.#runner.driver.send(messages);
-    if (result.state === "refused") throw refusalError(result.reason, destinations[result.index]!, result.status);
-    this.#runner.hints.notify(destinations.map(({ workflowId }) => `inbox:${workflowId}` as const));
+    if (result.state === "refused") throw refusalError(result.reason, recipients[result.index]!, result.status);
+    this.#runner.hints.notify(recipients.map(({ workflowId }) => `inbox:${workflowId}` as const));
     if (result.woken.length > 0) this.#runner.wake(result.woken);
     return result.receipts;
   }

@@ -5,11 +5,11 @@
  */
 
 import type { EventKey, SendOptions, SendReceipt, StreamKey, Topic } from "./channel.ts";
-import type { Duration } from "./values/duration.ts";
-import { checkWhole } from "./values/numbers.ts";
+import type { Duration } from "./values/checks.ts";
+import { checkWholeNumber } from "./values/checks.ts";
 import type { StandardSchemaV1 } from "./standard_schema.ts";
 import { quote } from "./errors.ts";
-import { checkName, checkSchema } from "./values/names.ts";
+import { checkName, checkSchema } from "./values/checks.ts";
 
 /** A workflow's definition. Made with {@linkcode workflow}. */
 export interface Workflow<Input, Output> {
@@ -59,7 +59,7 @@ export function workflow<Input, Output>(
 ): Workflow<Input, Output> {
   checkName(name, "workflow name");
   const { input, maxRecoveryAttempts = 100 } = options;
-  checkWhole(maxRecoveryAttempts, "maxRecoveryAttempts", 0);
+  checkWholeNumber(maxRecoveryAttempts, "maxRecoveryAttempts", 0);
   checkSchema(input, `input of workflow ${quote(name)}`);
   return { name, run, maxRecoveryAttempts, ...(input && { input }) };
 }

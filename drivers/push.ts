@@ -7,6 +7,7 @@
 
 import { type Clock, delay } from "../core/time/clock.ts";
 import type { Watch, WatchTarget } from "../core/driver/driver.ts";
+import { type Subscription, Subscriptions } from "../core/time/subscriptions.ts";
 
 /** A connection that is open. */
 export interface Connection {
@@ -25,7 +26,7 @@ export interface Connection {
 }
 
 /** Whom a connection tells to look: all who watch one of these, or all who watch. */
-export type Tell = (targets: readonly unknown[] | "everybody") => void;
+export type Tell = (targets: readonly unknown[] | "all") => void;
 
 /**
  * Opens a connection.
@@ -62,21 +63,16 @@ export interface PushOptions {
   readonly describe: (error: unknown) => string | null;
 }
 
-const LONGEST_BACKOFF_MS = 30_000;
+const MAX_BACKOFF_MS = 30_000;
 /** A connection that was live for less is one more failure in a row: otherwise one that never lasts would be opened again and again at once. */
 const STEADY_MS = 5_000;
 /** After so many failures in a row somebody should know. */
 const FAILURES_TO_REPORT = 3;
 
-interface Subscription {
-  readonly hint: () => void;
-  open: boolean;
-}
-
 /** Who watches what, and the connection that tells them. */
 export class Push {
   readonly #options: PushOptions;
-  readonly #watchers = new Map<unknown, Set<Subscription>>();
+  readonly #subscriptions = new Subscriptions();
   #live = false;
   #reported = false;
   #stop = new AbortController();
@@ -94,9 +90,7 @@ export class Push {
 
   /** See `Driver.watch`. */
   watch(target: WatchTarget, hint: () => void): Watch {
-    const subscription: Subscription = { hint, open: true };
-    const watchers = this.#watchers.get(target) ?? new Set();
-    this.#watchers.set(target, watchers.add(subscription));
+    const subscription = this.#subscriptions.add(target, hint);
     this.#stopLinger();
     this.#running ??= this.#run();
     const isLive = () => subscription.open && this.#live;
@@ -106,20 +100,18 @@ export class Push {
       get live() {
         return isLive();
       },
-      close: () => this.#close(subscription, target),
+      close: () => this.#close(subscription),
     };
   }
 
-  #close(subscription: Subscription, target: WatchTarget): void {
-    subscription.open = false;
-    const watchers = this.#watchers.get(target);
-    if (!watchers?.delete(subscription) || watchers.size > 0) return;
-    this.#watchers.delete(target);
-    if (this.#watchers.size > 0) return;
+  #close(subscription: Subscription): void {
+    if (!subscription.open) return;
+    subscription.close();
+    if (this.#subscriptions.size > 0) return;
     const { clock, timing } = this.#options;
     if (this.#live) this.#stopLinger = clock.after(timing.lingerMs, () => this.#stop.abort());
     // Not at once: a waiter that changes its targets ends one watch and begins the next.
-    else queueMicrotask(() => this.#watchers.size > 0 || this.#stop.abort());
+    else queueMicrotask(() => this.#subscriptions.size > 0 || this.#stop.abort());
   }
 
   /** Keeps a connection open for as long as somebody watches. */
@@ -127,7 +119,7 @@ export class Push {
     do {
       this.#stop = new AbortController();
       await this.#connectAgainAndAgain(this.#stop.signal);
-    } while (this.#watchers.size > 0);
+    } while (this.#subscriptions.size > 0);
     // At once: a watch that begins from here on has to run it again.
     this.#running = undefined;
   }
@@ -145,13 +137,13 @@ export class Push {
 
   /** With jitter, so that those that lost their connections together do not come back together. */
   #backoffMs(failures: number): number {
-    return Math.min(this.#options.timing.openAfterMs * 2 ** failures, LONGEST_BACKOFF_MS) * (0.5 + Math.random());
+    return Math.min(this.#options.timing.openAfterMs * 2 ** failures, MAX_BACKOFF_MS) * (0.5 + Math.random());
   }
 
   /** Rejects if the connection never told anything; settles, with how many milliseconds it was live, when it is gone. */
   async #connect(stop: AbortSignal): Promise<number> {
     const { connect, clock, timing } = this.#options;
-    const connection = await connect((targets) => this.#tell(targets), stop);
+    const connection = await connect((targets) => this.#subscriptions.notify(targets), stop);
     const over = AbortSignal.any([stop, connection.lost]);
     let liveSince: number | undefined;
     try {
@@ -159,7 +151,7 @@ export class Push {
         if (await connection.beat(over)) {
           liveSince ??= clock.now();
           this.#live = true;
-          this.#tell("everybody");
+          this.#subscriptions.notify("all");
         }
         await delay(clock, timing.beatMs, over);
       }
@@ -176,17 +168,7 @@ export class Push {
   #setDown(): void {
     if (!this.#live) return;
     this.#live = false;
-    this.#tell("everybody");
-  }
-
-  #tell(targets: readonly unknown[] | "everybody"): void {
-    // Copies, since those who are told may end their watches and begin others.
-    const told = targets === "everybody"
-      ? [...this.#watchers.values()]
-      : targets.map((target) => this.#watchers.get(target) ?? []);
-    for (const subscription of told.flatMap((watchers) => [...watchers])) {
-      if (subscription.open) subscription.hint();
-    }
+    this.#subscriptions.notify("all");
   }
 
   #report(problem: unknown): void {

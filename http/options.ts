@@ -4,9 +4,9 @@
  * @module
  */
 
-import { checkWhole } from "../core/values/numbers.ts";
+import { checkWholeNumber } from "../core/values/checks.ts";
 import type { Context } from "hono";
-import { type Duration, toMilliseconds } from "../core/values/duration.ts";
+import { type Duration, toMilliseconds } from "../core/values/checks.ts";
 import { ValidationError } from "../core/errors.ts";
 import type { Parley } from "../core/parley.ts";
 import type { Auth } from "./auth/auth.ts";
@@ -104,7 +104,7 @@ export function toSettings(options: ParleyHttpOptions): Settings {
 
 /** @throws {ValidationError} If it is not a number of bytes. */
 export function checkBodyLimit(bodyLimit: number): void {
-  checkWhole(bodyLimit, "bodyLimit", 1);
+  checkWholeNumber(bodyLimit, "bodyLimit", 1);
 }
 
 /** @throws {ValidationError} If it is not 1 ms or more. */

@@ -15,12 +15,12 @@ import {
   toTopic,
 } from "../channel.ts";
 import { type Body, type OperationSpec, readDone, readObserved, readRecorded, readResult } from "../run/operation.ts";
-import { type Duration, toMilliseconds } from "../values/duration.ts";
+import { type Duration, toMilliseconds } from "../values/checks.ts";
 import { quote, UnknownWorkflowError, WorkflowConflictError } from "../errors.ts";
 import type { Run } from "../run/run.ts";
-import { checkName } from "../values/names.ts";
-import { checkWhole } from "../values/numbers.ts";
-import { readSent, takeMessage, toDestination } from "./messages.ts";
+import { checkName } from "../values/checks.ts";
+import { checkWholeNumber } from "../values/checks.ts";
+import { readSent, takeMessage, toRecipient } from "./messages.ts";
 import { receiveOperation } from "./receive.ts";
 import { stepOperation } from "./step.ts";
 import { unawaited } from "../run/tolerated.ts";
@@ -76,14 +76,14 @@ export class Context implements WorkflowContext {
 
   send<T>(destinationId: string, message: T, options: SendOptions<T> = {}): Promise<SendReceipt> {
     return this.#run.operate(() => {
-      const destination = toDestination(destinationId, options);
+      const recipient = toRecipient(destinationId, options);
       return {
-        label: label("send", destination.topic.name),
+        label: label("send", recipient.topic.name),
         take: () => {
-          const taken = takeMessage(this.#run.host.values, destination, message);
+          const taken = takeMessage(this.#run.host.values, recipient, message);
           return () => andThen(taken(), (it): Body => ({ type: "send", message: it }));
         },
-        read: (outcome) => readSent(outcome, destination),
+        read: (outcome) => readSent(outcome, recipient),
       };
     });
   }
@@ -108,7 +108,7 @@ export class Context implements WorkflowContext {
     return this.#run.operate(() => {
       const channels = topics.map((topic) => toTopic(topic));
       const names = [...new Set(channels.map(({ name }) => name))];
-      checkWhole(names.length, "number of topics", 1);
+      checkWholeNumber(names.length, "number of topics", 1);
       const read = (received: { topic: string; message: unknown }) => received as Received<Topics>;
       return receiveOperation(this.#run, label("recvAny", names), channels, toTimeout(options), read);
     });

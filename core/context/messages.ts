@@ -14,18 +14,18 @@ import {
   WorkflowEndedError,
   WorkflowNotFoundError,
 } from "../errors.ts";
-import { checkName } from "../values/names.ts";
+import { checkName } from "../values/checks.ts";
 import { andThen, type Values } from "../values/values.ts";
 
 /** Where a message goes. */
-export interface Destination {
+export interface Recipient {
   workflowId: string;
   topic: Channel<unknown>;
   idempotencyKey: string | undefined;
 }
 
 /** Checks where a message is to go. */
-export function toDestination(workflowId: string, options: SendOptions<unknown>): Destination {
+export function toRecipient(workflowId: string, options: SendOptions<unknown>): Recipient {
   checkName(workflowId, "destination ID");
   const { topic, idempotencyKey } = options;
   if (idempotencyKey !== undefined) checkName(idempotencyKey, "idempotency key");
@@ -33,9 +33,9 @@ export function toDestination(workflowId: string, options: SendOptions<unknown>)
 }
 
 /** Refuses two messages of one call that have the same key: only one of them would be sent. */
-export function refuseRepeatedKeys(destinations: Destination[]): void {
+export function refuseRepeatedKeys(recipients: Recipient[]): void {
   const seen = new Set<string>();
-  for (const { workflowId, idempotencyKey } of destinations) {
+  for (const { workflowId, idempotencyKey } of recipients) {
     if (idempotencyKey === undefined) continue;
     const place = JSON.stringify([workflowId, idempotencyKey]);
     if (seen.has(place)) throw new IdempotencyConflictError(idempotencyKey);
@@ -51,7 +51,7 @@ export function refuseRepeatedKeys(destinations: Destination[]): void {
  */
 export function takeMessage(
   values: Values,
-  { workflowId, topic, idempotencyKey }: Destination,
+  { workflowId, topic, idempotencyKey }: Recipient,
   message: unknown,
 ): (dedupeKey?: string) => NewMessage | Promise<NewMessage> {
   const encoded = values.take(
@@ -89,16 +89,16 @@ export function fromStored(stored: string): { text: string; isChecked: boolean }
 }
 
 /** The receipt, or the refusal as an error. */
-export function readSent(outcome: Outcome, destination: Destination): SendReceipt {
+export function readSent(outcome: Outcome, recipient: Recipient): SendReceipt {
   const { tag, value } = outcome;
   if (tag === "sent" || tag === "duplicate") return { messageId: value!, duplicate: tag === "duplicate" };
-  throw refusalError(tag as Refusal, destination, value as WorkflowStatus);
+  throw refusalError(tag as Refusal, recipient, value as WorkflowStatus);
 }
 
 /** Why a message was not sent. */
 export function refusalError(
   reason: Refusal,
-  { workflowId, idempotencyKey }: Destination,
+  { workflowId, idempotencyKey }: Recipient,
   status: WorkflowStatus | null,
 ): ParleyError {
   if (reason === "workflow_not_found") return new WorkflowNotFoundError(workflowId);

@@ -10,12 +10,12 @@ import { type Body, type OperationSpec, readDone, readRecorded } from "../run/op
 import { toChannel } from "../channel.ts";
 import type { EventKey, SendOptions, SendReceipt, StreamKey } from "../channel.ts";
 import type { Outcome } from "../driver/driver.ts";
-import { type Duration, LONGEST_MS, toMilliseconds } from "../values/duration.ts";
+import { type Duration, MAX_DURATION_MS, toMilliseconds } from "../values/checks.ts";
 import { ContextError, quote, TimeoutError, ValidationError } from "../errors.ts";
 import type { Run } from "../run/run.ts";
-import { checkWhole } from "../values/numbers.ts";
-import { checkName } from "../values/names.ts";
-import { readSent, takeMessage, toDestination } from "./messages.ts";
+import { checkWholeNumber } from "../values/checks.ts";
+import { checkName } from "../values/checks.ts";
+import { readSent, takeMessage, toRecipient } from "./messages.ts";
 import { tolerate, unawaited } from "../run/tolerated.ts";
 import { unlessAborted } from "../time/wait.ts";
 import type { StepContext, StepOptions } from "../workflow.ts";
@@ -89,7 +89,7 @@ async function outcomeOf<T>(
 
 /** How long to wait after so many failed tries. The power may be infinite, which times 0 is no number. */
 function pauseMs({ delayMs, backoff, maxDelayMs }: Policy, attempts: number): number {
-  return delayMs === 0 ? 0 : Math.ceil(Math.min(delayMs * backoff ** (attempts - 1), maxDelayMs, LONGEST_MS));
+  return delayMs === 0 ? 0 : Math.ceil(Math.min(delayMs * backoff ** (attempts - 1), maxDelayMs, MAX_DURATION_MS));
 }
 
 /** A value that cannot be stored is the step's error; to run it again would not help. */
@@ -155,20 +155,20 @@ class Try implements StepContext {
   }
 
   async #send<T>(destinationId: string, message: T, options: SendOptions<T>): Promise<SendReceipt> {
-    const destination = toDestination(destinationId, options);
-    const place = JSON.stringify([destinationId, destination.topic.name]);
+    const recipient = toRecipient(destinationId, options);
+    const place = JSON.stringify([destinationId, recipient.topic.name]);
     const ordinal = this.#sent.get(place) ?? 0;
     this.#sent.set(place, ordinal + 1);
     const { workflowId, createdAt } = this.#run;
     // Without a key of its own the message is known by its place in the step.
-    const origin = [workflowId, createdAt, this.#position, destination.topic.name, ordinal];
-    const taken = takeMessage(this.#run.host.values, destination, message);
+    const origin = [workflowId, createdAt, this.#position, recipient.topic.name, ordinal];
+    const taken = takeMessage(this.#run.host.values, recipient, message);
     const prepare = async (): Promise<Body> => ({
       type: "send",
       message: await taken(await digest(JSON.stringify(origin))),
     });
-    const outcome = await this.#write(`send ${JSON.stringify(destination.topic.name)}`, prepare);
-    const receipt = readSent(outcome, destination);
+    const outcome = await this.#write(`send ${JSON.stringify(recipient.topic.name)}`, prepare);
+    const receipt = readSent(outcome, recipient);
     // The message of an earlier try is this one, not another that has its key.
     return options.idempotencyKey === undefined ? { ...receipt, duplicate: false } : receipt;
   }
@@ -208,7 +208,7 @@ class Try implements StepContext {
 
 function toPolicy(options: StepOptions): Policy {
   const { retries = 0, delay = "1s", backoff = 2, maxDelay, timeout } = options;
-  checkWhole(retries, "retries", 0);
+  checkWholeNumber(retries, "retries", 0);
   if (!(backoff >= 1 && backoff < Infinity)) {
     throw new ValidationError(`Reading backoff ${backoff}: it must be a number, 1 or more`);
   }

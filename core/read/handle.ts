@@ -18,10 +18,10 @@ import type {
   WorkflowInfo,
 } from "../client.ts";
 import type { WorkflowRecord } from "../driver/driver.ts";
-import { toMilliseconds } from "../values/duration.ts";
+import { toMilliseconds } from "../values/checks.ts";
 import { quote, TimeoutError, WorkflowCancelledError, WorkflowFailedError, WorkflowNotFoundError } from "../errors.ts";
 import { toInfo } from "./info.ts";
-import type { ReaderSources } from "./reader.ts";
+import type { ReadHost } from "./host.ts";
 import { isActive } from "../driver/statuses.ts";
 import { waitFor } from "../time/wait.ts";
 
@@ -65,15 +65,15 @@ export abstract class BoundHandle<O> implements WorkflowHandle<O> {
 
 /** A handle on a workflow in the store. */
 export class Handle<O> extends BoundHandle<O> {
-  readonly #sources: ReaderSources;
+  readonly #host: ReadHost;
 
-  constructor(client: Client, sources: ReaderSources, workflowId: string) {
+  constructor(client: Client, host: ReadHost, workflowId: string) {
     super(client, workflowId);
-    this.#sources = sources;
+    this.#host = host;
   }
 
   async status(): Promise<WorkflowInfo> {
-    return toInfo(await this.#read(), this.#sources.values);
+    return toInfo(await this.#read(), this.#host.values);
   }
 
   async result(options: WaitOptions = {}): Promise<O> {
@@ -83,7 +83,7 @@ export class Handle<O> extends BoundHandle<O> {
       const record = await this.#read();
       return isActive(record.status) ? undefined : record;
     };
-    const ended = await waitFor(this.#sources, look, {
+    const ended = await waitFor(this.#host, look, {
       target: `outbox:${this.workflowId}`,
       timeoutMs,
       signal,
@@ -93,7 +93,7 @@ export class Handle<O> extends BoundHandle<O> {
   }
 
   async #read(): Promise<WorkflowRecord> {
-    const record = await this.#sources.driver.readWorkflow(this.workflowId);
+    const record = await this.#host.driver.readWorkflow(this.workflowId);
     if (!record) throw new WorkflowNotFoundError(this.workflowId);
     return record;
   }
@@ -103,13 +103,13 @@ export class Handle<O> extends BoundHandle<O> {
     if (status !== "SUCCESS") {
       throw new WorkflowFailedError(this.workflowId, error === null ? undefined : this.#causeOf(error));
     }
-    return this.#sources.values.decode(output!, `output of workflow ${quote(this.workflowId)}`) as O;
+    return this.#host.values.decode(output!, `output of workflow ${quote(this.workflowId)}`) as O;
   }
 
   /** An error that cannot be decoded is no reason to keep back that the workflow failed. */
   #causeOf(error: string): unknown {
     try {
-      return this.#sources.values.decode(error, `error of workflow ${quote(this.workflowId)}`);
+      return this.#host.values.decode(error, `error of workflow ${quote(this.workflowId)}`);
     } catch (unreadable) {
       return unreadable;
     }
@@ -122,10 +122,10 @@ export class Started<O> extends Handle<O> implements StartedHandle<O> {
 
   constructor(
     client: Client,
-    sources: ReaderSources,
+    host: ReadHost,
     { workflowId, created }: { workflowId: string; created: boolean },
   ) {
-    super(client, sources, workflowId);
+    super(client, host, workflowId);
     this.created = created;
   }
 }

@@ -4,8 +4,8 @@
  * @module
  */
 
-/** Entries as values, or with their places. Each iteration begins anew. */
-export abstract class Entries<T, Entry extends { readonly value: T }> implements AsyncIterable<T> {
+/** EndableIterable as values, or with their places. Each iteration begins anew. */
+export abstract class EndableIterable<T, Entry extends { readonly value: T }> implements AsyncIterable<T> {
   readonly #signal: AbortSignal | undefined;
 
   /**
@@ -106,4 +106,16 @@ function endable<T>(
   };
   abandoned?.register(iterator, ending);
   return iterator;
+}
+
+/** Calls `stop` once: when the signal aborts, or when the returned function is called. */
+export function onAbort(signal: AbortSignal, stop: () => void): () => void {
+  let stopped = false;
+  const stopOnce = () => {
+    signal.removeEventListener("abort", stopOnce);
+    if (!stopped) stop();
+    stopped = true;
+  };
+  signal.addEventListener("abort", stopOnce);
+  return stopOnce;
 }

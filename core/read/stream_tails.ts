@@ -6,7 +6,7 @@
  */
 
 import type { StreamPage } from "../driver/driver.ts";
-import { lookThroughOutages, unlessAborted, Waiter, type WaitSources } from "../time/wait.ts";
+import { lookThroughOutages, unlessAborted, Waiter, type WaitHost } from "../time/wait.ts";
 
 /** What a look found, and from where on it looked. */
 export interface TailPage extends Pick<StreamPage, "values" | "tail"> {
@@ -35,9 +35,9 @@ export class StreamTails {
    *
    * @returns The tail; the caller has to leave it.
    */
-  join(sources: WaitSources, workflowId: string, key: string): StreamTail {
+  join(host: WaitHost, workflowId: string, key: string): StreamTail {
     const name = JSON.stringify([workflowId, key]);
-    const tail = this.#tails.get(name) ?? new StreamTail(sources, workflowId, () => this.#tails.delete(name));
+    const tail = this.#tails.get(name) ?? new StreamTail(host, workflowId, () => this.#tails.delete(name));
     this.#tails.set(name, tail);
     return tail.enter();
   }
@@ -45,7 +45,7 @@ export class StreamTails {
 
 /** The end of a stream, and who waits there. */
 export class StreamTail {
-  readonly #sources: WaitSources;
+  readonly #host: WaitHost;
   readonly #waiter: Waiter;
   readonly #onEmpty: () => void;
   readonly #waiting = new Set<Waiting>();
@@ -57,10 +57,10 @@ export class StreamTail {
   #looks = 0;
   #looking = false;
 
-  constructor(sources: WaitSources, workflowId: string, onEmpty: () => void) {
-    this.#sources = sources;
+  constructor(host: WaitHost, workflowId: string, onEmpty: () => void) {
+    this.#host = host;
     this.#onEmpty = onEmpty;
-    this.#waiter = new Waiter(sources);
+    this.#waiter = new Waiter(host);
     this.#waiter.listen([`outbox:${workflowId}`]);
   }
 
@@ -89,7 +89,7 @@ export class StreamTail {
       const late = from < this.#end || this.#ended;
       const looks = this.#looks;
       const page = late
-        ? await lookThroughOutages(this.#sources, () => look(from), signal)
+        ? await lookThroughOutages(this.#host, () => look(from), signal)
         : await this.#wait(from, look, signal);
       if (page.values.length > 0 || page.ended || page.tail < from) return page;
       // The workflow was resumed, or purged and started anew.
@@ -148,9 +148,9 @@ export class StreamTail {
       const { from, look, signal, resolve } = waiting;
       if (from < next) resolve({ ...page, from, values: page.values.slice(from - page.from) });
       // It is beyond what one look may bring.
-      else if (from < page.tail) resolve(lookThroughOutages(this.#sources, () => look(from), signal));
+      else if (from < page.tail) resolve(lookThroughOutages(this.#host, () => look(from), signal));
       // The stream is another one, or this reader has come after the look had begun: its own look tells.
-      else if (from > page.tail) resolve(lookThroughOutages(this.#sources, () => look(from), signal));
+      else if (from > page.tail) resolve(lookThroughOutages(this.#host, () => look(from), signal));
       else if (page.ended) resolve({ ...page, from, values: [] });
       else continue;
       this.#waiting.delete(waiting);

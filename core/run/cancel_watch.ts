@@ -5,7 +5,7 @@
  */
 
 import type { Watch } from "../driver/driver.ts";
-import type { WaitSources } from "../time/wait.ts";
+import type { WaitHost } from "../time/wait.ts";
 
 /** How long a step must have been in flight: most are over sooner, and need no subscription. */
 const WATCH_AFTER_MS = 1_000;
@@ -14,7 +14,7 @@ const REST_MS = 1_000;
 
 /** Looks on a hint from another isolate. Without push the renewals of the lease find a cancel. */
 export class CancelWatch {
-  readonly #sources: WaitSources;
+  readonly #host: WaitHost;
   readonly #workflowId: string;
   readonly #look: () => void;
   #steps = 0;
@@ -26,19 +26,19 @@ export class CancelWatch {
   /**
    * Makes it.
    *
-   * @param sources Where hints come from.
+   * @param host Where hints come from.
    * @param workflowId The workflow.
    * @param look Asks the store whether the workflow was cancelled.
    */
-  constructor(sources: WaitSources, workflowId: string, look: () => void) {
-    this.#sources = sources;
+  constructor(host: WaitHost, workflowId: string, look: () => void) {
+    this.#host = host;
     this.#workflowId = workflowId;
     this.#look = look;
   }
 
   /** A step is in flight. */
   begin(): void {
-    if (++this.#steps === 1 && this.#sources.driver.watch) this.#after(WATCH_AFTER_MS, () => this.#open());
+    if (++this.#steps === 1 && this.#host.driver.watch) this.#after(WATCH_AFTER_MS, () => this.#open());
   }
 
   /** A step is not in flight any more. */
@@ -55,7 +55,7 @@ export class CancelWatch {
   }
 
   #open(): void {
-    this.#watch = this.#sources.driver.watch!(`inbox:${this.#workflowId}`, () => this.#onHint());
+    this.#watch = this.#host.driver.watch!(`inbox:${this.#workflowId}`, () => this.#onHint());
     // What came before gives no hint any more, unless the driver connects first.
     if (this.#watch.live) this.#onHint();
   }
@@ -73,6 +73,6 @@ export class CancelWatch {
   }
 
   #after(ms: number, run: () => void): void {
-    this.#stopTimer = this.#sources.clock.after(ms, run);
+    this.#stopTimer = this.#host.clock.after(ms, run);
   }
 }

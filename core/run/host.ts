@@ -6,7 +6,7 @@
 
 import type { Claimed, CreateRequest, CreateResult } from "../driver/driver.ts";
 import type { Values } from "../values/values.ts";
-import type { WaitSources } from "../time/wait.ts";
+import type { WaitHost } from "../time/wait.ts";
 
 /**
  * How a run came to its end. `failed`: the store could not be reached, so the lease will lapse. `parked`: the code does not fit what is stored, so the
@@ -15,7 +15,7 @@ import type { WaitSources } from "../time/wait.ts";
 export type RunEnd = "finished" | "suspended" | "yielded" | "parked" | "cancelled" | "lost" | "failed";
 
 /** What a run needs of the `Parley` it runs in. */
-export interface RunHost extends WaitSources {
+export interface RunHost extends WaitHost {
   readonly values: Values;
   readonly hotWaitMs: number;
   readonly leaseMs: number;
@@ -34,15 +34,15 @@ export interface RunHost extends WaitSources {
 }
 
 /** A claimed workflow and who claimed it. */
-export interface Lease extends Claimed {
+export interface ClaimedRun extends Claimed {
   owner: string;
 }
 
 /** The lease of a workflow that its run has just created: there is nothing to replay. */
-export function firstLease(
+export function createdRun(
   { workflowId, name, input, owner }: CreateRequest,
   { createdAt, epoch, now }: CreateResult,
-): Lease {
+): ClaimedRun {
   return {
     workflow: {
       workflowId,

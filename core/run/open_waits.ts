@@ -7,30 +7,30 @@
 import type { Commits } from "./commits.ts";
 import type { Body } from "./operation.ts";
 import type { WatchTarget } from "../driver/driver.ts";
-import { Waiter, type WaitSources } from "../time/wait.ts";
+import { Waiter, type WaitHost } from "../time/wait.ts";
 
 /** Has open waits looked at when there is a hint, a poll is due or a deadline has passed. */
 export class OpenWaits {
   readonly #workflowId: string;
   readonly #commits: Commits;
-  readonly #sources: WaitSources;
+  readonly #host: WaitHost;
   readonly #waiter: Waiter;
   /** When they reach their deadlines, by this isolate's clock. */
   readonly #deadlines = new Map<number, number>();
   #watching = false;
   #stopped = false;
 
-  constructor(sources: WaitSources, workflowId: string, commits: Commits) {
-    this.#sources = sources;
+  constructor(host: WaitHost, workflowId: string, commits: Commits) {
+    this.#host = host;
     this.#workflowId = workflowId;
     this.#commits = commits;
-    this.#waiter = new Waiter(sources);
+    this.#waiter = new Waiter(host);
   }
 
   /** A look has told how long a wait still has. */
   looked(position: number, remainingMs: number | null): void {
     const opened = !this.#deadlines.has(position);
-    this.#deadlines.set(position, this.#sources.clock.now() + (remainingMs ?? Infinity));
+    this.#deadlines.set(position, this.#host.clock.now() + (remainingMs ?? Infinity));
     if (!opened) return;
     this.#waiter.reset();
     this.#waiter.poke();
@@ -44,7 +44,7 @@ export class OpenWaits {
 
   /** How long it is until the nearest deadline, in milliseconds; `Infinity`: there is none. */
   get remainingMs(): number {
-    return Math.min(...this.#deadlines.values()) - this.#sources.clock.now();
+    return Math.min(...this.#deadlines.values()) - this.#host.clock.now();
   }
 
   /** Looks no more. */

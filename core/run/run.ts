@@ -16,7 +16,7 @@ import { OpenWaits } from "./open_waits.ts";
 import { REST_MS, toPark, Undecodable } from "./parking.ts";
 import type { PauseOptions } from "./pause.ts";
 import { currentStep } from "./step_scope.ts";
-import type { Lease, RunEnd, RunHost } from "./host.ts";
+import type { ClaimedRun, RunEnd, RunHost } from "./host.ts";
 import { tolerate } from "./tolerated.ts";
 
 /** The workflow's code, with the input. It calls the operations of the run. */
@@ -55,7 +55,7 @@ export class Run {
   #gone: "lost" | "cancelled" | undefined;
   #codeDone = false;
 
-  constructor(host: RunHost, code: Code, lease: Lease, onWaiting: (waiting: boolean) => void = () => {}) {
+  constructor(host: RunHost, code: Code, lease: ClaimedRun, onWaiting: (waiting: boolean) => void = () => {}) {
     const { workflowId, createdAt } = lease.workflow;
     this.host = host;
     this.#onWaiting = onWaiting;

@@ -7,7 +7,7 @@
 import { type Clock, delay } from "../time/clock.ts";
 import type { Driver } from "../driver/driver.ts";
 import { UnknownWorkflowError } from "../errors.ts";
-import type { Lease } from "../run/host.ts";
+import type { ClaimedRun } from "../run/host.ts";
 import type { Runs } from "./runs.ts";
 
 /** How many workflows one request leases at most. */
@@ -31,7 +31,7 @@ export function repeatMs(repeats: number): number {
 /** What a claim by due time brought. */
 export interface Taken {
   /** The workflows that are leased now. */
-  leases: Lease[];
+  leases: ClaimedRun[];
   /** See `ClaimResult`. */
   nextDueMs: number | null;
   /** See `ClaimResult`. */
@@ -88,13 +88,13 @@ export class Claims {
    * @param workflowIds The workflows.
    * @param onLease Gets each lease, at once.
    */
-  async byId(workflowIds: readonly string[], onLease: (lease: Lease) => void): Promise<void> {
+  async byId(workflowIds: readonly string[], onLease: (lease: ClaimedRun) => void): Promise<void> {
     const { runs, clock, over } = this.#options;
     let left = new Set(workflowIds);
     for (let repeats = 0; left.size > 0 && !over.aborted; repeats++) {
       await Promise.all([...left].map((workflowId) => runs.look(workflowId)));
       left = new Set([...left].filter((workflowId) => !runs.isHeld(workflowId)));
-      const taken = (lease: Lease) => (left.delete(lease.workflow.workflowId), onLease(lease));
+      const taken = (lease: ClaimedRun) => (left.delete(lease.workflow.workflowId), onLease(lease));
       const { more, nextDueMs } = await this.#claimAll([...left], taken).catch((error) => this.#fail(error, left));
       this.#failures = 0;
       if (!more) return this.#notYet(left, nextDueMs);
@@ -126,7 +126,7 @@ export class Claims {
   /** Says whether some were left that are due, and when the next of the others is. */
   async #claimAll(
     workflowIds: readonly string[],
-    onLease: (lease: Lease) => void,
+    onLease: (lease: ClaimedRun) => void,
   ): Promise<Pick<Taken, "more" | "nextDueMs">> {
     let left = false;
     let next = Infinity;

@@ -12,13 +12,14 @@ import { type DriverError, LeaseLostError, WorkflowFailedError } from "../errors
 import { Context } from "../context/context.ts";
 import { Run } from "../run/run.ts";
 import { withRetries } from "../time/retry.ts";
-import type { Lease, RunEnd, RunHost } from "../run/host.ts";
+import type { ClaimedRun, RunEnd, RunHost } from "../run/host.ts";
 import { Runs } from "./runs.ts";
 import type { Place } from "./slots.ts";
 import { StreamTails } from "../read/stream_tails.ts";
 import { sweep, work } from "./takers.ts";
 import type { Values } from "../values/values.ts";
-import { Hints, unlessAborted, Waiter } from "../time/wait.ts";
+import { Subscriptions } from "../time/subscriptions.ts";
+import { unlessAborted, Waiter } from "../time/wait.ts";
 import { Wakes } from "./wakes.ts";
 import type { Workflow } from "../workflow.ts";
 
@@ -58,7 +59,7 @@ export class Runner implements RunHost {
   readonly driver: Driver;
   readonly clock: Clock;
   readonly values: Values;
-  readonly hints: Hints = new Hints();
+  readonly hints: Subscriptions = new Subscriptions();
   readonly tails: StreamTails = new StreamTails();
   readonly hotWaitMs: number;
   readonly leaseMs: number;
@@ -146,7 +147,7 @@ export class Runner implements RunHost {
   }
 
   /** Runs what was claimed. Never rejects. */
-  run(lease: Lease, place?: Place): Promise<RunEnd> {
+  run(lease: ClaimedRun, place?: Place): Promise<RunEnd> {
     const ended = this.#run(lease, place).catch((error): RunEnd => {
       this.report(error);
       return "failed";
@@ -253,7 +254,7 @@ export class Runner implements RunHost {
     else this.wake(workflowIds);
   }
 
-  async #run(lease: Lease, place: Place | undefined): Promise<RunEnd> {
+  async #run(lease: ClaimedRun, place: Place | undefined): Promise<RunEnd> {
     const { workflowId, name, recoveryAttempts } = lease.workflow;
     const workflow = this.#options.workflows.get(name)!;
     this.#deadlines.delete(workflowId);
@@ -282,7 +283,7 @@ export class Runner implements RunHost {
   }
 
   /** Ends a workflow that was taken over too often without progress. */
-  async #giveUp({ workflow: { workflowId, recoveryAttempts }, epoch, owner }: Lease): Promise<RunEnd> {
+  async #giveUp({ workflow: { workflowId, recoveryAttempts }, epoch, owner }: ClaimedRun): Promise<RunEnd> {
     const reason = new Error(`It was taken over ${recoveryAttempts} times from dead runs without progress`);
     const error = this.values.encodeError(reason);
     const result = await this.driver.commit({

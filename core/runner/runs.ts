@@ -5,14 +5,14 @@
  */
 
 import type { Run } from "../run/run.ts";
-import type { Lease } from "../run/host.ts";
+import type { ClaimedRun } from "../run/host.ts";
 
 /** How many runs that only wait stay in memory. Each one holds its journal, and polls where the store has no push. */
 const MAX_HOT_RUNS = 100;
 
 /** Knows which workflows run here. */
 export class Runs {
-  readonly #runs = new Map<string, { run: Run; lease: Lease }>();
+  readonly #runs = new Map<string, { run: Run; lease: ClaimedRun }>();
   /** Runs that only wait, the longest wait first. */
   readonly #hot = new Set<Run>();
 
@@ -29,13 +29,13 @@ export class Runs {
   /**
    * Whether a lease is worth a run. Two claims may lease one workflow after each other, and their answers may arrive in any order: the older lease is lost.
    */
-  isNewer({ workflow: { workflowId, createdAt }, epoch }: Lease): boolean {
+  isNewer({ workflow: { workflowId, createdAt }, epoch }: ClaimedRun): boolean {
     const here = this.#runs.get(workflowId);
     return !here || here.lease.workflow.createdAt !== createdAt || here.lease.epoch < epoch;
   }
 
   /** Adds a run. One that was here before has lost its lease, and finds that out. */
-  add(lease: Lease, run: Run): void {
+  add(lease: ClaimedRun, run: Run): void {
     const { workflowId } = lease.workflow;
     void this.look(workflowId);
     this.#runs.set(workflowId, { run, lease });

@@ -6,9 +6,9 @@
 
 import { type Claims, repeatMs, type Taken } from "./claims.ts";
 import { delay } from "../time/clock.ts";
-import type { Lease, RunEnd } from "../run/host.ts";
+import type { ClaimedRun, RunEnd } from "../run/host.ts";
 import { type Place, Slots } from "./slots.ts";
-import { Waiter, type WaitSources } from "../time/wait.ts";
+import { Waiter, type WaitHost } from "../time/wait.ts";
 import { SIDE_BY_SIDE } from "./wakes.ts";
 
 /** How often a sweep claims again that only met what other calls hold at the moment. */
@@ -19,11 +19,11 @@ const MAX_LOOK_MS = 9_500;
 const NOTHING: Taken = { leases: [], nextDueMs: null, more: false, full: false };
 
 /** What takers need of the `Parley`. */
-export interface TakerHost extends WaitSources {
+export interface TakerHost extends WaitHost {
   readonly claims: Claims;
   /** Whether nothing is taken any more. */
   readonly over: boolean;
-  run(lease: Lease, place: Place): Promise<RunEnd>;
+  run(lease: ClaimedRun, place: Place): Promise<RunEnd>;
   report(error: unknown): void;
 }
 
@@ -44,7 +44,7 @@ class Running {
     return this.#runs.size;
   }
 
-  add(lease: Lease, onEnd: (end: RunEnd) => void = () => {}): void {
+  add(lease: ClaimedRun, onEnd: (end: RunEnd) => void = () => {}): void {
     const run: Promise<void> = this.#host.run(lease, this.slots.take()).then((end) => {
       this.#runs.delete(run);
       onEnd(end);
@@ -64,7 +64,7 @@ export async function sweep(host: TakerHost, limit: number, signal: AbortSignal 
   const waiter = new Waiter(host);
   // What runs may make more due, also where nothing is woken inline.
   let look = true;
-  const stopHints = host.hints.on("due", () => (look = true, waiter.poke()));
+  const hints = host.hints.add("due", () => (look = true, waiter.poke()));
   const running = new Running(host, SIDE_BY_SIDE, () => waiter.poke());
   const onEnd = (end: RunEnd) => (look = true, void ends.push(end));
   try {
@@ -81,7 +81,7 @@ export async function sweep(host: TakerHost, limit: number, signal: AbortSignal 
       else await waiter.next({ poll: false, signal });
     }
   } finally {
-    stopHints();
+    hints.close();
     waiter.close();
     await running.settled();
   }

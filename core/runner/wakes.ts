@@ -5,7 +5,7 @@
  */
 
 import type { Claims } from "./claims.ts";
-import type { Lease } from "../run/host.ts";
+import type { ClaimedRun } from "../run/host.ts";
 import { type Place, Slots } from "./slots.ts";
 
 /** How many busy workflows are continued side by side. */
@@ -16,7 +16,7 @@ const MAX_QUEUE = 100_000;
 /** Who runs what was claimed. */
 export interface WakesOptions {
   claims: Claims;
-  run: (lease: Lease, place: Place) => Promise<unknown>;
+  run: (lease: ClaimedRun, place: Place) => Promise<unknown>;
   /** Gets every claim that is under way. It never rejects. */
   track: (work: Promise<unknown>) => void;
   /** Whether nothing is continued any more. */

@@ -16,7 +16,7 @@ export interface Clock {
 }
 
 /** A longer timer would fire at once: the field is 32 bits wide in every runtime. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** The runtime's own clock. It does not jump when the wall clock is set, since it also measures how long waits last. */
 export const systemClock: Clock = {
@@ -24,9 +24,7 @@ export const systemClock: Clock = {
   after(ms, run, { background = false } = {}) {
     let timer: ReturnType<typeof setTimeout>;
     const arm = (left: number) => {
-      timer = left > LONGEST_TIMER_MS
-        ? setTimeout(arm, LONGEST_TIMER_MS, left - LONGEST_TIMER_MS)
-        : setTimeout(run, left);
+      timer = left > MAX_TIMER_MS ? setTimeout(arm, MAX_TIMER_MS, left - MAX_TIMER_MS) : setTimeout(run, left);
       if (background) release(timer);
     };
     arm(Math.max(ms, 0));

@@ -9,43 +9,23 @@ import type { Clock } from "./clock.ts";
 import { delay } from "./clock.ts";
 import type { Driver, Watch, WatchTarget } from "../driver/driver.ts";
 import { DriverError } from "../errors.ts";
+import type { Subscriptions } from "./subscriptions.ts";
 
 const FIRST_POLL_MS = 20;
-const LONGEST_POLL_MS = 1_000;
+const MAX_POLL_MS = 1_000;
 /** While every push is live a poll only has to find what a lost hint would have told; where the driver does not say when. */
 const LIVE_POLL_MS = 10_000;
 const BACKOFF = 1.6;
 /** How long a wait pauses while the store is away. Each look has repeated its request for two seconds by itself. */
 const FIRST_AWAY_MS = 500;
-const LONGEST_AWAY_MS = 10_000;
-
-/** Hints within the isolate: free, and faster than any push. */
-export class Hints {
-  readonly #listeners = new Map<WatchTarget, Set<() => void>>();
-
-  /** Says that something may have changed for these targets. */
-  notify(targets: Iterable<WatchTarget>): void {
-    for (const target of targets) {
-      for (const listener of this.#listeners.get(target) ?? []) listener();
-    }
-  }
-
-  /** Calls `listener` on every hint for the target, until the returned function is called. */
-  on(target: WatchTarget, listener: () => void): () => void {
-    const listeners = this.#listeners.get(target) ?? new Set();
-    this.#listeners.set(target, listeners.add(listener));
-    return () => {
-      listeners.delete(listener);
-      if (listeners.size === 0 && this.#listeners.get(target) === listeners) this.#listeners.delete(target);
-    };
-  }
-}
+const MAX_AWAY_MS = 10_000;
 
 /** Where hints and time come from. */
-export interface WaitSources {
+export interface WaitHost {
   readonly driver: Driver;
   readonly clock: Clock;
-  readonly hints: Hints;
+  /** Hints within the isolate. They are free, and faster than any push. */
+  readonly hints: Subscriptions;
   /** Aborts when as many requests were made as are allowed. */
   readonly spent?: AbortSignal;
   /** Is told of each look that failed because the store is away, and without an error of each that succeeded after that. */
@@ -54,7 +34,7 @@ export interface WaitSources {
 
 /** One wait: says when to look. Close it when the wait is over. */
 export class Waiter {
-  readonly #sources: WaitSources;
+  readonly #host: WaitHost;
   readonly #subscriptions = new Map<WatchTarget, { stop: () => void; watch: Watch | undefined }>();
   readonly #onHint = () => this.#wake(true);
   #pollMs = FIRST_POLL_MS;
@@ -66,10 +46,10 @@ export class Waiter {
   /**
    * Makes it.
    *
-   * @param sources Where hints and time come from.
+   * @param host Where hints and time come from.
    */
-  constructor(sources: WaitSources) {
-    this.#sources = sources;
+  constructor(host: WaitHost) {
+    this.#host = host;
   }
 
   /** Subscribes to these targets and to no others. */
@@ -82,9 +62,9 @@ export class Waiter {
     }
     for (const target of wanted) {
       if (this.#subscriptions.has(target)) continue;
-      const watch = this.#sources.driver.watch?.(target, this.#onHint);
-      const off = this.#sources.hints.on(target, this.#onHint);
-      this.#subscriptions.set(target, { watch, stop: () => (watch?.close(), off()) });
+      const watch = this.#host.driver.watch?.(target, this.#onHint);
+      const hint = this.#host.hints.add(target, this.#onHint);
+      this.#subscriptions.set(target, { watch, stop: () => (watch?.close(), hint.close()) });
     }
   }
 
@@ -117,13 +97,13 @@ export class Waiter {
   async look<T>(look: () => Promise<T>): Promise<{ found: T } | { outage: DriverError }> {
     try {
       const found = await look();
-      if (this.#failures > 0) this.#sources.onOutage?.();
+      if (this.#failures > 0) this.#host.onOutage?.();
       this.#failures = 0;
       return { found };
     } catch (error) {
       if (!(error instanceof DriverError && error.retryable)) throw error;
       this.#failures++;
-      this.#sources.onOutage?.(error);
+      this.#host.onOutage?.(error);
       return { outage: error };
     }
   }
@@ -149,7 +129,7 @@ export class Waiter {
     const waking = this.#waking = new AbortController();
     const onAbort = () => waking.abort();
     signal?.addEventListener("abort", onAbort);
-    await delay(this.#sources.clock, ms, waking.signal);
+    await delay(this.#host.clock, ms, waking.signal);
     signal?.removeEventListener("abort", onAbort);
     this.#waking = undefined;
     return !waking.signal.aborted;
@@ -159,12 +139,12 @@ export class Waiter {
   #nextPollMs(): number {
     const jitter = 0.75 + Math.random() / 2;
     if (this.#failures > 0) {
-      return Math.min(FIRST_AWAY_MS * BACKOFF ** Math.min(this.#failures, 20), LONGEST_AWAY_MS) * jitter;
+      return Math.min(FIRST_AWAY_MS * BACKOFF ** Math.min(this.#failures, 20), MAX_AWAY_MS) * jitter;
     }
     const watches = [...this.#subscriptions.values()].map(({ watch }) => watch);
     const live = watches.length > 0 && watches.every((watch) => watch?.live);
     const base = live ? Math.min(...watches.map((watch) => watch?.lookMs ?? LIVE_POLL_MS)) : this.#pollMs;
-    this.#pollMs = Math.min(this.#pollMs * BACKOFF, LONGEST_POLL_MS);
+    this.#pollMs = Math.min(this.#pollMs * BACKOFF, MAX_POLL_MS);
     return base * jitter;
   }
 }
@@ -183,18 +163,18 @@ export interface WaitForOptions {
 /**
  * Looks until something is found. It goes on through an outage of the store.
  *
- * @param sources Where hints and time come from.
+ * @param host Where hints and time come from.
  * @param look Looks once; `undefined` means not yet.
  * @throws The error of `onTimeout` at the deadline, or when no more requests may be made, without a further look; that of the last look if the store
  * is away at that time; the signal's reason when it aborts.
  */
 export async function waitFor<T>(
-  sources: WaitSources,
+  host: WaitHost,
   look: () => Promise<T | undefined>,
   options: WaitForOptions,
 ): Promise<T> {
   const { target, timeoutMs, signal, onTimeout } = options;
-  const waiter = new Waiter(sources);
+  const waiter = new Waiter(host);
   let last: { found: T | undefined } | { outage: DriverError } = { found: undefined };
   const late = new AbortController();
   let timeIsUp = timeoutMs === 0;
@@ -205,8 +185,8 @@ export async function waitFor<T>(
     if ("outage" in last) late.abort(last.outage);
   };
   // A timer, since the difference of two times would be wrong if the clock were set in between.
-  const stopTimer = timeoutMs ? sources.clock.after(timeoutMs, onTime) : () => {};
-  const spent = timeoutMs === null ? undefined : sources.spent;
+  const stopTimer = timeoutMs ? host.clock.after(timeoutMs, onTime) : () => {};
+  const spent = timeoutMs === null ? undefined : host.spent;
   if (spent?.aborted) onTime();
   else spent?.addEventListener("abort", onTime);
   try {
@@ -227,11 +207,11 @@ export async function waitFor<T>(
 
 /** Looks once, and again for as long as the store is away; then it rejects with the signal's reason when that aborts. */
 export async function lookThroughOutages<T>(
-  sources: WaitSources,
+  host: WaitHost,
   look: () => Promise<T>,
   signal: AbortSignal | undefined,
 ): Promise<T> {
-  const waiter = new Waiter(sources);
+  const waiter = new Waiter(host);
   for (;;) {
     signal?.throwIfAborted();
     const result = await waiter.look(() => unlessAborted(look(), signal));

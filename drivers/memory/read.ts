@@ -14,7 +14,7 @@ import type {
   WorkflowRecord,
 } from "../../core/driver/driver.ts";
 import { DriverError, ValidationError } from "../../core/errors.ts";
-import { checkName } from "../../core/values/names.ts";
+import { checkName } from "../../core/values/checks.ts";
 import type { WorkflowRow } from "./rows.ts";
 import type { MemoryStore } from "./store.ts";
 

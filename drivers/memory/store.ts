@@ -6,7 +6,7 @@
 
 import type { Clock } from "../../core/time/clock.ts";
 import type { NewWorkflow, WorkflowStatus } from "../../core/driver/driver.ts";
-import { Hints } from "./hints.ts";
+import { DeferredHints } from "./deferred_hints.ts";
 import { newRow, resultSignal, type WorkflowRow } from "./rows.ts";
 
 /** A deadline that is nearer than this is hinted at when it is set. */
@@ -20,7 +20,7 @@ export class MemoryStore {
   /** The rows that are leased, by their owner. */
   readonly leased: Map<string, Set<WorkflowRow>> = new Map();
   readonly waiters: Map<string, Set<WorkflowRow>> = new Map();
-  readonly hints: Hints = new Hints();
+  readonly hints: DeferredHints = new DeferredHints();
   readonly #clock: Clock;
 
   constructor(clock: Clock) {

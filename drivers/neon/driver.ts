@@ -6,7 +6,7 @@
 
 import { type Clock, systemClock } from "../../core/time/clock.ts";
 import type { Driver, Watch } from "../../core/driver/driver.ts";
-import { type Duration, toMilliseconds } from "../../core/values/duration.ts";
+import { type Duration, toMilliseconds } from "../../core/values/checks.ts";
 import { ValidationError } from "../../core/errors.ts";
 import { sqlDriver } from "../postgres/driver.ts";
 import { NEON_LIMITS } from "../postgres/limits.ts";

@@ -8,7 +8,7 @@ import type { Driver } from "../../core/driver/driver.ts";
 import { type NeonDriverOptions, openNeon } from "./driver.ts";
 import type { Push } from "./push.ts";
 
-export type { Duration } from "../../core/values/duration.ts";
+export type { Duration } from "../../core/values/checks.ts";
 export type * from "../../core/driver/driver.ts";
 export type { Endpoint } from "./address.ts";
 export type { NeonDriverOptions } from "./driver.ts";

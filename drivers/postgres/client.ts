@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from "../../core/time/clock.ts";
-import { type Duration, toMilliseconds } from "../../core/values/duration.ts";
+import { type Duration, toMilliseconds } from "../../core/values/checks.ts";
 import { ValidationError } from "../../core/errors.ts";
 import type { RunQuery } from "./driver.ts";
 import { isProgrammingError, NoAnswerError } from "./failure.ts";

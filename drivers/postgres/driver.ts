@@ -7,7 +7,7 @@
 import { delay, systemClock } from "../../core/time/clock.ts";
 import type { Driver, DriverLimits, ListPage, ListQuery } from "../../core/driver/driver.ts";
 import { DriverError, ValidationError } from "../../core/errors.ts";
-import { checkName } from "../../core/values/names.ts";
+import { checkName } from "../../core/values/checks.ts";
 import { attempt } from "../../core/time/retry.ts";
 import { driverError, isMissing } from "./failure.ts";
 import { POSTGRES_LIMITS } from "./limits.ts";

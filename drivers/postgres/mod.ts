@@ -6,11 +6,11 @@
 
 import { systemClock } from "../../core/time/clock.ts";
 import type { Driver } from "../../core/driver/driver.ts";
-import type { Duration } from "../../core/values/duration.ts";
+import type { Duration } from "../../core/values/checks.ts";
 import { clientQuery, type Queryable, readTimeout } from "./client.ts";
 import { sqlDriver } from "./driver.ts";
 
-export type { Duration } from "../../core/values/duration.ts";
+export type { Duration } from "../../core/values/checks.ts";
 export type * from "../../core/driver/driver.ts";
 export type { Queryable } from "./client.ts";
 

@@ -6,7 +6,7 @@
 
 import { type Clock, systemClock } from "../../core/time/clock.ts";
 import type { Driver } from "../../core/driver/driver.ts";
-import { type Duration, toMilliseconds } from "../../core/values/duration.ts";
+import { type Duration, toMilliseconds } from "../../core/values/checks.ts";
 import { ValidationError } from "../../core/errors.ts";
 import type { PushTiming } from "../push.ts";
 import { claim } from "./calls/claim.ts";

@@ -9,7 +9,7 @@ import { openUpstash, type UpstashDriverOptions } from "./driver.ts";
 import type { UpstashCredentials } from "./transport/transport.ts";
 import type { UpstashRedis } from "./transport/instance.ts";
 
-export type { Duration } from "../../core/values/duration.ts";
+export type { Duration } from "../../core/values/checks.ts";
 export type * from "../../core/driver/driver.ts";
 export type { UpstashDriverOptions } from "./driver.ts";
 export type { UpstashCredentials } from "./transport/transport.ts";

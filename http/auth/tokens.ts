@@ -6,7 +6,7 @@
 
 import * as v from "valibot";
 import { wallClock } from "../../core/time/clock.ts";
-import { type Duration, toMilliseconds } from "../../core/values/duration.ts";
+import { type Duration, toMilliseconds } from "../../core/values/checks.ts";
 import { ValidationError } from "../../core/errors.ts";
 import { type Action, ACTIONS, type Auth, bearerToken, markKnown, oncePerRequest, recognising } from "./auth.ts";
 import { readToken, signToken } from "./jwt.ts";

@@ -20,10 +20,10 @@ import type {
   WorkflowHandle,
   WorkflowPage,
 } from "../../core/client.ts";
-import { type Duration, toMilliseconds } from "../../core/values/duration.ts";
-import { checkName } from "../../core/values/names.ts";
-import { checkWhole } from "../../core/values/numbers.ts";
-import { toDestination } from "../../core/context/messages.ts";
+import { type Duration, toMilliseconds } from "../../core/values/checks.ts";
+import { checkName } from "../../core/values/checks.ts";
+import { checkWholeNumber } from "../../core/values/checks.ts";
+import { toRecipient } from "../../core/context/messages.ts";
 import { validate } from "../../core/values/values.ts";
 import type { Workflow } from "../../core/workflow.ts";
 import { RemoteHandle } from "./handle.ts";
@@ -107,7 +107,7 @@ class RemoteClient implements Client {
   }
 
   async send<T>(destinationId: string, message: NoInfer<T>, options: SendOptions<T> = {}): Promise<SendReceipt> {
-    const { topic, idempotencyKey } = toDestination(destinationId, options);
+    const { topic, idempotencyKey } = toRecipient(destinationId, options);
     // `recv` applies the schema, too: so it gets what the caller gave.
     if (topic.schema) await validate(topic.schema, message, "message");
     const receipt = await this.#transport.call<SendReceipt>({
@@ -121,7 +121,7 @@ class RemoteClient implements Client {
 
   async sendAll(messages: readonly OutgoingMessage[]): Promise<SendReceipt[]> {
     const prepared = await Promise.all(messages.map(async ({ destinationId, message, ...options }) => {
-      const { topic, idempotencyKey } = toDestination(destinationId, options);
+      const { topic, idempotencyKey } = toRecipient(destinationId, options);
       if (topic.schema) await validate(topic.schema, message, "message");
       return { destinationId, message, topic: topic.name, idempotencyKey: idempotencyKey ?? madeUpKey() };
     }));
@@ -142,7 +142,7 @@ class RemoteClient implements Client {
   ): Promise<EventEntry<T>> {
     const { after = 0, timeout = GET_EVENT_TIMEOUT, signal } = options;
     const path = eventPath(workflowId, key);
-    checkWhole(after, "version", 0);
+    checkWholeNumber(after, "version", 0);
     const timeoutMs = toMilliseconds(timeout, "timeout");
     const ask = (waitMs: number) =>
       this.#transport.once<EventEntry<T>>({

@@ -5,7 +5,7 @@
  */
 
 import type { Client, WaitOptions, WorkflowInfo } from "../../core/client.ts";
-import { toMilliseconds } from "../../core/values/duration.ts";
+import { toMilliseconds } from "../../core/values/checks.ts";
 import { BoundHandle } from "../../core/read/handle.ts";
 import { toSegment } from "../path.ts";
 import type { Transport } from "./transport.ts";

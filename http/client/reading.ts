@@ -5,9 +5,9 @@
  */
 
 import type { EventEntry, EventReader, ReadStreamOptions, StreamReader, WatchEventOptions } from "../../core/client.ts";
-import { Entries } from "../../core/read/iteration.ts";
+import { EndableIterable } from "../../core/read/iteration.ts";
 import { TimeoutError, WorkflowEndedError } from "../../core/errors.ts";
-import { checkWhole } from "../../core/values/numbers.ts";
+import { checkWholeNumber } from "../../core/values/checks.ts";
 import { resumed, type Source } from "./resuming.ts";
 import type { Transport } from "./transport.ts";
 
@@ -19,7 +19,7 @@ interface StreamAnswer<T> {
 }
 
 /** A stream behind the adapter. */
-export class RemoteStream<T> extends Entries<T, { offset: number; value: T }> implements StreamReader<T> {
+export class RemoteStream<T> extends EndableIterable<T, { offset: number; value: T }> implements StreamReader<T> {
   readonly #transport: Transport;
   readonly #path: string;
   readonly #from: number;
@@ -27,7 +27,7 @@ export class RemoteStream<T> extends Entries<T, { offset: number; value: T }> im
 
   constructor(transport: Transport, path: string, { from = 0, wait = true, signal }: ReadStreamOptions) {
     super(signal);
-    checkWhole(from, "offset", 0);
+    checkWholeNumber(from, "offset", 0);
     this.#transport = transport;
     this.#path = path;
     this.#from = from;
@@ -84,14 +84,14 @@ export class RemoteStream<T> extends Entries<T, { offset: number; value: T }> im
 }
 
 /** An event behind the adapter. */
-export class RemoteEvent<T> extends Entries<T, EventEntry<T>> implements EventReader<T> {
+export class RemoteEvent<T> extends EndableIterable<T, EventEntry<T>> implements EventReader<T> {
   readonly #transport: Transport;
   readonly #path: string;
   readonly #after: number;
 
   constructor(transport: Transport, path: string, { after = 0, signal }: WatchEventOptions) {
     super(signal);
-    checkWhole(after, "version", 0);
+    checkWholeNumber(after, "version", 0);
     this.#transport = transport;
     this.#path = path;
     this.#after = after;

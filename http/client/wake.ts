@@ -5,7 +5,7 @@
  */
 
 import { systemClock } from "../../core/time/clock.ts";
-import { type Duration, toMilliseconds } from "../../core/values/duration.ts";
+import { type Duration, toMilliseconds } from "../../core/values/checks.ts";
 import { ValidationError } from "../../core/errors.ts";
 import { isToken, toMountUrl } from "../endpoint.ts";
 

@@ -7,7 +7,7 @@
 import type { Context } from "hono";
 import type { ReadStreamPartsOptions, StreamPart } from "../../core/client.ts";
 import { delay, systemClock } from "../../core/time/clock.ts";
-import { putBack } from "../../core/read/reader.ts";
+import { putBack } from "../../core/read/stream.ts";
 import type { Call } from "../routes/route.ts";
 
 /** A request for a stream. */

@@ -9,7 +9,7 @@ import type { Context } from "hono";
 import type { HTTPException } from "hono/http-exception";
 import type * as v from "valibot";
 import type { ParleyErrorCode } from "../../core/errors.ts";
-import { checkName } from "../../core/values/names.ts";
+import { checkName } from "../../core/values/checks.ts";
 import type { Parley } from "../../core/parley.ts";
 import { validate } from "../../core/values/values.ts";
 import { type Action, type AuthRequest, isKnown, isStranger } from "../auth/auth.ts";

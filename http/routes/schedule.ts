@@ -6,7 +6,7 @@
 
 import type { Context } from "hono";
 import * as v from "valibot";
-import { checkName } from "../../core/values/names.ts";
+import { checkName } from "../../core/values/checks.ts";
 import { answer } from "../wire/encoding.ts";
 import { type Route, route } from "./route.ts";
 import { count, Swept, WakeBody } from "./schemas.ts";

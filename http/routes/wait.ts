@@ -6,7 +6,7 @@
 
 import type { Context } from "hono";
 import * as v from "valibot";
-import { type Duration, toMilliseconds } from "../../core/values/duration.ts";
+import { type Duration, toMilliseconds } from "../../core/values/checks.ts";
 
 /** The parameter `wait`. */
 export const Wait: v.GenericSchema<unknown, Duration | undefined> = v.optional(v.pipe(

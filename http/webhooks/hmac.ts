@@ -5,7 +5,7 @@
  */
 
 import { wallClock } from "../../core/time/clock.ts";
-import { toMilliseconds } from "../../core/values/duration.ts";
+import { toMilliseconds } from "../../core/values/checks.ts";
 import { ValidationError } from "../../core/errors.ts";
 import type { VerifierOptions } from "./verifier.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from "../../core/time/clock.ts";
-import type { Duration } from "../../core/values/duration.ts";
+import type { Duration } from "../../core/values/checks.ts";
 
 /** A delivery that is the provider's. */
 export interface Delivery {

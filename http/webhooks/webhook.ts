@@ -6,9 +6,9 @@
 
 import type { Context, Handler } from "hono";
 import { type SendReceipt, type Topic, toTopic } from "../../core/channel.ts";
-import type { Duration } from "../../core/values/duration.ts";
+import type { Duration } from "../../core/values/checks.ts";
 import { ParleyError, ValidationError, WorkflowEndedError, WorkflowNotFoundError } from "../../core/errors.ts";
-import { checkName } from "../../core/values/names.ts";
+import { checkName } from "../../core/values/checks.ts";
 import type { Parley } from "../../core/parley.ts";
 import type { StandardSchemaV1 } from "../../core/standard_schema.ts";
 import { validate } from "../../core/values/values.ts";

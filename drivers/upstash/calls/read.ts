@@ -15,7 +15,7 @@ import type {
   WorkflowStatus,
 } from "../../../core/driver/driver.ts";
 import { ValidationError } from "../../../core/errors.ts";
-import { checkName } from "../../../core/values/names.ts";
+import { checkName } from "../../../core/values/checks.ts";
 import { STATUSES } from "../../../core/driver/statuses.ts";
 import { type JournalPart, list, type RecordPart, toJournal, toRecord, valuesOf, type ValuesPart } from "../answer.ts";
 import type { Index } from "../keys.ts";

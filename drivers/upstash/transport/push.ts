@@ -65,12 +65,12 @@ export function openPush(options: UpstashPushOptions): Push {
   });
 }
 
-function readTargets(payload: string): readonly unknown[] | "everybody" {
+function readTargets(payload: string): readonly unknown[] | "all" {
   try {
     const targets: unknown = JSON.parse(payload);
-    return Array.isArray(targets) && targets.every((target) => typeof target === "string") ? targets : "everybody";
+    return Array.isArray(targets) && targets.every((target) => typeof target === "string") ? targets : "all";
   } catch {
-    return "everybody";
+    return "all";
   }
 }
 

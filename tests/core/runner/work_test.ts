@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Driver } from "../../../core/driver/driver.ts";
-import { toMilliseconds } from "../../../core/values/duration.ts";
+import { toMilliseconds } from "../../../core/values/checks.ts";
 import { DriverError } from "../../../core/errors.ts";
 import { workflow } from "../../../core/workflow.ts";
 import { countedWatches, gate, gatedWorkflow, ids, settle, setup } from "../setup.ts";

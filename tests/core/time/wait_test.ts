@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import type { Driver } from "../../../core/driver/driver.ts";
-import { Hints, unlessAborted, Waiter, waitFor } from "../../../core/time/wait.ts";
+import { Subscriptions } from "../../../core/time/subscriptions.ts";
+import { unlessAborted, Waiter, waitFor } from "../../../core/time/wait.ts";
 import { memoryDriver } from "../../../drivers/memory/mod.ts";
 import { ManualClock } from "../../../testing/mod.ts";
 import { countedSignal, countedWatches, gate, settle } from "../setup.ts";
 
 function make({ push = false, live = true }: { push?: boolean; live?: boolean } = {}) {
   const clock = new ManualClock();
-  const hints = new Hints();
+  const hints = new Subscriptions();
   const pushed: (() => void)[] = [];
   const watches = countedWatches(memoryDriver({ clock }), { live });
   const watch: NonNullable<Driver["watch"]> = (
@@ -181,16 +182,16 @@ Deno.test("Waiter.close() ends the hints of the isolate too", async () => {
   assert.equal(await waiting, false);
 });
 
-Deno.test("Hints.on() leaves nothing behind when it is stopped, and stopping twice harms no other", () => {
-  const hints = new Hints();
+Deno.test("Subscriptions.add() leaves nothing behind when it is closed, and closing twice harms no other", () => {
+  const hints = new Subscriptions();
   const heard: string[] = [];
-  const stop = hints.on("due", () => heard.push("first"));
+  const first = hints.add("due", () => heard.push("first"));
   hints.notify(["due"]);
-  stop();
-  const stopSecond = hints.on("due", () => heard.push("second"));
-  stop();
+  first.close();
+  const second = hints.add("due", () => heard.push("second"));
+  first.close();
   hints.notify(["due"]);
-  stopSecond();
+  second.close();
   hints.notify(["due"]);
   assert.deepEqual(heard, ["first", "second"]);
 });

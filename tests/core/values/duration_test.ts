@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type Duration, toMilliseconds } from "../../../core/values/duration.ts";
+import { type Duration, toMilliseconds } from "../../../core/values/checks.ts";
 
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const unit = fc.constantFrom(...Object.keys(UNITS) as (keyof typeof UNITS)[]);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { quote } from "../../../core/errors.ts";
-import { checkName } from "../../../core/values/names.ts";
+import { checkName } from "../../../core/values/checks.ts";
 
 const isLegal = (name: unknown) => {
   try {

@@ -1,0 +1,116 @@
+/**
+ * Reading an event of a workflow from outside: its value once it is set, or every value as it changes.
+ *
+ * @module
+ */
+
+import type { EventEntry, EventReader, WatchEventOptions } from "../client.ts";
+import type { WorkflowStatus } from "../driver/records.ts";
+import { isActive } from "../driver/statuses.ts";
+import { quote, TimeoutError, VersionOutOfRangeError, WorkflowEndedError } from "../errors.ts";
+import { unlessAborted, Waiter, waitFor } from "../time/wait.ts";
+import { checkWholeNumber } from "../values/checks.ts";
+import type { ReadHost } from "./host.ts";
+import { EndableIterable, onAbort } from "./iteration.ts";
+
+/**
+ * The latest value of an event above a version, waited for.
+ *
+ * @throws {WorkflowEndedError} If the workflow has ended without it, or does so while this waits.
+ * @throws {VersionOutOfRangeError} If `after` is above the version that there is.
+ */
+export async function eventEntry<T>(
+  host: ReadHost,
+  request: { workflowId: string; key: string; after: number; timeoutMs: number; signal: AbortSignal | undefined },
+): Promise<EventEntry<T>> {
+  const { workflowId, key, after, timeoutMs, signal } = request;
+  const look = async () => {
+    const { event, status } = await host.driver.readEvent({ workflowId, key });
+    if (event && event.version > after) return event;
+    checkSeen(after, event, request);
+    if (status !== null && !isActive(status)) throw new WorkflowEndedError(workflowId, status);
+  };
+  const { version, value } = await waitFor(host, look, {
+    target: `outbox:${workflowId}`,
+    timeoutMs,
+    signal,
+    onTimeout: () => new TimeoutError(`getEvent ${JSON.stringify(key)}`, timeoutMs),
+  });
+  return { version, value: host.values.decode(value, `event ${quote(key)}`, version) as T };
+}
+
+/** Versions only rise: a reader that has seen a higher one than there is has seen that of another event. */
+function checkSeen(
+  seen: number,
+  event: { version: number } | null,
+  { workflowId, key }: { workflowId: string; key: string },
+): void {
+  const version = event?.version ?? 0;
+  if (seen > version) throw new VersionOutOfRangeError(workflowId, key, { after: seen, version });
+}
+
+/** An event in the store. */
+export class StoredEvent<T> extends EndableIterable<T, EventEntry<T>> implements EventReader<T> {
+  readonly #host: ReadHost;
+  readonly #workflowId: string;
+  readonly #key: string;
+  readonly #after: number;
+
+  constructor(host: ReadHost, workflowId: string, key: string, options: WatchEventOptions) {
+    const { after = 0, signal } = options;
+    super(signal);
+    checkWholeNumber(after, "version", 0);
+    this.#host = host;
+    this.#workflowId = workflowId;
+    this.#key = key;
+    this.#after = after;
+  }
+
+  protected async *read(signal: AbortSignal): AsyncGenerator<EventEntry<T>, void, undefined> {
+    const waiter = new Waiter(this.#host);
+    const stopOnAbort = onAbort(signal, () => waiter.close());
+    try {
+      waiter.listen([`outbox:${this.#workflowId}`]);
+      let existed = false;
+      for (let seen = this.#after;;) {
+        signal.throwIfAborted();
+        const result = await waiter.look(() => unlessAborted(this.#look(seen), signal));
+        if ("found" in result) {
+          const { entry, version, status } = result.found;
+          if (entry) {
+            seen = entry.version;
+            waiter.reset();
+            yield entry;
+          }
+          // It was there and was purged.
+          if (status === null && existed) return;
+          if (!entry) checkSeen(seen, { version }, { workflowId: this.#workflowId, key: this.#key });
+          if (status !== null && !isActive(status)) return;
+          existed = status !== null;
+        }
+        await nextLook(waiter, signal);
+      }
+    } finally {
+      stopOnAbort();
+    }
+  }
+
+  /** The value above a version, if there is one. The text of the store ends here: a reader that has stopped would keep it beside the value. */
+  async #look(
+    seen: number,
+  ): Promise<{ entry: EventEntry<T> | undefined; version: number; status: WorkflowStatus | null }> {
+    const { driver, values } = this.#host;
+    const { event, status } = await driver.readEvent({ workflowId: this.#workflowId, key: this.#key });
+    if (!event || event.version <= seen) return { entry: undefined, version: event?.version ?? 0, status };
+    const { version, value } = event;
+    return {
+      entry: { version, value: values.decode(value, `event ${quote(this.#key)}`, version) as T },
+      version,
+      status,
+    };
+  }
+}
+
+async function nextLook(waiter: Waiter, signal: AbortSignal): Promise<void> {
+  while (!await waiter.next({ signal })) signal.throwIfAborted();
+}
