@@ -8,9 +8,9 @@ import { type Context, Hono, type Next } from "hono";
 import { cors } from "hono/cors";
 import { isEncoded } from "./wire/encoding.ts";
 import { type ParleyHttpOptions, toSettings } from "./options.ts";
-import { toPattern } from "./path.ts";
 import { goneResponse, isReportable, refusal, toResponse } from "./wire/problem.ts";
 import { ROUTES } from "./routes/mod.ts";
+import { toPattern } from "./routes/route.ts";
 
 /** What a page of another origin may read, beside what every page may. */
 const EXPOSED = [
@@ -58,7 +58,7 @@ export function parleyHttp(options: ParleyHttpOptions): Hono {
       app.use(path, varying, allow);
     }
   }
-  for (const { spec, serve } of ROUTES) app.on(spec.method, toPattern(spec.path), (c: Context) => serve(c, settings));
+  for (const { spec, serve } of ROUTES) app.on(spec.method, toPattern(spec.path), serve(settings));
   app.notFound((c) => toResponse(refusal("no_such_route", `There is no ${c.req.method} of this path`)));
   app.onError((error, c) => {
     const { signal } = c.req.raw;

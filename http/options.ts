@@ -55,7 +55,7 @@ export interface ParleyHttpOptions {
 
 /** The options, checked. */
 export interface Settings {
-  readonly parley: (c: Context) => Parley;
+  readonly parley: Parley | ((c: Context) => Parley);
   readonly auth: Auth;
   readonly cors: CorsOptions | undefined;
   readonly maxWaitMs: number;
@@ -90,7 +90,7 @@ export function toSettings(options: ParleyHttpOptions): Settings {
   }
   checkBodyLimit(bodyLimit);
   return {
-    parley: typeof parley === "function" ? parley : () => parley,
+    parley,
     auth,
     cors,
     maxWaitMs: toMilliseconds(maxWait, "maxWait"),

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { defaultStringifyOperations, DevalueError, parse, stringify } from "devalue";
+import { defaultStringifyOperations, DevalueError, stringify, unflatten } from "devalue";
 import { isError, reviveError, type SerializedError, serializeError } from "./serialized_error.ts";
 
 /** Turns values into text and back. Every isolate that shares a store must use the same one. */
@@ -28,7 +28,7 @@ const SHORTEST_ENTRY = 4;
 const NOT_EVERYWHERE = new Map([["Temporal", '["Temporal.'], ["Float16Array", '["Float16Array"']]);
 
 /** What an array with many holes begins with. */
-const SPARSE = -7;
+export const SPARSE = -7;
 
 /** The beginning of an entry that is not JSON, such as a date: decoding it calls a constructor, which may refuse it. */
 const NOT_JSON = /\["[A-Z]/;
@@ -67,7 +67,7 @@ export const devalueCodec: Codec = {
     if (NOT_JSON.test(text)) prove(text);
     return text;
   },
-  decode: (text) => parse(text, revivers()),
+  decode: (text) => decodeParts(JSON.parse(text)),
 };
 
 /** For bodies between `connect` and the HTTP adapter, which wrap values: what the store took can always be sent. What comes in is checked when it is stored. */
@@ -75,6 +75,16 @@ export const wireCodec: Codec = {
   encode: (value) => stringify(value, reducers),
   decode: devalueCodec.decode,
 };
+
+/** The value of what {@linkcode devalueCodec} wrote, parsed as JSON. It throws if there is none. */
+export function decodeParts(parts: unknown): unknown {
+  return unflatten(parts as number | unknown[], revivers());
+}
+
+/** Whether every runtime has the types that a text needs. */
+export function isPortable(text: string): boolean {
+  return ![...NOT_EVERYWHERE.values()].some((beginning) => text.includes(beginning));
+}
 
 /** The type that a text needs and that this runtime lacks. */
 export function missingType(text: string): string | undefined {
@@ -124,7 +134,7 @@ function depthOf(text: string): number {
 }
 
 /** What an entry names. An array with many holes is a list of positions and values behind its length. */
-function childrenOf(entry: object): unknown[] {
+export function childrenOf(entry: object): unknown[] {
   const values: unknown[] = Array.isArray(entry) ? entry : Object.values(entry);
   return values[0] === SPARSE ? values.filter((_, index) => index > 2 && index % 2 === 1) : values;
 }

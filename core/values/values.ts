@@ -5,7 +5,8 @@
  */
 
 import { type Clock, systemClock } from "../time/clock.ts";
-import { type Codec, missingType } from "./codec.ts";
+import { type Codec, devalueCodec, missingType } from "./codec.ts";
+import { EncodedValue } from "./encoded_value.ts";
 import { keptError, MAX_MESSAGE_LENGTH } from "./kept_error.ts";
 import { isError, reviveError, serializeError } from "./serialized_error.ts";
 import type { DriverLimits } from "../driver/driver.ts";
@@ -61,7 +62,7 @@ export class Values {
       const text = this.encode(value, what);
       return () => text;
     }
-    const taken = snapshot(value);
+    const taken = EncodedValue.is(value) ? value.decode(what) : snapshot(value);
     return () => andThen(check(schema, taken, what, this.#clock), (valid) => this.encode(valid, what));
   }
 
@@ -74,10 +75,13 @@ export class Values {
    * @throws {ValueTooLargeError} If it is larger than the limit.
    */
   encode(value: unknown, what: string): string {
-    const text = this.#toText(value, what);
+    const encoded = EncodedValue.is(value) ? value : undefined;
+    if (encoded && this.#codec !== devalueCodec) return this.encode(encoded.decode(what), what);
+    const text = encoded?.text ?? this.#toText(value, what);
     const bytes = utf8Length(text, this.#limit);
     if (bytes > this.#limit) throw new ValueTooLargeError(what, bytes, this.#limit);
     this.checkTravel([text], what);
+    encoded?.decode(what);
     return text;
   }
 

@@ -6,7 +6,7 @@
 
 import type { Context } from "hono";
 import { ValidationError } from "../../core/errors.ts";
-import { isToken } from "../endpoint.ts";
+import { isToken } from "../protocol.ts";
 
 /** What a request wants to do. A closed list: a new route must be one of these. */
 export type Action =

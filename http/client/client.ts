@@ -27,10 +27,10 @@ import { toRecipient } from "../../core/context/messages.ts";
 import { validate } from "../../core/values/values.ts";
 import type { Workflow } from "../../core/workflow.ts";
 import { RemoteHandle } from "./handle.ts";
-import { RemoteEvent, RemoteStream } from "./reading.ts";
-import { type ConnectOptions, Transport } from "./transport.ts";
+import { RemoteEvent, RemoteStream, toEntry, toInfo } from "./reading.ts";
+import { type ConnectOptions, encoded, Transport } from "./transport.ts";
 import { waitOver } from "./waiting.ts";
-import { toSegment } from "../path.ts";
+import { toSegment } from "../protocol.ts";
 
 export type { ConnectOptions, Fetch } from "./transport.ts";
 export type { Client } from "../../core/client.ts";
@@ -89,10 +89,10 @@ class RemoteClient implements Client {
     const checked = schema && await validate(schema, input, "workflow's input");
     const body = {
       workflow: name,
-      input,
+      input: encoded(input, "start"),
       workflowId,
       ...(enqueue !== undefined && { enqueue }),
-      ...(enqueue && schema && { checked }),
+      ...(enqueue && schema && { checked: encoded(checked, "start") }),
     };
     const request = { operation: "start", method: "POST", path: "/workflows", body } as const;
     const { created } = await this.#transport.call<{ created: boolean }>(request);
@@ -114,7 +114,7 @@ class RemoteClient implements Client {
       operation: "send",
       method: "POST",
       path: `/workflows/${toSegment(destinationId)}/messages`,
-      body: { message, topic: topic.name, idempotencyKey: idempotencyKey ?? madeUpKey() },
+      body: { message: encoded(message, "send"), topic: topic.name, idempotencyKey: idempotencyKey ?? madeUpKey() },
     });
     return toReceipt(receipt, idempotencyKey);
   }
@@ -123,7 +123,12 @@ class RemoteClient implements Client {
     const prepared = await Promise.all(messages.map(async ({ destinationId, message, ...options }) => {
       const { topic, idempotencyKey } = toRecipient(destinationId, options);
       if (topic.schema) await validate(topic.schema, message, "message");
-      return { destinationId, message, topic: topic.name, idempotencyKey: idempotencyKey ?? madeUpKey() };
+      return {
+        destinationId,
+        message: encoded(message, "sendAll"),
+        topic: topic.name,
+        idempotencyKey: idempotencyKey ?? madeUpKey(),
+      };
     }));
     if (prepared.length === 0) return [];
     const request = { operation: "sendAll", method: "POST", path: "/messages", body: { messages: prepared } } as const;
@@ -150,6 +155,7 @@ class RemoteClient implements Client {
         path: `${path}?after=${after}&wait=${Math.ceil(waitMs)}ms`,
         waitMs,
         signal,
+        read: toEntry,
       });
     const operation = `getEvent ${JSON.stringify(toChannel(key, "event key").name)}`;
     return await waitOver(this.#transport, { operation, timeoutMs, signal }, ask);
@@ -177,7 +183,11 @@ class RemoteClient implements Client {
     if (include !== undefined) query.set("include", include);
     if (limit !== undefined) query.set("limit", String(limit));
     if (cursor !== undefined) query.set("cursor", cursor);
-    return await this.#transport.call<WorkflowPage>({ operation: "list", path: `/workflows?${query}` });
+    return await this.#transport.call<WorkflowPage>({
+      operation: "list",
+      path: `/workflows?${query}`,
+      read: (page) => ({ ...page, workflows: page.workflows.map(toInfo) }),
+    });
   }
 
   async cancel(workflowId: string): Promise<void> {

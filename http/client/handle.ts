@@ -7,7 +7,8 @@
 import type { Client, WaitOptions, WorkflowInfo } from "../../core/client.ts";
 import { toMilliseconds } from "../../core/values/checks.ts";
 import { BoundHandle } from "../../core/read/handle.ts";
-import { toSegment } from "../path.ts";
+import { decodeValue, toSegment } from "../protocol.ts";
+import { toInfo } from "./reading.ts";
 import type { Transport } from "./transport.ts";
 import { waitOver } from "./waiting.ts";
 
@@ -25,7 +26,7 @@ export class RemoteHandle<O> extends BoundHandle<O> {
   }
 
   status(): Promise<WorkflowInfo> {
-    return this.#transport.call({ operation: "status", path: this.#path });
+    return this.#transport.call<WorkflowInfo>({ operation: "status", path: this.#path, read: toInfo });
   }
 
   async result(options: WaitOptions = {}): Promise<O> {
@@ -33,7 +34,13 @@ export class RemoteHandle<O> extends BoundHandle<O> {
     const timeoutMs = timeout === undefined ? null : toMilliseconds(timeout, "timeout");
     const operation = "result";
     const ask = (waitMs: number) =>
-      this.#transport.once<O>({ operation, path: `${this.#path}/result?wait=${Math.ceil(waitMs)}ms`, waitMs, signal });
+      this.#transport.once<O>({
+        operation,
+        path: `${this.#path}/result?wait=${Math.ceil(waitMs)}ms`,
+        waitMs,
+        signal,
+        read: (result) => decodeValue(result) as O,
+      });
     return await waitOver(this.#transport, { operation, timeoutMs, signal }, ask);
   }
 }

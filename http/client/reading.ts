@@ -4,10 +4,18 @@
  * @module
  */
 
-import type { EventEntry, EventReader, ReadStreamOptions, StreamReader, WatchEventOptions } from "../../core/client.ts";
+import type {
+  EventEntry,
+  EventReader,
+  ReadStreamOptions,
+  StreamReader,
+  WatchEventOptions,
+  WorkflowInfo,
+} from "../../core/client.ts";
 import { EndableIterable } from "../../core/read/iteration.ts";
 import { TimeoutError, WorkflowEndedError } from "../../core/errors.ts";
 import { checkWholeNumber } from "../../core/values/checks.ts";
+import { decodeValue } from "../protocol.ts";
 import { resumed, type Source } from "./resuming.ts";
 import type { Transport } from "./transport.ts";
 
@@ -16,6 +24,24 @@ interface StreamAnswer<T> {
   values: T[];
   nextOffset: number;
   closed: boolean;
+}
+
+function toAnswer<T>(answer: StreamAnswer<unknown>): StreamAnswer<T> {
+  return { ...answer, values: answer.values.map(decodeValue) as T[] };
+}
+
+/** The entry of an answer or a line. */
+export function toEntry<Entry extends { value: unknown }>(entry: Entry): Entry {
+  return { ...entry, value: decodeValue(entry.value) };
+}
+
+/** The members of {@linkcode WorkflowInfo} that hold values. */
+const VALUES = ["input", "output", "error", "problem"] as const;
+
+/** The workflow of an answer. */
+export function toInfo(info: WorkflowInfo): WorkflowInfo {
+  const values = VALUES.filter((name) => name in info).map((name) => [name, decodeValue(info[name])]);
+  return { ...info, ...Object.fromEntries(values) };
 }
 
 /** A stream behind the adapter. */
@@ -53,7 +79,8 @@ export class RemoteStream<T> extends EndableIterable<T, { offset: number; value:
   }
 
   #page(from: number, signal: AbortSignal): Promise<StreamAnswer<T>> {
-    return this.#transport.call({ operation: "readStream", path: `${this.#path}?from=${from}`, signal });
+    const path = `${this.#path}?from=${from}`;
+    return this.#transport.call<StreamAnswer<T>>({ operation: "readStream", path, signal, read: toAnswer });
   }
 
   #source(): Source<{ offset: number; value: T }> {
@@ -64,8 +91,13 @@ export class RemoteStream<T> extends EndableIterable<T, { offset: number; value:
       operation,
       path,
       poll: async (last, waitMs, signal) => {
-        const request = { operation, path: `${path(last)}&wait=${Math.ceil(waitMs)}ms`, waitMs, signal };
-        const { values, nextOffset, closed } = await this.#transport.once<StreamAnswer<T>>(request);
+        const { values, nextOffset, closed } = await this.#transport.once<StreamAnswer<T>>({
+          operation,
+          path: `${path(last)}&wait=${Math.ceil(waitMs)}ms`,
+          waitMs,
+          signal,
+          read: toAnswer,
+        });
         return {
           entries: values.map((value, index) => ({ offset: nextOffset - values.length + index, value })),
           ended: closed,
@@ -101,7 +133,7 @@ export class RemoteEvent<T> extends EndableIterable<T, EventEntry<T>> implements
     const operation = "watchEvent";
     const path = (last?: EventEntry<T>) => `${this.#path}?after=${last?.version ?? this.#after}`;
     const poll = async (last: EventEntry<T> | undefined, waitMs: number, signal: AbortSignal) => {
-      const request = { operation, path: `${path(last)}&wait=${Math.ceil(waitMs)}ms`, waitMs, signal };
+      const request = { operation, path: `${path(last)}&wait=${Math.ceil(waitMs)}ms`, waitMs, signal, read: toEntry };
       try {
         return { entries: [await this.#transport.once<EventEntry<T>>(request)], ended: false };
       } catch (error) {

@@ -4,10 +4,9 @@
  * @module
  */
 
-import { wireCodec } from "../../core/values/codec.ts";
 import { DriverError } from "../../core/errors.ts";
 import { unlessAborted } from "../../core/time/wait.ts";
-import { PARLEY_NDJSON } from "../media_types.ts";
+import { decodeValue, PARLEY_NDJSON } from "../protocol.ts";
 import { isPassing, LONGEST_PAUSE_MS, Outage } from "./outage.ts";
 import { asParleyError, type ClientRequest, limited, pause, type Transport } from "./transport.ts";
 import { CUT_MS, Patience, PAUSE_MS } from "./waiting.ts";
@@ -156,10 +155,15 @@ async function* lines<Entry>(
       if (done) return;
       const parts = (rest + value).split("\n");
       rest = parts.pop()!;
-      for (const line of parts) if (line !== "") yield wireCodec.decode(line) as Entry;
+      for (const line of parts) if (line !== "") yield toLine(line) as Entry;
     }
   } finally {
     stop();
     await reader?.cancel().catch(() => {});
   }
+}
+
+function toLine(text: string): object {
+  const line: { value?: unknown } = JSON.parse(text);
+  return "value" in line ? { ...line, value: decodeValue(line.value) } : line;
 }

@@ -5,11 +5,9 @@
  */
 
 import { type Clock, delay, systemClock } from "../../core/time/clock.ts";
-import { wireCodec } from "../../core/values/codec.ts";
 import { DriverError, ParleyError, ValidationError, ValueTooLargeError } from "../../core/errors.ts";
 import { attempt } from "../../core/time/retry.ts";
-import { isToken, toMountUrl } from "../endpoint.ts";
-import { PARLEY_JSON } from "../media_types.ts";
+import { decodeValue, encodeValue, envelope, isToken, type JsonText, PARLEY_JSON, toMountUrl } from "../protocol.ts";
 import { quietly } from "../quietly.ts";
 import { noAnswer } from "./failure.ts";
 
@@ -38,15 +36,18 @@ export interface ConnectOptions {
   onError?: (error: unknown) => void;
 }
 
-/** A request. */
-export interface ClientRequest {
+/** A request, and how its answer is read. */
+export interface ClientRequest<T = unknown> {
   /** What is being done, for errors: `send`. */
   readonly operation: string;
   readonly method?: "GET" | "POST";
   /** Below the URL, with its parameters. */
   readonly path: string;
-  /** Sent in the library's own encoding. */
+  /** Its values come from {@linkcode encoded}. */
   readonly body?: unknown;
+  /** Takes the answer from its JSON. Default as it is, for answers without values. */
+  // deno-lint-ignore no-explicit-any -- the JSON of an answer of this library
+  readonly read?: (json: any) => T;
   readonly signal?: AbortSignal | undefined;
   /** For how long the server was asked to wait, in milliseconds. */
   readonly waitMs?: number;
@@ -75,19 +76,19 @@ export class Transport {
     this.clock = clock;
   }
 
-  /** Makes a request, and again where that is safe and may help; each request that this is for may be repeated. Answers with the value of the body. */
-  async call<T>(request: ClientRequest): Promise<T> {
-    return await attempt(() => this.once<T>(request), this.clock, request.signal);
+  /** Makes a request, and repeats it while its fault may pass. Use it only for requests that may be repeated. */
+  async call<T>(request: ClientRequest<T>): Promise<T> {
+    return await attempt(() => this.once(request), this.clock, request.signal);
   }
 
-  /** Makes a request once, and answers with the value of the body. */
-  async once<T>(request: ClientRequest): Promise<T> {
-    const { signal, waitMs = 0, operation } = request;
+  /** Makes a request once, and reads its answer. */
+  async once<T>(request: ClientRequest<T>): Promise<T> {
+    const { signal, waitMs = 0, operation, read = (json) => json } = request;
     const limit = limited(this.clock, waitMs + REQUEST_MS, signal);
     try {
       const response = await this.open(request, PARLEY_JSON, limit.signal);
       const text = await response.text();
-      return (text === "" ? undefined : decoded(text, operation)) as T;
+      return text === "" ? undefined as T : understood(response, operation, () => read(JSON.parse(text)));
     } catch (error) {
       throw asParleyError(error, operation, signal);
     } finally {
@@ -97,12 +98,11 @@ export class Transport {
 
   /** Makes a request once, and answers with the response if it is no error. */
   async open(
-    { operation, method = "GET", path, body }: ClientRequest,
+    { operation, method = "GET", path, body }: ClientRequest<unknown>,
     accept: string,
     signal: AbortSignal,
   ): Promise<Response> {
-    // What cannot be encoded is refused here, before anything is sent.
-    const text = body === undefined ? undefined : encoded(body, operation);
+    const text = body === undefined ? undefined : envelope(body);
     const response = await this.#fetch(`${this.#url}${path}`, {
       method,
       headers: {
@@ -151,9 +151,10 @@ export function asParleyError(error: unknown, operation: string, signal: AbortSi
   return noAnswer(operation, error);
 }
 
-function encoded(body: unknown, operation: string): string {
+/** A value as a member of a request's body. @throws {ValidationError} If it cannot be encoded, before anything is sent. */
+export function encoded(value: unknown, operation: string): JsonText {
   try {
-    return wireCodec.encode(body);
+    return encodeValue(value);
   } catch {
     throw new ValidationError(
       `Encoding what ${operation} sends: it must be made of JSON values and the other types that Parley can store`,
@@ -161,9 +162,11 @@ function encoded(body: unknown, operation: string): string {
   }
 }
 
-function decoded(text: string, operation: string): unknown {
+/** Reads an answer. An answer of another content type, as of a gateway, is not of this library. */
+function understood<T>(response: Response, operation: string, read: () => T): T {
   try {
-    return wireCodec.decode(text);
+    if (!response.headers.get("content-type")?.startsWith(PARLEY_JSON)) throw new TypeError("foreign");
+    return read();
   } catch {
     throw new DriverError(`Parley over HTTP: ${operation} got an answer that is not of this library`, {
       retryable: false,
@@ -177,8 +180,8 @@ async function toError(response: Response, operation: string, sent: string | und
   const text = await response.text();
   try {
     const problem: { error?: unknown; code?: unknown; limit?: unknown } = JSON.parse(text);
-    if (typeof problem.error === "string") {
-      const error = wireCodec.decode(problem.error);
+    if (problem.error !== undefined) {
+      const error = decodeValue(problem.error);
       if (error instanceof ParleyError) return error;
     }
     if (problem.code === "body_too_large" && typeof problem.limit === "number") {

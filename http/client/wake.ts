@@ -7,7 +7,7 @@
 import { systemClock } from "../../core/time/clock.ts";
 import { type Duration, toMilliseconds } from "../../core/values/checks.ts";
 import { ValidationError } from "../../core/errors.ts";
-import { isToken, toMountUrl } from "../endpoint.ts";
+import { isToken, toMountUrl } from "../protocol.ts";
 
 /** How many workflows one request may name; `POST /wake` takes no more. */
 const BATCH = 1_000;

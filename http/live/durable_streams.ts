@@ -10,7 +10,7 @@ import type { Context } from "hono";
 import type { StreamPart } from "../../core/client.ts";
 import { systemClock } from "../../core/time/clock.ts";
 import { ValidationError } from "../../core/errors.ts";
-import { plainText } from "../wire/encoding.ts";
+import { plainText } from "../wire/plain_json.ts";
 import { type Chunks, liveResponse } from "./live.ts";
 import type { Settings } from "../options.ts";
 import { type Chunk, Gathered } from "../wire/pieces.ts";

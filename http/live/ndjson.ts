@@ -5,8 +5,8 @@
  */
 
 import type { EventEntry, StreamPart } from "../../core/client.ts";
-import { wireCodec } from "../../core/values/codec.ts";
-import { PARLEY_NDJSON, plainText } from "../wire/encoding.ts";
+import type { PARLEY_NDJSON } from "../protocol.ts";
+import { bodyText } from "../wire/encoding.ts";
 import type { Chunks } from "./live.ts";
 import { entryChunk, framed } from "../wire/pieces.ts";
 
@@ -24,8 +24,8 @@ export function streamLines(parts: AsyncIterable<StreamPart<unknown>>, type: Lin
   return framed(parts, {
     // A reader wants to know that it is connected, also where there is nothing yet.
     nothing: NDJSON_HEARTBEAT,
-    value: (offset, value) => line({ offset, value }, type),
-    end: (nextOffset) => line({ end: true, nextOffset }, type),
+    value: (offset, value) => valueLine({ offset }, value, type),
+    end: (nextOffset) => line({ end: true, nextOffset }),
   });
 }
 
@@ -39,13 +39,16 @@ export async function* watchLines(
   let seen = after;
   for await (const entry of entries) {
     seen = entry.version;
-    yield entryChunk(entry, ({ version, value }) => line({ version, value }, type));
+    yield entryChunk(entry, ({ version, value }) => valueLine({ version }, value, type));
   }
-  yield [line({ end: true, version: seen }, type)];
+  yield [line({ end: true, version: seen })];
 }
 
-/** In JSON a value that is `undefined` would leave no trace of itself: `null` stands for it. */
-function line(fields: Record<string, unknown>, type: LinesType): string {
-  if (type === PARLEY_NDJSON) return `${wireCodec.encode(fields)}\n`;
-  return `${plainText("value" in fields ? { ...fields, value: fields.value ?? null } : fields)}\n`;
+/** `null` stands for `undefined`, because JSON would leave the member out. */
+function valueLine(place: Record<string, number>, value: unknown, type: LinesType): string {
+  return `${bodyText(type, (show) => ({ ...place, value: show(value) ?? null }))}\n`;
+}
+
+function line(fields: Record<string, unknown>): string {
+  return `${JSON.stringify(fields)}\n`;
 }

@@ -11,7 +11,7 @@
 import type { Context } from "hono";
 import type { EventEntry, StreamPart } from "../../core/client.ts";
 import { ValidationError } from "../../core/errors.ts";
-import { plainText } from "../wire/encoding.ts";
+import { plainText } from "../wire/plain_json.ts";
 import type { Chunks } from "./live.ts";
 import { entryChunk, framed } from "../wire/pieces.ts";
 

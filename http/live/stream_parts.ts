@@ -8,10 +8,12 @@ import type { Context } from "hono";
 import type { ReadStreamPartsOptions, StreamPart } from "../../core/client.ts";
 import { delay, systemClock } from "../../core/time/clock.ts";
 import { putBack } from "../../core/read/stream.ts";
-import type { Call } from "../routes/route.ts";
+import type { RouteRequest } from "../routes/route.ts";
 
 /** A request for a stream. */
-export type StreamCall = Pick<Call<unknown, unknown>, "parley" | "workflowId" | "key"> & { readonly c: Context };
+export type StreamCall = Pick<RouteRequest<unknown, unknown>, "parley" | "workflowId" | "key"> & {
+  readonly c: Context;
+};
 
 /** From where, and how much. */
 export type Place = Required<Pick<ReadStreamPartsOptions, "from">> & Pick<ReadStreamPartsOptions, "limit">;

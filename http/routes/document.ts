@@ -7,9 +7,9 @@
 import { toJsonSchema, toJsonSchemaDefs } from "@valibot/to-json-schema";
 import type * as v from "valibot";
 import type { ParleyErrorCode } from "../../core/errors.ts";
-import { PARLEY_JSON } from "../media_types.ts";
+import { PARLEY_JSON } from "../protocol.ts";
 import { type HttpErrorCode, statusOf, TEMPORARY_STATUS } from "../wire/problem.ts";
-import type { Described, Route } from "./route.ts";
+import type { DescribedAnswer, Route } from "./route.ts";
 import * as schemas from "./schemas.ts";
 
 type Json = Record<string, unknown>;
@@ -32,10 +32,18 @@ const PATH_PARAMETERS: Readonly<Record<string, string>> = {
   key: "The key, percent-encoded. For a key of one or two dots, add ~ behind it; if it has those already, one more",
 };
 
-/** Schemas with a name of their own in the document: all that `schemas.ts` exports, under the same name. */
+/** Schemas with a name of their own in the document: those of bodies, under the name that `schemas.ts` exports. */
 const NAMED: Record<string, Schema> = Object.fromEntries(
-  Object.entries<unknown>(schemas).filter((entry): entry is [string, Schema] => isSchema(entry[1])),
+  Object.entries<unknown>(schemas).filter((entry): entry is [string, Schema] =>
+    isSchema(entry[1]) && entry[0] !== "Wait"
+  ),
 );
+
+/** The library's own encoding of any body. */
+const ENCODED = {
+  description:
+    "The JSON of application/json, in which each value (input, output, message, result and so on) is encoded as the npm package devalue does",
+};
 
 const CONVERSION = {
   target: "draft-2020-12",
@@ -129,7 +137,7 @@ function headerParameters(headers: Readonly<Record<string, string>> = {}): Json[
     .map(([name, description]) => ({ name, in: "header", required: false, description, schema: { type: "string" } }));
 }
 
-function toAnswer({ description, schema, content, headers = {} }: Described): Json {
+function toAnswer({ description, schema, content, headers = {} }: DescribedAnswer): Json {
   return {
     description,
     ...(Object.keys(headers).length > 0 && {
@@ -141,11 +149,10 @@ function toAnswer({ description, schema, content, headers = {} }: Described): Js
   };
 }
 
-/** Only JSON has the schema: the other types are texts to OpenAPI. */
+/** Only JSON has a schema. Live types are texts to OpenAPI. */
 function toContent(schema: Schema, types: readonly string[] = ["application/json", PARLEY_JSON]): Json {
-  return Object.fromEntries(
-    types.map((type) => [type, { schema: type === "application/json" ? toSchema(schema) : { type: "string" } }]),
-  );
+  const described: Record<string, Json> = { "application/json": toSchema(schema), [PARLEY_JSON]: ENCODED };
+  return Object.fromEntries(types.map((type) => [type, { schema: described[type] ?? { type: "string" } }]));
 }
 
 /** One answer for each status, with the codes that have it. */

@@ -7,17 +7,16 @@
 import type { Context } from "hono";
 import * as v from "valibot";
 import type { EventEntry } from "../../core/client.ts";
-import { wireCodec } from "../../core/values/codec.ts";
 import { TimeoutError, WorkflowEndedError } from "../../core/errors.ts";
 import { isActive } from "../../core/driver/statuses.ts";
-import { PARLEY_JSON, plainText } from "../wire/encoding.ts";
+import { PARLEY_JSON } from "../protocol.ts";
+import { bodyText } from "../wire/encoding.ts";
 import { type Chunks, liveResponse } from "../live/live.ts";
 import { negotiate } from "../wire/negotiate.ts";
 import { type LinesType, NDJSON_HEARTBEAT, watchLines } from "../live/ndjson.ts";
-import { type Call, type Route, route } from "./route.ts";
-import { count, EventValue } from "./schemas.ts";
+import { type Route, route, type RouteRequest } from "./route.ts";
+import { count, EventValue, Wait, waitMs } from "./schemas.ts";
 import { begunAnew, EVENT_STREAM, lastSeen, SSE_HEARTBEAT, watchEvents } from "../live/sse.ts";
-import { Wait, waitMs } from "./wait.ts";
 import { READ_HEADERS, READ_TYPES, throughFaults } from "./reading.ts";
 
 const EventQuery = v.object({
@@ -29,7 +28,7 @@ const EventQuery = v.object({
   wait: Wait,
 });
 
-type EventCall = Call<v.InferOutput<typeof EventQuery>, unknown>;
+type EventRequest = RouteRequest<v.InferOutput<typeof EventQuery>, unknown>;
 
 /** The routes. */
 export const eventRoutes: readonly Route[] = [
@@ -52,13 +51,11 @@ export const eventRoutes: readonly Route[] = [
   }),
 ];
 
-async function serveJson(call: EventCall, type: "application/json" | typeof PARLEY_JSON): Promise<Response> {
+async function serveJson(call: EventRequest, type: "application/json" | typeof PARLEY_JSON): Promise<Response> {
   const { c, settings, query: { wait } } = call;
   const { value, version } = await readEntry(call, call.query.after ?? 0, waitMs(c, wait, settings.maxWaitMs));
-  // A key that JSON would leave out is a value all the same.
-  const body = type === PARLEY_JSON
-    ? wireCodec.encode({ value, version })
-    : plainText({ value: value ?? null, version });
+  // `null` stands for `undefined`, because JSON would leave the member out.
+  const body = bodyText(type, (show) => ({ value: show(value) ?? null, version }));
   const headers = {
     "content-type": type,
     "cache-control": "no-store",
@@ -68,7 +65,7 @@ async function serveJson(call: EventCall, type: "application/json" | typeof PARL
   return new Response(body, { headers });
 }
 
-async function serveEvents(call: EventCall): Promise<Response> {
+async function serveEvents(call: EventRequest): Promise<Response> {
   return await throughFaults(call.settings, async () => {
     const seen = lastSeen(call.c);
     const options = { type: EVENT_STREAM, heartbeat: SSE_HEARTBEAT };
@@ -82,7 +79,7 @@ async function serveEvents(call: EventCall): Promise<Response> {
   });
 }
 
-async function serveLines(call: EventCall, type: LinesType): Promise<Response> {
+async function serveLines(call: EventRequest, type: LinesType): Promise<Response> {
   const after = call.query.after ?? 0;
   // While there still is an answer of its own for it.
   if (after > 0) await readEntry(call, after, 0).catch(none(undefined));
@@ -93,7 +90,7 @@ async function serveLines(call: EventCall, type: LinesType): Promise<Response> {
 }
 
 async function serveLive(
-  { c, parley, settings, workflowId, key }: EventCall,
+  { c, parley, settings, workflowId, key }: EventRequest,
   after: number,
   frame: (entries: AsyncIterable<EventEntry<unknown>>) => Chunks,
   options: { readonly type: string; readonly heartbeat: string },
@@ -104,7 +101,7 @@ async function serveLive(
 }
 
 /** The version of the value that there is now; 0 where there is none. */
-async function versionOf(call: EventCall): Promise<number> {
+async function versionOf(call: EventRequest): Promise<number> {
   return await readEntry(call, 0, 0).then(({ version }) => version, none(0));
 }
 
@@ -117,14 +114,14 @@ function none<T>(instead: T): (error: unknown) => T {
 }
 
 /** Whether the workflow has ended, as the client was told, with nothing that it has not seen. */
-async function isOver(call: EventCall, after: number): Promise<boolean> {
+async function isOver(call: EventRequest, after: number): Promise<boolean> {
   const { status } = await call.parley.handle(call.workflowId).status();
   if (isActive(status)) return false;
   return await readEntry(call, after, 0).then(() => false, none(true));
 }
 
 async function readEntry(
-  { c, parley, workflowId, key }: EventCall,
+  { c, parley, workflowId, key }: EventRequest,
   after: number,
   timeout: number,
 ): Promise<EventEntry<unknown>> {

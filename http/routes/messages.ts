@@ -5,11 +5,10 @@
  */
 
 import * as v from "valibot";
-import { ValidationError } from "../../core/errors.ts";
 import { answer } from "../wire/encoding.ts";
-import { idempotencyKeyOf } from "../webhooks/idempotency_key.ts";
+import { idempotencyKeyOf } from "../wire/request_body.ts";
 import { type Route, route } from "./route.ts";
-import { MessageBody, MessagesBody, MOST_MESSAGES, Receipt } from "./schemas.ts";
+import { MAX_MESSAGES, MessageBody, MessagesBody, Receipt } from "./schemas.ts";
 import { refuseWebhookKey } from "../webhooks/webhook_key.ts";
 
 const SENT = { description: "It was sent: the workflow can receive it, whatever happens", schema: Receipt };
@@ -31,20 +30,16 @@ export const messageRoutes: readonly Route[] = [
     },
     errors: ERRORS,
     concerns: ({ workflowId, body }) => [concern(workflowId, body)],
-  }, async ({ c, parley, workflowId, body: { message, topic, idempotencyKey: given } }) => {
-    const header = idempotencyKeyOf(c);
-    const idempotencyKey = given ?? header;
-    if (header !== undefined && header !== idempotencyKey) {
-      throw new ValidationError(
-        "Sending a message: idempotencyKey and the header Idempotency-Key must be the same, where there are both",
-      );
-    }
+  }, async ({ c, parley, workflowId, body, toValue }) => {
+    const { message, topic } = body;
+    const names = { doing: "Sending a message", name: "idempotencyKey" };
+    const idempotencyKey = idempotencyKeyOf(c, body.idempotencyKey, names);
     refuseWebhookKey(idempotencyKey);
-    const receipt = await parley.send(workflowId, message, {
+    const receipt = await parley.send(workflowId, toValue(message), {
       ...(topic !== undefined && { topic }),
       ...(idempotencyKey !== undefined && { idempotencyKey }),
     });
-    return answer(c, receipt, { status: receipt.duplicate ? 200 : 201 });
+    return answer(c, () => receipt, { status: receipt.duplicate ? 200 : 201 });
   }),
   route({
     method: "post",
@@ -60,23 +55,22 @@ export const messageRoutes: readonly Route[] = [
     },
     errors: ERRORS,
     concerns: ({ body }) => allConcerns(body),
-  }, async ({ c, parley, body: { messages } }) => {
+  }, async ({ c, parley, body: { messages }, toValue }) => {
     for (const { idempotencyKey } of messages) refuseWebhookKey(idempotencyKey);
     const receipts = await parley.sendAll(messages.map(({ destinationId, message, topic, idempotencyKey }) => ({
       destinationId,
-      message,
+      message: toValue(message),
       ...(topic !== undefined && { topic }),
       ...(idempotencyKey !== undefined && { idempotencyKey }),
     })));
-    return answer(c, { receipts });
+    return answer(c, () => ({ receipts }));
   }),
 ];
 
-/** One for each queue that gets a message. None at all still has to be allowed, and so has what is refused later. */
+/** One for each queue that gets a message. A request without messages, or one that is refused later, still needs permission. */
 function allConcerns(body: unknown): { workflowId?: string; key?: string }[] {
   const messages = member(body, "messages");
-  // Nothing is checked yet: it may be a list of four billion holes.
-  if (!Array.isArray(messages) || messages.length === 0 || messages.length > MOST_MESSAGES) return [{}];
+  if (!Array.isArray(messages) || messages.length === 0 || messages.length > MAX_MESSAGES) return [{}];
   const concerns = Array.from(messages, (it) => concern(member(it, "destinationId"), it));
   return [...new Map(concerns.map((it) => [JSON.stringify([it.workflowId, it.key]), it])).values()];
 }

@@ -5,7 +5,7 @@
  */
 
 import * as v from "valibot";
-import { pathOf } from "../path.ts";
+import { pathOf } from "../protocol.ts";
 import { type Route, route } from "./route.ts";
 
 /**

@@ -5,7 +5,7 @@
  */
 
 import { DriverError } from "../../core/errors.ts";
-import { PARLEY_JSON, PARLEY_NDJSON } from "../wire/encoding.ts";
+import { PARLEY_JSON, PARLEY_NDJSON } from "../protocol.ts";
 import { NDJSON } from "../live/ndjson.ts";
 import type { Settings } from "../options.ts";
 import { comeBack, EVENT_STREAM } from "../live/sse.ts";

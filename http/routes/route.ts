@@ -1,6 +1,6 @@
 /**
- * What happens to every request, in this order: the caller is asked who they are, the body is read, the caller is asked about what it concerns, the body is
- * made into values, the input is checked, the work is done.
+ * What happens to every request, in this order: the caller is authenticated, the body is read as JSON, the caller is authorised once for all that the
+ * request concerns, the input is checked, and the route does its work. Values in the body are decoded last, where they are stored.
  *
  * @module
  */
@@ -9,37 +9,38 @@ import type { Context } from "hono";
 import type { HTTPException } from "hono/http-exception";
 import type * as v from "valibot";
 import type { ParleyErrorCode } from "../../core/errors.ts";
+import { untrustedValue } from "../wire/untrusted_value.ts";
 import { checkName } from "../../core/values/checks.ts";
 import type { Parley } from "../../core/parley.ts";
 import { validate } from "../../core/values/values.ts";
 import { type Action, type AuthRequest, isKnown, isStranger } from "../auth/auth.ts";
-import { checkBody, readBody } from "../wire/encoding.ts";
+import { readBody, type RequestBody } from "../wire/request_body.ts";
 import type { Settings } from "../options.ts";
-import { fromSegment, toParameter } from "../path.ts";
+import { fromSegment } from "../protocol.ts";
 import { type HttpErrorCode, refusal } from "../wire/problem.ts";
 
 /** Any schema. */
 type Schema<Output = unknown> = v.GenericSchema<unknown, Output>;
 
 /** An answer, for the documentation. */
-export interface Described {
+export interface DescribedAnswer {
   /** When it is given. */
   readonly description: string;
-  /** What its JSON is. */
+  /** Its JSON. */
   readonly schema?: Schema;
-  /** Its content types; default `application/json`. */
+  /** Its content types; default JSON, plain or in the library's own encoding. */
   readonly content?: readonly string[];
-  /** Headers worth telling of, and what they mean. */
+  /** Noteworthy headers, and what they mean. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What a route is; the same for who serves it and who documents it. */
+/** What a route is, both for the server and for the documentation. */
 export interface RouteSpec<Query, Body> {
-  /** The method; `HEAD` is served wherever `GET` is. */
+  /** The method. `HEAD` is served wherever `GET` is. */
   readonly method: "get" | "post";
   /** The path. `:id` is a workflow's ID, `:key` that of an event or a stream. */
   readonly path: string;
-  /** What the caller must be allowed. */
+  /** The action that the caller must be allowed. */
   readonly action: Action;
   /** What it does, in a line. */
   readonly summary: string;
@@ -50,96 +51,104 @@ export interface RouteSpec<Query, Body> {
   /** The body. */
   readonly body?: Schema<Body>;
   /** The answers that are no errors. */
-  readonly responses: Readonly<Record<number, Described>>;
-  /** The errors that it may meet, beside those that every route may. */
+  readonly responses: Readonly<Record<number, DescribedAnswer>>;
+  /** The errors that it may meet, beside those of every route. */
   readonly errors?: readonly (ParleyErrorCode | HttpErrorCode)[];
-  /** What the request concerns, where the path does not tell; the body is not checked yet. */
+  /** What the request concerns, if the path does not say it all. The body is not checked yet. */
   readonly concerns?: (
     request: { c: Context; workflowId: string | undefined; body: unknown },
   ) => Omit<AuthRequest, "action">[];
 }
 
-/** A request that may go on. */
-export interface Call<Query, Body> {
+/** A request that passed all checks. */
+export interface RouteRequest<Query, Body> {
   readonly c: Context;
   readonly parley: Parley;
   readonly settings: Settings;
-  /** Of the path; empty where it has none. */
+  /** From the path; empty if the path has none. */
   readonly workflowId: string;
-  /** Of the path; empty where it has none. */
+  /** From the path; empty if the path has none. */
   readonly key: string;
   readonly query: Query;
+  /** The body. Its values may still be encoded: {@linkcode RouteRequest.toValue} gives what `Parley` takes. */
   readonly body: Body;
+  /** A value of the body, as `Parley` takes it. */
+  readonly toValue: (member: unknown) => unknown;
 }
 
-/** A route, with what serves it. */
+/** A route, with the function that serves it. */
 export interface Route {
   readonly spec: RouteSpec<unknown, unknown>;
-  readonly serve: (c: Context, settings: Settings) => Promise<Response>;
+  readonly serve: (settings: Settings) => (c: Context) => Promise<Response>;
 }
 
 /** Makes a route. */
 export function route<Query = unknown, Body = unknown>(
   spec: RouteSpec<Query, Body>,
-  run: (call: Call<Query, Body>) => Response | Promise<Response>,
+  run: (request: RouteRequest<Query, Body>) => Response | Promise<Response>,
 ): Route {
-  return { spec, serve: (c, settings) => serve(spec, run, c, settings) };
+  return { spec, serve: (settings) => async (c) => await run(await admit(spec, c, settings)) };
 }
 
-async function serve<Query, Body>(
+/** Whose parameters these are. The path of the mount may have an `id` or a `key` as well, which Hono would prefer. */
+const OWN_PARAMETER = "_parley_own_";
+
+/** The path of a route, for Hono. */
+export function toPattern(path: string): string {
+  return path.replace(/:(\w+)/g, `:${OWN_PARAMETER}$1`);
+}
+
+/** A parameter of the path; `undefined` if the route has none of this name. */
+function segment(c: Context, name: string): string | undefined {
+  const decoded = c.req.param(`${OWN_PARAMETER}${name}`);
+  return decoded === undefined ? undefined : fromSegment(decoded);
+}
+
+async function admit<Query, Body>(
   spec: RouteSpec<Query, Body>,
-  run: (call: Call<Query, Body>) => Response | Promise<Response>,
   c: Context,
   settings: Settings,
-): Promise<Response> {
-  const id = segment(c, "id");
-  const key = segment(c, "key");
-  const authoriseFor = asker(spec, c, settings, {
-    ...(id !== undefined && { workflowId: id }),
-    ...(key !== undefined && { key }),
-  });
-  if (spec.body && await isStranger(c, settings.auth)) throw unauthorized();
-  // Where the path says it all, nothing is read for those who may not.
-  if (!spec.concerns) await authoriseFor(undefined);
-  const sent = spec.body
-    ? await attempt(() => readBody(c, { bytes: settings.bodyLimit, ms: settings.bodyTimeoutMs }))
-    : undefined;
-  await authoriseFor(sent instanceof Failed ? undefined : sent?.outline);
-  if (sent instanceof Failed) throw sent.error;
-  const body = sent?.value();
-  // The value may be another than it seemed. Nothing new is asked of an honest one.
-  if (sent) await authoriseFor(body);
-  checkBody(body, settings.bodyLimit);
+): Promise<RouteRequest<Query, Body>> {
+  const { action, concerns } = spec;
+  const [id, key] = [segment(c, "id"), segment(c, "key")];
+  const path = { ...(id !== undefined && { workflowId: id }), ...(key !== undefined && { key }) };
+  // If the path says it all, nothing is read for callers without permission. Otherwise nothing is read for strangers.
+  if (!concerns) await authorise(c, settings, { action, ...path });
+  else if (await isStranger(c, settings.auth)) throw unauthorized();
+  const read = spec.body && await tryTo(() => readBody(c, { bytes: settings.bodyLimit, ms: settings.bodyTimeoutMs }));
+  for (const concern of concerns?.({ c, workflowId: id, body: read?.value?.json }) ?? []) {
+    await authorise(c, settings, { action, ...concern });
+  }
+  // Only a caller with permission learns what is wrong with the body.
+  if (read?.failed) throw read.error;
   if (id !== undefined) checkName(id, "workflow ID");
-  if (key !== undefined) checkName(key, `${spec.action} key`);
-  const checked = spec.body ? await validate(spec.body, body, "request's body") : undefined;
-  const query = spec.query ? await validate(spec.query, c.req.query(), "request's query") : undefined;
-  return await run({
+  if (key !== undefined) checkName(key, `${action} key`);
+  const body = spec.body && await validate(spec.body, read?.value?.json, "request's body");
+  const query = spec.query && await validate(spec.query, c.req.query(), "request's query");
+  const { parley } = settings;
+  return {
     c,
-    parley: settings.parley(c),
+    parley: typeof parley === "function" ? parley(c) : parley,
     settings,
     workflowId: id ?? "",
     key: key ?? "",
     query: query as Query,
-    body: checked as Body,
-  });
+    body: body as Body,
+    toValue: (member) => read?.value?.isEncoded ? toEncoded(member, settings) : member,
+  };
 }
 
-/** Asks who is there about all that a body concerns, and about nothing twice. */
-function asker<Query, Body>(
-  { action, concerns }: RouteSpec<Query, Body>,
-  c: Context,
-  settings: Settings,
-  path: Omit<AuthRequest, "action">,
-): (body: unknown) => Promise<void> {
-  const asked = new Set<string>();
-  return async (body) => {
-    for (const concern of concerns?.({ c, workflowId: path.workflowId, body }) ?? [path]) {
-      const question = JSON.stringify([concern.workflowId, concern.key]);
-      if (!asked.has(question)) await authorise(c, settings, { action, ...concern });
-      asked.add(question);
-    }
-  };
+/**
+ * How much JSON a value may take, relative to the largest body. An honest value takes at most four times the length of its encoding; one with
+ * repeated parts may take more.
+ */
+const MAX_EXPANSION = 4;
+/** How much JSON a value may take at least, in characters. */
+const MIN_JSON_LIMIT = 8 * 2 ** 20;
+
+function toEncoded(member: unknown, { bodyLimit }: Settings): unknown {
+  // JSON has no undefined, so the body has no such member.
+  return member === undefined ? undefined : untrustedValue(member, Math.max(MIN_JSON_LIMIT, MAX_EXPANSION * bodyLimit));
 }
 
 async function authorise(c: Context, { auth }: Settings, request: AuthRequest): Promise<void> {
@@ -154,21 +163,12 @@ function unauthorized(): HTTPException {
   });
 }
 
-/** Of the path of the route; `undefined` where it has none of this name. */
-function segment(c: Context, name: string): string | undefined {
-  const decoded = c.req.param(toParameter(name));
-  return decoded === undefined ? undefined : fromSegment(decoded);
-}
+type Attempt = { failed: false; value: RequestBody } | { failed: true; error: unknown; value?: undefined };
 
-/** What went wrong before anybody was asked who they are: it is told to those alone who may know. */
-class Failed {
-  constructor(readonly error: unknown) {}
-}
-
-async function attempt<T>(read: () => Promise<T>): Promise<T | Failed> {
+async function tryTo(read: () => Promise<RequestBody>): Promise<Attempt> {
   try {
-    return await read();
+    return { failed: false, value: await read() };
   } catch (error) {
-    return new Failed(error);
+    return { failed: true, error };
   }
 }

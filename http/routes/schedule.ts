@@ -9,7 +9,7 @@ import * as v from "valibot";
 import { checkName } from "../../core/values/checks.ts";
 import { answer } from "../wire/encoding.ts";
 import { type Route, route } from "./route.ts";
-import { count, Swept, WakeBody } from "./schemas.ts";
+import { count, SweepResult, WakeBody } from "./schemas.ts";
 
 const SweepQuery = v.object({ limit: count(1, 10_000, "How many workflows to take at most. Default 100") });
 
@@ -22,10 +22,12 @@ export const scheduleRoutes: readonly Route[] = [
       action: "sweep",
       summary: "Take over the workflows that are due, and run each until it ends or waits",
       query: SweepQuery,
-      responses: { 200: { description: "How many were taken, and what became of them", schema: Swept } },
+      responses: { 200: { description: "How many were taken, and what became of them", schema: SweepResult } },
     },
-    async ({ c, parley, query: { limit } }) =>
-      answer(c, await parley.sweep({ ...(limit !== undefined && { limit }), signal: c.req.raw.signal })),
+    async ({ c, parley, query: { limit } }) => {
+      const result = await parley.sweep({ ...(limit !== undefined && { limit }), signal: c.req.raw.signal });
+      return answer(c, () => result);
+    },
   ),
   route({
     method: "post",

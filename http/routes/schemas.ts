@@ -4,14 +4,16 @@
  * @module
  */
 
+import type { Context } from "hono";
 import * as v from "valibot";
 import { STATUSES } from "../../core/driver/statuses.ts";
+import { type Duration, toMilliseconds } from "../../core/values/checks.ts";
 
 /** How long an ID, a name or a key may be; the core counts characters, and refuses what is not well-formed. */
-const LONGEST_NAME = 2 * 255;
+const MAX_NAME_LENGTH = 2 * 255;
 
 /** An ID, a name or a key. */
-export const Name = v.pipe(v.string(), v.minLength(1), v.maxLength(LONGEST_NAME));
+export const Name = v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_NAME_LENGTH));
 
 /** A workflow's status. */
 export const Status = v.picklist(STATUSES);
@@ -46,7 +48,7 @@ export const MessageBody = v.strictObject({
   topic: v.optional(
     v.pipe(
       v.string(),
-      v.maxLength(LONGEST_NAME),
+      v.maxLength(MAX_NAME_LENGTH),
       v.description("Which queue. Default the one of messages without a topic"),
     ),
   ),
@@ -61,7 +63,7 @@ export const MessageBody = v.strictObject({
 });
 
 /** How many messages one request may send. */
-export const MOST_MESSAGES = 10_000;
+export const MAX_MESSAGES = 10_000;
 
 /** Of `POST /messages`. */
 export const MessagesBody = v.strictObject({
@@ -70,7 +72,7 @@ export const MessagesBody = v.strictObject({
       destinationId: v.pipe(Name, v.description("The workflow that is to receive it")),
       ...MessageBody.entries,
     })),
-    v.maxLength(MOST_MESSAGES),
+    v.maxLength(MAX_MESSAGES),
   ),
 });
 
@@ -90,6 +92,21 @@ export function count(least: number, most: number, description: string): v.Gener
   )) as v.GenericSchema<unknown, number | undefined>;
 }
 
+/** The parameter `wait`. */
+export const Wait: v.GenericSchema<unknown, Duration | undefined> = v.optional(v.pipe(
+  v.string(),
+  v.regex(/^\d{1,9}(\.\d{1,9})?(ms|s|m|h)$/, "It must be a number with ms, s, m or h, as in 30s"),
+  v.description("How long to wait for what is not there yet, as in 30s; the server may wait less. Default not at all."),
+  v.transform((text) => text as Duration),
+)) as v.GenericSchema<unknown, Duration | undefined>;
+
+/** How long to wait, in milliseconds: by the parameter `wait`, else by the header `Prefer: wait=30` (RFC 7240) in seconds, and at most `maxWaitMs`. */
+export function waitMs(c: Context, wait: Duration | undefined, maxWaitMs: number): number {
+  if (wait !== undefined) return Math.min(toMilliseconds(wait, "wait"), maxWaitMs);
+  const preferred = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})/i.exec(c.req.header("prefer") ?? "")?.[1];
+  return Math.min(Number(preferred ?? 0) * 1_000, maxWaitMs);
+}
+
 /** What a send came to. */
 export const Receipt = v.object({
   messageId: v.pipe(v.string(), v.description("The message's ID; of the first one, if this is a duplicate")),
@@ -100,7 +117,7 @@ export const Receipt = v.object({
 });
 
 /** An error as data. */
-const Failure = v.object({
+const SerializedError = v.object({
   name: v.string(),
   message: v.string(),
   cause: v.optional(v.unknown()),
@@ -108,7 +125,7 @@ const Failure = v.object({
 });
 
 /** What is known of a workflow. */
-export const Info = v.object({
+export const WorkflowInfo = v.object({
   workflowId: v.string(),
   name: v.string(),
   status: Status,
@@ -120,9 +137,9 @@ export const Info = v.object({
     ),
   )),
   output: v.optional(v.unknown()),
-  error: v.optional(Failure),
+  error: v.optional(SerializedError),
   problem: v.optional(
-    v.pipe(Failure, v.description("Why it is parked: it is tried again, and goes on when its code fits")),
+    v.pipe(SerializedError, v.description("Why it is parked: it is tried again, and goes on when its code fits")),
   ),
   unreadable: v.optional(v.pipe(
     v.array(v.picklist(["input", "output", "error", "problem"])),
@@ -134,16 +151,16 @@ export const Info = v.object({
 });
 
 /** A page of workflows. */
-export const Page = v.object({ workflows: v.array(Info), cursor: v.optional(v.string()) });
+export const WorkflowPage = v.object({ workflows: v.array(WorkflowInfo), cursor: v.optional(v.string()) });
 
 /** What a sweep did. */
-export const Swept = v.object({ claimed: v.number(), finished: v.number(), suspended: v.number() });
+export const SweepResult = v.object({ claimed: v.number(), finished: v.number(), suspended: v.number() });
 
 /** An event's value. */
 export const EventValue = v.object({ value: v.unknown(), version: v.number() });
 
-/** A part of a stream. */
-export const StreamPart = v.object({ values: v.array(v.unknown()), nextOffset: v.number(), closed: v.boolean() });
+/** A page of a stream. */
+export const StreamPage = v.object({ values: v.array(v.unknown()), nextOffset: v.number(), closed: v.boolean() });
 
 /** The body of an error. */
 export const ProblemBody = v.looseObject({

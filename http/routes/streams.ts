@@ -6,7 +6,6 @@
 
 import * as v from "valibot";
 import type { StreamPart as Part } from "../../core/client.ts";
-import { wireCodec } from "../../core/values/codec.ts";
 import { OffsetOutOfRangeError } from "../../core/errors.ts";
 import {
   describeStream,
@@ -15,15 +14,15 @@ import {
   readDurableStream,
   speaksDurableStreams,
 } from "../live/durable_streams.ts";
-import { PARLEY_JSON, plainText } from "../wire/encoding.ts";
+import { PARLEY_JSON } from "../protocol.ts";
+import { bodyText } from "../wire/encoding.ts";
 import { type Chunks, liveResponse } from "../live/live.ts";
 import { negotiate } from "../wire/negotiate.ts";
 import { type LinesType, NDJSON_HEARTBEAT, streamLines } from "../live/ndjson.ts";
-import { type Call, type Route, route } from "./route.ts";
-import { count, StreamPart } from "./schemas.ts";
+import { type Route, route, type RouteRequest } from "./route.ts";
+import { count, StreamPage, Wait, waitMs } from "./schemas.ts";
 import { begunAnew, EVENT_STREAM, lastSeen, SSE_HEARTBEAT, streamEvents } from "../live/sse.ts";
 import { type Place, readPart, readParts } from "../live/stream_parts.ts";
-import { Wait, waitMs } from "./wait.ts";
 import { READ_HEADERS, READ_TYPES, throughFaults } from "./reading.ts";
 
 const text = (description: string) => v.optional(v.pipe(v.string(), v.description(description)));
@@ -39,7 +38,7 @@ const StreamQuery = v.object({
 
 /** By the protocol it is the list alone. */
 const StreamAnswer = v.union([
-  StreamPart,
+  StreamPage,
   v.pipe(
     v.array(v.unknown()),
     v.description("Durable Streams: the values alone; where to read on is in the header Stream-Next-Offset"),
@@ -79,9 +78,9 @@ export const streamRoutes: readonly Route[] = [
   }),
 ];
 
-type StreamCall = Call<StreamQuery, unknown>;
+type StreamRequest = RouteRequest<StreamQuery, unknown>;
 
-async function serveJson(call: StreamCall, type: "application/json" | typeof PARLEY_JSON): Promise<Response> {
+async function serveJson(call: StreamRequest, type: "application/json" | typeof PARLEY_JSON): Promise<Response> {
   const { c, settings, query: { limit, wait } } = call;
   const part = await readPart(
     call,
@@ -89,13 +88,13 @@ async function serveJson(call: StreamCall, type: "application/json" | typeof PAR
     waitMs(c, wait, settings.maxWaitMs),
   );
   const { values, nextOffset, closed } = part;
-  const body = { values, nextOffset, closed };
-  return new Response(type === PARLEY_JSON ? wireCodec.encode(body) : plainText(body), {
+  const body = bodyText(type, (show) => ({ values: values.map(show), nextOffset, closed }));
+  return new Response(body, {
     headers: { ...headersOf(part), "content-type": type, "cache-control": "no-store" },
   });
 }
 
-async function serveEvents(call: StreamCall): Promise<Response> {
+async function serveEvents(call: StreamRequest): Promise<Response> {
   const options = { type: EVENT_STREAM, heartbeat: SSE_HEARTBEAT };
   return await throughFaults(call.settings, async () => {
     const seen = lastSeen(call.c);
@@ -110,7 +109,7 @@ async function serveEvents(call: StreamCall): Promise<Response> {
   });
 }
 
-async function serveLines(call: StreamCall, type: LinesType): Promise<Response> {
+async function serveLines(call: StreamRequest, type: LinesType): Promise<Response> {
   return await serveLive(call, placeOf(call), (parts) => streamLines(parts, type), {
     type,
     heartbeat: NDJSON_HEARTBEAT,
@@ -118,7 +117,7 @@ async function serveLines(call: StreamCall, type: LinesType): Promise<Response> 
 }
 
 async function serveLive(
-  call: StreamCall,
+  call: StreamRequest,
   place: Place,
   frame: (parts: AsyncIterable<Part<unknown>>) => Chunks,
   options: { readonly type: string; readonly heartbeat: string },
@@ -135,11 +134,11 @@ async function serveLive(
 }
 
 /** Whether the stream has ended, as the client was told: one whose workflow was resumed may have gone on. */
-async function isOver(call: StreamCall, place: Place): Promise<boolean> {
+async function isOver(call: StreamRequest, place: Place): Promise<boolean> {
   const { values, closed } = await readPart(call, place, 0);
   return closed && values.length === 0;
 }
 
-function placeOf({ query: { from = 0 } }: StreamCall): Place {
+function placeOf({ query: { from = 0 } }: StreamRequest): Place {
   return { from };
 }

@@ -6,18 +6,16 @@
 
 import type { Context } from "hono";
 import * as v from "valibot";
-import type { WorkflowInfo } from "../../core/client.ts";
-import { ValidationError } from "../../core/errors.ts";
+import type { WorkflowInfo as Info } from "../../core/client.ts";
 import type { SerializedError } from "../../core/values/serialized_error.ts";
 import type { StandardSchemaV1 } from "../../core/standard_schema.ts";
 import { type Workflow, workflow } from "../../core/workflow.ts";
-import { answer } from "../wire/encoding.ts";
-import { idempotencyKeyOf } from "../webhooks/idempotency_key.ts";
-import { pathOf, toSegment } from "../path.ts";
+import { answer, type Show } from "../wire/encoding.ts";
+import { idempotencyKeyOf } from "../wire/request_body.ts";
+import { pathOf, toSegment } from "../protocol.ts";
 import { type Route, route } from "./route.ts";
-import { withoutStacks } from "../wire/stacks.ts";
-import { count, Info, Page, StartBody, StartResult, Status } from "./schemas.ts";
-import { Wait, waitMs } from "./wait.ts";
+import { withoutStacks } from "../wire/problem.ts";
+import { count, StartBody, StartResult, Status, Wait, waitMs, WorkflowInfo, WorkflowPage } from "./schemas.ts";
 
 const ListQuery = v.object({
   status: v.optional(v.pipe(
@@ -61,21 +59,17 @@ export const workflowRoutes: readonly Route[] = [
     },
     errors: ["unknown_workflow", "workflow_conflict", "value_too_large"],
     concerns: ({ c, body }) => [given(c, body)],
-  }, async ({ c, parley, body }) => {
-    const header = idempotencyKeyOf(c);
-    const { workflow: name, input, enqueue, workflowId = header } = body;
-    if (header !== undefined && header !== workflowId) {
-      throw new ValidationError(
-        "Starting a workflow: workflowId and the header Idempotency-Key must be the same, where there are both",
-      );
-    }
-    const handle = await parley.start("checked" in body ? checkedElsewhere(name, body.checked) : name, input, {
+  }, async ({ c, parley, body, toValue }) => {
+    const { workflow: name, enqueue } = body;
+    const workflowId = idempotencyKeyOf(c, body.workflowId, { doing: "Starting a workflow", name: "workflowId" });
+    const definition = "checked" in body ? checkedElsewhere(name, toValue(body.checked)) : name;
+    const handle = await parley.start(definition, toValue(body.input), {
       ...(workflowId !== undefined && { workflowId }),
       ...(enqueue !== undefined && { enqueue }),
     });
     // Where it is mounted is known from the path alone.
     const location = `${pathOf(c.req.url).replace(/\/$/, "")}/${toSegment(handle.workflowId)}`;
-    return answer(c, { workflowId: handle.workflowId, created: handle.created }, {
+    return answer(c, () => ({ workflowId: handle.workflowId, created: handle.created }), {
       status: handle.created ? 201 : 200,
       headers: { location },
     });
@@ -86,7 +80,7 @@ export const workflowRoutes: readonly Route[] = [
     action: "list",
     summary: "List workflows, newest first",
     query: ListQuery,
-    responses: { 200: { description: "A page", schema: Page } },
+    responses: { 200: { description: "A page", schema: WorkflowPage } },
   }, async ({ c, parley, query: { status, name, problem, include, limit, cursor } }) => {
     const page = await parley.list({
       ...(status && { status }),
@@ -96,7 +90,7 @@ export const workflowRoutes: readonly Route[] = [
       ...(limit !== undefined && { limit }),
       ...(cursor !== undefined && { cursor }),
     });
-    return answer(c, { ...page, workflows: page.workflows.map(toPublic) });
+    return answer(c, (show) => ({ ...page, workflows: page.workflows.map((info) => toPublic(info, show)) }));
   }),
   route({
     method: "get",
@@ -104,8 +98,11 @@ export const workflowRoutes: readonly Route[] = [
     action: "info",
     summary: "What is known of a workflow",
     errors: ["workflow_not_found"],
-    responses: { 200: { description: "What is known", schema: Info } },
-  }, async ({ c, parley, workflowId }) => answer(c, toPublic(await parley.handle(workflowId).status()))),
+    responses: { 200: { description: "What is known", schema: WorkflowInfo } },
+  }, async ({ c, parley, workflowId }) => {
+    const info = await parley.handle(workflowId).status();
+    return answer(c, (show) => toPublic(info, show));
+  }),
   route({
     method: "get",
     path: "/workflows/:id/result",
@@ -117,7 +114,8 @@ export const workflowRoutes: readonly Route[] = [
     errors: ["workflow_not_found", "timeout", "workflow_failed", "workflow_cancelled"],
   }, async ({ c, parley, settings, workflowId, query: { wait } }) => {
     const timeout = waitMs(c, wait, settings.maxWaitMs);
-    return answer(c, await parley.handle(workflowId).result({ timeout, signal: c.req.raw.signal }));
+    const result = await parley.handle(workflowId).result({ timeout, signal: c.req.raw.signal });
+    return answer(c, (show) => show(result));
   }),
   control("cancel", "Cancel a workflow: at once where it waits, else at its next operation"),
   control("resume", "Carry on a workflow that was cancelled or used up its recovery attempts"),
@@ -135,22 +133,29 @@ function control(action: "cancel" | "resume", summary: string): Route {
   );
 }
 
-/** A definition whose schema gives what the caller's has given; one that is known here has its own, which comes first. */
+/** A definition whose schema returns what the caller's schema returned. The schema of a workflow that is known here comes first. */
 function checkedElsewhere(name: string, value: unknown): Workflow<unknown, unknown> {
   const input: StandardSchemaV1 = { "~standard": { version: 1, vendor: "parley", validate: () => ({ value }) } };
   return workflow(name, () => undefined, { input });
 }
 
-/** The ID that a start names: the very one that it is started with, or else somebody is asked about another workflow than the one that starts. */
+/** The ID that a start names. It must be the ID of the workflow that starts, so that the caller is authorised for that one. */
 function given(c: Context, body: unknown): { workflowId?: string } {
   const named = typeof body === "object" && body !== null ? Reflect.get(body, "workflowId") : undefined;
   const workflowId = named === undefined ? c.req.header("idempotency-key") : named;
   return typeof workflowId === "string" ? { workflowId } : {};
 }
 
-/** Without stacks, which name the server's files. Those of errors in its input and output are its own. */
-function toPublic({ error, problem, ...info }: WorkflowInfo): WorkflowInfo {
-  return { ...info, ...(error && { error: withoutStack(error) }), ...(problem && { problem: withoutStack(problem) }) };
+/** Without stacks, which name the server's files. Errors in the input and the output keep theirs, because they belong to the caller's values. */
+function toPublic(info: Info, show: Show): Record<string, unknown> {
+  const { error, problem } = info;
+  return {
+    ...info,
+    ...("input" in info && { input: show(info.input) }),
+    ...("output" in info && { output: show(info.output) }),
+    ...(error && { error: show(withoutStack(error)) }),
+    ...(problem && { problem: show(withoutStack(problem)) }),
+  };
 }
 
 function withoutStack({ stack: _, ...error }: SerializedError): SerializedError {

@@ -12,9 +12,9 @@ import { checkName } from "../../core/values/checks.ts";
 import type { Parley } from "../../core/parley.ts";
 import type { StandardSchemaV1 } from "../../core/standard_schema.ts";
 import { validate } from "../../core/values/values.ts";
-import { type BodyLimits, readBytes } from "../wire/request_body.ts";
+import { type BodyLimits, parseJson, readBytes } from "../wire/request_body.ts";
 import { checkBodyLimit, positive } from "../options.ts";
-import { toLegalUrl } from "../path.ts";
+import { toLegalUrl } from "../protocol.ts";
 import { isHttpException, isReportable, refusal, toBareResponse, toResponse } from "../wire/problem.ts";
 import { quietly } from "../quietly.ts";
 import type { Delivery, Verifier } from "./verifier.ts";
@@ -132,7 +132,10 @@ async function receive<Event>(
   const { verify, schema, route, parley } = options;
   const body = await readBytes(c, limits, "webhook's body");
   const { id } = await verified({ verify, report }, c.req.raw, body);
-  const parsed = parse(body);
+  const parsed = parseJson(
+    body,
+    "Reading the webhook's body: it must be JSON; some providers send it if they are told to",
+  );
   const event = schema ? await validate(schema, parsed, "webhook's body") : parsed as Event;
   const message = await route(event, { id, headers: c.req.raw.headers });
   if (!message) return acknowledged({ ignored: true });
@@ -184,16 +187,6 @@ function isSignatureRefusal(error: unknown): boolean {
 function readable(body: Uint8Array): Uint8Array {
   const toString = () => new TextDecoder("utf-8", { ignoreBOM: true }).decode(body);
   return Object.defineProperty(body.slice(), "toString", { value: toString });
-}
-
-function parse(body: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
-  } catch {
-    throw new ValidationError(
-      "Reading the webhook's body: it must be JSON; some providers send it if they are told to",
-    );
-  }
 }
 
 /** `undefined`: there is no workflow to receive it, and the provider need not know. */

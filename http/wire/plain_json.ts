@@ -4,51 +4,41 @@
  * @module
  */
 
-/** How deep a value may be nested over HTTP. Serialisers call themselves for each level, and a runtime's stack ends after some thousands. */
-const DEEPEST = 1_000;
+import type { HTTPException } from "hono/http-exception";
+import { PARLEY_JSON } from "../protocol.ts";
+import { refusal } from "./problem.ts";
+
+/** How deep a value in an answer may be nested. Serialisers recurse, and a runtime's stack ends after some thousands of levels. */
+const MAX_DEPTH = 1_000;
 
 /**
- * How much JSON an answer may come to, in characters, about. A value in the library's own encoding can be much smaller than its JSON: it may
- * refer to one part many times, and name the length of a list instead of having it. Lists of workflows are large and yet honest.
+ * How much JSON an answer may take, in characters, about. A value in the library's own encoding can be much smaller than its JSON, because it may
+ * refer to one part many times, and give the length of a list in place of its items. Honest lists of workflows are large too.
  */
-const LARGEST = 64 * 2 ** 20;
+const MAX_LENGTH = 64 * 2 ** 20;
 
-/** What an item of a list costs beside its own text, as `null,` does where there is none. */
-const ITEM = 5;
-
-/** There is no JSON for a value within the limits. */
-export class NotPlainError extends Error {}
+/** What an item of a list costs beside its own text, as `null,` does. */
+const ITEM_LENGTH = 5;
 
 /**
- * A value as JSON text, as near as JSON has it: what JSON does not know becomes text, a list, an object or `null`, as does a part that
+ * A value as JSON text, as near as JSON can show it. A part that JSON does not know becomes text, a list, an object or `null`; so does a part that
  * contains itself.
  *
- * @throws {NotPlainError} If it is nested too deep, or too large.
+ * @throws {HTTPException} 406, if the value is nested too deep, or is too large.
  */
 export function plainText(value: unknown): string {
-  return JSON.stringify(toPlain(value)) ?? "null";
+  return JSON.stringify(new Writer().write(value)) ?? "null";
 }
 
-/**
- * A value as `JSON.stringify` takes it.
- *
- * @param largest How much JSON it may come to, in characters, about.
- * @throws {NotPlainError} If it is nested too deep, or too large.
- */
-export function toPlain(value: unknown, largest: number = LARGEST): unknown {
-  return new Writer(largest).write(value);
+function notPlain(reason: string): HTTPException {
+  return refusal("not_acceptable", `Writing the answer as JSON: ${reason}; ask for it as ${PARLEY_JSON}`);
 }
 
+/** Makes values that `JSON.stringify` takes. */
 class Writer {
-  readonly #largest: number;
-  #left: number;
-  /** The objects around the value at hand. */
+  #left = MAX_LENGTH;
+  /** The objects around the current value. */
   readonly #around = new Set<object>();
-
-  constructor(largest: number) {
-    this.#largest = largest;
-    this.#left = largest;
-  }
 
   write(value: unknown): unknown {
     if (typeof value === "bigint") return this.#text(value.toString());
@@ -56,7 +46,7 @@ class Writer {
     this.#spend(1);
     if (typeof value !== "object" || value === null) return value;
     if (this.#around.has(value)) return null;
-    if (this.#around.size === DEEPEST) throw new NotPlainError(`it is nested deeper than ${DEEPEST} levels`);
+    if (this.#around.size === MAX_DEPTH) throw notPlain(`it is nested deeper than ${MAX_DEPTH} levels`);
     this.#around.add(value);
     const plain = this.#writeObject(value);
     this.#around.delete(value);
@@ -75,14 +65,14 @@ class Writer {
     if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) return this.#text(toBase64(value));
     if (value instanceof RegExp || value instanceof URLSearchParams) return this.#text(String(value));
     if (isBoxed(value)) return this.write(value.valueOf());
-    // Of `Date`, `URL`, `Temporal` and classes that another codec stores.
+    // `Date`, `URL`, `Temporal` and classes that another codec stores.
     if ("toJSON" in value && typeof value.toJSON === "function") return this.write(value.toJSON());
     return this.#writeEntries(Object.entries(value));
   }
 
   #writeList(list: readonly unknown[]): unknown[] {
-    // Before the list is walked: it may have four billion holes.
-    this.#spend(list.length * ITEM);
+    // Before the list is walked, because it may have four billion holes.
+    this.#spend(list.length * ITEM_LENGTH);
     return Array.from(list, (it) => this.write(it));
   }
 
@@ -95,14 +85,14 @@ class Writer {
     return text;
   }
 
-  /** Of an error: the fields of one that was sent may be anything. */
+  /** A field of an error. An error that a client sent may have anything there. */
   #word(word: unknown): string {
     return this.#text(typeof word === "string" ? word : "");
   }
 
   #spend(amount: number): void {
     this.#left -= amount;
-    if (this.#left < 0) throw new NotPlainError(`as JSON it has more than ${this.#largest} characters`);
+    if (this.#left < 0) throw notPlain(`it takes more than ${MAX_LENGTH} characters`);
   }
 }
 

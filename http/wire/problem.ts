@@ -13,7 +13,6 @@ import {
   ValidationError,
   WorkflowEndedError,
 } from "../../core/errors.ts";
-import { withoutStacks } from "./stacks.ts";
 
 /** The statuses that Hono has answers with a body for; each version has its own name for them. */
 type ErrorStatus = NonNullable<ConstructorParameters<typeof HTTPException>[0]>;
@@ -84,8 +83,8 @@ export interface Problem {
   issues?: { message: string; path?: (string | number)[] }[];
   /** Why a workflow failed. */
   cause?: unknown;
-  /** The error in the library's own encoding, for `connect`. */
-  error?: string;
+  /** The error, encoded as values are, for `connect`. */
+  error?: unknown;
   /** The error's own fields, such as `workflowId`. */
   [field: string]: unknown;
 }
@@ -173,9 +172,9 @@ function head(
 }
 
 /** Not there where another codec stored an error that this one does not know. */
-function encodedError(error: ParleyError): { error?: string } {
+function encodedError(error: ParleyError): { error?: unknown } {
   try {
-    return { error: wireCodec.encode(withoutStacks(error)) };
+    return { error: JSON.parse(wireCodec.encode(withoutStacks(error))) };
   } catch {
     return {};
   }
@@ -208,4 +207,45 @@ function problemResponse(problem: Problem, headers: Record<string, string>): Res
     status: problem.status,
     headers: { "content-type": "application/problem+json", "cache-control": "no-store", ...headers },
   });
+}
+
+/**
+ * A copy of a value in which no error has a stack, because stacks name the server's files. It looks into causes, the errors of an `AggregateError`
+ * and fields, at any depth.
+ *
+ * @param value An error, or a value that an error holds; any value that the store can keep.
+ */
+export function withoutStacks<T>(value: T): T {
+  return copy(value, new Map()) as T;
+}
+
+/** @param copies The copies made so far, because a value may hold a part twice, or itself. */
+function copy(value: unknown, copies: Map<object, object>): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  const known = copies.get(value);
+  if (known) return known;
+  const empty = emptyCopy(value);
+  if (!empty) return value;
+  copies.set(value, empty);
+  // Only the keys, because a list may have billions of holes.
+  for (const key of Reflect.ownKeys(value)) {
+    if (key === "stack" && value instanceof Error) continue;
+    const { enumerable = true } = Object.getOwnPropertyDescriptor(value, key) ?? {};
+    const part = copy(Reflect.get(value, key), copies);
+    Object.defineProperty(empty, key, {
+      value: part,
+      enumerable,
+      configurable: !(key === "length" && Array.isArray(value)),
+      writable: true,
+    });
+  }
+  return empty;
+}
+
+/** An empty object of the same kind; `undefined` if the value is no error and holds none that the library shows. */
+function emptyCopy(value: object): object | undefined {
+  if (Array.isArray(value)) return [];
+  const prototype = Object.getPrototypeOf(value);
+  const hasFields = value instanceof Error || prototype === Object.prototype || prototype === null;
+  return hasFields ? Object.create(prototype) : undefined;
 }

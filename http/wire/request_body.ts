@@ -1,5 +1,5 @@
 /**
- * The bytes of a request's body.
+ * The body of a request: its bytes and its JSON. Values in it stay encoded.
  *
  * @module
  */
@@ -8,22 +8,83 @@ import type { Context } from "hono";
 import { systemClock } from "../../core/time/clock.ts";
 import { ValidationError } from "../../core/errors.ts";
 import { unlessAborted } from "../../core/time/wait.ts";
+import { PARLEY_JSON } from "../protocol.ts";
 import { refusal } from "./problem.ts";
 
-/** How much of a body, and for how long. */
+/** Limits of one body. */
 export interface BodyLimits {
-  /** How many bytes it may have. */
+  /** Its largest size in bytes. */
   readonly bytes: number;
-  /** How many milliseconds it may take to come. */
+  /** How long it may take to arrive, in milliseconds. */
   readonly ms: number;
 }
 
+/** The body of a request. */
+export interface RequestBody {
+  /** Its JSON, not checked yet. Members that hold values may be of any kind. */
+  readonly json: unknown;
+  /** Whether the values in it are encoded as devalue does. */
+  readonly isEncoded: boolean;
+}
+
+/** How deep a plain body may be nested. A schema that calls itself for each level would overflow the stack of some runtimes. */
+const MAX_DEPTH = 1_000;
+
+/** Reads a JSON body of either content type. */
+export async function readBody(c: Context, limits: BodyLimits): Promise<RequestBody> {
+  const type = c.req.header("content-type")?.split(";")[0]?.trim().toLowerCase();
+  if (type !== "application/json" && type !== PARLEY_JSON) {
+    throw refusal("unsupported_media_type", `Reading the body: its content type must be application/json`);
+  }
+  const json = parseJson(await readBytes(c, limits, "body"), "Reading the body: it must be JSON, in UTF-8");
+  const isEncoded = type === PARLEY_JSON;
+  if (!isEncoded) checkDepth(json, MAX_DEPTH);
+  return { json, isEncoded };
+}
+
+/** @throws {ValidationError} With this message, if the bytes are not JSON in UTF-8. Other bytes would be stored as other text. */
+export function parseJson(bytes: Uint8Array, message: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    throw new ValidationError(message);
+  }
+}
+
+function checkDepth(value: unknown, left: number): void {
+  if (typeof value !== "object" || value === null) return;
+  if (left === 0) throw new ValidationError(`Reading the body: it must be nested at most ${MAX_DEPTH} deep`);
+  for (const part of Array.isArray(value) ? value : Object.values(value)) checkDepth(part, left - 1);
+}
+
 /**
- * Reads a body to its end, however it is framed.
+ * The idempotency key of a request: the member of its body, or the header `Idempotency-Key`.
+ *
+ * @param member The value of the member, if the body has it.
+ * @param doing What the request does, and the member's name, for the error.
+ * @throws {ValidationError} If the body and the header have different keys, or the header is not ASCII. Clients send such a header as UTF-8 or
+ * as ISO 8859-1, and no server can tell which, so that two clients could mean one key and get two.
+ */
+export function idempotencyKeyOf(
+  c: Context,
+  member: string | undefined,
+  { doing, name }: { doing: string; name: string },
+): string | undefined {
+  const header = c.req.header("idempotency-key");
+  if (header === undefined) return member;
+  if (!/^[\t\x20-\x7e]*$/.test(header)) {
+    throw new ValidationError("Reading the header Idempotency-Key: it must be ASCII; put other text into the body");
+  }
+  if (member === undefined || member === header) return header;
+  throw new ValidationError(`${doing}: ${name} and the header Idempotency-Key must be the same where both are given`);
+}
+
+/**
+ * Reads the bytes of a body to its end, however it is framed.
  *
  * @returns The bytes.
- * @throws {ValidationError} If it breaks off, as where the client has gone, or is not there any more.
- * @throws {HTTPException} 413, if there are too many bytes, of which no more are read than it takes to know; 408, if they take too long.
+ * @throws {ValidationError} If the body breaks off, as when the client goes away, or was read before.
+ * @throws {HTTPException} 413 if there are too many bytes; reading stops as soon as that is known. 408 if they take too long.
  */
 export async function readBytes(c: Context, limits: BodyLimits, what: string): Promise<Uint8Array<ArrayBuffer>> {
   const tooLarge = () =>
@@ -32,17 +93,17 @@ export async function readBytes(c: Context, limits: BodyLimits, what: string): P
     });
   const declared = Number(c.req.header("content-length") ?? 0);
   if (declared > limits.bytes) throw tooLarge();
-  // The declared length is not believed: what comes is counted.
+  // The declared length may be wrong, so the bytes are counted.
   const body = await bodyOf(c, what);
   const bytes = body === null ? new Uint8Array() : await collect(body, limits, what);
   if (!bytes) throw tooLarge();
   if (bytes.length === 0 && declared > 0) throw readBefore(what, ValidationError);
-  // For who looks at the body after this, such as an auth that checks a signature.
+  // For code that reads the body after this, such as an auth that checks a signature.
   Object.assign(c.req.bodyCache, { arrayBuffer: Promise.resolve(bytes.buffer) });
   return bytes;
 }
 
-/** Whoever ran before may have read the body; if it was by Hono, that has kept it. */
+/** Earlier middleware may have read the body. If it used Hono's methods, Hono has kept the bytes. */
 async function bodyOf(c: Context, what: string): Promise<ReadableStream<Uint8Array> | null> {
   const { raw } = c.req;
   if (!raw.bodyUsed && !raw.body?.locked) return raw.body;
@@ -53,10 +114,10 @@ async function bodyOf(c: Context, what: string): Promise<ReadableStream<Uint8Arr
   }
 }
 
-/** Where it is known that it was so it is a mistake of the owner; a body that is empty may be one of the caller. */
+/** A body that is known to have been read is the server's mistake. An empty body may be the caller's. */
 function readBefore(what: string, Kind: new (message: string) => Error): Error {
   return new Kind(
-    `Reading the ${what}: there is nothing left of it; what reads bodies, as express.json(), must come after this, or read them by the methods of Hono's request`,
+    `Reading the ${what}: there is nothing left of it; middleware that reads bodies, such as express.json(), must come after this, or use the methods of Hono's request`,
   );
 }
 
@@ -82,7 +143,7 @@ async function collect(
   return bytes;
 }
 
-/** Not every runtime can iterate a stream. The time is that of the whole: a byte now and then does not make it longer. */
+/** Reads a stream; not every runtime can iterate one. The time limit is for the whole body, so a byte now and then does not extend it. */
 async function* read(body: ReadableStream<Uint8Array>, ms: number, what: string): AsyncGenerator<Uint8Array> {
   const reader = body.getReader();
   const late = new AbortController();
@@ -90,7 +151,7 @@ async function* read(body: ReadableStream<Uint8Array>, ms: number, what: string)
     ms,
     () =>
       late.abort(
-        refusal("body_too_slow", `Reading the ${what}: it must come within ${ms} ms`, {
+        refusal("body_too_slow", `Reading the ${what}: it must arrive within ${ms} ms`, {
           headers: { connection: "close" },
         }),
       ),
@@ -101,7 +162,7 @@ async function* read(body: ReadableStream<Uint8Array>, ms: number, what: string)
     }
   } finally {
     stop();
-    // Of one that broke off it rejects; of one that stands still it may never settle.
+    // This rejects if the body broke off, and may never settle if the body stands still.
     reader.cancel().catch(() => {});
   }
 }
@@ -115,7 +176,7 @@ async function next(
     return await unlessAborted(reader.read(), late);
   } catch {
     if (late.aborted) throw late.reason;
-    // Not the server's fault: a client may go away at any byte.
+    // Not the server's fault, because a client may go away at any byte.
     throw new ValidationError(`Reading the ${what}: it broke off`);
   }
 }

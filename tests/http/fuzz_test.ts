@@ -106,14 +106,18 @@ fuzz("bodies for their routes, of who may do everything", meant, 3, false);
 fuzz("bodies for their routes, of who may use one workflow", meant, 4, true);
 
 const ENCODED = { "content-type": "application/vnd.parley+json" };
-const start = (input: unknown[]) => JSON.stringify([{ workflow: 1, input: 2 }, "echo", ...input]);
+/** A start whose input is a list of what the parts from index 2 on are. */
+const start = (parts: unknown[]) => JSON.stringify({ workflow: "echo", input: [[2], "echo", ...parts] });
 
 /** Every second one of these was the end of a server once. */
 const BOMBS: Record<string, string> = {
   "a list of four billion holes as input": start([[-7, 4294967295]]),
-  "a list of four billion holes as messages": JSON.stringify([{ messages: 1 }, [-7, 4294967295]]),
-  "a list of four billion holes as workflowIds": JSON.stringify([{ workflowIds: 1 }, [-7, 4294967295, 5, 0]]),
-  "a list with holes as messages": JSON.stringify([{ messages: 1 }, [-2, -2]]),
+  "a list of four billion holes as messages": JSON.stringify({ messages: [-7, 4294967295] }),
+  "a list of four billion holes as a message": JSON.stringify({
+    messages: [{ destinationId: "w", message: [[-7, 4294967295]] }],
+  }),
+  "a list of four billion holes as workflowIds": JSON.stringify({ workflowIds: [[-7, 4294967295, 5, 0]] }),
+  "a list with holes as messages": JSON.stringify({ messages: [[-2, -2]] }),
   "a list that doubles thirty times": start(
     Array.from({ length: 30 }, (_, n) => [n + 3, n + 3]).concat([["Set"]] as never),
   ),
@@ -134,9 +138,9 @@ const BOMBS: Record<string, string> = {
   ]),
   "lists in lists, 20,000 deep": start(Array.from({ length: 20_000 }, (_, n) => [n + 3]).concat([[]])),
   "lists in lists, 900 deep": start(Array.from({ length: 900 }, (_, n) => [n + 3]).concat([[]])),
-  "an own __proto__": '[{"workflow":1,"input":2},"echo",{"__proto__":3},{"polluted":4},true]',
+  "an own __proto__": '{"workflow":"echo","input":[{"__proto__":1},{"polluted":2},true]}',
   "a null object with __proto__": start([["null", "__proto__", 3], { polluted: 4 }, true]),
-  "a body whose prototype is another": '[{"workflow":1,"__proto__":2},"echo",{"input":1}]',
+  "a body whose prototype is another": '{"workflow":"echo","__proto__":{"input":["echo"]}}',
   "a constructor's prototype": start([{ constructor: 3 }, { prototype: 4 }, { polluted: 5 }, true]),
   "a regular expression that backtracks": start([["RegExp", "^(a+)+$", "g"]]),
   "a regular expression that is none": start([["RegExp", "(", "zz"]]),

@@ -21,7 +21,7 @@ const RULES: readonly { files: RegExp; mayImport: RegExp }[] = [
     mayImport: /^(core\/|drivers\/(neon\/|postgres\/|push\.ts$)|@neondatabase\/serverless$)/,
   },
   { files: /^drivers\/upstash\//, mayImport: /^(core\/|drivers\/(upstash\/|push\.ts$)|@upstash\/redis$)/ },
-  { files: /^http\/client\//, mayImport: /^(core\/|http\/(client\/|(path|media_types|endpoint|quietly)\.ts$))/ },
+  { files: /^http\/client\//, mayImport: /^(core\/|http\/(client\/|(protocol|quietly)\.ts$))/ },
   {
     files: /^http\//,
     mayImport: /^(core\/|http\/|hono($|\/)|type:hono($|\/)|valibot$|type:valibot$|@valibot\/to-json-schema$)/,

@@ -141,25 +141,33 @@ const scopes: Rules = {
   "whoever is asked about a start is asked about the workflow that starts": async (harness) => {
     const asked: unknown[] = [];
     const { call } = serve(harness, { auth: (_c, { workflowId }) => asked.push(workflowId) > 0 });
-    const type = { "content-type": "application/vnd.parley+json" };
-    const nothing = JSON.stringify([{ workflow: 1, enqueue: 2, workflowId: -1 }, "echo", true]);
-    const response = await call("POST /workflows", {
-      raw: nothing,
-      headers: { ...type, "idempotency-key": "by header" },
-    });
-    assert.deepEqual(await response.json(), { workflowId: "by header", created: true });
-    assert.deepEqual(asked, ["by header"]);
+    for (const type of ["application/json", "application/vnd.parley+json"]) {
+      const headers = { "content-type": type, "idempotency-key": type };
+      const response = await call("POST /workflows", { body: { workflow: "echo", enqueue: true }, headers });
+      assert.deepEqual(await response.json(), { workflowId: type, created: true });
+      const raw = `{"workflow":"echo","enqueue":true,"workflowId":"first","workflowId":"last ${type}"}`;
+      const twice = await call("POST /workflows", { raw, headers: { "content-type": type } });
+      assert.deepEqual(await twice.json(), { workflowId: `last ${type}`, created: true });
+      assert.deepEqual(asked.splice(0), [type, `last ${type}`]);
+    }
   },
 
   "a start is of the workflow that a token allows, also where its body means to say another": async (harness) => {
     const { call } = serve(harness, { auth: tokens });
-    const start = async (workflowId: string) => {
+    const start = async (workflowId: string, named?: unknown) => {
       const token = await tokens.mint({ actions: ["start"], workflowId, expiresIn: "1h" });
-      const raw = JSON.stringify([{ workflow: 1, enqueue: 2, workflowId: -1 }, "echo", true]);
       const headers = { "content-type": "application/vnd.parley+json", "idempotency-key": "by header" };
-      return await call("POST /workflows", { raw, headers, token });
+      return await call("POST /workflows", {
+        body: { workflow: "echo", enqueue: true, workflowId: named },
+        headers,
+        token,
+      });
     };
     for (const another of ["echo", "-1", "another"]) assert.equal((await start(another)).status, 403, another);
+    // Each is no ID, or that of another workflow, encoded or not.
+    for (const named of [-1, ["another"], ["by header"], null]) {
+      assert.equal((await start("by header", named)).status, 403);
+    }
     assert.deepEqual(await (await start("by header")).json(), { workflowId: "by header", created: true });
   },
 

@@ -39,7 +39,7 @@ function once(rule: Rule): void {
     assert.deepEqual(await (await get(STATE)).json(), { value: null, version: 3 });
     const encoded = await get(STATE, { accept: "application/vnd.parley+json" });
     assert.equal(encoded.headers.get("content-type"), "application/vnd.parley+json");
-    assert.deepEqual(devalueCodec.decode(await encoded.text()), { value: undefined, version: 3 });
+    assert.deepEqual(await encoded.json(), { value: -1, version: 3 });
   });
   rule(
     "an event that is not there is waited for, also of a workflow that does not exist, and no longer than asked",
@@ -131,7 +131,10 @@ function live(rule: Rule): void {
     );
     const end = { end: true, version: 1 };
     assert.deepEqual(plain?.map((it) => JSON.parse(it)), [{ version: 1, value: "1970-01-01T00:00:00.005Z" }, end]);
-    assert.deepEqual(encoded?.map((it) => devalueCodec.decode(it)), [{ version: 1, value: new Date(5) }, end]);
+    assert.deepEqual(encoded?.map((it) => JSON.parse(it)), [{
+      version: 1,
+      value: JSON.parse(devalueCodec.encode(new Date(5))),
+    }, end]);
   });
   rule("HEAD of an event that is watched reads nothing", async ({ get }) => {
     const response = await get(STATE, SSE, { method: "HEAD" });

@@ -223,19 +223,28 @@ const entry: fc.Arbitrary<unknown> = fc.oneof(
     [length, rest],
   ) => [-7, length, ...rest]),
 );
-const devalueBody = fc.tuple(
-  fc.oneof(
-    fc.record({ workflow: fc.constantFrom(1, 2), input: index, workflowId: fc.constantFrom(-1, 1, 2, 3) }, {
-      requiredKeys: ["workflow"],
-    }),
-    fc.record({ message: index, topic: index, idempotencyKey: index }, { requiredKeys: ["message"] }),
-    fc.record({ messages: index }),
-    fc.record({ workflowIds: index }),
-    entry,
-  ),
-  fc.constantFrom("echo", "publisher"),
-  fc.array(entry, { maxLength: 12 }),
-).map((parts) => JSON.stringify([parts[0], parts[1], ...parts[2]]));
+const parts = fc.tuple(entry, fc.array(entry, { maxLength: 12 })).map(([root, rest]) => [root, "echo", ...rest]);
+/** A value as devalue may have encoded it. */
+const encoded = fc.oneof({ weight: 6, arbitrary: parts }, index, fc.jsonValue());
+const message = fc.record({
+  message: encoded,
+  topic: fc.constantFrom<unknown>("", "news", 1),
+  idempotencyKey: fc.string({ maxLength: 5 }),
+}, { requiredKeys: ["message"] });
+const encodedBody = fc.oneof(
+  fc.record({
+    workflow: fc.constantFrom("echo", "publisher"),
+    input: encoded,
+    workflowId: fc.constantFrom<unknown>(MINE, ...OTHERS, -1, [MINE]),
+    enqueue: fc.constantFrom<unknown>(true, false, [true]),
+    checked: encoded,
+  }, { requiredKeys: ["workflow"] }),
+  message,
+  fc.record({ messages: fc.array(fc.tuple(id, message).map(([destinationId, it]) => ({ destinationId, ...it }))) }),
+  fc.record({ messages: encoded }),
+  fc.record({ workflowIds: fc.oneof(fc.array(id), encoded) }),
+  encoded,
+).map((it) => JSON.stringify(it));
 
 const rawBody = fc.oneof(
   fc.uint8Array({ maxLength: 40 }).map((it) => new Uint8Array(it)),
@@ -250,7 +259,7 @@ export const request: fc.Arbitrary<Hostile> = fc.tuple(
   headers,
   fc.oneof(
     { weight: 3, arbitrary: fc.tuple(jsonBody, fc.constant("application/json")) },
-    { weight: 4, arbitrary: fc.tuple(devalueBody, fc.constant(PARLEY)) },
+    { weight: 4, arbitrary: fc.tuple(encodedBody, fc.constant(PARLEY)) },
     { weight: 1, arbitrary: fc.tuple(rawBody, fc.constantFrom("application/json", PARLEY, "text/plain", "")) },
   ),
 ).map(([method, path, headers, [body, type]]) => ({
@@ -263,6 +272,6 @@ export const request: fc.Arbitrary<Hostile> = fc.tuple(
 /** A POST that is meant for its route: it gets past the first checks. */
 export const meant: fc.Arbitrary<Hostile> = fc.tuple(
   fc.constantFrom("/workflows", "/workflows/mine/messages", "/messages", "/wake"),
-  fc.oneof(fc.tuple(jsonBody, fc.constant("application/json")), fc.tuple(devalueBody, fc.constant(PARLEY))),
+  fc.oneof(fc.tuple(jsonBody, fc.constant("application/json")), fc.tuple(encodedBody, fc.constant(PARLEY))),
   fc.constantFrom("application/json", PARLEY),
 ).map(([path, [body, type], accept]) => ({ method: "POST", path, headers: { "content-type": type, accept }, body }));

@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { fromSegment, toSegment } from "../../../http/path.ts";
+import { fromSegment, toSegment } from "../../../http/protocol.ts";
 import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
 import { registerSuite, type Rules } from "../../../testing/suite.ts";
 import { serve } from "./setup.ts";

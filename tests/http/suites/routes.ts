@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
 import { registerSuite, type Rules } from "../../../testing/suite.ts";
-import { devalueCodec } from "../../../core/values/codec.ts";
+import { decodeValue, encodeValue, envelope } from "../../../http/protocol.ts";
 import { echo, failing, listener, publisher, serve } from "./setup.ts";
 import { VALUES } from "./values.ts";
 
@@ -225,19 +225,19 @@ const encodings: Rules = {
     const ask = async (line: string, body?: unknown) => {
       const response = await call(line, {
         headers: ENCODED,
-        ...(body !== undefined && { raw: devalueCodec.encode(body) }),
+        ...(body !== undefined && { raw: envelope(body) }),
       });
       assert.equal(response.headers.get("content-type"), ENCODED.accept);
-      return devalueCodec.decode(await response.text());
+      return await response.json();
     };
     for (const [at, value] of VALUES.entries()) {
-      await ask("POST /workflows", { workflow: "listener", input: value, workflowId: `w${at}` });
-      await ask(`POST /workflows/w${at}/messages`, { message: value, topic: "news" });
+      await ask("POST /workflows", { workflow: "listener", input: encodeValue(value), workflowId: `w${at}` });
+      await ask(`POST /workflows/w${at}/messages`, { message: encodeValue(value), topic: "news" });
       await world.until(parley.idle());
       await parley.wake([`w${at}`]);
-      assert.deepEqual(await ask(`GET /workflows/w${at}/result?wait=5s`), value);
-      const { input, output } = await ask(`GET /workflows/w${at}`) as Record<string, unknown>;
-      assert.deepEqual([input, output], [value, value]);
+      assert.deepEqual(decodeValue(await ask(`GET /workflows/w${at}/result?wait=5s`)), value);
+      const { input, output } = await ask(`GET /workflows/w${at}`);
+      assert.deepEqual([decodeValue(input), decodeValue(output)], [value, value]);
     }
   },
 

@@ -85,12 +85,11 @@ Deno.test("what a token that may only start has written fails no list: an unread
     return (await app.request("/workflows", { method: "POST", headers, body: raw })).status;
   };
   // As deep as a body may be, and errors whose fields are no texts.
-  const deep = `[{"workflow":1,"input":3,"workflowId":2,"enqueue":-1},"echo","deep",${
-    Array.from({ length: 2_500 }, (_, n) => `[${n + 4}]`).join(",")
-  },"end"]`;
-  const error = '[{"workflow":1,"input":4,"workflowId":2},"echo","error",["null"],["Error",{"name":3,"message":3}]]';
-  await start(deep);
-  await start(error);
+  const deep = `{"workflow":"echo","workflowId":"deep","input":[${
+    Array.from({ length: 2_500 }, (_, n) => `[${n + 1}]`).join(",")
+  },"end"]}`;
+  const error = '{"workflow":"echo","workflowId":"error","input":[["Error",1],{"name":2,"message":2},["null"]]}';
+  assert.deepEqual([await start(deep), await start(error)], [400, 400]);
   await client.start(echo, 1, { workflowId: "hostile", enqueue: true });
   await client.start(echo, 2, { workflowId: "good", enqueue: true });
   for (const query of ["", "?include=values", "?include=values&limit=2"]) {

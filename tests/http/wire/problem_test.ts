@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { HTTPException } from "hono/http-exception";
 import * as v from "valibot";
-import { devalueCodec } from "../../../core/values/codec.ts";
 import * as errors from "../../../core/errors.ts";
-import { isReportable, refusal, toBareResponse, toResponse } from "../../../http/wire/problem.ts";
+import { decodeValue } from "../../../http/protocol.ts";
+import { isReportable, refusal, toBareResponse, toResponse, withoutStacks } from "../../../http/wire/problem.ts";
 import { ProblemBody } from "../../../http/routes/schemas.ts";
-import { withoutStacks } from "../../../http/wire/stacks.ts";
 import { read, sourceFiles } from "../../project/files.ts";
 
 /** One error of each code, with the status of its answer and the members that it must have. */
@@ -87,7 +86,7 @@ Deno.test("every code has its status, its members, and comes back as the same cl
       code,
     ]);
     assert.deepEqual(Object.fromEntries(Object.keys(members).map((name) => [name, problem[name]])), members, code);
-    const revived = devalueCodec.decode(String(problem.error)) as errors.ParleyError;
+    const revived = decodeValue(problem.error) as errors.ParleyError;
     assert.equal(revived.constructor, error.constructor, code);
     assert.deepEqual([revived.code, revived.message, revived.stack], [code, detail, undefined]);
     assert.deepEqual({ ...revived }, { ...error });

@@ -1,0 +1,92 @@
+/**
+ * What the adapter and its client agree on: paths, tokens, content types, and how values travel.
+ *
+ * @module
+ */
+
+import { wireCodec } from "../core/values/codec.ts";
+import { ValidationError } from "../core/errors.ts";
+
+export { decodeParts as decodeValue } from "../core/values/codec.ts";
+
+/**
+ * The content type of the library's own bodies: JSON in which each value, such as an input or a message, is encoded as devalue does. All
+ * other members are plain, so that a body can be authorised before any value is decoded.
+ */
+export const PARLEY_JSON = "application/vnd.parley+json";
+/** Lines of {@linkcode PARLEY_JSON}. */
+export const PARLEY_NDJSON = "application/vnd.parley+ndjson";
+
+/** Text that is JSON already. */
+export class JsonText {
+  /**
+   * Makes it.
+   *
+   * @param text The text.
+   */
+  constructor(readonly text: string) {}
+}
+
+/** A value as a member of a body in {@linkcode PARLEY_JSON}. It throws if the value cannot be encoded. */
+export function encodeValue(value: unknown): JsonText {
+  return new JsonText(wireCodec.encode(value));
+}
+
+/** The text of a body in {@linkcode PARLEY_JSON}. Its values come from {@linkcode encodeValue}. */
+export function envelope(body: unknown): string {
+  if (body instanceof JsonText) return body.text;
+  if (typeof body !== "object" || body === null) return JSON.stringify(body);
+  if (Array.isArray(body)) return `[${body.map(envelope).join(",")}]`;
+  const members = Object.entries(body).filter(([, member]) => member !== undefined);
+  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${envelope(member)}`).join(",")}}`;
+}
+
+/** `.` and `..`, which URL parsers remove even if they are percent-encoded, and their stand-ins. */
+const DOTS = /^\.{1,2}~*$/;
+
+/** An ID or a key as a percent-encoded segment of a path. A segment of one or two dots gets a trailing `~`; so does one that has some already. */
+export function toSegment(text: string): string {
+  return encodeURIComponent(DOTS.test(text) ? `${text}~` : text);
+}
+
+/** The ID or key of a segment that is percent-decoded already. */
+export function fromSegment(decoded: string): string {
+  return DOTS.test(decoded) && decoded.endsWith("~") ? decoded.slice(0, -1) : decoded;
+}
+
+/** The part of an absolute URL before its path. A client may send any `Host`, and `new URL()` throws for some. */
+const AUTHORITY = /^[^/]*\/\/[^/]*/;
+
+/** The path of a request as it was sent, in ASCII, as a header needs it. It begins with one slash, because two would name another server. */
+export function pathOf(url: string): string {
+  const [path = ""] = url.replace(AUTHORITY, "").split(/[?#]/, 1);
+  return path.toWellFormed().replace(/^[\\/]+/, "/").replace(/[^\x21-\x7e]/gu, encodeURIComponent);
+}
+
+/** The URL of a request. If its `Host` fits in no URL, the result has another host, so that `new Request()` takes it. */
+export function toLegalUrl(url: string): string {
+  return URL.canParse(url) ? url : url.replace(AUTHORITY, "http://host.invalid");
+}
+
+/** Whether a value can be a token. Only visible ASCII characters pass a header unchanged; a newline from a file of secrets does not. */
+export function isToken(token: unknown): token is string {
+  return typeof token === "string" && /^[\x21-\x7e]+$/.test(token);
+}
+
+/**
+ * The URL at which an adapter is mounted, without a trailing slash.
+ *
+ * @param doing What the URL is for, for the error. The error omits the URL, which may contain a password.
+ * @throws {ValidationError} If no adapter can have this URL.
+ */
+export function toMountUrl(url: string, doing: string): string {
+  const parsed = URL.parse(url);
+  if (
+    !parsed || !/^https?:$/.test(parsed.protocol) || parsed.search || parsed.hash || parsed.username || parsed.password
+  ) {
+    throw new ValidationError(
+      `${doing}: the url must begin with http:// or https://, and have no parameters and no credentials`,
+    );
+  }
+  return parsed.href.replace(/\/+$/, "");
+}
