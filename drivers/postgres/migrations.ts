@@ -1,72 +1,71 @@
 /**
- * What the driver creates in a database: numbered migrations, forward only.
+ * The driver's schema: numbered migrations, forward only. `schema.sql` shows the result, and `deno
+ * task schema` generates it.
  *
- * During a deploy isolates of the old and the new code run side by side on one schema. So a migration only adds: what a function does is
- * never changed in place, a new meaning gets a new name (`commit_v2`), and a column that is added has a default. What is no
- * longer called may go in a migration of a later release.
+ * During a deploy, isolates with old and new code share a schema. So a migration only adds. A
+ * function is never changed in place: a new meaning gets a new name (`commit_v2`). A new column has
+ * a default. A migration of a later release may remove what no code calls any more.
  *
  * @module
  */
 
-import { claim } from "./sql/claim.ts";
-import { commit } from "./sql/commit.ts";
-import { repeatCommit } from "./sql/repeat_commit.ts";
-import { commitParts } from "./sql/commit_parts.ts";
-import { control } from "./sql/control.ts";
-import { create } from "./sql/create.ts";
-import { dollarQuoted, literal, type SchemaName, schemaName } from "./sql/names.ts";
-import { push } from "./sql/push.ts";
-import { read } from "./sql/read.ts";
-import { send } from "./sql/send.ts";
-import { sizes } from "./sql/sizes.ts";
-import { CHECK_ISOLATION, slots } from "./sql/slots.ts";
-import { tables } from "./sql/tables.ts";
-import { values } from "./sql/values.ts";
+import { claimSql } from "./sql/claim/claim.ts";
+import { commitSql } from "./sql/commit/commit.ts";
+import { controlSql } from "./sql/control.ts";
+import { createSql } from "./sql/create.ts";
+import { pushSql } from "./sql/push.ts";
+import { readSql } from "./sql/read.ts";
+import { dollarQuoted, literal, schemaName } from "./sql/schema_name.ts";
+import { sendSql } from "./sql/send.ts";
+import { sizesSql } from "./sql/sizes.ts";
+import { CHECK_ISOLATION, slotsSql } from "./sql/slots.ts";
+import type { SqlPart } from "./sql/sql_function.ts";
+import { ledger, tablesSql } from "./sql/tables.ts";
+import { valuesSql } from "./sql/values.ts";
 
-/** The SQL of one migration, for a schema. */
-export type Migration = (schema: SchemaName) => string;
+/** What one migration creates, in this order. */
+export type Migration = readonly SqlPart[];
 
-/** Migration `n` is at index `n - 1`. Those that were released are never changed. */
+/** Migration `n` is at index `n - 1`. A released migration is never changed. */
 export const MIGRATIONS: readonly Migration[] = [
-  tables,
-  (schema) =>
-    [slots, sizes, values, create, send, commitParts, repeatCommit, commit, claim, control, read, push].map((part) =>
-      part(schema)
-    ).join(""),
+  tablesSql,
+  [slotsSql, sizesSql, valuesSql, createSql, sendSql, commitSql, claimSql, controlSql, readSql, pushSql].flat(),
 ];
 
 /**
- * One statement that brings a schema up to date, whatever it has.
+ * Returns one statement that brings a schema up to date, whatever it contains.
  *
- * It is atomic. Several at once follow each other under an advisory lock, and find nothing left to do. It creates only
- * what is missing, so a role that may not create schemas can migrate one that was made for it, and a role that may create nothing can
- * run it where everything is there.
+ * It is atomic. Several executions at once follow each other under an advisory lock, and the later
+ * ones find nothing to do. It creates only what is missing. So a role that may not create schemas
+ * can migrate a schema that was made for it, and a role that may create nothing can run it on a
+ * schema that is complete.
  *
  * @param schema The schema's name, unquoted.
- * @param migrations Those to apply; a prefix of {@linkcode MIGRATIONS} in tests.
+ * @param migrations The migrations to apply; a prefix of {@linkcode MIGRATIONS} in tests.
  */
 export function migrateStatement(schema: string, migrations: readonly Migration[] = MIGRATIONS): string {
   const name = schemaName(schema);
-  const ledger = `${name.identifier}.migrations`;
-  const steps = migrations.map((migration, index) => step(ledger, index + 1, migration(name)));
+  const applied = `${name.identifier}.migrations`;
+  const steps = migrations.map((migration, index) =>
+    step(applied, index + 1, migration.map((part) => part(name)).join(""))
+  );
   return `do ${
     dollarQuoted(`
 begin${CHECK_ISOLATION}  perform pg_advisory_xact_lock(hashtextextended(${name.literal}, 0));
   if to_regnamespace(${literal(name.identifier)}) is null then
     create schema ${name.identifier};
   end if;
-  if to_regclass(${literal(ledger)}) is null then
-    create table ${ledger} (version integer primary key, applied_at timestamptz not null default clock_timestamp());
-  end if;
+  if to_regclass(${literal(applied)}) is null then
+    ${ledger(name)}  end if;
 ${steps.join("")}end;
 `)
   }`;
 }
 
-function step(ledger: string, version: number, sql: string): string {
-  return `  if not exists (select from ${ledger} where version = ${version}) then
+function step(applied: string, version: number, sql: string): string {
+  return `  if not exists (select from ${applied} where version = ${version}) then
     execute ${dollarQuoted(sql)};
-    insert into ${ledger} (version) values (${version});
+    insert into ${applied} (version) values (${version});
   end if;
 `;
 }

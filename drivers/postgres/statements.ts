@@ -9,7 +9,7 @@
  */
 
 import { migrateStatement } from "./migrations.ts";
-import { schemaName } from "./sql/names.ts";
+import { schemaName } from "./sql/schema_name.ts";
 
 /** What can be called; also how errors name it. */
 export type StatementName =

@@ -1,14 +1,23 @@
-import { entryPoint, type SchemaName } from "./names.ts";
-import { listening, notify } from "./push.ts";
+/**
+ * Cancelling, resuming and purging workflows.
+ *
+ * @module
+ */
 
-/** Ending, resuming and removing workflows from outside. */
-export function control(schema: SchemaName): string {
-  return cancelOrResume(schema) + purge(schema);
-}
+import type { SchemaName } from "./schema_name.ts";
+import { entryPoint, type SqlPart } from "./sql_function.ts";
+import { listening } from "./push.ts";
+
+/** `Driver.control` and `Driver.purge`. */
+export const controlSql: readonly SqlPart[] = [cancelOrResume, purge];
 
 /**
- * The same locks in the same order as a commit that ends a workflow: the slot of its result, then its row, those of its waiters, and those of its children.
- * Purge may have these once it has ended, and not while it has not.
+ * `Driver.control`: cancels or resumes a workflow.
+ *
+ * It is atomic because it takes all locks before it looks, the same ones in the same order as a
+ * commit that ends a workflow: the slot of the result, then the rows of the workflow, its waiters
+ * and its children. The rows of the children are needed because purge may remove them once the
+ * workflow has ended, and not before.
  */
 function cancelOrResume(schema: SchemaName): string {
   const { identifier: s } = schema;
@@ -32,7 +41,9 @@ begin
     waiters := array(select r.waiter_id from ${s}.waiters as r where r.slot = own_slot);
   end if;
   children := array(select c.id from ${s}.workflows as c where c.parent = own and c.kept = cancels);
-  locked := array(select l.id from ${s}.workflows as l where l.id = any (waiters || children || own) order by l.id for update);
+  locked := array(
+    select l.id from ${s}.workflows as l where l.id = any (waiters || children || own) order by l.id for update
+  );
   waiters := array(select r.id from unnest(waiters) as r (id) where r.id = any (locked) and r.id <> own);
   select * into w from ${s}.workflows as mine where mine.id = own and own = any (locked);
   now := ${s}.now_ms();
@@ -41,50 +52,56 @@ begin
   end if;
   if cancels and w.phase <> 'ended' then
     update ${s}.workflows as ended set
-      status = 'CANCELLED', phase = 'ended', due_at = null, lease_until = null, lease_ms = null, ended_at = now, updated_at = now, parks = 0, problem = null,
+      status = 'CANCELLED', phase = 'ended', due_at = null, lease_until = null, lease_ms = null,
+      ended_at = now, updated_at = now, parks = 0, problem = null,
       waiting_topics = null, waiting_labels = null, waiting_until = null
     where ended.id = own;
     delete from ${s}.waiters as r where r.waiter_id = own;
     update ${s}.workflows as child set kept = false where child.id = any (locked) and child.parent = own;
     woken := ${s}.wake_v1(waiters, now);
     if ${listening(schema)} then
-      ${notify(schema, "array['inbox:' || own, 'outbox:' || own, case when cardinality(woken) > 0 then 'due' end]")};
+      perform ${s}.hint_v1(array['inbox:' || own, 'outbox:' || own, case when cardinality(woken) > 0 then 'due' end]);
     end if;
     return json_build_object('state', 'done', 'woken', to_json(woken));
   end if;
   if cancels and w.status = 'CANCELLED' then
-    -- A repeat names those that its first made due and nobody has claimed yet.
+    -- A repeat names the workflows that the first call made due and nobody has claimed yet.
     return json_build_object(
-      'state', 'done', 'woken', to_json(array(select d.id from ${s}.workflows as d where d.id = any (waiters) and d.phase = 'ready'))
+      'state', 'done',
+      'woken', to_json(array(select d.id from ${s}.workflows as d where d.id = any (waiters) and d.phase = 'ready'))
     );
   end if;
   if not cancels and w.status in ('CANCELLED', 'MAX_RECOVERY_ATTEMPTS_EXCEEDED') then
-    -- The next epoch: what the run of this one still has under way is refused.
+    -- With the next epoch, calls of an earlier run that are still under way are refused.
     update ${s}.workflows as resumed set
-      status = 'PENDING', phase = 'ready', epoch = resumed.epoch + 1, owner = null, last_commit = 0, released = false, due_at = now,
-      recovery_attempts = 0, output = null, error = null, ended_at = null, updated_at = now
+      status = 'PENDING', phase = 'ready', epoch = resumed.epoch + 1, owner = null, last_commit = 0, released = false,
+      due_at = now, recovery_attempts = 0, output = null, error = null, ended_at = null, updated_at = now
     where resumed.id = own;
     update ${s}.workflows as child set kept = true where child.id = any (locked) and child.parent = own;
     if ${listening(schema)} then
-      ${notify(schema, "array['inbox:' || own, 'outbox:' || own, 'due']")};
+      perform ${s}.hint_v1(array['inbox:' || own, 'outbox:' || own, 'due']);
     end if;
     return json_build_object('state', 'done', 'woken', json_build_array(own));
   end if;
   if not cancels and w.phase <> 'ended' then
-    -- What is parked is due at once; where the clock has gone back, what is due is put in its order anew, and a lease ends its length from now.
+    -- A parked workflow becomes due at once. If the clock has gone back, a due one gets a new
+    -- place, and a lease ends its length from now.
     if w.phase = 'parked' or (w.phase = 'ready' and w.due_at > now) then
       update ${s}.workflows as due set phase = 'ready', due_at = least(due.due_at, now), parks = 0 where due.id = own;
-      if w.phase = 'parked' and ${listening(schema)} then
-        ${notify(schema, "array['inbox:' || own, 'due']")};
+      if w.phase = 'parked'
+        and ${listening(schema)}
+      then
+        perform ${s}.hint_v1(array['inbox:' || own, 'due']);
       end if;
       w.phase := 'ready';
     elsif w.phase = 'running' and w.lease_until - w.lease_ms > now then
       update ${s}.workflows as held set due_at = now + w.lease_ms, lease_until = now + w.lease_ms where held.id = own;
       w.lease_until := now + w.lease_ms;
     end if;
-    -- A repeat names it as its first did, until somebody has claimed it.
+    -- A repeat names it as the first call did, until it is claimed.
     return json_build_object('state', 'done', 'woken', to_json(array(
-      select own where w.status = 'PENDING' and (w.phase = 'ready' or (w.due_at <= now and (w.lease_until is null or w.lease_until <= now)))
+      select own where w.status = 'PENDING'
+        and (w.phase = 'ready' or (w.due_at <= now and (w.lease_until is null or w.lease_until <= now)))
     )));
   end if;
   return json_build_object('state', 'ended', 'status', w.status);
@@ -94,13 +111,17 @@ end;
 }
 
 /**
- * Removes ended workflows. It holds their rows first, so that a send or a resume that is under way comes before it, and one
- * that waits for it finds the workflow gone.
+ * `Driver.purge`: removes ended workflows, the oldest first.
  *
- * It waits for rows that somebody holds, since an answer of 0 says that there are no more. It does so once: where it waited
- * in vain, because another purge took all of them away, it holds locks by then and takes the next ones without waiting.
+ * It is atomic because it holds their rows first. A send or a resume that is under way comes before
+ * it, and one that waits for it finds no workflow.
  *
- * Children that are kept for their parents are not in the index that it reads, so that it costs the same however many there are.
+ * It waits for rows that another call holds, since the answer 0 means that there are no more. It
+ * waits only once. If another purge has removed all of these rows meanwhile, this one already holds
+ * locks, so it takes the next rows that are free.
+ *
+ * Children that are kept for their parents are not in the index that it reads. So it costs the same
+ * however many there are.
  */
 function purge(schema: SchemaName): string {
   const { identifier: s } = schema;
@@ -111,13 +132,21 @@ function purge(schema: SchemaName): string {
 declare
   before constant bigint := ${s}.now_ms() - (request->>'olderThanMs')::numeric::bigint;
   size constant integer := (request->>'limit')::integer;
-  oldest constant text[] := array(select w.id from ${s}.workflows as w where w.ended_at <= before and not w.kept order by w.ended_at limit size);
+  oldest constant text[] := array(
+    select w.id from ${s}.workflows as w where w.ended_at <= before and not w.kept order by w.ended_at limit size
+  );
   ids text[];
 begin
-  ids := array(select w.id from ${s}.workflows as w where w.id = any (oldest) and w.ended_at <= before and not w.kept order by w.id for update);
+  ids := array(
+    select w.id from ${s}.workflows as w
+    where w.id = any (oldest) and w.ended_at <= before and not w.kept
+    order by w.id for update
+  );
   if cardinality(oldest) > 0 and cardinality(ids) = 0 then
     ids := array(
-      select w.id from ${s}.workflows as w where w.ended_at <= before and not w.kept order by w.ended_at limit size for update skip locked
+      select w.id from ${s}.workflows as w
+      where w.ended_at <= before and not w.kept
+      order by w.ended_at limit size for update skip locked
     );
   end if;
   delete from ${s}.journal as r where r.workflow_id = any (ids);
@@ -127,8 +156,10 @@ begin
   delete from ${s}.streams as r where r.workflow_id = any (ids);
   delete from ${s}.stream_values as r where r.workflow_id = any (ids);
   delete from ${s}.workflows as r where r.id = any (ids);
-  if cardinality(ids) > 0 and ${listening(schema)} then
-    ${notify(schema, "array(select 'outbox:' || purged.id from unnest(ids) as purged (id))")};
+  if cardinality(ids) > 0
+    and ${listening(schema)}
+  then
+    perform ${s}.hint_v1(array(select 'outbox:' || purged.id from unnest(ids) as purged (id)));
   end if;
   return json_build_object('purged', cardinality(ids));
 end;

@@ -1,38 +1,60 @@
-import { helper, literal, type SchemaName } from "./names.ts";
-
 /**
- * Push: telling those that listen which targets have changed. Hints go by `NOTIFY`, which takes a lock over all databases of the server at commit; so
- * it is left out where nobody listens. Who does is in `listeners`, each until its connection has not been heard of for a while.
+ * Push: hints for connections that listen, about which targets have changed.
  *
- * Their time is real time, also in tests that move the store's clock: it is that of a connection, and nothing durable hangs on it.
+ * Hints go by `NOTIFY`, which takes a lock over all databases of the server at commit. So a call
+ * sends none while no connection listens. The table listeners has a row per connection, which
+ * counts until the connection has been silent for a while.
+ *
+ * These times are real time, even in tests that move the store's clock: they belong to a
+ * connection, and nothing durable depends on them.
+ *
+ * @module
  */
-export function push(schema: SchemaName): string {
-  return listen(schema) + settle(schema) + unlisten(schema);
-}
 
-/** Whether anybody listens, as an expression. */
+import { literal, type SchemaName } from "./schema_name.ts";
+import { helper, type SqlPart } from "./sql_function.ts";
+
+/** What a connection calls that listens. */
+export const pushSql: readonly SqlPart[] = [hint, listen, settle, unlisten];
+
+/** Returns an expression that tells whether any connection listens. */
 export function listening({ identifier: s }: SchemaName): string {
   return `exists (select from ${s}.listeners as l where l.until > pg_catalog.clock_timestamp())`;
 }
 
 /**
- * A statement of PL/pgSQL that hints for the targets in an array, each once. An `inbox:` or `outbox:` and an ID have up to 1,027 bytes, of the
- * 8,000 that there are.
+ * Sends one hint for each of these targets, and none for a null. A hint has at most 1,027 bytes, an
+ * `inbox:` or `outbox:` and an ID, where Postgres allows 8,000.
+ *
+ * The caller checks first that some connection listens, because calling a function would cost each
+ * write more than the check does.
  */
-export function notify(schema: SchemaName, targets: string): string {
-  return `perform pg_notify(${
-    channel(schema)
-  }, t.target) from (select distinct given.target from unnest(${targets}) as given (target) where given.target is not null) as t`;
+function hint(schema: SchemaName): string {
+  return helper(
+    `${schema.identifier}.hint_v1(targets text[]) returns void`,
+    "plpgsql",
+    "volatile",
+    `
+begin
+  perform pg_notify(${channel(schema)}, t.target)
+  from (select distinct given.target from unnest(targets) as given (target) where given.target is not null) as t;
+end;
+`,
+  );
 }
 
-/** A channel of each schema's own, as an expression. A schema's name is as long as a channel's may be, so it would not fit with a prefix. */
+/**
+ * Returns an expression for the schema's own channel. It has a hash, because the name of a schema
+ * may be as long as that of a channel, which leaves no room for a prefix.
+ */
 function channel({ literal }: SchemaName): string {
   return `'parley_' || to_hex(hashtextextended(${literal}, 5))`;
 }
 
 /**
- * Listens for some time, or for some time more. Answers whether it has done so without a gap. It also removes those that have not said for a
- * while that they are still there.
+ * Makes the connection listen for some time, or extends that time. Returns whether the connection
+ * has listened without a gap. It also removes connections whose time is over. It is atomic because
+ * a row belongs to one connection, and because rows are removed under their locks.
  */
 function listen(schema: SchemaName): string {
   const { identifier: s } = schema;
@@ -46,9 +68,11 @@ declare
 begin
   execute format('listen %I', ${channel(schema)});
   kept := exists (select from ${s}.listeners as l where l.id = listener and l.until > pg_catalog.clock_timestamp());
-  insert into ${s}.listeners (id, until) values (listener, pg_catalog.clock_timestamp() + for_ms * interval '1 millisecond')
+  insert into ${s}.listeners (id, until)
+  values (listener, pg_catalog.clock_timestamp() + for_ms * interval '1 millisecond')
   on conflict (id) do update set until = excluded.until;
-  -- Last, and without waiting: two that were not heard of for long and now come back would else wait for each other.
+  -- This comes last and does not wait. Otherwise two connections that return after a long silence
+  -- would wait for each other.
   delete from ${s}.listeners as l where l.id = any (array(
     select gone.id from ${s}.listeners as gone where gone.until < pg_catalog.clock_timestamp() for update skip locked
   ));
@@ -59,10 +83,12 @@ end;
 }
 
 /**
- * Waits until all transactions are over that may have found that nobody listens. What they wrote can be seen then, and every later one hints.
+ * Waits until every transaction has ended that may have found that nothing listens. Then what it
+ * wrote is visible, and all later transactions send hints.
  *
- * Whoever has looked into listeners holds a lock on it until it commits, and took it before it looked. Those are waited for, up to a second,
- * and nobody waits for this.
+ * A transaction that reads listeners takes a lock on that table before it reads, and holds the lock
+ * until it commits. This function waits for the holders, up to a second. Nothing waits for this
+ * function.
  */
 function settle({ identifier: s }: SchemaName): string {
   const holders = `
@@ -80,7 +106,8 @@ declare
   );
 begin
   for waited in 1 .. 100 loop
-    exit when not exists (${holders} and l.virtualtransaction = any (earlier)
+    exit when not exists (${holders}
+      and l.virtualtransaction = any (earlier)
     );
     perform pg_sleep(0.01);
   end loop;
@@ -89,7 +116,7 @@ end;
   );
 }
 
-/** Listens no more. The connection is about to close. */
+/** Removes a listener whose connection is about to close. */
 function unlisten({ identifier: s }: SchemaName): string {
   return helper(
     `${s}.unlisten_v1(listener text) returns void`,

@@ -1,17 +1,21 @@
+/**
+ * Reads. They are `stable`: every query in such a function sees the snapshot of the statement that
+ * calls it, so all parts of an answer belong together.
+ *
+ * @module
+ */
+
 import { STATUSES } from "../../../core/driver/statuses.ts";
-import { entryPoint, type SchemaName } from "./names.ts";
+import type { SchemaName } from "./schema_name.ts";
+import { entryPoint, type SqlPart } from "./sql_function.ts";
 import { cut, MAX_LIST_BYTES, MAX_PAGE_BYTES } from "./sizes.ts";
 import { isShort, recordOf } from "./values.ts";
 
-/**
- * Reads. They are `stable`: everything inside sees the snapshot of the statement that calls them, so the parts of an
- * answer belong together.
- */
-export function read({ identifier: s }: SchemaName): string {
-  return readWorkflow(s) + readJournal(s) + listWorkflows(s) + readEvent(s) + readStream(s);
-}
+/** The five reads of the contract. */
+export const readSql: readonly SqlPart[] = [readWorkflow, readJournal, listWorkflows, readEvent, readStream];
 
-function readWorkflow(s: string): string {
+/** `Driver.readWorkflow`: a workflow as it is, or null. */
+function readWorkflow({ identifier: s }: SchemaName): string {
   return entryPoint(
     `${s}.read_workflow_v1(request jsonb) returns json`,
     "stable",
@@ -26,7 +30,8 @@ end;
   );
 }
 
-function readJournal(s: string): string {
+/** `Driver.readJournal`: a page of recorded entries. */
+function readJournal({ identifier: s }: SchemaName): string {
   return entryPoint(
     `${s}.read_journal_v1(request jsonb) returns json`,
     "stable",
@@ -41,20 +46,24 @@ end;
 }
 
 /**
- * Newest first, then by ID; the cursor is the place of the last row of a page. A page is made of one for each status, by an index in this order, so
- * that it costs the same however many others there are. An index over all statuses would be taken for a single one too, and be read to its end where
- * there is none of it: 1,400 blocks in place of 4, of 20,000 workflows. Those that are parked have indexes of their own, and one status.
+ * `Driver.listWorkflows`: a page, newest first, then by ID. The cursor is the place of its last
+ * row.
  *
- * A page is cut where it gets too large, and so its last row is known only then. Rows are carried column by column: one as a whole would have its
- * values fetched.
+ * The page is merged from one page per status, each from an index in this order. So it costs the
+ * same however many other workflows there are. Postgres would use an index over all statuses for a
+ * single status too, and read it to its end if that status has no workflows: 1,400 blocks instead
+ * of 4, for 20,000 workflows. Parked workflows have indexes of their own, and one status.
+ *
+ * The page ends where it gets too large, so its last row is known only then. Rows are carried
+ * column by column, because carrying a whole row would fetch its values.
  */
-function listWorkflows(s: string): string {
+function listWorkflows({ identifier: s }: SchemaName): string {
   const rows = cut(s, {
     rows: `
-      select w.*, w.waiting_labels::text as labels, case when with_values then w.input end as shown_input,
-        case when with_values then w.output end as shown_output,
-        case when with_values or ${isShort("w.error")} then w.error end as shown_error
-      from ${s}.workflows as w where w.id = any (ids[:size])`,
+          select w.*, w.waiting_labels::text as labels, case when with_values then w.input end as shown_input,
+            case when with_values then w.output end as shown_output,
+            case when with_values or ${isShort("w.error")} then w.error end as shown_error
+          from ${s}.workflows as w where w.id = any (ids[:size])`,
     order: "created_at desc, id",
     texts: ["id", "name", "labels", "shown_input", "shown_output", "shown_error", "problem"],
     bytes: `${MAX_LIST_BYTES}`,
@@ -66,7 +75,10 @@ function listWorkflows(s: string): string {
 declare
   wanted constant text := request->>'name';
   statuses text[] := array(select distinct jsonb_array_elements_text(
-    case when request->>'statuses' is not null then request->'statuses' else '${JSON.stringify(STATUSES)}' end
+    case
+      when request->>'statuses' is not null then request->'statuses'
+      else '${JSON.stringify(STATUSES)}'
+    end
   ));
   with_values constant boolean := request->>'values';
   size constant integer := (request->>'limit')::integer;
@@ -102,13 +114,14 @@ end;
   );
 }
 
-/** The IDs of a page and of one more, as an expression. */
+/** Returns an expression for the IDs of a page and one more. */
 function page(s: string, condition: string): string {
   return `array(
       select one.id from unnest(statuses) as given (status)
       cross join lateral (
         select w.id, w.created_at from ${s}.workflows as w
-        where ${condition} and w.created_at <= coalesce(cursor_at, 9223372036854775807)
+        where ${condition}
+          and w.created_at <= coalesce(cursor_at, 9223372036854775807)
           and (cursor_at is null or w.created_at < cursor_at or w.id > cursor_id)
         order by w.created_at desc, w.id limit size + 1
       ) as one
@@ -116,7 +129,8 @@ function page(s: string, condition: string): string {
     )`;
 }
 
-function readEvent(s: string): string {
+/** `Driver.readEvent`: an event, and the status of its workflow. */
+function readEvent({ identifier: s }: SchemaName): string {
   return entryPoint(
     `${s}.read_event_v1(request jsonb) returns json`,
     "stable",
@@ -137,12 +151,13 @@ end;
   );
 }
 
-function readStream(s: string): string {
+/** `Driver.readStream`: a page of values, the end of the stream, and the status of its workflow. */
+function readStream({ identifier: s }: SchemaName): string {
   const values = cut(s, {
     rows: `
-      select v.stream_offset, v.value from ${s}.stream_values as v
-      where v.workflow_id = own and v.key = stream_key and v.stream_offset >= (request->>'from')::bigint
-      order by v.stream_offset limit size`,
+          select v.stream_offset, v.value from ${s}.stream_values as v
+          where v.workflow_id = own and v.key = stream_key and v.stream_offset >= (request->>'from')::bigint
+          order by v.stream_offset limit size`,
     order: "stream_offset",
     texts: ["value"],
     bytes: `${MAX_PAGE_BYTES}`,

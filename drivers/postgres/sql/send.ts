@@ -1,19 +1,29 @@
-import { entryPoint, helper, type SchemaName } from "./names.ts";
-import { listening, notify } from "./push.ts";
-
 /**
- * Messages. Whoever sends holds the row of the destination, and so does whoever takes or is about to suspend: the
- * counter on that row gives each message its place, and the order of places is the order in which the sends took effect.
- */
-export function send(schema: SchemaName): string {
-  return sendAll(schema) + deliver(schema.identifier) + takeMessage(schema.identifier);
-}
-
-/**
- * `Driver.send`. One statement judges all messages after their destinations are locked, and the rest of it writes only if none is refused.
+ * Messages.
  *
- * A message is known by its key, which is looked up before the status: a repeat answers as the first did, also if the
- * destination has ended since. `woken` also has destinations that a repeat's first made due and nobody has claimed yet.
+ * A send holds the row of its destination. A receive holds the same row, and so does a suspend. The
+ * counter on that row gives each message its place, and the order of places is the order in which
+ * the sends took effect.
+ *
+ * @module
+ */
+
+import type { SchemaName } from "./schema_name.ts";
+import { entryPoint, helper, type SqlPart } from "./sql_function.ts";
+import { listening } from "./push.ts";
+
+/** `Driver.send`, and what a commit calls to send and to receive. */
+export const sendSql: readonly SqlPart[] = [sendAll, deliver, takeMessage];
+
+/**
+ * `Driver.send`: sends some messages, or none of them.
+ *
+ * It is atomic because it locks all destinations first. Then one statement judges all messages, and
+ * its later parts write only if none is refused.
+ *
+ * It looks for a message's key before it looks at the status, so a repeat gets the answer of the
+ * first call even if the destination has ended since. In a repeat, `woken` also names destinations
+ * that the first call made due and nobody has claimed yet.
  */
 function sendAll(schema: SchemaName): string {
   const { identifier: s } = schema;
@@ -23,7 +33,9 @@ function sendAll(schema: SchemaName): string {
     `
 declare
   destinations constant text[] := array(select distinct m->>'destinationId' from jsonb_array_elements(messages) as m);
-  locked constant text[] := array(select w.id from ${s}.workflows as w where w.id = any (destinations) order by w.id for update);
+  locked constant text[] := array(
+    select w.id from ${s}.workflows as w where w.id = any (destinations) order by w.id for update
+  );
   now bigint;
   answer json;
   targets text[];
@@ -34,13 +46,16 @@ begin
       m.message->>'messageId' as message_id, m.message->>'dedupeKey' as dedupe_key, m.message->>'value' as value
     from jsonb_array_elements(messages) with ordinality as m (message, place)
   ), judged as materialized (
-    -- A key that comes twice in one call: the later message is judged as if the earlier one had been sent.
+    -- If a key occurs twice in one call, the later message is judged as if the earlier one had been
+    -- sent.
     select g.*, w.id is not null as exists, w.status, w.phase, w.inbox_seq, w.waiting_topics,
       coalesce(stored.topic, first_value(g.topic) over same_key) as first_topic,
       coalesce(stored.message_id, first_value(g.message_id) over same_key) as first_id,
       stored.message_id is null and row_number() over same_key = 1 as is_new
     from given as g
-    left join lateral (select w.* from ${s}.workflows as w where w.id = g.id and w.id = any (locked) limit 1) as w on true
+    left join lateral (
+      select w.* from ${s}.workflows as w where w.id = g.id and w.id = any (locked) limit 1
+    ) as w on true
     left join lateral (
       select m.* from ${s}.messages as m where m.workflow_id = g.id and m.dedupe_key = g.dedupe_key limit 1
     ) as stored on true
@@ -56,7 +71,8 @@ begin
     order by j.index limit 1
   ), inserted as (
     insert into ${s}.messages (workflow_id, seq, topic, message_id, dedupe_key, sent_at, value)
-    select j.id, j.inbox_seq + row_number() over (partition by j.id order by j.index), j.topic, j.message_id, j.dedupe_key, now, j.value
+    select j.id, j.inbox_seq + row_number() over (partition by j.id order by j.index), j.topic,
+      j.message_id, j.dedupe_key, now, j.value
     from judged as j where j.is_new and not exists (select from refused)
     returning workflow_id, topic
   ), arrived as (
@@ -65,10 +81,14 @@ begin
     update ${s}.workflows as w set
       inbox_seq = w.inbox_seq + a.count,
       phase = case when ${wakes("w", "a.topics")} then 'ready' else w.phase end,
-      due_at = case when ${wakes("w", "a.topics")} then least(w.due_at, now) else w.due_at end
+      due_at = case
+        when ${wakes("w", "a.topics")} then least(w.due_at, now)
+        else w.due_at
+      end
     from arrived as a where w.id = a.workflow_id and w.id = any (locked)
   ), woken as (
-    select w.id, true as by_this from arrived as a join ${s}.workflows as w on w.id = a.workflow_id and w.id = any (locked)
+    select w.id, true as by_this
+    from arrived as a join ${s}.workflows as w on w.id = a.workflow_id and w.id = any (locked)
     where ${wakes("w", "a.topics")}
     union
     select j.id, false from judged as j
@@ -77,21 +97,26 @@ begin
   select case
     when exists (select from refused) then (
       select json_build_object(
-        'state', 'refused', 'index', r.index, 'reason', r.reason, 'status', case when r.reason = 'workflow_ended' then r.status end
+        'state', 'refused', 'index', r.index, 'reason', r.reason,
+        'status', case when r.reason = 'workflow_ended' then r.status end
       ) from refused as r
     )
     else json_build_object(
       'state', 'sent',
       'receipts', coalesce((
-        select json_agg(json_build_object('messageId', j.first_id, 'duplicate', j.first_id <> j.message_id) order by j.index)
+        select json_agg(
+          json_build_object('messageId', j.first_id, 'duplicate', j.first_id <> j.message_id) order by j.index
+        )
         from judged as j
       ), '[]'),
       'woken', coalesce((select json_agg(woken.id) from woken), '[]')
     )
   end, array(select 'inbox:' || a.workflow_id from arrived as a union all select 'due' from woken where woken.by_this)
   into answer, targets;
-  if cardinality(targets) > 0 and ${listening(schema)} then
-    ${notify(schema, "targets")};
+  if cardinality(targets) > 0
+    and ${listening(schema)}
+  then
+    perform ${s}.hint_v1(targets);
   end if;
   return answer;
 end;
@@ -100,17 +125,25 @@ end;
 }
 
 /**
- * Whether messages under these topics make the workflow due: it waits for one of them. It does so too where its deadline has passed, since the clock may go
+ * Returns an expression that tells whether messages under these topics make the workflow due,
+ * because it waits for one of them. They do even if its deadline has passed, since the clock may go
  * back.
  */
 function wakes(w: string, topics: string): string {
-  return `(${w}.phase = 'suspended' and ${w}.waiting_topics && ${topics})`;
+  return `${w}.phase = 'suspended' and ${w}.waiting_topics && ${topics}`;
 }
 
-/** One message, sent by a workflow. The caller holds the destination's row, which exists. */
-function deliver(s: string): string {
+/**
+ * Sends one message from a workflow. The destination exists.
+ *
+ * It is atomic because the caller, a commit, holds the row of the destination: nothing is sent,
+ * received or ended there meanwhile.
+ */
+function deliver({ identifier: s }: SchemaName): string {
   return helper(
-    `${s}.deliver_v1(message jsonb, now bigint, out tag text, out value text, out woken boolean, out fresh boolean)`,
+    `${s}.deliver_v1(
+  message jsonb, now bigint, out tag text, out value text, out woken boolean, out fresh boolean
+)`,
     "plpgsql",
     "volatile",
     `
@@ -122,7 +155,8 @@ declare
   ended_as text;
 begin
   select
-    m.message_id, m.topic, case when w.phase = 'ended' then w.status end, ${wakes("w", "array[message_topic]")}
+    m.message_id, m.topic, case when w.phase = 'ended' then w.status end,
+    ${wakes("w", "array[message_topic]")}
   into first_id, first_topic, ended_as, woken
   from ${s}.workflows as w
   left join ${s}.messages as m on m.workflow_id = w.id and m.dedupe_key = message->>'dedupeKey'
@@ -155,10 +189,17 @@ end;
 }
 
 /**
- * Takes the oldest message over all the topics: the first of each by the index of those that wait, and of these the first. With `latest`, only one
- * that was sent no later. If the first of a topic was, so was what came after it, since the receiver's row was locked for each; so no more is looked at.
+ * Takes the oldest message of all these topics. With `latest` it takes one only if it was sent no
+ * later than that.
+ *
+ * The index of waiting messages gives the first message of each topic, and the oldest of these is
+ * taken. If the first message of a topic was sent too late, so were all behind it, because each
+ * send held the receiver's row. So one message per topic is enough.
+ *
+ * It is atomic because the caller, a commit, holds the receiver's row: no other message is sent or
+ * received there meanwhile.
  */
-function takeMessage(s: string): string {
+function takeMessage({ identifier: s }: SchemaName): string {
   return helper(
     `${s}.take_message_v1(receiver text, topics text[], latest bigint, out value text, out topic text)`,
     "plpgsql",
@@ -180,7 +221,7 @@ begin
     where latest is null or m.sent_at <= latest
     order by m.seq limit 1
   ), taken as (
-    -- The receiver's row is locked, so nobody else changes the message between the look and this.
+    -- The receiver's row is locked, so the message is still as it was found.
     update ${s}.messages as m set value = null from oldest where m.ctid = oldest.tuple
   )
   select oldest.value, oldest.topic, oldest.seq into value, topic, place from oldest;

@@ -1,32 +1,68 @@
-import { helper, type SchemaName } from "./names.ts";
-
 /**
  * The tables and the store's clock.
  *
- * There are no foreign keys: each would lock the workflow's row once more for every message, entry and value, and
- * everything that writes a workflow's rows holds that row's lock already. `purge` removes what belongs to a workflow.
+ * There are no foreign keys. Each would lock the workflow's row once more for every message, entry
+ * and value, and whatever writes a workflow's rows already holds the lock of that row. `purge`
+ * removes what belongs to a workflow.
  *
- * An ID, topic or key has up to 255 code points, 1,020 bytes, and a B-tree row up to about 2,700: no index has three of them.
+ * An ID, topic or key has up to 255 code points, which is 1,020 bytes. A row of a B-tree has up to
+ * about 2,700 bytes, so no index contains three of them.
+ *
+ * @module
  */
-export function tables({ identifier: s }: SchemaName): string {
-  return `
--- phase: ready      due now: never run, woken or yielded
---        running    leased to a run
---        suspended  waits for waiting_topics, for its rows in waiters, and for the deadline waiting_until
---        parked     waits until its code is tried again, at due_at
---        ended
--- due_at is what claims look at: the earliest deadline or null for suspended, null for ended. For running it is
--- when to look at lease_until, which is exact and changes with every commit. due_at has an index, so it follows only when less than two
--- thirds of a lease are left; until then a commit rewrites no index entry (a HOT update, for which the fill factor leaves room).
---
--- The clock may go back. So what is ready is due whatever due_at says, which only puts it in order, and it has an index of its own. And a lease that
--- began in the future, by due_at - lease_ms, is found by an index of these, and ends lease_ms from when it is found (see claim.ts). lease_ms is null while
--- there is no lease.
---
--- released tells a repeated commit that its first let the lease go; waiting_* are kept until the next claim for the same reason.
--- problem and parks are those of a parked workflow, until a run has made progress or let go in another way.
--- parent has started this workflow, and has not recorded its result; kept says that parent has not ended either, so that purge leaves it.
-create table ${s}.workflows (
+
+import type { SchemaName } from "./schema_name.ts";
+import { helper, type SqlPart } from "./sql_function.ts";
+
+/** All tables, and the clock. */
+export const tablesSql: readonly SqlPart[] = [
+  workflows,
+  journal,
+  messages,
+  inboxHeads,
+  events,
+  streams,
+  streamValues,
+  waiters,
+  listeners,
+  nowMs,
+];
+
+/** The versions of the migrations that were applied. */
+export function ledger({ identifier: s }: SchemaName): string {
+  return `create table ${s}.migrations (
+  version integer primary key,
+  applied_at timestamptz not null default clock_timestamp()
+);
+`;
+}
+
+/**
+ * One row per workflow.
+ *
+ * - phase is `ready` (due now: never run, woken or yielded), `running` (leased to a run),
+ *   `suspended` (waits for waiting_topics, for its rows in waiters, and until waiting_until),
+ *   `parked` (its code is tried again at due_at) or `ended`.
+ * - due_at is what claims look at. It is the earliest deadline or null for `suspended`, and null
+ *   for `ended`. For `running` it says when to look at lease_until, which is exact and changes with
+ *   every commit. due_at has an index, so it follows only when less than two thirds of a lease are
+ *   left. Until then a commit rewrites no index entry: it is a HOT update, for which the fill
+ *   factor leaves room.
+ * - lease_ms is the length of the lease, null while there is none.
+ * - released tells a repeated commit that its first execution released the lease. The columns
+ *   waiting_* are kept until the next claim for the same reason.
+ * - problem and parks belong to a parked workflow. They stay until a run has made progress or
+ *   released its lease in another way.
+ * - parent is the workflow that has started this one and has not recorded its result. kept says
+ *   that parent has not ended either, so purge leaves this row.
+ *
+ * The clock may go back. So a workflow that is `ready` is due whatever due_at says: due_at only
+ * gives the order, in an index of its own. A lease that seems to begin in the future, at due_at -
+ * lease_ms, is found by another index. It then ends lease_ms after the time at which it is found
+ * (see correct_leases_v1).
+ */
+function workflows({ identifier: s }: SchemaName): string {
+  return `create table ${s}.workflows (
   id text collate "C" primary key,
   name text collate "C" not null,
   status text collate "C" not null,
@@ -65,10 +101,18 @@ create index workflows_problem on ${s}.workflows (created_at desc, id) where pro
 create index workflows_problem_name on ${s}.workflows (name, created_at desc, id) where problem is not null;
 create index workflows_ended on ${s}.workflows (ended_at) where ended_at is not null and not kept;
 create index workflows_parent on ${s}.workflows (parent) where parent is not null;
+`;
+}
 
--- seq is the place in recorded order, null while the entry is open. The second index serves both: nulls are in it too.
--- attempts is how many tries of a step have failed, while it pauses before the next.
-create table ${s}.journal (
+/**
+ * The entries of each workflow's journal.
+ *
+ * - seq is the place in recorded order, null while the entry is open. The index on it serves both,
+ *   because it also contains nulls.
+ * - attempts is how many tries of a step have failed, while the step pauses before the next try.
+ */
+function journal({ identifier: s }: SchemaName): string {
+  return `create table ${s}.journal (
   workflow_id text collate "C" not null,
   position integer not null,
   label text not null,
@@ -81,10 +125,18 @@ create table ${s}.journal (
   primary key (workflow_id, position)
 );
 create index journal_recorded on ${s}.journal (workflow_id, seq);
+`;
+}
 
--- value is null once the message was received: it is in the journal then, and the row stays for its dedupe_key.
--- Only messages that wait are in the second index. sent_at is taken under the lock of the receiver's row.
-create table ${s}.messages (
+/**
+ * The messages that were sent to each workflow.
+ *
+ * value is null once the message was received: the journal has it then, and the row stays because
+ * of its dedupe_key. The second index contains waiting messages only. sent_at is taken under the
+ * lock of the receiver's row.
+ */
+function messages({ identifier: s }: SchemaName): string {
+  return `create table ${s}.messages (
   workflow_id text collate "C" not null,
   seq bigint not null,
   topic text collate "C" not null,
@@ -95,18 +147,29 @@ create table ${s}.messages (
   primary key (workflow_id, dedupe_key)
 );
 create index messages_waiting on ${s}.messages (workflow_id, topic, seq) where value is not null;
+`;
+}
 
--- Messages of the topic up to seq are received. Without it the search for the next one would pass over all index entries of
--- received ones that no vacuum has removed yet: 1.5 ms instead of 0.45 after 100,000 of them. Written about every 64th time.
-create table ${s}.inbox_heads (
+/**
+ * How far each topic of a workflow was received: every message up to seq was.
+ *
+ * Without this table the search for the next message passes over the index entries of all received
+ * messages that no vacuum has removed yet: 1.5 ms instead of 0.45 after 100,000 of them. A row is
+ * written about every 64th time.
+ */
+function inboxHeads({ identifier: s }: SchemaName): string {
+  return `create table ${s}.inbox_heads (
   workflow_id text collate "C" not null,
   topic text collate "C" not null,
   seq bigint not null,
   primary key (workflow_id, topic)
 );
+`;
+}
 
--- set_at is when the key was first set.
-create table ${s}.events (
+/** The events of each workflow. set_at is when the key was first set. */
+function events({ identifier: s }: SchemaName): string {
+  return `create table ${s}.events (
   workflow_id text collate "C" not null,
   key text collate "C" not null,
   version bigint not null,
@@ -114,43 +177,68 @@ create table ${s}.events (
   value text not null,
   primary key (workflow_id, key)
 );
+`;
+}
 
-create table ${s}.streams (
+/** The streams of each workflow. tail is the offset of the next value. */
+function streams({ identifier: s }: SchemaName): string {
+  return `create table ${s}.streams (
   workflow_id text collate "C" not null,
   key text collate "C" not null,
   tail bigint not null,
   closed boolean not null,
   primary key (workflow_id, key)
 );
+`;
+}
 
-create table ${s}.stream_values (
+/** The values of each stream. */
+function streamValues({ identifier: s }: SchemaName): string {
+  return `create table ${s}.stream_values (
   workflow_id text collate "C" not null,
   key text collate "C" not null,
   stream_offset bigint not null,
   value text not null,
   primary key (workflow_id, key, stream_offset)
 );
+`;
+}
 
--- Who waits for which slot (see event_slot_v1). Written when a workflow suspends, removed when it is claimed.
--- together: the waiter needs all such slots of its, and this one has not been filled yet.
-create table ${s}.waiters (
+/**
+ * Which workflow waits for which slot (see event_slot_v1). A row is written when the workflow
+ * suspends and removed when it is claimed.
+ *
+ * together says that the waiter needs all of its slots that are marked so, and that this one has
+ * not been filled yet.
+ */
+function waiters({ identifier: s }: SchemaName): string {
+  return `create table ${s}.waiters (
   slot bigint not null,
   waiter_id text collate "C" not null,
   together boolean not null,
   primary key (slot, waiter_id)
 );
 create index waiters_of on ${s}.waiters (waiter_id, together);
+`;
+}
 
--- Connections that listen for hints, each until it has not been heard of for a while (see push.ts).
-create table ${s}.listeners (
+/**
+ * The connections that listen for hints. Each row counts until its connection has been silent for a
+ * while (see listen_v1).
+ */
+function listeners({ identifier: s }: SchemaName): string {
+  return `create table ${s}.listeners (
   id text collate "C" primary key,
   until timestamptz not null
 );
-${clock(s)}`;
+`;
 }
 
-/** The only function that reads the time, in milliseconds since 1970, so that a test can move it by replacing this one. */
-function clock(s: string): string {
+/**
+ * The time in milliseconds since 1970. No other function reads it for the store, so a test can move
+ * the clock by replacing this function.
+ */
+function nowMs({ identifier: s }: SchemaName): string {
   return helper(
     `${s}.now_ms() returns bigint`,
     "sql",

@@ -1,23 +1,33 @@
-import { helper, type SchemaName } from "./names.ts";
+/**
+ * How the shapes of the driver contract are made from columns.
+ *
+ * @module
+ */
+
+import type { SchemaName } from "./schema_name.ts";
+import { helper, type SqlPart } from "./sql_function.ts";
 import { cut } from "./sizes.ts";
 
-/** How the shapes of the driver contract are made from columns. */
-export function values({ identifier: s }: SchemaName): string {
-  return after(s) + remaining(s) + outcome(s) + record(s) + journalPage(s) + openEntries(s);
-}
+/** What makes instants, outcomes, records and pages. */
+export const valuesSql: readonly SqlPart[] = [after, remaining, outcome, record, journalPage, openEntries];
 
-/** An instant so many milliseconds after another; `null` stays `null`. As far away as a JavaScript date can be at most. */
-function after(s: string): string {
+/**
+ * The instant that is so many milliseconds after another; `null` stays `null`. It is at most the
+ * last instant of a JavaScript date.
+ */
+function after({ identifier: s }: SchemaName): string {
   return helper(
     `${s}.after_v1(now bigint, ms text) returns bigint`,
     "sql",
     "immutable",
-    `select case when ms is not null then now + least(ceil(ms::numeric), 8640000000000000 - now)::bigint end`,
+    `
+select case when ms is not null then now + least(ceil(ms::numeric), 8640000000000000 - now)::bigint end
+`,
   );
 }
 
-/** How many milliseconds are left until a deadline; `null` where there is none. */
-function remaining(s: string): string {
+/** How many milliseconds are left until a deadline; `null` if there is none. */
+function remaining({ identifier: s }: SchemaName): string {
   return helper(
     `${s}.remaining_v1(deadline bigint, now bigint) returns bigint`,
     "sql",
@@ -26,8 +36,8 @@ function remaining(s: string): string {
   );
 }
 
-/** An `Outcome`: the members that its tag has, and no others. */
-function outcome(s: string): string {
+/** An `Outcome`, with exactly the members that its tag has. */
+function outcome({ identifier: s }: SchemaName): string {
   return helper(
     `${s}.outcome_v1(tag text, value text, topic text) returns json`,
     "sql",
@@ -43,25 +53,28 @@ end
 }
 
 /** A `WorkflowRecord`. */
-function record(s: string): string {
+function record({ identifier: s }: SchemaName): string {
   return helper(
     `${s}.record_v1(w ${s}.workflows) returns json`,
     "sql",
     "stable",
-    `select ${recordOf("w", "w.input", "w.output", "w.error")}`,
+    `
+select ${recordOf("w", "w.input", "w.output", "w.error")}
+`,
   );
 }
 
 /**
- * A `WorkflowRecord` or a `ListedWorkflow`, an expression.
+ * Returns an expression that makes a `WorkflowRecord` or a `ListedWorkflow`.
  *
- * @param w What has the columns of a workflow.
+ * @param w The row with the columns of a workflow.
  */
 export function recordOf(w: string, input: string, output: string, error: string): string {
   return `json_build_object(
     'workflowId', ${w}.id, 'name', ${w}.name, 'status', ${w}.status,
     'waiting', case
-      when ${w}.waiting_labels is not null then json_build_object('operations', ${w}.waiting_labels, 'until', ${w}.waiting_until)
+      when ${w}.waiting_labels is not null
+        then json_build_object('operations', ${w}.waiting_labels, 'until', ${w}.waiting_until)
     end,
     'input', ${input}, 'output', ${output}, 'error', ${error}, 'problem', ${w}.problem, 'parks', ${w}.parks,
     'createdAt', ${w}.created_at, 'updatedAt', ${w}.updated_at, 'recoveryAttempts', ${w}.recovery_attempts
@@ -69,8 +82,11 @@ export function recordOf(w: string, input: string, output: string, error: string
 }
 
 /**
- * Whether a text is in a list that has no values: it has 4,096 characters at most, of one byte to four. The length in bytes, which is known without
- * fetching the text, tells so of most.
+ * Returns an expression that tells whether a list without values contains the text, which has at
+ * most 4,096 characters then.
+ *
+ * A character has one byte to four. So the length in bytes decides for most texts, and it is known
+ * without fetching the text.
  */
 export function isShort(text: string): string {
   return `case
@@ -80,20 +96,24 @@ export function isShort(text: string): string {
   end`;
 }
 
-/** A `JournalPage` of so many entries and bytes at most; of one entry at least if `never_empty`. */
-function journalPage(s: string): string {
+/**
+ * A `JournalPage` of at most so many entries and bytes. With `never_empty` it has at least one
+ * entry.
+ */
+function journalPage({ identifier: s }: SchemaName): string {
   const entries = cut(s, {
     rows: `
-      select j.position, j.label, j.seq, j.tag, j.value, j.topic from ${s}.journal as j
-      where j.workflow_id = journal_page_v1.workflow_id and j.seq > journal_page_v1.after
-      order by j.seq limit journal_page_v1.count + 1`,
+          select j.position, j.label, j.seq, j.tag, j.value, j.topic from ${s}.journal as j
+          where j.workflow_id = journal_page_v1.workflow_id and j.seq > journal_page_v1.after
+          order by j.seq limit journal_page_v1.count + 1`,
     order: "seq",
     texts: ["value", "label", "topic"],
     bytes: "journal_page_v1.bytes",
     first: "journal_page_v1.never_empty",
   });
   return helper(
-    `${s}.journal_page_v1(workflow_id text, after bigint, count integer, bytes bigint, never_empty boolean) returns json`,
+    `${s}.journal_page_v1(workflow_id text, after bigint, count integer, bytes bigint, never_empty boolean)
+returns json`,
     "plpgsql",
     "stable",
     `
@@ -103,7 +123,10 @@ begin
   select json_build_object(
     'entries', coalesce(
       json_agg(
-        json_build_object('position', e.position, 'label', e.label, 'seq', e.seq, 'outcome', ${s}.outcome_v1(e.tag, e.value, e.topic))
+        json_build_object(
+          'position', e.position, 'label', e.label, 'seq', e.seq,
+          'outcome', ${s}.outcome_v1(e.tag, e.value, e.topic)
+        )
         order by e.seq
       ) filter (where e.fits and e.place <= journal_page_v1.count),
       '[]'
@@ -117,8 +140,8 @@ end;
   );
 }
 
-/** Every open entry of a workflow, by position. */
-function openEntries(s: string): string {
+/** The open entries of a workflow, by position. */
+function openEntries({ identifier: s }: SchemaName): string {
   return helper(
     `${s}.open_entries_v1(workflow_id text, now bigint) returns json`,
     "sql",

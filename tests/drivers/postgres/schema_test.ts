@@ -5,6 +5,8 @@ import { DriverError, ValidationError } from "../../../core/errors.ts";
 import { migrateStatement, MIGRATIONS } from "../../../drivers/postgres/migrations.ts";
 import { postgresDriver, type Queryable } from "../../../drivers/postgres/mod.ts";
 import { statements } from "../../../drivers/postgres/statements.ts";
+import { SCHEMA_FILE } from "../../../scripts/schema.ts";
+import { read } from "../../project/files.ts";
 import { pgliteTest } from "./support/pglite.ts";
 
 // One database for the file, since it takes seconds to boot.
@@ -159,6 +161,21 @@ for (let from = 1; from < MIGRATIONS.length; from++) {
   });
 }
 
+test("schema.sql creates what migrate() creates, and the driver finds nothing missing", async (database, schema) => {
+  await database.exec(read(SCHEMA_FILE));
+  const { queryable, texts } = counting(database);
+  const driver = postgresDriver(queryable);
+  assert.equal((await driver.create(CREATE)).created, true);
+  assert.equal(texts.length, 1, "no migration");
+  await driver.migrate();
+  await postgresDriver(database, { schema }).migrate();
+  const migrated = (await catalog(database, schema)).map((text) =>
+    text.replaceAll(`"${schema}"`, "parley").replaceAll(schema, "parley")
+  );
+  assert.deepEqual(await catalog(database, "parley"), migrated);
+  await database.query("drop schema parley cascade");
+});
+
 test("two schemas in one database do not see each other", async (database, schema) => {
   const [a, b] = [postgresDriver(database, { schema }), postgresDriver(database, { schema: `${schema}_b` })];
   await a.create(CREATE);
@@ -276,6 +293,25 @@ test("values come back byte for byte", async (database, schema) => {
     assert.equal((await driver.readWorkflow(`w${index}`))?.input === input, true, input.slice(0, 20));
   }
 });
+
+/** The functions, columns and indexes of a schema, and the versions of its migrations. */
+async function catalog(database: PGlite, schema: string): Promise<string[]> {
+  const { rows } = await database.query<{ text: string }>(
+    `select pg_get_functiondef(p.oid) as text from pg_proc as p where p.pronamespace = to_regnamespace($1)
+     union all select indexdef from pg_indexes where schemaname = $1
+     union all
+     select concat_ws(' ', c.relname, c.reloptions, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod),
+       a.attcollation::regcollation, a.attnotnull, pg_get_expr(d.adbin, d.adrelid))
+     from pg_class as c join pg_attribute as a on a.attrelid = c.oid
+     left join pg_attrdef as d on d.adrelid = c.oid and d.adnum = a.attnum
+     where c.relnamespace = to_regnamespace($1) and a.attnum > 0
+     union all select version::text from ${schema}.migrations
+     order by 1`,
+    [schema],
+  );
+  assert(rows.length > 100);
+  return rows.map(({ text }) => text);
+}
 
 async function versions(database: Queryable, schema: string): Promise<unknown[]> {
   const { rows } = await database.query(`select version from ${schema}.migrations order by version`);

@@ -1,29 +1,18 @@
-import { MAX_OUTCOMES_BYTES } from "./sizes.ts";
-
-/** The types of operations that may have to wait, as SQL has a list. */
-export const WAITS = "('receive', 'observeEvent', 'observeResult', 'sleep', 'pause')";
-
 /**
- * In a loop over operations: defers a wait, and goes on to the next one, if the answer holds too much. It does once there is an outcome and what was found by
- * the waits before, with what the answer repeats of the request, is more than {@linkcode MAX_OUTCOMES_BYTES}.
- */
-export function defer(s: string): string {
-  return `    if has_outcome and kind in ${WAITS} then
-      echoed_bytes := coalesce(echoed_bytes, ${s}.echoed_bytes_v1(operations));
-      is_deferring := is_deferring or echoed_bytes + outcome_bytes > ${MAX_OUTCOMES_BYTES};
-      if is_deferring then
-        results := array_append(results, '{"deferred": true}'::json);
-        continue;
-      end if;
-    end if;`;
-}
-
-/**
- * The middle of `commit_v1`: applies the operations, each under the locks that the beginning has taken. Each sets tag, value and topic, or leaves tag null:
- * it has to wait.
+ * The loop of a commit over its operations.
  *
- * Where the answer has grown too large, waits are deferred before they look. Whether they are hangs on the request and on what is recorded alone, so that a
- * repeat of the commit defers the same ones.
+ * @module
+ */
+
+import { defer, WAITS } from "./defer.ts";
+
+/**
+ * Returns the middle part of `commit_v1`: it applies the operations under the locks of the first
+ * part. Each operation sets tag, value and topic, or leaves tag null, which means that it has to
+ * wait.
+ *
+ * Once the answer is full, waits are deferred before they look. Whether they are depends on the
+ * request and on recorded entries alone, so a repeat of the commit defers the same ones.
  */
 export function applyOperations(s: string): string {
   return `
@@ -43,7 +32,9 @@ ${defer(s)}
       if kind in ${WAITS} then
         outcome_bytes := outcome_bytes + ${s}.wire_bytes_v1(entry->>'value');
       end if;
-      results := array_append(results, json_build_object('outcome', ${s}.outcome_v1(entry->>'tag', entry->>'value', entry->>'topic')));
+      results := array_append(results, json_build_object(
+        'outcome', ${s}.outcome_v1(entry->>'tag', entry->>'value', entry->>'topic')
+      ));
       continue;
     end if;
     if op->>'position' is null and kind not in ('send', 'setEvent', 'writeStream') then
@@ -59,7 +50,8 @@ ${defer(s)}
       if stream is null then
         stream_keys := array_append(stream_keys, op->>'key');
         stream := cardinality(stream_keys);
-        select t.tail, t.closed into tail, closed from ${s}.streams as t where t.workflow_id = own and t.key = op->>'key';
+        select t.tail, t.closed into tail, closed from ${s}.streams as t
+        where t.workflow_id = own and t.key = op->>'key';
         stream_tails[stream] := coalesce(tail, 0);
         stream_closed[stream] := coalesce(closed, false);
       end if;
@@ -80,11 +72,13 @@ ${defer(s)}
     elsif kind = 'setEvent' then
       tag := 'done';
       published := true;
-      insert into ${s}.events as e (workflow_id, key, version, set_at, value) values (own, op->>'key', 1, now, op->>'value')
+      insert into ${s}.events as e (workflow_id, key, version, set_at, value)
+      values (own, op->>'key', 1, now, op->>'value')
       on conflict (workflow_id, key) do update set version = e.version + 1, value = excluded.value;
     elsif kind = 'send' then
       if op->'message'->>'destinationId' = own or op->'message'->>'destinationId' = any (locked) then
-        select d.tag, d.value, d.woken, d.fresh into tag, value, is_woken, is_new from ${s}.deliver_v1(op->'message', now) as d;
+        select d.tag, d.value, d.woken, d.fresh into tag, value, is_woken, is_new
+        from ${s}.deliver_v1(op->'message', now) as d;
         if is_new then
           targets := array_append(targets, 'inbox:' || (op->'message'->>'destinationId'));
         end if;
@@ -106,7 +100,8 @@ ${defer(s)}
         locked := array_append(locked, op->'workflow'->>'workflowId');
       end if;
     elsif kind = 'pause' then
-      -- It goes on from a higher number alone, so that a run which looks again does not begin the pause anew.
+      -- Only a higher number begins a new pause, so a run that looks again does not begin the same
+      -- pause a second time.
       is_new := coalesce((op->>'attempts')::integer > (entry->>'attempts')::integer, true);
       attempts := case when is_new then op->>'attempts' else entry->>'attempts' end;
       deadline := case when is_new then ${s}.after_v1(now, op->>'timeoutMs') else (entry->>'deadline')::bigint end;
@@ -114,7 +109,8 @@ ${defer(s)}
     else
       is_new := entry is null;
       deadline := case when is_new then ${s}.after_v1(now, op->>'timeoutMs') else (entry->>'deadline')::bigint end;
-      -- Once the deadline has passed, only what came before it counts. The first look takes whatever is there.
+      -- Once the deadline has passed, only what came before it counts. The first look takes
+      -- everything that is there.
       latest := case when not is_new and deadline <= now then deadline end;
       if kind = 'receive' then
         select t.value, t.topic into value, topic

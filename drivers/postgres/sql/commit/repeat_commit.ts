@@ -1,9 +1,19 @@
-import { defer, WAITS } from "./commit_operations.ts";
-import { helper, type SchemaName } from "./names.ts";
+/**
+ * Commits that were made before.
+ *
+ * @module
+ */
+
+import type { SchemaName } from "../schema_name.ts";
+import { helper } from "../sql_function.ts";
+import { defer, WAITS } from "./defer.ts";
 
 /**
- * The answer to a commit that was made before: what is recorded, and nothing is written. An open wait does not look again.
- * `woken` has what this commit may have made due and nobody has claimed yet, since the first answer may have reached no one.
+ * Returns the answer to a commit that was made before, from what it has recorded. It writes
+ * nothing, and an open wait does not look again.
+ *
+ * `woken` names the workflows that this commit may have made due and nobody has claimed yet,
+ * because the first answer may have been lost.
  */
 export function repeatCommit({ identifier: s }: SchemaName): string {
   return helper(
@@ -45,9 +55,13 @@ ${defer(s)}
       if kind in ${WAITS} then
         outcome_bytes := outcome_bytes + ${s}.wire_bytes_v1(entry->>'value');
       end if;
-      results := array_append(results, json_build_object('outcome', ${s}.outcome_v1(entry->>'tag', entry->>'value', entry->>'topic')));
+      results := array_append(results, json_build_object(
+        'outcome', ${s}.outcome_v1(entry->>'tag', entry->>'value', entry->>'topic')
+      ));
     elsif entry is not null then
-      results := array_append(results, json_build_object('remainingMs', ${s}.remaining_v1((entry->>'deadline')::bigint, now)));
+      results := array_append(results, json_build_object(
+        'remainingMs', ${s}.remaining_v1((entry->>'deadline')::bigint, now)
+      ));
     else
       raise exception 'the number of this commit was used before, without position %', op->>'position'
         using errcode = 'invalid_parameter_value';
@@ -59,11 +73,13 @@ ${defer(s)}
   );
 end;
 `,
-  ) + stepOutcome(s) + stillDueWorkflows(s);
+  );
 }
 
-/** What came of an operation that leaves no entry. */
-function stepOutcome(s: string): string {
+/**
+ * Returns the outcome of an operation that a step has made, which leaves no entry in the journal.
+ */
+export function stepOutcome({ identifier: s }: SchemaName): string {
   return helper(
     `${s}.step_outcome_v1(own text, op jsonb) returns json`,
     "plpgsql",
@@ -74,7 +90,8 @@ declare
   answer json;
 begin
   if op->>'type' <> 'send' then
-    perform from ${s}.streams as t where op->>'type' = 'writeStream' and t.workflow_id = own and t.key = op->>'key' and t.closed;
+    perform from ${s}.streams as t
+    where op->>'type' = 'writeStream' and t.workflow_id = own and t.key = op->>'key' and t.closed;
     return ${s}.outcome_v1(case when found then 'stream_closed' else 'done' end, null, null);
   end if;
   select case
@@ -92,8 +109,11 @@ end;
   );
 }
 
-/** Which workflows a commit made due and nobody has claimed since: a hint, which may name one that something else made due. */
-function stillDueWorkflows(s: string): string {
+/**
+ * Returns the workflows that a commit made due and nobody has claimed since. It is a hint, and may
+ * name one that something else made due.
+ */
+export function stillDueWorkflows({ identifier: s }: SchemaName): string {
   return helper(
     `${s}.still_due_workflows_v1(request jsonb) returns json`,
     "plpgsql",
@@ -118,7 +138,9 @@ begin
         where w.id = op->'message'->>'destinationId' and op->'message'->>'topic' = any (w.waiting_topics)
       );
     elsif op->>'type' = 'start' then
-      touched := touched || array(select w.id from ${s}.workflows as w where w.id = op->'workflow'->>'workflowId' and w.epoch = 0);
+      touched := touched || array(
+        select w.id from ${s}.workflows as w where w.id = op->'workflow'->>'workflowId' and w.epoch = 0
+      );
     end if;
   end loop;
   touched := touched || array(select r.waiter_id from ${s}.waiters as r where r.slot = any (filled));
