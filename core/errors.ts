@@ -1,71 +1,58 @@
 /**
- * Every error that Parley throws. A message says what was being done, then the value at hand, then what was
- * required; it never holds a payload or a secret.
+ * Every error that Parley throws. A message says what was being done, then the value in question, then what
+ * was required. It never holds a payload or a secret.
  *
  * @module
  */
 
-import type { StandardSchemaV1 } from "./standard_schema.ts";
 import type { WorkflowStatus } from "./driver/driver.ts";
-import { define, ParleyError, type ParleyErrorCode, PROTOTYPES, quote } from "./parley_error.ts";
+import { ParleyError, type ParleyErrorCode, quote } from "./parley_error.ts";
+import type { StandardSchemaV1 } from "./standard_schema.ts";
 
-export { OffsetOutOfRangeError, VersionOutOfRangeError } from "./out_of_range.ts";
-export { ParleyError, type ParleyErrorCode, PROTOTYPES, quote };
+export { ParleyError, type ParleyErrorCode, quote };
 
 /** A wait reached its deadline. */
 export class TimeoutError extends ParleyError {
-  static {
-    define(this.prototype, "TimeoutError", "timeout");
-  }
   /** What was waited for, as in `recv "payment"`. */
-  readonly operation: string;
+  declare readonly operation: string;
   /** How long the wait was, in milliseconds. */
-  readonly timeoutMs: number;
+  declare readonly timeoutMs: number;
 
   /**
-   * Makes the error.
+   * Creates the error.
    *
    * @param operation What was waited for.
    * @param timeoutMs How long, in milliseconds.
    */
   constructor(operation: string, timeoutMs: number) {
-    super("timeout", `${operation}: nothing came within ${timeoutMs} ms`);
-    this.operation = operation;
-    this.timeoutMs = timeoutMs;
+    super("timeout", `${operation}: nothing came within ${timeoutMs} ms`, { operation, timeoutMs });
   }
 }
 
 /** There is no workflow with this ID. */
 export class WorkflowNotFoundError extends ParleyError {
-  static {
-    define(this.prototype, "WorkflowNotFoundError", "workflow_not_found");
-  }
   /** The ID that was asked for. */
-  readonly workflowId: string;
+  declare readonly workflowId: string;
 
   /**
-   * Makes the error.
+   * Creates the error.
    *
    * @param workflowId The ID that was asked for.
    */
   constructor(workflowId: string) {
-    super("workflow_not_found", `Workflow ${quote(workflowId)} does not exist`);
-    this.workflowId = workflowId;
+    super("workflow_not_found", `Workflow ${quote(workflowId)} does not exist`, { workflowId });
   }
 }
 
-/** The workflow has ended, so what was asked of it can no longer be done. */
+/** The workflow has ended, so the operation is no longer possible. */
 export class WorkflowEndedError extends ParleyError {
-  static {
-    define(this.prototype, "WorkflowEndedError", "workflow_ended");
-  }
   /** The workflow. */
-  readonly workflowId: string;
+  declare readonly workflowId: string;
   /** How it ended. */
-  readonly status: WorkflowStatus;
+  declare readonly status: WorkflowStatus;
 
   /**
-   * Makes the error.
+   * Creates the error.
    *
    * @param workflowId The workflow.
    * @param status How it ended.
@@ -74,273 +61,291 @@ export class WorkflowEndedError extends ParleyError {
     super(
       "workflow_ended",
       `Workflow ${quote(workflowId)} has ended: it is ${status}, and must be ENQUEUED or PENDING`,
+      { workflowId, status },
     );
-    this.workflowId = workflowId;
-    this.status = status;
   }
 }
 
 /** The ID belongs to a workflow of another name. */
 export class WorkflowConflictError extends ParleyError {
-  static {
-    define(this.prototype, "WorkflowConflictError", "workflow_conflict");
-  }
   /** The ID that is taken. */
-  readonly workflowId: string;
+  declare readonly workflowId: string;
 
   /**
-   * Makes the error.
+   * Creates the error.
    *
    * @param workflowId The ID that is taken.
    */
   constructor(workflowId: string) {
-    super("workflow_conflict", `Starting workflow ${quote(workflowId)}: the ID exists under another workflow name`);
-    this.workflowId = workflowId;
+    super("workflow_conflict", `Starting workflow ${quote(workflowId)}: the ID exists under another workflow name`, {
+      workflowId,
+    });
   }
 }
 
-/** The name is not among the `workflows` of this `Parley`, and the workflow was not to be enqueued. */
+/** The name is not among the `workflows` of this `Parley`, and the call was not an enqueue. */
 export class UnknownWorkflowError extends ParleyError {
-  static {
-    define(this.prototype, "UnknownWorkflowError", "unknown_workflow");
-  }
   /** The name. */
-  readonly workflow: string;
+  declare readonly workflow: string;
 
   /**
-   * Makes the error.
+   * Creates the error.
    *
    * @param workflow The name.
    */
   constructor(workflow: string) {
     super(
       "unknown_workflow",
-      `There is no workflow named ${
-        quote(workflow)
-      } here: it must be among the workflows of this Parley, or be started with { enqueue: true }`,
+      `There is no workflow named ${quote(workflow)} here: it must be among the workflows of this Parley, ` +
+        "or be started with { enqueue: true }",
+      { workflow },
     );
-    this.workflow = workflow;
   }
 }
 
 /** The workflow ended in `ERROR` or used up its recovery attempts. `cause` is its error. */
 export class WorkflowFailedError extends ParleyError {
-  static {
-    define(this.prototype, "WorkflowFailedError", "workflow_failed");
-  }
   /** The workflow. */
-  readonly workflowId: string;
+  declare readonly workflowId: string;
 
   /**
-   * Makes the error.
+   * Creates the error.
    *
    * @param workflowId The workflow.
    * @param cause Its error.
    */
   constructor(workflowId: string, cause: unknown) {
-    super("workflow_failed", `Workflow ${quote(workflowId)} failed; its error is the cause`, { cause });
-    this.workflowId = workflowId;
+    super("workflow_failed", `Workflow ${quote(workflowId)} failed; its error is the cause`, { workflowId }, { cause });
   }
 }
 
 /** The workflow was cancelled. */
 export class WorkflowCancelledError extends ParleyError {
-  static {
-    define(this.prototype, "WorkflowCancelledError", "workflow_cancelled");
-  }
   /** The workflow. */
-  readonly workflowId: string;
+  declare readonly workflowId: string;
 
   /**
-   * Makes the error.
+   * Creates the error.
    *
    * @param workflowId The workflow.
    */
   constructor(workflowId: string) {
-    super("workflow_cancelled", `Workflow ${quote(workflowId)} was cancelled`);
-    this.workflowId = workflowId;
+    super("workflow_cancelled", `Workflow ${quote(workflowId)} was cancelled`, { workflowId });
   }
 }
 
 /** The code did not do what its journal says it did before. */
 export class NonDeterminismError extends ParleyError {
-  static {
-    define(this.prototype, "NonDeterminismError", "non_determinism");
-  }
   /** The workflow. */
-  readonly workflowId: string;
+  declare readonly workflowId: string;
   /** The position at which code and journal differ. */
-  readonly position: number;
+  declare readonly position: number;
   /** What the journal has there. */
-  readonly expected: string;
+  declare readonly expected: string;
   /** What the code did. */
-  readonly actual: string;
+  declare readonly actual: string;
 
   /**
-   * Makes the error.
+   * Creates the error.
    *
    * @param workflowId The workflow.
-   * @param difference Where, and what was expected and done.
+   * @param difference The position, and the operation of the journal and of the code there.
    */
   constructor(workflowId: string, difference: { position: number; expected: string; actual: string }) {
     const { position, expected, actual } = difference;
     super(
       "non_determinism",
-      `Replaying workflow ${
-        quote(workflowId)
-      }: position ${position} is ${actual}, but the journal has ${expected} there`,
+      `Replaying workflow ${quote(workflowId)}: position ${position} is ${actual}, ` +
+        `but the journal has ${expected} there`,
+      { workflowId, position, expected, actual },
     );
-    this.workflowId = workflowId;
-    this.position = position;
-    this.expected = expected;
-    this.actual = actual;
   }
 }
 
 /** The stream was closed by its workflow. */
 export class StreamClosedError extends ParleyError {
-  static {
-    define(this.prototype, "StreamClosedError", "stream_closed");
-  }
   /** The workflow. */
-  readonly workflowId: string;
+  declare readonly workflowId: string;
   /** The stream. */
-  readonly key: string;
+  declare readonly key: string;
 
   /**
-   * Makes the error.
+   * Creates the error.
    *
    * @param workflowId The workflow.
    * @param key The stream.
    */
   constructor(workflowId: string, key: string) {
-    super("stream_closed", `Stream ${quote(key)} of workflow ${quote(workflowId)} is closed`);
-    this.workflowId = workflowId;
-    this.key = key;
+    super("stream_closed", `Stream ${quote(key)} of workflow ${quote(workflowId)} is closed`, { workflowId, key });
   }
 }
 
-/** A value, an ID, a name or an option is not what it must be. Nothing was written. */
-export class ValidationError extends ParleyError {
-  static {
-    define(this.prototype, "ValidationError", "invalid_value");
-  }
+/**
+ * A reader asks for an offset that the stream has not reached. The offset belongs to another stream: to one from
+ * before a restore of the store, or from before the ID was used again.
+ */
+export class OffsetOutOfRangeError extends ParleyError {
+  /** The workflow. */
+  declare readonly workflowId: string;
+  /** The stream. */
+  declare readonly key: string;
+  /** The offset that was asked for. */
+  declare readonly offset: number;
+  /** The offset that the next value gets. It is the highest that can be asked for. */
+  declare readonly end: number;
+
   /**
-   * What is wrong, in the words of the schema; a single issue where there was no schema. Not enumerable: a schema's words may hold the
-   * value, and loggers print every field that is.
+   * Creates the error.
+   *
+   * @param workflowId The workflow.
+   * @param key The stream.
+   * @param range The offset that was asked for, and the end of the stream.
+   */
+  constructor(workflowId: string, key: string, range: { offset: number; end: number }) {
+    const { offset, end } = range;
+    super(
+      "offset_out_of_range",
+      `Reading stream ${quote(key)} of workflow ${quote(workflowId)}: the offset is ${offset}, ` +
+        `and must be at most ${end}, where the stream ends`,
+      { workflowId, key, offset, end },
+    );
+  }
+}
+
+/**
+ * A reader of an event has seen a higher version than the current one. That version belongs to another event: to one
+ * from before a restore of the store, or from before the ID was used again.
+ */
+export class VersionOutOfRangeError extends ParleyError {
+  /** The workflow. */
+  declare readonly workflowId: string;
+  /** The event. */
+  declare readonly key: string;
+  /** The version that the reader has seen. */
+  declare readonly after: number;
+  /** The current version; 0 if the event is not set. */
+  declare readonly version: number;
+
+  /**
+   * Creates the error.
+   *
+   * @param workflowId The workflow.
+   * @param key The event.
+   * @param range The version that the reader has seen, and the current one.
+   */
+  constructor(workflowId: string, key: string, range: { after: number; version: number }) {
+    const { after, version } = range;
+    super(
+      "version_out_of_range",
+      `Reading event ${quote(key)} of workflow ${quote(workflowId)}: \`after\` is ${after}, ` +
+        `and must be at most ${version}, the version that there is`,
+      { workflowId, key, after, version },
+    );
+  }
+}
+
+/** A value, an ID, a name or an option is not legal. Nothing was written. */
+export class ValidationError extends ParleyError {
+  /**
+   * What is wrong, in the words of the schema; a single issue if there was no schema. Not enumerable, because a
+   * schema's words may hold the value and loggers print every enumerable field.
    */
   declare readonly issues: readonly StandardSchemaV1.Issue[];
 
   /**
-   * Makes the error.
+   * Creates the error.
    *
    * @param message What was being done and what was required.
    * @param issues What the schema said.
    */
   constructor(message: string, issues: readonly StandardSchemaV1.Issue[] = [{ message }], options?: ErrorOptions) {
-    super("invalid_value", message, options);
+    super("invalid_value", message, {}, options);
     Object.defineProperty(this, "issues", { value: issues, configurable: true, writable: true });
   }
 }
 
-/** An encoded value is larger than `maxValueBytes`. Nothing was written. */
+/** An encoded value is larger than `maxValueBytes`, or than the store allows. Nothing was written. */
 export class ValueTooLargeError extends ParleyError {
-  static {
-    define(this.prototype, "ValueTooLargeError", "value_too_large");
-  }
   /** Its size in bytes, encoded. */
-  readonly bytes: number;
-  /** The largest size that is allowed. */
-  readonly limit: number;
+  declare readonly bytes: number;
+  /** The largest size that is allowed, in bytes. */
+  declare readonly limit: number;
 
   /**
-   * Makes the error.
+   * Creates the error.
    *
    * @param what What the value is, as in `message`.
    * @param bytes Its size.
    * @param limit The largest size allowed.
    */
   constructor(what: string, bytes: number, limit: number) {
-    super("value_too_large", `Encoding the ${what}: it has ${bytes} bytes, and may have at most ${limit}`);
-    this.bytes = bytes;
-    this.limit = limit;
+    super("value_too_large", `Encoding the ${what}: it has ${bytes} bytes, and may have at most ${limit}`, {
+      bytes,
+      limit,
+    });
   }
 }
 
 /**
- * A stored value cannot be decoded here. It was written by a runtime, a codec or a version that knows more types than this one; the store still has it.
- * The error holds nothing of the value.
+ * A stored value cannot be decoded here. A runtime, a codec or a version that knows more types wrote it, and the store
+ * still has it. The error holds nothing of the value.
  */
 export class UnreadableValueError extends ParleyError {
-  static {
-    define(this.prototype, "UnreadableValueError", "unreadable_value");
-  }
   /** What the value is, as in `value of stream "log"`. */
-  readonly what: string;
-  /** The offset of the value in its stream, or the version of the event: a reader goes on after it. Only there for values of streams and events. */
-  readonly at?: number;
+  declare readonly what: string;
+  /** The offset of a stream's value, or the version of an event's: a reader can go on after it. Absent for other values. */
+  declare readonly at?: number;
 
   /**
-   * Makes the error.
+   * Creates the error.
    *
    * @param what What the value is.
-   * @param options `at`: its offset or version. `needs`: the type that this runtime lacks, where that is known.
+   * @param options `at`: its offset or version. `needs`: the type that this runtime lacks, if that is known.
    */
   constructor(what: string, options: { at?: number; needs?: string } = {}) {
     const { at, needs } = options;
     const place = at === undefined ? "" : ` at ${at}`;
-    super(
-      "unreadable_value",
-      `Decoding the ${what}${place}: it cannot be decoded here${needs ? `, since it needs ${needs}` : ""}`,
-    );
-    this.what = what;
-    if (at !== undefined) this.at = at;
+    const reason = needs ? `, since it needs ${needs}` : "";
+    super("unreadable_value", `Decoding the ${what}${place}: it cannot be decoded here${reason}`, {
+      what,
+      ...(at !== undefined && { at }),
+    });
   }
 }
 
 /** The idempotency key was used before with another topic, or twice in one call. Nothing was sent. */
 export class IdempotencyConflictError extends ParleyError {
-  static {
-    define(this.prototype, "IdempotencyConflictError", "idempotency_conflict");
-  }
   /** The idempotency key. */
-  readonly key: string;
+  declare readonly key: string;
 
   /**
-   * Makes the error.
+   * Creates the error.
    *
    * @param key The idempotency key.
    */
   constructor(key: string) {
-    super("idempotency_conflict", `Sending with idempotency key ${quote(key)}: the key belongs to another message`);
-    this.key = key;
+    super("idempotency_conflict", `Sending with idempotency key ${quote(key)}: the key belongs to another message`, {
+      key,
+    });
   }
 }
 
-/** An operation was called where it may not be: inside a step, or after its workflow or step was over. */
+/** An operation was called where it is not allowed: inside a step, or after its workflow or step was over. */
 export class ContextError extends ParleyError {
-  static {
-    define(this.prototype, "ContextError", "invalid_context");
-  }
-
   /**
-   * Makes the error.
+   * Creates the error.
    *
-   * @param message What was called, and where it may be.
+   * @param message What was called, and where it is allowed.
    */
   constructor(message: string) {
     super("invalid_context", message);
   }
 }
 
-/** Another run took the workflow over. This one can change nothing any more. */
+/** Another run took the workflow over, so this run can no longer change anything. */
 export class LeaseLostError extends ParleyError {
-  static {
-    define(this.prototype, "LeaseLostError", "lease_lost");
-  }
-
   /**
-   * Makes the error.
+   * Creates the error.
    *
    * @param workflowId The workflow.
    */
@@ -349,22 +354,53 @@ export class LeaseLostError extends ParleyError {
   }
 }
 
-/** The store could not be reached or did not do what it was asked. */
+/** The store could not be reached, or a call to it failed. */
 export class DriverError extends ParleyError {
-  static {
-    define(this.prototype, "DriverError", "driver");
-  }
   /** Whether the same call may be made again: the fault may pass, and a repeat does no harm. */
-  readonly retryable: boolean;
+  declare readonly retryable: boolean;
 
   /**
-   * Makes the error.
+   * Creates the error.
    *
    * @param message Which call failed and how, without payloads or secrets.
    * @param options Whether it may be repeated, and the cause.
    */
   constructor(message: string, options: { retryable: boolean; cause?: unknown }) {
-    super("driver", message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.retryable = options.retryable;
+    const { retryable, cause } = options;
+    super("driver", message, { retryable }, { cause });
+  }
+}
+
+/** The class of each code, under its name: minifiers rename classes, and leave the names of fields as they are. */
+const CLASSES: Record<ParleyErrorCode, Record<string, { readonly prototype: ParleyError }>> = {
+  timeout: { TimeoutError },
+  workflow_not_found: { WorkflowNotFoundError },
+  workflow_ended: { WorkflowEndedError },
+  workflow_conflict: { WorkflowConflictError },
+  unknown_workflow: { UnknownWorkflowError },
+  workflow_failed: { WorkflowFailedError },
+  workflow_cancelled: { WorkflowCancelledError },
+  non_determinism: { NonDeterminismError },
+  stream_closed: { StreamClosedError },
+  offset_out_of_range: { OffsetOutOfRangeError },
+  version_out_of_range: { VersionOutOfRangeError },
+  invalid_value: { ValidationError },
+  value_too_large: { ValueTooLargeError },
+  unreadable_value: { UnreadableValueError },
+  idempotency_conflict: { IdempotencyConflictError },
+  invalid_context: { ContextError },
+  lease_lost: { LeaseLostError },
+  driver: { DriverError },
+};
+
+/** The prototype of each class by its code. With it, an error that was data becomes an instance of its class again. */
+export const PROTOTYPES: Map<unknown, ParleyError> = new Map();
+
+// A name on the prototype is not printed as a field of each error.
+ParleyError.prototype.name = "ParleyError";
+for (const [code, named] of Object.entries(CLASSES)) {
+  for (const [name, { prototype }] of Object.entries(named)) {
+    prototype.name = name;
+    PROTOTYPES.set(code, prototype);
   }
 }

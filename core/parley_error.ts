@@ -1,5 +1,5 @@
 /**
- * The base of every error that Parley throws, and what the classes share. The classes are in `errors.ts`.
+ * The base of every error that Parley throws. Its classes are in `errors.ts`.
  *
  * @module
  */
@@ -25,15 +25,6 @@ export type ParleyErrorCode =
   | "lease_lost"
   | "driver";
 
-/** The prototype of each class by its code: how an error that was data becomes one of its class again. */
-export const PROTOTYPES: Map<unknown, ParleyError> = new Map();
-
-/** Gives a class its name, and its prototype to {@linkcode PROTOTYPES}. */
-export function define(prototype: ParleyError, name: string, code: ParleyErrorCode): void {
-  prototype.name = name;
-  PROTOTYPES.set(code, prototype);
-}
-
 /**
  * The base of all errors of this library.
  *
@@ -47,23 +38,20 @@ export function define(prototype: ParleyError, name: string, code: ParleyErrorCo
  * ```
  */
 export class ParleyError extends Error {
-  // On the prototype, so that it survives minifying and is not printed as a field.
-  static {
-    this.prototype.name = "ParleyError";
-  }
   /** Which error it is. */
-  readonly code: ParleyErrorCode;
+  declare readonly code: ParleyErrorCode;
 
   /**
-   * Makes the error.
+   * Creates the error.
    *
    * @param code Which error it is.
-   * @param message What was being done, the value at hand, the value required.
-   * @param options `cause`, where another error led to this one.
+   * @param message What was being done, the value in question, the value required.
+   * @param fields What the subclass adds.
+   * @param options `cause`: the error that led to this one.
    */
-  constructor(code: ParleyErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
+  constructor(code: ParleyErrorCode, message: string, fields: object = {}, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : options);
+    Object.assign(this, { code }, fields);
   }
 }
 

@@ -43,7 +43,7 @@ const LAYERS: readonly RegExp[] = [
   /^core\/channel\.ts$/,
   /^core\/values\//,
   /^core\/time\//,
-  /^core\/(errors|parley_error|out_of_range)\.ts$/,
+  /^core\/(errors|parley_error)\.ts$/,
   /^core\/standard_schema\.ts$/,
   /^core\/driver\//,
 ];
