@@ -24,10 +24,7 @@ export const stepping: Rules<World> = {
       return await ctx.step(
         "second time lucky",
         ({ attempt }) => attempt === 2 ? "done" : Promise.reject(new Error()),
-        {
-          retries: 1,
-          delay: 0,
-        },
+        { retries: 1, delay: 0 },
       );
     });
     const { parley } = world.isolate(0, [flow], { hotWait: "1m" });

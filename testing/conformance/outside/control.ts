@@ -149,10 +149,7 @@ export const control: Rules = {
     await begin(a, "w");
     await act(a, "w", "cancel");
     for (const driver of [a, b]) {
-      assert.deepEqual(await act(driver, "w", "resume"), {
-        state: "done",
-        woken: ["w"],
-      });
+      assert.deepEqual(await act(driver, "w", "resume"), { state: "done", woken: ["w"] });
     }
     const run = await take(b, "w");
     assert.deepEqual(await act(a, "w", "resume"), DONE, "it runs");
@@ -196,9 +193,7 @@ export const control: Rules = {
     const run = await take(b, "w");
     assert.deepEqual(await run.outcomes([writeStream(2, "open", "2"), writeStream(3, "closed", "2")]), [{
       tag: "done",
-    }, {
-      tag: "stream_closed",
-    }]);
+    }, { tag: "stream_closed" }]);
     assert.deepEqual(await b.readStream({ workflowId: "w", key: "open", from: 0, limit: 10 }), {
       values: ["1", "2"],
       tail: 2,

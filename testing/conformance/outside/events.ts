@@ -91,12 +91,7 @@ export const events: Rules = {
         setEvent(2, "k", "v"),
         observeEvent(3, "w", "k"),
       ]),
-      [
-        { tag: "value", value: "null" },
-        "open",
-        { tag: "done" },
-        { tag: "value", value: "v" },
-      ],
+      [{ tag: "value", value: "null" }, "open", { tag: "done" }, { tag: "value", value: "v" }],
     );
   },
 

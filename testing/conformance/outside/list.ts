@@ -69,10 +69,7 @@ export const list: Rules = {
   "listWorkflows() answers nothing when the store is empty": async ({ drivers: [a] }) => {
     assert.deepEqual(
       await a.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 100, cursor: null }),
-      {
-        workflows: [],
-        cursor: null,
-      },
+      { workflows: [], cursor: null },
     );
   },
 
@@ -170,9 +167,7 @@ export const list: Rules = {
     for (const cursor of ["", "x", "[]", '["1","w"]', "null"]) {
       await assert.rejects(
         a.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 10, cursor }),
-        {
-          code: "invalid_value",
-        },
+        { code: "invalid_value" },
       );
     }
   },

@@ -123,10 +123,7 @@ export const messages: Rules = {
     const values = Array.from({ length: 30 }, (_, index) => String(index));
     await b.send(values.map((value, index) => newMessage(runs[index % 3]?.workflowId ?? "", { value })));
     for (const [offset, run] of runs.entries()) {
-      assert.deepEqual(
-        await run.drain(),
-        values.filter((_, index) => index % 3 === offset),
-      );
+      assert.deepEqual(await run.drain(), values.filter((_, index) => index % 3 === offset));
     }
   },
 

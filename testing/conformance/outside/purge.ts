@@ -74,9 +74,7 @@ export const purge: Rules = {
     assert.deepEqual(await ids(a), ["d"]);
     assert.deepEqual([await b.purge({ olderThanMs: 0, limit: 5 }), await b.purge({ olderThanMs: 0, limit: 5 })], [{
       purged: 1,
-    }, {
-      purged: 0,
-    }]);
+    }, { purged: 0 }]);
   },
 
   "purge() by two at once removes each workflow once": async ({ drivers: [a, b] }) => {

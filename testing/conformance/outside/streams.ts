@@ -117,9 +117,7 @@ export const streams: Rules = {
     const run = await begin(a, "w");
     const lengths = [400_000, 400_000, 400_000, 400_000, 400_000, 400_000, 1_500_000, 1_500_000, 1];
     for (const [position, length] of lengths.entries()) {
-      await run.held([
-        writeStream(position, "s", "x".repeat(length)),
-      ]);
+      await run.held([writeStream(position, "s", "x".repeat(length))]);
     }
     let next = 0;
     while (next < lengths.length) {
@@ -138,9 +136,7 @@ export const streams: Rules = {
     const run = await begin(a, "w", { leaseMs: 100 * LEASE_MS });
     const write = async () => {
       for (let from = 0; from < 100; from += 5) {
-        await run.held(
-          numbers(5, from).map((value) => writeStream(null, "s", value)),
-        );
+        await run.held(numbers(5, from).map((value) => writeStream(null, "s", value)));
       }
     };
     const readLive = async () => {
@@ -166,9 +162,7 @@ export const streams: Rules = {
       const readSome = async () => {
         const seen: StreamPage[] = [];
         for (let count = 0; count < 5; count++) {
-          seen.push(
-            await b.readStream({ workflowId, key: "s", from: 0, limit: 10 }),
-          );
+          seen.push(await b.readStream({ workflowId, key: "s", from: 0, limit: 10 }));
         }
         return seen;
       };

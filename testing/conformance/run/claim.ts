@@ -53,11 +53,7 @@ export const claim: Rules = {
       2,
       "step",
       "2",
-    ], [
-      0,
-      "step",
-      "0",
-    ]]);
+    ], [0, "step", "0"]]);
     assert.equal(claimed.journal.more, false);
     assertOpen(claimed.open, [[1, "sleep", LEASE_MS], [3, "recv u", null], [4, "recv t", null]]);
   },

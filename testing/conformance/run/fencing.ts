@@ -80,9 +80,7 @@ export const fencing: Rules = {
   "commit() is lost when there is no such workflow": async ({ drivers: [a] }) => {
     assert.deepEqual(
       await a.commit(commitRequest({ workflowId: "missing", epoch: 1, owner: "o", number: 1 }, [record(0, "0")])),
-      {
-        state: "lost",
-      },
+      { state: "lost" },
     );
   },
 

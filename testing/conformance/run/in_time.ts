@@ -56,9 +56,7 @@ export const inTime: Rules = {
     { drivers: [a, b], advance },
   ) => {
     for (const [workflowId, { wait }] of Object.entries(CASES)) {
-      await beginSuspended(a, workflowId, [
-        wait(0, 5 * LEASE_MS),
-      ]);
+      await beginSuspended(a, workflowId, [wait(0, 5 * LEASE_MS)]);
     }
     await advance(4 * LEASE_MS);
     for (const { bring } of Object.values(CASES)) await bring(b);
@@ -70,9 +68,7 @@ export const inTime: Rules = {
 
   "what came after the deadline is a timeout, and is left for the next wait": async ({ drivers: [a, b], advance }) => {
     for (const [workflowId, { wait }] of Object.entries(CASES)) {
-      await beginSuspended(a, workflowId, [
-        wait(0, LEASE_MS),
-      ]);
+      await beginSuspended(a, workflowId, [wait(0, LEASE_MS)]);
     }
     await advance(2 * LEASE_MS);
     for (const { bring } of Object.values(CASES)) await bring(b);

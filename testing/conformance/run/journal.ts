@@ -69,9 +69,7 @@ export const journal: Rules = {
     ];
     const expected = [{ tag: "value", value: "1" }, { tag: "workflow_not_found" }, { tag: "stream_closed" }, {
       tag: "stream_closed",
-    }, {
-      tag: "done",
-    }];
+    }, { tag: "done" }];
     assert.deepEqual(await run.outcomes(operations), expected);
     await begin(b, "later");
     assert.deepEqual(await run.outcomes(operations), expected, "the refusal is recorded");

@@ -156,10 +156,7 @@ export const pauses: Rules = {
     const run = await begin(a, "w");
     const request = run.next([pause(0, 1, 2 * LEASE_MS)], SUSPEND);
     for (const driver of [a, b]) {
-      assertAbout(
-        remainingMs(committed(await driver.commit(request), "released")),
-        2 * LEASE_MS,
-      );
+      assertAbout(remainingMs(committed(await driver.commit(request), "released")), 2 * LEASE_MS);
     }
     assert.deepEqual(await claimIds(b), []);
     await advance(2 * LEASE_MS + 1);

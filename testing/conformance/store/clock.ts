@@ -89,10 +89,7 @@ export const clock: Rules = {
     await begin(a, "w");
     await advance(LEASE_MS + 1);
     for (const look of [{ names: ["other"] }, { except: ["w"] }, { limit: 0 }]) {
-      assert.deepEqual(
-        await claimIds(b, look),
-        [],
-      );
+      assert.deepEqual(await claimIds(b, look), []);
     }
     await advance(BACK_MS);
     // A store may know that it had lapsed.

@@ -54,10 +54,7 @@ export const sizes: Rules = {
       assert.equal(outcomes.length, first === -1 ? waits.length : first, "all after the first deferred one are");
       assert(outcomes.slice(0, -1).reduce((sum, { value }) => sum + (value?.length ?? 0), 0) <= MIB);
       for (const [index, { value }] of outcomes.entries()) {
-        received.set(
-          waits[index]?.position ?? -1,
-          value?.slice(-1) ?? "",
-        );
+        received.set(waits[index]?.position ?? -1, value?.slice(-1) ?? "");
       }
       waits = waits.slice(outcomes.length);
     }

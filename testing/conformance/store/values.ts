@@ -67,11 +67,7 @@ export const values: Rules = {
         (await a.readWorkflow(good))?.input,
         (await a.readWorkflow(good))?.output,
         (await a.readWorkflow(bad))?.error,
-      ], [
-        value,
-        value,
-        value,
-      ]);
+      ], [value, value, value]);
       const results = [observeResult(2 * index, good), observeResult(2 * index + 1, bad)];
       assert.deepEqual(await observer.outcomes(results), [{ tag: "value", value }, { tag: "error", value }]);
     }

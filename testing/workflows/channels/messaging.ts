@@ -92,10 +92,7 @@ export const messaging: Rules<World> = {
     const handle = await parley.start(collect, 2, { workflowId: "w" });
     await assert.rejects(
       parley.sendAll([{ destinationId: "w", message: 1 }, { destinationId: "nobody", message: 2 }]),
-      {
-        code: "workflow_not_found",
-        workflowId: "nobody",
-      },
+      { code: "workflow_not_found", workflowId: "nobody" },
     );
     const twice = { destinationId: "w", message: 3, idempotencyKey: "k" };
     await assert.rejects(parley.sendAll([twice, twice]), { code: "idempotency_conflict" });

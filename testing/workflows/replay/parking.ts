@@ -118,9 +118,7 @@ export const parking: Rules<World> = {
     const before = world.isolate(0, [good], { wake: "none" });
     const handles = [];
     for (const workflowId of ["a", "b", "c"]) {
-      handles.push(
-        await before.parley.start(good, undefined, { workflowId }),
-      );
+      handles.push(await before.parley.start(good, undefined, { workflowId }));
     }
     await world.until(before.parley.idle());
     for (const handle of handles) await handle.send("one", { topic: "m" });

@@ -122,10 +122,7 @@ export const pausing: Rules<World> = {
       const step = ctx.step(
         "step",
         ({ attempt }) => (tries.push(attempt), attempt < 2 ? Promise.reject(new Error("no")) : attempt),
-        {
-          retries: 1,
-          delay: "1h",
-        },
+        { retries: 1, delay: "1h" },
       );
       const messages = [await ctx.recv(), await ctx.recv()];
       const first = await Promise.race([step, ctx.recv("never")]);
