@@ -11,18 +11,22 @@ import type {
   CommitRequest,
   CommitResult,
   Committed,
+  ControlResult,
   Driver,
+  ListQuery,
   OpenEntry,
   Operation,
   Outcome,
+  SendResult,
   Transition,
 } from "../core/driver/driver.ts";
-import { claimRequest, commitRequest, createRequest, end, LEASE_MS, receive, SUSPEND } from "./requests.ts";
+import { end, receive, SUSPEND } from "./operations.ts";
+import { claimRequest, commitRequest, createRequest, LEASE_MS, listQuery } from "./requests.ts";
 
 /** Positions from here on are used by {@linkcode DrivenRun.drain}. */
 const DRAIN_FROM = 1_000_000;
 
-const MOST_DRAINED = 5_000;
+const MAX_DRAINED = 5_000;
 
 /** One run of a workflow. It numbers its commits. */
 export class DrivenRun {
@@ -88,7 +92,7 @@ export class DrivenRun {
         answer !== "open" && answer.tag === "message" ? [answer.value ?? ""] : []
       );
       values.push(...taken);
-      assert(values.length <= MOST_DRAINED, `${values.length} messages were taken`);
+      assert(values.length <= MAX_DRAINED, `${values.length} messages were taken`);
       if (taken.length < operations.length) return values;
     }
   }
@@ -133,6 +137,38 @@ export async function take(
 export async function claimIds(driver: Driver, options: Partial<ClaimRequest> = {}): Promise<string[]> {
   const { claimed } = await driver.claim(claimRequest(options));
   return claimed.map(({ workflow }) => workflow.workflowId);
+}
+
+/** The IDs on a page of a list, in its order. */
+export async function listIds(driver: Driver, query: Partial<ListQuery> = {}): Promise<string[]> {
+  const { workflows } = await driver.listWorkflows(listQuery(query));
+  return workflows.map(({ workflowId }) => workflowId);
+}
+
+/** Cancels a workflow. */
+export function cancel(driver: Driver, workflowId: string): Promise<ControlResult> {
+  return driver.control({ workflowId, action: "cancel" });
+}
+
+/** Resumes a workflow. */
+export function resume(driver: Driver, workflowId: string): Promise<ControlResult> {
+  return driver.control({ workflowId, action: "resume" });
+}
+
+/** A send that must not have been refused. */
+export function sent(result: SendResult): Extract<SendResult, { state: "sent" }> {
+  assert(result.state === "sent", `the send was refused: ${JSON.stringify(result)}`);
+  return result;
+}
+
+/** The outcome of an operation that yields a value. */
+export function valueOutcome(value: string): Outcome {
+  return { tag: "value", value };
+}
+
+/** The outcome of a receive that took a message. */
+export function messageOutcome(value: string, topic: string = ""): Outcome {
+  return { tag: "message", value, topic };
 }
 
 /** An outcome without the fields that are absent or `null`, which mean the same; or `open`. */

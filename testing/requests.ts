@@ -1,5 +1,5 @@
 /**
- * Short ways to say what a test asks of a driver.
+ * The requests that a test makes of a driver, with defaults.
  *
  * @module
  */
@@ -8,11 +8,10 @@ import type {
   ClaimRequest,
   CommitRequest,
   CreateRequest,
-  EndStatus,
+  ListQuery,
   NewMessage,
   NewWorkflow,
   Operation,
-  Outcome,
   Transition,
 } from "../core/driver/driver.ts";
 
@@ -63,110 +62,7 @@ export function commitRequest(
   return { ...run, leaseMs: LEASE_MS, operations, transition };
 }
 
-/** Records a value, or any other outcome, as of a step. */
-export function record(position: number, outcome: string | Outcome, label: string = "step"): Operation {
-  return {
-    position,
-    label,
-    type: "record",
-    outcome: typeof outcome === "string" ? { tag: "value", value: outcome } : outcome,
-  };
-}
-
-/** Sends from a workflow; with `null` from a step. */
-export function send(position: number | null, message: NewMessage): Operation {
-  return { position, label: "send", type: "send", message };
-}
-
-/** Sets an event; with `null` from a step. */
-export function setEvent(position: number | null, key: string, value: string): Operation {
-  return { position, label: `setEvent ${key}`, type: "setEvent", key, value };
-}
-
-/** Writes to a stream; with `null` from a step. */
-export function writeStream(position: number | null, key: string, value: string): Operation {
-  return { position, label: `writeStream ${key}`, type: "writeStream", key, value };
-}
-
-/** Closes a stream. */
-export function closeStream(position: number, key: string): Operation {
-  return { position, label: `closeStream ${key}`, type: "closeStream", key };
-}
-
-/** Starts another workflow. */
-export function start(position: number, workflow: NewWorkflow): Operation {
-  return { position, label: "start", type: "start", workflow };
-}
-
-/** Waits for a message under one of the topics. */
-export function receive(position: number, topics: readonly string[], timeoutMs: number | null = null): Operation {
-  return { position, label: `recv ${topics.join()}`, type: "receive", topics, timeoutMs };
-}
-
-/** Waits for an event. */
-export function observeEvent(
-  position: number,
-  workflowId: string,
-  key: string,
-  timeoutMs: number | null = null,
-  started: boolean = false,
-): Operation {
-  return { position, label: `getEvent ${key}`, type: "observeEvent", workflowId, key, timeoutMs, started };
-}
-
-/** Waits for the end of a workflow. */
-export function observeResult(
-  position: number,
-  workflowId: string,
-  timeoutMs: number | null = null,
-  started: boolean = false,
-): Operation {
-  return {
-    position,
-    label: `result ${workflowId}`,
-    type: "observeResult",
-    workflowId,
-    timeoutMs,
-    started,
-    together: false,
-  };
-}
-
-/** Waits for the ends of several workflows, one of which this is. */
-export function observeTogether(position: number, workflowId: string, timeoutMs: number | null = null): Operation {
-  return {
-    position,
-    label: `result ${workflowId}`,
-    type: "observeResult",
-    workflowId,
-    timeoutMs,
-    started: true,
-    together: true,
-  };
-}
-
-/** Waits. */
-export function sleep(position: number, timeoutMs: number): Operation {
-  return { position, label: "sleep", type: "sleep", timeoutMs };
-}
-
-/** Waits between two tries of a step, of which so many have failed. */
-export function pause(position: number, attempts: number, timeoutMs: number, label: string = "step"): Operation {
-  return { position, label, type: "pause", attempts, timeoutMs };
-}
-
-/** Suspends. */
-export const SUSPEND: Transition = { to: "suspend" };
-
-/** Hands over to another run. */
-export const YIELD: Transition = { to: "yield" };
-
-/** Parks, for so many milliseconds. */
-export function park(problem: string, delayMs: number): Transition {
-  return { to: "park", problem, delayMs };
-}
-
-/** Ends; with an output for `SUCCESS`, an error otherwise. */
-export function end(status: EndStatus = "SUCCESS", text: string | null = "null"): Transition {
-  return { to: "end", status, output: status === "SUCCESS" ? text : null, error: status === "SUCCESS" ? null : text };
+/** A query for up to 100 workflows, whichever there are, with their values. */
+export function listQuery(options: Partial<ListQuery> = {}): ListQuery {
+  return { problem: false, values: true, statuses: null, name: null, limit: 100, cursor: null, ...options };
 }

@@ -6,13 +6,8 @@
 
 import type { Driver } from "../../core/driver/driver.ts";
 import {
-  claimRequest,
   closeStream,
-  commitRequest,
-  createRequest,
   end,
-  newMessage,
-  newWorkflow,
   observeEvent,
   receive,
   record,
@@ -21,7 +16,8 @@ import {
   start,
   SUSPEND,
   writeStream,
-} from "../../testing/requests.ts";
+} from "../../testing/operations.ts";
+import { claimRequest, commitRequest, createRequest, newMessage, newWorkflow } from "../../testing/requests.ts";
 
 /** The operations, in order, with requests that are the same each time. */
 export function everyOperation(driver: Driver): (() => Promise<unknown>)[] {

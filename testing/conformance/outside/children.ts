@@ -6,8 +6,21 @@
 
 import assert from "node:assert/strict";
 import type { Driver, EndStatus } from "../../../core/driver/driver.ts";
-import { end, LEASE_MS, newWorkflow, observeEvent, observeResult, record, setEvent, start } from "../../requests.ts";
-import { answers, begin, beginSuspended, claimIds, type DrivenRun, enqueue, plain, take } from "../../driven_run.ts";
+import { end, observeEvent, observeResult, record, setEvent, start } from "../../operations.ts";
+import { LEASE_MS, newWorkflow } from "../../requests.ts";
+import {
+  answers,
+  begin,
+  beginSuspended,
+  cancel,
+  claimIds,
+  type DrivenRun,
+  enqueue,
+  plain,
+  resume,
+  take,
+  valueOutcome,
+} from "../../driven_run.ts";
 import type { Rules } from "../../suite.ts";
 
 const LONG_MS = 100 * LEASE_MS;
@@ -26,14 +39,14 @@ export const children: Rules = {
       await (await begin(a, status)).released([setEvent(0, "other", "v")], end(status));
     }
     await begin(a, "CANCELLED");
-    await a.control({ workflowId: "CANCELLED", action: "cancel" });
+    await cancel(a, "CANCELLED");
     const run = await begin(b, "w");
     const statuses = ["SUCCESS", "ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "CANCELLED"];
     const expected = statuses.map((value) => ({ tag: "workflow_ended", value }));
     assert.deepEqual(await run.outcomes(statuses.map((id, position) => observeEvent(position, id, "k"))), expected);
     const { entries } = await a.readJournal({ workflowId: "w", after: -1, limit: 10 });
     assert.deepEqual(entries.map(({ outcome }) => plain(outcome)), expected);
-    assert.deepEqual(await run.outcomes([observeEvent(9, "SUCCESS", "other", 0)]), [{ tag: "value", value: "v" }]);
+    assert.deepEqual(await run.outcomes([observeEvent(9, "SUCCESS", "other", 0)]), [valueOutcome("v")]);
   },
 
   "the end of a workflow wakes those who wait for one of its events, whatever the end": async ({ drivers: [a, b] }) => {
@@ -41,7 +54,7 @@ export const children: Rules = {
       ["succeeded", async (run) => (await run.end()).woken],
       ["failed", async (run) => (await run.end("ERROR", "e")).woken],
       ["cancelled", async (run) => {
-        const result = await b.control({ workflowId: run.workflowId, action: "cancel" });
+        const result = await cancel(b, run.workflowId);
         return result.state === "done" ? result.woken : [];
       }],
     ];
@@ -83,7 +96,7 @@ export const children: Rules = {
       observeResult(0, "child", LEASE_MS, true),
       observeEvent(1, "child", "k", LEASE_MS, true),
     ]);
-    await b.control({ workflowId: "child", action: "cancel" });
+    await cancel(b, "child");
     await b.purge({ olderThanMs: 0, limit: 10 });
     await advance(2 * LEASE_MS);
     const run = await take(b, "w");
@@ -95,7 +108,7 @@ export const children: Rules = {
     await run.held([start(9, newWorkflow("child"))]);
     assert.deepEqual(answers(await run.held(waits)), Array(4).fill("open"));
     await (await take(b, "child")).released([setEvent(0, "k", "1")], end("SUCCESS", "2"));
-    assert.deepEqual(await run.outcomes(waits), ["2", "1", "2", "1"].map((value) => ({ tag: "value", value })));
+    assert.deepEqual(await run.outcomes(waits), ["2", "1", "2", "1"].map((value) => (valueOutcome(value))));
   },
 
   "purge() leaves a child whose parent has neither ended nor recorded its result": async (
@@ -109,7 +122,7 @@ export const children: Rules = {
       value: "SUCCESS",
     }]);
     assert.equal(await purge(b), 0);
-    assert.deepEqual(await parent.outcomes([observeResult(2, "child", null, true)]), [{ tag: "value", value: "1" }]);
+    assert.deepEqual(await parent.outcomes([observeResult(2, "child", null, true)]), [valueOutcome("1")]);
     assert.equal(await purge(b), 1);
     assert.equal(await a.readWorkflow("child"), null);
   },
@@ -122,7 +135,7 @@ export const children: Rules = {
       assert.equal(await purge(b), 2);
     }
     await parentOf(a);
-    await b.control({ workflowId: "parent", action: "cancel" });
+    await cancel(b, "parent");
     assert.equal(await purge(b), 2);
   },
 
@@ -136,13 +149,12 @@ export const children: Rules = {
 
   "purge() leaves a child whose parent was resumed": async ({ drivers: [a, b] }) => {
     await parentOf(a);
-    await b.control({ workflowId: "parent", action: "cancel" });
-    await b.control({ workflowId: "parent", action: "resume" });
+    await cancel(b, "parent");
+    await resume(b, "parent");
     assert.equal(await purge(b), 0);
-    assert.deepEqual(await (await take(b, "parent")).outcomes([observeResult(1, "child", null, true)]), [{
-      tag: "value",
-      value: "1",
-    }]);
+    assert.deepEqual(await (await take(b, "parent")).outcomes([observeResult(1, "child", null, true)]), [
+      valueOutcome("1"),
+    ]);
     assert.equal(await purge(b), 1);
   },
 
@@ -157,7 +169,7 @@ export const children: Rules = {
     const parent = await parentOf(a);
     await (await begin(a, "other")).released([observeResult(0, "child")], end());
     assert.equal(await purge(b), 1, "the other one");
-    assert.deepEqual(await parent.outcomes([observeResult(1, "child", null, true)]), [{ tag: "value", value: "1" }]);
+    assert.deepEqual(await parent.outcomes([observeResult(1, "child", null, true)]), [valueOutcome("1")]);
   },
 
   "purge() removes what a workflow has not inserted itself, though it has asked to start it": async (

@@ -6,25 +6,18 @@
 
 import assert from "node:assert/strict";
 import type { ControlResult, Driver } from "../../../core/driver/driver.ts";
-import {
-  closeStream,
-  end,
-  LEASE_MS,
-  newMessage,
-  receive,
-  record,
-  setEvent,
-  sleep,
-  writeStream,
-} from "../../requests.ts";
+import { closeStream, end, receive, record, setEvent, sleep, writeStream } from "../../operations.ts";
+import { LEASE_MS, newMessage } from "../../requests.ts";
 import {
   assertAbout,
   assertOpen,
   begin,
   beginSuspended,
+  cancel,
   claimIds,
   enqueue,
   remainingMs,
+  resume,
   take,
 } from "../../driven_run.ts";
 import type { Rules } from "../../suite.ts";
@@ -41,7 +34,7 @@ export const control: Rules = {
     await b.send([newMessage("woken")]);
     await (await begin(a, "yielded")).released([], { to: "yield" });
     for (const workflowId of ["enqueued", "running", "suspended", "woken", "yielded"]) {
-      assert.deepEqual(await act(b, workflowId, "cancel"), DONE, workflowId);
+      assert.deepEqual(await cancel(b, workflowId), DONE, workflowId);
       const workflow = await a.readWorkflow(workflowId);
       assert.deepEqual(
         [workflow?.status, workflow?.output, workflow?.error, workflow?.waiting],
@@ -61,10 +54,10 @@ export const control: Rules = {
 
   "control() does nothing when it cancels what is cancelled": async ({ drivers: [a, b], advance }) => {
     await begin(a, "w");
-    await act(a, "w", "cancel");
+    await cancel(a, "w");
     const before = await a.readWorkflow("w");
     await advance(LEASE_MS);
-    assert.equal((await act(b, "w", "cancel")).state, "done");
+    assert.equal((await cancel(b, "w")).state, "done");
     assert.deepEqual(await b.readWorkflow("w"), before);
   },
 
@@ -72,7 +65,7 @@ export const control: Rules = {
     for (const status of ["SUCCESS", "ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"] as const) {
       await (await begin(a, status)).end(status);
       const before = await a.readWorkflow(status);
-      assert.deepEqual(await act(b, status, "cancel"), { state: "ended", status });
+      assert.deepEqual(await cancel(b, status), { state: "ended", status });
       assert.deepEqual(await b.readWorkflow(status), before);
     }
   },
@@ -80,7 +73,7 @@ export const control: Rules = {
   "control() keeps what a cancelled workflow published and recorded": async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
     await run.held([setEvent(0, "k", "v"), writeStream(1, "s", "v"), record(2, "r")]);
-    await act(b, "w", "cancel");
+    await cancel(b, "w");
     assert.deepEqual(await b.readEvent({ workflowId: "w", key: "k" }), {
       event: { version: 1, value: "v" },
       status: "CANCELLED",
@@ -101,11 +94,11 @@ export const control: Rules = {
     const failed = await begin(a, "failed");
     await advance(LEASE_MS + 1);
     assert.equal((await take(b, "cancelled")).claimed.workflow.recoveryAttempts, 1);
-    await act(a, "cancelled", "cancel");
+    await cancel(a, "cancelled");
     assert.equal(failed.epoch, 1);
     await (await take(b, "failed")).end("MAX_RECOVERY_ATTEMPTS_EXCEEDED", "too many");
     for (const workflowId of ["cancelled", "failed"]) {
-      assert.equal((await act(a, workflowId, "resume")).state, "done");
+      assert.equal((await resume(a, workflowId)).state, "done");
       const workflow = await b.readWorkflow(workflowId);
       assert.deepEqual(
         [workflow?.status, workflow?.error, workflow?.waiting, workflow?.recoveryAttempts],
@@ -128,7 +121,7 @@ export const control: Rules = {
     const ids = ["enqueued", "suspended", "running"];
     const before = await Promise.all(ids.map((id) => a.readWorkflow(id)));
     await advance(LEASE_MS / 2);
-    for (const id of ids) assert.deepEqual(await act(b, id, "resume"), DONE, id);
+    for (const id of ids) assert.deepEqual(await resume(b, id), DONE, id);
     assert.deepEqual(await Promise.all(ids.map((id) => b.readWorkflow(id))), before);
     await run.held([record(0, "0")]);
     assert.deepEqual(await claimIds(b), ["enqueued"]);
@@ -136,8 +129,8 @@ export const control: Rules = {
 
   "control() raises the epoch once when a resume is repeated": async ({ drivers: [a, b] }) => {
     await begin(a, "w");
-    await act(a, "w", "cancel");
-    const resumed = await Promise.all([act(a, "w", "resume"), act(b, "w", "resume")]);
+    await cancel(a, "w");
+    const resumed = await Promise.all([resume(a, "w"), resume(b, "w")]);
     const woken: ControlResult = { state: "done", woken: ["w"] };
     assert.deepEqual(resumed, [woken, woken]);
     assert.equal((await take(b, "w")).epoch, 3);
@@ -147,20 +140,20 @@ export const control: Rules = {
     { drivers: [a, b] },
   ) => {
     await begin(a, "w");
-    await act(a, "w", "cancel");
+    await cancel(a, "w");
     for (const driver of [a, b]) {
-      assert.deepEqual(await act(driver, "w", "resume"), { state: "done", woken: ["w"] });
+      assert.deepEqual(await resume(driver, "w"), { state: "done", woken: ["w"] });
     }
     const run = await take(b, "w");
-    assert.deepEqual(await act(a, "w", "resume"), DONE, "it runs");
+    assert.deepEqual(await resume(a, "w"), DONE, "it runs");
     await run.suspend([receive(0, [""])]);
-    assert.deepEqual(await act(a, "w", "resume"), DONE, "it waits");
+    assert.deepEqual(await resume(a, "w"), DONE, "it waits");
   },
 
   "control() refuses to resume what succeeded or failed, with the status": async ({ drivers: [a, b] }) => {
     for (const status of ["SUCCESS", "ERROR"] as const) {
       await (await begin(a, status)).end(status);
-      assert.deepEqual(await act(b, status, "resume"), { state: "ended", status });
+      assert.deepEqual(await resume(b, status), { state: "ended", status });
     }
     assert.deepEqual(await claimIds(b), []);
   },
@@ -171,9 +164,9 @@ export const control: Rules = {
     const first = await begin(a, "w");
     await a.send([newMessage("w", { value: "1" }), newMessage("w", { value: "2" })]);
     await first.held([receive(0, [""]), receive(1, ["t"], 10 * LEASE_MS)]);
-    await act(b, "w", "cancel");
+    await cancel(b, "w");
     await advance(4 * LEASE_MS);
-    await act(b, "w", "resume");
+    await resume(b, "w");
     const run = await take(b, "w");
     assert.deepEqual(run.claimed.journal.entries.map(({ outcome }) => outcome.value), ["1"]);
     assertOpen(run.claimed.open, [[1, "recv t", 6 * LEASE_MS]]);
@@ -186,9 +179,9 @@ export const control: Rules = {
   ) => {
     const first = await begin(a, "w");
     await first.held([writeStream(0, "open", "1"), closeStream(1, "closed")]);
-    await act(b, "w", "cancel");
+    await cancel(b, "w");
     assert.equal((await b.send([newMessage("w")])).state, "refused");
-    await act(b, "w", "resume");
+    await resume(b, "w");
     assert.equal((await b.send([newMessage("w", { value: "1" })])).state, "sent");
     const run = await take(b, "w");
     assert.deepEqual(await run.outcomes([writeStream(2, "open", "2"), writeStream(3, "closed", "2")]), [{
@@ -207,8 +200,8 @@ export const control: Rules = {
 
   "a resumed workflow that was suspended is due at once, and suspends again": async ({ drivers: [a, b] }) => {
     await beginSuspended(a, "w", [receive(0, [""])]);
-    await act(a, "w", "cancel");
-    await act(a, "w", "resume");
+    await cancel(a, "w");
+    await resume(a, "w");
     const run = await take(b, "w");
     assert.equal(run.epoch, 3);
     await run.suspend([receive(0, [""])]);

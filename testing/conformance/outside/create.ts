@@ -5,8 +5,9 @@
  */
 
 import assert from "node:assert/strict";
-import { createRequest, LEASE_MS, NAME, SUSPEND } from "../../requests.ts";
-import { begin, claimIds, DrivenRun, enqueue, take } from "../../driven_run.ts";
+import { SUSPEND } from "../../operations.ts";
+import { createRequest, LEASE_MS, NAME } from "../../requests.ts";
+import { begin, cancel, claimIds, DrivenRun, enqueue, take } from "../../driven_run.ts";
 import type { Rules } from "../../suite.ts";
 
 /** Creating workflows, and the reuse of IDs. */
@@ -170,7 +171,7 @@ export const create: Rules = {
     assert(after.updatedAt >= before.updatedAt + LEASE_MS);
     await enqueue(a, "cancelled");
     await advance(LEASE_MS);
-    await a.control({ workflowId: "cancelled", action: "cancel" });
+    await cancel(a, "cancelled");
     const cancelled = await b.readWorkflow("cancelled");
     assert(cancelled && cancelled.updatedAt >= cancelled.createdAt + LEASE_MS);
   },

@@ -5,8 +5,9 @@
  */
 
 import assert from "node:assert/strict";
-import { end, LEASE_MS, observeEvent, setEvent, SUSPEND } from "../../requests.ts";
-import { answers, begin, beginSuspended, claimIds, committed, take } from "../../driven_run.ts";
+import { end, observeEvent, setEvent, SUSPEND } from "../../operations.ts";
+import { LEASE_MS } from "../../requests.ts";
+import { answers, begin, beginSuspended, cancel, claimIds, committed, take, valueOutcome } from "../../driven_run.ts";
 import type { Rules } from "../../suite.ts";
 
 /** Setting, reading and observing events. */
@@ -43,7 +44,7 @@ export const events: Rules = {
       status: "ERROR",
     });
     await (await begin(a, "v")).held([setEvent(0, "k", "null")]);
-    await a.control({ workflowId: "v", action: "cancel" });
+    await cancel(a, "v");
     assert.deepEqual(await b.readEvent({ workflowId: "v", key: "k" }), {
       event: { version: 1, value: "null" },
       status: "CANCELLED",
@@ -70,14 +71,14 @@ export const events: Rules = {
     const source = await begin(a, "source", { leaseMs: 100 * LEASE_MS });
     await source.held([setEvent(0, "k", "1"), setEvent(1, "k", "2")]);
     const first = await begin(a, "w");
-    assert.deepEqual(await first.outcomes([observeEvent(0, "source", "k")]), [{ tag: "value", value: "2" }]);
+    assert.deepEqual(await first.outcomes([observeEvent(0, "source", "k")]), [valueOutcome("2")]);
     await a.commit({ ...source.next([setEvent(2, "k", "3")]), leaseMs: 100 * LEASE_MS });
     await advance(LEASE_MS + 1);
     const run = await take(b, "w");
     assert.deepEqual(run.claimed.journal.entries[0]?.outcome.value, "2");
     assert.deepEqual(await run.outcomes([observeEvent(0, "source", "k"), observeEvent(1, "source", "k")]), [
-      { tag: "value", value: "2" },
-      { tag: "value", value: "3" },
+      valueOutcome("2"),
+      valueOutcome("3"),
     ]);
   },
 
@@ -91,7 +92,7 @@ export const events: Rules = {
         setEvent(2, "k", "v"),
         observeEvent(3, "w", "k"),
       ]),
-      [{ tag: "value", value: "null" }, "open", { tag: "done" }, { tag: "value", value: "v" }],
+      [valueOutcome("null"), "open", { tag: "done" }, valueOutcome("v")],
     );
   },
 
@@ -120,10 +121,7 @@ export const events: Rules = {
     const source = await begin(a, "source");
     await beginSuspended(b, "w", [observeEvent(0, "source", "k")]);
     assert.deepEqual((await source.held([setEvent(null, "k", "v")])).woken, ["w"]);
-    assert.deepEqual(await (await take(b, "w")).outcomes([observeEvent(0, "source", "k")]), [{
-      tag: "value",
-      value: "v",
-    }]);
+    assert.deepEqual(await (await take(b, "w")).outcomes([observeEvent(0, "source", "k")]), [valueOutcome("v")]);
   },
 
   "setEvent() wakes those who waited before the workflow existed": async ({ drivers: [a, b] }) => {
@@ -131,17 +129,14 @@ export const events: Rules = {
     const source = await begin(b, "later");
     assert.deepEqual(await claimIds(a), []);
     assert.deepEqual((await source.held([setEvent(0, "k", "v")])).woken, ["w"]);
-    assert.deepEqual(await (await take(a, "w")).outcomes([observeEvent(0, "later", "k")]), [{
-      tag: "value",
-      value: "v",
-    }]);
+    assert.deepEqual(await (await take(a, "w")).outcomes([observeEvent(0, "later", "k")]), [valueOutcome("v")]);
   },
 
   "setEvent() wakes nobody whose wait is over, or who was cancelled": async ({ drivers: [a, b], advance }) => {
     const source = await begin(a, "source", { leaseMs: 100 * LEASE_MS });
     await beginSuspended(a, "timed-out", [observeEvent(0, "source", "k", LEASE_MS)]);
     await beginSuspended(a, "cancelled", [observeEvent(0, "source", "k")]);
-    await a.control({ workflowId: "cancelled", action: "cancel" });
+    await cancel(a, "cancelled");
     await advance(LEASE_MS + 1);
     const run = await take(b, "timed-out");
     await run.held([observeEvent(0, "source", "k")]);
@@ -159,7 +154,7 @@ export const events: Rules = {
     const run = await begin(b, "w");
     await run.held([observeEvent(0, "source", "k")]);
     assert.deepEqual((await source.held([setEvent(0, "k", "v")])).woken, []);
-    assert.deepEqual(await run.outcomes([observeEvent(0, "source", "k")]), [{ tag: "value", value: "v" }]);
+    assert.deepEqual(await run.outcomes([observeEvent(0, "source", "k")]), [valueOutcome("v")]);
   },
 
   "setEvent() at the same time as a suspend for it never leaves the waiter asleep": async ({ drivers: [a, b] }) => {
@@ -172,15 +167,14 @@ export const events: Rules = {
         run.commit([observeEvent(0, "source", key)], SUSPEND),
       ]);
       if (suspended.state === "held") {
-        assert.deepEqual([answers(suspended), woken], [[{ tag: "value", value: "v" }], []]);
+        assert.deepEqual([answers(suspended), woken], [[valueOutcome("v")], []]);
         continue;
       }
       assert.equal(suspended.state, "released");
       assert.deepEqual(woken, [workflowId]);
-      assert.deepEqual(await (await take(a, workflowId)).outcomes([observeEvent(0, "source", key)]), [{
-        tag: "value",
-        value: "v",
-      }]);
+      assert.deepEqual(await (await take(a, workflowId)).outcomes([observeEvent(0, "source", key)]), [
+        valueOutcome("v"),
+      ]);
     }
   },
 };

@@ -6,7 +6,8 @@
 
 import assert from "node:assert/strict";
 import type { SendResult } from "../../../core/driver/driver.ts";
-import { LEASE_MS, newMessage, receive, send } from "../../requests.ts";
+import { receive, send } from "../../operations.ts";
+import { LEASE_MS, newMessage } from "../../requests.ts";
 import { begin, claimIds, enqueue, take } from "../../driven_run.ts";
 import type { Rules } from "../../suite.ts";
 

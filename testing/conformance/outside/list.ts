@@ -6,37 +6,17 @@
 
 import assert from "node:assert/strict";
 import type { Driver, ListQuery } from "../../../core/driver/driver.ts";
-import { createRequest, LEASE_MS, receive } from "../../requests.ts";
-import { begin, beginSuspended, enqueue, take } from "../../driven_run.ts";
+import { receive } from "../../operations.ts";
+import { createRequest, LEASE_MS, listQuery } from "../../requests.ts";
+import { begin, beginSuspended, cancel, enqueue, listIds, take } from "../../driven_run.ts";
 import type { Rules } from "../../suite.ts";
-
-async function listIds(driver: Driver, query: Partial<ListQuery> = {}): Promise<string[]> {
-  const { workflows } = await driver.listWorkflows({
-    problem: false,
-    values: true,
-    statuses: null,
-    name: null,
-    limit: 100,
-    cursor: null,
-    ...query,
-  });
-  return workflows.map(({ workflowId }) => workflowId);
-}
 
 /** All pages, one after the other. */
 async function listAll(driver: Driver, query: Partial<ListQuery>): Promise<string[]> {
   const ids: string[] = [];
   let cursor: string | null = null;
   do {
-    const page = await driver.listWorkflows({
-      problem: false,
-      values: true,
-      statuses: null,
-      name: null,
-      limit: 100,
-      ...query,
-      cursor,
-    });
+    const page = await driver.listWorkflows(listQuery({ ...query, cursor }));
     ids.push(...page.workflows.map(({ workflowId }) => workflowId));
     assert(page.workflows.length > 0 || page.cursor === null);
     cursor = page.cursor;
@@ -53,24 +33,14 @@ export const list: Rules = {
     }
     await beginSuspended(a, "d", [receive(0, ["t"])]);
     await (await begin(b, "e")).end("ERROR", "failed");
-    const { workflows, cursor } = await b.listWorkflows({
-      problem: false,
-      values: true,
-      statuses: null,
-      name: null,
-      limit: 100,
-      cursor: null,
-    });
+    const { workflows, cursor } = await b.listWorkflows(listQuery());
     assert.equal(cursor, null);
     assert.deepEqual(workflows.slice(2).map(({ workflowId }) => workflowId), ["a", "c", "b"]);
     for (const workflow of workflows) assert.deepEqual(workflow, await a.readWorkflow(workflow.workflowId));
   },
 
   "listWorkflows() answers nothing when the store is empty": async ({ drivers: [a] }) => {
-    assert.deepEqual(
-      await a.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 100, cursor: null }),
-      { workflows: [], cursor: null },
-    );
+    assert.deepEqual(await a.listWorkflows(listQuery()), { workflows: [], cursor: null });
   },
 
   "listWorkflows() lists only the statuses and the name asked for": async ({ drivers: [a, b] }) => {
@@ -78,7 +48,7 @@ export const list: Rules = {
     await a.create(createRequest("pending", { name: "other" }));
     await (await begin(a, "ended")).end();
     await begin(a, "cancelled");
-    await a.control({ workflowId: "cancelled", action: "cancel" });
+    await cancel(a, "cancelled");
     assert.deepEqual(await listIds(b, { statuses: ["ENQUEUED"] }), ["enqueued"]);
     assert.deepEqual((await listIds(b, { statuses: ["CANCELLED", "SUCCESS"] })).sort(), ["cancelled", "ended"]);
     assert.deepEqual(await listIds(b, { name: "other" }), ["pending"]);
@@ -98,14 +68,7 @@ export const list: Rules = {
       assert.deepEqual(await listAll(b, { limit }), all, `pages of ${limit}`);
     }
     assert.deepEqual(all.map((id) => id.slice(1)), ["3", "3", "3", "2", "2", "2", "1", "1", "1", "0", "0", "0"]);
-    const last = await b.listWorkflows({
-      problem: false,
-      values: true,
-      statuses: null,
-      name: null,
-      limit: 12,
-      cursor: null,
-    });
+    const last = await b.listWorkflows(listQuery({ limit: 12 }));
     assert.equal(last.cursor, null, "a full page that is the last says so");
   },
 
@@ -115,9 +78,9 @@ export const list: Rules = {
       await advance(1_000);
     }
     const query = { statuses: null, name: "even", limit: 2 };
-    const first = await b.listWorkflows({ problem: false, values: true, ...query, cursor: null });
+    const first = await b.listWorkflows(listQuery(query));
     await a.create(createRequest("new", { name: "even" }));
-    const second = await a.listWorkflows({ problem: false, values: true, ...query, cursor: first.cursor });
+    const second = await a.listWorkflows(listQuery({ ...query, cursor: first.cursor }));
     assert.deepEqual([...first.workflows, ...second.workflows].map(({ workflowId }) => workflowId), [
       "w4",
       "w2",
@@ -148,14 +111,7 @@ export const list: Rules = {
       await (await begin(a, id)).end();
       await advance(1_000);
     }
-    const { cursor } = await b.listWorkflows({
-      problem: false,
-      values: true,
-      statuses: null,
-      name: null,
-      limit: 2,
-      cursor: null,
-    });
+    const { cursor } = await b.listWorkflows(listQuery({ limit: 2 }));
     await enqueue(a, "d");
     await a.purge({ olderThanMs: 0, limit: 1 });
     await a.purge({ olderThanMs: 0, limit: 1 });
@@ -165,10 +121,7 @@ export const list: Rules = {
 
   "listWorkflows() refuses a cursor that no page gave": async ({ drivers: [a] }) => {
     for (const cursor of ["", "x", "[]", '["1","w"]', "null"]) {
-      await assert.rejects(
-        a.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 10, cursor }),
-        { code: "invalid_value" },
-      );
+      await assert.rejects(a.listWorkflows(listQuery({ limit: 10, cursor })), { code: "invalid_value" });
     }
   },
 };

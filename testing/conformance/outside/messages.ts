@@ -5,8 +5,19 @@
  */
 
 import assert from "node:assert/strict";
-import { claimRequest, end, LEASE_MS, newMessage, receive, send } from "../../requests.ts";
-import { answers, begin, beginSuspended, type DrivenRun, enqueue, take } from "../../driven_run.ts";
+import { end, receive, send } from "../../operations.ts";
+import { claimRequest, LEASE_MS, newMessage } from "../../requests.ts";
+import {
+  answers,
+  begin,
+  beginSuspended,
+  cancel,
+  type DrivenRun,
+  enqueue,
+  messageOutcome,
+  sent,
+  take,
+} from "../../driven_run.ts";
 import type { Rules } from "../../suite.ts";
 
 /** Sending and receiving. */
@@ -45,7 +56,7 @@ export const messages: Rules = {
       });
     }
     await begin(a, "w");
-    await a.control({ workflowId: "w", action: "cancel" });
+    await cancel(a, "w");
     assert.deepEqual(await b.send([newMessage("w")]), {
       state: "refused",
       index: 0,
@@ -70,10 +81,10 @@ export const messages: Rules = {
   ) => {
     const run = await begin(a, "w");
     await b.send([newMessage("w", { value: "before" })]);
-    assert.deepEqual(await run.outcomes([receive(0, [""])]), [{ tag: "message", value: "before", topic: "" }]);
+    assert.deepEqual(await run.outcomes([receive(0, [""])]), [messageOutcome("before")]);
     assert.deepEqual(await run.outcomes([receive(1, [""])]), ["open"]);
     await b.send([newMessage("w", { value: "while" }), newMessage("w", { value: "after" })]);
-    assert.deepEqual(await run.outcomes([receive(1, [""])]), [{ tag: "message", value: "while", topic: "" }]);
+    assert.deepEqual(await run.outcomes([receive(1, [""])]), [messageOutcome("while")]);
     await advance(1_000 * LEASE_MS);
     assert.deepEqual(await (await take(b, "w")).drain(), ["after"]);
   },
@@ -90,7 +101,7 @@ export const messages: Rules = {
   "a null message is a message": async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
     await b.send([newMessage("w", { value: "null" })]);
-    assert.deepEqual(await run.outcomes([receive(0, [""], 0)]), [{ tag: "message", value: "null", topic: "" }]);
+    assert.deepEqual(await run.outcomes([receive(0, [""], 0)]), [messageOutcome("null")]);
   },
 
   "send() to many sends nothing when one of them is refused": async ({ drivers: [a, b] }) => {
@@ -103,12 +114,8 @@ export const messages: Rules = {
     }
     for (const run of good) {
       assert.deepEqual(await run.drain(), []);
-      const sent = await a.send([newMessage(run.workflowId, { messageId: "m", dedupeKey: "k" })]);
-      assert.deepEqual(
-        sent.state === "sent" && sent.receipts,
-        [{ messageId: "m", duplicate: false }],
-        "the key is not used up",
-      );
+      const { receipts } = sent(await a.send([newMessage(run.workflowId, { messageId: "m", dedupeKey: "k" })]));
+      assert.deepEqual(receipts, [{ messageId: "m", duplicate: false }], "the key is not used up");
     }
   },
 
@@ -134,11 +141,7 @@ export const messages: Rules = {
       await drivers[index % 2 === 0 ? 0 : 1].send([newMessage("w", { value })]);
     }
     for (const position of [0, 1, 2, 3, 4]) {
-      assert.deepEqual(await first.outcomes([receive(position, [""])]), [{
-        tag: "message",
-        value: values[position],
-        topic: "",
-      }]);
+      assert.deepEqual(await first.outcomes([receive(position, [""])]), [messageOutcome(values[position] ?? "")]);
     }
     await advance(LEASE_MS + 1);
     assert.deepEqual(await (await take(drivers[1], "w")).drain(), values.slice(5));
@@ -165,12 +168,12 @@ export const messages: Rules = {
     const run = await begin(a, "w");
     await b.send(["1", "2"].map((value) => newMessage("w", { value })));
     assert.deepEqual(await run.outcomes([receive(5, [""]), receive(3, [""]), receive(4, [""])]), [
-      { tag: "message", value: "1", topic: "" },
-      { tag: "message", value: "2", topic: "" },
+      messageOutcome("1"),
+      messageOutcome("2"),
       "open",
     ]);
     await b.send([newMessage("w", { value: "3" })]);
-    assert.deepEqual(await run.outcomes([receive(4, [""])]), [{ tag: "message", value: "3", topic: "" }]);
+    assert.deepEqual(await run.outcomes([receive(4, [""])]), [messageOutcome("3")]);
   },
 
   "a thousand buffered messages are received in order": async ({ drivers: [a, b] }) => {
@@ -209,7 +212,7 @@ export const messages: Rules = {
       receive(2, [""]),
     ]);
     assert.deepEqual(result.woken, []);
-    assert.deepEqual(answers(result), ["open", { tag: "sent", value: "m" }, { tag: "message", value: "1", topic: "" }]);
+    assert.deepEqual(answers(result), ["open", { tag: "sent", value: "m" }, messageOutcome("1")]);
     assert.deepEqual(await run.outcomes([receive(0, [""])]), ["open"]);
   },
 

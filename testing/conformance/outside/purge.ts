@@ -8,10 +8,7 @@ import assert from "node:assert/strict";
 import type { Driver } from "../../../core/driver/driver.ts";
 import {
   closeStream,
-  createRequest,
   end,
-  LEASE_MS,
-  newMessage,
   observeEvent,
   observeResult,
   receive,
@@ -19,8 +16,20 @@ import {
   setEvent,
   sleep,
   writeStream,
-} from "../../requests.ts";
-import { begin, beginSuspended, claimIds, type DrivenRun, enqueue, take } from "../../driven_run.ts";
+} from "../../operations.ts";
+import { createRequest, LEASE_MS, newMessage } from "../../requests.ts";
+import {
+  begin,
+  beginSuspended,
+  cancel,
+  claimIds,
+  type DrivenRun,
+  enqueue,
+  listIds,
+  resume,
+  sent,
+  take,
+} from "../../driven_run.ts";
 import type { Rules } from "../../suite.ts";
 
 /** Purging. */
@@ -30,12 +39,12 @@ export const purge: Rules = {
       const status of ["SUCCESS", "ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"] as const
     ) await (await begin(a, status)).end(status);
     await enqueue(a, "cancelled");
-    await a.control({ workflowId: "cancelled", action: "cancel" });
+    await cancel(a, "cancelled");
     await advance(2 * LEASE_MS);
     await endOne(a, "young");
     assert.deepEqual(await b.purge({ olderThanMs: 3 * LEASE_MS, limit: 100 }), { purged: 0 });
     assert.deepEqual(await b.purge({ olderThanMs: LEASE_MS, limit: 100 }), { purged: 4 });
-    assert.deepEqual(await ids(a), ["young"]);
+    assert.deepEqual((await listIds(a)).sort(), ["young"]);
     assert.equal(await a.readWorkflow("SUCCESS"), null);
     assert.deepEqual(await b.purge({ olderThanMs: 0, limit: 100 }), { purged: 1 });
   },
@@ -54,11 +63,11 @@ export const purge: Rules = {
     await begin(a, "lapsed");
     await beginSuspended(a, "suspended", [sleep(0, LEASE_MS)]);
     await begin(a, "resumed");
-    await a.control({ workflowId: "resumed", action: "cancel" });
+    await cancel(a, "resumed");
     await advance(10 * LEASE_MS);
-    await a.control({ workflowId: "resumed", action: "resume" });
+    await resume(a, "resumed");
     assert.deepEqual(await b.purge({ olderThanMs: 0, limit: 100 }), { purged: 0 });
-    assert.deepEqual(await ids(a), ["enqueued", "lapsed", "resumed", "suspended"]);
+    assert.deepEqual((await listIds(a)).sort(), ["enqueued", "lapsed", "resumed", "suspended"]);
   },
 
   "purge() removes up to limit, oldest first, and a repeat the next ones": async ({ drivers: [a, b], advance }) => {
@@ -69,9 +78,9 @@ export const purge: Rules = {
       await advance(1_000);
     }
     assert.deepEqual(await b.purge({ olderThanMs: 0, limit: 2 }), { purged: 2 });
-    assert.deepEqual(await ids(a), ["b", "d"]);
+    assert.deepEqual((await listIds(a)).sort(), ["b", "d"]);
     assert.deepEqual(await b.purge({ olderThanMs: 0, limit: 1 }), { purged: 1 });
-    assert.deepEqual(await ids(a), ["d"]);
+    assert.deepEqual((await listIds(a)).sort(), ["d"]);
     assert.deepEqual([await b.purge({ olderThanMs: 0, limit: 5 }), await b.purge({ olderThanMs: 0, limit: 5 })], [{
       purged: 1,
     }, { purged: 0 }]);
@@ -85,7 +94,7 @@ export const purge: Rules = {
       total += purged.reduce((sum, one) => sum + one.purged, 0);
     }
     assert.equal(total, 30);
-    assert.deepEqual(await ids(a), []);
+    assert.deepEqual((await listIds(a)).sort(), []);
   },
 
   "purge() removes all that is the workflow's": async ({ drivers: [a, b] }) => {
@@ -115,7 +124,7 @@ export const purge: Rules = {
       reason: "workflow_not_found",
       status: null,
     });
-    assert.deepEqual(await a.control({ workflowId: "w", action: "resume" }), { state: "not_found" });
+    assert.deepEqual(await resume(a, "w"), { state: "not_found" });
     assert.deepEqual(await run.commit([record(9, "late")]), { state: "lost" });
   },
 
@@ -144,8 +153,8 @@ export const purge: Rules = {
     assert.deepEqual([workflow.input, workflow.error, workflow.recoveryAttempts, run.epoch], ["new", null, 0, 1]);
     assert.deepEqual([journal, open], [{ entries: [], more: false }, []]);
     assert.deepEqual(await run.drain(["", "t"]), []);
-    const sent = await b.send([newMessage("w", { messageId: "m", dedupeKey: "k" })]);
-    assert.deepEqual(sent.state === "sent" && sent.receipts, [{ messageId: "m", duplicate: false }]);
+    const { receipts } = sent(await b.send([newMessage("w", { messageId: "m", dedupeKey: "k" })]));
+    assert.deepEqual(receipts, [{ messageId: "m", duplicate: false }]);
     await run.held([setEvent(0, "k", "new"), writeStream(1, "s", "new"), record(3, "new")]);
     assert.deepEqual((await a.readEvent({ workflowId: "w", key: "k" })).event, { version: 1, value: "new" });
     assert.deepEqual(await a.readStream({ workflowId: "w", key: "s", from: 0, limit: 10 }), {
@@ -160,11 +169,10 @@ export const purge: Rules = {
   "purge() ends the waits of what it removes: its ID is not woken for them later": async ({ drivers: [a, b] }) => {
     const source = await begin(a, "source");
     await beginSuspended(a, "w", [observeEvent(0, "source", "k"), observeResult(1, "source"), receive(2, ["t"])]);
-    await a.control({ workflowId: "w", action: "cancel" });
+    await cancel(a, "w");
     await b.purge({ olderThanMs: 0, limit: 1 });
     await beginSuspended(b, "w", [receive(0, ["u"])]);
-    const sent = await a.send([newMessage("w", { topic: "t" })]);
-    assert.deepEqual(sent.state === "sent" && sent.woken, []);
+    assert.deepEqual(sent(await a.send([newMessage("w", { topic: "t" })])).woken, []);
     assert.deepEqual((await source.released([setEvent(0, "k", "v")], end())).woken, []);
     assert.deepEqual(await claimIds(b), []);
   },
@@ -212,18 +220,6 @@ export const purge: Rules = {
     }
   },
 };
-
-async function ids(driver: Driver): Promise<string[]> {
-  const { workflows } = await driver.listWorkflows({
-    problem: false,
-    values: true,
-    statuses: null,
-    name: null,
-    limit: 100,
-    cursor: null,
-  });
-  return workflows.map(({ workflowId }) => workflowId).sort();
-}
 
 async function endOne(driver: Driver, workflowId: string): Promise<void> {
   await (await begin(driver, workflowId)).end();

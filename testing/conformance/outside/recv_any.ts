@@ -5,8 +5,9 @@
  */
 
 import assert from "node:assert/strict";
-import { newMessage, receive } from "../../requests.ts";
-import { begin, beginSuspended, claimIds, take } from "../../driven_run.ts";
+import { receive } from "../../operations.ts";
+import { newMessage } from "../../requests.ts";
+import { begin, beginSuspended, claimIds, messageOutcome, sent, take } from "../../driven_run.ts";
 import type { Rules } from "../../suite.ts";
 
 /** Receiving over several topics. */
@@ -26,11 +27,11 @@ export const recvAny: Rules = {
         receive(4, topics),
       ]),
       [
-        { tag: "message", value: "in b", topic: "b" },
-        { tag: "message", value: "in a", topic: "a" },
-        { tag: "message", value: "in ", topic: "" },
-        { tag: "message", value: "in c", topic: "c" },
-        { tag: "message", value: "in b", topic: "b" },
+        messageOutcome("in b", "b"),
+        messageOutcome("in a", "a"),
+        messageOutcome("in "),
+        messageOutcome("in c", "c"),
+        messageOutcome("in b", "b"),
       ],
     );
   },
@@ -70,13 +71,10 @@ export const recvAny: Rules = {
       const other = await b.send([newMessage(workflowId, { topic: "c" })]);
       assert.deepEqual(other.state === "sent" && other.woken, []);
       assert.deepEqual(await claimIds(b), []);
-      const sent = await b.send([newMessage(workflowId, { topic, value: "1" })]);
-      assert.deepEqual(sent.state === "sent" && sent.woken, [workflowId]);
-      assert.deepEqual(await (await take(b, workflowId)).outcomes([receive(0, ["a", "b", ""])]), [{
-        tag: "message",
-        value: "1",
-        topic,
-      }]);
+      assert.deepEqual(sent(await b.send([newMessage(workflowId, { topic, value: "1" })])).woken, [workflowId]);
+      assert.deepEqual(await (await take(b, workflowId)).outcomes([receive(0, ["a", "b", ""])]), [
+        messageOutcome("1", topic),
+      ]);
     }
   },
 };

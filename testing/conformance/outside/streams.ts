@@ -7,7 +7,8 @@
 import assert from "node:assert/strict";
 import { nextTask } from "../../../core/time/clock.ts";
 import type { Driver, StreamPage } from "../../../core/driver/driver.ts";
-import { closeStream, end, LEASE_MS, writeStream } from "../../requests.ts";
+import { closeStream, end, writeStream } from "../../operations.ts";
+import { LEASE_MS } from "../../requests.ts";
 import { begin, enqueue, take } from "../../driven_run.ts";
 import type { Rules } from "../../suite.ts";
 

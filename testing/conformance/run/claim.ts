@@ -6,12 +6,14 @@
 
 import assert from "node:assert/strict";
 import type { ClaimRequest } from "../../../core/driver/driver.ts";
-import { claimRequest, createRequest, LEASE_MS, NAME, park, receive, record, sleep, YIELD } from "../../requests.ts";
+import { park, receive, record, sleep, YIELD } from "../../operations.ts";
+import { claimRequest, createRequest, LEASE_MS, NAME } from "../../requests.ts";
 import {
   assertAbout,
   assertOpen,
   begin,
   beginSuspended,
+  cancel,
   claimIds,
   DrivenRun,
   enqueue,
@@ -79,7 +81,7 @@ export const claim: Rules = {
       await (await begin(a, status)).end(status);
     }
     await begin(a, "cancelled");
-    await a.control({ workflowId: "cancelled", action: "cancel" });
+    await cancel(a, "cancelled");
     await advance(100 * LEASE_MS);
     assert.deepEqual(await claimIds(b), []);
     assert.deepEqual(

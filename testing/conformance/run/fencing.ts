@@ -7,14 +7,8 @@
 import assert from "node:assert/strict";
 import type { Driver, Operation } from "../../../core/driver/driver.ts";
 import {
-  claimRequest,
   closeStream,
-  commitRequest,
-  createRequest,
   end,
-  LEASE_MS,
-  newMessage,
-  newWorkflow,
   observeEvent,
   observeResult,
   park,
@@ -28,8 +22,9 @@ import {
   SUSPEND,
   writeStream,
   YIELD,
-} from "../../requests.ts";
-import { begin, claimIds, enqueue, take } from "../../driven_run.ts";
+} from "../../operations.ts";
+import { claimRequest, commitRequest, createRequest, LEASE_MS, newMessage, newWorkflow } from "../../requests.ts";
+import { begin, cancel, claimIds, enqueue, resume, take, valueOutcome } from "../../driven_run.ts";
 import type { Rules } from "../../suite.ts";
 
 /** One of each, with effects that can be seen. */
@@ -93,12 +88,12 @@ export const fencing: Rules = {
 
   "commit() is lost at the epoch of another workflow of that ID, from before a purge": async ({ drivers: [a, b] }) => {
     const zombie = await begin(a, "w");
-    await b.control({ workflowId: "w", action: "cancel" });
+    await cancel(b, "w");
     await b.purge({ olderThanMs: 0, limit: 1 });
     const run = await begin(b, "w");
     assert.equal(run.epoch, zombie.epoch);
     assert.deepEqual(await zombie.commit([record(0, "zombie")], end()), { state: "lost" });
-    assert.deepEqual(await run.outcomes([record(0, "new")]), [{ tag: "value", value: "new" }]);
+    assert.deepEqual(await run.outcomes([record(0, "new")]), [valueOutcome("new")]);
   },
 
   "commit() is lost while no run holds the workflow": async ({ drivers: [a, b] }) => {
@@ -138,7 +133,7 @@ export const fencing: Rules = {
     await assertNothingWritten(b);
     assert.equal((await b.readWorkflow("w"))?.problem, null);
     assert.equal((await b.commit(next)).state, "held");
-    assert.deepEqual(await run.outcomes([record(0, "next")]), [{ tag: "value", value: "next" }]);
+    assert.deepEqual(await run.outcomes([record(0, "next")]), [valueOutcome("next")]);
   },
 
   "commit() that is lost leaves the lease of the run that took over": async ({ drivers: [a, b], advance }) => {
@@ -155,7 +150,7 @@ export const fencing: Rules = {
   ) => {
     await enqueue(a, "friend");
     const run = await begin(a, "w");
-    await b.control({ workflowId: "w", action: "cancel" });
+    await cancel(b, "w");
     for (const transition of [null, SUSPEND, YIELD, end("SUCCESS", "late")]) {
       assert.deepEqual(await run.commit(everyOperation(), transition), { state: "cancelled" });
     }
@@ -170,7 +165,7 @@ export const fencing: Rules = {
     const zombie = await begin(a, "w");
     await advance(LEASE_MS + 1);
     await take(b, "w");
-    await b.control({ workflowId: "w", action: "cancel" });
+    await cancel(b, "w");
     assert.deepEqual(await zombie.commit([record(0, "0")]), { state: "lost" });
   },
 
@@ -179,8 +174,8 @@ export const fencing: Rules = {
   ) => {
     await enqueue(a, "friend");
     const zombie = await begin(a, "w");
-    await b.control({ workflowId: "w", action: "cancel" });
-    await b.control({ workflowId: "w", action: "resume" });
+    await cancel(b, "w");
+    await resume(b, "w");
     assert.deepEqual(await zombie.commit(everyOperation()), { state: "lost" });
     const run = await take(b, "w");
     assert.deepEqual(await zombie.commit(everyOperation(), end()), { state: "lost" });

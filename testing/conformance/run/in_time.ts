@@ -6,8 +6,19 @@
 
 import assert from "node:assert/strict";
 import type { Driver, Operation } from "../../../core/driver/driver.ts";
-import { end, LEASE_MS, newMessage, observeEvent, observeResult, receive, setEvent } from "../../requests.ts";
-import { type Answer, begin, beginSuspended, take } from "../../driven_run.ts";
+import { end, observeEvent, observeResult, receive, setEvent } from "../../operations.ts";
+import { LEASE_MS, newMessage } from "../../requests.ts";
+import {
+  type Answer,
+  begin,
+  beginSuspended,
+  cancel,
+  messageOutcome,
+  resume,
+  sent,
+  take,
+  valueOutcome,
+} from "../../driven_run.ts";
 import type { Rules } from "../../suite.ts";
 
 const LONG_MS = 100 * LEASE_MS;
@@ -23,12 +34,12 @@ const CASES: Record<string, Case> = {
   receive: {
     wait: (position, timeoutMs) => receive(position, ["t"], timeoutMs),
     bring: (driver) => driver.send([newMessage("receive", { topic: "t", value: "1" })]),
-    outcome: { tag: "message", value: "1", topic: "t" },
+    outcome: messageOutcome("1", "t"),
   },
   observeEvent: {
     wait: (position, timeoutMs) => observeEvent(position, "setter", "k", timeoutMs),
     bring: async (driver) => await (await begin(driver, "setter", { leaseMs: LONG_MS })).held([setEvent(0, "k", "2")]),
-    outcome: { tag: "value", value: "2" },
+    outcome: valueOutcome("2"),
   },
   "observeEvent of what ends without it": {
     wait: (position, timeoutMs) => observeEvent(position, "failure", "k", timeoutMs),
@@ -38,13 +49,13 @@ const CASES: Record<string, Case> = {
   observeResult: {
     wait: (position, timeoutMs) => observeResult(position, "success", timeoutMs),
     bring: async (driver) => await (await begin(driver, "success")).end("SUCCESS", "3"),
-    outcome: { tag: "value", value: "3" },
+    outcome: valueOutcome("3"),
   },
   "observeResult of what is cancelled": {
     wait: (position, timeoutMs) => observeResult(position, "cancelled", timeoutMs),
     bring: async (driver) => {
       await begin(driver, "cancelled");
-      await driver.control({ workflowId: "cancelled", action: "cancel" });
+      await cancel(driver, "cancelled");
     },
     outcome: { tag: "cancelled" },
   },
@@ -105,7 +116,7 @@ export const inTime: Rules = {
     const run = await take(b, "w");
     await run.held([receive(1, ["c"], 0)]);
     await send("c", "4");
-    assert.deepEqual(await run.outcomes([receive(0, ["c", "a", "b"])]), [{ tag: "message", value: "1", topic: "b" }]);
+    assert.deepEqual(await run.outcomes([receive(0, ["c", "a", "b"])]), [messageOutcome("1", "b")]);
     assert.deepEqual(await run.drain(["a", "b", "c"]), ["2", "4"]);
   },
 
@@ -118,8 +129,7 @@ export const inTime: Rules = {
       observeResult(2, "source"),
     ]);
     await advance(LEASE_MS + 1);
-    const sent = await b.send([newMessage("w", { topic: "t" })]);
-    assert.deepEqual(sent.state === "sent" && sent.woken, ["w"]);
+    assert.deepEqual(sent(await b.send([newMessage("w", { topic: "t" })])).woken, ["w"]);
     assert.deepEqual((await (await begin(b, "source")).released([setEvent(0, "k", "v")], end())).woken, []);
     await take(b, "w");
   },
@@ -134,8 +144,8 @@ export const inTime: Rules = {
     await b.send([newMessage("w", { topic: "t", value: "late" })]);
     const run = await take(b, "w");
     assert.deepEqual(await run.outcomes(waits), [
-      { tag: "message", value: "1", topic: "t" },
-      { tag: "message", value: "2", topic: "t" },
+      messageOutcome("1", "t"),
+      messageOutcome("2", "t"),
       { tag: "timeout" },
     ]);
     assert.deepEqual(await run.drain(["t"]), ["late"]);
@@ -147,10 +157,7 @@ export const inTime: Rules = {
     await b.commit({ ...source.next([setEvent(0, "k", "1")]), leaseMs: LONG_MS });
     await advance(3 * LEASE_MS);
     await source.held([setEvent(1, "k", "2")]);
-    assert.deepEqual(await (await take(b, "w")).outcomes([observeEvent(0, "source", "k")]), [{
-      tag: "value",
-      value: "2",
-    }]);
+    assert.deepEqual(await (await take(b, "w")).outcomes([observeEvent(0, "source", "k")]), [valueOutcome("2")]);
   },
 
   "an event that was first set late is a timeout, also when its workflow has ended": async (
@@ -167,8 +174,8 @@ export const inTime: Rules = {
     const run = await begin(a, "w", { leaseMs: LONG_MS });
     await a.commit({ ...run.next(waits), leaseMs: LONG_MS });
     await begin(b, "other");
-    await b.control({ workflowId: "other", action: "cancel" });
-    await b.control({ workflowId: "other", action: "resume" });
+    await cancel(b, "other");
+    await resume(b, "other");
     assert.deepEqual(await run.outcomes(waits), ["open", "open"]);
     await advance(5 * LEASE_MS);
     await (await take(b, "other")).end();

@@ -6,18 +6,9 @@
 
 import assert from "node:assert/strict";
 import type { Driver, JournalEntry } from "../../../core/driver/driver.ts";
-import {
-  closeStream,
-  LEASE_MS,
-  newMessage,
-  receive,
-  record,
-  send,
-  setEvent,
-  sleep,
-  writeStream,
-} from "../../requests.ts";
-import { answers, begin, take } from "../../driven_run.ts";
+import { closeStream, receive, record, send, setEvent, sleep, writeStream } from "../../operations.ts";
+import { LEASE_MS, newMessage } from "../../requests.ts";
+import { answers, begin, take, valueOutcome } from "../../driven_run.ts";
 import type { Rules } from "../../suite.ts";
 
 const MIB = 1_048_576;
@@ -67,7 +58,7 @@ export const journal: Rules = {
       closeStream(4, "s"),
       setEvent(5, "k", "v"),
     ];
-    const expected = [{ tag: "value", value: "1" }, { tag: "workflow_not_found" }, { tag: "stream_closed" }, {
+    const expected = [valueOutcome("1"), { tag: "workflow_not_found" }, { tag: "stream_closed" }, {
       tag: "stream_closed",
     }, { tag: "done" }];
     assert.deepEqual(await run.outcomes(operations), expected);
@@ -95,7 +86,7 @@ export const journal: Rules = {
       (_, index) => index % 10 === 3 ? receive(index, ["t"]) : record(index, String(index)),
     );
     const expected = operations.map(({ type, position }) =>
-      type === "receive" ? "open" : { tag: "value", value: position === 50 ? "before" : String(position) }
+      type === "receive" ? "open" : valueOutcome(position === 50 ? "before" : String(position))
     );
     assert.deepEqual(answers(await run.held(operations)), expected);
   },

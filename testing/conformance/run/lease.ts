@@ -5,7 +5,8 @@
  */
 
 import assert from "node:assert/strict";
-import { claimRequest, LEASE_MS, receive, record, sleep, YIELD } from "../../requests.ts";
+import { receive, record, sleep, YIELD } from "../../operations.ts";
+import { claimRequest, LEASE_MS } from "../../requests.ts";
 import { assertAbout, begin, claimIds, enqueue, remainingMs, take } from "../../driven_run.ts";
 import type { Rules } from "../../suite.ts";
 

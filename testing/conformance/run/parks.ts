@@ -6,20 +6,20 @@
 
 import assert from "node:assert/strict";
 import type { Driver, Operation, Transition } from "../../../core/driver/driver.ts";
+import { end, observeEvent, observeResult, park, receive, record, setEvent, SUSPEND, YIELD } from "../../operations.ts";
+import { LEASE_MS, newMessage } from "../../requests.ts";
 import {
-  end,
-  LEASE_MS,
-  newMessage,
-  observeEvent,
-  observeResult,
-  park,
-  receive,
-  record,
-  setEvent,
-  SUSPEND,
-  YIELD,
-} from "../../requests.ts";
-import { assertAbout, begin, claimIds, committed, take } from "../../driven_run.ts";
+  assertAbout,
+  begin,
+  cancel,
+  claimIds,
+  committed,
+  messageOutcome,
+  resume,
+  sent,
+  take,
+  valueOutcome,
+} from "../../driven_run.ts";
 import { claimRequest } from "../../requests.ts";
 import type { Rules } from "../../suite.ts";
 
@@ -81,16 +81,15 @@ export const parks: Rules = {
     const source = await begin(a, "source");
     const waits = [receive(0, [""]), observeEvent(1, "source", "k"), observeResult(2, "source")];
     await (await begin(a, "w")).released(waits, park("p", 2 * LEASE_MS));
-    const sent = await b.send([newMessage("w", { value: "1" })]);
-    assert.deepEqual(sent.state === "sent" && sent.woken, []);
+    assert.deepEqual(sent(await b.send([newMessage("w", { value: "1" })])).woken, []);
     assert.deepEqual((await source.held([setEvent(0, "k", "2")])).woken, []);
     assert.deepEqual((await source.end("SUCCESS", "3")).woken, []);
     assert.deepEqual(await claimIds(b), []);
     await advance(2 * LEASE_MS + 1);
     assert.deepEqual(await (await take(b, "w")).outcomes(waits), [
-      { tag: "message", value: "1", topic: "" },
-      { tag: "value", value: "2" },
-      { tag: "value", value: "3" },
+      messageOutcome("1"),
+      valueOutcome("2"),
+      valueOutcome("3"),
     ]);
   },
 
@@ -134,9 +133,9 @@ export const parks: Rules = {
 
   "cancelling a parked workflow clears the problem and the count": async ({ drivers: [a, b] }) => {
     await (await begin(a, "w")).released([], park("p", LONG_MS));
-    assert.equal((await b.control({ workflowId: "w", action: "cancel" })).state, "done");
+    assert.equal((await cancel(b, "w")).state, "done");
     assert.deepEqual(await parked(a), [null, 0]);
-    assert.deepEqual(await b.control({ workflowId: "w", action: "resume" }), { state: "done", woken: ["w"] });
+    assert.deepEqual(await resume(b, "w"), { state: "done", woken: ["w"] });
     assert.deepEqual(await claimIds(a), ["w"]);
   },
 
@@ -146,7 +145,7 @@ export const parks: Rules = {
     const run = await begin(a, "w");
     await run.released([], park("p", LONG_MS));
     for (const driver of [a, b]) {
-      assert.deepEqual(await driver.control({ workflowId: "w", action: "resume" }), { state: "done", woken: ["w"] });
+      assert.deepEqual(await resume(driver, "w"), { state: "done", woken: ["w"] });
     }
     assert.deepEqual(await parked(a), ["p", 0]);
     const next = await take(b, "w");
@@ -158,16 +157,16 @@ export const parks: Rules = {
   "resuming a parked workflow that is due by time names it too": async ({ drivers: [a, b], advance }) => {
     await (await begin(a, "w")).released([], park("p", LEASE_MS));
     await advance(LEASE_MS + 1);
-    assert.deepEqual(await b.control({ workflowId: "w", action: "resume" }), { state: "done", woken: ["w"] });
+    assert.deepEqual(await resume(b, "w"), { state: "done", woken: ["w"] });
     assert.deepEqual(await parked(a), ["p", 0]);
   },
 
   "resuming a suspended workflow or a run that was parked before changes nothing": async ({ drivers: [a, b] }) => {
     await (await begin(a, "w")).released([], park("p", 0));
     const run = await take(b, "w");
-    assert.deepEqual(await b.control({ workflowId: "w", action: "resume" }), { state: "done", woken: [] });
+    assert.deepEqual(await resume(b, "w"), { state: "done", woken: [] });
     await run.suspend([receive(0, ["t"])]);
-    assert.deepEqual(await b.control({ workflowId: "w", action: "resume" }), { state: "done", woken: [] });
+    assert.deepEqual(await resume(b, "w"), { state: "done", woken: [] });
     assert.deepEqual(await claimIds(a), []);
   },
 

@@ -5,7 +5,8 @@
  */
 
 import assert from "node:assert/strict";
-import { LEASE_MS, newMessage, pause, receive, record, SUSPEND, YIELD } from "../../requests.ts";
+import { pause, receive, record, SUSPEND, YIELD } from "../../operations.ts";
+import { LEASE_MS, newMessage } from "../../requests.ts";
 import {
   answers,
   assertAbout,
@@ -16,7 +17,9 @@ import {
   type DrivenRun,
   plain,
   remainingMs,
+  sent,
   take,
+  valueOutcome,
 } from "../../driven_run.ts";
 import type { Rules } from "../../suite.ts";
 
@@ -78,19 +81,19 @@ export const pauses: Rules = {
   "a record completes the entry that a pause has opened": async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
     await run.held([pause(0, 1, LEASE_MS, "first"), pause(1, 1, LEASE_MS, "second")]);
-    assert.deepEqual(await run.outcomes([record(1, "done", "second")]), [{ tag: "value", value: "done" }]);
+    assert.deepEqual(await run.outcomes([record(1, "done", "second")]), [valueOutcome("done")]);
     await run.released([], YIELD);
     const { claimed: { open, journal } } = await take(b, "w");
     assert.deepEqual(open.map(({ position }) => position), [0]);
     assert.deepEqual(journal.entries.map(({ position, label, outcome }) => [position, label, plain(outcome)]), [
-      [1, "second", { tag: "value", value: "done" }],
+      [1, "second", valueOutcome("done")],
     ]);
   },
 
   "a pause at a position that has an outcome answers with it": async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
     await run.held([record(0, "done")]);
-    assert.deepEqual(await run.outcomes([pause(0, 5, LEASE_MS)]), [{ tag: "value", value: "done" }]);
+    assert.deepEqual(await run.outcomes([pause(0, 5, LEASE_MS)]), [valueOutcome("done")]);
     await run.released([], YIELD);
     assert.deepEqual((await take(b, "w")).claimed.open, []);
   },
@@ -126,8 +129,7 @@ export const pauses: Rules = {
 
   "a message wakes a workflow that is suspended for it and for a pause": async ({ drivers: [a, b] }) => {
     await beginSuspended(a, "w", [pause(0, 1, LONG_MS), receive(1, ["t"])]);
-    const sent = await b.send([newMessage("w", { topic: "t" })]);
-    assert.deepEqual(sent.state === "sent" && sent.woken, ["w"]);
+    assert.deepEqual(sent(await b.send([newMessage("w", { topic: "t" })])).woken, ["w"]);
     assertAbout((await take(b, "w")).claimed.open[0]?.remainingMs ?? null, LONG_MS);
   },
 

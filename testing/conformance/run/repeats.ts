@@ -9,9 +9,6 @@ import type { Driver, Operation } from "../../../core/driver/driver.ts";
 import {
   closeStream,
   end,
-  LEASE_MS,
-  newMessage,
-  newWorkflow,
   observeEvent,
   observeResult,
   receive,
@@ -23,7 +20,8 @@ import {
   SUSPEND,
   writeStream,
   YIELD,
-} from "../../requests.ts";
+} from "../../operations.ts";
+import { LEASE_MS, newMessage, newWorkflow } from "../../requests.ts";
 import {
   answers,
   assertAbout,
@@ -31,9 +29,11 @@ import {
   claimIds,
   committed,
   enqueue,
+  messageOutcome,
   remainingMs,
   take,
   twice,
+  valueOutcome,
 } from "../../driven_run.ts";
 import type { Rules } from "../../suite.ts";
 
@@ -83,7 +83,7 @@ export const repeats: Rules = {
     await run.held([record(0, "first")]);
     assert.deepEqual(
       await run.outcomes([record(0, "second"), setEvent(0, "k", "v")]),
-      Array(2).fill({ tag: "value", value: "first" }),
+      Array(2).fill(valueOutcome("first")),
     );
     assert.equal((await b.readEvent({ workflowId: "w", key: "k" })).event, null);
     assert.equal((await b.readJournal({ workflowId: "w", after: -1, limit: 10 })).entries.length, 1);
@@ -97,9 +97,9 @@ export const repeats: Rules = {
     const expected = request.operations.map(({ position }) => ({ tag: "value", value: `${position}` }));
     for (const driver of [a, b]) assert.deepEqual(answers(committed(await driver.commit(request), "held")), expected);
     assert.deepEqual(await run.outcomes([record(300, "again"), record(0, "again"), record(1_000, "new")]), [
-      { tag: "value", value: "later" },
-      { tag: "value", value: "0" },
-      { tag: "value", value: "new" },
+      valueOutcome("later"),
+      valueOutcome("0"),
+      valueOutcome("new"),
     ]);
   },
 
@@ -122,7 +122,7 @@ export const repeats: Rules = {
     assert.deepEqual(answers(committed(await a.commit(request), "held")), ["open"]);
     await b.send([newMessage("w", { value: "1" })]);
     assertAbout(remainingMs(committed(await b.commit(request), "held")), 10 * LEASE_MS);
-    assert.deepEqual(await run.outcomes([receive(0, [""])]), [{ tag: "message", value: "1", topic: "" }]);
+    assert.deepEqual(await run.outcomes([receive(0, [""])]), [messageOutcome("1")]);
   },
 
   "commit() opens an entry once when it is repeated": async ({ drivers: [a, b], advance }) => {
@@ -155,7 +155,7 @@ export const repeats: Rules = {
     await b.send([newMessage("w", { value: "1" })]);
     assert.deepEqual(answers(committed(await b.commit(request), "released")), ["open"]);
     const next = await take(b, "w");
-    assert.deepEqual(await next.outcomes([receive(0, [""])]), [{ tag: "message", value: "1", topic: "" }]);
+    assert.deepEqual(await next.outcomes([receive(0, [""])]), [messageOutcome("1")]);
   },
 
   "commit() is lost when a suspend or a yield is repeated after the workflow was claimed": async (
@@ -175,7 +175,7 @@ export const repeats: Rules = {
   "commit() answers released when a yield is repeated": async ({ drivers }) => {
     const run = await begin(drivers[0], "w");
     const request = run.next([record(0, "0"), writeStream(null, "s", "v")], YIELD);
-    assert.deepEqual(await twice(drivers, request, "released"), [{ tag: "value", value: "0" }, { tag: "done" }]);
+    assert.deepEqual(await twice(drivers, request, "released"), [valueOutcome("0"), { tag: "done" }]);
     assert.equal((await drivers[1].readStream({ workflowId: "w", key: "s", from: 0, limit: 0 })).tail, 1);
     assert.equal((await take(drivers[1], "w")).epoch, 2);
   },
@@ -184,12 +184,12 @@ export const repeats: Rules = {
     const [a, b] = drivers;
     const run = await begin(a, "w");
     const request = run.next([record(0, "0"), writeStream(null, "s", "v")], end("SUCCESS", "1"));
-    assert.deepEqual(answers(committed(await a.commit(request), "released")), [{ tag: "value", value: "0" }, {
+    assert.deepEqual(answers(committed(await a.commit(request), "released")), [valueOutcome("0"), {
       tag: "done",
     }]);
     const before = await a.readWorkflow("w");
     await advance(LEASE_MS);
-    assert.deepEqual(await twice(drivers, request, "released"), [{ tag: "value", value: "0" }, { tag: "done" }]);
+    assert.deepEqual(await twice(drivers, request, "released"), [valueOutcome("0"), { tag: "done" }]);
     assert.deepEqual(await b.readWorkflow("w"), before);
     assert.equal((await b.readStream({ workflowId: "w", key: "s", from: 0, limit: 0 })).tail, 1);
   },
@@ -198,7 +198,7 @@ export const repeats: Rules = {
     const run = await begin(drivers[0], "w");
     await drivers[1].send([newMessage("w", { value: "1" }), newMessage("w", { value: "2" })]);
     const request = run.next([receive(0, [""]), receive(1, ["t"])], SUSPEND);
-    assert.deepEqual(await twice(drivers, request), [{ tag: "message", value: "1", topic: "" }, "open"]);
+    assert.deepEqual(await twice(drivers, request), [messageOutcome("1"), "open"]);
     await run.held();
     assert.deepEqual(await run.drain(), ["2"]);
   },
@@ -238,7 +238,7 @@ export const repeats: Rules = {
 /** One of each kind, and what came of it, in a store where workflow `friend` ended with 7 and has set event `k`. */
 function everyRecorded(): [Operation, ReturnType<typeof answers>[number]][] {
   return [
-    [record(0, "step"), { tag: "value", value: "step" }],
+    [record(0, "step"), valueOutcome("step")],
     [send(1, newMessage("inbox", { messageId: "m" })), { tag: "sent", value: "m" }],
     [send(2, newMessage("missing")), { tag: "workflow_not_found" }],
     [setEvent(3, "k", "v"), { tag: "done" }],
@@ -247,10 +247,10 @@ function everyRecorded(): [Operation, ReturnType<typeof answers>[number]][] {
     [writeStream(6, "s", "late"), { tag: "stream_closed" }],
     [start(7, newWorkflow("child")), { tag: "done", value: "child" }],
     [start(8, newWorkflow("child", { name: "other" })), { tag: "workflow_conflict" }],
-    [receive(9, [""]), { tag: "message", value: "1", topic: "" }],
+    [receive(9, [""]), messageOutcome("1")],
     [receive(10, ["none"], 0), { tag: "timeout" }],
-    [observeEvent(11, "friend", "k"), { tag: "value", value: "friendly" }],
-    [observeResult(12, "friend"), { tag: "value", value: "7" }],
+    [observeEvent(11, "friend", "k"), valueOutcome("friendly")],
+    [observeResult(12, "friend"), valueOutcome("7")],
     [sleep(13, 0), { tag: "done" }],
     [observeEvent(14, "friend", "none"), { tag: "workflow_ended", value: "SUCCESS" }],
     [observeEvent(15, "purged", "k", null, true), { tag: "workflow_not_found" }],

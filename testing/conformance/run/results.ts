@@ -8,9 +8,6 @@ import assert from "node:assert/strict";
 import type { EndStatus } from "../../../core/driver/driver.ts";
 import {
   end,
-  LEASE_MS,
-  newMessage,
-  newWorkflow,
   observeEvent,
   observeResult,
   observeTogether,
@@ -20,8 +17,21 @@ import {
   setEvent,
   start,
   SUSPEND,
-} from "../../requests.ts";
-import { type Answer, answers, begin, beginSuspended, claimIds, enqueue, take } from "../../driven_run.ts";
+} from "../../operations.ts";
+import { LEASE_MS, newMessage, newWorkflow } from "../../requests.ts";
+import {
+  type Answer,
+  answers,
+  begin,
+  beginSuspended,
+  cancel,
+  claimIds,
+  enqueue,
+  messageOutcome,
+  resume,
+  take,
+  valueOutcome,
+} from "../../driven_run.ts";
 import { type Rules, rulesFor } from "../../suite.ts";
 
 const children = ["c0", "c1", "c2"];
@@ -92,8 +102,8 @@ export const results: Rules = {
     assert.deepEqual(result.woken, ["child", "late"]);
     const child = await take(b, "child");
     assert.deepEqual(await child.outcomes([receive(0, ["t"], 0), receive(1, ["t"], 0), receive(2, ["t"], 0)]), [
-      { tag: "message", value: "m2", topic: "t" },
-      { tag: "message", value: "m3", topic: "t" },
+      messageOutcome("m2", "t"),
+      messageOutcome("m3", "t"),
       { tag: "timeout" },
     ]);
   },
@@ -138,7 +148,7 @@ export const results: Rules = {
 
   "observeResult() answers how a workflow ended": async ({ drivers: [a] }) => {
     const cases: [EndStatus, string | null, Answer][] = [
-      ["SUCCESS", "1", { tag: "value", value: "1" }],
+      ["SUCCESS", "1", valueOutcome("1")],
       ["SUCCESS", null, { tag: "value" }],
       ["ERROR", "2", { tag: "error", value: "2" }],
       ["ERROR", null, { tag: "error" }],
@@ -150,7 +160,7 @@ export const results: Rules = {
       assert.deepEqual(await run.outcomes([observeResult(position, `child${position}`)]), [expected]);
     }
     await begin(a, "cancelled");
-    await a.control({ workflowId: "cancelled", action: "cancel" });
+    await cancel(a, "cancelled");
     assert.deepEqual(await run.outcomes([observeResult(9, "cancelled")]), [{ tag: "cancelled" }]);
   },
 
@@ -165,16 +175,16 @@ export const results: Rules = {
 
   "observeResult() keeps what it recorded when the workflow is resumed": async ({ drivers: [a, b] }) => {
     await begin(a, "child");
-    await a.control({ workflowId: "child", action: "cancel" });
+    await cancel(a, "child");
     const run = await begin(a, "w");
     await run.held([observeResult(0, "child")]);
-    await a.control({ workflowId: "child", action: "resume" });
+    await resume(a, "child");
     assert.deepEqual(await run.outcomes([observeResult(0, "child"), observeResult(1, "child")]), [
       { tag: "cancelled" },
       "open",
     ]);
     await (await take(b, "child")).end("SUCCESS", "1");
-    assert.deepEqual(await run.outcomes([observeResult(1, "child")]), [{ tag: "value", value: "1" }]);
+    assert.deepEqual(await run.outcomes([observeResult(1, "child")]), [valueOutcome("1")]);
   },
 
   "an end wakes every suspended workflow that waits for the result": async ({ drivers: [a, b] }) => {
@@ -193,7 +203,7 @@ export const results: Rules = {
     await begin(a, "child");
     await beginSuspended(a, "w", [observeResult(0, "child")]);
     await beginSuspended(a, "other", [observeResult(0, "w")]);
-    assert.deepEqual(await b.control({ workflowId: "child", action: "cancel" }), { state: "done", woken: ["w"] });
+    assert.deepEqual(await cancel(b, "child"), { state: "done", woken: ["w"] });
     assert.deepEqual(await (await take(b, "w")).outcomes([observeResult(0, "child")]), [{ tag: "cancelled" }]);
     assert.deepEqual(await claimIds(b), []);
   },
@@ -204,10 +214,10 @@ export const results: Rules = {
       const [child, run] = [await begin(a, childId), await begin(b, workflowId)];
       const ended = async () => {
         if (round % 2 === 0) return (await child.end("SUCCESS", "1")).woken;
-        const result = await a.control({ workflowId: childId, action: "cancel" });
+        const result = await cancel(a, childId);
         return result.state === "done" ? result.woken : [];
       };
-      const expected: Answer = round % 2 === 0 ? { tag: "value", value: "1" } : { tag: "cancelled" };
+      const expected: Answer = round % 2 === 0 ? valueOutcome("1") : { tag: "cancelled" };
       const [woken, suspended] = await Promise.all([ended(), run.commit([observeResult(0, childId)], SUSPEND)]);
       if (suspended.state === "held") {
         assert.deepEqual([answers(suspended), woken], [[expected], []]);
@@ -240,7 +250,7 @@ export const results: Rules = {
     for (const run of runs) woken.push((await run.end()).woken);
     assert.deepEqual(woken, [[], [], ["w"]]);
     const run = await take(b, "w");
-    assert.deepEqual(await run.outcomes(waits), Array(3).fill({ tag: "value", value: "null" }));
+    assert.deepEqual(await run.outcomes(waits), Array(3).fill(valueOutcome("null")));
   },
 
   ...rulesFor(
@@ -252,9 +262,7 @@ export const results: Rules = {
         const [first, second] = await Promise.all(children.map((workflowId) => begin(a, workflowId)));
         await beginSuspended(b, "w", waits);
         assert.deepEqual((await first!.end()).woken, []);
-        const ended = status === "CANCELLED"
-          ? await b.control({ workflowId: "c1", action: "cancel" })
-          : await second!.end(status, "null");
+        const ended = status === "CANCELLED" ? await cancel(b, "c1") : await second!.end(status, "null");
         assert("woken" in ended);
         assert.deepEqual(ended.woken, ["w"]);
         const results = await (await take(b, "w")).outcomes(waits);

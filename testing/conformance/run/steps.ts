@@ -5,7 +5,8 @@
  */
 
 import assert from "node:assert/strict";
-import { closeStream, newMessage, send, setEvent, writeStream } from "../../requests.ts";
+import { closeStream, send, setEvent, writeStream } from "../../operations.ts";
+import { newMessage } from "../../requests.ts";
 import { answers, begin, committed, enqueue, take, twice } from "../../driven_run.ts";
 import type { Rules } from "../../suite.ts";
 

@@ -6,28 +6,21 @@
 
 import assert from "node:assert/strict";
 import type { Driver, Operation } from "../../../core/driver/driver.ts";
-import {
-  end,
-  LEASE_MS,
-  newMessage,
-  observeEvent,
-  observeResult,
-  receive,
-  record,
-  send,
-  setEvent,
-  sleep,
-  SUSPEND,
-} from "../../requests.ts";
+import { end, observeEvent, observeResult, receive, record, send, setEvent, sleep, SUSPEND } from "../../operations.ts";
+import { LEASE_MS, newMessage } from "../../requests.ts";
 import {
   type Answer,
   answers,
   assertAbout,
   begin,
   beginSuspended,
+  cancel,
   claimIds,
+  messageOutcome,
   remainingMs,
+  sent,
   take,
+  valueOutcome,
 } from "../../driven_run.ts";
 import type { Rules } from "../../suite.ts";
 
@@ -70,7 +63,7 @@ export const suspend: Rules = {
     assert.equal((await b.readWorkflow("w"))?.waiting, null, "claimed");
     await run.suspend([receive(1, [""])]);
     assert.deepEqual((await b.readWorkflow("w"))?.waiting?.operations.includes("recv "), true);
-    await a.control({ workflowId: "w", action: "cancel" });
+    await cancel(a, "w");
     assert.equal((await b.readWorkflow("w"))?.waiting, null, "cancelled");
   },
 
@@ -101,8 +94,8 @@ export const suspend: Rules = {
     { drivers: [a, b], advance },
   ) => {
     const cases: [string, Operation, Answer][] = [
-      ["message", receive(0, ["t"]), { tag: "message", value: "1", topic: "t" }],
-      ["record", record(0, "0"), { tag: "value", value: "0" }],
+      ["message", receive(0, ["t"]), messageOutcome("1", "t")],
+      ["record", record(0, "0"), valueOutcome("0")],
       ["deadline", sleep(0, 0), { tag: "done" }],
       ["refusal", send(0, newMessage("missing")), { tag: "workflow_not_found" }],
       ["step", setEvent(null, "k", "v"), { tag: "done" }],
@@ -150,29 +143,26 @@ export const suspend: Rules = {
 
   "a workflow that was woken is reported once": async ({ drivers: [a, b] }) => {
     await beginSuspended(a, "w", [receive(0, [""])]);
-    const sent = await Promise.all([a, b, a, b].map((driver) => driver.send([newMessage("w")])));
-    assert.deepEqual(sent.flatMap((result) => result.state === "sent" ? result.woken : []), ["w"]);
+    const sends = await Promise.all([a, b, a, b].map((driver) => driver.send([newMessage("w")])));
+    assert.deepEqual(sends.flatMap((result) => sent(result).woken), ["w"]);
     assert.deepEqual(await claimIds(b), ["w"]);
   },
 
   "send() to many reports each workflow that it wakes once": async ({ drivers: [a, b] }) => {
     for (const id of ["v", "w"]) await beginSuspended(a, id, [receive(0, [""])]);
     await begin(a, "running");
-    const sent = await b.send(["w", "running", "v", "w"].map((id) => newMessage(id)));
-    assert.deepEqual(sent.state === "sent" && sent.woken.toSorted(), ["v", "w"]);
+    assert.deepEqual(sent(await b.send(["w", "running", "v", "w"].map((id) => newMessage(id)))).woken.toSorted(), [
+      "v",
+      "w",
+    ]);
   },
 
   "a workflow that suspended again is woken again": async ({ drivers: [a, b] }) => {
     await beginSuspended(a, "w", [receive(0, [""])]);
     for (let position = 0; position < 5; position++) {
-      const sent = await b.send([newMessage("w", { value: String(position) })]);
-      assert.deepEqual(sent.state === "sent" && sent.woken, ["w"]);
+      assert.deepEqual(sent(await b.send([newMessage("w", { value: String(position) })])).woken, ["w"]);
       const run = await take(a, "w");
-      assert.deepEqual(await run.outcomes([receive(position, [""])]), [{
-        tag: "message",
-        value: String(position),
-        topic: "",
-      }]);
+      assert.deepEqual(await run.outcomes([receive(position, [""])]), [messageOutcome(String(position))]);
       await run.suspend([receive(position + 1, [""])]);
     }
   },
@@ -189,7 +179,7 @@ export const suspend: Rules = {
     await advance(5 * LEASE_MS);
     await b.send([newMessage("w", { topic: "t", value: "2" })]);
     const run = await take(b, "w");
-    assert.deepEqual(await run.outcomes([receive(0, ["t"])]), [{ tag: "message", value: "1", topic: "t" }]);
+    assert.deepEqual(await run.outcomes([receive(0, ["t"])]), [messageOutcome("1", "t")]);
     assert.deepEqual(await run.drain(["t"]), ["2"]);
   },
 
@@ -201,11 +191,10 @@ export const suspend: Rules = {
       const run = await begin(a, workflowId);
       const bring = () => b.send([newMessage(workflowId, { topic: "u", value: "1" })]);
       const early = round % 2 === 0 ? bring() : null;
-      const [result, sent] = await Promise.all([run.commit([receive(0, ["t", "u"])], SUSPEND), early ?? bring()]);
-      assert.equal(sent.state, "sent");
-      const woken = sent.state === "sent" ? sent.woken : [];
+      const [result, brought] = await Promise.all([run.commit([receive(0, ["t", "u"])], SUSPEND), early ?? bring()]);
+      const { woken } = sent(brought);
       if (result.state === "held") {
-        assert.deepEqual([answers(result), woken], [[{ tag: "message", value: "1", topic: "u" }], []]);
+        assert.deepEqual([answers(result), woken], [[messageOutcome("1", "u")], []]);
         continue;
       }
       assert.equal(result.state, "released");
@@ -226,7 +215,7 @@ export const suspend: Rules = {
         sender.held([send(round, newMessage(workflowId, { value: "1" }))]),
       ]);
       if (result.state === "held") {
-        assert.deepEqual([answers(result), woken], [[{ tag: "message", value: "1", topic: "" }], []]);
+        assert.deepEqual([answers(result), woken], [[messageOutcome("1")], []]);
         continue;
       }
       assert.equal(result.state, "released");
@@ -248,7 +237,7 @@ export const suspend: Rules = {
       for (
         const [index, [run, otherId]] of ([[left, right.workflowId], [right, left.workflowId]] as const).entries()
       ) {
-        const expected: Answer[] = [{ tag: "message", value: otherId, topic: "" }];
+        const expected: Answer[] = [messageOutcome(otherId)];
         const result = results[index];
         if (result?.state === "held") assert.deepEqual(answers(result), expected);
         else assert.deepEqual(await (await take(a, run.workflowId)).outcomes([receive(1, [""])]), expected);
@@ -263,7 +252,7 @@ export const suspend: Rules = {
       const run = await begin(a, `w${round}`);
       const [result, cancelled] = await Promise.all([
         run.commit([receive(0, [""], LEASE_MS)], SUSPEND),
-        b.control({ workflowId: run.workflowId, action: "cancel" }),
+        cancel(b, run.workflowId),
       ]);
       assert(result.state === "released" || result.state === "cancelled");
       assert.deepEqual(cancelled, { state: "done", woken: [] });
@@ -278,7 +267,7 @@ export const suspend: Rules = {
       const run = await begin(a, `w${round}`);
       const [ended, cancelled] = await Promise.all([
         run.commit([], end("SUCCESS", "1")),
-        b.control({ workflowId: run.workflowId, action: "cancel" }),
+        cancel(b, run.workflowId),
       ]);
       const status = (await b.readWorkflow(run.workflowId))?.status;
       if (ended.state === "released") {
@@ -295,26 +284,23 @@ export const suspend: Rules = {
 const ARRIVALS: { wait: Operation; bring: (driver: Driver) => Promise<readonly string[]>; expected: Answer }[] = [
   {
     wait: receive(0, ["t"]),
-    bring: async (driver) => {
-      const sent = await driver.send([newMessage("w", { topic: "t", value: "1" })]);
-      return sent.state === "sent" ? sent.woken : [];
-    },
-    expected: { tag: "message", value: "1", topic: "t" },
+    bring: async (driver) => sent(await driver.send([newMessage("w", { topic: "t", value: "1" })])).woken,
+    expected: messageOutcome("1", "t"),
   },
   {
     wait: receive(1, ["u"]),
     bring: async (driver) =>
       (await (await begin(driver, "sender")).held([send(0, newMessage("w", { topic: "u", value: "1" }))])).woken,
-    expected: { tag: "message", value: "1", topic: "u" },
+    expected: messageOutcome("1", "u"),
   },
   {
     wait: observeEvent(2, "source", "k"),
     bring: async (driver) => (await (await begin(driver, "source")).held([setEvent(0, "k", "v")])).woken,
-    expected: { tag: "value", value: "v" },
+    expected: valueOutcome("v"),
   },
   {
     wait: observeResult(3, "child"),
     bring: async (driver) => (await (await begin(driver, "child")).end("SUCCESS", "1")).woken,
-    expected: { tag: "value", value: "1" },
+    expected: valueOutcome("1"),
   },
 ];

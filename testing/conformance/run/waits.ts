@@ -5,17 +5,8 @@
  */
 
 import assert from "node:assert/strict";
-import {
-  end,
-  LEASE_MS,
-  newMessage,
-  observeEvent,
-  observeResult,
-  receive,
-  setEvent,
-  sleep,
-  YIELD,
-} from "../../requests.ts";
+import { end, observeEvent, observeResult, receive, setEvent, sleep, YIELD } from "../../operations.ts";
+import { LEASE_MS, newMessage } from "../../requests.ts";
 import {
   answers,
   assertAbout,
@@ -24,8 +15,10 @@ import {
   committed,
   type DrivenRun,
   enqueue,
+  messageOutcome,
   remainingMs,
   take,
+  valueOutcome,
 } from "../../driven_run.ts";
 import type { Rules } from "../../suite.ts";
 
@@ -127,9 +120,9 @@ export const waits: Rules = {
     await b.send([newMessage("w", { topic: "t", value: "1" })]);
     await (await begin(b, "other")).released([setEvent(0, "k", "2")], end("SUCCESS", "3"));
     assert.deepEqual(await run.outcomes(WAITS.map((wait) => wait(0))), [
-      { tag: "message", value: "1", topic: "t" },
-      { tag: "value", value: "2" },
-      { tag: "value", value: "3" },
+      messageOutcome("1", "t"),
+      valueOutcome("2"),
+      valueOutcome("3"),
     ]);
   },
 
@@ -144,11 +137,10 @@ export const waits: Rules = {
     await advance(LEASE_MS + 1);
     assert.deepEqual(answers(await look(run, receive(0, ["t"]))), [{ tag: "timeout" }]);
     await b.send([newMessage("w", { topic: "t", value: "1" })]);
-    assert.deepEqual(answers(await look(run, receive(0, ["t"]), receive(1, ["t"]))), [{ tag: "timeout" }, {
-      tag: "message",
-      value: "1",
-      topic: "t",
-    }]);
+    assert.deepEqual(answers(await look(run, receive(0, ["t"]), receive(1, ["t"]))), [
+      { tag: "timeout" },
+      messageOutcome("1", "t"),
+    ]);
   },
 
   "a sleep is done when its deadline has passed, not before": async ({ drivers: [a], advance }) => {

@@ -5,21 +5,9 @@
  */
 
 import assert from "node:assert/strict";
-import {
-  LEASE_MS,
-  newMessage,
-  newWorkflow,
-  observeEvent,
-  observeResult,
-  park,
-  receive,
-  record,
-  setEvent,
-  sleep,
-  start,
-  YIELD,
-} from "../../requests.ts";
-import { begin, beginSuspended, claimIds, enqueue, take } from "../../driven_run.ts";
+import { observeEvent, observeResult, park, receive, record, setEvent, sleep, start, YIELD } from "../../operations.ts";
+import { LEASE_MS, newMessage, newWorkflow } from "../../requests.ts";
+import { begin, beginSuspended, claimIds, enqueue, resume, sent, take } from "../../driven_run.ts";
 import type { Rules } from "../../suite.ts";
 
 const HOUR_MS = 3_600_000;
@@ -35,7 +23,7 @@ export const clock: Rules = {
     await begin(a, "resumed");
     for (const action of ["cancel", "resume"] as const) await b.control({ workflowId: "resumed", action });
     await (await begin(a, "parked")).released([], park("p", 20 * HOUR_MS));
-    await b.control({ workflowId: "parked", action: "resume" });
+    await resume(b, "parked");
     await advance(BACK_MS);
     assert.deepEqual(await claimIds(a, { workflowIds: ["started"] }), ["started"]);
     assert.deepEqual((await claimIds(b)).toSorted(), ["enqueued", "parked", "resumed", "woken", "yielded"]);
@@ -53,7 +41,7 @@ export const clock: Rules = {
       await b.send([newMessage("message")]);
       await source.held([setEvent(0, "k", "1")]);
       await source.end();
-      await b.control({ workflowId: "parked", action: "resume" });
+      await resume(b, "parked");
       await advance(BACK_MS);
       assert.deepEqual((await claimIds(b)).toSorted(), ["event", "message", "parked", "result"]);
     },
@@ -62,8 +50,7 @@ export const clock: Rules = {
     await beginSuspended(a, "w", [receive(0, [""])]);
     await advance(BACK_MS);
     await enqueue(a, "enqueued");
-    const sent = await b.send([newMessage("w", { value: "1" })]);
-    assert.deepEqual(sent.state === "sent" && sent.woken, ["w"]);
+    assert.deepEqual(sent(await b.send([newMessage("w", { value: "1" })])).woken, ["w"]);
     assert.deepEqual((await claimIds(b)).toSorted(), ["enqueued", "w"]);
   },
 
@@ -132,7 +119,7 @@ export const clock: Rules = {
   ) => {
     await (await begin(a, "w")).released([], YIELD);
     await advance(BACK_MS);
-    assert.deepEqual(await b.control({ workflowId: "w", action: "resume" }), { state: "done", woken: ["w"] });
+    assert.deepEqual(await resume(b, "w"), { state: "done", woken: ["w"] });
     assert.deepEqual(await claimIds(a), ["w"]);
   },
 
@@ -141,7 +128,7 @@ export const clock: Rules = {
   ) => {
     await begin(a, "w");
     await advance(BACK_MS);
-    assert.deepEqual(await b.control({ workflowId: "w", action: "resume" }), { state: "done", woken: [] });
+    assert.deepEqual(await resume(b, "w"), { state: "done", woken: [] });
     await advance(LEASE_MS + 1);
     assert.deepEqual(await claimIds(b, { workflowIds: ["w"] }), ["w"]);
   },
@@ -149,7 +136,7 @@ export const clock: Rules = {
   "a deadline stays at its instant when the store's clock has gone back": async ({ drivers: [a, b], advance }) => {
     await beginSuspended(a, "w", [sleep(0, HOUR_MS)]);
     await advance(-HOUR_MS);
-    assert.deepEqual(await b.control({ workflowId: "w", action: "resume" }), { state: "done", woken: [] });
+    assert.deepEqual(await resume(b, "w"), { state: "done", woken: [] });
     await advance(HOUR_MS + LEASE_MS);
     assert.deepEqual(await claimIds(b), []);
     await advance(HOUR_MS);

@@ -5,8 +5,9 @@
  */
 
 import assert from "node:assert/strict";
-import { claimRequest, commitRequest, createRequest, newMessage, record } from "../../requests.ts";
-import { begin } from "../../driven_run.ts";
+import { record } from "../../operations.ts";
+import { claimRequest, commitRequest, createRequest, listQuery, newMessage } from "../../requests.ts";
+import { begin, cancel } from "../../driven_run.ts";
 import type { Rules } from "../../suite.ts";
 
 /** Migration. */
@@ -34,13 +35,13 @@ export const migration: Rules = {
   "a store that was never migrated works at the first call of any method": async ({ drivers: [a, b] }) => {
     const results = await Promise.all([
       a.readWorkflow("w"),
-      b.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 10, cursor: null }),
+      b.listWorkflows(listQuery({ limit: 10 })),
       a.claim(claimRequest()),
       b.send([newMessage("w")]),
       a.readEvent({ workflowId: "w", key: "k" }),
       b.readStream({ workflowId: "w", key: "s", from: 0, limit: 10 }),
       a.readJournal({ workflowId: "w", after: -1, limit: 10 }),
-      b.control({ workflowId: "w", action: "cancel" }),
+      cancel(b, "w"),
       a.purge({ olderThanMs: 0, limit: 10 }),
       b.commit(commitRequest({ workflowId: "w", epoch: 1, owner: "o", number: 1 }, [record(0, "0")])),
     ]);

@@ -7,19 +7,17 @@
 import assert from "node:assert/strict";
 import type { Driver } from "../../../core/driver/driver.ts";
 import {
-  claimRequest,
   closeStream,
-  createRequest,
   end,
-  newMessage,
   observeEvent,
   observeResult,
   receive,
   record,
   setEvent,
   writeStream,
-} from "../../requests.ts";
-import { begin, beginSuspended, DrivenRun } from "../../driven_run.ts";
+} from "../../operations.ts";
+import { claimRequest, createRequest, listQuery, newMessage } from "../../requests.ts";
+import { begin, beginSuspended, cancel, DrivenRun, messageOutcome, sent } from "../../driven_run.ts";
 import type { Rules } from "../../suite.ts";
 
 /** 255 characters of four bytes each: the longest name there is. */
@@ -50,19 +48,12 @@ export const names: Rules = {
     const request = claimRequest({ limit: NAMES.length + 1 });
     const { claimed } = await b.claim(request);
     assert.deepEqual(claimed.map(({ workflow }) => workflow.workflowId).sort(), NAMES.toSorted());
-    const listed = await b.listWorkflows({
-      problem: false,
-      values: true,
-      statuses: null,
-      name: null,
-      limit: NAMES.length + 1,
-      cursor: null,
-    });
+    const listed = await b.listWorkflows(listQuery({ limit: NAMES.length + 1 }));
     assert.deepEqual(listed.workflows.map(({ workflowId }) => workflowId).sort(), NAMES.toSorted());
     for (const { workflow, epoch } of claimed) {
       const run = new DrivenRun(b, workflow.workflowId, { epoch, owner: request.owner });
       await a.send([newMessage(run.workflowId, { value: run.workflowId })]);
-      assert.deepEqual(await run.outcomes([receive(0, [""])]), [{ tag: "message", value: run.workflowId, topic: "" }]);
+      assert.deepEqual(await run.outcomes([receive(0, [""])]), [messageOutcome(run.workflowId)]);
       assert.equal(
         (await run.released([setEvent(1, "k", run.workflowId)], end("SUCCESS", run.workflowId))).state,
         "released",
@@ -93,7 +84,7 @@ export const names: Rules = {
       );
     }
     const received = await run.outcomes(NAMES.toReversed().map((name, position) => receive(position, [name])));
-    assert.deepEqual(received, NAMES.toReversed().map((name) => ({ tag: "message", value: name, topic: name })));
+    assert.deepEqual(received, NAMES.toReversed().map((name) => (messageOutcome(name, name))));
   },
 
   "keys of events and streams may be any text, and each is its own": async ({ drivers: [a, b] }) => {
@@ -118,14 +109,7 @@ export const names: Rules = {
       await new DrivenRun(b, `w${index}`, { epoch: 1, owner: request.owner }).held([record(0, "0", name)]);
       const { entries } = await a.readJournal({ workflowId: `w${index}`, after: -1, limit: 10 });
       assert.deepEqual(entries.map(({ label }) => label), [name]);
-      const { workflows } = await a.listWorkflows({
-        problem: false,
-        values: true,
-        statuses: null,
-        name,
-        limit: 10,
-        cursor: null,
-      });
+      const { workflows } = await a.listWorkflows(listQuery({ name, limit: 10 }));
       assert.deepEqual(workflows.map(({ workflowId }) => workflowId), [`w${index}`]);
     }
   },
@@ -138,8 +122,11 @@ export const names: Rules = {
       await beginSuspended(a, `r${index}`, [observeResult(0, name)]);
     }
     for (const [index, name] of NAMES.entries()) {
-      const sent = await b.send([newMessage(`m${index}`, { topic: name })]);
-      assert.deepEqual(sent.state === "sent" && sent.woken, [`m${index}`], JSON.stringify(name));
+      assert.deepEqual(
+        sent(await b.send([newMessage(`m${index}`, { topic: name })])).woken,
+        [`m${index}`],
+        JSON.stringify(name),
+      );
       assert.deepEqual((await source.held([setEvent(index, name, "v")])).woken, [`e${index}`], JSON.stringify(name));
       const child = name === LONGEST ? source : await begin(b, name);
       assert.deepEqual((await child.end()).woken, [`r${index}`], JSON.stringify(name));
@@ -184,15 +171,10 @@ export const names: Rules = {
       await beginSuspended(a, watcher, [observeEvent(0, longId, "c"), observeResult(1, longId)]);
       await beginSuspended(a, longId, [receive(0, ["c"])]);
       assert.deepEqual((await shortRun.held([setEvent(0, `b${separator}c`, "v")])).woken, [], separator);
-      const sent = await b.send([newMessage(shortId, { topic: `b${separator}c` })]);
-      assert.deepEqual(sent.state === "sent" && sent.woken, [], separator);
+      assert.deepEqual(sent(await b.send([newMessage(shortId, { topic: `b${separator}c` })])).woken, [], separator);
       assert.deepEqual((await shortRun.end()).woken, [], separator);
-      assert.deepEqual(
-        await b.control({ workflowId: longId, action: "cancel" }),
-        { state: "done", woken: [watcher] },
-        separator,
-      );
-      await b.control({ workflowId: watcher, action: "cancel" });
+      assert.deepEqual(await cancel(b, longId), { state: "done", woken: [watcher] }, separator);
+      await cancel(b, watcher);
       await b.purge({ olderThanMs: 0, limit: 100 });
     }
   },
@@ -205,16 +187,16 @@ async function use(
   { key, value, position }: { key: string; value: string; position: number },
 ): Promise<void> {
   assert(run);
-  const sent = await driver.send([newMessage(run.workflowId, { topic: key, dedupeKey: key, value })]);
-  assert.deepEqual(sent.state === "sent" && sent.receipts.map(({ duplicate }) => duplicate), [false]);
+  assert.deepEqual(
+    sent(await driver.send([newMessage(run.workflowId, { topic: key, dedupeKey: key, value })])).receipts.map((
+      { duplicate },
+    ) => duplicate),
+    [false],
+  );
   const [event, stream, received] = await run.outcomes([
     setEvent(3 * position, key, value),
     writeStream(3 * position + 1, key, value),
     receive(3 * position + 2, [key], 0),
   ]);
-  assert.deepEqual([event, stream, received], [{ tag: "done" }, { tag: "done" }, {
-    tag: "message",
-    value,
-    topic: key,
-  }]);
+  assert.deepEqual([event, stream, received], [{ tag: "done" }, { tag: "done" }, messageOutcome(value, key)]);
 }

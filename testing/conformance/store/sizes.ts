@@ -14,23 +14,9 @@ import type {
   ListQuery,
   Operation,
 } from "../../../core/driver/driver.ts";
-import {
-  claimRequest,
-  createRequest,
-  end,
-  LEASE_MS,
-  newMessage,
-  observeResult,
-  park,
-  pause,
-  receive,
-  record,
-  setEvent,
-  sleep,
-  SUSPEND,
-  YIELD,
-} from "../../requests.ts";
-import { begin, committed, type DrivenRun, take } from "../../driven_run.ts";
+import { end, observeResult, park, pause, receive, record, setEvent, sleep, SUSPEND, YIELD } from "../../operations.ts";
+import { claimRequest, createRequest, LEASE_MS, listQuery, newMessage } from "../../requests.ts";
+import { begin, cancel, committed, type DrivenRun, messageOutcome, resume, take } from "../../driven_run.ts";
 import type { Rules } from "../../suite.ts";
 
 const MIB = 1_048_576;
@@ -95,7 +81,7 @@ export const sizes: Rules = {
     await run.released([], YIELD);
     const next = await take(b, "w");
     assert.deepEqual(next.claimed.open, [], "what was deferred has no entry");
-    assert.deepEqual(await next.outcomes([receive(4, ["small"])]), [{ tag: "message", value: "1", topic: "small" }]);
+    assert.deepEqual(await next.outcomes([receive(4, ["small"])]), [messageOutcome("1", "small")]);
     assert.deepEqual(shapes(await next.held([receive(2, ["t"])])), ["message 600001"]);
   },
 
@@ -293,8 +279,8 @@ export const sizes: Rules = {
     await begin(a, "other");
     await take(b, "taken");
     await (await take(b, "mended")).held([record(0, "0")]);
-    await b.control({ workflowId: "cancelled", action: "cancel" });
-    await b.control({ workflowId: "resumed", action: "resume" });
+    await cancel(b, "cancelled");
+    await resume(b, "resumed");
     const { workflows } = await list(b, { problem: true });
     const problems = workflows.map(({ workflowId, problem }) => [workflowId, problem]).toSorted();
     assert.deepEqual(problems, [["parked", '"parked"'], ["resumed", '"resumed"'], ["taken", '"taken"']]);
@@ -323,15 +309,7 @@ async function again(
 }
 
 const list = (driver: Driver, query: Partial<ListQuery>): Promise<ListPage> =>
-  driver.listWorkflows({
-    problem: false,
-    values: false,
-    statuses: null,
-    name: null,
-    limit: 100,
-    cursor: null,
-    ...query,
-  });
+  driver.listWorkflows(listQuery({ values: false, ...query }));
 
 /** Each operation's answer in one word, and of an outcome how large its value is. */
 function shapes({ results }: Committed): string[] {

@@ -5,19 +5,9 @@
  */
 
 import assert from "node:assert/strict";
-import {
-  createRequest,
-  end,
-  NAME,
-  newMessage,
-  observeEvent,
-  observeResult,
-  receive,
-  record,
-  setEvent,
-  writeStream,
-} from "../../requests.ts";
-import { answers, begin, DrivenRun, enqueue, take } from "../../driven_run.ts";
+import { end, observeEvent, observeResult, receive, record, setEvent, writeStream } from "../../operations.ts";
+import { createRequest, NAME, newMessage } from "../../requests.ts";
+import { answers, begin, DrivenRun, enqueue, messageOutcome, take, valueOutcome } from "../../driven_run.ts";
 import type { Rules } from "../../suite.ts";
 
 // deno-fmt-ignore
@@ -43,9 +33,9 @@ export const values: Rules = {
         receive(position + 3, [""]),
       ];
       const result = await run.held([...operations, observeEvent(position + 4, "w", key)]);
-      assert.deepEqual(answers(result)[0], { tag: "value", value });
-      assert.deepEqual(answers(result)[3], { tag: "message", value, topic: "" });
-      assert.deepEqual(answers(result)[4], { tag: "value", value });
+      assert.deepEqual(answers(result)[0], valueOutcome(value));
+      assert.deepEqual(answers(result)[3], messageOutcome(value));
+      assert.deepEqual(answers(result)[4], valueOutcome(value));
       assert.deepEqual((await b.readEvent({ workflowId: "w", key })).event, { version: 1, value });
     }
     assert.deepEqual((await b.readStream({ workflowId: "w", key: "s", from: 0, limit: 100 })).values, VALUES);
@@ -69,7 +59,7 @@ export const values: Rules = {
         (await a.readWorkflow(bad))?.error,
       ], [value, value, value]);
       const results = [observeResult(2 * index, good), observeResult(2 * index + 1, bad)];
-      assert.deepEqual(await observer.outcomes(results), [{ tag: "value", value }, { tag: "error", value }]);
+      assert.deepEqual(await observer.outcomes(results), [valueOutcome(value), { tag: "error", value }]);
     }
   },
 
@@ -91,8 +81,8 @@ export const values: Rules = {
   "every outcome that a run records comes back as it was, with its label": async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
     const outcomes = [
-      { tag: "value", value: "1" },
-      { tag: "value", value: "" },
+      valueOutcome("1"),
+      valueOutcome(""),
       { tag: "error", value: '{"name":"Error"}' },
       { tag: "error" },
       { tag: "done" },

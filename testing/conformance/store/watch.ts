@@ -11,8 +11,6 @@ import type { Harness } from "../../harness.ts";
 import {
   closeStream,
   end,
-  newMessage,
-  newWorkflow,
   park,
   pause,
   receive,
@@ -23,8 +21,9 @@ import {
   SUSPEND,
   writeStream,
   YIELD,
-} from "../../requests.ts";
-import { begin, beginSuspended, type DrivenRun, enqueue, take } from "../../driven_run.ts";
+} from "../../operations.ts";
+import { newMessage, newWorkflow } from "../../requests.ts";
+import { begin, beginSuspended, cancel, type DrivenRun, enqueue, resume, take } from "../../driven_run.ts";
 import { type Rules, rulesFor } from "../../suite.ts";
 
 /** How long a hint may take before it counts as lost. Real time: a store that pushes does so over a connection. */
@@ -42,8 +41,8 @@ const pushRules: Readonly<Record<string, (harness: Harness, driver: Watching) =>
     await hints.after("message from a step", () => sender.held([send(null, newMessage("w"))]));
     await run.suspend([receive(0, ["u"])]);
     await hints.after("message that wakes", () => b.send([newMessage("w", { topic: "u" })]));
-    await hints.after("cancel", () => b.control({ workflowId: "w", action: "cancel" }));
-    await hints.after("resume", () => b.control({ workflowId: "w", action: "resume" }));
+    await hints.after("cancel", () => cancel(b, "w"));
+    await hints.after("resume", () => resume(b, "w"));
   },
 
   "watch() of an outbox hints when an event, a stream value, a close or another status comes": async (
@@ -58,8 +57,8 @@ const pushRules: Readonly<Record<string, (harness: Harness, driver: Watching) =>
     await hints.after("stream", () => run.held([writeStream(1, "s", "v")]));
     await hints.after("stream from a step", () => run.held([writeStream(null, "s", "v")]));
     await hints.after("close", () => run.held([closeStream(2, "s")]));
-    await hints.after("cancel", () => b.control({ workflowId: "w", action: "cancel" }));
-    await hints.after("resume", () => b.control({ workflowId: "w", action: "resume" }));
+    await hints.after("cancel", () => cancel(b, "w"));
+    await hints.after("resume", () => resume(b, "w"));
     run = await take(b, "w");
     await hints.after("end", () => run.end());
     await using started = await Hints.of(driver, "outbox:child");
@@ -88,8 +87,8 @@ const pushRules: Readonly<Record<string, (harness: Harness, driver: Watching) =>
     const sender = await begin(b, "sender");
     await hints.after("woken by a workflow", () => sender.held([send(0, newMessage("w"))]));
     await hints.after("yielded", () => sender.released([], YIELD));
-    await b.control({ workflowId: "sender", action: "cancel" });
-    await hints.after("resumed", () => b.control({ workflowId: "sender", action: "resume" }));
+    await cancel(b, "sender");
+    await hints.after("resumed", () => resume(b, "sender"));
   },
 
   "watch() of due hints when a workflow is suspended or parked until an instant that is near": async (

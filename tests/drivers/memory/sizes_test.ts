@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { memoryDriver } from "../../../drivers/memory/mod.ts";
-import { claimRequest, createRequest, record, YIELD } from "../../../testing/requests.ts";
+import { record, YIELD } from "../../../testing/operations.ts";
+import { claimRequest, createRequest } from "../../../testing/requests.ts";
 import { DrivenRun, take } from "../../../testing/driven_run.ts";
 
 const MIB = 1_048_576;

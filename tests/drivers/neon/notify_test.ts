@@ -4,13 +4,8 @@ import type { Driver } from "../../../core/driver/driver.ts";
 import { readAddress } from "../../../drivers/neon/address.ts";
 import { Session } from "../../../drivers/neon/session.ts";
 import {
-  claimRequest,
   closeStream,
-  commitRequest,
-  createRequest,
   end,
-  newMessage,
-  newWorkflow,
   observeEvent,
   receive,
   record,
@@ -19,7 +14,8 @@ import {
   start,
   writeStream,
   YIELD,
-} from "../../../testing/requests.ts";
+} from "../../../testing/operations.ts";
+import { claimRequest, commitRequest, createRequest, newMessage, newWorkflow } from "../../../testing/requests.ts";
 import { begin, beginSuspended, enqueue, take } from "../../../testing/driven_run.ts";
 import { atNeon } from "./support/harness.ts";
 import { neonDriverTest, POSTGRES, type Setting } from "./support/setting.ts";

@@ -1,16 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Driver, JournalEntry, ListPage } from "../../../core/driver/driver.ts";
-import {
-  claimRequest,
-  createRequest,
-  end,
-  newMessage,
-  receive,
-  record,
-  writeStream,
-  YIELD,
-} from "../../../testing/requests.ts";
+import { end, receive, record, writeStream, YIELD } from "../../../testing/operations.ts";
+import { claimRequest, createRequest, newMessage } from "../../../testing/requests.ts";
 import { begin, committed, take } from "../../../testing/driven_run.ts";
 import { neonDriverTest } from "./support/setting.ts";
 

@@ -1,15 +1,7 @@
 import assert from "node:assert/strict";
 import type { Driver } from "../../../core/driver/driver.ts";
-import {
-  claimRequest,
-  newWorkflow,
-  observeEvent,
-  observeResult,
-  record,
-  setEvent,
-  start,
-  writeStream,
-} from "../../../testing/requests.ts";
+import { observeEvent, observeResult, record, setEvent, start, writeStream } from "../../../testing/operations.ts";
+import { claimRequest, newWorkflow } from "../../../testing/requests.ts";
 import { begin, beginSuspended, claimIds, type DrivenRun, take } from "../../../testing/driven_run.ts";
 import { Bill } from "./support/bill.ts";
 import { type Store, upstashTest } from "./support/store.ts";

@@ -2,15 +2,8 @@ import assert from "node:assert/strict";
 import type { Codec } from "../../../core/values/codec.ts";
 import type { Driver } from "../../../core/driver/driver.ts";
 import { Parley, type Workflow, workflow, type WorkflowContext } from "../../../mod.ts";
-import {
-  claimRequest,
-  createRequest,
-  newMessage,
-  observeEvent,
-  receive,
-  record,
-  YIELD,
-} from "../../../testing/requests.ts";
+import { observeEvent, receive, record, YIELD } from "../../../testing/operations.ts";
+import { claimRequest, createRequest, newMessage } from "../../../testing/requests.ts";
 import { begin, beginSuspended, enqueue, take } from "../../../testing/driven_run.ts";
 import { Bill, type Line, replaceTable } from "./support/bill.ts";
 import { type Setting, upstashDriverTest } from "./support/driver.ts";

@@ -2,12 +2,8 @@ import assert from "node:assert/strict";
 import { delay, systemClock } from "../../../core/time/clock.ts";
 import type { Driver, EndStatus, Operation } from "../../../core/driver/driver.ts";
 import {
-  claimRequest,
   closeStream,
-  createRequest,
   end,
-  newMessage,
-  newWorkflow,
   observeEvent,
   observeResult,
   receive,
@@ -17,7 +13,8 @@ import {
   sleep,
   start,
   writeStream,
-} from "../../../testing/requests.ts";
+} from "../../../testing/operations.ts";
+import { claimRequest, createRequest, newMessage, newWorkflow } from "../../../testing/requests.ts";
 import { begin, beginSuspended, claimIds, DrivenRun, enqueue, take } from "../../../testing/driven_run.ts";
 import { SCRIPTS } from "../../../drivers/upstash/scripts.ts";
 import type { UpstashRequest } from "./server/mod.ts";

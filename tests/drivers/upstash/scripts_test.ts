@@ -4,12 +4,8 @@ import type { Driver } from "../../../core/driver/driver.ts";
 import { upstashDriver } from "../../../drivers/upstash/mod.ts";
 import { SCRIPTS } from "../../../drivers/upstash/scripts.ts";
 import {
-  claimRequest,
   closeStream,
-  createRequest,
   end,
-  newMessage,
-  newWorkflow,
   observeEvent,
   receive,
   record,
@@ -17,7 +13,8 @@ import {
   setEvent,
   start,
   writeStream,
-} from "../../../testing/requests.ts";
+} from "../../../testing/operations.ts";
+import { claimRequest, createRequest, newMessage, newWorkflow } from "../../../testing/requests.ts";
 import { begin, beginSuspended, claimIds, DrivenRun, enqueue, take } from "../../../testing/driven_run.ts";
 import { Bill } from "./support/bill.ts";
 import { loadScripts } from "./support/harness.ts";

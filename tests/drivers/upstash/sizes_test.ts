@@ -1,16 +1,8 @@
 import assert from "node:assert/strict";
 import type { ClaimResult } from "../../../core/driver/driver.ts";
 import { wireBytes } from "../../../drivers/upstash/sizes.ts";
-import {
-  claimRequest,
-  createRequest,
-  newMessage,
-  observeEvent,
-  receive,
-  record,
-  writeStream,
-  YIELD,
-} from "../../../testing/requests.ts";
+import { observeEvent, receive, record, writeStream, YIELD } from "../../../testing/operations.ts";
+import { claimRequest, createRequest, newMessage } from "../../../testing/requests.ts";
 import { begin, DrivenRun, take } from "../../../testing/driven_run.ts";
 import { upstashDriverTest } from "./support/driver.ts";
 

@@ -9,7 +9,8 @@ import fc from "fast-check";
 import type { Driver, Operation, Transition } from "../../../core/driver/driver.ts";
 import { memoryDriverOver, type MemoryStore, memoryStore } from "../../../drivers/memory/mod.ts";
 import { type MakeHarness, ManualClock, type RegisterTest } from "../../../testing/mod.ts";
-import { end, newWorkflow, park, record, SUSPEND, writeStream, YIELD } from "../../../testing/requests.ts";
+import { end, park, record, SUSPEND, writeStream, YIELD } from "../../../testing/operations.ts";
+import { newWorkflow } from "../../../testing/requests.ts";
 import { canonical } from "./canonical.ts";
 import { type Command, fixed, IDS, KEYS, NAMES, SOME, type Story, story } from "./story.ts";
 
