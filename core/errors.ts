@@ -34,11 +34,7 @@ export class WorkflowNotFoundError extends ParleyError {
   /** The ID that was asked for. */
   declare readonly workflowId: string;
 
-  /**
-   * Creates the error.
-   *
-   * @param workflowId The ID that was asked for.
-   */
+  /** Creates the error for this ID. */
   constructor(workflowId: string) {
     super("workflow_not_found", `Workflow ${quote(workflowId)} does not exist`, { workflowId });
   }
@@ -152,12 +148,11 @@ export class NonDeterminismError extends ParleyError {
    * @param difference The position, and the operation of the journal and of the code there.
    */
   constructor(workflowId: string, difference: { position: number; expected: string; actual: string }) {
-    const { position, expected, actual } = difference;
     super(
       "non_determinism",
-      `Replaying workflow ${quote(workflowId)}: position ${position} is ${actual}, ` +
-        `but the journal has ${expected} there`,
-      { workflowId, position, expected, actual },
+      `Replaying workflow ${quote(workflowId)}: position ${difference.position} is ${difference.actual}, ` +
+        `but the journal has ${difference.expected} there`,
+      { workflowId, ...difference },
     );
   }
 }
@@ -202,12 +197,11 @@ export class OffsetOutOfRangeError extends ParleyError {
    * @param range The offset that was asked for, and the end of the stream.
    */
   constructor(workflowId: string, key: string, range: { offset: number; end: number }) {
-    const { offset, end } = range;
     super(
       "offset_out_of_range",
-      `Reading stream ${quote(key)} of workflow ${quote(workflowId)}: the offset is ${offset}, ` +
-        `and must be at most ${end}, where the stream ends`,
-      { workflowId, key, offset, end },
+      `Reading stream ${quote(key)} of workflow ${quote(workflowId)}: the offset is ${range.offset}, ` +
+        `and must be at most ${range.end}, where the stream ends`,
+      { workflowId, key, ...range },
     );
   }
 }
@@ -234,12 +228,11 @@ export class VersionOutOfRangeError extends ParleyError {
    * @param range The version that the reader has seen, and the current one.
    */
   constructor(workflowId: string, key: string, range: { after: number; version: number }) {
-    const { after, version } = range;
     super(
       "version_out_of_range",
-      `Reading event ${quote(key)} of workflow ${quote(workflowId)}: \`after\` is ${after}, ` +
-        `and must be at most ${version}, the version that there is`,
-      { workflowId, key, after, version },
+      `Reading event ${quote(key)} of workflow ${quote(workflowId)}: \`after\` is ${range.after}, ` +
+        `and must be at most ${range.version}, the version that there is`,
+      { workflowId, key, ...range },
     );
   }
 }
@@ -305,11 +298,14 @@ export class UnreadableValueError extends ParleyError {
   constructor(what: string, options: { at?: number; needs?: string } = {}) {
     const { at, needs } = options;
     const place = at === undefined ? "" : ` at ${at}`;
-    const reason = needs ? `, since it needs ${needs}` : "";
-    super("unreadable_value", `Decoding the ${what}${place}: it cannot be decoded here${reason}`, {
-      what,
-      ...(at !== undefined && { at }),
-    });
+    super(
+      "unreadable_value",
+      `Decoding the ${what}${place}: it cannot be decoded here${needs ? `, since it needs ${needs}` : ""}`,
+      {
+        what,
+        ...(at !== undefined && { at }),
+      },
+    );
   }
 }
 
@@ -366,8 +362,7 @@ export class DriverError extends ParleyError {
    * @param options Whether it may be repeated, and the cause.
    */
   constructor(message: string, options: { retryable: boolean; cause?: unknown }) {
-    const { retryable, cause } = options;
-    super("driver", message, { retryable }, { cause });
+    super("driver", message, { retryable: options.retryable }, options);
   }
 }
 

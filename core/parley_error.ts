@@ -50,7 +50,7 @@ export class ParleyError extends Error {
    * @param options `cause`: the error that led to this one.
    */
   constructor(code: ParleyErrorCode, message: string, fields: object = {}, options: ErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : options);
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
     Object.assign(this, { code }, fields);
   }
 }
