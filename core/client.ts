@@ -22,6 +22,15 @@ export interface Client {
   start<I, O>(workflow: Workflow<I, O> | string, input: NoInfer<I>, options?: StartOptions): Promise<StartedHandle<O>>;
   /** A handle on a workflow, whether it exists or not. No I/O. */
   handle<O = unknown>(workflowId: string): WorkflowHandle<O>;
+  /** What the store knows of a workflow. @throws {WorkflowNotFoundError} */
+  status(workflowId: string): Promise<WorkflowInfo>;
+  /**
+   * Waits until a workflow has ended, and returns its result. The wait goes on through an outage of the store.
+   *
+   * @throws {WorkflowFailedError} @throws {WorkflowCancelledError} @throws {WorkflowNotFoundError}
+   * @throws {TimeoutError} After `timeout`; default none.
+   */
+  result<O = unknown>(workflowId: string, options?: WaitOptions): Promise<O>;
   /**
    * Sends a message. When it returns, the workflow can receive the message, whatever happens.
    *
@@ -79,14 +88,9 @@ export interface Client {
 export interface WorkflowHandle<out O> {
   /** The workflow's ID. */
   readonly workflowId: string;
-  /** What the store knows of it. @throws {WorkflowNotFoundError} */
+  /** {@linkcode Client.status} of this workflow. */
   status(): Promise<WorkflowInfo>;
-  /**
-   * Waits until it has ended and returns its result.
-   *
-   * @throws {WorkflowFailedError} @throws {WorkflowCancelledError} @throws {WorkflowNotFoundError}
-   * @throws {TimeoutError} After `timeout`; default none.
-   */
+  /** {@linkcode Client.result} of this workflow. */
   result(options?: WaitOptions): Promise<O>;
   /** {@linkcode Client.send} to this workflow. */
   send<T>(message: NoInfer<T>, options?: SendOptions<T>): Promise<SendReceipt>;

@@ -20,6 +20,7 @@ import type {
   WaitOptions,
   WatchEventOptions,
   WorkflowHandle,
+  WorkflowInfo,
   WorkflowPage,
 } from "./client.ts";
 import type { CreateRequest, NewMessage } from "./driver/driver.ts";
@@ -32,8 +33,7 @@ import {
   WorkflowEndedError,
   WorkflowNotFoundError,
 } from "./errors.ts";
-import { Handle, Started } from "./read/handle.ts";
-import { toInfo } from "./read/info.ts";
+import { Handle, readInfo, readResult, toInfo } from "./read/handle.ts";
 import { checkName } from "./values/checks.ts";
 import { checkWholeNumber } from "./values/checks.ts";
 import { type ParleyOptions, toRunner } from "./options.ts";
@@ -126,12 +126,22 @@ export class Parley implements Client, AsyncDisposable {
     if (created.name !== name) throw new WorkflowConflictError(workflowId);
     if (created.created && enqueue) this.#runner.hints.notify(["due"]);
     if (created.created && !enqueue) void this.#runner.run(createdRun(request, created));
-    return new Started<O>(this, this.#runner, { workflowId, created: created.created });
+    return Handle.started<O>(this, workflowId, created.created);
   }
 
   handle<O = unknown>(workflowId: string): WorkflowHandle<O> {
     checkName(workflowId, "workflow ID");
-    return new Handle<O>(this, this.#runner, workflowId);
+    return new Handle<O>(this, workflowId);
+  }
+
+  async status(workflowId: string): Promise<WorkflowInfo> {
+    checkName(workflowId, "workflow ID");
+    return await readInfo(this.#runner, workflowId);
+  }
+
+  async result<O = unknown>(workflowId: string, options: WaitOptions = {}): Promise<O> {
+    checkName(workflowId, "workflow ID");
+    return await readResult(this.#runner, workflowId, options) as O;
   }
 
   async send<T>(destinationId: string, message: NoInfer<T>, options: SendOptions<T> = {}): Promise<SendReceipt> {

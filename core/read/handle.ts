@@ -17,16 +17,17 @@ import type {
   WorkflowHandle,
   WorkflowInfo,
 } from "../client.ts";
-import type { WorkflowRecord } from "../driver/driver.ts";
+import type { ListedWorkflow, WorkflowRecord } from "../driver/driver.ts";
 import { toMilliseconds } from "../values/checks.ts";
 import { quote, TimeoutError, WorkflowCancelledError, WorkflowFailedError, WorkflowNotFoundError } from "../errors.ts";
-import { toInfo } from "./info.ts";
 import type { ReadHost } from "./host.ts";
 import { isActive } from "../driver/statuses.ts";
+import { type SerializedError, serializeError } from "../values/serialized_error.ts";
+import type { Values } from "../values/values.ts";
 import { waitFor } from "../time/wait.ts";
 
-/** What is the same for every client: operations that it has for any workflow, bound to this one. */
-export abstract class BoundHandle<O> implements WorkflowHandle<O> {
+/** A handle on a workflow: the operations of a client, bound to one ID. The client may be over a store or over HTTP. */
+export class Handle<O> implements WorkflowHandle<O> {
   readonly workflowId: string;
   readonly #client: Client;
 
@@ -35,8 +36,18 @@ export abstract class BoundHandle<O> implements WorkflowHandle<O> {
     this.workflowId = workflowId;
   }
 
-  abstract status(): Promise<WorkflowInfo>;
-  abstract result(options?: WaitOptions): Promise<O>;
+  /** A handle on a workflow that was started. */
+  static started<O>(client: Client, workflowId: string, created: boolean): StartedHandle<O> {
+    return Object.assign(new Handle<O>(client, workflowId), { created });
+  }
+
+  status(): Promise<WorkflowInfo> {
+    return this.#client.status(this.workflowId);
+  }
+
+  result(options?: WaitOptions): Promise<O> {
+    return this.#client.result<O>(this.workflowId, options);
+  }
 
   send<T>(message: NoInfer<T>, options?: SendOptions<T>): Promise<SendReceipt> {
     return this.#client.send<T>(this.workflowId, message, options);
@@ -63,69 +74,85 @@ export abstract class BoundHandle<O> implements WorkflowHandle<O> {
   }
 }
 
-/** A handle on a workflow in the store. */
-export class Handle<O> extends BoundHandle<O> {
-  readonly #host: ReadHost;
+/** The row of a workflow in the store. @throws {WorkflowNotFoundError} */
+async function readWorkflow({ driver }: ReadHost, workflowId: string): Promise<WorkflowRecord> {
+  const record = await driver.readWorkflow(workflowId);
+  if (!record) throw new WorkflowNotFoundError(workflowId);
+  return record;
+}
 
-  constructor(client: Client, host: ReadHost, workflowId: string) {
-    super(client, workflowId);
-    this.#host = host;
-  }
+/** What the store knows of a workflow. @throws {WorkflowNotFoundError} */
+export async function readInfo(host: ReadHost, workflowId: string): Promise<WorkflowInfo> {
+  return toInfo(await readWorkflow(host, workflowId), host.values);
+}
 
-  async status(): Promise<WorkflowInfo> {
-    return toInfo(await this.#read(), this.#host.values);
-  }
+/** The result of a workflow in the store, waited for. */
+export async function readResult(
+  host: ReadHost,
+  workflowId: string,
+  { timeout, signal }: WaitOptions,
+): Promise<unknown> {
+  const timeoutMs = timeout === undefined ? null : toMilliseconds(timeout, "timeout");
+  const look = async () => {
+    const record = await readWorkflow(host, workflowId);
+    return isActive(record.status) ? undefined : record;
+  };
+  const { status, output, error } = await waitFor(host, look, {
+    target: `outbox:${workflowId}`,
+    timeoutMs,
+    signal,
+    onTimeout: () => new TimeoutError("result", timeoutMs!),
+  });
+  if (status === "CANCELLED") throw new WorkflowCancelledError(workflowId);
+  if (status === "SUCCESS") return host.values.decode(output!, `output of workflow ${quote(workflowId)}`);
+  throw new WorkflowFailedError(workflowId, error === null ? undefined : causeOf(error, host.values, workflowId));
+}
 
-  async result(options: WaitOptions = {}): Promise<O> {
-    const { timeout, signal } = options;
-    const timeoutMs = timeout === undefined ? null : toMilliseconds(timeout, "timeout");
-    const look = async () => {
-      const record = await this.#read();
-      return isActive(record.status) ? undefined : record;
-    };
-    const ended = await waitFor(this.#host, look, {
-      target: `outbox:${this.workflowId}`,
-      timeoutMs,
-      signal,
-      onTimeout: () => new TimeoutError("result", timeoutMs!),
-    });
-    return this.#resultOf(ended);
-  }
-
-  async #read(): Promise<WorkflowRecord> {
-    const record = await this.#host.driver.readWorkflow(this.workflowId);
-    if (!record) throw new WorkflowNotFoundError(this.workflowId);
-    return record;
-  }
-
-  #resultOf({ status, output, error }: WorkflowRecord): O {
-    if (status === "CANCELLED") throw new WorkflowCancelledError(this.workflowId);
-    if (status !== "SUCCESS") {
-      throw new WorkflowFailedError(this.workflowId, error === null ? undefined : this.#causeOf(error));
-    }
-    return this.#host.values.decode(output!, `output of workflow ${quote(this.workflowId)}`) as O;
-  }
-
-  /** An error that cannot be decoded is no reason to keep back that the workflow failed. */
-  #causeOf(error: string): unknown {
-    try {
-      return this.#host.values.decode(error, `error of workflow ${quote(this.workflowId)}`);
-    } catch (unreadable) {
-      return unreadable;
-    }
+/** The error of a workflow. If it cannot be decoded, the caller still learns that the workflow failed. */
+function causeOf(error: string, values: Values, workflowId: string): unknown {
+  try {
+    return values.decode(error, `error of workflow ${quote(workflowId)}`);
+  } catch (unreadable) {
+    return unreadable;
   }
 }
 
-/** A handle on a workflow that was started. */
-export class Started<O> extends Handle<O> implements StartedHandle<O> {
-  readonly created: boolean;
+type ValueName = NonNullable<WorkflowInfo["unreadable"]>[number];
 
-  constructor(
-    client: Client,
-    host: ReadHost,
-    { workflowId, created }: { workflowId: string; created: boolean },
-  ) {
-    super(client, host, workflowId);
-    this.created = created;
-  }
+/** A workflow's row, as users see it. `unreadable` names the values that cannot be decoded here, so that one row never fails a page. */
+export function toInfo(record: ListedWorkflow, values: Values): WorkflowInfo {
+  const { workflowId, name, status, waiting, createdAt, updatedAt, recoveryAttempts } = record;
+  const unreadable: ValueName[] = [];
+  const read = <Field extends ValueName>(field: Field, show: (value: unknown) => WorkflowInfo[Field]) => {
+    const info: Partial<Pick<WorkflowInfo, Field>> = {};
+    const text = record[field];
+    if (text === null) return info;
+    try {
+      info[field] = show(values.decode(text));
+    } catch {
+      unreadable.push(field);
+    }
+    return info;
+  };
+  return {
+    workflowId,
+    name,
+    status,
+    ...(waiting &&
+      { waiting: { operations: waiting.operations, ...(waiting.until !== null && { until: waiting.until }) } }),
+    ...read("input", (value) => value),
+    ...read("output", (value) => value),
+    ...read("error", toSerialized),
+    ...read("problem", toSerialized),
+    ...(unreadable.length > 0 && { unreadable }),
+    createdAt,
+    updatedAt,
+    recoveryAttempts,
+  };
+}
+
+/** A workflow may throw anything. A thrown value that is no error becomes the message of one. */
+function toSerialized(thrown: unknown): SerializedError {
+  if (thrown instanceof Error) return serializeError(thrown);
+  return { name: "Error", message: typeof thrown === "object" && thrown !== null ? "A thrown object" : String(thrown) };
 }

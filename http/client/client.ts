@@ -18,19 +18,20 @@ import type {
   WaitOptions,
   WatchEventOptions,
   WorkflowHandle,
+  WorkflowInfo,
   WorkflowPage,
 } from "../../core/client.ts";
 import { type Duration, toMilliseconds } from "../../core/values/checks.ts";
 import { checkName } from "../../core/values/checks.ts";
 import { checkWholeNumber } from "../../core/values/checks.ts";
 import { toRecipient } from "../../core/context/messages.ts";
+import { Handle } from "../../core/read/handle.ts";
 import { validate } from "../../core/values/values.ts";
 import type { Workflow } from "../../core/workflow.ts";
-import { RemoteHandle } from "./handle.ts";
-import { RemoteEvent, RemoteStream, toEntry, toInfo } from "./reading.ts";
+import { decodeEntry, decodeInfo, RemoteEvent, RemoteStream } from "./reading.ts";
 import { type ConnectOptions, encoded, Transport } from "./transport.ts";
 import { waitOver } from "./waiting.ts";
-import { toSegment } from "../protocol.ts";
+import { decodeValue, toSegment } from "../protocol.ts";
 
 export type { ConnectOptions, Fetch } from "./transport.ts";
 export type { Client } from "../../core/client.ts";
@@ -98,12 +99,30 @@ class RemoteClient implements Client {
     const { created } = await this.#transport.call<{ created: boolean }>(request);
     // Nobody had an ID before that was made up here: it exists by the first request, whose answer was lost.
     const isOwn = options.workflowId === undefined;
-    return Object.assign(new RemoteHandle<O>(this, this.#transport, workflowId), { created: created || isOwn });
+    return Handle.started<O>(this, workflowId, created || isOwn);
   }
 
   handle<O = unknown>(workflowId: string): WorkflowHandle<O> {
     checkName(workflowId, "workflow ID");
-    return new RemoteHandle<O>(this, this.#transport, workflowId);
+    return new Handle<O>(this, workflowId);
+  }
+
+  async status(workflowId: string): Promise<WorkflowInfo> {
+    return await this.#transport.call({ operation: "status", path: workflowPath(workflowId), read: decodeInfo });
+  }
+
+  async result<O = unknown>(workflowId: string, options: WaitOptions = {}): Promise<O> {
+    const { timeout, signal } = options;
+    const path = `${workflowPath(workflowId)}/result`;
+    const timeoutMs = timeout === undefined ? null : toMilliseconds(timeout, "timeout");
+    const operation = "result";
+    const read = (result: unknown) => decodeValue(result) as O;
+    return await waitOver(
+      this.#transport,
+      { operation, timeoutMs, signal },
+      (waitMs) =>
+        this.#transport.once({ operation, path: `${path}?wait=${Math.ceil(waitMs)}ms`, waitMs, signal, read }),
+    );
   }
 
   async send<T>(destinationId: string, message: NoInfer<T>, options: SendOptions<T> = {}): Promise<SendReceipt> {
@@ -155,7 +174,7 @@ class RemoteClient implements Client {
         path: `${path}?after=${after}&wait=${Math.ceil(waitMs)}ms`,
         waitMs,
         signal,
-        read: toEntry,
+        read: decodeEntry,
       });
     const operation = `getEvent ${JSON.stringify(toChannel(key, "event key").name)}`;
     return await waitOver(this.#transport, { operation, timeoutMs, signal }, ask);
@@ -166,13 +185,8 @@ class RemoteClient implements Client {
   }
 
   readStream<T>(workflowId: string, key: StreamKey<T> | string, options: ReadStreamOptions = {}): StreamReader<T> {
-    checkName(workflowId, "workflow ID");
-    const { name } = toChannel(key, "stream key");
-    return new RemoteStream<T>(
-      this.#transport,
-      `/workflows/${toSegment(workflowId)}/streams/${toSegment(name)}`,
-      options,
-    );
+    const path = `${workflowPath(workflowId)}/streams/${toSegment(toChannel(key, "stream key").name)}`;
+    return new RemoteStream<T>(this.#transport, path, options);
   }
 
   async list({ status, name, problem, include, limit, cursor }: ListOptions = {}): Promise<WorkflowPage> {
@@ -186,7 +200,7 @@ class RemoteClient implements Client {
     return await this.#transport.call<WorkflowPage>({
       operation: "list",
       path: `/workflows?${query}`,
-      read: (page) => ({ ...page, workflows: page.workflows.map(toInfo) }),
+      read: (page) => ({ ...page, workflows: page.workflows.map(decodeInfo) }),
     });
   }
 
@@ -199,20 +213,23 @@ class RemoteClient implements Client {
   }
 
   async #control(workflowId: string, operation: "cancel" | "resume"): Promise<void> {
-    checkName(workflowId, "workflow ID");
     // With a body, and so with a content type: a server that guards against forged forms refuses a POST without one.
     await this.#transport.call({
       operation,
       method: "POST",
-      path: `/workflows/${toSegment(workflowId)}/${operation}`,
+      path: `${workflowPath(workflowId)}/${operation}`,
       body: {},
     });
   }
 }
 
-function eventPath(workflowId: string, key: EventKey<unknown> | string): string {
+function workflowPath(workflowId: string): string {
   checkName(workflowId, "workflow ID");
-  return `/workflows/${toSegment(workflowId)}/events/${toSegment(toChannel(key, "event key").name)}`;
+  return `/workflows/${toSegment(workflowId)}`;
+}
+
+function eventPath(workflowId: string, key: EventKey<unknown> | string): string {
+  return `${workflowPath(workflowId)}/events/${toSegment(toChannel(key, "event key").name)}`;
 }
 
 /** By what the server knows the message, should the request come twice. */

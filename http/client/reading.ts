@@ -31,7 +31,7 @@ function toAnswer<T>(answer: StreamAnswer<unknown>): StreamAnswer<T> {
 }
 
 /** The entry of an answer or a line. */
-export function toEntry<Entry extends { value: unknown }>(entry: Entry): Entry {
+export function decodeEntry<Entry extends { value: unknown }>(entry: Entry): Entry {
   return { ...entry, value: decodeValue(entry.value) };
 }
 
@@ -39,7 +39,7 @@ export function toEntry<Entry extends { value: unknown }>(entry: Entry): Entry {
 const VALUES = ["input", "output", "error", "problem"] as const;
 
 /** The workflow of an answer. */
-export function toInfo(info: WorkflowInfo): WorkflowInfo {
+export function decodeInfo(info: WorkflowInfo): WorkflowInfo {
   const values = VALUES.filter((name) => name in info).map((name) => [name, decodeValue(info[name])]);
   return { ...info, ...Object.fromEntries(values) };
 }
@@ -133,7 +133,13 @@ export class RemoteEvent<T> extends EndableIterable<T, EventEntry<T>> implements
     const operation = "watchEvent";
     const path = (last?: EventEntry<T>) => `${this.#path}?after=${last?.version ?? this.#after}`;
     const poll = async (last: EventEntry<T> | undefined, waitMs: number, signal: AbortSignal) => {
-      const request = { operation, path: `${path(last)}&wait=${Math.ceil(waitMs)}ms`, waitMs, signal, read: toEntry };
+      const request = {
+        operation,
+        path: `${path(last)}&wait=${Math.ceil(waitMs)}ms`,
+        waitMs,
+        signal,
+        read: decodeEntry,
+      };
       try {
         return { entries: [await this.#transport.once<EventEntry<T>>(request)], ended: false };
       } catch (error) {

@@ -115,7 +115,7 @@ function none<T>(instead: T): (error: unknown) => T {
 
 /** Whether the workflow has ended, as the client was told, with nothing that it has not seen. */
 async function isOver(call: EventRequest, after: number): Promise<boolean> {
-  const { status } = await call.parley.handle(call.workflowId).status();
+  const { status } = await call.parley.status(call.workflowId);
   if (isActive(status)) return false;
   return await readEntry(call, after, 0).then(() => false, none(true));
 }

@@ -100,7 +100,7 @@ export const workflowRoutes: readonly Route[] = [
     errors: ["workflow_not_found"],
     responses: { 200: { description: "What is known", schema: WorkflowInfo } },
   }, async ({ c, parley, workflowId }) => {
-    const info = await parley.handle(workflowId).status();
+    const info = await parley.status(workflowId);
     return answer(c, (show) => toPublic(info, show));
   }),
   route({
@@ -114,7 +114,7 @@ export const workflowRoutes: readonly Route[] = [
     errors: ["workflow_not_found", "timeout", "workflow_failed", "workflow_cancelled"],
   }, async ({ c, parley, settings, workflowId, query: { wait } }) => {
     const timeout = waitMs(c, wait, settings.maxWaitMs);
-    const result = await parley.handle(workflowId).result({ timeout, signal: c.req.raw.signal });
+    const result = await parley.result(workflowId, { timeout, signal: c.req.raw.signal });
     return answer(c, (show) => show(result));
   }),
   control("cancel", "Cancel a workflow: at once where it waits, else at its next operation"),

@@ -111,3 +111,19 @@ Deno.test("start() says whether it made the workflow", async () => {
   assert.deepEqual([first.created, second.created], [true, false]);
   assert.equal(await world.until(second.result()), "done");
 });
+
+Deno.test("status() and result() by an ID do what those of a handle do, and refuse what is no ID", async () => {
+  const { world } = await setup();
+  const { parley } = world.isolate(0, [waiting]);
+  const handle = await parley.start(waiting, undefined, { workflowId: "w" });
+  await world.until(parley.idle());
+  assert.deepEqual(await parley.status("w"), await handle.status());
+  await parley.send("w", 5);
+  assert.deepEqual(await world.until(Promise.all([parley.result<number>("w"), handle.result()])), [5, 5]);
+  for (const call of [() => parley.status("none"), () => parley.result("none")]) {
+    await assert.rejects(call, { code: "workflow_not_found" });
+  }
+  for (const call of [() => parley.status(""), () => parley.result("")]) {
+    await assert.rejects(call, { code: "invalid_value" });
+  }
+});

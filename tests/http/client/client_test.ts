@@ -57,6 +57,8 @@ Deno.test("connect().start(), send() and result() bring values back equal", asyn
     assert.deepEqual(await handle.result({ timeout: "5s" }), [value, value]);
     const info = await handle.status();
     assert.deepEqual([info.input, info.status, "output" in info], [value, "SUCCESS", true]);
+    assert.deepEqual(await client.status(handle.workflowId), info);
+    assert.deepEqual(await client.result(handle.workflowId), [value, value]);
   }
 });
 
