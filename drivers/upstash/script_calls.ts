@@ -1,57 +1,59 @@
 /**
- * Calls of scripts: the request, and its answer.
+ * Calls of scripts. A request has every key that the script may touch, one JSON document, and the values.
  *
  * @module
  */
 
 import { ValueTooLargeError } from "../../core/errors.ts";
-import { type Answer, readAnswer } from "./answer.ts";
+import { readAnswer } from "./answer.ts";
 import type { Keys } from "./keys.ts";
-import type { ScriptRequest } from "./script_request.ts";
 import { type Script, type ScriptName, SCRIPTS } from "./scripts.ts";
 import { isFlagRefused, isNoScript } from "./transport/failure.ts";
 import type { SendCommand } from "./transport/transport.ts";
 
 /**
- * The most bytes of a journal, of the messages that wait, of the idempotency keys, of the events, and of the streams of a workflow.
- * Upstash allows 100 MB a key: the rest is for what the waits of one commit find.
+ * The most bytes of a journal, of the messages that wait, of the idempotency keys, of the events,
+ * and of the streams of a workflow. Upstash allows 100 MB a key.
  */
 export const MAX_COLLECTION_BYTES = 90_000_000;
 
-/** What makes {@linkcode ScriptCalls}. */
+/** Options of {@linkcode ScriptCalls}. */
 export interface ScriptCallsOptions {
   /** Sends commands. */
   readonly send: SendCommand;
   /** The names of keys. */
   readonly keys: Keys;
-  /** How long ended workflows stay, in milliseconds; without it, until they are purged. */
+  /** How long ended workflows stay, in milliseconds. Default: until they are purged. */
   readonly retention?: number | undefined;
-  /** {@linkcode MAX_COLLECTION_BYTES} without it. */
+  /** In place of {@linkcode MAX_COLLECTION_BYTES}. */
   readonly maxBytes?: number | undefined;
-  /** Is told, once, that the server is no Upstash. */
+  /** Is told, once, that the server is not Upstash. */
   readonly report?: (problem: string) => void;
 }
+
+/** Members of a document that travel as values of their own, and not as JSON in JSON. */
+const VALUES = new Set(["value", "input", "output", "error", "problem"]);
 
 /** What all calls of one driver share. */
 export class ScriptCalls {
   readonly keys: Keys;
   readonly retention: number | undefined;
-  readonly maxBytes: number;
+  readonly #maxBytes: number;
   readonly #send: SendCommand;
   readonly #report: (problem: string) => void;
   /** Whether the server knows the flag with which a script locks its keys alone. */
   #takesFlag = true;
 
   /**
-   * Makes it.
+   * Makes no request.
    *
-   * @param options How it sends, and what it is for.
+   * @param options How commands are sent, and the settings of the driver.
    */
   constructor({ send, keys, retention, maxBytes = MAX_COLLECTION_BYTES, report = () => {} }: ScriptCallsOptions) {
     this.#send = send;
     this.keys = keys;
     this.retention = retention;
-    this.maxBytes = maxBytes;
+    this.#maxBytes = maxBytes;
     this.#report = report;
   }
 
@@ -59,20 +61,31 @@ export class ScriptCalls {
    * Calls a script.
    *
    * @param name The script.
-   * @param request Its keys and values.
-   * @param document What it is to do.
+   * @param keys Every key that the script may touch, in any order.
+   * @param document What the script is to do. Members that are `null` or `undefined` are left out.
+   * @returns The document of the answer, with its values in place.
    * @throws {ValueTooLargeError} If a collection of a workflow would outgrow its key. Nothing was written.
    */
-  async call<Meta>(name: ScriptName, request: ScriptRequest, document: object): Promise<Answer<Meta>> {
+  async call<Answer extends object>(name: ScriptName, keys: readonly string[], document: object): Promise<Answer> {
     const call = `Upstash: ${SCRIPTS[name].method}`;
-    const answer = readAnswer<Meta & { tooLarge?: Overflow }>(
-      await this.#run(name, request.arguments(document), call),
+    const answer = readAnswer<Answer | { tooLarge: Overflow }>(
+      await this.#run(name, this.#argumentsOf(keys, document), call),
       call,
     );
-    const { tooLarge } = answer.meta;
-    if (!tooLarge) return answer;
-    const { what, id, bytes } = tooLarge;
-    throw new ValueTooLargeError(`${what} of the workflow ${JSON.stringify(id)}`, bytes, this.maxBytes);
+    if (!("tooLarge" in answer)) return answer;
+    const { what, id, bytes } = answer.tooLarge;
+    throw new ValueTooLargeError(`${what} of the workflow ${JSON.stringify(id)}`, bytes, this.#maxBytes);
+  }
+
+  /** The arguments of `EVAL` and `EVALSHA` after the script. The document has the place of each value instead of the value. */
+  #argumentsOf(keys: readonly string[], document: object): string[] {
+    const values: string[] = [];
+    const settings = { prefix: this.keys.prefix, retention: this.retention, maxBytes: this.#maxBytes };
+    const text = JSON.stringify({ ...settings, ...document }, (name, member) => {
+      return VALUES.has(name) && typeof member === "string" ? values.push(member) + 1 : member ?? undefined;
+    });
+    const declared = [...new Set(keys)];
+    return [String(declared.length), ...declared, text, ...values];
   }
 
   async #run(name: ScriptName, args: readonly string[], call: string): Promise<unknown> {

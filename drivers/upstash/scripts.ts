@@ -1,12 +1,14 @@
 /**
  * Every script that the driver sends.
  *
- * A script runs alone: what it has looked at stays as it was until it ends, so each is atomic. Redis does not take back what a script wrote before it
- * failed, so each looks at everything before its first write.
+ * A script runs alone, so each is atomic. Redis does not take back the writes of a script that fails
+ * later, so each script looks at everything before its first write.
  *
- * `KEYS` has every key that the script touches, as Upstash's `allow-key-locking` requires: with it a script locks these keys and not the whole database.
- * `ARGV[1]` is a JSON document, the request; it refers to keys by their place in `KEYS` and to the values that follow it by their place in `ARGV`. The answer is a
- * list of texts: a JSON document, then the values that it refers to by their place. Each text begins with `=`. See `script_request.ts` and `answer.ts`.
+ * `KEYS` declares every key that the script touches, as Upstash's `allow-key-locking` requires: with
+ * it a script locks these keys and not the whole database. `ARGV[1]` is the request, a JSON document
+ * that refers to the values after it by their place in `ARGV`. The answer is a list of texts: a JSON
+ * document, then the values that it refers to by their place. Each text begins with `=`. See
+ * `script_calls.ts` and `answer.ts`.
  *
  * @module
  */
@@ -19,12 +21,12 @@ import { inbox, messages } from "./lua/inbox.ts";
 import { journal, pages, parseOpen } from "./lua/journal.ts";
 import { controlMain, createMain, sendMain } from "./lua/lifecycle.ts";
 import { applying, operations, repeated } from "./lua/operations.ts";
-import { hints, prelude } from "./lua/prelude.ts";
-import { expireMain, purgeMain, purgePeekMain } from "./lua/purge.ts";
+import { prelude } from "./lua/prelude.ts";
+import { parsing, published } from "./lua/published.ts";
+import { expireMain, places, purgeMain, purgePeekMain } from "./lua/purge.ts";
 import { listMain, readEventMain, readJournalMain, readStreamMain, readWorkflowsMain } from "./lua/read.ts";
 import { insert, records, rows } from "./lua/rows.ts";
 import { schedule } from "./lua/schedule.ts";
-import { parseStream, streams } from "./lua/streams.ts";
 import { waiters } from "./lua/waiters.ts";
 
 /** A script, and its name in Redis. */
@@ -45,33 +47,33 @@ export interface ScriptText {
 const SHEBANG = "#!lua";
 const FLAGS = " flags=allow-key-locking";
 
-/** What is waited for, woken, and expires. */
-const change = [rows, hints, schedule, waiters, ending];
+/** The parts of scripts that change when a workflow is due, wake, or end. */
+const change = [rows, schedule, waiters, ending];
 
 /** The scripts by what they are for. The type of each request is where it is built, in `calls/`. */
 export const SCRIPTS = {
   /** `Driver.create`. */
-  create: script("create", rows, hints, schedule, insert, createMain),
+  create: script("create", rows, schedule, insert, createMain),
   /** `Driver.send`. */
-  send: script("send", rows, hints, schedule, waiters, inbox, messages, sendMain),
+  send: script("send", rows, schedule, waiters, inbox, messages, sendMain),
   /** `Driver.commit`. */
   commit: script(
     "commit",
-    ...[...change, insert, inbox, messages, parseStream, parseOpen, journal, streams],
+    ...[...change, insert, inbox, messages, parsing, parseOpen, journal, published],
     ...[operations, applying, repeated, commit, commitMain],
   ),
   /** The first half of a claim by due time. It touches no workflow, because only the store knows which are due. */
-  peek: script("claim", hints, schedule, peekMain),
+  peek: script("claim", rows, schedule, peekMain),
   /** `Driver.claim` by ID. */
-  claim: script("claim", rows, records, hints, schedule, parseOpen, pages, claimMain),
+  claim: script("claim", rows, records, schedule, parseOpen, pages, claimMain),
   /** `Driver.readWorkflow`, and the second half of a list. */
-  readWorkflows: script("readWorkflow", rows, records, readWorkflowsMain),
+  readWorkflows: script("readWorkflow", records, readWorkflowsMain),
   /** `Driver.readJournal`. */
   readJournal: script("readJournal", rows, pages, readJournalMain),
   /** `Driver.readEvent`. */
-  readEvent: script("readEvent", rows, readEventMain),
+  readEvent: script("readEvent", rows, parsing, readEventMain),
   /** `Driver.readStream`. */
-  readStream: script("readStream", rows, pages, parseStream, readStreamMain),
+  readStream: script("readStream", rows, pages, parsing, readStreamMain),
   /** The first half of a list. It touches no workflow. */
   list: script("listWorkflows", ...change, listMain),
   /** `Driver.control`. */
@@ -79,9 +81,9 @@ export const SCRIPTS = {
   /** The first half of a purge: which workflows it may remove. */
   purgePeek: script("purge", ...change, purgePeekMain),
   /** The second half of a purge. */
-  purge: script("purge", ...change, purgeMain),
+  purge: script("purge", ...change, places, purgeMain),
   /** Begins the expiry of children that nobody needs any more. It follows the call that found them. */
-  expire: script("purge", ...change, expireMain),
+  expire: script("purge", ...change, places, expireMain),
 } as const satisfies Record<string, Script>;
 
 /** A script by its name. */

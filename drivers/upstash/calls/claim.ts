@@ -4,15 +4,17 @@
  * @module
  */
 
-import type { ClaimRequest, ClaimResult } from "../../../core/driver/driver.ts";
-import { type Answer, type JournalPart, list, type RecordPart, toJournal, toRecord } from "../answer.ts";
+import type { Claimed, ClaimRequest, ClaimResult } from "../../../core/driver/driver.ts";
+import { type StoredPage, toJournal } from "../answer.ts";
 import type { ScriptCalls } from "../script_calls.ts";
-import { ScriptRequest } from "../script_request.ts";
 
 /** How often a claim by due time looks again, because others took what it had found. */
 const MAX_LOOKS = 10;
 
-/** `Driver.claim`. What is due is not known before, and a script may touch only keys that were declared: so it is looked for first, then taken. */
+/**
+ * `Driver.claim`. A script may touch only keys that its request declares, so a claim by due time first looks which
+ * workflows are due, then takes them.
+ */
 export async function claim(calls: ScriptCalls, request: ClaimRequest): Promise<ClaimResult> {
   const { workflowIds, limit, except } = request;
   if (workflowIds !== null) {
@@ -48,36 +50,25 @@ interface Seen {
 }
 
 async function peek(calls: ScriptCalls, claim: ClaimRequest, isAnew: boolean, looks: number): Promise<Seen> {
+  const { keys } = calls;
   const { names, owner, except, leaseMs } = claim;
-  // Others who look at the same moment take some of what this finds, so each look finds more than the last.
+  // Others who look at the same moment take some of these, so each look finds more than the last.
   const limit = claim.limit > 0 ? claim.limit + spareOf(looks) : 0;
-  const request = new ScriptRequest(calls.keys);
-  request.shareSchedule();
-  const document = {
-    names,
-    except,
-    limit,
-    leaseMs,
-    isAnew: isAnew || undefined,
-    claim: request.key(calls.keys.claim(owner)),
-  };
-  const { meta } = await calls.call<PeekMeta>("peek", request, document);
-  const ids = list<string>(meta.taken ?? meta.due);
-  return {
-    ids: ids.filter((id) => id !== ""),
-    suspects: list<string>(meta.suspects),
-    isRepeat: meta.taken !== undefined,
-    hasLeft: ids.includes(""),
-    unknown: [...list<string>(meta.unknown)],
-    nextDueMs: meta.nextDueMs ?? null,
-  };
+  const { taken, due = [], suspects = [], unknown = [], nextDueMs = null } = await calls.call<PeekAnswer>(
+    "peek",
+    [...keys.shared, keys.claim(owner)],
+    { names, owner, except, leaseMs, limit, isAnew },
+  );
+  const ids = (taken ?? due).filter((id) => id !== "");
+  return { ids, suspects, isRepeat: taken !== undefined, hasLeft: taken?.includes("") ?? false, unknown, nextDueMs };
 }
 
-interface PeekMeta {
-  readonly taken?: object;
-  readonly due?: object;
-  readonly suspects?: object;
-  readonly unknown?: object;
+interface PeekAnswer {
+  /** This claim has taken these before. The empty ID says that it has left others. */
+  readonly taken?: string[];
+  readonly due?: string[];
+  readonly suspects?: string[];
+  readonly unknown?: string[];
   readonly nextDueMs?: number;
 }
 
@@ -89,39 +80,18 @@ function spareOf(looks: number): number {
 type Taken = Pick<ClaimResult, "claimed" | "more" | "nextDueMs">;
 
 async function take(calls: ScriptCalls, claim: ClaimRequest, ids: readonly string[], seen?: Seen): Promise<Taken> {
-  const { names, limit, leaseMs, owner } = claim;
+  const { keys } = calls;
+  const { names, leaseMs, owner } = claim;
   if (ids.length === 0) return { claimed: [], more: false, nextDueMs: null };
-  const request = new ScriptRequest(calls.keys);
-  request.shareSchedule();
-  request.shareIndexes("ENQUEUED", "PENDING");
-  for (const id of ids) request.workflow(id, "open", "journal");
-  const document = {
-    ...{ names, limit: Math.max(0, limit), leaseMs, owner, isRepeat: seen?.isRepeat || undefined },
-    claim: seen && request.key(calls.keys.claim(owner)),
-  };
-  const answer = await calls.call<{ claimed: object; more: boolean; now: number; nextDueMs?: number }>(
+  const { claimed, more, nextDueMs } = await calls.call<ClaimAnswer>(
     "claim",
-    request,
-    document,
+    [...keys.shared, ...ids.flatMap((id) => keys.of(id, "open", "journal")), ...seen ? [keys.claim(owner)] : []],
+    {
+      ...{ workflowIds: ids, names, limit: Math.max(0, claim.limit), leaseMs, owner },
+      ...{ byDue: seen !== undefined, isRepeat: seen?.isRepeat },
+    },
   );
-  const { claimed, more, now, nextDueMs = null } = answer.meta;
-  return { claimed: list<ClaimedPart>(claimed).map((part) => toClaimed(answer, part, now)), more, nextDueMs };
+  return { claimed: claimed.map((one) => ({ ...one, journal: toJournal(one.journal) })), more, nextDueMs };
 }
 
-function toClaimed(
-  answer: Answer<unknown>,
-  { workflow, epoch, journal, open }: ClaimedPart,
-  now: number,
-): ClaimResult["claimed"][number] {
-  const entries = list<[number, string, number, number?]>(open).map(([position, label, attempts, left]) => {
-    return { position, label, attempts, remainingMs: left ?? null };
-  });
-  return { workflow: toRecord(answer, workflow), epoch, now, journal: toJournal(answer, journal), open: entries };
-}
-
-interface ClaimedPart {
-  readonly workflow: RecordPart;
-  readonly epoch: number;
-  readonly journal: JournalPart;
-  readonly open: object;
-}
+type ClaimAnswer = Omit<Taken, "claimed"> & { claimed: (Omit<Claimed, "journal"> & { journal: StoredPage })[] };

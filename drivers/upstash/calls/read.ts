@@ -17,15 +17,12 @@ import type {
 import { ValidationError } from "../../../core/errors.ts";
 import { checkName } from "../../../core/values/checks.ts";
 import { STATUSES } from "../../../core/driver/statuses.ts";
-import { type JournalPart, list, type RecordPart, toJournal, toRecord, valuesOf, type ValuesPart } from "../answer.ts";
+import { type StoredPage, toJournal } from "../answer.ts";
 import type { Index } from "../keys.ts";
 import type { ScriptCalls } from "../script_calls.ts";
-import { ENDED, ScriptRequest } from "../script_request.ts";
 import { expire } from "./purge.ts";
 
-const PAGE_BYTES = 1_048_576;
-
-/** No page has more items. */
+/** The most items of a page. */
 const MAX_ITEMS = 65_536;
 
 /** About how many bytes of values an answer has, as they travel, before it is cut. */
@@ -33,20 +30,18 @@ const ANSWER_BYTES = 4_194_304;
 
 /** `Driver.readWorkflow`. */
 export async function readWorkflow(calls: ScriptCalls, workflowId: string): Promise<WorkflowRecord | null> {
-  const { answer, rows } = await readRows(calls, [workflowId], true);
-  const [row] = rows;
-  return row ? toRecord(answer, row) : null;
+  const { workflows: [row] } = await readRows<WorkflowRecord>(calls, [workflowId], true);
+  return row ?? null;
 }
 
-/** Rows of the first of these, as many as one answer holds. `read`: how many of the IDs were looked at. */
-async function readRows(calls: ScriptCalls, ids: readonly string[], values: boolean) {
-  const request = new ScriptRequest(calls.keys);
-  for (const id of ids) request.workflow(id);
-  const answer = await calls.call<{ workflows: object; read: number }>("readWorkflows", request, {
-    values,
-    budget: ANSWER_BYTES,
-  });
-  return { answer, rows: list<RecordPart>(answer.meta.workflows), read: answer.meta.read };
+/** Rows of the first of these workflows, as many as one answer holds. `read`: how many of the IDs were looked at. */
+async function readRows<Row extends ListedWorkflow>(
+  calls: ScriptCalls,
+  workflowIds: readonly string[],
+  values: boolean,
+): Promise<{ workflows: Row[]; read: number }> {
+  const keys = workflowIds.flatMap((id) => calls.keys.of(id));
+  return await calls.call("readWorkflows", keys, { workflowIds, values, budget: ANSWER_BYTES });
 }
 
 /** `Driver.readJournal`. */
@@ -54,46 +49,25 @@ export async function readJournal(
   calls: ScriptCalls,
   { workflowId, after, limit }: { workflowId: string; after: number; limit: number },
 ): Promise<JournalPage> {
-  const request = new ScriptRequest(calls.keys);
-  request.workflow(workflowId, "journal");
-  const document = { after: Math.max(0, after), limit: Math.min(limit, MAX_ITEMS), budget: PAGE_BYTES };
-  const answer = await calls.call<{ journal?: JournalPart }>("readJournal", request, document);
-  return answer.meta.journal ? toJournal(answer, answer.meta.journal) : { entries: [], more: false };
+  const document = { workflowId, after: Math.max(0, after), limit: Math.min(limit, MAX_ITEMS) };
+  return toJournal(await calls.call<StoredPage>("readJournal", calls.keys.of(workflowId, "journal"), document));
 }
 
 /** `Driver.readEvent`. */
 export async function readEvent(
   calls: ScriptCalls,
-  { workflowId, key }: { workflowId: string; key: string },
+  request: { workflowId: string; key: string },
 ): Promise<EventSnapshot> {
-  const request = new ScriptRequest(calls.keys);
-  request.workflow(workflowId, "events");
-  const answer = await calls.call<{ status?: WorkflowStatus; version?: number; value?: number }>("readEvent", request, {
-    key,
-  });
-  const { status, version, value } = answer.meta;
-  const event = version === undefined || value === undefined ? null : { version, value: answer.value(value) };
-  return { event, status: status ?? null };
+  return await calls.call("readEvent", calls.keys.of(request.workflowId, "events"), request);
 }
 
 /** `Driver.readStream`. */
 export async function readStream(
   calls: ScriptCalls,
-  { workflowId, key, from, limit }: { workflowId: string; key: string; from: number; limit: number },
+  request: { workflowId: string; key: string; from: number; limit: number },
 ): Promise<StreamPage> {
-  const request = new ScriptRequest(calls.keys);
-  request.workflow(workflowId, "streams");
-  const document = { key, from, limit: Math.min(limit, MAX_ITEMS), budget: PAGE_BYTES };
-  const answer = await calls.call<StreamMeta>("readStream", request, document);
-  const { status, tail, closed, values } = answer.meta;
-  return { values: valuesOf(answer, values), tail, closed, status: status ?? null };
-}
-
-interface StreamMeta {
-  readonly status?: WorkflowStatus;
-  readonly tail: number;
-  readonly closed: boolean;
-  readonly values: ValuesPart;
+  const document = { ...request, limit: Math.min(request.limit, MAX_ITEMS) };
+  return await calls.call("readStream", calls.keys.of(request.workflowId, "streams"), document);
 }
 
 /**
@@ -112,11 +86,8 @@ export async function listWorkflows(calls: ScriptCalls, query: ListQuery): Promi
     const indexes = problem ? ["parked" as const] : statuses;
     const { ids, last } = await readIndex(calls, { indexes, name: query.name, limit: missing(), after });
     for (let from = 0; from < ids.length && !isCut;) {
-      const { answer, rows, read } = await readRows(calls, ids.slice(from), values);
-      const found = rows.map((row) => toListed(toRecord(answer, row), values)).filter((row) =>
-        isAsked(row, query, statuses)
-      );
-      page.push(...found);
+      const { workflows, read } = await readRows(calls, ids.slice(from), values);
+      page.push(...workflows.map((row) => toListed(row, values)).filter((row) => isAsked(row, query, statuses)));
       from += read;
       isCut = values && from < ids.length && page.length > 0;
     }
@@ -131,13 +102,9 @@ export async function listWorkflows(calls: ScriptCalls, query: ListQuery): Promi
 /** Longer errors are left out of a list without values. */
 const MAX_ERROR_CHARACTERS = 4_096;
 
-function toListed(row: WorkflowRecord, values: boolean): ListedWorkflow {
-  if (values) return row;
-  return {
-    ...row,
-    input: null,
-    error: row.error !== null && row.error.length > MAX_ERROR_CHARACTERS ? null : row.error,
-  };
+function toListed(row: ListedWorkflow, values: boolean): ListedWorkflow {
+  const isLong = row.error !== null && row.error.length > MAX_ERROR_CHARACTERS;
+  return isLong && !values ? { ...row, error: null } : row;
 }
 
 /** It may have changed since the index was read. */
@@ -155,18 +122,17 @@ interface IndexQuery {
 /** IDs in the order of a list. `last`: where to go on, if there may be more. */
 async function readIndex(
   calls: ScriptCalls,
-  query: IndexQuery,
-): Promise<{ ids: readonly string[]; last: string | undefined }> {
-  const { name, limit, after } = query;
-  const request = new ScriptRequest(calls.keys);
-  request.shareSchedule();
-  request.shareIndexes(...query.indexes, ...ENDED);
-  request.shareEnded(calls.retention);
-  const indexes = query.indexes.map((index) => `${name === null ? "index" : "named"}/${index}`);
-  const document = { indexes, name: name ?? undefined, limit, after, retention: calls.retention };
-  const { meta } = await calls.call<{ ids: object; last?: string; expiring: object }>("list", request, document);
-  await expire(calls, meta.expiring);
-  return { ids: list<string>(meta.ids), last: meta.last };
+  { indexes, name, limit, after }: IndexQuery,
+): Promise<{ ids: readonly string[]; last?: string }> {
+  const kinds = indexes.map((index) => `${name === null ? "index" : "named"}/${index}`);
+  const document = { indexes: kinds, name, limit, after };
+  const { expiring, ...found } = await calls.call<{ ids: string[]; last?: string; expiring: string[] }>(
+    "list",
+    calls.keys.shared,
+    document,
+  );
+  await expire(calls, expiring);
+  return found;
 }
 
 /** Twice as far as instants go: what is newer has less left. As in `lua/rows.ts`. */

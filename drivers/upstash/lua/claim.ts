@@ -7,13 +7,13 @@ local CHUNK = 100
 local UNKNOWN_NAMES = 10
 
 -- The first call may have taken these, and its answer may have been lost. The empty ID says that it has left some.
-local taken = request.isAnew and {} or call('SMEMBERS', KEYS[request.claim])
+local taken = request.isAnew and {} or call('SMEMBERS', keyOf(request.owner, 'claim'))
 if #taken > 0 then
   return reply({ taken = taken })
 end
 
 -- What has passed, the oldest first, and the instant of what comes next, in one command. Calls 'ahead' for
--- the rest of what it has read.
+-- what it has read and has not passed.
 local function passed(key, first, most, ahead)
   local found = call('ZRANGEBYSCORE', key, first, '(+inf', 'WITHSCORES', 'LIMIT', '0', digits(most))
   local list, nextAt = {}, nil
@@ -159,91 +159,87 @@ return reply({ due = ids, suspects = suspects, unknown = unknown, nextDueMs = (n
 
 /** Taking workflows over, by ID. */
 export const claimMain = String.raw`
--- About as much as an answer may have of workflows without their journals, and of their journals.
+-- The bytes that an answer has about at most: of workflows without their journals, and of their journals.
 local WORKFLOWS_BYTES = 4194304
 local JOURNALS_BYTES = 4194304
 local PAGE_ENTRIES = 1000
-local PAGE_BYTES = 1048576
 
 local isKnown = setOf(request.names)
 
+-- The workflows of the request that exist. An ID that comes twice counts once.
+local found, isFound = {}, {}
+for _, id in ipairs(request.workflowIds) do
+  local row = not isFound[id] and load(id)
+  isFound[id] = true
+  if row then
+    append(found, { row = row, index = #found })
+  end
+end
+
 -- Since when it is due; nil: it is not.
-local function dueSince(row)
-  if row.held and row.lease <= now then
-    return row.lease
+local function dueSince(one)
+  if not isKnown[one.row.name] then
+    return nil
+  elseif one.row.held and one.row.lease <= now then
+    return one.row.lease
   end
-  row.score = call('ZSCORE', DUE, row.member)
-  return isDueAt(row.score) and instantOf(row.score) or nil
+  one.score = dueScore(one.row)
+  return isDueAt(one.score) and instantOf(one.score) or nil
 end
 
-local function lease(row)
-  row.attempts = row.attempts + (row.held and 1 or 0)
-  row.epoch, row.owner, row.suspended, row.lastCommit, row.released = row.epoch + 1, request.owner, '', 0, false
-  row.byDue = request.claim ~= nil
-  row.texts[1] = digits(now)
-  hold(row, request.leaseMs)
-  if row.status ~= 'PENDING' then
-    reindex(row, 'PENDING')
-    changed('outbox:' .. row.id)
-  end
-  save(row, 'updatedAt', digits(now))
-end
-
-local function openEntries(workflow)
+local function openEntries(row)
   local open = {}
-  local fields = call('HGETALL', keyOf(workflow, 'open'))
+  local fields = call('HGETALL', keyOf(row.id, 'open'))
   for index = 1, #fields, 2 do
     local deadline, attempts, label = parseOpen(fields[index + 1])
-    append(open, { tonumber(fields[index]), label, attempts, deadline and math.max(0, deadline - now) })
+    local remainingMs = deadline and math.max(0, deadline - now) or cjson.null
+    append(open, {
+      position = tonumber(fields[index]), label = label, attempts = attempts, remainingMs = remainingMs,
+    })
   end
   table.sort(open, function(a, b)
-    return a[1] < b[1]
+    return a.position < b.position
   end)
   return open
 end
 
--- Of one ID that comes twice, the second is nobody.
-local found, isFound = {}, {}
-for _, workflow in ipairs(request.workflows) do
-  local row = not isFound[workflow.id] and load(workflow)
-  isFound[workflow.id] = true
-  if row then
-    append(found, { workflow = workflow, row = row, index = #found })
-  end
-end
-
 local taken, bytes, isCut = {}, 0, false
--- When the next of those becomes due that nobody holds.
-local nextAt
 
 -- Whether there is room for one more in the answer. There always is for one.
 local function fits(one)
-  local row = one.row
-  row.texts = call('HMGET', row.key, unpack(SHOWN))
-  for index = 2, #SHOWN do
-    bytes = bytes + (row.texts[index] and wireSize(row.texts[index]) or 0)
+  one.texts = call('HMGET', keyOf(one.row.id, 'workflow'), 'problem', 'error', 'input', 'output')
+  for index = 1, 4 do
+    bytes = bytes + (one.texts[index] and wireSize(one.texts[index]) or 0)
   end
-  one.open = openEntries(one.workflow)
+  one.open = openEntries(one.row)
   bytes = bytes + wireSize(cjson.encode(one.open))
   return #taken == 0 or bytes <= WORKFLOWS_BYTES
 end
 
-for _, one in ipairs(found) do
-  if one.row.held and one.row.owner == request.owner and one.row.lease > now and fits(one) then
-    append(taken, one)
+local function lease(one)
+  local row = one.row
+  row.attempts = row.attempts + (row.held and 1 or 0)
+  row.epoch, row.owner, row.suspended, row.lastCommit, row.released = row.epoch + 1, request.owner, nil, 0, false
+  row.byDue, row.updatedAt = request.byDue, now
+  hold(row, request.leaseMs, one.score)
+  if row.status ~= 'PENDING' then
+    reindex(row, 'PENDING')
+    changed('outbox:' .. row.id)
   end
+  save(row)
 end
+
+-- Of the workflows that are not due: when the next of those becomes due that no run holds.
+local nextAt
 
 local function takeDue()
   local due = {}
   for _, one in ipairs(found) do
-    one.at = isKnown[one.row.name] and dueSince(one.row)
+    one.at = dueSince(one)
     if one.at then
       append(due, one)
-    elseif isHeldTooLong(one.row) then
-      holdAnew(one.row)
-    elseif not one.row.held and one.row.score and one.row.score ~= 'inf' then
-      nextAt = math.min(nextAt or LATEST, instantOf(one.row.score))
+    elseif not shortenLease(one.row) and not one.row.held and one.score and one.score ~= 'inf' then
+      nextAt = math.min(nextAt or LATEST, instantOf(one.score))
     end
   end
   table.sort(due, function(a, b)
@@ -254,10 +250,10 @@ local function takeDue()
     if isCut then
       return
     end
-    lease(due[index].row)
+    lease(due[index])
     append(taken, due[index])
-    if request.claim then
-      call('SADD', KEYS[request.claim], due[index].row.id)
+    if request.byDue then
+      call('SADD', keyOf(request.owner, 'claim'), due[index].row.id)
     end
   end
 end
@@ -265,23 +261,29 @@ end
 -- Whether the first call has left some.
 local function hasLeft()
   for _, one in ipairs(found) do
-    if isKnown[one.row.name] and dueSince(one.row) then
+    if dueSince(one) then
       return true
     end
   end
   return false
 end
 
+-- The first call of this owner may have taken these.
+for _, one in ipairs(found) do
+  if one.row.held and one.row.owner == request.owner and one.row.lease > now and fits(one) then
+    append(taken, one)
+  end
+end
 if #taken > 0 and not request.isRepeat then
   isCut = #taken < request.limit and hasLeft()
 elseif not request.isRepeat then
   takeDue()
-  if request.claim and #taken > 0 then
-    call('PEXPIRE', KEYS[request.claim], digits(math.ceil(request.leaseMs)))
+  if request.byDue and #taken > 0 then
+    call('PEXPIRE', keyOf(request.owner, 'claim'), digits(math.ceil(request.leaseMs)))
   end
 end
-if request.claim and isCut then
-  call('SADD', KEYS[request.claim], '')
+if request.byDue and isCut then
+  call('SADD', keyOf(request.owner, 'claim'), '')
 end
 publish()
 
@@ -289,8 +291,9 @@ local claimed = {}
 local budget = math.min(PAGE_BYTES, JOURNALS_BYTES / math.max(#taken, 1))
 local least = #taken == 1 and 1 or 0
 for index, one in ipairs(taken) do
+  local workflow = record(one.row, unpack(one.texts, 1, 4))
   local journal = journalPage(one.row, 0, PAGE_ENTRIES, budget, least)
-  claimed[index] = { workflow = record(one.row), epoch = one.row.epoch, journal = journal, open = one.open }
+  claimed[index] = { workflow = workflow, epoch = one.row.epoch, now = now, journal = journal, open = one.open }
 end
-return reply({ claimed = claimed, more = isCut, now = now, nextDueMs = nextAt and nextAt - now })
+return reply({ claimed = claimed, more = isCut, nextDueMs = nextAt and nextAt - now or cjson.null })
 `;

@@ -1,18 +1,19 @@
 /**
- * The one write of a run: it looks at the fence and at the room that is left, applies the operations in
- * order, and makes the transition.
+ * The one write of a run: it looks at the fence, applies the operations in order, looks at the room that is
+ * left, writes, and makes the transition. Nothing is written before all of that was looked at.
  */
 export const commit = String.raw`
 local operations = request.operations
 local transition = request.transition
+local isRepeated, isReleased = false, false
 
 local function fence(row)
   if not row or row.epoch ~= request.epoch or row.owner ~= request.owner then
     return 'lost'
   end
-  own.isRepeated = request.number <= row.lastCommit
-  own.isReleased = own.isRepeated and row.released and request.number == row.lastCommit
-  if own.isReleased then
+  isRepeated = request.number <= row.lastCommit
+  isReleased = isRepeated and row.released and request.number == row.lastCommit
+  if isReleased then
     return nil
   elseif row.status == 'CANCELLED' then
     return 'cancelled'
@@ -21,66 +22,22 @@ local function fence(row)
   return (not row.held or request.number > row.lastCommit + 1) and 'lost' or nil
 end
 
--- The most bytes that an entry has besides its outcome.
-local ENTRY_BYTES = 128
+local function checkCollections(row, journalBytes, eventBytes, streamBytes)
+  checkRoom('journal', own, journalBytes, row.journalBytes)
+  checkRoom('events', own, eventBytes, row.eventBytes)
+  checkRoom('streams', own, streamBytes, row.streamBytes)
+  checkInboxes()
+end
 
--- By collection of the workflow: the bytes after the commit.
-local planned = {}
-
-local function grow(what, bytes)
-  planned[what] = planned[what] + bytes
-  if bytes > 0 then
-    checkRoom(what, own.id, planned[what])
+-- Applies the operations. Returns the result of each.
+local function applyAll(row)
+  local before = { row.journalBytes, row.eventBytes, row.streamBytes }
+  local results = {}
+  for index, op in ipairs(operations) do
+    results[index] = apply(row, op)
   end
-end
-
--- Each returns how many bytes an operation adds to its entry.
-local sizeOf = {}
-
-function sizeOf.record(op)
-  return op.value and #ARGV[op.value] or 0
-end
-
-function sizeOf.send(op)
-  planMessage(op)
-  return #op.messageId
-end
-
-function sizeOf.setEvent(op)
-  local event = events[op.key]
-  local bytes = eventSize(op.key, ARGV[op.value])
-  grow('events', bytes - event.planned)
-  event.planned = bytes
-  return 0
-end
-
-function sizeOf.writeStream(op)
-  grow('streams', #ARGV[op.value] + #op.stream + 16)
-  return 0
-end
-
-function sizeOf.closeStream(op)
-  grow('streams', #op.stream + 18)
-  return 0
-end
-
-function sizeOf.start(op)
-  return #request.workflows[op.workflow].id
-end
-
--- Looks whether there is room for all that the operations write. What waits will find is not known yet: the
--- limit of the answer bounds it, and there is room for that above 'maxBytes'.
-local function plan(row)
-  planned = { journal = row.journalBytes, events = row.eventBytes, streams = row.streamBytes }
-  for _, op in ipairs(operations) do
-    local entry = entries[op.position or -1]
-    if not (entry and entry.seq) then
-      local bytes = sizeOf[op.type] and sizeOf[op.type](op) or 0
-      if op.position then
-        grow('journal', bytes + #op.label + ENTRY_BYTES)
-      end
-    end
-  end
+  checkCollections(row, unpack(before))
+  return results
 end
 
 local function suspend(row)
@@ -93,8 +50,8 @@ local function suspend(row)
       suspended.till = entry.deadline
     end
     append(suspended.topics, unpack(op.topics or {}))
-    if op.workflow then
-      append(places, request.workflows[op.workflow].id .. '\0' .. op.what)
+    if op.workflowId then
+      append(places, op.workflowId .. '\0' .. awaited(op))
     end
   end
   table.sort(waits, function(a, b)
@@ -103,15 +60,15 @@ local function suspend(row)
   for index, wait in ipairs(waits) do
     suspended.labels[index] = wait[2]
   end
-  row.suspended = cjson.encode(suspended)
+  row.suspended = suspended
   letGo(row)
-  putOff(row.member, suspended.till)
+  putOff(memberOf(row), suspended.till)
   return places
 end
 
 local function park(row)
   letGo(row)
-  putOff(row.member, after(transition.delayMs))
+  putOff(memberOf(row), after(transition.delayMs))
   row.parks = row.parks + 1
   if not row.parked then
     addToIndex(PARKED, indexPlace(row))
@@ -119,10 +76,10 @@ local function park(row)
   end
 end
 
--- Returns what the workflow waits for from now on.
+-- Makes the transition. Returns what the workflow waits for from now on.
 local function release(row)
   if row.byDue then
-    call('SREM', KEYS[request.claim], row.id)
+    call('SREM', keyOf(request.owner, 'claim'), row.id)
     row.byDue = false
   end
   if transition.to == 'park' then
@@ -134,16 +91,17 @@ local function release(row)
     return suspend(row)
   elseif transition.to == 'yield' then
     letGo(row)
-    makeDue(row.member)
+    makeDue(memberOf(row))
   else
     finish(row, transition.status)
   end
   return {}
 end
 
-local function valuesOf(names)
-  local fields = { 'updatedAt', digits(now) }
-  for _, name in ipairs(names) do
+-- The values of a transition, as fields of the row's hash.
+local function transitionFields()
+  local fields = {}
+  for _, name in ipairs({ 'output', 'error', 'problem' }) do
     if transition[name] then
       append(fields, name, ARGV[transition[name]])
     end
@@ -151,30 +109,46 @@ local function valuesOf(names)
   return fields
 end
 
-local function settle(row)
-  if row.isAdvanced then
+local function write(row)
+  for _, effect in ipairs(effects) do
+    effect()
+  end
+  if isAdvanced then
     row.attempts = 0
     unpark(row)
   end
-  row.released = transition ~= nil and not isDeferred and not (transition.to == 'suspend' and hasOutcome)
+  isReleased = transition ~= nil and not isDeferred and not (transition.to == 'suspend' and hasOutcome)
   local waits = {}
-  if row.released then
+  if isReleased then
     waits = release(row)
   else
     hold(row, request.leaseMs)
   end
   register(row, waits)
-  writeStreams(row)
-  row.lastCommit = request.number
-  save(row, unpack(valuesOf(row.released and { 'output', 'error', 'problem' } or {})))
+  writeStreams()
+  writeEvents()
+  row.lastCommit, row.released, row.updatedAt = request.number, isReleased, now
+  save(row, unpack(isReleased and transitionFields() or {}))
   writeEntries()
-  for _, workflow in ipairs(request.workflows) do
-    closeInbox(workflow)
+  for _, inbox in ipairs(inboxes) do
+    writeInbox(inbox)
   end
   if row.expires then
     expireKeys(row)
   end
   publish()
+end
+
+-- Answers a commit that was made before.
+local function repeatAll(row)
+  local results = {}
+  for index, op in ipairs(operations) do
+    results[index] = answerAgain(op)
+  end
+  if isReleased and transition and transition.to == 'end' then
+    signalled(row.id)
+  end
+  return results
 end
 `;
 
@@ -188,24 +162,17 @@ end
 findEntries()
 openStreams()
 openInboxes()
-if not own.isRepeated then
+local results
+if isRepeated then
+  results = repeatAll(row)
+else
   openEvents()
-  plan(row)
+  results = applyAll(row)
+  if overflow then
+    return reply({ tooLarge = overflow })
+  end
+  write(row)
 end
-if overflow then
-  return reply({ tooLarge = overflow })
-end
-
-local results = {}
-for index, op in ipairs(operations) do
-  results[index] = own.isRepeated and answerAgain(op) or apply(row, op)
-end
-if not own.isRepeated then
-  settle(row)
-elseif own.isReleased and transition and transition.to == 'end' then
-  signalled(row.id)
-end
-local isReleased = own.isReleased or (not own.isRepeated and row.released)
 return reply({
   state = isReleased and 'released' or 'held', results = results, woken = woken, now = now, expiring = unneeded,
 })

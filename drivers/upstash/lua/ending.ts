@@ -1,10 +1,11 @@
 /**
  * The families of workflows. A workflow that has started others and has not ended is a member of `families`.
+ * Its row counts the `children` whose results it has not recorded.
  *
- * A child that has ended stays while its parent may still ask for its result. It is then in `families`,
- * behind the member of its parent, and not in `ended`. It returns to `ended` when its parent has ended or has
- * recorded its result. With a retention its expiry begins then: its place is in `expiring` with a `+` before
- * it, and the driver that is told makes a request that declares the keys of the child.
+ * A child that has ended stays while its parent may still ask for its result. The child is then `kept`: it is
+ * in `families`, behind the member of its parent, and not in `ended`. It returns to `ended` when its parent has
+ * ended or has recorded its result. With a retention its expiry begins then: its place is in `expiring` with a
+ * `+` before it, and the driver that is told makes a request that declares the keys of the child.
  */
 const families = String.raw`
 -- The text by which a child knows its parent: the ID, and what no other workflow with this ID has.
@@ -13,7 +14,7 @@ local function familyOf(row)
 end
 
 local function isKeeperAlive(row)
-  return row.parent ~= '' and call('ZSCORE', sharedKey('families'), row.parent)
+  return row.parent and call('ZSCORE', sharedKey('families'), row.parent)
 end
 
 local function keptPlace(row)
@@ -25,10 +26,17 @@ local function keep(row)
   row.kept = true
 end
 
--- The workflow starts a child, or is resumed and has started some.
+-- The workflow starts its first child, or is resumed and has started some.
 local function becomeParent(row)
   call('ZADD', sharedKey('families'), '0', familyOf(row))
-  row.isParent = true
+end
+
+-- Returns whether it is the first child.
+local function addChild(row, child)
+  local isFirst = not row.children
+  row.children = (row.children or 0) + 1
+  child.parent = familyOf(row)
+  return isFirst
 end
 
 -- The places of children whose keys are to get an expiry.
@@ -50,26 +58,29 @@ local function letExpire(children)
   call('PERSIST', sharedKey('expiring'))
 end
 
--- A parent records the result of its child.
-local function hasRead(parent, child, outcome)
-  if not child or outcome.tag == 'timeout' or child.parent ~= familyOf(parent) then
+-- A parent has recorded the result of a workflow, which may be its child.
+local function hasRead(parent, child)
+  if not child or child.parent ~= familyOf(parent) then
     return
   end
   local isKept = child.kept and call('ZREM', sharedKey('families'), keptPlace(child)) == 1
-  child.parent = ''
+  parent.children, child.parent = parent.children - 1, nil
   save(child)
   if isKept then
     letExpire({ digits(child.endedAt), endedPlace(child) })
   end
 end
 
--- A parent ends.
+-- A parent ends. If it has recorded the results of all its children, none is kept.
 local function letChildrenExpire(row)
-  if not row.isParent then
+  if not row.children then
     return
   end
   local family, children = familyOf(row), {}
-  local found = call('ZRANGEBYLEX', sharedKey('families'), '[' .. family, '(' .. family .. '\1')
+  local found = { family }
+  if row.children > 0 then
+    found = call('ZRANGEBYLEX', sharedKey('families'), '[' .. family, '(' .. family .. '\1')
+  end
   for index = 2, #found do
     local kept = string.sub(found[index], #family + 2)
     append(children, string.sub(kept, 1, 14), string.sub(kept, 15))
@@ -86,10 +97,6 @@ export const ending = String.raw`
 -- The place of an ended workflow in 'ended' and 'expiring': its status and its place in the index of that status.
 local function endedPlace(row)
   return row.status .. ' ' .. indexPlace(row)
-end
-
-local function idAt(place)
-  return idOf(string.sub(string.match(place, '^%S+ (.*)$'), 15))
 end
 
 local function forget(place)
@@ -113,50 +120,49 @@ local function trim(most)
   end
 end
 
--- A shared key lives as long as the last workflow in it, so its expiry only grows. Returns whether it stays
--- for ever, and whether that is new.
-local function addShared(key, score, place, retention)
+-- A shared key lives as long as the last workflow in it, so its expiry only grows. Returns whether 'expiring'
+-- has to stay: the key has no expiry, and has workflows that expire.
+local function addShared(name, score, place, retention)
+  local key = sharedKey(name)
   -- Below 0: the key is absent, or -1: it has no expiry.
   local left = retention and call('PTTL', key)
   call('ZADD', key, score, place)
   if not retention then
-    return true, call('PERSIST', key) == 1
+    return call('PERSIST', key) == 1
   elseif left ~= -1 and left <= retention then
     call('PEXPIRE', key, digits(retention))
   end
-  return left == -1, false
+  return left == -1
 end
 
 -- Puts an ended workflow into the shared keys. A child that its parent needs has no expiry yet.
 local function indexEnd(row, isNeeded, retention)
   local place = indexPlace(row)
-  local isForEver, isNew = addShared(sharedKey('index/' .. row.status), '0', place, retention)
-  addShared(sharedKey('named/' .. row.status), '0', namedPlace(place), retention)
+  local mustStay = addShared('index/' .. row.status, '0', place, retention)
+  addShared('named/' .. row.status, '0', namedPlace(place), retention)
   if isNeeded then
     keep(row)
   else
-    local ended = sharedKey('ended')
-    local alsoForEver, alsoNew = addShared(ended, digits(row.endedAt), endedPlace(row), retention)
-    isForEver, isNew = isForEver or alsoForEver, isNew or alsoNew
+    mustStay = addShared('ended', digits(row.endedAt), endedPlace(row), retention) or mustStay
   end
   if retention then
-    addShared(sharedKey('expiring'), digits(now + retention), endedPlace(row), retention)
+    addShared('expiring', digits(now + retention), endedPlace(row), retention)
   end
   -- Only 'expiring' takes workflows out of the others, so it must not expire before they do.
-  if isNew or (retention and isForEver) then
+  if mustStay then
     call('PERSIST', sharedKey('expiring'))
   end
 end
 
 -- The keys of a workflow that may exist.
 local function ownKeys(row)
-  local workflow = row.workflow
-  local keys = {
-    row.key, keyOf(workflow, 'open'), keyOf(workflow, 'inbox'), keyOf(workflow, 'sent'),
-    row.entries > 0 and keyOf(workflow, 'journal') or nil,
-  }
-  append(keys, row.eventBytes > 0 and keyOf(workflow, 'events') or nil)
-  append(keys, row.streamBytes > 0 and keyOf(workflow, 'streams') or nil)
+  local keys = {}
+  for _, kind in ipairs({ 'workflow', 'open', 'inbox', 'sent' }) do
+    append(keys, keyOf(row.id, kind))
+  end
+  append(keys, row.entries > 0 and keyOf(row.id, 'journal') or nil)
+  append(keys, row.eventBytes > 0 and keyOf(row.id, 'events') or nil)
+  append(keys, row.streamBytes > 0 and keyOf(row.id, 'streams') or nil)
   return keys
 end
 
@@ -172,7 +178,7 @@ local function finish(row, status)
   local retention = not isNeeded and request.retention or nil
   letGo(row)
   dropFromIndex(row.status, indexPlace(row))
-  row.status, row.suspended, row.endedAt = status, '', now
+  row.status, row.suspended, row.endedAt = status, nil, now
   indexEnd(row, isNeeded, retention)
   letChildrenExpire(row)
   row.expires = retention ~= nil

@@ -3,38 +3,40 @@
  * of `sent`, where the queue of each topic begins and ends (`tTOPIC`), and the messages (`PLACE:TOPIC`).
  */
 export const inbox = String.raw`
-local function openInbox(workflow)
-  local inbox = { key = keyOf(workflow, 'inbox'), last = 0, bytes = 0, sentBytes = 0 }
-  inbox.fresh, inbox.removed, inbox.sent, inbox.queues = {}, {}, {}, {}
-  local fields = { 'last', 'bytes', 'sentBytes' }
-  for _, topic in ipairs(workflow.topics) do
+-- The inboxes of a request, in the order in which it names them, and by ID. Each has the queues that it names.
+local inboxes, inboxOf = {}, {}
+
+local function nameQueue(id, topic)
+  local inbox = inboxOf[id]
+  if not inbox then
+    inbox = { id = id, key = keyOf(id, 'inbox'), topics = {}, queues = {}, fresh = {}, removed = {}, sent = {} }
+    inboxOf[id] = inbox
+    append(inboxes, inbox)
+  end
+  if not inbox.queues[topic] then
+    inbox.queues[topic] = { topic = topic, head = 0, tail = 0 }
+    append(inbox.topics, topic)
+  end
+end
+
+local COUNTERS = { 'last', 'bytes', 'sentBytes' }
+
+-- Reads an inbox. One that is not there is empty.
+local function openInbox(inbox)
+  local fields = { unpack(COUNTERS) }
+  for _, topic in ipairs(inbox.topics) do
     append(fields, 't' .. topic)
   end
   readFields(inbox.key, fields, function(index, text)
-    if index <= 3 then
+    if index <= #COUNTERS then
       inbox[fields[index]] = tonumber(text or '0')
-    else
-      local topic = workflow.topics[index - 3]
-      local head, tail = string.match(text or '0:0', '^(%d+):(%d+)$')
-      inbox.queues[topic] = { topic = topic, head = tonumber(head), tail = tonumber(tail) }
+    elseif text then
+      local queue = inbox.queues[inbox.topics[index - #COUNTERS]]
+      local head, tail = string.match(text, '^(%d+):(%d+)$')
+      queue.head, queue.tail = tonumber(head), tonumber(tail)
     end
   end)
-  inbox.planned, inbox.plannedSent = inbox.bytes, inbox.sentBytes
-  workflow.opened = inbox
-end
-
--- A workflow that the commit starts may be sent to by the operations that follow.
-local function openInboxes()
-  for _, op in ipairs(request.operations or {}) do
-    if op.type == 'start' then
-      request.workflows[op.workflow].isStarted = true
-    end
-  end
-  for _, workflow in ipairs(request.workflows) do
-    if workflow.topics and (workflow.isStarted or load(workflow)) then
-      openInbox(workflow)
-    end
-  end
+  inbox.bytesBefore, inbox.sentBytesBefore = inbox.bytes, inbox.sentBytes
 end
 
 local function messageField(queue, place)
@@ -48,7 +50,7 @@ local function push(inbox, queue, text)
   inbox.fresh[field] = digits(inbox.last) .. ':' .. digits(now) .. ':' .. text
   inbox.bytes = inbox.bytes + #field + #inbox.fresh[field]
   queue.tail = queue.tail + 1
-  queue.isChanged = true
+  queue.isChanged, inbox.isChanged = true, true
 end
 
 -- The oldest message: its number, the instant of its send, its text.
@@ -70,13 +72,14 @@ local function pop(inbox, queue)
     append(inbox.removed, first.field)
   end
   inbox.bytes = inbox.bytes - first.size
-  queue.head, queue.first, queue.isChanged = queue.head + 1, nil, true
+  queue.head, queue.first = queue.head + 1, nil
+  queue.isChanged, inbox.isChanged = true, true
   return first.text
 end
 
 -- Takes the oldest message of some topics. With 'latest', only a message that was sent no later.
-local function takeOldest(workflow, topics, latest)
-  local inbox, oldest = workflow.opened, nil
+local function takeOldest(inbox, topics, latest)
+  local oldest
   for _, topic in ipairs(topics) do
     local queue = inbox.queues[topic]
     local isEligible = queue.head < queue.tail and (not latest or firstOf(inbox, queue).at <= latest)
@@ -87,20 +90,21 @@ local function takeOldest(workflow, topics, latest)
   return oldest and { tag = 'message', text = pop(inbox, oldest), topic = oldest.topic }
 end
 
-local function closeInbox(workflow)
-  local inbox, fields, sent = workflow.opened, {}, {}
-  for _, queue in pairs(inbox and inbox.queues or {}) do
-    if queue.isChanged and queue.head < queue.tail then
-      append(fields, 't' .. queue.topic, digits(queue.head) .. ':' .. digits(queue.tail))
-    elseif queue.isChanged then
-      append(inbox.removed, 't' .. queue.topic)
-    end
-    inbox.isChanged = inbox.isChanged or queue.isChanged
-  end
-  if not inbox or not inbox.isChanged then
+local function writeInbox(inbox)
+  if not inbox.isChanged then
     return
   end
-  append(fields, 'last', digits(inbox.last), 'bytes', digits(inbox.bytes), 'sentBytes', digits(inbox.sentBytes))
+  local fields, sent = {}, {}
+  for topic, queue in pairs(inbox.queues) do
+    if queue.isChanged and queue.head < queue.tail then
+      append(fields, 't' .. topic, digits(queue.head) .. ':' .. digits(queue.tail))
+    elseif queue.isChanged then
+      append(inbox.removed, 't' .. topic)
+    end
+  end
+  for _, counter in ipairs(COUNTERS) do
+    append(fields, counter, digits(inbox[counter]))
+  end
   for field, text in pairs(inbox.fresh) do
     append(fields, field, text)
   end
@@ -109,11 +113,29 @@ local function closeInbox(workflow)
   end
   callWith('HDEL', inbox.key, inbox.removed)
   callWith('HSET', inbox.key, fields)
-  callWith('HSET', keyOf(workflow, 'sent'), sent)
+  callWith('HSET', keyOf(inbox.id, 'sent'), sent)
+end
+
+-- The first collection that would outgrow its key. A script looks at it before its first write.
+local overflow
+
+local function checkRoom(what, id, before, bytes)
+  if bytes > before and bytes > request.maxBytes then
+    overflow = overflow or { what = what, id = id, bytes = bytes }
+  end
+end
+
+local function checkInboxes()
+  for _, inbox in ipairs(inboxes) do
+    if inbox.isChanged then
+      checkRoom('messages', inbox.id, inbox.bytesBefore, inbox.bytes)
+      checkRoom('idempotency keys', inbox.id, inbox.sentBytesBefore, inbox.sentBytes)
+    end
+  end
 end
 `;
 
-/** Sending, from outside and from workflows. A message is judged before anything of it is written. */
+/** Sending, from outside and from workflows. */
 export const messages = String.raw`
 -- What the destination knows under a dedupe key: the message's ID, whose length comes first, and its topic.
 local function sentText(message)
@@ -126,8 +148,7 @@ local function parseSent(text)
 end
 
 local function isWaitedFor(row, topic)
-  local suspended = decoded(row.suspended)
-  for _, waited in ipairs(suspended and suspended.topics or {}) do
+  for _, waited in ipairs(row.suspended and row.suspended.topics or {}) do
     if waited == topic then
       return true
     end
@@ -135,16 +156,16 @@ local function isWaitedFor(row, topic)
   return false
 end
 
--- What would come of a message; nil: it is delivered. A repeat is recognised before the status counts, so
--- that it answers as the first call did.
+-- Why a message is not delivered; nil: it is. A repeat is recognised before the status counts, so that it
+-- answers as the first call did.
 local function judge(message)
-  local workflow = request.workflows[message.to]
-  local row = load(workflow)
+  local id = message.destinationId
+  local row = load(id)
   if not row then
     return { tag = 'workflow_not_found' }
   end
-  local fresh = workflow.opened and workflow.opened.sent[message.dedupeKey]
-  local text = fresh or call('HGET', keyOf(workflow, 'sent'), message.dedupeKey)
+  local fresh = inboxOf[id].sent[message.dedupeKey]
+  local text = fresh or call('HGET', keyOf(id, 'sent'), message.dedupeKey)
   local first = text and parseSent(text)
   if first and first.topic ~= message.topic then
     return { tag = 'idempotency_conflict' }
@@ -155,38 +176,25 @@ local function judge(message)
   end
 end
 
--- Whether there is room for a message. The text of a message has at most 32 bytes before it.
-local function planMessage(message)
-  local workflow = request.workflows[message.to]
-  local row, inbox = load(workflow), workflow.opened
-  if inbox and not (row and isEnded(row)) then
-    inbox.planned = inbox.planned + #ARGV[message.value] + #message.topic + 48
-    inbox.plannedSent = inbox.plannedSent + #message.dedupeKey + #sentText(message)
-    checkRoom('messages', workflow.id, inbox.planned)
-    checkRoom('idempotency keys', workflow.id, inbox.plannedSent)
-  end
-end
-
 local function deliver(message)
-  local workflow = request.workflows[message.to]
-  local row, inbox = workflow.loaded, workflow.opened
+  local inbox, sent = inboxOf[message.destinationId], sentText(message)
   push(inbox, inbox.queues[message.topic], ARGV[message.value])
-  inbox.sent[message.dedupeKey] = sentText(message)
-  inbox.sentBytes = inbox.sentBytes + #message.dedupeKey + #sentText(message)
-  changed('inbox:' .. workflow.id)
+  inbox.sent[message.dedupeKey] = sent
+  inbox.sentBytes = inbox.sentBytes + #message.dedupeKey + #sent
+  changed('inbox:' .. inbox.id)
 end
 
 local function wakeReceiver(message)
-  local row = request.workflows[message.to].loaded
-  if isWaitedFor(row, message.topic) and wake(row.member) then
+  local row = load(message.destinationId)
+  if isWaitedFor(row, message.topic) and wake(memberOf(row)) then
     wokenUp(row.id)
   end
 end
 
 -- For a repeat: reports the destination if it is still due.
 local function delivered(message)
-  local row = load(request.workflows[message.to])
-  if row and not row.held and isWaitedFor(row, message.topic) and isDueAt(call('ZSCORE', DUE, row.member)) then
+  local row = load(message.destinationId)
+  if row and not row.held and isWaitedFor(row, message.topic) and isDueAt(dueScore(row)) then
     wokenUp(row.id)
   end
 end

@@ -8,16 +8,16 @@ end
 
 /** Complete and open entries. The journal is a hash: `SEQ` -> an entry, `pPOSITION` -> its `SEQ`. */
 export const journal = String.raw`
--- By position: what is recorded, or open, or about to be written.
+-- By position: entries that are recorded, open, or about to be written.
 local entries = {}
 
 -- Reads what one hash has for some positions.
-local function readEntries(key, positions, prefix, read)
+local function readEntries(kind, positions, prefix, read)
   local fields = {}
   for index, position in ipairs(positions) do
     fields[index] = prefix .. digits(position)
   end
-  readFields(key, fields, function(index, text)
+  readFields(keyOf(own, kind), fields, function(index, text)
     if text then
       read(entries[positions[index]], text)
     end
@@ -33,7 +33,7 @@ local function findEntries()
       append(positions, op.position)
     end
   end
-  readEntries(keyOf(own, 'journal'), positions, 'p', function(entry, text)
+  readEntries('journal', positions, 'p', function(entry, text)
     entry.seq = tonumber(text)
   end)
   for _, position in ipairs(positions) do
@@ -41,7 +41,7 @@ local function findEntries()
       append(unknown, position)
     end
   end
-  readEntries(keyOf(own, 'open'), unknown, '', function(entry, text)
+  readEntries('open', unknown, '', function(entry, text)
     entry.isOpen, entry.deadline, entry.attempts, entry.label = true, parseOpen(text)
   end)
 end
@@ -72,14 +72,12 @@ local function complete(row, op, entry, outcome)
   if entry.isOpen then
     append(closed, digits(op.position))
   end
-  row.isAdvanced = true
 end
 
-local function open(row, op, entry)
+local function open(op, entry)
   entry.isOpen, entry.label = true, entry.label or op.label
   local deadline = entry.deadline and digits(entry.deadline) or ''
   append(opened, digits(op.position), deadline .. ':' .. digits(entry.attempts or 0) .. ':' .. entry.label)
-  row.isAdvanced = true
 end
 
 local function writeEntries()
@@ -91,41 +89,39 @@ end
 
 /** Reading journals and streams in pages. */
 export const pages = String.raw`
--- Reads the fields from a place on until there are 'limit' values, or more than 'budget' bytes in the answer,
--- but at least 'least' values. Each read is as long as may fit by the size of the values before, so that
--- little is read in vain. Returns where the values are in the answer, and how many.
+-- Reads fields, from a place on, until there are 'limit' values or the answer has more than 'budget' bytes of
+-- them, but at least 'least' values. The size of the values so far decides how many fields the next command
+-- reads, so that few are read and dropped.
 local FIRST_RUN = 4
 
 local function page(key, fieldAt, from, limit, budget, least)
-  local first, count, bytes = #answer, 0, 0
-  local run = FIRST_RUN
-  while count < limit do
+  local values, bytes, run = {}, 0, FIRST_RUN
+  while #values < limit do
     local fields = {}
-    for place = from + count, from + count + math.min(run, limit - count, PORTION) - 1 do
+    for place = from + #values, from + #values + math.min(run, limit - #values, PORTION) - 1 do
       append(fields, fieldAt(place))
     end
     for _, text in ipairs(call('HMGET', key, unpack(fields))) do
       local size = text and wireSize(text)
       bytes = bytes + (size or 0)
-      if not text or (count >= least and bytes > budget) then
-        return { at = first, count = count }
+      if not text or (#values >= least and bytes > budget) then
+        return values
       end
-      value(text, size)
-      count = count + 1
+      append(values, value(text, size))
     end
-    run = math.max(1, math.floor((budget - bytes) / (bytes / count + 1)))
+    run = math.max(1, math.floor((budget - bytes) / (bytes / #values + 1)))
   end
-  return { at = first, count = count }
+  return values
 end
+
+-- The bytes of a page of a journal or a stream.
+local PAGE_BYTES = 1048576
 
 local function journalPage(row, after, limit, budget, least)
   local function fieldAt(place)
     return digits(place + 1)
   end
-  local key = keyOf(row.workflow, 'journal')
-  local read = page(key, fieldAt, after, math.min(limit, row.entries - after), budget, least)
-  read.after = after
-  read.more = after + read.count < row.entries
-  return read
+  local entries = page(keyOf(row.id, 'journal'), fieldAt, after, math.min(limit, row.entries - after), budget, least)
+  return { after = after, entries = entries, more = after + #entries < row.entries }
 end
 `;

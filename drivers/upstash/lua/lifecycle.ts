@@ -1,49 +1,62 @@
 /** Creating a workflow. */
 export const createMain = String.raw`
-local row = load(own)
+local leaseMs, owner = request.leaseMs, request.owner
+
+local function answerFor(row, isCreated)
+  return reply({ created = isCreated, name = row.name, epoch = row.epoch, createdAt = row.createdAt, now = now })
+end
+
+local row = load(request.workflowId)
 if row then
-  local isRepeat = row.owner == request.owner and row.epoch == (request.leaseMs and 1 or 0)
-  return reply({ created = isRepeat, name = row.name, epoch = row.epoch, createdAt = row.createdAt, now = now })
+  return answerFor(row, row.owner == owner and row.epoch == (leaseMs and 1 or 0))
 end
-row = insert(own, request.leaseMs and 'PENDING' or 'ENQUEUED', {
-  name = request.name, input = ARGV[request.input], owner = request.owner, leaseMs = request.leaseMs,
-  origin = request.owner,
-})
-if row.held then
-  call('ZADD', LEASED, digits(row.lease), row.member)
+row = newRow(request.workflowId, request.name, leaseMs and 'PENDING' or 'ENQUEUED', owner)
+row.owner = owner
+if leaseMs then
+  row.epoch, row.held, row.lease, row.leaseMs = 1, true, after(leaseMs), math.ceil(leaseMs)
+  call('ZADD', LEASED, digits(row.lease), memberOf(row))
 else
-  makeDue(row.member)
+  makeDue(memberOf(row))
 end
+insert(row, ARGV[request.input])
 publish()
-return reply({ created = true, name = row.name, epoch = row.epoch, createdAt = now, now = now })
+return answerFor(row, true)
 `;
 
 /** Sending from outside. All messages are judged before the first is written. */
 export const sendMain = String.raw`
-openInboxes()
+for _, message in ipairs(request.messages) do
+  nameQueue(message.destinationId, message.topic)
+end
+for _, inbox in ipairs(inboxes) do
+  if load(inbox.id) then
+    openInbox(inbox)
+  end
+end
 local receipts, fresh = {}, {}
 for index, message in ipairs(request.messages) do
   local verdict = judge(message)
   if not verdict then
-    planMessage(message)
     deliver(message)
     append(fresh, message)
     verdict = { tag = 'sent', small = message.messageId }
   elseif verdict.tag == 'sent' then
     delivered(message)
   elseif verdict.tag ~= 'duplicate' then
-    return reply({ state = 'refused', index = index - 1, reason = verdict.tag, status = verdict.small })
+    local status = verdict.small or cjson.null
+    return reply({ state = 'refused', index = index - 1, reason = verdict.tag, status = status })
   end
-  receipts[index] = { verdict.small, verdict.tag == 'duplicate' }
+  receipts[index] = { messageId = verdict.small, duplicate = verdict.tag == 'duplicate' }
 end
+checkInboxes()
 if overflow then
   return reply({ tooLarge = overflow })
 end
 for _, message in ipairs(fresh) do
   wakeReceiver(message)
 end
-for _, workflow in ipairs(request.workflows) do
-  closeInbox(workflow)
+for _, inbox in ipairs(inboxes) do
+  writeInbox(inbox)
 end
 publish()
 return reply({ state = 'sent', receipts = receipts, woken = woken })
@@ -51,7 +64,7 @@ return reply({ state = 'sent', receipts = receipts, woken = woken })
 
 /** Cancelling and resuming. */
 export const controlMain = String.raw`
-local row = load(own)
+local row = load(request.workflowId)
 if not row then
   return reply({ state = 'not_found' })
 end
@@ -63,12 +76,13 @@ end
 
 local function cancel()
   if not row.held then
-    takeOff(row.member, call('ZSCORE', DUE, row.member))
+    takeOff(memberOf(row), dueScore(row))
   end
   register(row, {})
   unpark(row)
   finish(row, 'CANCELLED')
-  save(row, 'updatedAt', digits(now))
+  row.updatedAt = now
+  save(row)
   if row.expires then
     expireKeys(row)
   end
@@ -81,7 +95,9 @@ local function revive()
   call('ZREM', sharedKey('ended'), endedPlace(row))
   if row.kept then
     call('ZREM', sharedKey('expiring'), '+' .. endedPlace(row))
-    call('ZREM', sharedKey('families'), keptPlace(row))
+    if row.parent then
+      call('ZREM', sharedKey('families'), keptPlace(row))
+    end
   end
   if row.expires then
     call('ZREM', sharedKey('expiring'), endedPlace(row))
@@ -89,20 +105,20 @@ local function revive()
       call('PERSIST', key)
     end
   end
-  if row.isParent then
+  if row.children then
     becomeParent(row)
   end
 end
 
--- Begins the next epoch, so that what the run of this one still has under way is refused.
+-- Begins the next epoch, so that commits of the run of this one are refused.
 local function resume()
   revive()
   reindex(row, 'PENDING')
-  row.endedAt, row.expires, row.byDue, row.kept, row.released = 0, false, false, false, false
-  row.epoch, row.owner, row.attempts, row.lastCommit = row.epoch + 1, '', 0, 0
-  call('HDEL', row.key, 'output', 'error')
-  save(row, 'updatedAt', digits(now))
-  makeDue(row.member)
+  row.endedAt, row.expires, row.byDue, row.kept, row.released = nil, false, false, false, false
+  row.epoch, row.owner, row.attempts, row.lastCommit, row.updatedAt = row.epoch + 1, '', 0, 0, now
+  call('HDEL', keyOf(row.id, 'workflow'), 'output', 'error')
+  save(row)
+  makeDue(memberOf(row))
   wokenUp(row.id)
   changed('inbox:' .. row.id)
   changed('outbox:' .. row.id)
@@ -112,14 +128,13 @@ end
 -- Resumes what has not ended: makes it due at once if it is parked, and shortens a lease that ends too late.
 -- A repeat reports the workflow as the first call did, until somebody has claimed it.
 local function expedite()
-  local score = call('ZSCORE', DUE, row.member)
-  if isHeldTooLong(row) then
-    holdAnew(row)
+  local score = dueScore(row)
+  if shortenLease(row) then
     score = nil
   elseif row.parked and not row.held then
     row.parks = 0
     save(row)
-    hasten(row.member, score)
+    hasten(memberOf(row), score)
     score = '0'
   end
   if row.status == 'PENDING' and isDueAt(score or (row.held and digits(row.lease))) then

@@ -1,6 +1,41 @@
 /** The operations of a commit. Each answers with its outcome; a wait, with nil if there is none yet. */
 export const operations = String.raw`
-local NOT_FOUND = { tag = 'workflow_not_found' }
+-- By ID: the workflows that the commit starts.
+local isStarted = {}
+
+-- Opens the inboxes that the operations name. The commit may send to a workflow that it starts.
+local function openInboxes()
+  for _, op in ipairs(request.operations) do
+    if op.type == 'start' then
+      isStarted[op.workflow.workflowId] = true
+    elseif op.type == 'send' then
+      nameQueue(op.message.destinationId, op.message.topic)
+    end
+    for _, topic in ipairs(op.topics or {}) do
+      nameQueue(own, topic)
+    end
+  end
+  for _, inbox in ipairs(inboxes) do
+    if isStarted[inbox.id] or load(inbox.id) then
+      openInbox(inbox)
+    end
+  end
+end
+
+-- Writes that follow when all operations were applied and there is room for all.
+local effects = {}
+
+local function later(effect)
+  append(effects, effect)
+end
+
+-- What a waiter of a workflow waits for: see waiters.ts.
+local function awaited(op)
+  if op.key then
+    return 'e' .. op.key
+  end
+  return op.together and 't' or 'r'
+end
 
 -- Whether a workflow has ended, and no later than 'latest' if that is given.
 local function hasEndedBy(row, latest)
@@ -12,97 +47,109 @@ local function resultOf(row)
     return { tag = 'cancelled' }
   end
   local isSuccess = row.status == 'SUCCESS'
-  local text = call('HGET', row.key, isSuccess and 'output' or 'error')
+  local text = call('HGET', keyOf(row.id, 'workflow'), isSuccess and 'output' or 'error')
   return { tag = isSuccess and 'value' or 'error', text = text or nil }
 end
 
 local perform = {}
 
 function perform.record(op)
-  return { tag = op.tag, text = op.value and ARGV[op.value], topic = op.topic, isGiven = true }
+  local outcome = op.outcome
+  return { tag = outcome.tag, text = outcome.value and ARGV[outcome.value], topic = outcome.topic, isGiven = true }
 end
 
 function perform.send(op)
-  local verdict = judge(op)
+  local verdict = judge(op.message)
   if not verdict then
-    deliver(op)
-    wakeReceiver(op)
-    verdict = { tag = 'sent', small = op.messageId }
+    deliver(op.message)
+    later(function()
+      wakeReceiver(op.message)
+    end)
+    verdict = { tag = 'sent', small = op.message.messageId }
   end
   return { tag = verdict.tag, text = verdict.small }
 end
 
-function perform.setEvent(op)
-  writeEvent(own.loaded, op.key, ARGV[op.value])
-  signal(own.id, op.what)
-  changed('outbox:' .. own.id)
+function perform.setEvent(op, row)
+  setEvent(row, op.key, ARGV[op.value])
+  later(function()
+    signal(own, awaited(op))
+  end)
+  changed('outbox:' .. own)
   return { tag = 'done' }
 end
 
-function perform.writeStream(op)
-  local stream = streams[op.stream]
+function perform.writeStream(op, row)
+  local stream = streams[op.key]
   if stream.isClosed then
     return { tag = 'stream_closed' }
   end
-  appendValue(own.loaded, stream, ARGV[op.value])
-  changed('outbox:' .. own.id)
+  appendValue(row, stream, ARGV[op.value])
+  changed('outbox:' .. own)
   return { tag = 'done' }
 end
 
-function perform.closeStream(op)
-  local stream = streams[op.stream]
+function perform.closeStream(op, row)
+  local stream = streams[op.key]
   if stream.isClosed then
     return { tag = 'stream_closed' }
   end
-  stream.isClosed, stream.isChanged = true, true
-  changed('outbox:' .. own.id)
+  stream.isClosed = true
+  changeStream(row, stream)
+  changed('outbox:' .. own)
   return { tag = 'done' }
 end
 
-function perform.start(op)
-  local workflow = request.workflows[op.workflow]
-  local existing = load(workflow)
-  if existing and existing.name ~= op.name then
+function perform.start(op, row)
+  local id, name = op.workflow.workflowId, op.workflow.name
+  local existing = load(id)
+  if existing and existing.name ~= name then
     return { tag = 'workflow_conflict' }
   elseif not existing then
-    -- A commit is made once, and an owner never comes again.
+    -- A commit is made once, and an owner is never used again.
     local origin = request.owner .. ' ' .. digits(request.number) .. ' ' .. digits(op.position)
-    local row = insert(workflow, 'PENDING', {
-      name = op.name, input = ARGV[op.input], owner = '', origin = origin, parent = familyOf(own.loaded),
-    })
-    if not own.loaded.isParent then
-      becomeParent(own.loaded)
-    end
-    makeDue(row.member)
-    wokenUp(workflow.id)
+    local child = newRow(id, name, 'PENDING', origin)
+    local isFirst = addChild(row, child)
+    later(function()
+      insert(child, ARGV[op.workflow.input])
+      if isFirst then
+        becomeParent(row)
+      end
+      makeDue(memberOf(child))
+      wokenUp(id)
+    end)
   end
-  return { tag = 'done', text = workflow.id }
+  return { tag = 'done', text = id }
 end
 
--- 'latest': what came later does not count.
+-- What came later than 'latest' does not count.
 local look = {}
 
 function look.receive(op, latest)
-  return takeOldest(own, op.topics, latest)
+  return takeOldest(inboxOf[own], op.topics, latest)
+end
+
+-- What an observer finds if there is no such workflow.
+local function absent(op)
+  return op.started and { tag = 'workflow_not_found' } or nil
 end
 
 function look.observeEvent(op, latest)
-  local row = load(request.workflows[op.workflow])
+  local row = load(op.workflowId)
   if not row then
-    return op.started and NOT_FOUND or nil
+    return absent(op)
   end
-  local fields = call('HMGET', keyOf(request.workflows[op.workflow], 'events'), 'v' .. op.key, 'n' .. op.key)
-  if fields[1] then
-    local at = tonumber(string.match(fields[2], ':(%d+):'))
-    return (not latest or at <= latest) and { tag = 'value', text = fields[1] } or nil
+  local event = eventOf(op.workflowId, op.key)
+  if event then
+    return (not latest or event.at <= latest) and { tag = 'value', text = event.text } or nil
   end
   return hasEndedBy(row, latest) and { tag = 'workflow_ended', text = row.status } or nil
 end
 
 function look.observeResult(op, latest)
-  local row = load(request.workflows[op.workflow])
+  local row = load(op.workflowId)
   if not row then
-    return op.started and NOT_FOUND or nil
+    return absent(op)
   end
   return hasEndedBy(row, latest) and resultOf(row) or nil
 end
@@ -115,20 +162,23 @@ end
 /** Applying the operations of a commit in turn. */
 export const applying = String.raw`
 local hasOutcome = false
+-- Whether the commit adds to the journal, or to what is open.
+local isAdvanced = false
 
--- What has an entry counts as its text does, which is what a repeat answers with: so a repeat puts off the
--- same waits.
+-- An outcome that has an entry counts as the entry's text does, because a repeat answers with that: so a
+-- repeat defers the same waits.
 local function shown(outcome, entry)
   hasOutcome = true
   answered = answered + (entry and wireSize(entry.text) or 0)
   if outcome.isGiven then
     return { given = true }
   end
-  return { tag = outcome.tag, value = outcome.text and value(outcome.text, entry and 0), topic = outcome.topic }
+  local text = outcome.text and value(outcome.text, entry and 0)
+  return { outcome = { tag = outcome.tag, value = text, topic = outcome.topic } }
 end
 
 local function remaining(entry)
-  return { left = entry.deadline and math.max(0, entry.deadline - now) or -1 }
+  return { remainingMs = entry.deadline and math.max(0, entry.deadline - now) or cjson.null }
 end
 
 local function wait(row, op, entry)
@@ -141,25 +191,29 @@ local function wait(row, op, entry)
   if not outcome and isOver then
     outcome = { tag = op.type == 'sleep' and 'done' or 'timeout' }
   end
+  isAdvanced = isAdvanced or isFirst or outcome ~= nil
   if outcome then
     complete(row, op, entry, outcome)
-    if op.type == 'observeResult' then
-      hasRead(row, load(request.workflows[op.workflow]), outcome)
+    if op.type == 'observeResult' and outcome.tag ~= 'timeout' then
+      later(function()
+        hasRead(row, load(op.workflowId))
+      end)
     end
     return shown(outcome, entry)
   end
   if isFirst then
-    open(row, op, entry)
+    open(op, entry)
   end
   return remaining(entry)
 end
 
 -- The time between two tries of a step. It never has an outcome, but one that is over keeps the run from
 -- being suspended.
-local function pause(row, op, entry)
+local function pause(op, entry)
   if not entry.isOpen or op.attempts > entry.attempts then
     entry.deadline, entry.attempts = after(op.timeoutMs), op.attempts
-    open(row, op, entry)
+    open(op, entry)
+    isAdvanced = true
   end
   hasOutcome = hasOutcome or entry.deadline <= now
   return remaining(entry)
@@ -169,7 +223,7 @@ end
 local ANSWER_BYTES = 1048576
 local isDeferred = false
 
-local function isPutOff(op)
+local function defers(op)
   local isWait = look[op.type] or op.type == 'pause'
   isDeferred = isDeferred or (isWait and answered > ANSWER_BYTES)
   return isWait and isDeferred
@@ -182,18 +236,19 @@ end
 
 local function apply(row, op)
   local entry = op.position and entries[op.position]
-  if isPutOff(op) then
+  if defers(op) then
     return { deferred = true }
   elseif entry and entry.seq then
     return recorded(entry)
   elseif op.type == 'pause' then
-    return pause(row, op, entry)
+    return pause(op, entry)
   elseif look[op.type] then
     return wait(row, op, entry)
   end
-  local outcome = perform[op.type](op)
+  local outcome = perform[op.type](op, row)
   if entry then
     complete(row, op, entry, outcome)
+    isAdvanced = true
   end
   return shown(outcome, entry)
 end
@@ -201,25 +256,25 @@ end
 
 /** The answer to a commit that was made before. It writes nothing, and an open wait does not look again. */
 export const repeated = String.raw`
--- What came of an operation that leaves no entry. A message that is not known was refused.
+-- The outcome of an operation that leaves no entry. A message that is not known was refused.
 local function unrecorded(op)
   if op.type == 'send' then
-    local verdict = judge(op) or { tag = 'workflow_not_found' }
+    local verdict = judge(op.message) or { tag = 'workflow_not_found' }
     return { tag = verdict.tag, text = verdict.small }
   end
-  local isRefused = op.type == 'writeStream' and streams[op.stream].isClosed
+  local isRefused = op.type == 'writeStream' and streams[op.key].isClosed
   return { tag = isRefused and 'stream_closed' or 'done' }
 end
 
--- Who was made due and was not claimed since.
+-- Reports workflows that the first call made due and that nobody has claimed since.
 local function stillDue(op)
   if op.type == 'setEvent' then
-    signalled(own.id, op.what)
+    signalled(own, awaited(op))
   elseif op.type == 'send' then
-    delivered(op)
+    delivered(op.message)
   elseif op.type == 'start' then
-    local child = load(request.workflows[op.workflow])
-    if child and child.epoch == 0 and isDueAt(call('ZSCORE', DUE, child.member)) then
+    local child = load(op.workflow.workflowId)
+    if child and child.epoch == 0 and isDueAt(dueScore(child)) then
       wokenUp(child.id)
     end
   end
@@ -228,7 +283,7 @@ end
 local function answerAgain(op)
   stillDue(op)
   local entry = op.position and entries[op.position]
-  if isPutOff(op) then
+  if defers(op) then
     return { deferred = true }
   elseif not entry then
     return shown(unrecorded(op))
@@ -237,9 +292,9 @@ local function answerAgain(op)
   elseif entry.isOpen then
     return remaining(entry)
   elseif look[op.type] or op.type == 'pause' then
-    -- The first call did not open it, so it was put off.
+    -- The first call did not open it, so the first call deferred it.
     return { deferred = true }
   end
-  return { unknown = op.position }
+  return { unknown = true }
 end
 `;

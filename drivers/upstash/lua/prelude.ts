@@ -1,4 +1,4 @@
-/** What every script begins with. */
+/** Every script begins with this. */
 export const prelude = String.raw`
 local call = redis.call
 local request = cjson.decode(ARGV[1])
@@ -6,23 +6,23 @@ local request = cjson.decode(ARGV[1])
 -- The latest instant. cjson writes 14 digits of a number, and instants never need more.
 local LATEST = 99999999999999
 
--- A key that all workflows share.
+-- A key that all workflows share. The request declares each key that the script touches.
 local function sharedKey(name)
-  return KEYS[request.keys[name]]
+  return request.prefix .. '/' .. name
 end
 
 -- A key of one workflow.
-local function keyOf(workflow, kind)
-  return KEYS[workflow[kind]]
+local function keyOf(id, kind)
+  return request.prefix .. '/' .. kind .. '/' .. id
 end
 
--- A number as text. Redis would write 17 digits of it, Upstash would truncate it.
+-- A number as text. Redis would write 17 digits of it, and Upstash would truncate it.
 local function digits(number)
   return string.format('%.0f', number)
 end
 
--- An answer is a list of texts: a JSON document, then the values that it refers to by place. Each begins with
--- '=', so that no client takes it for JSON, a number or null.
+-- An answer is a list of texts: a JSON document, then the values. Each begins with '=', so that no client takes
+-- it for JSON, a number or null.
 local answer = { '' }
 local answered = 0
 
@@ -33,11 +33,16 @@ local function wireSize(text)
   return #text + escaped + 5 * controls
 end
 
--- Adds a value to the answer, and returns its place.
+-- Adds a value to the answer. The document has the place of the value instead of the value.
 local function value(text, size)
   answered = answered + (size or wireSize(text))
   answer[#answer + 1] = '=' .. text
-  return #answer - 1
+  return { at = #answer - 1 }
+end
+
+-- A value, or null if there is none.
+local function optional(text)
+  return text and value(text) or cjson.null
 end
 
 local function reply(document)
@@ -59,7 +64,7 @@ local function setOf(list)
   return set
 end
 
--- Lua's stack limits the arguments of one call.
+-- Lua's stack limits the number of arguments of one call.
 local PORTION = 1000
 
 local function portions(list, use)
@@ -83,20 +88,7 @@ local function readFields(key, fields, read)
   end)
 end
 
--- The first collection that would outgrow its key.
-local overflow
-
-local function checkRoom(what, id, bytes)
-  if bytes > request.maxBytes then
-    overflow = overflow or { what = what, id = id, bytes = bytes }
-  end
-end
-`;
-
-/** Hints for watchers. Publishing without looking for watchers first saves a command. */
-export const hints = String.raw`
--- Readers limit the length of a line.
-local TARGETS_OF_A_HINT = 50
+-- Hints for watchers. Publishing without a look for watchers first saves a command.
 local targets = {}
 local isTarget = {}
 
@@ -107,10 +99,13 @@ local function changed(target)
   end
 end
 
+-- Readers limit the length of a line.
+local TARGETS_OF_A_HINT = 50
+
 local function publish()
   for first = 1, #targets, TARGETS_OF_A_HINT do
     local last = math.min(first + TARGETS_OF_A_HINT - 1, #targets)
-    call('PUBLISH', request.channel, cjson.encode({ unpack(targets, first, last) }))
+    call('PUBLISH', request.prefix .. ':hints', cjson.encode({ unpack(targets, first, last) }))
   end
 end
 `;

@@ -6,31 +6,39 @@ local places = call('ZRANGEBYSCORE', sharedKey('ended'), '-inf', latest, 'LIMIT'
 return reply({ places = places, expiring = unneeded })
 `;
 
+/** Reading the places of ended workflows. */
+export const places = String.raw`
+-- The ended workflow at a place in 'ended'; nil if it is not there as it was.
+local function endedAt(place)
+  local row = load(idOf(string.sub(string.match(place, '^%S+ (.*)$'), 15)))
+  return row and isEnded(row) and endedPlace(row) == place and row or nil
+end
+`;
+
 /** Removes workflows that are still as they were found, with all of their keys. */
 export const purgeMain = String.raw`
 local purged, kept = 0, 0
 
 -- A child that its parent may still ask for is out of the way of later purges until nobody needs it.
-local function remove(workflow)
-  local row = load(workflow)
-  local isSame = row and isEnded(row) and endedPlace(row) == workflow.place
-  if isSame and isKeeperAlive(row) then
-    call('ZREM', sharedKey('ended'), workflow.place)
+local function remove(place)
+  local row = endedAt(place)
+  if row and isKeeperAlive(row) then
+    call('ZREM', sharedKey('ended'), place)
     keep(row)
     save(row)
     kept = kept + 1
     return
-  elseif isSame then
+  elseif row then
     call('UNLINK', unpack(ownKeys(row)))
     changed('outbox:' .. row.id)
     purged = purged + 1
   end
-  call('ZREM', sharedKey('expiring'), workflow.place, '+' .. workflow.place)
-  forget(workflow.place)
+  call('ZREM', sharedKey('expiring'), place, '+' .. place)
+  forget(place)
 end
 
-for _, workflow in ipairs(request.workflows) do
-  remove(workflow)
+for _, place in ipairs(request.places) do
+  remove(place)
 end
 publish()
 return reply({ purged = purged, kept = kept })
@@ -38,15 +46,14 @@ return reply({ purged = purged, kept = kept })
 
 /** Gives children that nobody needs any more the expiry that they would have had at their end. */
 export const expireMain = String.raw`
-for _, workflow in ipairs(request.workflows) do
-  local row = load(workflow)
-  if call('ZREM', sharedKey('expiring'), '+' .. workflow.place) == 1 and row and isEnded(row) and not row.expires
-    and endedPlace(row) == workflow.place then
+for _, place in ipairs(request.places) do
+  local row = endedAt(place)
+  if call('ZREM', sharedKey('expiring'), '+' .. place) == 1 and row and not row.expires then
     row.expires, row.kept = true, false
     save(row)
-    call('ZADD', sharedKey('expiring'), digits(now + request.retention), workflow.place)
+    call('ZADD', sharedKey('expiring'), digits(now + request.retention), place)
     expireKeys(row)
   end
 end
-return reply({})
+return reply({ done = true })
 `;

@@ -1,44 +1,50 @@
-/** Reading one thing, and the status of its workflow with it. */
+/** Reading workflows, as many as fit into one answer. */
 export const readWorkflowsMain = String.raw`
-local shown = request.values and SHOWN or { 'updatedAt', 'problem', 'error' }
-local found, read = {}, 0
-while read < #request.workflows and (read == 0 or answered < request.budget) do
+local shown = request.values and { 'problem', 'error', 'input', 'output' } or { 'problem', 'error' }
+local ids, found, read = request.workflowIds, {}, 0
+while read < #ids and (read == 0 or answered < request.budget) do
   read = read + 1
-  local row = load(request.workflows[read], shown)
-  if row then
-    append(found, record(row))
+  local texts = call('HMGET', keyOf(ids[read], 'workflow'), 'row', unpack(shown))
+  if texts[1] then
+    append(found, record(cjson.decode(texts[1]), unpack(texts, 2, 5)))
   end
 end
 return reply({ workflows = found, read = read })
 `;
 
+/** Reading a page of a journal. */
 export const readJournalMain = String.raw`
-local row = load(own)
+local row = load(request.workflowId)
 if not row then
-  return reply({})
+  return reply({ after = 0, entries = {}, more = false })
 end
-return reply({ journal = journalPage(row, request.after, request.limit, request.budget, 1) })
+return reply(journalPage(row, request.after, request.limit, PAGE_BYTES, 1))
 `;
 
+/** Reading an event, and the status of its workflow with it. */
 export const readEventMain = String.raw`
-local row = load(own)
-local event = row and call('HMGET', keyOf(own, 'events'), 'n' .. request.key, 'v' .. request.key)
-local version = event and event[1] and tonumber(string.match(event[1], '^%d+')) or nil
-return reply({ status = row and row.status, version = version, value = version and value(event[2]) })
+local row = load(request.workflowId)
+local text = row and call('HGET', keyOf(row.id, 'events'), request.key)
+local event = text and parseEvent(text)
+return reply({
+  status = row and row.status or cjson.null,
+  event = event and { version = event.version, value = value(event.text) } or cjson.null,
+})
 `;
 
+/** Reading a page of a stream, and the status of its workflow with it. */
 export const readStreamMain = String.raw`
-local row = load(own)
-local tail, isClosed = parseStream(row and call('HGET', keyOf(own, 'streams'), 't' .. request.key))
-local limit = math.min(request.limit, tail - request.from)
+local row = load(request.workflowId)
+local key = keyOf(request.workflowId, 'streams')
+local tail, isClosed = parseStream(row and call('HGET', key, 't' .. request.key))
 local function fieldAt(place)
   return streamField(request.key, place)
 end
-local read = page(keyOf(own, 'streams'), fieldAt, request.from, limit, request.budget, 1)
-return reply({ status = row and row.status, tail = tail, closed = isClosed, values = read })
+local values = page(key, fieldAt, request.from, math.min(request.limit, tail - request.from), PAGE_BYTES, 1)
+return reply({ status = row and row.status or cjson.null, tail = tail, closed = isClosed, values = values })
 `;
 
-/** Which workflows are next in the indexes of statuses. Those that have expired go on the way. */
+/** Which workflows are next in the indexes of statuses. It also removes workflows that have expired. */
 export const listMain = String.raw`
 trim(100)
 

@@ -1,97 +1,64 @@
-/** The row of a workflow: one hash. */
+/**
+ * The row of a workflow: the field `row` of a hash, as JSON. The hash also has the values that callers see:
+ * `problem`, `error`, `input` and `output`. Members of a row:
+ *
+ * - `id`, `name`, `status`, `epoch`, `owner`, `createdAt`, `updatedAt`, `endedAt`
+ * - `held`: whether a run holds it; `lease`: the end of the lease; `leaseMs`: its length
+ * - `byDue`: whether a claim by due time has taken it, so that the set of that claim has it
+ * - `attempts`: how often it was taken over since its last progress
+ * - `lastCommit`: the number of the last commit of this epoch; `released`: whether that let go of the workflow
+ * - `entries`: how many complete entries the journal has
+ * - `journalBytes`, `eventBytes`, `streamBytes`: see `room.ts`
+ * - `suspended`: the labels, topics and earliest deadline of its waits, while it is suspended
+ * - `waits`: where it is registered, see `waiters.ts`
+ * - `parked`, `parks`: whether it is parked, and how often it was since its last progress
+ * - `origin`, `parent`, `children`, `kept`, `expires`: see `ending.ts`
+ */
 export const rows = String.raw`
--- The first workflow of a request is the one that it is about.
-local own = request.workflows and request.workflows[1]
+-- The workflow that the request is about.
+local own = request.workflowId
 
-local COLUMNS = {
-  'name', 'status', 'epoch', 'owner', 'held', 'lease', 'leaseMs', 'suspended', 'createdAt', 'endedAt', 'attempts',
-  'lastCommit', 'released', 'entries', 'journalBytes', 'eventBytes', 'streamBytes', 'waits', 'byDue', 'expires',
-  'parked', 'parks', 'origin', 'parent', 'kept', 'isParent',
-}
+-- By ID: rows that are known; false: there is none.
+local rows = {}
 
-local NUMBERS = setOf({
-  'epoch', 'lease', 'leaseMs', 'createdAt', 'endedAt', 'attempts', 'lastCommit', 'entries', 'journalBytes',
-  'eventBytes', 'streamBytes', 'parks',
-})
-local FLAGS = setOf({ 'held', 'released', 'byDue', 'expires', 'parked', 'kept', 'isParent' })
-
-local function fromText(column, text)
-  if NUMBERS[column] then
-    return tonumber(text) or 0
-  elseif FLAGS[column] then
-    return text == '1'
+local function load(id)
+  if rows[id] == nil then
+    local text = call('HGET', keyOf(id, 'workflow'), 'row')
+    rows[id] = text and cjson.decode(text)
   end
-  return text
+  return rows[id]
 end
 
-local function toText(column, stored)
-  if NUMBERS[column] then
-    return stored == 0 and '' or digits(stored)
-  elseif FLAGS[column] then
-    return stored and '1' or ''
-  end
-  return stored
-end
-
--- A row whose columns have these texts. 'stored' is what Redis has.
-local function newRow(workflow, textOf)
-  local row = { key = keyOf(workflow, 'row'), id = workflow.id, workflow = workflow, stored = {} }
-  for index, column in ipairs(COLUMNS) do
-    row.stored[column] = textOf(index, column) or ''
-    row[column] = fromText(column, row.stored[column])
-  end
-  row.member = workflow.id .. '\0' .. row.name
-  workflow.isLoaded, workflow.loaded = true, row
-  return row
-end
-
--- The row, or nil if there is none. The row has the texts of 'more' columns.
-local function load(workflow, more)
-  if workflow.isLoaded then
-    return workflow.loaded
-  end
-  workflow.isLoaded = true
-  local columns = { unpack(COLUMNS) }
-  append(columns, unpack(more or {}))
-  local values = call('HMGET', keyOf(workflow, 'row'), unpack(columns))
-  if not values[1] then
-    return nil
-  end
-  local row = newRow(workflow, function(index)
-    return values[index]
-  end)
-  row.texts = { unpack(values, #COLUMNS + 1, #columns) }
-  return row
-end
-
--- Writes the columns that have changed, and other fields.
+-- Writes the row, and other fields of its hash.
 local function save(row, ...)
-  local fields = { ... }
-  for _, column in ipairs(COLUMNS) do
-    local text = toText(column, row[column])
-    if text ~= row.stored[column] then
-      append(fields, column, text)
-      row.stored[column] = text
-    end
-  end
-  if #fields > 0 then
-    call('HSET', row.key, unpack(fields))
-  end
+  call('HSET', keyOf(row.id, 'workflow'), 'row', cjson.encode(row), ...)
 end
 
 local function isEnded(row)
   return row.status ~= 'ENQUEUED' and row.status ~= 'PENDING'
 end
 
+-- What stands for a workflow in the shared keys.
+local function memberOf(row)
+  return row.id .. '\0' .. row.name
+end
+
+local function idOf(member)
+  return string.match(member, '^[^%z]*')
+end
+
+local function nameOf(member)
+  return string.sub(member, #idOf(member) + 2)
+end
+
 -- The place of a workflow in the index of its status: ordered by text, the newest first, then by ID.
 local function indexPlace(row)
-  return string.format('%014.0f', LATEST - row.createdAt) .. row.member
+  return string.format('%014.0f', LATEST - row.createdAt) .. memberOf(row)
 end
 
 -- The place of a workflow in the index of its status and name.
 local function namedPlace(place)
-  local rest, name = string.match(place, '^([^%z]*)%z(.*)$')
-  return name .. '\0' .. rest
+  return nameOf(place) .. '\0' .. idOf(place)
 end
 
 local function addToIndex(status, place)
@@ -119,49 +86,44 @@ local function reindex(row, status)
   addToIndex(status, indexPlace(row))
   row.status = status
 end
-
-local function decoded(text)
-  return text ~= '' and cjson.decode(text) or nil
-end
 `;
 
 /** A row as callers see it. */
 export const records = String.raw`
-local SHOWN = { 'updatedAt', 'problem', 'error', 'input', 'output' }
-
 -- A row without values shows no longer error. 4,096 characters have at most this many bytes.
 local ERROR_BYTES = 12288
 
-local function record(row)
-  local updatedAt, problem, failure, input, output = unpack(row.texts, 1, #SHOWN)
-  local suspended = decoded(row.suspended)
+local function record(row, problem, failure, input, output)
   if not input and failure and #failure > ERROR_BYTES then
     failure = nil
   end
+  local waiting = row.suspended and {
+    operations = row.suspended.labels, ['until'] = row.suspended.till or cjson.null,
+  }
   return {
-    id = row.id, name = row.name, status = row.status, createdAt = row.createdAt, updatedAt = tonumber(updatedAt),
-    attempts = row.attempts, waiting = suspended and { labels = suspended.labels, till = suspended.till },
-    input = input and value(input) or nil, output = output and value(output) or nil,
-    error = failure and value(failure) or nil, problem = row.parked and value(problem) or nil, parks = row.parks,
+    workflowId = row.id, name = row.name, status = row.status, createdAt = row.createdAt, updatedAt = row.updatedAt,
+    recoveryAttempts = row.attempts, waiting = waiting or cjson.null, input = optional(input),
+    output = optional(output), error = optional(failure), problem = optional(row.parked and problem),
+    parks = row.parks,
   }
 end
 `;
 
 /** Inserting a workflow. */
 export const insert = String.raw`
--- 'origin' is unique to this workflow, even among workflows with the same ID. 'parent' is the family of its parent.
-local function insert(workflow, status, fields)
-  local lease = fields.leaseMs and after(fields.leaseMs)
-  local row = newRow(workflow, function(_, column)
-    return column == 'name' and fields.name or nil
-  end)
-  row.stored = {}
-  row.status, row.epoch, row.owner, row.held = status, lease and 1 or 0, fields.owner, lease ~= nil
-  row.lease, row.leaseMs, row.createdAt = lease or 0, fields.leaseMs or 0, now
-  row.origin, row.parent = fields.origin, fields.parent or ''
-  save(row, 'input', fields.input, 'updatedAt', digits(now))
-  addToIndex(status, indexPlace(row))
-  changed('outbox:' .. workflow.id)
-  return row
+-- A new row. 'origin' is unique to this workflow, even among workflows with the same ID.
+local function newRow(id, name, status, origin)
+  rows[id] = {
+    id = id, name = name, status = status, origin = origin, owner = '', epoch = 0, held = false,
+    createdAt = now, updatedAt = now, attempts = 0, parks = 0, lastCommit = 0, entries = 0,
+    journalBytes = 0, eventBytes = 0, streamBytes = 0,
+  }
+  return rows[id]
+end
+
+local function insert(row, input)
+  save(row, 'input', input)
+  addToIndex(row.status, indexPlace(row))
+  changed('outbox:' .. row.id)
 end
 `;

@@ -10,28 +10,20 @@ end
 
 local DUE, LEASED, SCHEDULE = sharedKey('due'), sharedKey('leased'), sharedKey('schedule')
 
-local function idOf(member)
-  return string.match(member, '^[^%z]*')
-end
-
-local function nameOf(member)
-  return string.sub(member, #idOf(member) + 2)
-end
-
--- A score in 'due' is an instant, or 'inf' for what only an arrival makes due. What is due at once has its
--- instant minus LATEST, which is below 0: it stays due if the clock goes back.
+-- A score in 'due' is an instant, or 'inf' if only an arrival makes the workflow due. A workflow that is due at
+-- once has its instant minus LATEST, which is below 0: it stays due if the clock goes back.
 local function instantOf(score)
   local at = tonumber(score)
   return at < 0 and at + LATEST or at
 end
 
--- Those that are due at once come before those of the same name that are due by an instant.
+-- Workflows that are due at once come before those of the same name that are due by an instant.
 local function schedulePlace(member, score)
   local kind = score < 0 and '!' or '0'
   return nameOf(member) .. '\0' .. kind .. string.format('%014.0f', instantOf(score)) .. '\0' .. idOf(member)
 end
 
--- Without a score, it is due only when something arrives.
+-- Without a score, the workflow is due only when something arrives.
 local function putOn(member, score)
   call('ZADD', DUE, score and digits(score) or '+inf', member)
   if score then
@@ -49,6 +41,10 @@ local function takeOff(member, score)
   end
 end
 
+local function dueScore(row)
+  return call('ZSCORE', DUE, memberOf(row))
+end
+
 local function isDueAt(score)
   return score and score ~= 'inf' and tonumber(score) <= now
 end
@@ -59,7 +55,7 @@ local function makeDue(member, since)
   changed('due')
 end
 
--- Who looks for what is due by itself does so every ten seconds.
+-- A scheduler looks for due workflows every ten seconds without a hint.
 local SOON_MS = 10000
 
 local function putOff(member, at)
@@ -69,7 +65,7 @@ local function putOff(member, at)
   end
 end
 
--- Makes due at once what waits for an instant, also where that has passed: the clock may go back.
+-- Makes a workflow due at once that waits for an instant. The instant may have passed: the clock may go back.
 local function hasten(member, score)
   if not score or tonumber(score) < 0 then
     return false
@@ -79,37 +75,33 @@ local function hasten(member, score)
   return true
 end
 
--- Makes due what is suspended. Workflows that are held, due at once or ended need no waking.
+-- Makes a suspended workflow due. Workflows that are held, due at once or ended need no waking.
 local function wake(member)
   return hasten(member, call('ZSCORE', DUE, member))
 end
 
 -- A claim may have moved a lapsed lease to 'due'. Then the workflow leaves 'due' here.
-local function hold(row, leaseMs)
+local function hold(row, leaseMs, score)
   row.held, row.lease, row.leaseMs = true, after(leaseMs), math.ceil(leaseMs)
-  local lease = row.lease
-  if call('ZADD', LEASED, digits(lease), row.member) == 1 then
-    takeOff(row.member, row.score or call('ZSCORE', DUE, row.member))
+  if call('ZADD', LEASED, digits(row.lease), memberOf(row)) == 1 then
+    takeOff(memberOf(row), score or dueScore(row))
   end
 end
 
--- Whether a lease ends later than if it began now: then the clock has gone back since.
-local function isHeldTooLong(row)
-  return row.held and row.lease > after(row.leaseMs)
-end
-
-local function holdAnew(row)
-  hold(row, row.leaseMs)
-  save(row)
+-- Shortens a lease that ends later than if it began now: the clock has gone back since it began.
+local function shortenLease(row)
+  local isTooLong = row.held and row.lease > after(row.leaseMs)
+  if isTooLong then
+    hold(row, row.leaseMs)
+    save(row)
+  end
+  return isTooLong
 end
 
 local function letGo(row)
-  if not row.held then
-    return
+  if row.held and call('ZREM', LEASED, memberOf(row)) == 0 then
+    takeOff(memberOf(row), dueScore(row))
   end
   row.held = false
-  if call('ZREM', LEASED, row.member) == 0 then
-    takeOff(row.member, call('ZSCORE', DUE, row.member))
-  end
 end
 `;

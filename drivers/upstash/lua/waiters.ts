@@ -50,7 +50,7 @@ local function signalled(id, what)
   end)
 end
 
--- Replaces the waits of a row by these.
+-- Replaces the waits of a row.
 local function register(row, waits)
   local isListed, added, removed = {}, {}, {}
   local together, wasTogether = 0, false
@@ -58,22 +58,22 @@ local function register(row, waits)
     if not isListed[wait] then
       isListed[wait] = true
       together = together + (string.match(wait, '%zt$') and 1 or 0)
-      append(added, '0', wait .. '\0' .. row.member)
+      append(added, '0', wait .. '\0' .. memberOf(row))
     end
   end
-  for _, wait in ipairs(decoded(row.waits) or {}) do
+  for _, wait in ipairs(row.waits or {}) do
     wasTogether = wasTogether or string.match(wait, '%zt$') ~= nil
     if not isListed[wait] then
-      append(removed, wait .. '\0' .. row.member)
+      append(removed, wait .. '\0' .. memberOf(row))
     end
   end
   callWith('ZADD', sharedKey('waiting'), added)
   callWith('ZREM', sharedKey('waiting'), removed)
   if together > 0 then
-    call('HSET', sharedKey('together'), row.member, digits(together))
+    call('HSET', sharedKey('together'), memberOf(row), digits(together))
   elseif wasTogether then
-    call('HDEL', sharedKey('together'), row.member)
+    call('HDEL', sharedKey('together'), memberOf(row))
   end
-  row.waits = #waits > 0 and cjson.encode(waits) or ''
+  row.waits = #waits > 0 and waits or nil
 end
 `;

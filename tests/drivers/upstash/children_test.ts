@@ -103,7 +103,7 @@ upstashTest(
     const driver = store.open({ retention: RETENTION });
     const parent = await family(store, driver);
     const fault = store.server.fault({
-      matches: ({ commands }) => JSON.stringify(commands).includes('\\"place\\"'),
+      matches: ({ commands }) => JSON.stringify(commands).includes('\\"places\\"'),
       answer: () => new Response("gone", { status: 502 }),
     });
     assert.equal((await parent.end()).state, "released");
