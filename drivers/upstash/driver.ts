@@ -5,18 +5,17 @@
  */
 
 import { type Clock, systemClock } from "../../core/time/clock.ts";
-import type { Driver } from "../../core/driver/driver.ts";
+import type { Driver, WorkflowRecord } from "../../core/driver/driver.ts";
 import { type Duration, toMilliseconds } from "../../core/values/checks.ts";
 import { ValidationError } from "../../core/errors.ts";
 import type { PushTiming } from "../push.ts";
+import { toJournal } from "./answer.ts";
 import { claim } from "./calls/claim.ts";
 import { commit } from "./calls/commit.ts";
-import { control, create, send } from "./calls/lifecycle.ts";
+import { listWorkflows, readRows } from "./calls/list.ts";
 import { purge } from "./calls/purge.ts";
-import { listWorkflows, readEvent, readJournal, readStream, readWorkflow } from "./calls/read.ts";
-import { Keys } from "./keys.ts";
+import { Keys, OWN_KINDS } from "./keys.ts";
 import { ScriptCalls } from "./script_calls.ts";
-import { LIMITS } from "./sizes.ts";
 import { openPush, type Push, TIMING } from "./transport/push.ts";
 import { openTransport } from "./transport/open.ts";
 import type { UpstashCredentials } from "./transport/transport.ts";
@@ -71,23 +70,37 @@ function atLeastOne(duration: Duration, what: string): number {
 
 /** All of the contract but `watch`. */
 export function scriptDriver(calls: ScriptCalls): Omit<Driver, "watch"> {
+  const { call, keys } = calls;
   return {
     contract: 1,
-    limits: LIMITS,
-    // There is nothing to create: what is not there is empty.
+    limits: { requestBytes: MAX_VALUES_BYTES, bytesOf: wireBytes },
+    // There is nothing to create: a key that does not exist is empty.
     migrate: () => Promise.resolve(),
-    create: (request) => create(calls, request),
+    create: (request) => call("create", [...keys.shared, ...keys.of(request.workflowId)], request),
     claim: (request) => claim(calls, request),
     commit: (request) => commit(calls, request),
-    readJournal: (request) => readJournal(calls, request),
-    send: (messages) => send(calls, messages),
-    readWorkflow: (workflowId) => readWorkflow(calls, workflowId),
+    readJournal: async (request) =>
+      toJournal(await call("readJournal", keys.of(request.workflowId, "journal"), request)),
+    async send(messages) {
+      if (messages.length === 0) return { state: "sent", receipts: [], woken: [] };
+      const own = messages.flatMap(({ destinationId }) => keys.of(destinationId, "inbox", "sent"));
+      return await call("send", [...keys.shared, ...own], { messages });
+    },
+    readWorkflow: async (id) => (await readRows<WorkflowRecord>(calls, [id], true)).workflows[0] ?? null,
     listWorkflows: (query) => listWorkflows(calls, query),
-    readEvent: (request) => readEvent(calls, request),
-    readStream: (request) => readStream(calls, request),
-    control: (request) => control(calls, request),
+    readEvent: (request) => call("readEvent", keys.of(request.workflowId, "events"), request),
+    readStream: (request) => call("readStream", keys.of(request.workflowId, "streams"), request),
+    control: (request) => call("control", [...keys.shared, ...keys.of(request.workflowId, ...OWN_KINDS)], request),
     purge: (request) => purge(calls, request),
   };
+}
+
+/** Upstash takes 10 MB a request. The rest is for keys, and for the document that says which is which. */
+const MAX_VALUES_BYTES = 8_000_000;
+
+/** The bytes of a value in a request, which is JSON in UTF-8 with each value as a text in it, without the quotes around it. */
+export function wireBytes(text: string): number {
+  return new TextEncoder().encode(JSON.stringify(text)).length - 2;
 }
 
 /** Tells the owner of something that the driver can do without. */

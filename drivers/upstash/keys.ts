@@ -86,6 +86,12 @@ export class Keys {
     return ["workflow" as const, ...kinds].map((kind) => `${this.prefix}/${kind}/${workflowId}`);
   }
 
+  /** Every key of the workflows at these places in `ended`: `STATUS`, a space, 14 digits, the ID, a NUL, the name. */
+  at(places: readonly string[]): string[] {
+    const ids = places.map((place) => place.slice(place.indexOf(" ") + 15, place.indexOf("\0")));
+    return [...this.shared, ...ids.flatMap((id) => this.of(id, ...OWN_KINDS))];
+  }
+
   /** Set: the workflows that a claim has taken by due time and that its runs still hold. It expires with the lease. */
   claim(owner: string): string {
     return `${this.prefix}/claim/${owner}`;

@@ -31,13 +31,17 @@ export interface ScriptCallsOptions {
   readonly report?: (problem: string) => void;
 }
 
+/** How many children get their expiry by one request, and how many at most after one call. Later calls go on. */
+const MAX_EXPIRED = 100;
+const MAX_EXPIRED_AFTER_A_CALL = 200;
+
 /** Members of a document that travel as values of their own, and not as JSON in JSON. */
 const VALUES = new Set(["value", "input", "output", "error", "problem"]);
 
 /** What all calls of one driver share. */
 export class ScriptCalls {
   readonly keys: Keys;
-  readonly retention: number | undefined;
+  readonly #retention: number | undefined;
   readonly #maxBytes: number;
   readonly #send: SendCommand;
   readonly #report: (problem: string) => void;
@@ -52,13 +56,13 @@ export class ScriptCalls {
   constructor({ send, keys, retention, maxBytes = MAX_COLLECTION_BYTES, report = () => {} }: ScriptCallsOptions) {
     this.#send = send;
     this.keys = keys;
-    this.retention = retention;
+    this.#retention = retention;
     this.#maxBytes = maxBytes;
     this.#report = report;
   }
 
   /**
-   * Calls a script.
+   * Calls a script. If the answer tells of children that their parents need no more, they get the expiry that they would have had at their ends.
    *
    * @param name The script.
    * @param keys Every key that the script may touch, in any order.
@@ -66,21 +70,36 @@ export class ScriptCalls {
    * @returns The document of the answer, with its values in place.
    * @throws {ValueTooLargeError} If a collection of a workflow would outgrow its key. Nothing was written.
    */
-  async call<Answer extends object>(name: ScriptName, keys: readonly string[], document: object): Promise<Answer> {
+  readonly call = async <Answer extends object>(
+    name: ScriptName,
+    keys: readonly string[],
+    document: object,
+  ): Promise<Answer> => {
     const call = `Upstash: ${SCRIPTS[name].method}`;
-    const answer = readAnswer<Answer | { tooLarge: Overflow }>(
+    const { tooLarge, expiring, ...answer } = readAnswer<{ tooLarge?: Overflow; expiring?: string[] }>(
       await this.#run(name, this.#argumentsOf(keys, document), call),
       call,
     );
-    if (!("tooLarge" in answer)) return answer;
-    const { what, id, bytes } = answer.tooLarge;
+    if (expiring) await this.#expire(expiring);
+    if (!tooLarge) return answer as Answer;
+    const { what, id, bytes } = tooLarge;
     throw new ValueTooLargeError(`${what} of the workflow ${JSON.stringify(id)}`, bytes, this.#maxBytes);
+  };
+
+  /** The call that found these children has succeeded, so an error here is dropped, and the next call that finds them goes on. */
+  async #expire(found: readonly string[]): Promise<void> {
+    const all = [...new Set(found)].slice(0, MAX_EXPIRED_AFTER_A_CALL);
+    for (let from = 0; from < all.length; from += MAX_EXPIRED) {
+      const places = all.slice(from, from + MAX_EXPIRED);
+      const done = await this.call("expire", this.keys.at(places), { places }).then(() => true, () => false);
+      if (!done) return;
+    }
   }
 
   /** The arguments of `EVAL` and `EVALSHA` after the script. The document has the place of each value instead of the value. */
   #argumentsOf(keys: readonly string[], document: object): string[] {
     const values: string[] = [];
-    const settings = { prefix: this.keys.prefix, retention: this.retention, maxBytes: this.#maxBytes };
+    const settings = { prefix: this.keys.prefix, retention: this.#retention, maxBytes: this.#maxBytes };
     const text = JSON.stringify({ ...settings, ...document }, (name, member) => {
       return VALUES.has(name) && typeof member === "string" ? values.push(member) + 1 : member ?? undefined;
     });

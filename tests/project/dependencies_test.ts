@@ -20,7 +20,10 @@ const RULES: readonly { files: RegExp; mayImport: RegExp }[] = [
     files: /^drivers\/neon\//,
     mayImport: /^(core\/|drivers\/(neon\/|postgres\/|push\.ts$)|@neondatabase\/serverless$)/,
   },
-  { files: /^drivers\/upstash\//, mayImport: /^(core\/|drivers\/(upstash\/|push\.ts$)|@upstash\/redis$)/ },
+  {
+    files: /^drivers\/upstash\//,
+    mayImport: /^(core\/|drivers\/(upstash\/|push\.ts$)|@upstash\/redis$|eventsource-parser$)/,
+  },
   { files: /^http\/client\//, mayImport: /^(core\/|http\/(client\/|(protocol|quietly)\.ts$))/ },
   {
     files: /^http\//,

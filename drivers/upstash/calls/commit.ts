@@ -9,7 +9,6 @@ import { DriverError } from "../../../core/errors.ts";
 import { parseEntry } from "../answer.ts";
 import { type Keys, OWN_KINDS } from "../keys.ts";
 import type { ScriptCalls } from "../script_calls.ts";
-import { expire } from "./purge.ts";
 
 /** `Driver.commit`. */
 export async function commit(calls: ScriptCalls, request: CommitRequest): Promise<CommitResult> {
@@ -23,8 +22,7 @@ export async function commit(calls: ScriptCalls, request: CommitRequest): Promis
     ...transition ? [keys.claim(owner)] : [],
   ], request);
   if (!("results" in answer)) return answer;
-  const { state, woken, now, expiring } = answer;
-  await expire(calls, expiring);
+  const { state, woken, now } = answer;
   const results = operations.map((operation, index) => toResult(operation, answer.results[index]));
   return { state, results, woken, now };
 }
@@ -59,8 +57,6 @@ type CommitAnswer = { state: "lost" } | { state: "cancelled" } | {
   results: ResultPart[];
   woken: string[];
   now: number;
-  /** See {@linkcode expire}. */
-  expiring: string[];
 };
 
 /**

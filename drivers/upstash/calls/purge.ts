@@ -4,7 +4,6 @@
  * @module
  */
 
-import { OWN_KINDS } from "../keys.ts";
 import type { ScriptCalls } from "../script_calls.ts";
 
 /** How many workflows one request removes. */
@@ -38,48 +37,13 @@ export async function purge(
 /** The places of workflows among those that ended. */
 async function findEnded(calls: ScriptCalls, olderThanMs: number, limit: number): Promise<readonly string[]> {
   const document = { olderThanMs: Math.floor(olderThanMs), limit };
-  const { places, expiring } = await calls.call<{ places: string[]; expiring: string[] }>(
-    "purgePeek",
-    calls.keys.shared,
-    document,
-  );
-  await expire(calls, expiring);
-  return places;
+  return (await calls.call<{ places: string[] }>("purgePeek", calls.keys.shared, document)).places;
 }
 
 /** Returns how many workflows were removed, and how many stay because their parents may still ask for them. */
-async function remove(calls: ScriptCalls, places: readonly string[]): Promise<{ purged: number; kept: number }> {
-  return await calls.call("purge", keysAt(calls, places), { places });
-}
-
-/** Every key of the workflows at these places. */
-function keysAt({ keys }: ScriptCalls, places: readonly string[]): string[] {
-  return [...keys.shared, ...places.flatMap((place) => keys.of(idAt(place), ...OWN_KINDS))];
-}
-
-/** The ID in a place among ended workflows: `STATUS`, a space, 14 digits, the ID, a NUL, the name. */
-function idAt(place: string): string {
-  return place.slice(place.indexOf(" ") + 15, place.indexOf("\0"));
-}
-
-/** How many children get their expiry by one request, and how many at most after one call. Later calls go on. */
-const MAX_EXPIRED = 100;
-const MAX_EXPIRED_AFTER_A_CALL = 200;
-
-/**
- * Gives children that their parents need no more the expiry that they would have had at their ends. The call that found
- * them has succeeded, so an error here is dropped, and the next call that finds them goes on.
- *
- * @param places Their places among ended workflows, as scripts answer.
- */
-export async function expire(calls: ScriptCalls, places: readonly string[]): Promise<void> {
-  const all = [...new Set(places)].slice(0, MAX_EXPIRED_AFTER_A_CALL);
-  for (let from = 0; from < all.length; from += MAX_EXPIRED) {
-    const some = all.slice(from, from + MAX_EXPIRED);
-    try {
-      await calls.call("expire", keysAt(calls, some), { places: some });
-    } catch {
-      return;
-    }
-  }
+async function remove(
+  { call, keys }: ScriptCalls,
+  places: readonly string[],
+): Promise<{ purged: number; kept: number }> {
+  return await call("purge", keys.at(places), { places });
 }

@@ -114,8 +114,9 @@ local function page(key, fieldAt, from, limit, budget, least)
   return values
 end
 
--- The bytes of a page of a journal or a stream.
+-- A page of a journal or a stream has about so many bytes, and no more items.
 local PAGE_BYTES = 1048576
+local PAGE_ITEMS = 65536
 
 local function journalPage(row, after, limit, budget, least)
   local function fieldAt(place)

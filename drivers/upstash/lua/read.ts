@@ -1,8 +1,11 @@
 /** Reading workflows, as many as fit into one answer. */
 export const readWorkflowsMain = String.raw`
+-- About how many bytes of values an answer has before it is cut.
+local ANSWER_BYTES = 4194304
+
 local shown = request.values and { 'problem', 'error', 'input', 'output' } or { 'problem', 'error' }
 local ids, found, read = request.workflowIds, {}, 0
-while read < #ids and (read == 0 or answered < request.budget) do
+while read < #ids and (read == 0 or answered < ANSWER_BYTES) do
   read = read + 1
   local texts = call('HMGET', keyOf(ids[read], 'workflow'), 'row', unpack(shown))
   if texts[1] then
@@ -18,7 +21,7 @@ local row = load(request.workflowId)
 if not row then
   return reply({ after = 0, entries = {}, more = false })
 end
-return reply(journalPage(row, request.after, request.limit, PAGE_BYTES, 1))
+return reply(journalPage(row, math.max(0, request.after), math.min(request.limit, PAGE_ITEMS), PAGE_BYTES, 1))
 `;
 
 /** Reading an event, and the status of its workflow with it. */
@@ -40,7 +43,8 @@ local tail, isClosed = parseStream(row and call('HGET', key, 't' .. request.key)
 local function fieldAt(place)
   return streamField(request.key, place)
 end
-local values = page(key, fieldAt, request.from, math.min(request.limit, tail - request.from), PAGE_BYTES, 1)
+local limit = math.min(request.limit, tail - request.from, PAGE_ITEMS)
+local values = page(key, fieldAt, request.from, limit, PAGE_BYTES, 1)
 return reply({ status = row and row.status or cjson.null, tail = tail, closed = isClosed, values = values })
 `;
 

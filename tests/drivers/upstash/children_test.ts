@@ -142,6 +142,25 @@ upstashTest("a hundred children expire when their parent ends, with a few reques
   assert.deepEqual(new Set(await Promise.all(ids.map((id) => expiry(store, id)))), new Set(["all"]));
 });
 
+upstashTest("the end of a parent costs one command more, or two if it has not recorded all results", async (store) => {
+  const driver = store.open();
+  const bill = new Bill(store.server);
+  await (await begin(driver, "first")).end();
+  const costs: number[] = [];
+  for (const parent of ["of none", "that knows all", "that knows one"]) {
+    const run = await begin(driver, parent);
+    const children = parent === "of none" ? [] : [`${parent}: a`, `${parent}: b`];
+    await run.held(children.map((id, index) => start(index, newWorkflow(id))));
+    for (const id of children.slice(0, parent === "that knows all" ? 2 : 1)) {
+      await endChild(driver, id);
+      await run.held([observeResult(10 + children.indexOf(id), id, null, true)]);
+    }
+    costs.push((await bill.of(() => run.end())).commands);
+  }
+  const [none = 0, all = 0, one = 0] = costs;
+  assert.deepEqual([all - none, one - none], [1, 2]);
+});
+
 upstashTest(
   "purge() passes over children that are kept, however many, and finds them when they are needed no more",
   async (store) => {

@@ -94,7 +94,7 @@ const LIMITED: Record<string, { settings: string[]; shown: RegExp }> = {
     shown: /^Upstash: create failed \(ERR: the server does not know the command: /,
   },
   "a command that scripts call under another name": {
-    settings: [`rename-command HMGET ""`],
+    settings: [`rename-command HGET ""`],
     shown: /^Upstash: create failed \(ERR: the server does not know the command: /,
   },
   "a user without scripts": {
@@ -106,7 +106,7 @@ const LIMITED: Record<string, { settings: string[]; shown: RegExp }> = {
     shown: /^Upstash: create failed \(NOPERM: the token must allow .* every key and the channel of the prefix\)$/,
   },
   "a user without a command that scripts call": {
-    settings: ["user default on nopass ~* &* +@all -hmget"],
+    settings: ["user default on nopass ~* &* +@all -hget"],
     shown: /^Upstash: create failed \((NOPERM|ERR): the token must allow .* what they call, /,
   },
   "a user without the channel": {

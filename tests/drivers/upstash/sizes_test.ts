@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { ClaimResult } from "../../../core/driver/driver.ts";
-import { wireBytes } from "../../../drivers/upstash/sizes.ts";
+import { wireBytes } from "../../../drivers/upstash/driver.ts";
 import { observeEvent, receive, record, writeStream, YIELD } from "../../../testing/operations.ts";
 import { claimRequest, createRequest, newMessage } from "../../../testing/requests.ts";
 import { begin, DrivenRun, take } from "../../../testing/driven_run.ts";

@@ -152,6 +152,17 @@ for (const trouble of ["fin", "reset", "end"] as const) {
   );
 }
 
+transportTest(
+  "an event that is too long ends the connection, and the next connection makes everybody look",
+  async ({ server, open, publish }) => {
+    const opened = open();
+    using watching = await Watching.live(opened, "outbox:w");
+    await publish(JSON.stringify(["x".repeat(2 ** 21), "outbox:w"]));
+    await until(() => watching.hints === 3);
+    assert.deepEqual([watching.watch.live, server.requests.subscribe, opened.reports.length], [true, 2, 0]);
+  },
+);
+
 /** What the driver has published, as the server has seen it. */
 function beatsAt({ server }: Setting): { readonly count: number } & Disposable {
   let count = 0;
