@@ -69,7 +69,7 @@ export class DrivenRun {
   }
 
   /** Commits, keeps the lease, and answers with what came of each operation. */
-  async outcomes(operations: readonly Operation[]): Promise<Answer[]> {
+  async outcomes(operations: readonly Operation[]): Promise<OperationAnswer[]> {
     return answers(await this.held(operations));
   }
 
@@ -172,10 +172,10 @@ export function messageOutcome(value: string, topic: string = ""): Outcome {
 }
 
 /** An outcome without the fields that are absent or `null`, which mean the same; or `open`. */
-export type Answer = Outcome | "open";
+export type OperationAnswer = Outcome | "open";
 
 /** What came of each operation. */
-export function answers(result: Committed): Answer[] {
+export function answers(result: Committed): OperationAnswer[] {
   return result.results.map((result) => "outcome" in result ? plain(result.outcome) : "open");
 }
 
@@ -189,7 +189,7 @@ export async function twice(
   [a, b]: readonly [Driver, Driver],
   request: CommitRequest,
   state: "held" | "released" = "held",
-): Promise<Answer[]> {
+): Promise<OperationAnswer[]> {
   const first = answers(committed(await a.commit(request), state));
   assert.deepEqual(answers(committed(await b.commit(request), state)), first);
   return first;

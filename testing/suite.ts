@@ -7,11 +7,8 @@
 import assert from "node:assert/strict";
 import type { Harness, MakeHarness, RegisterTest } from "./harness.ts";
 
-/** A check that throws where its rule is broken. */
-export type Check<Subject> = (subject: Subject) => Promise<void> | void;
-
-/** The rules of one concern: each title names a rule. A check gets the harness, or what its suite makes of the harness. */
-export type Rules<Subject = Harness> = Readonly<Record<string, Check<Subject>>>;
+/** The rules of one concern. A title names its rule; the check throws if the rule is broken, and gets what its suite makes of a harness. */
+export type Rules<Subject = Harness> = Readonly<Record<string, (subject: Subject) => Promise<void> | void>>;
 
 /** The rules of several cases, those of one after those of the other. */
 export function rulesFor<Case, Subject = Harness>(

@@ -6,7 +6,7 @@
 
 import type { CommitRequest, CommitResult, OperationResult, Transition } from "../../core/driver/driver.ts";
 import { DriverError } from "../../core/errors.ts";
-import { Answer } from "./answer.ts";
+import { AnswerSize } from "./answer_size.ts";
 import { apply, isWait, signalsOf } from "./operations.ts";
 import type { WorkflowRow } from "./rows.ts";
 import type { CommitScope } from "./scope.ts";
@@ -33,7 +33,7 @@ export function commit(store: MemoryStore, request: CommitRequest): CommitResult
 
 /** Applies the operations in their order. Once a wait is deferred, all later ones are. */
 function applyAll(scope: CommitScope, request: CommitRequest): { results: OperationResult[]; deferredFrom: number } {
-  const answer = new Answer();
+  const answer = new AnswerSize();
   // Nobody but the run that commits reads an answer, and it has one commit under way: only the last one is repeated for somebody.
   let deferredFrom = scope.repeated && request.number === scope.row.lastCommit ? scope.row.deferredFrom : Infinity;
   const results = request.operations.map((operation, index): OperationResult => {

@@ -6,14 +6,14 @@
 
 import type { Effect, NewWorkflow, Operation, OperationResult, Outcome, Wait } from "../../core/driver/driver.ts";
 import { DriverError } from "../../core/errors.ts";
-import type { Answer } from "./answer.ts";
+import type { AnswerSize } from "./answer_size.ts";
 import { sendOne, sentBefore } from "./inbox.ts";
 import { eventSignal, messageSignal, resultSignal, type Stream, type WorkflowRow } from "./rows.ts";
 import { type CommitScope, complete } from "./scope.ts";
 import { wait } from "./waits.ts";
 
 /** Applies one operation, or answers with what was recorded. A wait whose outcome is too large for the answer is deferred. */
-export function apply(scope: CommitScope, operation: Operation, answer: Answer): OperationResult {
+export function apply(scope: CommitScope, operation: Operation, answer: AnswerSize): OperationResult {
   if (operation.position === null) return { outcome: applyInStep(scope, operation) };
   const { position, label } = operation;
   const entry = scope.row.entries.get(position);

@@ -46,7 +46,7 @@ export interface Stream {
 }
 
 /** The latest value of one key of one workflow. */
-export interface StoredEvent {
+export interface EventRow {
   readonly version: number;
   readonly value: string;
   readonly firstSetAt: number;
@@ -94,7 +94,7 @@ export interface WorkflowRow {
   /** The complete entries in recorded order: the one with `seq` n is at n - 1. */
   readonly completed: Entry[];
   readonly inbox: Inbox;
-  readonly events: Map<string, StoredEvent>;
+  readonly events: Map<string, EventRow>;
   readonly streams: Map<string, Stream>;
 }
 

@@ -6,7 +6,7 @@
 
 import type { OperationResult, Outcome, Wait } from "../../core/driver/driver.ts";
 import { isActive } from "../../core/driver/statuses.ts";
-import type { Answer } from "./answer.ts";
+import type { AnswerSize } from "./answer_size.ts";
 import { oldestTopic } from "./inbox.ts";
 import type { Entry, WorkflowRow } from "./rows.ts";
 import { type CommitScope, complete } from "./scope.ts";
@@ -18,7 +18,7 @@ export interface WaitCall {
   readonly label: string;
   readonly operation: Wait;
   readonly entry: Entry | undefined;
-  readonly answer: Answer;
+  readonly answer: AnswerSize;
 }
 
 /** What a wait would find, and what is done when that becomes its outcome. */

@@ -85,7 +85,7 @@ const everything = workflow("everything", async (ctx, input: { partner: string }
 export const story = [everything, child, partner] as const;
 
 /** What can be seen of the story from outside. */
-export interface Result {
+export interface StoryResult {
   output: unknown;
   received: unknown;
   events: unknown[];
@@ -95,7 +95,7 @@ export interface Result {
 }
 
 /** What the story comes to when nothing goes wrong. */
-export const EXPECTED: Result = {
+export const EXPECTED: StoryResult = {
   output: [
     "a value",
     3,
@@ -144,7 +144,7 @@ export async function carryOn(world: World, parley: Parley): Promise<void> {
 }
 
 /** What has become of the story. */
-export async function lookBack(parley: Parley): Promise<Result> {
+export async function lookBack(parley: Parley): Promise<StoryResult> {
   return {
     output: await parley.handle("everything").result(),
     received: await parley.handle("partner").result(),

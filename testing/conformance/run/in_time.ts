@@ -9,11 +9,11 @@ import type { Driver, Operation } from "../../../core/driver/driver.ts";
 import { end, observeEvent, observeResult, receive, setEvent } from "../../operations.ts";
 import { LEASE_MS, newMessage } from "../../requests.ts";
 import {
-  type Answer,
   begin,
   beginSuspended,
   cancel,
   messageOutcome,
+  type OperationAnswer,
   resume,
   sent,
   take,
@@ -27,7 +27,7 @@ const LONG_MS = 100 * LEASE_MS;
 interface Case {
   readonly wait: (position: number, timeoutMs: number | null) => Operation;
   readonly bring: (driver: Driver) => Promise<unknown>;
-  readonly outcome: Answer;
+  readonly outcome: OperationAnswer;
 }
 
 const CASES: Record<string, Case> = {

@@ -20,7 +20,6 @@ import {
 } from "../../operations.ts";
 import { LEASE_MS, newMessage, newWorkflow } from "../../requests.ts";
 import {
-  type Answer,
   answers,
   begin,
   beginSuspended,
@@ -28,6 +27,7 @@ import {
   claimIds,
   enqueue,
   messageOutcome,
+  type OperationAnswer,
   resume,
   take,
   valueOutcome,
@@ -147,7 +147,7 @@ export const results: Rules = {
   },
 
   "observeResult() answers how a workflow ended": async ({ drivers: [a] }) => {
-    const cases: [EndStatus, string | null, Answer][] = [
+    const cases: [EndStatus, string | null, OperationAnswer][] = [
       ["SUCCESS", "1", valueOutcome("1")],
       ["SUCCESS", null, { tag: "value" }],
       ["ERROR", "2", { tag: "error", value: "2" }],
@@ -217,7 +217,7 @@ export const results: Rules = {
         const result = await cancel(a, childId);
         return result.state === "done" ? result.woken : [];
       };
-      const expected: Answer = round % 2 === 0 ? valueOutcome("1") : { tag: "cancelled" };
+      const expected: OperationAnswer = round % 2 === 0 ? valueOutcome("1") : { tag: "cancelled" };
       const [woken, suspended] = await Promise.all([ended(), run.commit([observeResult(0, childId)], SUSPEND)]);
       if (suspended.state === "held") {
         assert.deepEqual([answers(suspended), woken], [[expected], []]);

@@ -9,7 +9,6 @@ import type { Driver, Operation } from "../../../core/driver/driver.ts";
 import { end, observeEvent, observeResult, receive, record, send, setEvent, sleep, SUSPEND } from "../../operations.ts";
 import { LEASE_MS, newMessage } from "../../requests.ts";
 import {
-  type Answer,
   answers,
   assertAbout,
   begin,
@@ -17,6 +16,7 @@ import {
   cancel,
   claimIds,
   messageOutcome,
+  type OperationAnswer,
   remainingMs,
   sent,
   take,
@@ -93,7 +93,7 @@ export const suspend: Rules = {
   "a suspend is refused when an operation has an outcome, and the lease is kept": async (
     { drivers: [a, b], advance },
   ) => {
-    const cases: [string, Operation, Answer][] = [
+    const cases: [string, Operation, OperationAnswer][] = [
       ["message", receive(0, ["t"]), messageOutcome("1", "t")],
       ["record", record(0, "0"), valueOutcome("0")],
       ["deadline", sleep(0, 0), { tag: "done" }],
@@ -237,7 +237,7 @@ export const suspend: Rules = {
       for (
         const [index, [run, otherId]] of ([[left, right.workflowId], [right, left.workflowId]] as const).entries()
       ) {
-        const expected: Answer[] = [messageOutcome(otherId)];
+        const expected: OperationAnswer[] = [messageOutcome(otherId)];
         const result = results[index];
         if (result?.state === "held") assert.deepEqual(answers(result), expected);
         else assert.deepEqual(await (await take(a, run.workflowId)).outcomes([receive(1, [""])]), expected);
@@ -281,7 +281,11 @@ export const suspend: Rules = {
 };
 
 /** For each kind of wait: who brings what it waits for, and what it then answers. */
-const ARRIVALS: { wait: Operation; bring: (driver: Driver) => Promise<readonly string[]>; expected: Answer }[] = [
+const ARRIVALS: {
+  wait: Operation;
+  bring: (driver: Driver) => Promise<readonly string[]>;
+  expected: OperationAnswer;
+}[] = [
   {
     wait: receive(0, ["t"]),
     bring: async (driver) => sent(await driver.send([newMessage("w", { topic: "t", value: "1" })])).woken,

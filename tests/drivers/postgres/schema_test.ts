@@ -1,12 +1,13 @@
 import { PGlite } from "@electric-sql/pglite";
 import assert from "node:assert/strict";
 import type { Driver } from "../../../core/driver/driver.ts";
-import { DriverError, ValidationError } from "../../../core/errors.ts";
+import { ValidationError } from "../../../core/errors.ts";
 import { migrateStatement, MIGRATIONS } from "../../../drivers/postgres/migrations.ts";
 import { postgresDriver, type Queryable } from "../../../drivers/postgres/mod.ts";
 import { statements } from "../../../drivers/postgres/statements.ts";
 import { SCHEMA_FILE } from "../../../scripts/schema.ts";
 import { read } from "../../project/files.ts";
+import { rejection } from "../../support/rejection.ts";
 import { pgliteTest } from "./support/pglite.ts";
 
 // One database for the file, since it takes seconds to boot.
@@ -41,12 +42,6 @@ function counting(database: Queryable): { queryable: Queryable; texts: string[] 
 /** A client whose every query fails. */
 function failing(error: unknown): Driver {
   return postgresDriver({ query: () => Promise.reject(error) });
-}
-
-async function rejection(promise: Promise<unknown>): Promise<DriverError> {
-  const error = await promise.then(() => null, (error) => error);
-  assert(error instanceof DriverError, String(error));
-  return error;
 }
 
 test("postgresDriver() creates its schema at first use, and then costs one query a call", async (database, schema) => {

@@ -12,12 +12,12 @@ const collectGarbage: () => void = runInNewContext("gc");
 const MIB = 2 ** 20;
 const READERS = 20;
 /** Of readers of one source, the piece that waits for each; of others the text of one value, too. A page of the store has 1 MiB. */
-const MOST_SHARED_MIB = 0.2;
-const MOST_APART_MIB = 0.7;
+const MAX_SHARED_MIB = 0.2;
+const MAX_APART_MIB = 0.7;
 /** Until readers are known to have stopped. */
 const PATIENCE_MS = 10_000;
 /** In UTF-8 a character has up to three bytes. */
-const LONGEST_PIECE = 3 * 2 ** 16;
+const MAX_PIECE_BYTES = 3 * 2 ** 16;
 
 /** As a store over a network has it: what is read is nobody else's. */
 const apart = (driver: Driver): Driver => ({
@@ -55,7 +55,7 @@ async function stalled(
   while (length < 1_000) {
     const { value } = await body.read();
     length = value!.length;
-    assert(length <= LONGEST_PIECE, `${length} bytes at once`);
+    assert(length <= MAX_PIECE_BYTES, `${length} bytes at once`);
   }
   return body;
 }
@@ -77,7 +77,7 @@ for (const { accept, path, orders } of LIVE) {
     const first = await stalled(service, path, accept);
     const before = heldMiB();
     const bodies = await Promise.all(Array.from({ length: READERS }, () => stalled(service, path, accept)));
-    await heldEach(before, MOST_SHARED_MIB);
+    await heldEach(before, MAX_SHARED_MIB);
     for (const body of [first, ...bodies]) await body.cancel();
   });
 }
@@ -100,7 +100,7 @@ for (
     const bodies = await Promise.all(
       keys.map((key) => stalled(service, `/workflows/w/streams/${key}${query}`, accept)),
     );
-    await heldEach(before, MOST_APART_MIB);
+    await heldEach(before, MAX_APART_MIB);
     for (const body of [first, ...bodies.slice(1)]) await body.cancel();
     const pieces: Uint8Array<ArrayBuffer>[] = [];
     for (let { done, value } = await bodies[0]!.read(); !done; { done, value } = await bodies[0]!.read()) {

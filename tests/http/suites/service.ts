@@ -5,16 +5,15 @@
  */
 
 import assert from "node:assert/strict";
-import { delay, systemClock } from "../../../core/time/clock.ts";
 import { bearer, type parleyHttp, type ParleyHttpOptions } from "../../../http/mod.ts";
 import { type Driver, Parley, workflow, type WorkflowContext, type WorkflowHandle } from "../../../mod.ts";
 import type { Harness } from "../../../testing/mod.ts";
 import { mount } from "./mount.ts";
 
+export { until } from "../../support/patience.ts";
+
 /** The token that everything is allowed with. */
 export const TOKEN = "s3cret";
-
-const PATIENCE_MS = 5_000;
 
 /** What the workflow is told. */
 export type Order =
@@ -107,13 +106,6 @@ export function listen(
 ): AsyncDisposable & { readonly url: string } {
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => app.fetch(request));
   return { url: `http://127.0.0.1:${server.addr.port}`, [Symbol.asyncDispose]: () => server.shutdown() };
-}
-
-/** Waits for what has to come true soon. */
-export async function until(condition: () => boolean): Promise<void> {
-  for (const began = performance.now(); !condition(); await delay(systemClock, 2)) {
-    assert(performance.now() - began < PATIENCE_MS, `it did not come true: ${condition}`);
-  }
 }
 
 /** A server-sent event as it was sent. */

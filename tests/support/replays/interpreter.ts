@@ -14,7 +14,7 @@ import {
   workflow,
   type WorkflowContext,
 } from "../../../mod.ts";
-import { type Line, NAMES, type Op } from "./program.ts";
+import { type Line, type Op, TOPICS } from "./program.ts";
 
 /** The workflow that gets what programs send. */
 export const SINK = "sink";
@@ -128,7 +128,7 @@ class Fiber {
       case "recv":
         return ctx.recv(op.name, timeout);
       case "recvAny":
-        return ctx.recvAny(NAMES, timeout);
+        return ctx.recvAny(TOPICS, timeout);
       case "getEvent":
         return ctx.getEvent(ctx.workflowId, op.name, timeout);
       case "children":

@@ -11,9 +11,9 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { workflow } from "../../../mod.ts";
 import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
-import { type Isolate as WorldIsolate, World } from "../../../testing/workflows/world.ts";
+import { type Isolate, World } from "../../../testing/workflows/world.ts";
 import { type Arrival, child, interpreter, Record, SINK } from "./interpreter.ts";
-import { type Isolate, NAMES, type Op, type Program, programs, QUIET } from "./program.ts";
+import { type IsolatePlan, type Op, type Program, programs, QUIET, TOPICS } from "./program.ts";
 
 /** How many programs are run in place of the usual number: for a night. */
 const PROGRAMS = "PARLEY_REPLAY_PROGRAMS";
@@ -25,7 +25,7 @@ const MAX_ISOLATES = 100;
 const sink = workflow(SINK, async (ctx) => {
   const sent: { topic: string; message: unknown }[] = [];
   for (;;) {
-    const message = await ctx.recvAny(NAMES, { timeout: 0 }).catch(() => undefined);
+    const message = await ctx.recvAny(TOPICS, { timeout: 0 }).catch(() => undefined);
     if (!message) return sent;
     sent.push(message);
   }
@@ -55,7 +55,7 @@ class Story {
   readonly #program: Program;
   readonly #record = new Record();
   /** The process that starts, sends, cancels and resumes. It runs nothing but the sink. */
-  readonly #outside: WorldIsolate;
+  readonly #outside: Isolate;
   #messages = 0;
 
   constructor(world: World, program: Program) {
@@ -77,7 +77,9 @@ class Story {
     }
   }
 
-  async #carryOn({ faults, cancelAt, maxRequests, misfit, pages, strict, messages, pauseMs }: Isolate): Promise<void> {
+  async #carryOn(
+    { faults, cancelAt, maxRequests, misfit, pages, strict, messages, pauseMs }: IsolatePlan,
+  ): Promise<void> {
     for (const topic of messages) await this.#parley.send("program", this.#messages++, { topic });
     this.#record.strict = strict;
     const cancel = {
@@ -139,7 +141,7 @@ class Story {
     const numbers = (what: Op["do"], name: string) => succeeded(arrivals, what, name);
     await this.#world.until(this.#parley.sweep());
     const sent = (await this.#parley.handle(SINK).status()).output as { topic: string; message: number }[];
-    for (const name of NAMES) {
+    for (const name of TOPICS) {
       assert.deepEqual((await handle.readStream(name).collect()).values, numbers("write", name), `the stream ${name}`);
       assert.deepEqual(
         sent.filter(({ topic }) => topic === name).map(({ message }) => message),
@@ -160,7 +162,7 @@ class Story {
         ? [{ topic: what.slice(5), message: outcome }]
         : [];
     });
-    for (const name of NAMES) {
+    for (const name of TOPICS) {
       const messages = received.filter(({ topic }) => topic === name).map(({ message }) => message);
       assert.deepEqual(messages, [...new Set(messages)].toSorted((a, b) => a - b), `the messages of ${name}`);
     }

@@ -8,7 +8,7 @@ import fc from "fast-check";
 import type { Fault } from "../../../testing/mod.ts";
 
 /** Topics and keys. */
-export const NAMES = ["a", "b"];
+export const TOPICS = ["a", "b"];
 
 /** One operation. `odd: true`: an isolate whose schema is strict refuses its value. `slow: true`: the schema is asynchronous. */
 export type Op =
@@ -25,7 +25,7 @@ export type Op =
 export type Line = { do: "open"; op: Op } | { do: "await"; op: Op } | { do: "race" | "all"; ops: Op[] };
 
 /** One isolate that carries the workflow on for a while. */
-export interface Isolate {
+export interface IsolatePlan {
   readonly faults: readonly Fault[];
   /** How many requests it may make before it hands over; `null`: any number. */
   readonly maxRequests: number | null;
@@ -46,10 +46,10 @@ export interface Isolate {
 /** A workflow, and the isolates that run it one after the other. When they are used up, others without faults follow. */
 export interface Program {
   readonly lines: readonly Line[];
-  readonly isolates: readonly Isolate[];
+  readonly isolates: readonly IsolatePlan[];
 }
 
-const name = fc.constantFrom(...NAMES);
+const name = fc.constantFrom(...TOPICS);
 const timeout = fc.integer({ min: 0, max: 8_000 });
 const op: fc.Arbitrary<Op> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant("step" as const), tries: fc.integer({ min: 1, max: 3 }) }) },
@@ -80,7 +80,7 @@ const fault: fc.Arbitrary<Fault> = fc.record({
   when: fc.constantFrom("before" as const, "after" as const),
   what: fc.constantFrom("dies" as const, "fails" as const),
 });
-const isolate: fc.Arbitrary<Isolate> = fc.record({
+const isolate: fc.Arbitrary<IsolatePlan> = fc.record({
   faults: fc.array(fault, { maxLength: 2 }),
   maxRequests: fc.option(fc.integer({ min: 2, max: 10 }), { freq: 2 }),
   pages: fc.integer({ min: 1, max: 5 }),
@@ -98,13 +98,13 @@ export const programs: fc.Arbitrary<Program> = fc.record({
 });
 
 /** An isolate in which nothing goes wrong, with a message for each topic: with these every program ends. */
-export const QUIET: Isolate = {
+export const QUIET: IsolatePlan = {
   faults: [],
   maxRequests: null,
   pages: 3,
   strict: false,
   misfit: false,
   cancelAt: null,
-  messages: NAMES,
+  messages: TOPICS,
   pauseMs: 6_000,
 };

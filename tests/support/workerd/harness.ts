@@ -107,7 +107,7 @@ async function whole(response: Response): Promise<Response> {
 }
 
 /** The longest that one of the suites' tests may take. */
-const LONGEST_TEST_MS = 15_000;
+const MAX_TEST_MS = 15_000;
 
 /**
  * Registers tests, but for those that are not for workers, which it names with the reason; `done` registers one that fails if any of those is not there.
@@ -128,8 +128,8 @@ export function except(exemptions: Readonly<Record<string, string>>): RegisterTe
 
 async function inTime(run: () => Promise<void>): Promise<void> {
   const over = new AbortController();
-  const late = delay(systemClock, LONGEST_TEST_MS, over.signal).then(() => {
-    if (!over.signal.aborted) throw new Error(`It was not over within ${LONGEST_TEST_MS} ms`);
+  const late = delay(systemClock, MAX_TEST_MS, over.signal).then(() => {
+    if (!over.signal.aborted) throw new Error(`It was not over within ${MAX_TEST_MS} ms`);
   });
   await Promise.race([run(), late]).finally(() => over.abort());
 }

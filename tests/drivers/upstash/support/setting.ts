@@ -6,7 +6,6 @@
 
 import assert from "node:assert/strict";
 import { Redis, type RedisConfigNodejs } from "@upstash/redis";
-import { DriverError } from "../../../../core/errors.ts";
 import { openPush, type Push, TIMING } from "../../../../drivers/upstash/transport/push.ts";
 import { openTransport } from "../../../../drivers/upstash/transport/open.ts";
 import type { Transport, UpstashCredentials } from "../../../../drivers/upstash/transport/transport.ts";
@@ -16,6 +15,8 @@ import { CountingClock, until } from "../../../support/patience.ts";
 import { redisUrl } from "./redis_server.ts";
 import { type Relay, startRelay } from "../../../support/relay.ts";
 import { startUpstashServer, type UpstashServer, type UpstashServerOptions } from "../server/mod.ts";
+
+export { rejection } from "../../../support/rejection.ts";
 
 /** Where the tests' Redis is. */
 export const REDIS = await redisUrl();
@@ -96,11 +97,4 @@ export function transportTest(
     if (keys.size > 0) await direct.send(["UNLINK", ...keys], "test");
     await until(() => server.subscriptions.open === 0);
   });
-}
-
-/** The `DriverError` that a call must reject with. */
-export async function rejection(promise: Promise<unknown>): Promise<DriverError> {
-  const error = await promise.then(() => null, (error) => error);
-  assert(error instanceof DriverError, String(error));
-  return error;
 }

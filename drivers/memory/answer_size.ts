@@ -10,7 +10,7 @@ import type { Outcome } from "../../core/driver/driver.ts";
 const ANSWER_LENGTH = 1_048_576;
 
 /** The outcomes that an answer holds so far. */
-export class Answer {
+export class AnswerSize {
   #length = 0;
   #outcomes = 0;
 
