@@ -1,6 +1,6 @@
 /**
- * Who watches what, and the one connection that tells them: open while somebody watches, looked after, and opened again when it is lost.
- * What the connection is, a driver says.
+ * The connection through which a store sends hints. It is open while there are watches, and it is
+ * opened again when it is lost. A driver defines what the connection is.
  *
  * @module
  */
@@ -9,68 +9,80 @@ import { type Clock, delay } from "../core/time/clock.ts";
 import type { Watch, WatchTarget } from "../core/driver/driver.ts";
 import { type Subscription, Subscriptions } from "../core/time/subscriptions.ts";
 
-/** A connection that is open. */
-export interface Connection {
-  /** Aborts when the connection is lost, if that is noticed without a beat. */
+/** An open connection to a store. */
+export interface OpenConnection {
+  /** Aborts when the connection is lost, if this shows without a beat. */
   readonly lost: AbortSignal;
   /**
-   * Finds out whether the connection still tells of changes, and keeps it from being taken for dead.
+   * Checks that the connection still carries hints, and shows the store that it is in use.
    *
-   * @param over Aborts when the answer matters no more. Then it may do whatever ends soon.
-   * @returns Whether changes may have been missed since the last beat, which is so at the first.
-   * @throws Whatever shows that the connection is of no use.
+   * @param over Aborts when the answer no longer matters. The beat then ends soon, in any way.
+   * @returns Whether hints may have been lost since the last beat. The first beat returns true.
+   * @throws An error if the connection is of no use.
    */
   beat(over: AbortSignal): Promise<boolean>;
-  /** Closes the connection. It never rejects, and does not wait long. */
+  /** Closes the connection. It never rejects, and returns soon. */
   close(): Promise<void>;
 }
 
-/** Whom a connection tells to look: all who watch one of these, or all who watch. */
+/** Hints the watches of these targets, or all watches. */
 export type Tell = (targets: readonly unknown[] | "all") => void;
 
 /**
  * Opens a connection.
  *
- * @param tell Is called with what has changed.
- * @param stop Aborts when the connection is no longer wanted, before it is open.
- * @throws Whatever was in the way. Nothing is left open then.
+ * @param tell To be called with the targets that have changed.
+ * @param stop Aborts if the connection is no longer wanted before it is open.
+ * @throws Whatever prevents it. Nothing stays open then.
  */
-export type Connect = (tell: Tell, stop: AbortSignal) => Promise<Connection>;
+export type Connect = (tell: Tell, stop: AbortSignal) => Promise<OpenConnection>;
 
-/** When connections open, close and are looked after, in milliseconds. */
+/** The times of a connection, in milliseconds. */
 export interface PushTiming {
   /**
-   * About how long somebody must have watched before a connection is opened, and the first delay before it is opened again. Most waits
-   * look, find what they want, and are over by then.
+   * About how long there must be a watch before the connection opens, and the first delay before it
+   * opens again. Most waits find what they want at their first look, and are over by then.
    */
   readonly openAfterMs: number;
-  /** How long the connection outlives the last watch: the next one often comes soon. */
+  /**
+   * How long the connection stays open after the last watch, because the next watch often begins
+   * soon.
+   */
   readonly lingerMs: number;
-  /** How often the connection is looked after. */
+  /** The time between two beats. */
   readonly beatMs: number;
-  /** See `Watch.lookMs`; not for who watches what is due, since a deadline that passes gives no hint. */
+  /**
+   * See `Watch.lookMs`. Watches of `due` do not get it, because a deadline that passes causes no
+   * hint.
+   */
   readonly lookMs?: number;
 }
 
-/** See {@linkcode Push}. */
+/** Options of {@linkcode PushConnection}. */
 export interface PushOptions {
   readonly connect: Connect;
   readonly clock: Clock;
   readonly timing: PushTiming;
-  /** Is told, once, that there is no push. */
+  /** Called once if there is no push, with the reason. */
   readonly report: (problem: string) => void;
-  /** What may be said of an error that was in the way of a connection; `null` if that is nothing. */
+  /**
+   * Returns what a report may say of an error that prevented a connection; `null` if it may say
+   * nothing.
+   */
   readonly describe: (error: unknown) => string | null;
 }
 
 const MAX_BACKOFF_MS = 30_000;
-/** A connection that was live for less is one more failure in a row: otherwise one that never lasts would be opened again and again at once. */
-const STEADY_MS = 5_000;
-/** After so many failures in a row somebody should know. */
-const FAILURES_TO_REPORT = 3;
+/**
+ * A connection that was live for less counts as a failure. Otherwise one that never lasts would be
+ * opened again at once, every time.
+ */
+const MIN_STEADY_MS = 5_000;
+/** So many failures in a row are reported. */
+const MIN_REPORTED_FAILURES = 3;
 
-/** Who watches what, and the connection that tells them. */
-export class Push {
+/** The watches of a driver, and the connection that hints them. */
+export class PushConnection {
   readonly #options: PushOptions;
   readonly #subscriptions = new Subscriptions();
   #live = false;
@@ -79,6 +91,7 @@ export class Push {
   #stopLinger = () => {};
   #running: Promise<void> | undefined;
 
+  /** Opens nothing yet. */
   constructor(options: PushOptions) {
     this.#options = options;
   }
@@ -110,17 +123,17 @@ export class Push {
     if (this.#subscriptions.size > 0) return;
     const { clock, timing } = this.#options;
     if (this.#live) this.#stopLinger = clock.after(timing.lingerMs, () => this.#stop.abort());
-    // Not at once: a waiter that changes its targets ends one watch and begins the next.
+    // Not at once, because a waiter that changes its targets closes one watch and opens the next.
     else queueMicrotask(() => this.#subscriptions.size > 0 || this.#stop.abort());
   }
 
-  /** Keeps a connection open for as long as somebody watches. */
+  /** Keeps a connection open while there are watches. */
   async #run(): Promise<void> {
     do {
       this.#stop = new AbortController();
       await this.#connectAgainAndAgain(this.#stop.signal);
     } while (this.#subscriptions.size > 0);
-    // At once: a watch that begins from here on has to run it again.
+    // Nothing may come in between: the next watch has to run this again.
     this.#running = undefined;
   }
 
@@ -130,17 +143,20 @@ export class Push {
       if (stop.aborted) return;
       let problem: unknown;
       const liveMs = await this.#connect(stop).catch((error) => (problem = error, 0));
-      failures = liveMs < STEADY_MS ? failures + 1 : 0;
-      if (failures >= FAILURES_TO_REPORT && !stop.aborted) this.#report(problem);
+      failures = liveMs < MIN_STEADY_MS ? failures + 1 : 0;
+      if (failures >= MIN_REPORTED_FAILURES && !stop.aborted) this.#report(problem);
     }
   }
 
-  /** With jitter, so that those that lost their connections together do not come back together. */
+  /** It has jitter, so that clients that lost their connections together do not return together. */
   #backoffMs(failures: number): number {
     return Math.min(this.#options.timing.openAfterMs * 2 ** failures, MAX_BACKOFF_MS) * (0.5 + Math.random());
   }
 
-  /** Rejects if the connection never told anything; settles, with how many milliseconds it was live, when it is gone. */
+  /**
+   * Resolves when the connection is gone, with the milliseconds for which it was live. Rejects if
+   * it never was.
+   */
   async #connect(stop: AbortSignal): Promise<number> {
     const { connect, clock, timing } = this.#options;
     const connection = await connect((targets) => this.#subscriptions.notify(targets), stop);
@@ -164,7 +180,7 @@ export class Push {
     return liveSince === undefined ? 0 : clock.now() - liveSince;
   }
 
-  /** Those that rely on hints have to poll from now on, and look at once to do so. */
+  /** Hints all watches, because their waits have to poll from now on. */
   #setDown(): void {
     if (!this.#live) return;
     this.#live = false;

@@ -4,9 +4,8 @@
  * @module
  */
 
-import { checkWholeNumber } from "../core/values/checks.ts";
 import type { Context } from "hono";
-import { type Duration, toMilliseconds } from "../core/values/checks.ts";
+import { checkWholeNumber, type Duration, toMilliseconds, toPositiveMilliseconds } from "../core/values/checks.ts";
 import { ValidationError } from "../core/errors.ts";
 import type { Parley } from "../core/parley.ts";
 import type { Auth } from "./auth/auth.ts";
@@ -94,10 +93,10 @@ export function toSettings(options: ParleyHttpOptions): Settings {
     auth,
     cors,
     maxWaitMs: toMilliseconds(maxWait, "maxWait"),
-    maxConnectionMs: positive(maxConnection, "maxConnection"),
-    heartbeatMs: positive(heartbeat, "heartbeat"),
+    maxConnectionMs: toPositiveMilliseconds(maxConnection, "maxConnection"),
+    heartbeatMs: toPositiveMilliseconds(heartbeat, "heartbeat"),
     bodyLimit,
-    bodyTimeoutMs: positive(bodyTimeout, "bodyTimeout"),
+    bodyTimeoutMs: toPositiveMilliseconds(bodyTimeout, "bodyTimeout"),
     report: quietly(onError),
   };
 }
@@ -105,11 +104,4 @@ export function toSettings(options: ParleyHttpOptions): Settings {
 /** @throws {ValidationError} If it is not a number of bytes. */
 export function checkBodyLimit(bodyLimit: number): void {
   checkWholeNumber(bodyLimit, "bodyLimit", 1);
-}
-
-/** @throws {ValidationError} If it is not 1 ms or more. */
-export function positive(duration: Duration, what: string): number {
-  const ms = toMilliseconds(duration, what);
-  if (ms > 0) return ms;
-  throw new ValidationError(`Reading the ${what} ${duration}: it must be 1 ms or more`);
 }

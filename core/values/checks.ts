@@ -98,6 +98,17 @@ export function toMilliseconds(duration: Duration, what: string): number {
   return Math.ceil(ms);
 }
 
+/**
+ * Reads a duration of 1 ms or more. See {@linkcode toMilliseconds}.
+ *
+ * @throws {ValidationError} If it is not such a duration.
+ */
+export function toPositiveMilliseconds(duration: Duration, what: string): number {
+  const ms = toMilliseconds(duration, what);
+  if (ms > 0) return ms;
+  throw new ValidationError(`Reading the ${what} ${duration}: it must be 1 ms or more`);
+}
+
 function parseDuration(text: unknown): number {
   const match = typeof text === "string" ? /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text) : null;
   return match ? Number(match[1]) * UNIT_MS[match[2] as keyof typeof UNIT_MS] : NaN;

@@ -1,12 +1,13 @@
 /**
- * Where a database of Neon's is reached.
+ * The address of a database at Neon.
  *
  * @module
  */
 
 import { ValidationError } from "../../core/errors.ts";
+import { hiddenValue } from "../hidden_value.ts";
 
-/** Who logs in, and to what; all decoded. */
+/** What a login needs. Nothing in it is percent-encoded. */
 export interface Login {
   readonly host: string;
   readonly port: number;
@@ -15,20 +16,22 @@ export interface Login {
   readonly database: string;
 }
 
-/** Where a database is reached, and how. */
-export interface Address {
-  /** What goes into the header of each request. */
+/** How a database is reached. */
+export interface NeonAddress {
+  /** The header of each request. */
   readonly connectionString: string;
   readonly login: Login;
   /** The URL of SQL over HTTP. */
   readonly http: string;
-  /** The URL of the WebSocket, if it is known. */
+  /** The URL of the WebSocket; `null` if it is unknown. */
   readonly websocket: URL | null;
-  /** Whether the host is that of a pooler, whose sessions change hands after each transaction. */
+  /**
+   * Whether the host is a pooler. The session of a pooler's client changes after each transaction.
+   */
   readonly isPooled: boolean;
 }
 
-/** Another proxy than Neon's own. */
+/** A proxy in place of Neon's own. */
 export interface Endpoint {
   /** The URL for SQL over HTTP, as in `http://127.0.0.1:4444/sql`. */
   readonly http: string;
@@ -42,10 +45,11 @@ const DEFAULT_PORT = 5432;
  * Reads a connection string.
  *
  * @param connectionString The connection string.
- * @param endpoint The proxy, if it is not that of the connection string's host.
- * @throws {ValidationError} If either is not what it must be. The message has nothing of the connection string.
+ * @param endpoint The proxy. Default: the one that belongs to the host of the connection string.
+ * @throws {ValidationError} If either is not valid. The message contains nothing of the connection
+ * string.
  */
-export function readAddress(connectionString: string, endpoint?: Endpoint): Address {
+export function readNeonAddress(connectionString: string, endpoint?: Endpoint): NeonAddress {
   const url = readConnectionString(connectionString);
   const { hostname } = url;
   return {
@@ -59,7 +63,10 @@ export function readAddress(connectionString: string, endpoint?: Endpoint): Addr
   };
 }
 
-/** As the `http:` URL that has the same parts: only of such a URL is the host read as one. */
+/**
+ * Reads it as an `http:` URL with the same parts, because parsers read hosts only in URLs of such
+ * schemes.
+ */
 function readConnectionString(text: unknown): URL {
   const [, rest] = typeof text === "string" ? /^postgres(?:ql)?:(.*)$/s.exec(text) ?? [] : [];
   const url = rest === undefined ? null : URL.parse(`http:${rest}`);
@@ -68,13 +75,8 @@ function readConnectionString(text: unknown): URL {
     isDecodable(url)
   ) return url;
   throw new ValidationError(
-    `Reading the connection string, ${unshown(text)}: it must be postgresql://USER:PASSWORD@HOST/DATABASE`,
+    `Reading the connection string, ${hiddenValue(text)}: it must be postgresql://USER:PASSWORD@HOST/DATABASE`,
   );
-}
-
-/** What was given in place of a URL, which may be one with a password. */
-function unshown(text: unknown): string {
-  return typeof text === "string" ? `a text of ${text.length} characters` : String(text);
 }
 
 function isDecodable({ username, password, pathname }: URL): boolean {
@@ -102,6 +104,6 @@ function readEndpoint(text: string, kind: "http" | "websocket"): URL {
   if (url && PROTOCOLS[kind].test(url.protocol)) return url;
   const required = kind === "http" ? "http:// or https://" : "ws:// or wss://";
   throw new ValidationError(
-    `Reading the ${kind} endpoint, ${unshown(text)}: it must be a URL that begins with ${required}`,
+    `Reading the ${kind} endpoint, ${hiddenValue(text)}: it must be a URL that begins with ${required}`,
   );
 }

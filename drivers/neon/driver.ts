@@ -1,51 +1,64 @@
 /**
- * The driver with everything that tests set and users do not.
+ * The driver, with internals that only tests set.
  *
  * @module
  */
 
 import { type Clock, systemClock } from "../../core/time/clock.ts";
 import type { Driver, Watch } from "../../core/driver/driver.ts";
-import { type Duration, toMilliseconds } from "../../core/values/checks.ts";
+import { type Duration, toPositiveMilliseconds } from "../../core/values/checks.ts";
 import { ValidationError } from "../../core/errors.ts";
 import { sqlDriver } from "../postgres/driver.ts";
 import { NEON_LIMITS } from "../postgres/limits.ts";
 import { pushStatements } from "../postgres/statements.ts";
-import { type Address, type Endpoint, readAddress } from "./address.ts";
+import type { PushConnection, PushTiming } from "../push.ts";
+import { type Endpoint, type NeonAddress, readNeonAddress } from "./address.ts";
 import { httpQuery } from "./http.ts";
-import { openPush, type Push, type PushTiming, TIMING } from "./push.ts";
+import { NEON_PUSH_TIMING, openNeonPush } from "./push.ts";
 
 /** Options of `neonDriver`. */
 export interface NeonDriverOptions {
-  /** The schema's name, 1 to 63 bytes. Default `"parley"`. It is quoted, so any name that Postgres allows will do. */
+  /**
+   * The schema's name, 1 to 63 bytes. Default `"parley"`. It is quoted, so it may be any name that
+   * Postgres allows.
+   */
   schema?: string;
   /**
-   * Whether the database tells of changes, with `LISTEN` over a WebSocket, while somebody waits. Default: where that can work, which is not on a
-   * `-pooler` host, nor in a runtime where a WebSocket is missing or ends with the request that opened it.
+   * Whether the database sends hints of changes, with `LISTEN` over a WebSocket, while something
+   * waits. Default: wherever this works. It does not work on a `-pooler` host, nor in a runtime
+   * where a WebSocket is missing or ends with the request that opened it.
    */
   push?: boolean;
-  /** How long a request may take until its whole answer is here, 1 ms or more. Default `"10s"`. */
+  /**
+   * How long a request may take until its whole answer has arrived, 1 ms or more. Default `"10s"`.
+   */
   requestTimeout?: Duration;
-  /** Another proxy than Neon's own, as for tests. Default: that of the connection string's host. */
+  /**
+   * A proxy in place of Neon's own, for example in tests. Default: the one that belongs to the host
+   * of the connection string.
+   */
   endpoint?: Endpoint;
 }
 
-/** What tests set. */
+/** Internals that tests set. */
 export interface NeonInternals {
   readonly clock?: Clock;
   readonly timing?: PushTiming;
-  /** Those of the isolate that are in use, by what they connect to. Default: none, as if the driver had an isolate of its own. */
-  readonly pushes?: Map<string, Push>;
+  /**
+   * The connections of the isolate that are in use, by what they connect to. Default: none, as if
+   * the isolate had no other driver.
+   */
+  readonly pushes?: Map<string, PushConnection>;
 }
 
-/** The driver and its push, which is `null` where it is off. */
+/** Makes the driver and its push, which is `null` where it is off. */
 export function openNeon(
   connectionString: string,
   { schema = "parley", push: wanted, requestTimeout = "10s", endpoint }: NeonDriverOptions = {},
-  { clock = systemClock, timing = TIMING, pushes = new Map() }: NeonInternals = {},
-): { driver: Driver; push: Push | null } {
-  const address = readAddress(connectionString, endpoint);
-  const timeoutMs = readTimeout(requestTimeout);
+  { clock = systemClock, timing = NEON_PUSH_TIMING, pushes = new Map() }: NeonInternals = {},
+): { driver: Driver; push: PushConnection | null } {
+  const address = readNeonAddress(connectionString, endpoint);
+  const timeoutMs = toPositiveMilliseconds(requestTimeout, "requestTimeout");
   const sql = sqlDriver(httpQuery(address, timeoutMs, clock), { store: "Neon", schema, limits: NEON_LIMITS });
   if (wanted === false) return { driver: sql, push: null };
   const websocket = websocketFor(address);
@@ -53,7 +66,7 @@ export function openNeon(
     if (wanted) throw new ValidationError(`Using Neon with push: ${websocket}`);
     return { driver: { ...sql, watch: () => watchNothing(websocket) }, push: null };
   }
-  const push = openPush({
+  const push = openNeonPush({
     session: { login: address.login, websocket, timeoutMs, clock },
     statements: pushStatements(schema),
     timing,
@@ -64,8 +77,16 @@ export function openNeon(
   return { driver: { ...sql, watch: (...watched) => watchShared(pushes, key, push, watched) }, push };
 }
 
-/** Watches with the push that is in use, or else with the one given, which is in use from then on until its connection is closed. */
-function watchShared(pushes: Map<string, Push>, key: string, push: Push, watched: Parameters<Push["watch"]>): Watch {
+/**
+ * Watches with the push that is in use. If there is none, the given one is in use until its
+ * connection is closed.
+ */
+function watchShared(
+  pushes: Map<string, PushConnection>,
+  key: string,
+  push: PushConnection,
+  watched: Parameters<PushConnection["watch"]>,
+): Watch {
   const used = pushes.get(key);
   if (used) return used.watch(...watched);
   const watch = push.watch(...watched);
@@ -74,18 +95,12 @@ function watchShared(pushes: Map<string, Push>, key: string, push: Push, watched
   return watch;
 }
 
-function readTimeout(requestTimeout: Duration): number {
-  const ms = toMilliseconds(requestTimeout, "requestTimeout");
-  if (ms > 0) return ms;
-  throw new ValidationError(`Reading the requestTimeout ${requestTimeout}: it must be 1 ms or more`);
-}
-
-/** Where hints come from, or why they cannot. */
-function websocketFor({ isPooled, websocket }: Address): URL | string {
+/** Returns the URL that hints come from, or the reason why there are none. */
+function websocketFor({ isPooled, websocket }: NeonAddress): URL | string {
   if (isPooled) return "a -pooler host cannot LISTEN; use the connection string of the direct host";
   if (websocket === null) return "the endpoint has no websocket";
   if (typeof WebSocket === "undefined") return "this runtime has no WebSocket";
-  // Cloudflare Workers and Vercel's edge functions name themselves so.
+  // This is how Cloudflare Workers and Vercel's edge functions are recognised.
   const isWorkers = globalThis.navigator?.userAgent === "Cloudflare-Workers";
   return isWorkers || "EdgeRuntime" in globalThis
     ? "in this runtime a WebSocket ends with the request that opened it"
@@ -95,7 +110,7 @@ function websocketFor({ isPooled, websocket }: Address): URL | string {
 const NOT_WATCHED: Watch = { live: false, close() {} };
 const said = new Set<string>();
 
-/** Waits poll. That is worth a word only once somebody waits, and not with each driver of an isolate. */
+/** Reports that waits poll: once something waits, and once per isolate. */
 function watchNothing(obstacle: string): Watch {
   if (!said.has(obstacle)) say(`there is no push, so waits poll: ${obstacle}, or say \`push: false\``);
   said.add(obstacle);

@@ -1,36 +1,46 @@
 /**
- * A driver for Neon's serverless PostgreSQL: each call is one HTTP request, and a WebSocket tells of changes while somebody waits.
+ * A driver for Neon's serverless PostgreSQL. Each call is one HTTP request, and a WebSocket carries
+ * hints of changes while something waits.
  *
  * @module
  */
 
 import type { Driver } from "../../core/driver/driver.ts";
+import type { PushConnection } from "../push.ts";
 import { type NeonDriverOptions, openNeon } from "./driver.ts";
-import type { Push } from "./push.ts";
 
 export type { Duration } from "../../core/values/checks.ts";
 export type * from "../../core/driver/driver.ts";
 export type { Endpoint } from "./address.ts";
 export type { NeonDriverOptions } from "./driver.ts";
 
-/** Of this isolate: where there is a driver for each request, they have one connection all the same. */
-const pushes = new Map<string, Push>();
+/**
+ * The connections of this isolate. Drivers that are made for one request each share a connection.
+ */
+const pushes = new Map<string, PushConnection>();
 
 /**
- * A driver over a database at Neon.
+ * Makes a driver over a database at Neon.
  *
- * Each call is one `POST`, whatever it does; tables and functions are created at first use, in a schema of their own. The driver holds no connection
- * while nobody waits in memory, so there is nothing to close. While somebody does, and `push` is on, one WebSocket to the database
- * tells of changes, for all drivers of an isolate that reach one schema in the same way; it opens about 0.1 s after the first wait began and closes
- * about 1 s after the last has ended. Hints are an optimisation: without them, and whenever the connection is down, waits poll.
+ * Each call is one `POST`, whatever it does. The first call creates tables and functions, in a
+ * schema of their own. The driver holds no connection while nothing waits in memory, so there is
+ * nothing to close.
  *
- * Trouble rejects with `DriverError`, which has nothing of values or the connection string. Where it is `retryable` the same call may be made
- * again: it was not carried out, or nobody knows, since a request got no answer. Parley does so by itself.
+ * While something waits, and `push` is on, one WebSocket to the database carries hints of changes.
+ * All drivers of an isolate that reach one schema in the same way share it. It opens about 0.1 s
+ * after the first wait has begun, and closes about 1 s after the last one has ended. Hints are an
+ * optimisation: without them, and whenever the connection is down, waits poll.
  *
- * @param connectionString As Neon shows it: `postgresql://USER:PASSWORD@HOST/DATABASE`. Parameters after a `?` have no effect.
+ * A call that fails rejects with `DriverError`, which contains neither values nor the connection
+ * string. If it is `retryable`, the same call may be made again, because it was not carried out or
+ * its outcome is unknown. Parley repeats such calls by itself.
+ *
+ * @param connectionString The string that Neon shows: `postgresql://USER:PASSWORD@HOST/DATABASE`.
+ * Parameters after a `?` have no effect.
  * @param options The schema, push, a time limit, another proxy.
  * @returns The driver.
- * @throws {ValidationError} If the connection string or an option is not what it must be; if `push: true` is asked for where it cannot work.
+ * @throws {ValidationError} If the connection string or an option is not valid, or if `push: true`
+ * is asked for where push cannot work.
  *
  * @example Use a database at Neon
  * ```ts ignore
@@ -44,7 +54,7 @@ const pushes = new Map<string, Push>();
  * console.log(await handle.result());
  * ```
  *
- * @example A bad connection string is refused at once, and is not shown
+ * @example A bad connection string throws at once, and the error does not show it
  * ```ts
  * import { neonDriver } from "@parley/parley/neon";
  * import assert from "node:assert/strict";

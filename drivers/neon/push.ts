@@ -1,37 +1,37 @@
 /**
- * Hints from the database: `LISTEN` on one connection, however many watch, while somebody does.
+ * Hints from the database: `LISTEN` on one connection for all watches, open while there are any.
  *
  * @module
  */
 
-import { isMissing, sqlState } from "../postgres/failure.ts";
+import { isMissing, sqlState } from "../postgres/driver_error.ts";
 import type { PushStatements } from "../postgres/statements.ts";
-import { type Connection, Push, type PushTiming } from "../push.ts";
-import { CLOSE_MS, Session, type SessionOptions } from "./session.ts";
+import { type OpenConnection, PushConnection, type PushTiming } from "../push.ts";
+import { MAX_CLOSE_MS, Session, type SessionOptions } from "./session.ts";
 
-export { Push, type PushTiming } from "../push.ts";
+/**
+ * Times that fit a proxy that is a few milliseconds away, and one at the other end of the world.
+ */
+export const NEON_PUSH_TIMING: PushTiming = { openAfterMs: 100, lingerMs: 1_000, beatMs: 20_000 };
 
-/** What fits a proxy a few milliseconds away, and one at the other end of the world. */
-export const TIMING: PushTiming = { openAfterMs: 100, lingerMs: 1_000, beatMs: 20_000 };
+/** After so many beats without a sign the database takes a connection for dead. */
+const MAX_SILENT_BEATS = 3;
 
-/** How many beats a connection may miss until the database takes it for dead. */
-const BEATS_TO_LIVE = 3;
-
-/** See {@linkcode openPush}. */
+/** Options of {@linkcode openNeonPush}. */
 export interface NeonPushOptions {
   readonly session: Omit<SessionOptions, "onNotification">;
   readonly statements: PushStatements;
   readonly timing: PushTiming;
-  /** Creates what is missing in the database. */
+  /** Creates what is missing in the schema. */
   readonly migrate: () => Promise<void>;
-  /** Is told, once, that there is no push. */
+  /** Called once if there is no push, with the reason. */
   readonly report: (problem: string) => void;
 }
 
-/** Makes a push that listens while somebody watches. */
-export function openPush(options: NeonPushOptions): Push {
+/** Makes a push that listens while there are watches. */
+export function openNeonPush(options: NeonPushOptions): PushConnection {
   const { session, timing, report } = options;
-  return new Push({
+  return new PushConnection({
     clock: session.clock,
     timing,
     report,
@@ -45,12 +45,12 @@ export function openPush(options: NeonPushOptions): Push {
   });
 }
 
-/** A session that listens, and is known to do so. */
-class Listener implements Connection {
+/** A session that listens, and that the database knows as a listener. */
+class Listener implements OpenConnection {
   readonly lost: AbortSignal;
   readonly #session: Session;
   readonly #options: NeonPushOptions;
-  /** What it is known by. */
+  /** The listener's name in the database. */
   readonly #name = crypto.randomUUID();
   #isKnown = false;
 
@@ -75,24 +75,30 @@ class Listener implements Connection {
   async close(): Promise<void> {
     const { statements } = this.#options;
     if (this.#isKnown && !this.lost.aborted) {
-      // If it is in vain, the database forgets the session by itself.
-      await this.#session.query(statements.unlisten, [this.#name], { limitMs: CLOSE_MS }).catch(() => {});
+      // If this fails, the database forgets the listener after a while.
+      await this.#session.query(statements.unlisten, [this.#name], { limitMs: MAX_CLOSE_MS }).catch(() => {});
     }
     await this.#session.close();
   }
 
-  /** Listens, or says that it still does. Answers whether it has done so all the time. */
+  /**
+   * Listens, or extends the time for which it listens. Returns whether it has listened without a
+   * gap.
+   */
   async #listen(signal: AbortSignal): Promise<boolean> {
     const { statements, timing } = this.#options;
     const row = await this.#session.query<{ kept: boolean }>(statements.listen, [
       this.#name,
-      timing.beatMs * BEATS_TO_LIVE,
+      timing.beatMs * MAX_SILENT_BEATS,
     ], { signal });
     return row?.kept === true;
   }
 }
 
-/** An SQLSTATE, or a name such as NotCapable, where Deno was not given a permission. */
+/**
+ * Returns an SQLSTATE, or a name such as NotCapable, which means that Deno was not given a
+ * permission.
+ */
 function describe(error: unknown): string | null {
   const state = sqlState(error);
   if (state !== null) return `SQLSTATE ${state}`;

@@ -1,24 +1,28 @@
 /**
- * One connection to PostgreSQL through a WebSocket, for hints.
+ * A connection to PostgreSQL through a WebSocket, for hints.
  *
  * @module
  */
 
 import type { Client, QueryResultRow } from "@neondatabase/serverless";
-import { type Clock, delay } from "../../core/time/clock.ts";
+import type { Clock } from "../../core/time/clock.ts";
+import { withTimeLimit } from "../time_limit.ts";
 import type { Login } from "./address.ts";
 
-/** How long the end of a connection is waited for, in milliseconds. A WebSocket whose other side is gone never says that it is closed. */
-export const CLOSE_MS = 1_000;
+/**
+ * How long to wait for the end of a connection, in milliseconds. A WebSocket whose other side is
+ * gone never reports its end.
+ */
+export const MAX_CLOSE_MS = 1_000;
 
-/** How to open a session. */
+/** Options of {@linkcode Session.open}. */
 export interface SessionOptions {
   readonly login: Login;
   readonly websocket: URL;
   /** How long opening and each query may take, in milliseconds. */
   readonly timeoutMs: number;
   readonly clock: Clock;
-  /** Gets the text of each notification. */
+  /** Called with the text of each notification. */
   readonly onNotification: (text: string) => void;
 }
 
@@ -36,7 +40,8 @@ export class Session {
     this.lost = lost.signal;
     this.#client = client;
     this.#options = options;
-    // Without a listener for errors, one would end the process. They come in twos, and not all are instances of Error.
+    // An error without a listener would end the process. Errors come in twos, and not all of them
+    // are instances of Error.
     client.on("error", () => lost.abort());
     this.#ended = new Promise((resolve) => client.on("end", () => resolve(lost.abort())));
     client.on("notification", ({ payload }) => {
@@ -48,10 +53,11 @@ export class Session {
    * Connects and logs in.
    *
    * @param stop Aborts when the session is no longer wanted, before it is open.
-   * @throws Whatever was in the way. Nothing is left open then.
+   * @throws Whatever prevents it. Nothing stays open then.
    */
   static async open(options: SessionOptions, stop: AbortSignal): Promise<Session> {
-    // Not before it is needed: it reads the environment, for which Deno wants a permission.
+    // Imported when it is needed, because it reads the environment, for which Deno asks for a
+    // permission.
     const { Client } = await import("@neondatabase/serverless");
     const { login, websocket } = options;
     const client = new Client({ ...login, application_name: "parley" });
@@ -59,12 +65,14 @@ export class Session {
     const socket = client.neonConfig;
     socket.useSecureWebSocket = websocket.protocol === "wss:";
     socket.wsProxy = () => websocket.host + websocket.pathname + websocket.search;
-    // The package would send the password before it is asked for, which fails where something else is asked for.
+    // Otherwise the package sends the password before the server asks for it, which fails if the
+    // server asks for something else.
     socket.pipelineConnect = false;
-    // It would send from a timer, where nobody catches what a WebSocket throws that has closed meanwhile.
+    // Otherwise the package sends from a timer, where nothing catches the error of a WebSocket that
+    // has closed meanwhile.
     socket.coalesceWrites = false;
     try {
-      await session.#within(client.connect(), options.timeoutMs, stop);
+      await session.#within(() => client.connect(), options.timeoutMs, stop);
       session.#isOpen = true;
     } catch (error) {
       await session.close();
@@ -73,35 +81,32 @@ export class Session {
     return session;
   }
 
-  /** Sends a statement and answers with its first row. It rejects if the time is up, the signal aborts or the connection is lost. */
+  /**
+   * Sends a statement and returns its first row. It rejects if the time is up, the signal aborts or
+   * the connection is lost.
+   */
   async query<Row extends QueryResultRow>(
     text: string,
     values: readonly unknown[] = [],
     { limitMs = this.#options.timeoutMs, signal }: { limitMs?: number; signal?: AbortSignal } = {},
   ): Promise<Row | undefined> {
-    const { rows } = await this.#within(this.#client.query<Row>(text, [...values]), limitMs, signal);
+    const { rows } = await this.#within(() => this.#client.query<Row>(text, [...values]), limitMs, signal);
     return rows[0];
   }
 
-  /** Closes the connection. It never rejects, and does not wait long. */
+  /** Closes the connection. It never rejects, and waits for a second at most. */
   async close(): Promise<void> {
     try {
       if (!this.#isOpen || this.lost.aborted) this.#client.neonConfig.destroy();
       else this.#client.end().catch(() => {});
     } catch {
-      // It said goodbye, and the WebSocket was closing.
+      // The package said goodbye while the WebSocket was closing.
     }
-    await this.#within(this.#ended, CLOSE_MS).catch(() => {});
+    await this.#within(() => this.#ended, MAX_CLOSE_MS).catch(() => {});
   }
 
-  /** The promise, or a rejection when the time is up or the signal aborts. */
-  async #within<T>(promise: Promise<T>, ms: number, signal?: AbortSignal): Promise<T> {
-    const settled = new AbortController();
-    const late = delay(this.#options.clock, ms, signal ? AbortSignal.any([signal, settled.signal]) : settled.signal);
-    try {
-      return await Promise.race([promise, late.then(() => Promise.reject(new Error(`nothing within ${ms} ms`)))]);
-    } finally {
-      settled.abort();
-    }
+  #within<T>(call: () => Promise<T>, ms: number, stop?: AbortSignal): Promise<T> {
+    const error = () => new Error(`nothing within ${ms} ms`);
+    return withTimeLimit({ ms, clock: this.#options.clock, stop, error }, call);
   }
 }

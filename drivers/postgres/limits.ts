@@ -1,5 +1,5 @@
 /**
- * How much travels, and how that is counted.
+ * How much a request may carry, and how its size is counted.
  *
  * @module
  */
@@ -7,25 +7,28 @@
 import type { DriverLimits } from "../../core/driver/driver.ts";
 import { MAX_REQUEST_BYTES } from "./sql/sizes.ts";
 
-/** Over Postgres' own protocol a request is a text of JSON. It may have 256 MB; more than a part of that is no use to anybody. */
+/**
+ * In Postgres' own protocol a request is a text of JSON. Postgres accepts 256 MB; no workflow needs
+ * more than this part of it.
+ */
 export const POSTGRES_LIMITS: DriverLimits = {
   requestBytes: 64 * 1_048_576,
   bytesOf: (text) => escapedBytes(text, ONCE),
 };
 
-/** Over Neon's HTTP the text is in JSON once more. */
+/** Over Neon's HTTP, the text of JSON is inside of JSON again. */
 export const NEON_LIMITS: DriverLimits = {
   requestBytes: MAX_REQUEST_BYTES,
   bytesOf: (text) => escapedBytes(text, TWICE),
 };
 
-/** How many bytes a character takes that JSON escapes. */
+/** How many bytes JSON needs for a character that it escapes. */
 interface Escapes {
   /** A quote or a backslash. */
   readonly quote: number;
-  /** A control character with a letter of its own, as in `\n`. */
+  /** A control character that has a letter, as in `\n`. */
   readonly letter: number;
-  /** Any other, and half of a surrogate pair, as in `\u0001`. */
+  /** Any other control character, as in `\u0001`, and half of a surrogate pair. */
   readonly code: number;
 }
 

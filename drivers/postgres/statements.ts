@@ -1,9 +1,9 @@
 /**
  * Every statement that the driver sends, by the method of the contract that sends it.
  *
- * Each calls one function, with the request as one JSON text, and answers with one row that has one JSON text. A call is
- * one statement and needs no session, so it can travel over HTTP or through a pooler. Versions are in the names: see
- * `migrations.ts`.
+ * Each statement calls one function with the request as a JSON text, and returns one row with one
+ * JSON text. A call is one statement and needs no session, so it can go over HTTP or through a
+ * pooler. The names have versions: see `migrations.ts`.
  *
  * @module
  */
@@ -11,7 +11,7 @@
 import { migrateStatement } from "./migrations.ts";
 import { schemaName } from "./sql/schema_name.ts";
 
-/** What can be called; also how errors name it. */
+/** The calls, under the names that errors use. */
 export type StatementName =
   | "migrate"
   | "create"
@@ -26,23 +26,27 @@ export type StatementName =
   | "control"
   | "purge";
 
-/** The text of each statement. All but `migrate` have one parameter, the request, and answer with one column, `result`. */
+/**
+ * The text of each statement. All except `migrate` have one parameter, the request, and return one
+ * column, `result`.
+ */
 export type Statements = Readonly<Record<StatementName, string>>;
 
-/** What a connection sends that listens for hints. See `sql/push.ts`. */
+/** The statements of a connection that listens for hints. See `sql/push.ts`. */
 export interface PushStatements {
   /**
-   * Listens, or says that the connection is still there. Parameters: a name for the connection, and for how many milliseconds. Answers with
-   * `kept`: whether it has listened all the time since it began to.
+   * Listens, or extends the time for which the connection listens. Parameters: a name for the
+   * connection, and the time in milliseconds. Returns `kept`: whether the connection has listened
+   * without a gap.
    */
   listen: string;
-  /** Waits for whoever may not have seen that it listens. */
+  /** Waits for transactions that may not have seen that the connection listens. */
   settle: string;
-  /** Listens no more. Parameter: the name. */
+  /** Stops listening. Parameter: the name. */
   unlisten: string;
 }
 
-/** The statements for push. */
+/** Makes the statements of push for a schema. */
 export function pushStatements(schema: string): PushStatements {
   const { identifier } = schemaName(schema);
   return {
@@ -52,13 +56,15 @@ export function pushStatements(schema: string): PushStatements {
   };
 }
 
-/** The statements for a schema. */
+/** Makes the statements of the driver for a schema. */
 export function statements(schema: string): Statements {
   const { identifier } = schemaName(schema);
-  // A parameter of the type jsonb would be encoded once more by clients that ask the server for the types: postgres.js, Bun's, ts-postgres.
+  // Some clients ask the server for the types of parameters, and would encode a parameter of the
+  // type jsonb a second time: postgres.js, Bun's client, ts-postgres.
   const call = (name: string) => `select ${identifier}.${name}($1::text::jsonb)::text as result`;
   return {
-    // Made when it is sent: it is long, takes longer to make than all else in a driver, and hardly any driver sends it.
+    // The text is made when it is sent. It is long, making it takes longer than making the rest of
+    // a driver, and few drivers send it.
     get migrate() {
       return migrateStatement(schema);
     },

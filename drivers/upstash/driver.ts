@@ -6,9 +6,8 @@
 
 import { type Clock, systemClock } from "../../core/time/clock.ts";
 import type { Driver, WorkflowRecord } from "../../core/driver/driver.ts";
-import { type Duration, toMilliseconds } from "../../core/values/checks.ts";
-import { ValidationError } from "../../core/errors.ts";
-import type { PushTiming } from "../push.ts";
+import { type Duration, toPositiveMilliseconds } from "../../core/values/checks.ts";
+import type { PushConnection, PushTiming } from "../push.ts";
 import { toJournal } from "./answer.ts";
 import { claim } from "./calls/claim.ts";
 import { commit } from "./calls/commit.ts";
@@ -16,7 +15,7 @@ import { listWorkflows, readRows } from "./calls/list.ts";
 import { purge } from "./calls/purge.ts";
 import { Keys, OWN_KINDS } from "./keys.ts";
 import { ScriptCalls } from "./script_calls.ts";
-import { openPush, type Push, TIMING } from "./transport/push.ts";
+import { openPush, TIMING } from "./transport/push.ts";
 import { openTransport } from "./transport/open.ts";
 import type { UpstashCredentials } from "./transport/transport.ts";
 import type { UpstashRedis } from "./transport/instance.ts";
@@ -49,10 +48,10 @@ export function openUpstash(
   redis: UpstashRedis | UpstashCredentials,
   { prefix = "parley", push: wanted = true, retention, requestTimeout = "10s" }: UpstashDriverOptions = {},
   { clock = systemClock, timing = TIMING, maxBytes }: UpstashInternals = {},
-): { driver: Driver; push: Push | null } {
+): { driver: Driver; push: PushConnection | null } {
   const keys = new Keys(prefix);
-  const timeoutMs = atLeastOne(requestTimeout, "requestTimeout");
-  const retentionMs = retention === undefined ? undefined : atLeastOne(retention, "retention");
+  const timeoutMs = toPositiveMilliseconds(requestTimeout, "requestTimeout");
+  const retentionMs = retention === undefined ? undefined : toPositiveMilliseconds(retention, "retention");
   const transport = openTransport(redis, { timeoutMs, clock });
   const driver = scriptDriver(
     new ScriptCalls({ send: transport.send, keys, retention: retentionMs, maxBytes, report: say }),
@@ -60,12 +59,6 @@ export function openUpstash(
   if (!wanted) return { driver, push: null };
   const push = openPush({ transport, channel: keys.channel, timeoutMs, clock, timing, report: say });
   return { driver: { ...driver, watch: (target, hint) => push.watch(target, hint) }, push };
-}
-
-function atLeastOne(duration: Duration, what: string): number {
-  const ms = toMilliseconds(duration, what);
-  if (ms > 0) return ms;
-  throw new ValidationError(`Reading the ${what} ${duration}: it must be 1 ms or more`);
 }
 
 /** All of the contract but `watch`. */

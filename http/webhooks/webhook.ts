@@ -13,7 +13,8 @@ import type { Parley } from "../../core/parley.ts";
 import type { StandardSchemaV1 } from "../../core/standard_schema.ts";
 import { validate } from "../../core/values/values.ts";
 import { type BodyLimits, parseJson, readBytes } from "../wire/request_body.ts";
-import { checkBodyLimit, positive } from "../options.ts";
+import { toPositiveMilliseconds } from "../../core/values/checks.ts";
+import { checkBodyLimit } from "../options.ts";
 import { toLegalUrl } from "../protocol.ts";
 import { isHttpException, isReportable, refusal, toBareResponse, toResponse } from "../wire/problem.ts";
 import { quietly } from "../quietly.ts";
@@ -112,7 +113,7 @@ export function webhook<Event = any>(options: WebhookOptions<Event>): Handler {
     );
   }
   checkBodyLimit(bodyLimit);
-  const limits = { bytes: bodyLimit, ms: positive(bodyTimeout, "bodyTimeout") };
+  const limits = { bytes: bodyLimit, ms: toPositiveMilliseconds(bodyTimeout, "bodyTimeout") };
   const report = quietly(onError);
   return async (c: Context) => {
     try {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import type { Clock } from "../../core/time/clock.ts";
 import { nextTask } from "../../core/time/clock.ts";
-import { type Connection, Push, type PushOptions, type Tell } from "../../drivers/push.ts";
+import { type OpenConnection, PushConnection, type PushOptions, type Tell } from "../../drivers/push.ts";
 
-/** Time that passes when it is told to. */
+/** A clock that the test moves by hand. */
 class HandClock implements Clock {
   #now = 0;
   readonly #timers = new Set<{ at: number; run: () => void }>();
@@ -42,8 +42,8 @@ async function settled(): Promise<void> {
   for (let n = 0; n < 3; n++) await nextTask();
 }
 
-/** A connection that the test holds in its hand. */
-class HandConnection implements Connection {
+/** A connection that the test controls. */
+class HandConnection implements OpenConnection {
   readonly #lost = new AbortController();
   readonly lost = this.#lost.signal;
   beats = 0;
@@ -79,10 +79,10 @@ function opened(prepare: (connection: HandConnection) => void = () => {}, timing
       return Promise.resolve(connection);
     },
   };
-  return { clock, connections, reports, push: new Push(options) };
+  return { clock, connections, reports, push: new PushConnection(options) };
 }
 
-Deno.test("Push opens a lost connection again at once if it was live for a while, and later each time if it was not", async () => {
+Deno.test("PushConnection opens a lost connection again at once if it was live for a while, and later each time if not", async () => {
   const { clock, connections, push, reports } = opened();
   const watch = push.watch("due", () => {});
   for (const [round, base] of [100, 200, 400, 800].entries()) {
@@ -107,7 +107,7 @@ Deno.test("Push opens a lost connection again at once if it was live for a while
   assert.deepEqual([connections.map(({ closed }) => closed), clock.nextMs], [[1, 1, 1, 1, 1, 1], undefined]);
 });
 
-Deno.test("Push waits 45 seconds between two attempts at most", async () => {
+Deno.test("PushConnection waits at most 45 seconds between two attempts", async () => {
   const { clock, connections, push } = opened((connection) => connection.beat = () => Promise.reject(new Error("no")));
   const watch = push.watch("due", () => {});
   await settled();
@@ -120,7 +120,7 @@ Deno.test("Push waits 45 seconds between two attempts at most", async () => {
   assert.equal(clock.nextMs, undefined);
 });
 
-Deno.test("Push says once, and what is known, that connections fail at their first beat", async () => {
+Deno.test("PushConnection reports once, with the known reason, that connections fail at their first beat", async () => {
   const { clock, connections, reports, push } = opened((connection) =>
     connection.beat = () => Promise.reject(new Error("no"))
   );
@@ -138,7 +138,7 @@ Deno.test("Push says once, and what is known, that connections fail at their fir
   assert(connections.every(({ closed }) => closed === 1));
 });
 
-Deno.test("Push hints everybody whenever a beat says that something may have been missed, and when a beat fails", async () => {
+Deno.test("PushConnection hints all watches when a beat says that hints may be lost, and when a beat fails", async () => {
   const answers = [true, false, true];
   const { clock, push } = opened((connection) => {
     connection.beat = () => {
@@ -160,7 +160,7 @@ Deno.test("Push hints everybody whenever a beat says that something may have bee
   await push.idle;
 });
 
-Deno.test("Push tells nobody whose watch was closed by another hint, and those who begin to watch meanwhile not at once", async () => {
+Deno.test("PushConnection does not hint a watch that another hint has closed or opened", async () => {
   const { clock, connections, push } = opened();
   const hinted: string[] = [];
   const watches = ["a", "b"].map((name) =>
@@ -182,7 +182,7 @@ Deno.test("Push tells nobody whose watch was closed by another hint, and those w
   await push.idle;
 });
 
-Deno.test("Push gives a beat a signal that aborts when the connection is not wanted any more, or is lost", async () => {
+Deno.test("PushConnection aborts the signal of a beat when the connection is lost or no longer wanted", async () => {
   const signals: AbortSignal[] = [];
   const { clock, connections, push } = opened((connection) => {
     connection.beat = (over) => {
@@ -207,7 +207,7 @@ Deno.test("Push gives a beat a signal that aborts when the connection is not wan
   assert.deepEqual([signals[3]?.aborted, connections[1]?.closed, clock.nextMs], [true, 1, undefined]);
 });
 
-Deno.test("Push.watch() says how long to go without a look, but for what is due", async () => {
+Deno.test("PushConnection.watch() says how long to wait without a look, except for due", async () => {
   const { push } = opened(undefined, { lookMs: 60_000 });
   const watches = (["inbox:w", "outbox:w", "due"] as const).map((target) => push.watch(target, () => {}));
   assert.deepEqual(watches.map(({ lookMs }) => lookMs), [60_000, 60_000, undefined]);

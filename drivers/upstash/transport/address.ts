@@ -5,6 +5,7 @@
  */
 
 import { ValidationError } from "../../../core/errors.ts";
+import { hiddenValue } from "../../hidden_value.ts";
 
 /** Where a database is reached, and with which headers. */
 export interface Address {
@@ -30,18 +31,15 @@ function readUrl(text: unknown): string {
     return `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
   }
   throw new ValidationError(
-    `Reading the url of Upstash, ${unshown(text)}: it must be that of the REST API, https://HOST`,
+    `Reading the url of Upstash, ${hiddenValue(text)}: it must be that of the REST API, https://HOST`,
   );
 }
 
 function readToken(text: unknown): string {
   if (typeof text === "string" && /^[\x21-\x7e]+$/.test(text)) return text;
   throw new ValidationError(
-    `Reading the token of Upstash, ${unshown(text)}: it must be that of the REST API, without spaces or line breaks`,
+    `Reading the token of Upstash, ${
+      hiddenValue(text)
+    }: it must be that of the REST API, without spaces or line breaks`,
   );
-}
-
-/** What was given in place of a URL or a token, and may have one in it. */
-function unshown(text: unknown): string {
-  return typeof text === "string" ? `a text of ${text.length} characters` : text === null ? "null" : typeof text;
 }

@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from "../../../core/time/clock.ts";
-import { deferred } from "../../../core/time/deferred.ts";
+import { withTimeLimit } from "../../time_limit.ts";
 import { abortedError, thrownError, timeoutError } from "./failure.ts";
 
 /** When something is given up. */
@@ -27,22 +27,10 @@ export async function within<T>(
   { ms, clock, stop }: Limit,
   run: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const end = new AbortController();
-  const { promise: ended, reject } = deferred<never>();
-  const giveUp = (error: Error) => {
-    reject(error);
-    end.abort(error);
-  };
-  const onStop = () => giveUp(abortedError(call));
-  if (stop?.aborted) throw abortedError(call);
-  const stopTimer = clock.after(ms, () => giveUp(timeoutError(call, ms)));
-  stop?.addEventListener("abort", onStop);
+  const error = (reason: "timeout" | "stopped") => reason === "stopped" ? abortedError(call) : timeoutError(call, ms);
   try {
-    return await Promise.race([run(end.signal), ended]);
+    return await withTimeLimit({ ms, clock, stop, error }, run);
   } catch (error) {
     throw thrownError(call, error);
-  } finally {
-    stopTimer();
-    stop?.removeEventListener("abort", onStop);
   }
 }

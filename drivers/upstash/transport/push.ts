@@ -10,12 +10,10 @@
 
 import type { Clock } from "../../../core/time/clock.ts";
 import { deferred } from "../../../core/time/deferred.ts";
-import { Push, type PushTiming } from "../../push.ts";
+import { PushConnection, type PushTiming } from "../../push.ts";
 import { describeFailure } from "./failure.ts";
 import { within } from "./limit.ts";
 import type { Transport } from "./transport.ts";
-
-export { Push } from "../../push.ts";
 
 /**
  * What fits Upstash, where each command is billed.
@@ -47,9 +45,9 @@ export interface UpstashPushOptions {
 }
 
 /** Makes a push that listens to a channel while somebody watches. */
-export function openPush(options: UpstashPushOptions): Push {
+export function openPush(options: UpstashPushOptions): PushConnection {
   const { transport, channel, clock, timing, report } = options;
-  return new Push({
+  return new PushConnection({
     clock,
     timing,
     report,
@@ -92,7 +90,7 @@ class Beats {
     this.#onSign();
   }
 
-  /** See `Connection.beat`. */
+  /** See `OpenConnection.beat`. */
   async next(over: AbortSignal): Promise<boolean> {
     const isFirst = this.#isFirst;
     this.#isFirst = false;

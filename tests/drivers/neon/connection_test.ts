@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { delay, systemClock } from "../../../core/time/clock.ts";
 import { openNeon } from "../../../drivers/neon/driver.ts";
 import { neonDriver, type NeonDriverOptions } from "../../../drivers/neon/mod.ts";
-import type { Push } from "../../../drivers/neon/push.ts";
+import type { PushConnection } from "../../../drivers/push.ts";
 import { newMessage } from "../../../testing/requests.ts";
 import { enqueue } from "../../../testing/driven_run.ts";
 import { atNeon, EAGER } from "./support/harness.ts";
@@ -62,7 +62,7 @@ neonDriverTest(
 );
 
 neonDriverTest("an isolate forgets drivers when nobody waits", async ({ server, schema }) => {
-  const pushes = new Map<string, Push>();
+  const pushes = new Map<string, PushConnection>();
   const { driver, push } = openNeon(atNeon(POSTGRES), { schema, endpoint: server }, { timing: EAGER, pushes });
   assert.equal(pushes.size, 0);
   {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { delay, systemClock } from "../../../core/time/clock.ts";
 import type { Driver } from "../../../core/driver/driver.ts";
-import { readAddress } from "../../../drivers/neon/address.ts";
+import { readNeonAddress } from "../../../drivers/neon/address.ts";
 import { Session } from "../../../drivers/neon/session.ts";
 import {
   closeStream,
@@ -33,7 +33,7 @@ class Ear implements AsyncDisposable {
 
   static async at({ server, schema, query }: Setting): Promise<Ear> {
     const heard: string[] = [];
-    const { login, websocket } = readAddress(atNeon(POSTGRES), server);
+    const { login, websocket } = readNeonAddress(atNeon(POSTGRES), server);
     const options = { login, websocket: websocket!, timeoutMs: 5_000, clock: systemClock };
     const session = await Session.open(
       { ...options, onNotification: (text) => heard.push(text) },
@@ -192,7 +192,7 @@ neonDriverTest("a target may be as long as an ID can be", async (setting) => {
 
 neonDriverTest("to settle waits for those that found nobody listening, and for nobody else", async (setting) => {
   const { server, query } = setting;
-  const { login, websocket } = readAddress(atNeon(POSTGRES), server);
+  const { login, websocket } = readNeonAddress(atNeon(POSTGRES), server);
   const options = { login, websocket: websocket!, timeoutMs: 5_000, clock: systemClock, onNotification: () => {} };
   const open = () => Session.open(options, new AbortController().signal);
   const [writer, listener] = [await open(), await open()];

@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import pg from "pg";
 import { delay, systemClock } from "../../../core/time/clock.ts";
 import { DriverError, ValidationError } from "../../../core/errors.ts";
-import { clientQuery } from "../../../drivers/postgres/client.ts";
+import { clientQuery } from "../../../drivers/postgres/queryable.ts";
 import { postgresDriver } from "../../../drivers/postgres/mod.ts";
 import { Parley } from "../../../mod.ts";
 import { ManualClock } from "../../../testing/mod.ts";

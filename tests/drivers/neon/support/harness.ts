@@ -5,7 +5,8 @@
  */
 
 import { openNeon } from "../../../../drivers/neon/driver.ts";
-import { type PushTiming, TIMING } from "../../../../drivers/neon/push.ts";
+import { NEON_PUSH_TIMING } from "../../../../drivers/neon/push.ts";
+import type { PushTiming } from "../../../../drivers/push.ts";
 import type { Queryable } from "../../../../drivers/postgres/mod.ts";
 import type { CountingHarness } from "../../../support/costs.ts";
 import { Client } from "../server/client.ts";
@@ -14,7 +15,7 @@ import { PostgresStore } from "../../postgres/support/store.ts";
 import { counted, Requests } from "../../../support/requests.ts";
 
 /** Opens at once and closes at once: the suites wait often and briefly. */
-export const EAGER: PushTiming = { ...TIMING, openAfterMs: 0, lingerMs: 0 };
+export const EAGER: PushTiming = { ...NEON_PUSH_TIMING, openAfterMs: 0, lingerMs: 0 };
 
 /** What Neon's proxy lets through at least, each way: it says 64 MiB, and has said 10. */
 export const SAFE_BYTES = 10 * 1024 * 1024;

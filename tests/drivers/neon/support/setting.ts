@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import type { Driver } from "../../../../core/driver/driver.ts";
 import { type NeonDriverOptions, openNeon } from "../../../../drivers/neon/driver.ts";
-import type { Push, PushTiming } from "../../../../drivers/neon/push.ts";
+import type { PushConnection, PushTiming } from "../../../../drivers/push.ts";
 import { atNeon, Backstage, EAGER, SAFE_BYTES } from "./harness.ts";
 import { type NeonServer, startNeonServer } from "../server/mod.ts";
 import { CountingClock } from "../../../support/patience.ts";
@@ -31,7 +31,7 @@ export interface OpenOptions extends NeonDriverOptions {
 /** A driver, and the push of one that has it. */
 export interface Opened {
   readonly driver: Driver & Required<Pick<Driver, "watch">>;
-  readonly push: Push;
+  readonly push: PushConnection;
 }
 
 /** What a test is given. */
@@ -58,7 +58,7 @@ export function neonDriverTest(name: string, run: (setting: Setting) => Promise<
     await using _used = await backstage.use();
     const schema = `neon "faults" ${crypto.randomUUID()}`.slice(0, 50);
     const clock = new CountingClock();
-    const pushes: Push[] = [];
+    const pushes: PushConnection[] = [];
     const open = ({ timing, connectionString = atNeon(POSTGRES), ...options }: OpenOptions = {}): Opened => {
       const endpoint = { http: relay.through(server.http), websocket: relay.through(server.websocket) };
       const { driver, push } = openNeon(connectionString, { schema, endpoint, ...options }, {
@@ -66,7 +66,7 @@ export function neonDriverTest(name: string, run: (setting: Setting) => Promise<
         timing: { ...EAGER, ...timing },
       });
       if (push) pushes.push(push);
-      return { driver: driver as Opened["driver"], push: push as Push };
+      return { driver: driver as Opened["driver"], push: push as PushConnection };
     };
     try {
       await open({ push: false }).driver.migrate();

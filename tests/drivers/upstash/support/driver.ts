@@ -9,7 +9,8 @@ import type { Driver } from "../../../../core/driver/driver.ts";
 import { type Clock, systemClock } from "../../../../core/time/clock.ts";
 import type { PushTiming } from "../../../../drivers/push.ts";
 import { openUpstash, type UpstashDriverOptions } from "../../../../drivers/upstash/driver.ts";
-import { type Push, TIMING } from "../../../../drivers/upstash/transport/push.ts";
+import type { PushConnection } from "../../../../drivers/push.ts";
+import { TIMING } from "../../../../drivers/upstash/transport/push.ts";
 import { openTransport } from "../../../../drivers/upstash/transport/open.ts";
 import type { UpstashCredentials } from "../../../../drivers/upstash/transport/transport.ts";
 import type { UpstashRedis } from "../../../../drivers/upstash/transport/instance.ts";
@@ -87,7 +88,7 @@ export function upstashDriverTest(
 class Opened {
   readonly prefix = `faults:${crypto.randomUUID()}`;
   readonly prefixes = new Set<string>();
-  readonly #pushes: Push[] = [];
+  readonly #pushes: PushConnection[] = [];
   readonly #credentials: UpstashCredentials;
 
   constructor(credentials: UpstashCredentials) {

@@ -6,7 +6,8 @@
 
 import assert from "node:assert/strict";
 import { Redis, type RedisConfigNodejs } from "@upstash/redis";
-import { openPush, type Push, TIMING } from "../../../../drivers/upstash/transport/push.ts";
+import type { PushConnection } from "../../../../drivers/push.ts";
+import { openPush, TIMING } from "../../../../drivers/upstash/transport/push.ts";
 import { openTransport } from "../../../../drivers/upstash/transport/open.ts";
 import type { Transport, UpstashCredentials } from "../../../../drivers/upstash/transport/transport.ts";
 import type { UpstashRedis } from "../../../../drivers/upstash/transport/instance.ts";
@@ -33,7 +34,7 @@ export interface OpenOptions {
 
 /** A transport, and a push over it. */
 export interface Opened extends Transport {
-  readonly push: Push;
+  readonly push: PushConnection;
   /** What push has reported. */
   readonly reports: readonly string[];
 }
@@ -68,7 +69,7 @@ export function transportTest(
     await using relay = await startRelay({ target: server });
     const clock = new CountingClock();
     const own = `transport:${crypto.randomUUID()}`;
-    const [channel, keys, pushes] = [`${own}:push`, new Set<string>(), [] as Push[]];
+    const [channel, keys, pushes] = [`${own}:push`, new Set<string>(), [] as PushConnection[]];
     const direct = openTransport(server, { timeoutMs: 10_000, clock });
     const key = (name: string) => (keys.add(`${own}:${name}`), `${own}:${name}`);
     const through = { url: relay.through(server.url), token: server.token };

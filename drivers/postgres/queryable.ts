@@ -1,49 +1,53 @@
 /**
- * A database client as the function that the driver needs: checked, and limited in time.
+ * A database client, checked and with a time limit.
  *
  * @module
  */
 
 import type { Clock } from "../../core/time/clock.ts";
-import { type Duration, toMilliseconds } from "../../core/values/checks.ts";
 import { ValidationError } from "../../core/errors.ts";
-import type { RunQuery } from "./driver.ts";
-import { isProgrammingError, NoAnswerError } from "./failure.ts";
+import { withTimeLimit } from "../time_limit.ts";
+import { isProgrammingError, NoAnswerError } from "./driver_error.ts";
+import type { RunQuery } from "./sql_calls.ts";
 
-/** A live database client. PGlite's `PGlite` and node-postgres' `Pool` are ones as they are; `docs/postgres.md` makes one of others. */
+/**
+ * A live database client. PGlite's `PGlite` and node-postgres' `Pool` have this shape.
+ * `docs/postgres.md` shows how to adapt other clients.
+ */
 export interface Queryable {
   /**
    * Sends one statement, outside of any transaction, with text parameters.
    *
-   * @param text The statement; its parameters are `$1`, `$2`, and so on.
-   * @param params Their values.
-   * @returns Its rows, each with a member for each column.
+   * @param text The statement. Its parameters are `$1`, `$2`, and so on.
+   * @param params The values of the parameters.
+   * @returns The rows, each with a member for each column.
    */
   query(text: string, params?: unknown[]): Promise<{ rows: Record<string, unknown>[] }>;
 }
 
-/** Where clients of other shapes are made into a {@linkcode Queryable}. */
+/** Shown in errors about a client of another shape. */
 const GUIDE = "docs/postgres.md shows how to make one of each client";
 
 /**
- * The function that sends a statement.
+ * Makes a function that sends a statement through a client.
  *
- * A client of the wrong shape is refused as soon as that shows: here, or at its first answer. The client's late answer to a statement whose time is up
- * is not looked at.
+ * A client of the wrong shape is refused here or, if only an answer shows it, at its first answer.
+ * An answer that comes after the time limit is ignored.
  *
  * @param queryable The client.
- * @param timeoutMs How long an answer may take.
- * @throws {ValidationError} If it is no client.
+ * @param timeoutMs How long an answer may take, in milliseconds.
+ * @throws {ValidationError} If the client has no `query` method.
  */
 export function clientQuery(queryable: Queryable, timeoutMs: number, clock: Clock): RunQuery {
   checkClient(queryable);
+  const limit = { ms: timeoutMs, clock, error: () => new NoAnswerError(timeoutMs) };
   let hasAnswered = false;
   return async (text, params) => {
     let answer: unknown;
     try {
-      answer = await within(timeoutMs, clock, () => queryable.query(text, params));
+      answer = await withTimeLimit(limit, () => queryable.query(text, params));
     } catch (error) {
-      // A method that was taken off its object fails so.
+      // A method that was separated from its object throws such an error.
       if (hasAnswered || !isProgrammingError(error)) throw error;
       throw new ValidationError(
         `Using a Postgres client: its query method threw a ${error.name} at the first call; it must be a method of the client, as in ` +
@@ -56,14 +60,7 @@ export function clientQuery(queryable: Queryable, timeoutMs: number, clock: Cloc
   };
 }
 
-/** How long an answer may take, in milliseconds. */
-export function readTimeout(requestTimeout: Duration): number {
-  const ms = toMilliseconds(requestTimeout, "requestTimeout");
-  if (ms > 0) return ms;
-  throw new ValidationError(`Reading the requestTimeout ${requestTimeout}: it must be 1 ms or more`);
-}
-
-/** Anything may come from JavaScript. */
+/** Types do not help callers in JavaScript. */
 function checkClient(client: unknown): void {
   const isHolder = typeof client === "object" && client !== null || typeof client === "function";
   const found = !isHolder
@@ -90,15 +87,4 @@ function checkAnswer(answer: unknown): Record<string, unknown>[] {
   throw new ValidationError(
     `Using a Postgres client: its query method answered with ${found}; it must answer with { rows }; ${GUIDE}`,
   );
-}
-
-/** What a call settles with, or {@linkcode NoAnswerError} if that takes longer than it may. What comes later is dropped, a rejection too. */
-async function within<T>(ms: number, clock: Clock, call: () => T | PromiseLike<T>): Promise<T> {
-  let stop: (() => void) | undefined;
-  const late = new Promise<never>((_, reject) => stop = clock.after(ms, () => reject(new NoAnswerError(ms))));
-  try {
-    return await Promise.race([call(), late]);
-  } finally {
-    stop?.();
-  }
 }

@@ -1,29 +1,38 @@
 /**
- * Errors of a database client as {@linkcode DriverError}.
+ * Turns errors of a database client into {@linkcode DriverError}s.
  *
  * @module
  */
 
 import { DriverError, ParleyError } from "../../core/errors.ts";
-import { findCode } from "./codes.ts";
+import { findCode } from "./find_code.ts";
 
 /**
- * The call was not carried out, or its outcome is unknown; in both cases it may be made again: connection exceptions,
- * a server that only reads since it is a standby at the moment, time limits of transactions and sessions, serialization failure and deadlock,
- * no resources, no lock, a statement that took too long, a server that stops or starts.
+ * SQLSTATEs of calls that were not carried out, or whose outcome is unknown. In both cases the same
+ * call may be made again.
+ *
+ * They mean, in this order: a connection failed, a standby takes no writes, a time limit of the
+ * transaction or session has passed, a serialization failure or a deadlock, no resources, no lock,
+ * a statement took too long, the server stops or starts.
  */
 const RETRYABLE = /^(08...|25006|25P0[34]|4000[13]|40P01|53...|55P03|57014|57P0[1235])$/;
 
-/** No such schema, table or function: what the first call finds, and an older schema. */
+/**
+ * SQLSTATEs for a missing schema, table or function. The first call gets one, and so does a call on
+ * an older schema.
+ */
 const MISSING = /^(3F000|42P01|42883)$/;
 
-/** Whether the text of an error comes from the server alone. Others, as those of class 22 and 23, may quote the data. */
+/**
+ * Classes of SQLSTATEs whose texts the server writes by itself. Texts of other classes, such as 22
+ * and 23, may quote data.
+ */
 const SPEAKABLE = /^(08|25|28|3D|3F|40|42|53|55|57)/;
 
-/** What the driver's own functions say begins so, and is good to read in a message. */
+/** How texts of the driver's own functions begin. A message may show them. */
 const OWN = /^Parley /;
 
-/** Errors of class 22, whose own texts quote data. */
+/** Texts for errors of class 22, because the server's own texts quote data. */
 const DATA_WORDS: Readonly<Record<string, string>> = {
   "22001": "a text is too long for its column",
   "22003": "a number is out of range",
@@ -37,44 +46,49 @@ const DATA_WORDS: Readonly<Record<string, string>> = {
   "22P05": "a text has a NUL or a character that the database cannot hold",
 };
 
-/** A client got no answer in time. The statement may have been carried out. */
+/** Says that a client got no answer in time. The statement may have been carried out. */
 export class NoAnswerError extends Error {
   static {
     this.prototype.name = "NoAnswerError";
   }
-  /** As errors show it. */
+  /** The code that errors show. */
   readonly code = "TIMEOUT";
 
-  /** Makes the error, for a limit in milliseconds. */
+  /** Makes the error for a limit in milliseconds. */
   constructor(ms: number) {
     super(`no answer within ${ms} ms, outcome unknown`);
   }
 }
 
-/** The SQLSTATE of an error, if it has one, wherever the client keeps it. */
+/** Returns the SQLSTATE of an error, wherever the client keeps it; `null` if it has none. */
 export function sqlState(error: unknown): string | null {
   return findCode(error).sqlState;
 }
 
-/** Whether the error says that a migration is missing. */
+/** Tells whether an error says that a migration is missing. */
 export function isMissing(error: unknown): boolean {
   return MISSING.test(sqlState(error) ?? "");
 }
 
-/** Whether an error is a mistake in the code of a client or of this driver: it would come again. */
+/**
+ * Tells whether an error is a mistake in the code of a client or of this driver, which would occur
+ * again.
+ */
 export function isProgrammingError(error: unknown): error is Error {
   if (!(error instanceof Error) || !/^(TypeError|ReferenceError)$/.test(error.name)) return false;
-  // `fetch` tells of a network that fails with a TypeError: with a cause in Node, with a code in Bun, and elsewhere in words alone.
+  // When the network fails, `fetch` also throws a TypeError: with a cause in Node, with a code in
+  // Bun, and elsewhere only with a text.
   return error.cause === undefined && !("code" in error) &&
     !/fetch|network|connection|sending request|load failed/i.test(error.message);
 }
 
 /**
- * The error for a call that failed. Neither it nor its cause has anything of the request: clients put queries, parameters
- * and connection strings into theirs.
+ * Makes the error for a call that failed. Neither the error nor its cause contains anything of the
+ * request, although errors of clients contain queries, parameters and connection strings.
  *
- * @param call Who calls, and what: `Postgres: commit`.
- * @param error What the client threw. Without an SQLSTATE nobody knows what the server did. A client that does know throws a `DriverError` itself.
+ * @param call The store and the call, as in `Postgres: commit`.
+ * @param error What the client threw. Without an SQLSTATE the outcome is unknown. A client that
+ * knows more throws a `DriverError` itself.
  */
 export function driverError(call: string, error: unknown): ParleyError {
   if (error instanceof ParleyError) return error;
@@ -94,7 +108,7 @@ export function driverError(call: string, error: unknown): ParleyError {
   });
 }
 
-/** What an error says, if that has no data. */
+/** Returns the text of an error if it contains no data. */
 function speakableText(state: string | null, error: unknown, holder: unknown): string | null {
   if (error instanceof NoAnswerError) return error.message;
   if (state === null) return null;
@@ -109,7 +123,10 @@ function sanitised(error: unknown, text: string): Error {
   return cause;
 }
 
-/** Where it happened. What it says may quote a value, as in `Cannot create property 'a' on string '...'`. */
+/**
+ * Keeps where an error was thrown. Its message may quote a value, as in `Cannot create property 'a'
+ * on string '...'`.
+ */
 function withoutMessage(error: Error): Error {
   const cause = new Error(`a ${error.name}, whose message may have data in it`);
   cause.name = error.name;
