@@ -67,11 +67,7 @@ export class WorkflowConflictError extends ParleyError {
   /** The ID that is taken. */
   declare readonly workflowId: string;
 
-  /**
-   * Creates the error.
-   *
-   * @param workflowId The ID that is taken.
-   */
+  /** Creates the error for this ID. */
   constructor(workflowId: string) {
     super("workflow_conflict", `Starting workflow ${quote(workflowId)}: the ID exists under another workflow name`, {
       workflowId,
@@ -84,11 +80,7 @@ export class UnknownWorkflowError extends ParleyError {
   /** The name. */
   declare readonly workflow: string;
 
-  /**
-   * Creates the error.
-   *
-   * @param workflow The name.
-   */
+  /** Creates the error for this name. */
   constructor(workflow: string) {
     super(
       "unknown_workflow",
