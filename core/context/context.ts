@@ -4,7 +4,7 @@
  * @module
  */
 
-import { bindMethods } from "./bind.ts";
+import { bindMethods } from "./bind_methods.ts";
 import {
   type EventKey,
   type SendOptions,
@@ -14,7 +14,14 @@ import {
   type Topic,
   toTopic,
 } from "../channel.ts";
-import { type Body, type OperationSpec, readDone, readObserved, readRecorded, readResult } from "../run/operation.ts";
+import {
+  type Action,
+  type OperationRequest,
+  readDone,
+  readObserved,
+  readRecorded,
+  readResult,
+} from "../run/operation.ts";
 import { type Duration, toMilliseconds } from "../values/checks.ts";
 import { quote, UnknownWorkflowError, WorkflowConflictError } from "../errors.ts";
 import type { Run } from "../run/run.ts";
@@ -23,7 +30,7 @@ import { checkWholeNumber } from "../values/checks.ts";
 import { readSent, takeMessage, toRecipient } from "./messages.ts";
 import { receiveOperation } from "./receive.ts";
 import { stepOperation } from "./step.ts";
-import { unawaited } from "../run/tolerated.ts";
+import { unawaited } from "../run/tolerate.ts";
 import { andThen } from "../values/values.ts";
 import type {
   ChildHandle,
@@ -81,7 +88,7 @@ export class Context implements WorkflowContext {
         label: label("send", recipient.topic.name),
         take: () => {
           const taken = takeMessage(this.#run.host.values, recipient, message);
-          return () => andThen(taken(), (it): Body => ({ type: "send", message: it }));
+          return () => andThen(taken(), (it): Action => ({ type: "send", message: it }));
         },
         read: (outcome) => readSent(outcome, recipient),
       };
@@ -183,7 +190,7 @@ export class Context implements WorkflowContext {
           if (!this.#run.host.knows(name)) throw new UnknownWorkflowError(name);
           const taken = values.take(input, "workflow's input", child.input);
           return () =>
-            andThen(taken(), (text): Body => ({ type: "start", workflow: { workflowId, name, input: text } }));
+            andThen(taken(), (text): Action => ({ type: "start", workflow: { workflowId, name, input: text } }));
         },
         read: ({ tag, value }) => {
           if (tag === "workflow_conflict") throw new WorkflowConflictError(workflowId);
@@ -265,7 +272,7 @@ export class Context implements WorkflowContext {
 
   /** An operation that only has to be the same on every replay. */
   #record<T>(name: string, produce: () => T): Promise<T> {
-    const operation: OperationSpec<T> = {
+    const operation: OperationRequest<T> = {
       label: name,
       take: () => () => ({
         type: "record",

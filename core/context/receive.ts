@@ -5,7 +5,7 @@
  */
 
 import type { Channel } from "../channel.ts";
-import { type Body, type OperationSpec, readRecorded } from "../run/operation.ts";
+import { type Action, type OperationRequest, readRecorded } from "../run/operation.ts";
 import type { Outcome } from "../driver/driver.ts";
 import { quote, TimeoutError } from "../errors.ts";
 import type { Run } from "../run/run.ts";
@@ -34,7 +34,7 @@ export function receiveOperation<T>(
   topics: readonly Channel<unknown>[],
   timeoutMs: number | null,
   read: (received: Received) => T,
-): OperationSpec<T> {
+): OperationRequest<T> {
   const names = [...new Set(topics.map(({ name }) => name))];
   return {
     label,
@@ -49,16 +49,16 @@ export function receiveOperation<T>(
       const { values, clock } = run.host;
       const what = `message of topic ${quote(topic)}`;
       const checked = () => schema ? check(schema, message, what, clock) : message;
-      const spec: OperationSpec<T> = {
+      const request: OperationRequest<T> = {
         label: `check ${position} ${label}`,
         take: () => () =>
           andThen(
             checked(),
-            (valid): Body => ({ type: "record", outcome: { tag: "value", value: values.encode(valid, what) } }),
+            (valid): Action => ({ type: "record", outcome: { tag: "value", value: values.encode(valid, what) } }),
           ),
         read: (recorded) => read({ topic, message: readRecorded(run, recorded) }),
       };
-      return { spec, isWanted: schema !== undefined };
+      return { request, isWanted: schema !== undefined };
     },
     read: (outcome) => read(readReceived(run, outcome, label, timeoutMs)),
   };

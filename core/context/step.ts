@@ -5,8 +5,8 @@
  */
 
 import { currentStep } from "../run/step_scope.ts";
-import { bindMethods } from "./bind.ts";
-import { type Body, type OperationSpec, readDone, readRecorded } from "../run/operation.ts";
+import { bindMethods } from "./bind_methods.ts";
+import { type Action, type OperationRequest, readDone, readRecorded } from "../run/operation.ts";
 import { toChannel } from "../channel.ts";
 import type { EventKey, SendOptions, SendReceipt, StreamKey } from "../channel.ts";
 import type { Outcome } from "../driver/driver.ts";
@@ -16,7 +16,7 @@ import type { Run } from "../run/run.ts";
 import { checkWholeNumber } from "../values/checks.ts";
 import { checkName } from "../values/checks.ts";
 import { readSent, takeMessage, toRecipient } from "./messages.ts";
-import { tolerate, unawaited } from "../run/tolerated.ts";
+import { tolerate, unawaited } from "../run/tolerate.ts";
 import { unlessAborted } from "../time/wait.ts";
 import type { StepContext, StepOptions } from "../workflow.ts";
 
@@ -34,7 +34,7 @@ export function stepOperation<T>(
   name: string,
   code: (step: StepContext) => T | Promise<T>,
   options: StepOptions,
-): OperationSpec<T> {
+): OperationRequest<T> {
   checkName(name, "step name");
   const policy = toPolicy(options);
   const label = `step ${JSON.stringify(name)}`;
@@ -163,7 +163,7 @@ class Try implements StepContext {
     // Without a key of its own the message is known by its place in the step.
     const origin = [workflowId, createdAt, this.#position, recipient.topic.name, ordinal];
     const taken = takeMessage(this.#run.host.values, recipient, message);
-    const prepare = async (): Promise<Body> => ({
+    const prepare = async (): Promise<Action> => ({
       type: "send",
       message: await taken(await digest(JSON.stringify(origin))),
     });
@@ -183,12 +183,12 @@ class Try implements StepContext {
     const key = channel.name;
     const { host: { values }, workflowId } = this.#run;
     const taken = values.take(value, `value of ${what} ${quote(key)}`, channel.schema);
-    const encode = async (): Promise<Body> => ({ type, key, value: await taken() });
+    const encode = async (): Promise<Action> => ({ type, key, value: await taken() });
     readDone(await this.#write(`${type} ${JSON.stringify(key)}`, encode), { workflowId, key });
   }
 
   /** Writes at once, fenced by the lease and outside the journal. */
-  #write(label: string, prepare: () => Promise<Body>): Promise<Outcome> {
+  #write(label: string, prepare: () => Promise<Action>): Promise<Outcome> {
     const written = new Promise<Outcome>((resolve, reject) => {
       const { over } = this.#run;
       if (over) return over.error && reject(over.error);
@@ -198,7 +198,7 @@ class Try implements StepContext {
       this.#run.commits.push({
         position: null,
         label,
-        body: prepare().catch((error) => void reject(error)),
+        action: prepare().catch((error) => void reject(error)),
         onResult: (result) => "outcome" in result && resolve(result.outcome),
       });
     });

@@ -7,7 +7,7 @@
 import type { CancelWatch } from "./cancel_watch.ts";
 import { nextTask } from "../time/clock.ts";
 import type { Commits } from "./commits.ts";
-import type { Begin, Body, OperationSpec } from "./operation.ts";
+import type { Action, Begin, OperationRequest } from "./operation.ts";
 import type { OpenEntry, OperationResult, Outcome } from "../driver/driver.ts";
 import { ContextError } from "../errors.ts";
 import type { Difference, Journal, Recorded } from "./journal.ts";
@@ -15,7 +15,7 @@ import type { OpenWaits } from "./open_waits.ts";
 import { Pause, type PauseOptions } from "./pause.ts";
 import { Undecodable } from "./parking.ts";
 import type { RunHost } from "./host.ts";
-import { unawaited } from "./tolerated.ts";
+import { unawaited } from "./tolerate.ts";
 
 /** How many operations that come too late are rejected. */
 const MAX_REFUSALS = 1_000;
@@ -87,7 +87,7 @@ export class Calls {
   /** Whether nothing is under way but open waits, and operations that wait for their turn. */
   get areWaiting(): boolean {
     const { journal } = this.#options;
-    return this.#busy + this.#asking.size === 0 && !journal.delivering && journal.calls.size > 0;
+    return this.#busy + this.#asking.size === 0 && !journal.delivering && journal.receivers.size > 0;
   }
 
   /** How long it is until the nearest deadline, in milliseconds; `Infinity`: there is none. */
@@ -101,38 +101,38 @@ export class Calls {
    * What `describe` throws is the operation's error: a name, a duration or an option that is not legal, or a call from inside a step. It
    * takes no position and is not recorded, since it depends on the arguments alone. Every later refusal, as of a schema, has its position and is recorded.
    */
-  call<T>(describe: () => OperationSpec<T>): Promise<T> {
+  call<T>(describe: () => OperationRequest<T>): Promise<T> {
     const { isInStep } = this.#options;
     const promise = new Promise<T>((resolve, reject) => {
-      const spec = describe();
+      const request = describe();
       if (isInStep()) {
         throw new ContextError(
-          `Calling ${spec.label} inside a step: call it in the workflow, or use the step's own context`,
+          `Calling ${request.label} inside a step: call it in the workflow, or use the step's own context`,
         );
       }
-      this.#start(spec, resolve, reject);
+      this.#start(request, resolve, reject);
     });
     return unawaited(promise);
   }
 
-  #start<T>(spec: OperationSpec<T>, resolve: (value: T) => void, reject: (error: unknown) => void): void {
+  #start<T>(request: OperationRequest<T>, resolve: (value: T) => void, reject: (error: unknown) => void): void {
     const { journal, over } = this.#options;
     const end = over();
     if (end) return this.#refuse(end.error, reject);
-    const settle = (outcome: Outcome) => this.#settle(spec, position, outcome, resolve, reject);
-    const position: number = journal.take({ label: spec.label, settle, reject });
-    const recorded = journal.ask(position, spec.label);
+    const settle = (outcome: Outcome) => this.#settle(request, position, outcome, resolve, reject);
+    const position: number = journal.take({ settle, reject });
+    const recorded = journal.ask(position, request.label);
     if (recorded instanceof Promise) {
       // The code may change its values before the page is there.
-      const begin = taken(spec);
-      this.#ask(recorded.then((found) => this.#begin(position, spec, begin, found)));
+      const begin = taken(request);
+      this.#ask(recorded.then((found) => this.#begin(position, request, begin, found)));
     } else {
-      this.#begin(position, spec, (...args) => spec.take()(...args), recorded);
+      this.#begin(position, request, (...args) => request.take()(...args), recorded);
     }
   }
 
   #settle<T>(
-    spec: OperationSpec<T>,
+    request: OperationRequest<T>,
     position: number,
     outcome: Outcome,
     resolve: (value: T) => void,
@@ -140,13 +140,13 @@ export class Calls {
   ): void | Promise<void> {
     const { journal, park, fail } = this.#options;
     try {
-      const next = spec.follow?.(outcome, position);
-      if (!next) return resolve(this.#read(spec, outcome));
+      const next = request.follow?.(outcome, position);
+      if (!next) return resolve(this.#read(request, outcome));
       const go = (label: string | undefined) => {
         // What was called after it is never recorded before it, so it has not been called where something later is recorded.
         const isNew = label === undefined && !journal.hasLater;
-        if (label === next.spec.label || (isNew && next.isWanted)) this.#start(next.spec, resolve, reject);
-        else resolve(this.#read(spec, outcome));
+        if (label === next.request.label || (isNew && next.isWanted)) this.#start(next.request, resolve, reject);
+        else resolve(this.#read(request, outcome));
       };
       const label = journal.nextLabel();
       return label instanceof Promise ? label.then(go, fail) : go(label);
@@ -206,9 +206,9 @@ export class Calls {
     this.#pauses.clear();
   }
 
-  #read<T>(spec: OperationSpec<T>, outcome: Outcome): T {
-    if (outcome.tag === "error" && !spec.readsErrors) throw this.#options.decode(outcome.value!);
-    return spec.read(outcome);
+  #read<T>(request: OperationRequest<T>, outcome: Outcome): T {
+    if (outcome.tag === "error" && !request.readsErrors) throw this.#options.decode(outcome.value!);
+    return request.read(outcome);
   }
 
   #ask(begun: Promise<void>): void {
@@ -226,7 +226,7 @@ export class Calls {
     this.#options.giveUp();
   }
 
-  #begin(position: number, spec: OperationSpec<unknown>, begin: Begin, recorded: Recorded | Difference): void {
+  #begin(position: number, request: OperationRequest<unknown>, begin: Begin, recorded: Recorded | Difference): void {
     const { isOver, diverge, isHandingOver, update, commits, journal, cancels } = this.#options;
     if (isOver()) return;
     if (typeof recorded === "object") return diverge(recorded);
@@ -237,12 +237,12 @@ export class Calls {
     }
     this.#busy++;
     update();
-    const push = (body: Body | Promise<Body>) =>
-      commits.push({ position, label: spec.label, body, onResult: this.#resultHandler(position) });
-    const body = this.#bodyOf(begin, position, journal.openAt(position));
-    if (!spec.takesTime) return push(body);
+    const push = (action: Action | Promise<Action>) =>
+      commits.push({ position, label: request.label, action, onResult: this.#resultHandler(position) });
+    const action = this.#actionOf(begin, position, journal.openAt(position));
+    if (!request.takesTime) return push(action);
     cancels.begin();
-    void Promise.resolve(body).then((done) => {
+    void Promise.resolve(action).then((done) => {
       cancels.end();
       // What a step throws when its run is over is not what it came to.
       if (!isOver()) push(done);
@@ -250,19 +250,19 @@ export class Calls {
   }
 
   /** What an operation does. A refusal takes its place and is recorded, so that a replay refuses too, whatever a schema or a limit says by then. */
-  #bodyOf(begin: Begin, position: number, open: OpenEntry | undefined): Body | Promise<Body> {
+  #actionOf(begin: Begin, position: number, open: OpenEntry | undefined): Action | Promise<Action> {
     const { clock, values } = this.#options.host;
-    const refusal = (error: unknown): Body => ({
+    const refusal = (error: unknown): Action => ({
       type: "record",
       outcome: { tag: "error", value: values.encodeError(error) },
     });
     const passed = clock.now() - this.#startedAt;
     try {
-      const body = begin(
+      const action = begin(
         position,
         open && { attempts: open.attempts, remainingMs: Math.max(0, (open.remainingMs ?? 0) - passed) },
       );
-      return body instanceof Promise ? body.catch(refusal) : body;
+      return action instanceof Promise ? action.catch(refusal) : action;
     } catch (error) {
       return refusal(error);
     }
@@ -289,9 +289,9 @@ export class Calls {
 }
 
 /** Takes an operation's values now; what that throws is the refusal, when the operation begins. */
-function taken(spec: OperationSpec<unknown>): Begin {
+function taken(request: OperationRequest<unknown>): Begin {
   try {
-    return spec.take();
+    return request.take();
   } catch (error) {
     return () => Promise.reject(error);
   }

@@ -13,28 +13,17 @@ import type {
   Operation,
   OperationResult,
   Transition,
-  Wait,
   WatchTarget,
 } from "../driver/driver.ts";
 import { DriverError } from "../errors.ts";
-import type { Body } from "./operation.ts";
-import { namesOf, valueLeft, valueOf } from "./texts.ts";
+import { type Action, isWait, type PendingOperation } from "./operation.ts";
+import { namesOf, valueLeft, valueOf } from "./commit_texts.ts";
 
 /** What a commit carries at most. A larger one holds up what is behind it for longer than it saves. */
 const MAX_OPERATIONS = 1_000;
 const MAX_BYTES = 2 ** 21;
 /** How long to wait until a commit that failed in all of its retries is tried again. */
 const REPEAT_MS = 1_000;
-
-/** An operation on its way. */
-export interface Slot {
-  position: number | null;
-  label: string;
-  /** The operation, or a promise of it while its value is being checked; of nothing if it was refused. */
-  body: Body | Promise<Body | void>;
-  /** Gets each result: once an outcome, before that any number of times how long a wait still has. */
-  onResult(result: OperationResult): void;
-}
 
 /** Who the run is, and who is told what. */
 export interface CommitsOptions {
@@ -52,9 +41,6 @@ export interface CommitsOptions {
   onFailure(error: unknown): void;
 }
 
-/** An operation whose value is checked. */
-export type ReadySlot = Slot & { body: Body };
-
 interface Release {
   transition: Transition;
   allowed: () => boolean;
@@ -65,9 +51,9 @@ interface Release {
 export class Commits {
   readonly #options: CommitsOptions;
   /** In the order in which the code issued them. */
-  readonly #queue: Slot[] = [];
+  readonly #queue: PendingOperation[] = [];
   /** Open waits: asked for, recorded as begun, without an outcome. */
-  readonly #waits = new Map<number, ReadySlot>();
+  readonly #waits = new Map<number, PendingOperation<Action>>();
   #lookers: (() => void)[] = [];
   #release: Release | undefined;
   #number = 0;
@@ -90,7 +76,7 @@ export class Commits {
   }
 
   /** The open waits. */
-  get waits(): ReadonlyMap<number, { body: Body }> {
+  get waits(): ReadonlyMap<number, { action: Action }> {
     return this.#waits;
   }
 
@@ -105,15 +91,15 @@ export class Commits {
   }
 
   /** Queues an operation. */
-  push(slot: Slot): void {
-    this.#queue.push(slot);
-    if (slot.body instanceof Promise) void slot.body.then((body) => this.#prepared(slot, body));
+  push(operation: PendingOperation): void {
+    this.#queue.push(operation);
+    if (operation.action instanceof Promise) void operation.action.then((action) => this.#prepared(operation, action));
     else this.#flush();
   }
 
   /** Adds a wait that an earlier run has begun, without a look at it. */
-  keep(slot: ReadySlot): void {
-    this.#waits.set(slot.position!, slot);
+  keep(operation: PendingOperation<Action>): void {
+    this.#waits.set(operation.position!, operation);
   }
 
   /** Removes a wait that does not wait any more. */
@@ -174,9 +160,9 @@ export class Commits {
       // What is issued together, also by code that several promises woke, goes together.
       await nextTask();
       if (this.#closed || !this.#isWanted()) break;
-      const slots = this.#takeBatch();
-      const release = this.#takeRelease(slots);
-      const batch = this.#withLooks(slots, release?.transition.to === "suspend");
+      const operations = this.#takeBatch();
+      const release = this.#takeRelease(operations);
+      const batch = this.#withLooks(operations, release?.transition.to === "suspend");
       if (batch.length === 0 && !release && this.#lookers.length === 0) continue;
       const lookers = this.#lookers.length;
       const result = await this.#commit(batch, release?.transition ?? null);
@@ -193,10 +179,10 @@ export class Commits {
     this.#flushing = false;
   }
 
-  /** A value was checked. Until then its slot holds up those behind it, and neither looks nor renewals. */
-  #prepared(slot: Slot, body: Body | void): void {
-    if (body) slot.body = body;
-    else this.#queue.splice(this.#queue.indexOf(slot), 1);
+  /** A value was checked. Until then its operation holds up those behind it, and neither looks nor renewals. */
+  #prepared(operation: PendingOperation, action: Action | void): void {
+    if (action) operation.action = action;
+    else this.#queue.splice(this.#queue.indexOf(operation), 1);
     this.#flush();
   }
 
@@ -207,17 +193,17 @@ export class Commits {
   }
 
   /** The next operations of the queue, in their order, as many as a request may carry. */
-  #takeBatch(): ReadySlot[] {
-    const batch: ReadySlot[] = [];
+  #takeBatch(): PendingOperation<Action>[] {
+    const batch: PendingOperation<Action>[] = [];
     for (let [values, names] = [0, 0]; batch.length < MAX_OPERATIONS;) {
-      const [slot] = this.#queue;
-      if (!slot || !isReady(slot)) break;
-      values += this.#bytesOf(valueOf(slot.body));
-      names += this.#bytesOf(namesOf(slot.label, slot.body));
+      const [operation] = this.#queue;
+      if (!operation || !isReady(operation)) break;
+      values += this.#bytesOf(valueOf(operation.action));
+      names += this.#bytesOf(namesOf(operation.label, operation.action));
       // One that is larger by itself goes alone: that it can travel was checked when it was encoded.
       if (Math.max(values, names) > this.#maxBytes && batch.length > 0) break;
       this.#queue.shift();
-      batch.push(slot);
+      batch.push(operation);
     }
     return batch;
   }
@@ -233,11 +219,11 @@ export class Commits {
   }
 
   /** The release, if it is wanted, nothing has to go before it, and there is room for it beside what goes now. */
-  #takeRelease(slots: readonly ReadySlot[]): Release | undefined {
+  #takeRelease(operations: readonly PendingOperation<Action>[]): Release | undefined {
     const release = this.#release;
     if (!release || this.#queue.length > 0) return undefined;
-    const texts = [...slots.map(({ body }) => valueOf(body)), valueLeft(release.transition)];
-    if (slots.length > 0 && texts.reduce((sum, text) => sum + this.#bytesOf(text), 0) > this.#maxBytes) {
+    const texts = [...operations.map(({ action }) => valueOf(action)), valueLeft(release.transition)];
+    if (operations.length > 0 && texts.reduce((sum, text) => sum + this.#bytesOf(text), 0) > this.#maxBytes) {
       return undefined;
     }
     this.#release = undefined;
@@ -247,19 +233,19 @@ export class Commits {
   }
 
   /**
-   * The slots, after the open waits where those have to be looked at. A new `recv` must not overtake an earlier one of the
+   * The operations, after the open waits where those have to be looked at. A new `recv` must not overtake an earlier one of the
    * same topic that still waits, so it takes the earlier ones along.
    */
-  #withLooks(slots: ReadySlot[], suspending: boolean): ReadySlot[] {
-    const needed = suspending || this.#lookers.length > 0 || slots.some(({ body }) => body.type === "receive");
+  #withLooks(operations: PendingOperation<Action>[], suspending: boolean): PendingOperation<Action>[] {
+    const needed = suspending || this.#lookers.length > 0 || operations.some(({ action }) => action.type === "receive");
     const open = needed ? [...this.#waits.values()].sort((a, b) => a.position! - b.position!) : [];
-    for (const slot of slots) if (isWait(slot.body)) this.#waits.set(slot.position!, slot);
-    return [...open, ...slots];
+    for (const operation of operations) if (isWait(operation.action)) this.#waits.set(operation.position!, operation);
+    return [...open, ...operations];
   }
 
-  async #commit(batch: ReadySlot[], transition: Transition | null): Promise<Committed | undefined> {
+  async #commit(batch: PendingOperation<Action>[], transition: Transition | null): Promise<Committed | undefined> {
     const { workflowId, epoch, owner, leaseMs, onCommit, onGone } = this.#options;
-    const operations = batch.map(({ position, label, body }): Operation => ({ position, label, ...body }));
+    const operations = batch.map(({ position, label, action }): Operation => ({ position, label, ...action }));
     const request: CommitRequest = {
       workflowId,
       epoch,
@@ -281,7 +267,7 @@ export class Commits {
     if (result.state === "released") this.close();
     else this.#renewLater();
     onCommit({ now: result.now, woken: result.woken, touched: touchedBy(request) });
-    batch.forEach((slot, index) => this.#handOut(slot, result.results[index]!));
+    batch.forEach((operation, index) => this.#handOut(operation, result.results[index]!));
     return result;
   }
 
@@ -300,9 +286,9 @@ export class Commits {
     }
   }
 
-  #handOut(slot: ReadySlot, result: OperationResult): void {
-    if ("outcome" in result && slot.position !== null) this.#waits.delete(slot.position);
-    slot.onResult(result);
+  #handOut(operation: PendingOperation<Action>, result: OperationResult): void {
+    if ("outcome" in result && operation.position !== null) this.#waits.delete(operation.position);
+    operation.onResult(result);
   }
 
   /** Settles the looks that were asked for first. */
@@ -317,15 +303,8 @@ export class Commits {
   }
 }
 
-function isReady(slot: Slot): slot is ReadySlot {
-  return !(slot.body instanceof Promise);
-}
-
-/** Whether an operation may have to wait. */
-export function isWait(body: Body): body is Wait {
-  return body.type === "receive" || body.type === "observeEvent" || body.type === "observeResult" ||
-    body.type === "sleep" ||
-    body.type === "pause";
+function isReady(operation: PendingOperation): operation is PendingOperation<Action> {
+  return !(operation.action instanceof Promise);
 }
 
 /** Whose watchers should look again after a commit. A mere look or renewal changes nothing. */

@@ -13,12 +13,11 @@
 import { nextTask } from "../time/clock.ts";
 import type { Claimed, JournalEntry, JournalPage, OpenEntry, Outcome } from "../driver/driver.ts";
 
-/** An operation that the code has called and whose outcome it does not have yet. */
-export interface Call {
-  readonly label: string;
-  /** Hands the outcome to the code. Nothing else is delivered until what this returns has settled. */
+/** The code that waits for the outcome of an operation. */
+export interface OutcomeReceiver {
+  /** Hands the outcome to the code. Nothing else is delivered until the returned promise has settled. */
   settle(outcome: Outcome): void | Promise<void>;
-  /** Ends the call without an outcome. */
+  /** Ends the operation without an outcome. */
   reject(error: unknown): void;
 }
 
@@ -43,8 +42,8 @@ interface Ask {
 
 /** One run's view of its workflow's journal. */
 export class Journal {
-  /** Calls without an outcome, by position. */
-  readonly calls: Map<number, Call> = new Map();
+  /** The receivers of outcomes that are not delivered yet, by position. */
+  readonly receivers: Map<number, OutcomeReceiver> = new Map();
   readonly #load: (after: number) => Promise<JournalPage>;
   readonly #onDelivered: () => void;
   /** Operations without an outcome on the pages read so far. The last page tells whether they begin. */
@@ -83,9 +82,9 @@ export class Journal {
   }
 
   /** Takes the next position for a call. */
-  take(call: Call): number {
+  take(receiver: OutcomeReceiver): number {
     const position = this.#nextPosition++;
-    this.calls.set(position, call);
+    this.receivers.set(position, receiver);
     return position;
   }
 
@@ -133,16 +132,16 @@ export class Journal {
     this.#deliver();
   }
 
-  /** Ends all calls without an outcome. */
+  /** Ends all operations without an outcome. */
   failAll(error: unknown): void {
-    const calls = [...this.calls.values()];
-    this.calls.clear();
-    for (const { reject } of calls) reject(error);
+    const receivers = [...this.receivers.values()];
+    this.receivers.clear();
+    for (const { reject } of receivers) reject(error);
   }
 
   /** Delivers nothing more: the code is abandoned. */
   stop(): void {
-    this.calls.clear();
+    this.receivers.clear();
     this.#asks.clear();
     this.#recorded.length = 0;
     this.#live.length = 0;
@@ -173,9 +172,9 @@ export class Journal {
       await nextTask();
       const next = this.#nextDelivery();
       if (next) {
-        const call = this.calls.get(next.position);
-        this.calls.delete(next.position);
-        const settling = call?.settle(next.outcome);
+        const receiver = this.receivers.get(next.position);
+        this.receivers.delete(next.position);
+        const settling = receiver?.settle(next.outcome);
         if (settling) await settling;
       } else if (this.#asks.size > 0) {
         await this.#loadPage().catch((error) => this.#rejectAsks(error));

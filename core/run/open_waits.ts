@@ -5,7 +5,7 @@
  */
 
 import type { Commits } from "./commits.ts";
-import type { Body } from "./operation.ts";
+import type { Action } from "./operation.ts";
 import type { WatchTarget } from "../driver/driver.ts";
 import { Waiter, type WaitHost } from "../time/wait.ts";
 
@@ -58,12 +58,12 @@ export class OpenWaits {
     const { waits } = this.#commits;
     while (!this.#stopped) {
       // A pause between two tries ends by itself.
-      const bodies = [...waits.values()].map(({ body }) => body).filter(({ type }) => type !== "pause");
-      if (bodies.length === 0) break;
-      this.#waiter.listen(targetsOf(this.#workflowId, bodies));
+      const actions = [...waits.values()].map(({ action }) => action).filter(({ type }) => type !== "pause");
+      if (actions.length === 0) break;
+      this.#waiter.listen(targetsOf(this.#workflowId, actions));
       const limitMs = this.remainingMs;
       // A sleep cannot end early, so there is nothing to poll for.
-      const poll = bodies.some(({ type }) => type !== "sleep");
+      const poll = actions.some(({ type }) => type !== "sleep");
       const due = limitMs <= 0 || await this.#waiter.next({ limitMs, poll });
       if (due && !this.#stopped) await this.#commits.look();
     }
@@ -73,7 +73,7 @@ export class OpenWaits {
 }
 
 /** Where hints for open waits come from. */
-function targetsOf(workflowId: string, waits: Body[]): WatchTarget[] {
+function targetsOf(workflowId: string, waits: Action[]): WatchTarget[] {
   const others = waits.flatMap((wait): WatchTarget[] =>
     wait.type === "observeEvent" || wait.type === "observeResult" ? [`outbox:${wait.workflowId}`] : []
   );

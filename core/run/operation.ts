@@ -1,10 +1,10 @@
 /**
- * An operation of a workflow's code: how the context describes it to the run, and what its recorded outcome means to the code.
+ * An operation of a workflow: as the code requests it, on its way into the store, and what its outcome means to the code.
  *
  * @module
  */
 
-import type { Effect, Outcome, Wait, WorkflowStatus } from "../driver/driver.ts";
+import type { Effect, OperationResult, Outcome, Wait, WorkflowStatus } from "../driver/driver.ts";
 import {
   StreamClosedError,
   TimeoutError,
@@ -15,55 +15,76 @@ import {
 } from "../errors.ts";
 
 /** What an operation does. */
-export type Body = Effect | Wait;
+export type Action = Effect | Wait;
+
+/** Whether an operation may have to wait. */
+export function isWait(action: Action): action is Wait {
+  return WAITS.has(action.type);
+}
+
+const WAITS = new Set<Action["type"]>(["receive", "observeEvent", "observeResult", "sleep", "pause"]);
+
+/** An operation on its way into the store. */
+export interface PendingOperation<A = Action | Promise<Action | void>> {
+  /** Its position; `null` for an operation inside a step. */
+  readonly position: number | null;
+  /** Its name in the journal. */
+  readonly label: string;
+  /** What it does. A promise while its value is being checked, which settles with nothing if the value was refused. */
+  action: A;
+  /** Gets each result: any number of times how long a wait still has, and at last the outcome. */
+  onResult(result: OperationResult): void;
+}
 
 /**
- * Begins an operation: what it does, at once unless the value has to be checked by an asynchronous schema. What it throws is recorded as the refusal.
+ * Begins an operation. Returns what it does, at once unless an asynchronous schema has to check its value. An error
+ * that it throws is recorded as the refusal.
  *
- * @param open What is known of a step whose tries an earlier run has begun: how many have failed, and how long it is to the next one.
+ * @param open Set if an earlier run began the tries of this step: how many have failed, and the time until the next.
  */
-export type Begin = (position: number, open?: { attempts: number; remainingMs: number }) => Body | Promise<Body>;
+export type Begin = (position: number, open?: { attempts: number; remainingMs: number }) => Action | Promise<Action>;
 
-/** An operation of a workflow's code. */
-export interface OperationSpec<T> {
-  /** Names it in the journal: what it is, and of which channel or step. */
+/** An operation as the workflow's code asks for it. */
+export interface OperationRequest<T> {
+  /** Its name in the journal: the kind of operation, and the channel or step. */
   label: string;
   /**
-   * Takes the caller's values, in the turn of the call. Not called if the outcome is known to be recorded. What it throws is recorded as the
-   * refusal.
+   * Takes the caller's values, in the turn of the call. It is not called if the outcome is known to be recorded. An
+   * error that it throws is recorded as the refusal.
    */
   take(): Begin;
-  /** `true`: it takes its place among the commits when it is done, as a step does; else when it is called. */
+  /** `true`: its place among the commits is when it is done, as for a step. Otherwise it is when it is called. */
   takesTime?: boolean;
-  /** `true`: {@linkcode OperationSpec.read} also reads errors. Else an `error` is the refusal of the operation. */
+  /** `true`: {@linkcode OperationRequest.read} also reads errors. Otherwise an `error` is the refusal of the operation. */
   readsErrors?: boolean;
   /**
-   * What follows its outcome before the code gets to know it: an operation at the next position, whose value is then this one's. `isWanted` does not
-   * count on a replay: it follows if it has followed before. So its label must be of no other operation: it tells the position of this one.
+   * Returns the operation that follows the outcome, before the code gets to know it. It takes the next position, and
+   * its value becomes the value of this operation. On a replay `isWanted` does not count: the operation follows if it
+   * followed before. Its label must be unique to it, so it names the position of this operation.
    */
-  follow?(outcome: Outcome, position: number): { spec: OperationSpec<T>; isWanted: boolean } | undefined;
-  /** Its value, or throws its error. */
+  follow?(outcome: Outcome, position: number): { request: OperationRequest<T>; isWanted: boolean } | undefined;
+  /** Returns its value, or throws its error. */
   read(outcome: Outcome): T;
 }
 
-/** Decodes stored texts, as a run does. */
+/** Decodes stored texts. A run does so. */
 interface Decoder {
   decode(text: string): unknown;
 }
 
-/** The value of a step, `now` or `uuid`; throws the step's error. */
+/** Returns the value of a step, `now` or `uuid`, or throws the step's error. */
 export function readRecorded(decoder: Decoder, { tag, value }: Outcome): unknown {
   const decoded = decoder.decode(value!);
   if (tag === "error") throw decoded;
   return decoded;
 }
 
-/** Nothing; throws if a stream was closed. */
+/** Throws if the stream was closed. */
 export function readDone({ tag }: Outcome, stream: { workflowId: string; key: string }): void {
   if (tag === "stream_closed") throw new StreamClosedError(stream.workflowId, stream.key);
 }
 
-/** The value that a wait found; throws if its time was up. */
+/** Returns the value that a wait found, or throws if its time was up. */
 export function readFound(
   decoder: Decoder,
   { tag, value }: Outcome,
@@ -73,21 +94,21 @@ export function readFound(
   return decoder.decode(value!);
 }
 
-/** A wait for what comes from another workflow. */
+/** A wait for something of another workflow. */
 interface Observation {
   readonly label: string;
   readonly timeoutMs: number | null;
   readonly workflowId: string;
 }
 
-/** An event of another workflow; throws if there will be none. */
+/** Returns an event of another workflow, or throws if it can no longer come. */
 export function readObserved(decoder: Decoder, outcome: Outcome, wait: Observation): unknown {
   if (outcome.tag === "workflow_not_found") throw new WorkflowNotFoundError(wait.workflowId);
   if (outcome.tag === "workflow_ended") throw new WorkflowEndedError(wait.workflowId, outcome.value as WorkflowStatus);
   return readFound(decoder, outcome, wait);
 }
 
-/** The result of another workflow; throws how it failed. */
+/** Returns the result of another workflow, or throws how it failed. */
 export function readResult(decoder: Decoder, outcome: Outcome, wait: Observation): unknown {
   const { tag, value } = outcome;
   if (tag === "cancelled") throw new WorkflowCancelledError(wait.workflowId);

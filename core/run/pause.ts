@@ -5,7 +5,8 @@
  */
 
 import type { Clock } from "../time/clock.ts";
-import type { Commits, ReadySlot } from "./commits.ts";
+import type { Commits } from "./commits.ts";
+import type { Action, PendingOperation } from "./operation.ts";
 import type { OperationResult } from "../driver/driver.ts";
 
 /** Which pause. */
@@ -59,15 +60,15 @@ export class Pause {
   /** Writes it, unless an earlier run has. */
   begin(): void {
     const { position, label, attempts, delayMs, remainingMs } = this.#options;
-    const slot: ReadySlot = {
+    const operation: PendingOperation<Action> = {
       position,
       label,
-      body: { type: "pause", attempts, timeoutMs: delayMs },
+      action: { type: "pause", attempts, timeoutMs: delayMs },
       onResult: (result) => this.#told(result),
     };
     this.#isRecorded = remainingMs !== undefined;
-    if (remainingMs === undefined) return this.#host.commits.push(slot);
-    this.#host.commits.keep(slot);
+    if (remainingMs === undefined) return this.#host.commits.push(operation);
+    this.#host.commits.keep(operation);
     this.#told({ remainingMs });
   }
 

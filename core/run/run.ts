@@ -11,13 +11,13 @@ import { Commits, type CommitsOptions } from "./commits.ts";
 import type { Transition, WorkflowRecord } from "../driver/driver.ts";
 import { ContextError, LeaseLostError, NonDeterminismError, quote, WorkflowCancelledError } from "../errors.ts";
 import { type Difference, Journal } from "./journal.ts";
-import type { OperationSpec } from "./operation.ts";
+import type { OperationRequest } from "./operation.ts";
 import { OpenWaits } from "./open_waits.ts";
 import { REST_MS, toPark, Undecodable } from "./parking.ts";
 import type { PauseOptions } from "./pause.ts";
 import { currentStep } from "./step_scope.ts";
 import type { ClaimedRun, RunEnd, RunHost } from "./host.ts";
-import { tolerate } from "./tolerated.ts";
+import { tolerate } from "./tolerate.ts";
 
 /** The workflow's code, with the input. It calls the operations of the run. */
 export type Code = (run: Run, input: unknown) => unknown;
@@ -55,24 +55,24 @@ export class Run {
   #gone: "lost" | "cancelled" | undefined;
   #codeDone = false;
 
-  constructor(host: RunHost, code: Code, lease: ClaimedRun, onWaiting: (waiting: boolean) => void = () => {}) {
-    const { workflowId, createdAt } = lease.workflow;
+  constructor(host: RunHost, code: Code, claimed: ClaimedRun, onWaiting: (waiting: boolean) => void = () => {}) {
+    const { workflowId, createdAt } = claimed.workflow;
     this.host = host;
     this.#onWaiting = onWaiting;
     this.workflowId = workflowId;
     this.createdAt = createdAt;
     this.#code = code;
-    this.#record = lease.workflow;
+    this.#record = claimed.workflow;
     this.#startedAt = host.clock.now();
-    this.storeTime = new StoreTime(host.clock, lease.now);
+    this.storeTime = new StoreTime(host.clock, claimed.now);
     const load = (after: number) => host.driver.readJournal({ workflowId, after, limit: 1_000 });
-    this.#journal = new Journal(lease, load, () => this.#delivered());
+    this.#journal = new Journal(claimed, load, () => this.#delivered());
     this.commits = new Commits({
       driver: host.driver,
       clock: host.clock,
       workflowId,
-      epoch: lease.epoch,
-      owner: lease.owner,
+      epoch: claimed.epoch,
+      owner: claimed.owner,
       leaseMs: host.leaseMs,
       onCommit: (result) => this.#onCommit(result),
       onGone: (state) => this.#onGone(state),
@@ -156,7 +156,7 @@ export class Run {
   }
 
   /** Carries out an operation of the workflow's code. See {@linkcode Calls.call}. */
-  operate<T>(describe: () => OperationSpec<T>): Promise<T> {
+  operate<T>(describe: () => OperationRequest<T>): Promise<T> {
     return this.#calls.call(describe);
   }
 

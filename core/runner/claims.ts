@@ -4,11 +4,10 @@
  * @module
  */
 
-import { type Clock, delay } from "../time/clock.ts";
-import type { Driver } from "../driver/driver.ts";
 import { UnknownWorkflowError } from "../errors.ts";
 import type { ClaimedRun } from "../run/host.ts";
-import type { Runs } from "./runs.ts";
+import { delay } from "../time/clock.ts";
+import type { RunnerHost } from "./host.ts";
 
 /** How many workflows one request leases at most. */
 const MAX_CLAIM = 100;
@@ -31,7 +30,7 @@ export function repeatMs(repeats: number): number {
 /** What a claim by due time brought. */
 export interface Taken {
   /** The workflows that are leased now. */
-  leases: ClaimedRun[];
+  claimed: ClaimedRun[];
   /** See `ClaimResult`. */
   nextDueMs: number | null;
   /** See `ClaimResult`. */
@@ -40,42 +39,22 @@ export interface Taken {
   full: boolean;
 }
 
-/** What claims are made with. */
-export interface ClaimsOptions {
-  driver: Driver;
-  clock: Clock;
-  /** The names of the workflows that can be run here. */
-  names: readonly string[];
-  leaseMs: number;
-  runs: Runs;
-  /** Aborts when nothing is claimed any more. */
-  over: AbortSignal;
-  report: (error: unknown) => void;
-  /** Is told when a workflow that was claimed by its ID, and not taken, is worth another claim. */
-  onLater: (workflowId: string, ms: number) => void;
-}
-
 /** Claims for one `Parley`. It never takes what runs here, even if the lease has lapsed. */
 export class Claims {
-  readonly #options: ClaimsOptions;
+  readonly #host: RunnerHost;
   readonly #reported = new Set<string>();
   /** How many claims by ID have failed since the last that did not. */
   #failures = 0;
   /** How many have come too early since the last that did not. */
   #early = 0;
 
-  /**
-   * Makes it.
-   *
-   * @param options What claims are made with.
-   */
-  constructor(options: ClaimsOptions) {
-    this.#options = options;
+  constructor(host: RunnerHost) {
+    this.#host = host;
   }
 
   /** Leases up to `limit` workflows that are due, the oldest first; fewer where one request would carry too many. */
   async byDueTime(limit: number): Promise<Taken> {
-    const { runs, clock } = this.#options;
+    const { runs, clock } = this.#host;
     runs.renewLate(clock.now());
     return await this.#claim(Math.min(limit, MAX_CLAIM), null);
   }
@@ -83,23 +62,23 @@ export class Claims {
   /**
    * Leases those of these workflows that are due, and hands out each. What runs here looks first: it may be on its way to suspend.
    * What another call holds at the moment is claimed again, a few times. What is not due yet, as where the store's clock has gone back, is told to
-   * `onLater`, and so is all that is left when the store fails.
+   * the host, and so is all that is left when the store fails.
    *
    * @param workflowIds The workflows.
-   * @param onLease Gets each lease, at once.
+   * @param onClaimed Gets each lease, at once.
    */
-  async byId(workflowIds: readonly string[], onLease: (lease: ClaimedRun) => void): Promise<void> {
-    const { runs, clock, over } = this.#options;
+  async byId(workflowIds: readonly string[], onClaimed: (claimed: ClaimedRun) => void): Promise<void> {
+    const { runs, clock, closed } = this.#host;
     let left = new Set(workflowIds);
-    for (let repeats = 0; left.size > 0 && !over.aborted; repeats++) {
+    for (let repeats = 0; left.size > 0 && !closed.aborted; repeats++) {
       await Promise.all([...left].map((workflowId) => runs.look(workflowId)));
       left = new Set([...left].filter((workflowId) => !runs.isHeld(workflowId)));
-      const taken = (lease: ClaimedRun) => (left.delete(lease.workflow.workflowId), onLease(lease));
+      const taken = (claimed: ClaimedRun) => (left.delete(claimed.workflow.workflowId), onClaimed(claimed));
       const { more, nextDueMs } = await this.#claimAll([...left], taken).catch((error) => this.#fail(error, left));
       this.#failures = 0;
       if (!more) return this.#notYet(left, nextDueMs);
       if (repeats === MAX_REPEATS) return;
-      await delay(clock, repeatMs(repeats), over);
+      await delay(clock, repeatMs(repeats), closed);
     }
   }
 
@@ -113,8 +92,7 @@ export class Claims {
   }
 
   #later(left: Iterable<string>, ms: number): void {
-    const { runs, onLater } = this.#options;
-    for (const workflowId of left) if (!runs.isHeld(workflowId)) onLater(workflowId, ms);
+    for (const workflowId of left) if (!this.#host.runs.isHeld(workflowId)) this.#host.dueIn(workflowId, ms);
   }
 
   #fail(error: unknown, left: Iterable<string>): never {
@@ -126,14 +104,14 @@ export class Claims {
   /** Says whether some were left that are due, and when the next of the others is. */
   async #claimAll(
     workflowIds: readonly string[],
-    onLease: (lease: ClaimedRun) => void,
+    onClaimed: (claimed: ClaimedRun) => void,
   ): Promise<Pick<Taken, "more" | "nextDueMs">> {
     let left = false;
     let next = Infinity;
     for (let from = 0; from < workflowIds.length; from += MAX_CLAIM) {
       const batch = workflowIds.slice(from, from + MAX_CLAIM);
-      const { leases, more, nextDueMs } = await this.#claim(batch.length, batch);
-      leases.forEach(onLease);
+      const { claimed, more, nextDueMs } = await this.#claim(batch.length, batch);
+      claimed.forEach(onClaimed);
       left ||= more;
       next = Math.min(next, nextDueMs ?? Infinity);
     }
@@ -141,8 +119,8 @@ export class Claims {
   }
 
   async #claim(limit: number, workflowIds: readonly string[] | null): Promise<Taken> {
-    const { driver, names, leaseMs, runs, over } = this.#options;
-    if (limit === 0 || over.aborted) return { leases: [], nextDueMs: null, more: false, full: false };
+    const { driver, names, leaseMs, runs, closed } = this.#host;
+    if (limit === 0 || closed.aborted) return { claimed: [], nextDueMs: null, more: false, full: false };
     const owner = crypto.randomUUID();
     const except = workflowIds === null ? runs.held : [];
     const { claimed, unknown, nextDueMs, more } = await driver.claim({
@@ -154,14 +132,14 @@ export class Claims {
       owner,
     });
     this.#reportUnknown(unknown);
-    return { leases: claimed.map((it) => ({ ...it, owner })), nextDueMs, more, full: claimed.length === limit };
+    return { claimed: claimed.map((it) => ({ ...it, owner })), nextDueMs, more, full: claimed.length === limit };
   }
 
   #reportUnknown(names: readonly string[]): void {
     for (const name of names) {
       if (this.#reported.has(name)) continue;
       this.#reported.add(name);
-      this.#options.report(new UnknownWorkflowError(name));
+      this.#host.report(new UnknownWorkflowError(name));
     }
   }
 }

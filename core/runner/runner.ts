@@ -13,10 +13,11 @@ import { Context } from "../context/context.ts";
 import { Run } from "../run/run.ts";
 import { withRetries } from "../time/retry.ts";
 import type { ClaimedRun, RunEnd, RunHost } from "../run/host.ts";
+import type { RunnerHost } from "./host.ts";
 import { Runs } from "./runs.ts";
 import type { Place } from "./slots.ts";
 import { StreamTails } from "../read/stream_tails.ts";
-import { sweep, work } from "./takers.ts";
+import { sweep, work } from "./sweep.ts";
 import type { Values } from "../values/values.ts";
 import { Subscriptions } from "../time/subscriptions.ts";
 import { unlessAborted, Waiter } from "../time/wait.ts";
@@ -40,22 +41,16 @@ export interface SweepResult {
 }
 
 /** What a runner is made of. */
-export interface RunnerOptions {
-  driver: Driver;
-  clock: Clock;
-  values: Values;
+export interface RunnerOptions
+  extends Pick<RunHost, "driver" | "clock" | "values" | "hotWaitMs" | "leaseMs" | "budgetMs" | "report"> {
   workflows: ReadonlyMap<string, Workflow<unknown, unknown>>;
   wake: Wake;
-  hotWaitMs: number;
-  leaseMs: number;
-  budgetMs: number;
   maxRequests: number;
   waitUntil: (work: Promise<unknown>) => void;
-  report: (error: unknown) => void;
 }
 
 /** Claims and runs workflows. */
-export class Runner implements RunHost {
+export class Runner implements RunnerHost {
   readonly driver: Driver;
   readonly clock: Clock;
   readonly values: Values;
@@ -65,11 +60,12 @@ export class Runner implements RunHost {
   readonly leaseMs: number;
   readonly budgetMs: number;
   readonly report: (error: unknown) => void;
-  readonly claims: Claims;
+  readonly names: readonly string[];
+  readonly runs: Runs = new Runs();
+  readonly #claims: Claims;
   readonly #options: RunnerOptions;
   readonly #spent = new AbortController();
   readonly #closing = new AbortController();
-  readonly #runs = new Runs();
   readonly #wakes: Wakes;
   readonly #deadlines: Deadlines;
   readonly #work = new Set<Promise<unknown>>();
@@ -99,31 +95,18 @@ export class Runner implements RunHost {
         // There is nobody left to tell.
       }
     };
-    const { driver, clock, report, leaseMs } = this;
-    const names = [...options.workflows.keys()];
-    const onLater = (workflowId: string, ms: number) => this.dueIn(workflowId, ms);
-    this.claims = new Claims({
-      driver,
-      clock,
-      names,
-      leaseMs,
-      runs: this.#runs,
-      over: this.#closing.signal,
-      report,
-      onLater,
-    });
-    this.#wakes = new Wakes({
-      claims: this.claims,
-      run: (lease, place) => this.run(lease, place),
-      track: (work) => this.track(work),
-      over: () => this.over,
-      report,
-    });
-    this.#deadlines = new Deadlines(clock, (workflowIds) => this.#onDeadlines(workflowIds));
+    this.names = [...options.workflows.keys()];
+    this.#claims = new Claims(this);
+    this.#wakes = new Wakes(this, this.#claims);
+    this.#deadlines = new Deadlines(this.clock, (workflowIds) => this.#onDeadlines(workflowIds));
   }
 
   get closing(): boolean {
-    return this.#closing.signal.aborted;
+    return this.closed.aborted;
+  }
+
+  get closed(): AbortSignal {
+    return this.#closing.signal;
   }
 
   /** Aborts when as many requests were made as are allowed. */
@@ -147,8 +130,8 @@ export class Runner implements RunHost {
   }
 
   /** Runs what was claimed. Never rejects. */
-  run(lease: ClaimedRun, place?: Place): Promise<RunEnd> {
-    const ended = this.#run(lease, place).catch((error): RunEnd => {
+  run(claimed: ClaimedRun, place?: Place): Promise<RunEnd> {
+    const ended = this.#run(claimed, place).catch((error): RunEnd => {
       this.report(error);
       return "failed";
     });
@@ -158,7 +141,7 @@ export class Runner implements RunHost {
 
   /** Has a run that is here find out at once whether its workflow was cancelled. */
   check(workflowId: string): void {
-    this.track(this.#runs.look(workflowId));
+    this.track(this.runs.look(workflowId));
   }
 
   /** Keeps the isolate alive for work that no caller awaits. */
@@ -186,7 +169,7 @@ export class Runner implements RunHost {
     let stopTimer = () => {};
     const leave = () => {
       this.#leaving = true;
-      this.#runs.leave();
+      this.runs.leave();
       stopTimer = this.clock.after(LAST_WAKES_MS, () => this.#left.abort());
     };
     if (timeoutMs > 0) stopTimer = this.clock.after(timeoutMs, leave);
@@ -212,13 +195,13 @@ export class Runner implements RunHost {
   /** Runs those of these workflows that are due and known here. */
   async runNow(workflowIds: readonly string[]): Promise<SweepResult> {
     const runs: Promise<RunEnd>[] = [];
-    await this.claims.byId(workflowIds, (lease) => void runs.push(this.run(lease)));
+    await this.#claims.byId(workflowIds, (claimed) => void runs.push(this.run(claimed)));
     return count(await Promise.all(runs));
   }
 
   /** Takes over what is due and runs it, until nothing is due any more or `limit` were taken. */
   async sweep(limit: number, signal: AbortSignal | undefined): Promise<SweepResult> {
-    return count(await sweep(this, limit, signal));
+    return count(await sweep(this, this.#claims, limit, signal));
   }
 
   /** Takes over what is due until the signal aborts, this closes, or no more requests may be made. */
@@ -226,7 +209,7 @@ export class Runner implements RunHost {
     const waiter = new Waiter(this);
     this.#workers.add(waiter);
     waiter.listen(["due"]);
-    await work(this, waiter, concurrency, signal);
+    await work(this, this.#claims, waiter, concurrency, signal);
     this.#workers.delete(waiter);
   }
 
@@ -244,7 +227,7 @@ export class Runner implements RunHost {
   }
 
   #update(): void {
-    this.#runs.update();
+    this.runs.update();
     for (const waiter of this.#workers) waiter.poke();
   }
 
@@ -254,17 +237,17 @@ export class Runner implements RunHost {
     else this.wake(workflowIds);
   }
 
-  async #run(lease: ClaimedRun, place: Place | undefined): Promise<RunEnd> {
-    const { workflowId, name, recoveryAttempts } = lease.workflow;
+  async #run(claimed: ClaimedRun, place: Place | undefined): Promise<RunEnd> {
+    const { workflowId, name, recoveryAttempts } = claimed.workflow;
     const workflow = this.#options.workflows.get(name)!;
     this.#deadlines.delete(workflowId);
-    if (!this.#runs.isNewer(lease)) return "lost";
-    if (recoveryAttempts > workflow.maxRecoveryAttempts) return await this.#giveUp(lease);
-    const run = new Run(this, (run, input) => workflow.run(new Context(run), input), lease, (waiting) => {
-      this.#runs.setWaiting(run, waiting);
+    if (!this.runs.isNewer(claimed)) return "lost";
+    if (recoveryAttempts > workflow.maxRecoveryAttempts) return await this.#giveUp(claimed);
+    const run = new Run(this, (run, input) => workflow.run(new Context(run), input), claimed, (waiting) => {
+      this.runs.setWaiting(run, waiting);
       place?.setWaiting(waiting);
     });
-    this.#runs.add(lease, run);
+    this.runs.add(claimed, run);
     const ended = run.execute();
     if (this.#leaving) run.leave();
     try {
@@ -272,7 +255,7 @@ export class Runner implements RunHost {
       if (end === "lost") this.#lost(workflowId);
       return end;
     } finally {
-      this.#runs.remove(run);
+      this.runs.remove(run);
     }
   }
 

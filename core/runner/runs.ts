@@ -12,7 +12,7 @@ const MAX_HOT_RUNS = 100;
 
 /** Knows which workflows run here. */
 export class Runs {
-  readonly #runs = new Map<string, { run: Run; lease: ClaimedRun }>();
+  readonly #runs = new Map<string, { run: Run; claimed: ClaimedRun }>();
   /** Runs that only wait, the longest wait first. */
   readonly #hot = new Set<Run>();
 
@@ -31,14 +31,14 @@ export class Runs {
    */
   isNewer({ workflow: { workflowId, createdAt }, epoch }: ClaimedRun): boolean {
     const here = this.#runs.get(workflowId);
-    return !here || here.lease.workflow.createdAt !== createdAt || here.lease.epoch < epoch;
+    return !here || here.claimed.workflow.createdAt !== createdAt || here.claimed.epoch < epoch;
   }
 
   /** Adds a run. One that was here before has lost its lease, and finds that out. */
-  add(lease: ClaimedRun, run: Run): void {
-    const { workflowId } = lease.workflow;
+  add(claimed: ClaimedRun, run: Run): void {
+    const { workflowId } = claimed.workflow;
     void this.look(workflowId);
-    this.#runs.set(workflowId, { run, lease });
+    this.#runs.set(workflowId, { run, claimed });
   }
 
   /** Removes a run that is over. */

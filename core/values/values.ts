@@ -11,7 +11,7 @@ import { keptError, MAX_MESSAGE_LENGTH } from "./kept_error.ts";
 import { isError, reviveError, serializeError } from "./serialized_error.ts";
 import type { DriverLimits } from "../driver/driver.ts";
 import { UnreadableValueError, ValidationError, ValueTooLargeError } from "../errors.ts";
-import { toSafeIssue } from "./issues.ts";
+import { toSafeIssue } from "./safe_issue.ts";
 import { snapshot } from "./snapshot.ts";
 import type { StandardSchemaV1 } from "../standard_schema.ts";
 

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { Commits, type CommitsOptions, type Slot } from "../../../core/run/commits.ts";
-import type { Body } from "../../../core/run/operation.ts";
+import { Commits, type CommitsOptions } from "../../../core/run/commits.ts";
+import type { Action, PendingOperation } from "../../../core/run/operation.ts";
 import type { CommitRequest, CommitResult, Driver, Operation, OperationResult } from "../../../core/driver/driver.ts";
 import { ManualClock } from "../../../testing/mod.ts";
 import { settle } from "../setup.ts";
@@ -46,10 +46,10 @@ export function make(options: Partial<CommitsOptions> = {}) {
     requests,
     told,
     results,
-    push(label: string, position: number | null, body: Slot["body"]) {
+    push(label: string, position: number | null, action: PendingOperation["action"]) {
       const of: OperationResult[] = [];
       results.set(label, of);
-      commits.push({ position, label, body, onResult: (result) => of.push(result) });
+      commits.push({ position, label, action, onResult: (result) => of.push(result) });
     },
     /** Answers the request under way; `open`: the waits that have no outcome. */
     async answer({ open = [] as string[], state = "held" as "held" | "released", woken = [] as string[] } = {}) {
@@ -67,6 +67,6 @@ export function make(options: Partial<CommitsOptions> = {}) {
   };
 }
 
-export const write: Body = { type: "writeStream", key: "log", value: "1" };
-export const receive = (...topics: string[]): Body => ({ type: "receive", topics, timeoutMs: null });
+export const write: Action = { type: "writeStream", key: "log", value: "1" };
+export const receive = (...topics: string[]): Action => ({ type: "receive", topics, timeoutMs: null });
 export const END = { to: "end", status: "SUCCESS", output: "1", error: null } as const;

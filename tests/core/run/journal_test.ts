@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { JournalEntry, JournalPage } from "../../../core/driver/driver.ts";
-import { type Call, type Difference, Journal, type Recorded } from "../../../core/run/journal.ts";
+import { type Difference, Journal, type OutcomeReceiver, type Recorded } from "../../../core/run/journal.ts";
 import { gate, settle } from "../setup.ts";
 
 const entry = (position: number, seq: number, label: string = `op ${position}`): JournalEntry => ({
@@ -45,8 +45,7 @@ function make(
     idles: () => idles,
     call(label = `op ${next}`) {
       next++;
-      const call: Call = {
-        label,
+      const call: OutcomeReceiver = {
         settle: (outcome) => void delivered.push(outcome.value),
         reject: (error) => delivered.push(error),
       };
@@ -107,7 +106,7 @@ Deno.test("an operation without an outcome begins when the last page is read, so
   made.journal.add(0, { tag: "value", value: "live" });
   await settle();
   assert.deepEqual(made.delivered, ["1", "2", "live"]);
-  assert.deepEqual([...made.journal.calls.keys()], [3]);
+  assert.deepEqual([...made.journal.receivers.keys()], [3]);
 });
 
 Deno.test("a page is read when nothing else can be delivered, and only if the code waits for it", async () => {
@@ -193,5 +192,5 @@ Deno.test("failAll() ends calls once; what is delivered after that goes nowhere"
   journal.add(0, { tag: "value", value: "late" });
   await settle();
   assert.deepEqual(delivered, ["gone", "gone", "gone"]);
-  assert.equal(journal.calls.size, 0);
+  assert.equal(journal.receivers.size, 0);
 });

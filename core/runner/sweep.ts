@@ -7,8 +7,9 @@
 import { type Claims, repeatMs, type Taken } from "./claims.ts";
 import { delay } from "../time/clock.ts";
 import type { ClaimedRun, RunEnd } from "../run/host.ts";
-import { type Place, Slots } from "./slots.ts";
-import { Waiter, type WaitHost } from "../time/wait.ts";
+import type { RunnerHost } from "./host.ts";
+import { Slots } from "./slots.ts";
+import { Waiter } from "../time/wait.ts";
 import { SIDE_BY_SIDE } from "./wakes.ts";
 
 /** How often a sweep claims again that only met what other calls hold at the moment. */
@@ -16,25 +17,16 @@ const MAX_REPEATS = 10;
 /** A workflow that is suspended until an instant less than ten seconds ahead gives a hint; any other is found by a look before that. */
 const MAX_LOOK_MS = 9_500;
 
-const NOTHING: Taken = { leases: [], nextDueMs: null, more: false, full: false };
-
-/** What takers need of the `Parley`. */
-export interface TakerHost extends WaitHost {
-  readonly claims: Claims;
-  /** Whether nothing is taken any more. */
-  readonly over: boolean;
-  run(lease: ClaimedRun, place: Place): Promise<RunEnd>;
-  report(error: unknown): void;
-}
+const NOTHING: Taken = { claimed: [], nextDueMs: null, more: false, full: false };
 
 /** Runs leases side by side, and says when something has changed. */
 class Running {
   readonly slots: Slots;
-  readonly #host: TakerHost;
+  readonly #host: RunnerHost;
   readonly #onChange: () => void;
   readonly #runs = new Set<Promise<void>>();
 
-  constructor(host: TakerHost, limit: number, onChange: () => void) {
+  constructor(host: RunnerHost, limit: number, onChange: () => void) {
     this.#host = host;
     this.#onChange = onChange;
     this.slots = new Slots(limit, onChange);
@@ -44,8 +36,8 @@ class Running {
     return this.#runs.size;
   }
 
-  add(lease: ClaimedRun, onEnd: (end: RunEnd) => void = () => {}): void {
-    const run: Promise<void> = this.#host.run(lease, this.slots.take()).then((end) => {
+  add(claimed: ClaimedRun, onEnd: (end: RunEnd) => void = () => {}): void {
+    const run: Promise<void> = this.#host.run(claimed, this.slots.take()).then((end) => {
       this.#runs.delete(run);
       onEnd(end);
       this.#onChange();
@@ -59,7 +51,12 @@ class Running {
 }
 
 /** Takes over what is due and runs it, until nothing is due any more or `limit` were taken. Returns how each run ended. */
-export async function sweep(host: TakerHost, limit: number, signal: AbortSignal | undefined): Promise<RunEnd[]> {
+export async function sweep(
+  host: RunnerHost,
+  claims: Claims,
+  limit: number,
+  signal: AbortSignal | undefined,
+): Promise<RunEnd[]> {
   const ends: RunEnd[] = [];
   const waiter = new Waiter(host);
   // What runs may make more due, also where nothing is woken inline.
@@ -72,11 +69,11 @@ export async function sweep(host: TakerHost, limit: number, signal: AbortSignal 
       const room = Math.min(limit - ends.length - running.size, running.slots.free);
       if (look && room > 0) {
         look = false;
-        const { leases, more, full } = await host.claims.byDueTime(room);
-        for (const lease of leases) running.add(lease, onEnd);
+        const { claimed, more, full } = await claims.byDueTime(room);
+        for (const run of claimed) running.add(run, onEnd);
         look ||= full || (more && repeats < MAX_REPEATS);
-        repeats = leases.length > 0 ? 0 : repeats + 1;
-        if (look && leases.length === 0) await delay(host.clock, repeatMs(repeats), signal);
+        repeats = claimed.length > 0 ? 0 : repeats + 1;
+        if (look && claimed.length === 0) await delay(host.clock, repeatMs(repeats), signal);
       } else if (running.size === 0) break;
       else await waiter.next({ poll: false, signal });
     }
@@ -89,16 +86,22 @@ export async function sweep(host: TakerHost, limit: number, signal: AbortSignal 
 }
 
 /** Takes over what is due until the signal aborts. A fault of the store is reported and outlived. */
-export async function work(host: TakerHost, waiter: Waiter, concurrency: number, signal: AbortSignal): Promise<void> {
+export async function work(
+  host: RunnerHost,
+  claims: Claims,
+  waiter: Waiter,
+  concurrency: number,
+  signal: AbortSignal,
+): Promise<void> {
   const running = new Running(host, concurrency, () => waiter.poke());
   const outlive = (error: unknown) => (host.report(error), NOTHING);
   for (let repeats = 0; !signal.aborted && !host.over;) {
     const room = running.slots.free;
-    const { leases, nextDueMs, more, full } = room > 0 ? await host.claims.byDueTime(room).catch(outlive) : NOTHING;
-    for (const lease of leases) running.add(lease);
-    repeats = more && leases.length === 0 ? repeats + 1 : 0;
-    if (leases.length > 0) waiter.reset();
-    if (full || (more && leases.length > 0)) continue;
+    const { claimed, nextDueMs, more, full } = room > 0 ? await claims.byDueTime(room).catch(outlive) : NOTHING;
+    for (const run of claimed) running.add(run);
+    repeats = more && claimed.length === 0 ? repeats + 1 : 0;
+    if (claimed.length > 0) waiter.reset();
+    if (full || (more && claimed.length > 0)) continue;
     // What a run leaves behind may be due sooner than all that was known before: it pokes.
     const limitMs = room === 0 ? Infinity : more ? repeatMs(repeats) : Math.min(nextDueMs ?? Infinity, MAX_LOOK_MS);
     await waiter.next({ signal, poll: room > 0, limitMs });

@@ -1,0 +1,44 @@
+/**
+ * The texts that a commit carries. Their sizes decide how many operations fit into one commit.
+ *
+ * @module
+ */
+
+import type { Action } from "./operation.ts";
+import type { Transition } from "../driver/driver.ts";
+
+/** The value that an operation carries; empty if it has none. */
+export function valueOf(action: Action): string {
+  if (action.type === "setEvent" || action.type === "writeStream") return action.value;
+  if (action.type === "record") return action.outcome.value ?? "";
+  if (action.type === "send") return action.message.value;
+  return action.type === "start" ? action.workflow.input : "";
+}
+
+/** All names that an operation carries. A thousand long ones may come to more than the values do. */
+export function namesOf(label: string, action: Action): string {
+  switch (action.type) {
+    case "send":
+      return label + action.message.destinationId + action.message.topic + action.message.dedupeKey;
+    case "setEvent":
+    case "writeStream":
+    case "closeStream":
+      return label + action.key;
+    case "start":
+      return label + action.workflow.workflowId + action.workflow.name;
+    case "receive":
+      return label + action.topics.join("");
+    case "observeEvent":
+      return label + action.workflowId + action.key;
+    case "observeResult":
+      return label + action.workflowId;
+    default:
+      return label;
+  }
+}
+
+/** The value that a run leaves behind; empty if there is none. */
+export function valueLeft(transition: Transition): string {
+  if (transition.to === "park") return transition.problem;
+  return transition.to === "end" ? transition.output ?? transition.error ?? "" : "";
+}

@@ -1,0 +1,24 @@
+/**
+ * What claims, wakes, sweeps and workers need of the runner that they belong to.
+ *
+ * @module
+ */
+
+import type { ClaimedRun, RunEnd, RunHost } from "../run/host.ts";
+import type { Runs } from "./runs.ts";
+import type { Place } from "./slots.ts";
+
+/** A runner, as its parts see it. */
+export interface RunnerHost extends RunHost {
+  /** The names of the workflows that can run here. */
+  readonly names: readonly string[];
+  readonly runs: Runs;
+  /** Whether nothing is taken over any more, because the runner closes or has no requests left. */
+  readonly over: boolean;
+  /** Aborts when the runner closes. */
+  readonly closed: AbortSignal;
+  /** Runs a claimed workflow. Never rejects. */
+  run(claimed: ClaimedRun, place?: Place): Promise<RunEnd>;
+  /** Keeps the isolate alive for work that no caller awaits. The work never rejects. */
+  track(work: Promise<unknown>): void;
+}
