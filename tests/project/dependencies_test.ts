@@ -14,15 +14,15 @@ const RULES: readonly { files: RegExp; mayImport: RegExp }[] = [
   { files: /^core\//, mayImport: /^core\// },
   { files: /^mod\.ts$/, mayImport: /^(core\/|drivers\/memory\/)/ },
   { files: /^drivers\/memory\//, mayImport: /^(core|drivers\/memory)\// },
-  { files: /^drivers\/push\.ts$/, mayImport: /^core\// },
-  { files: /^drivers\/postgres\//, mayImport: /^(core|drivers\/postgres)\// },
+  { files: /^drivers\/\w+\.ts$/, mayImport: /^(core\/|drivers\/\w+\.ts$)/ },
+  { files: /^drivers\/postgres\//, mayImport: /^(core\/|drivers\/(postgres\/|\w+\.ts$))/ },
   {
     files: /^drivers\/neon\//,
-    mayImport: /^(core\/|drivers\/(neon\/|postgres\/|push\.ts$)|@neondatabase\/serverless$)/,
+    mayImport: /^(core\/|drivers\/(neon\/|postgres\/|\w+\.ts$)|@neondatabase\/serverless$)/,
   },
   {
     files: /^drivers\/upstash\//,
-    mayImport: /^(core\/|drivers\/(upstash\/|push\.ts$)|@upstash\/redis$|eventsource-parser$)/,
+    mayImport: /^(core\/|drivers\/(upstash\/|\w+\.ts$)|@upstash\/redis$|eventsource-parser$)/,
   },
   { files: /^http\/client\//, mayImport: /^(core\/|http\/(client\/|(protocol|quietly)\.ts$))/ },
   {
