@@ -168,16 +168,16 @@ export interface ReadStreamOptions {
   signal?: AbortSignal;
 }
 
-/** Options of `Parley.readStreamParts`. */
-export interface ReadStreamPartsOptions extends Omit<ReadStreamOptions, "from"> {
+/** Options of `Parley.readStreamPages`. */
+export interface ReadStreamPagesOptions extends Omit<ReadStreamOptions, "from"> {
   /** The first offset to read, 0 or more, or `"end"`: only what comes from now on. Default 0. */
   from?: number | "end";
-  /** How many values a part has at most; 1 to 1,000. Default 1,000. */
+  /** How many values a page has at most; 1 to 1,000. Default 1,000. */
   limit?: number;
 }
 
 /** What one look at a stream found. */
-export interface StreamPart<out T> {
+export interface StreamPage<out T> {
   /** The offset of the first value; where there is none, of the next one to come. */
   from: number;
   /** The values. */
@@ -186,7 +186,7 @@ export interface StreamPart<out T> {
   nextOffset: number;
   /** Whether there was no more at that moment. */
   atEnd: boolean;
-  /** Whether nothing will come any more. */
+  /** Whether nothing will come any more: the stream was closed, or its workflow is inactive, and the page is at the end. */
   closed: boolean;
 }
 

@@ -12,10 +12,10 @@ import type {
   ListOptions,
   OutgoingMessage,
   ReadStreamOptions,
-  ReadStreamPartsOptions,
+  ReadStreamPagesOptions,
   StartedHandle,
   StartOptions,
-  StreamPart,
+  StreamPage,
   StreamReader,
   WaitOptions,
   WatchEventOptions,
@@ -33,7 +33,7 @@ import {
   WorkflowEndedError,
   WorkflowNotFoundError,
 } from "./errors.ts";
-import { Handle, readInfo, readResult, toInfo } from "./read/handle.ts";
+import { awaitResult, Handle, readInfo, toInfo } from "./read/handle.ts";
 import { checkName } from "./values/checks.ts";
 import { checkWholeNumber } from "./values/checks.ts";
 import { type ParleyOptions, toRunner } from "./options.ts";
@@ -141,7 +141,7 @@ export class Parley implements Client, AsyncDisposable {
 
   async result<O = unknown>(workflowId: string, options: WaitOptions = {}): Promise<O> {
     checkName(workflowId, "workflow ID");
-    return await readResult(this.#runner, workflowId, options) as O;
+    return await awaitResult(this.#runner, workflowId, options) as O;
   }
 
   async send<T>(destinationId: string, message: NoInfer<T>, options: SendOptions<T> = {}): Promise<SendReceipt> {
@@ -193,16 +193,16 @@ export class Parley implements Client, AsyncDisposable {
   }
 
   /**
-   * Reads a stream as the store gives it, for whoever passes it on: the first part comes at once, also if it is empty, and each later one has
-   * values or is the last. A part has at most 1,000 values or about 1 MiB. Reading rejects with `WorkflowNotFoundError` if there is no such workflow.
+   * Reads a stream page by page, for code that passes it on. The first page comes at once, even if it is empty. Each later page has values or is the last.
+   * A page has at most 1,000 values or about 1 MiB. Reading rejects with `WorkflowNotFoundError` if there is no such workflow.
    */
-  readStreamParts<T>(
+  readStreamPages<T>(
     workflowId: string,
     key: StreamKey<T> | string,
-    options: ReadStreamPartsOptions = {},
-  ): AsyncIterableIterator<StreamPart<T>> {
+    options: ReadStreamPagesOptions = {},
+  ): AsyncIterableIterator<StreamPage<T>> {
     checkName(workflowId, "workflow ID");
-    return new StoredStream<T>(this.#runner, workflowId, toChannel(key, "stream key").name, options).parts();
+    return new StoredStream<T>(this.#runner, workflowId, toChannel(key, "stream key").name, options).pages();
   }
 
   async list(query: ListOptions = {}): Promise<WorkflowPage> {

@@ -52,7 +52,7 @@ import type {
   ListQuery,
   NewMessage,
   SendResult,
-  StreamPage,
+  StreamSnapshot,
   WorkflowRecord,
 } from "./records.ts";
 
@@ -128,7 +128,7 @@ export interface Driver {
   readEvent(request: { workflowId: string; key: string }): Promise<EventSnapshot>;
 
   /** Values from offset `from` on, from one snapshot with the status. A page ends at `limit` values or about 1 MiB; never empty while there are more. `limit: 0` reads no values. */
-  readStream(request: { workflowId: string; key: string; from: number; limit: number }): Promise<StreamPage>;
+  readStream(request: { workflowId: string; key: string; from: number; limit: number }): Promise<StreamSnapshot>;
 
   /**
    * `cancel`: `CANCELLED`, whatever a run is doing; waiters for its result become due. `resume`: from `CANCELLED` or

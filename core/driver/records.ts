@@ -214,7 +214,7 @@ export interface EventSnapshot {
 }
 
 /** See `Driver.readStream`. */
-export interface StreamPage {
+export interface StreamSnapshot {
   /** The values, encoded. */
   values: string[];
   /** The offset that the next write will get. */

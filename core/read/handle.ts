@@ -87,7 +87,7 @@ export async function readInfo(host: ReadHost, workflowId: string): Promise<Work
 }
 
 /** The result of a workflow in the store, waited for. */
-export async function readResult(
+export async function awaitResult(
   host: ReadHost,
   workflowId: string,
   { timeout, signal }: WaitOptions,

@@ -4,15 +4,13 @@
  * @module
  */
 
-import type { ReadStreamPartsOptions, StreamPart, StreamReader } from "../client.ts";
+import type { ReadStreamPagesOptions, StreamPage, StreamReader } from "../client.ts";
 import type { ReadHost } from "./host.ts";
 import { EndableIterable, onAbort } from "./iteration.ts";
 import { OffsetOutOfRangeError, quote, WorkflowNotFoundError } from "../errors.ts";
 import { checkWholeNumber } from "../values/checks.ts";
-import type {} from "../driver/records.ts";
 import { isActive } from "../driver/statuses.ts";
-import type { StreamTail, TailPage } from "./stream_tails.ts";
-import type {} from "../values/values.ts";
+import type { StreamTail } from "./stream_tails.ts";
 import { lookThroughOutages, unlessAborted } from "../time/wait.ts";
 
 /** How many values one request brings at most. */
@@ -27,11 +25,11 @@ export class StoredStream<T> extends EndableIterable<T, { offset: number; value:
   readonly #limit: number;
   readonly #wait: boolean;
 
-  constructor(host: ReadHost, workflowId: string, key: string, options: ReadStreamPartsOptions) {
+  constructor(host: ReadHost, workflowId: string, key: string, options: ReadStreamPagesOptions) {
     const { from = 0, limit = BATCH, wait = true, signal } = options;
     super(signal);
     if (from !== "end") checkWholeNumber(from, "offset", 0);
-    checkWholeNumber(limit, "limit of a part", 1, BATCH);
+    checkWholeNumber(limit, "limit of a page", 1, BATCH);
     this.#host = host;
     this.#workflowId = workflowId;
     this.#key = key;
@@ -40,97 +38,101 @@ export class StoredStream<T> extends EndableIterable<T, { offset: number; value:
     this.#wait = wait;
   }
 
-  parts(): AsyncIterableIterator<StreamPart<T>> {
-    return this.iterate((signal) => this.#parts(signal));
+  pages(): AsyncIterableIterator<StreamPage<T>> {
+    return this.iterate((signal) => this.#pages(signal));
   }
 
   async collect(): Promise<{ values: T[]; closed: boolean; nextOffset: number }> {
     const collected: T[] = [];
     let closed = false;
     let nextOffset = 0;
-    for await (const part of this.parts()) {
-      for (const value of part.values) collected.push(value);
-      ({ closed, nextOffset } = part);
+    for await (const page of this.pages()) {
+      for (const value of page.values) collected.push(value);
+      ({ closed, nextOffset } = page);
     }
     return { values: collected, closed, nextOffset };
   }
 
   protected async *read(signal: AbortSignal): AsyncGenerator<{ offset: number; value: T }, void, undefined> {
-    for await (const { from, values } of this.#parts(signal)) {
+    for await (const { from, values } of this.#pages(signal)) {
       for (const [index, value] of values.entries()) yield { offset: from + index, value };
     }
   }
 
   /** What each look finds: the first one and the last one also if it is empty. */
-  async *#parts(signal: AbortSignal): AsyncGenerator<StreamPart<T>, void, undefined> {
+  async *#pages(signal: AbortSignal): AsyncGenerator<StreamPage<T>, void, undefined> {
     const tail = this.#wait ? this.#host.tails.join(this.#host, this.#workflowId, this.#key) : undefined;
     // Also when the iterator has become garbage, and nobody goes on with this.
     const stopOnAbort = onAbort(signal, () => tail?.leave());
     try {
-      for (let part = await this.#first(signal);; part = await this.#after(part, tail, signal)) {
-        yield part;
-        if (part.closed || (part.atEnd && !tail)) return;
+      for (let page = await this.#first(signal);; page = await this.#after(page, tail, signal)) {
+        yield page;
+        if (page.closed || (page.atEnd && !tail)) return;
       }
     } finally {
       stopOnAbort();
     }
   }
 
-  async #first(signal: AbortSignal): Promise<StreamPart<T>> {
+  async #first(signal: AbortSignal): Promise<StreamPage<T>> {
     signal.throwIfAborted();
-    if (this.#from !== "end") return this.#toPart(await this.#look(this.#from, this.#limit, signal));
-    const { tail, ended } = await this.#look(0, 0, signal);
-    return { from: tail, values: [], nextOffset: tail, atEnd: true, closed: ended };
+    if (this.#from !== "end") return this.#decode(await this.#look(this.#from, signal));
+    const end = await this.#look("end", signal);
+    return { ...end, values: [] };
   }
 
-  async #after(part: StreamPart<T>, tail: StreamTail | undefined, signal: AbortSignal): Promise<StreamPart<T>> {
+  async #after(page: StreamPage<T>, tail: StreamTail | undefined, signal: AbortSignal): Promise<StreamPage<T>> {
     signal.throwIfAborted();
-    const { nextOffset } = part;
-    if (part.atEnd && tail) return this.#toPart(await tail.next(nextOffset, (from) => this.#read(from), signal));
-    return this.#toPart(await this.#look(nextOffset, this.#limit, signal));
+    const { nextOffset } = page;
+    if (page.atEnd && tail) return this.#decode(await tail.next(nextOffset, (from) => this.#read(from), signal));
+    return this.#decode(await this.#look(nextOffset, signal));
   }
 
   /** A reader that waits goes on through an outage of the store. */
-  async #look(from: number, limit: number, signal: AbortSignal): Promise<TailPage> {
-    const read = () => this.#read(from, limit);
+  async #look(from: number | "end", signal: AbortSignal): Promise<StreamPage<string>> {
+    const read = () => this.#read(from);
     return await (this.#wait ? lookThroughOutages(this.#host, read, signal) : unlessAborted(read(), signal));
   }
 
-  /** A page of the tail is as long as it came, whatever the limit of this reader. A value that cannot be decoded ends the part before it, and is an error if it is the first. */
-  #toPart({ from, values, tail, ended }: TailPage): StreamPart<T> {
-    if (from > tail) throw new OffsetOutOfRangeError(this.#workflowId, this.#key, { offset: from, end: tail });
-    const decoded: T[] = [];
-    for (const text of values.slice(0, this.#limit)) {
+  /**
+   * The page of this reader. A page of the tail may be longer than this reader's limit. The page ends before a value that cannot be decoded; if that is its first
+   * value, the reader gets the error.
+   */
+  #decode(page: StreamPage<string>): StreamPage<T> {
+    const { from, nextOffset: end } = page;
+    if (from > end) throw new OffsetOutOfRangeError(this.#workflowId, this.#key, { offset: from, end });
+    const values: T[] = [];
+    for (const text of page.values.slice(0, this.#limit)) {
       try {
-        decoded.push(
-          this.#host.values.decode(text, `value of stream ${quote(this.#key)}`, from + decoded.length) as T,
-        );
+        values.push(this.#host.values.decode(text, `value of stream ${quote(this.#key)}`, from + values.length) as T);
       } catch (error) {
-        if (decoded.length === 0) throw error;
+        if (values.length === 0) throw error;
         break;
       }
     }
-    const nextOffset = from + decoded.length;
-    const atEnd = nextOffset >= tail;
-    return { from, values: decoded, nextOffset, atEnd, closed: atEnd && ended };
+    const nextOffset = from + values.length;
+    const isWhole = nextOffset === end;
+    return { from, values, nextOffset, atEnd: isWhole && page.atEnd, closed: isWhole && page.closed };
   }
 
-  async #read(from: number, limit: number = this.#limit): Promise<TailPage> {
-    const { closed, status, ...page } = await this.#host.driver.readStream({
+  async #read(from: number | "end"): Promise<StreamPage<string>> {
+    const { values, tail, closed, status } = await this.#host.driver.readStream({
       workflowId: this.#workflowId,
       key: this.#key,
-      from,
-      limit,
+      ...(from === "end" ? { from: 0, limit: 0 } : { from, limit: this.#limit }),
     });
     if (status === null) throw new WorkflowNotFoundError(this.#workflowId);
-    return { ...page, from, ended: closed || !isActive(status) };
+    const start = from === "end" ? tail : from;
+    const nextOffset = Math.min(start + values.length, tail);
+    const atEnd = nextOffset === tail;
+    return { from: start, values, nextOffset, atEnd, closed: atEnd && (closed || !isActive(status)) };
   }
 }
 
-/** Lets go of the values of a part that its reader has not taken off: the part ends before them, and reading goes on with them. */
-export function putBack(part: StreamPart<unknown>): void {
-  if (part.values.length === 0) return;
-  part.nextOffset -= part.values.length;
-  part.values.length = 0;
-  part.atEnd = part.closed = false;
+/** Drops the values of a page that its reader has not taken yet. The page then ends before them, and reading goes on with them. */
+export function putBack(page: StreamPage<unknown>): void {
+  if (page.values.length === 0) return;
+  page.nextOffset -= page.values.length;
+  page.values.length = 0;
+  page.atEnd = page.closed = false;
 }

@@ -5,24 +5,20 @@
  * @module
  */
 
-import type { StreamPage } from "../driver/driver.ts";
+import type { StreamPage } from "../client.ts";
 import { lookThroughOutages, unlessAborted, Waiter, type WaitHost } from "../time/wait.ts";
 
-/** What a look found, and from where on it looked. */
-export interface TailPage extends Pick<StreamPage, "values" | "tail"> {
-  readonly from: number;
-  /** Whether nothing will be written any more. */
-  readonly ended: boolean;
-}
-
-/** Looks at a stream from an offset on. It serves other readers, too, so it must not end with the one that brought it. */
-export type Look = (from: number) => Promise<TailPage>;
+/**
+ * Looks at a stream from an offset on, and returns a page of encoded values. Beyond the end of the stream, the page's `nextOffset` is below its `from`. A look
+ * also serves other readers, so it must not end with the reader that brought it.
+ */
+export type Look = (from: number) => Promise<StreamPage<string>>;
 
 interface Waiting {
   readonly from: number;
   readonly look: Look;
   readonly signal: AbortSignal;
-  readonly resolve: (page: TailPage | Promise<TailPage>) => void;
+  readonly resolve: (page: StreamPage<string> | Promise<StreamPage<string>>) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -50,10 +46,10 @@ export class StreamTail {
   readonly #onEmpty: () => void;
   readonly #waiting = new Set<Waiting>();
   #readers = 0;
-  /** The highest end that was seen. */
+  /** The highest end that was seen; `Infinity` if the last look did not reach the end. */
   #end = 0;
-  /** Whether the last look told of the end of the stream. */
-  #ended = false;
+  /** Whether the stream was closed at the last look. */
+  #closed = false;
   #looks = 0;
   #looking = false;
 
@@ -82,24 +78,24 @@ export class StreamTail {
    * @param signal Ends the wait: it rejects with the signal's reason.
    * @returns A page that has values at the offset, tells of the end of the stream, or has an end below the offset.
    */
-  async next(from: number, look: Look, signal: AbortSignal): Promise<TailPage> {
+  async next(from: number, look: Look, signal: AbortSignal): Promise<StreamPage<string>> {
     signal.throwIfAborted();
     for (;;) {
       // Others were told meanwhile, and nobody tells it again.
-      const late = from < this.#end || this.#ended;
+      const late = from < this.#end || this.#closed;
       const looks = this.#looks;
       const page = late
         ? await lookThroughOutages(this.#host, () => look(from), signal)
         : await this.#wait(from, look, signal);
-      if (page.values.length > 0 || page.ended || page.tail < from) return page;
+      if (page.values.length > 0 || page.closed || page.nextOffset < from) return page;
       // The workflow was resumed, or purged and started anew.
-      if (late && looks === this.#looks) [this.#end, this.#ended] = [from, false];
+      if (late && looks === this.#looks) [this.#end, this.#closed] = [from, false];
     }
   }
 
-  async #wait(from: number, look: Look, signal: AbortSignal): Promise<TailPage> {
+  async #wait(from: number, look: Look, signal: AbortSignal): Promise<StreamPage<string>> {
     let waiting: Waiting | undefined;
-    const told = new Promise<TailPage>((resolve, reject) =>
+    const told = new Promise<StreamPage<string>>((resolve, reject) =>
       this.#waiting.add(waiting = { from, look, signal, resolve, reject })
     );
     if (!this.#looking) void this.#lookOut();
@@ -138,20 +134,18 @@ export class StreamTail {
     return lowest;
   }
 
-  #tell(page: TailPage): void {
-    const next = page.from + page.values.length;
+  #tell(page: StreamPage<string>): void {
+    const { nextOffset, atEnd, closed } = page;
     this.#looks++;
-    this.#end = Math.max(this.#end, page.tail);
-    this.#ended = page.ended;
+    this.#end = atEnd ? Math.max(this.#end, nextOffset) : Infinity;
+    this.#closed = closed;
     if (page.values.length > 0) this.#waiter.reset();
     for (const waiting of this.#waiting) {
       const { from, look, signal, resolve } = waiting;
-      if (from < next) resolve({ ...page, from, values: page.values.slice(from - page.from) });
-      // It is beyond what one look may bring.
-      else if (from < page.tail) resolve(lookThroughOutages(this.#host, () => look(from), signal));
-      // The stream is another one, or this reader has come after the look had begun: its own look tells.
-      else if (from > page.tail) resolve(lookThroughOutages(this.#host, () => look(from), signal));
-      else if (page.ended) resolve({ ...page, from, values: [] });
+      if (from < nextOffset) resolve({ ...page, from, values: page.values.slice(from - page.from) });
+      // Its values are on a later page, or the stream is another one, or this reader came after the look had begun. Its own look tells.
+      else if (!atEnd || from > nextOffset) resolve(lookThroughOutages(this.#host, () => look(from), signal));
+      else if (closed) resolve({ ...page, from, values: [] });
       else continue;
       this.#waiting.delete(waiting);
     }

@@ -10,7 +10,7 @@ import type {
   ListedWorkflow,
   ListPage,
   ListQuery,
-  StreamPage,
+  StreamSnapshot,
   WorkflowRecord,
 } from "../../core/driver/driver.ts";
 import { DriverError, ValidationError } from "../../core/errors.ts";
@@ -80,7 +80,7 @@ export function readEvent(store: MemoryStore, request: { workflowId: string; key
 export function readStream(
   store: MemoryStore,
   request: { workflowId: string; key: string; from: number; limit: number },
-): StreamPage {
+): StreamSnapshot {
   const row = store.rows.get(request.workflowId);
   const stream = row?.streams.get(request.key);
   const values = stream?.values ?? [];

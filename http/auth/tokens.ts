@@ -18,7 +18,7 @@ const AUDIENCE = "parley";
 const SAFE = new Set(["GET", "HEAD"]);
 
 /** Too few bits to sign with can be guessed from one token. */
-const SHORTEST_SECRET = 16;
+const MIN_SECRET_LENGTH = 16;
 
 /** What a token is good for. */
 export interface Scope {
@@ -58,8 +58,8 @@ const Claims = v.object({
  * ```
  */
 export function scopedTokens(secret: string): Auth & { mint(scope: Scope): Promise<string> } {
-  if (typeof secret !== "string" || secret.length < SHORTEST_SECRET) {
-    throw new ValidationError(`Making scoped tokens: the secret must have at least ${SHORTEST_SECRET} characters`);
+  if (typeof secret !== "string" || secret.length < MIN_SECRET_LENGTH) {
+    throw new ValidationError(`Making scoped tokens: the secret must have at least ${MIN_SECRET_LENGTH} characters`);
   }
   const claimsOf = oncePerRequest(async (c) => {
     const token = bearerToken(c) ?? (SAFE.has(c.req.method) ? c.req.query("token") : undefined);

@@ -29,7 +29,7 @@ import { Handle } from "../../core/read/handle.ts";
 import { validate } from "../../core/values/values.ts";
 import type { Workflow } from "../../core/workflow.ts";
 import { decodeEntry, decodeInfo, RemoteEvent, RemoteStream } from "./reading.ts";
-import { type ConnectOptions, encoded, Transport } from "./transport.ts";
+import { ClientTransport, type ConnectOptions, encoded } from "./transport.ts";
 import { waitOver } from "./waiting.ts";
 import { decodeValue, toSegment } from "../protocol.ts";
 
@@ -66,13 +66,13 @@ const GET_EVENT_TIMEOUT: Duration = "60s";
  * ```
  */
 export function connect(options: ConnectOptions): Client {
-  return new RemoteClient(new Transport(options));
+  return new RemoteClient(new ClientTransport(options));
 }
 
 class RemoteClient implements Client {
-  readonly #transport: Transport;
+  readonly #transport: ClientTransport;
 
-  constructor(transport: Transport) {
+  constructor(transport: ClientTransport) {
     this.#transport = transport;
   }
 

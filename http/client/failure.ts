@@ -29,7 +29,7 @@ const REASONS: readonly [pattern: RegExp, reason: string, passes: boolean][] = [
 const CODE = /^[A-Z][A-Z0-9_]{2,40}$/;
 
 /** How many causes are looked at: an error may be its own. */
-const DEEPEST = 8;
+const MAX_CAUSES = 8;
 
 /**
  * The error for a request that got no answer.
@@ -54,7 +54,7 @@ export function noAnswer(operation: string, error: unknown): DriverError {
 
 function causesOf(error: unknown): Error[] {
   const causes: Error[] = [];
-  for (let it = error; it instanceof Error && causes.length < DEEPEST;) {
+  for (let it = error; it instanceof Error && causes.length < MAX_CAUSES;) {
     causes.push(it);
     // Node tries each address of a name, and tells of all.
     it = it instanceof AggregateError && it.errors.length > 0 ? it.errors[0] : it.cause;

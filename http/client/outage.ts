@@ -5,11 +5,11 @@
  */
 
 import { DriverError } from "../../core/errors.ts";
-import { pause, type Transport } from "./transport.ts";
+import { type ClientTransport, pauseFor } from "./transport.ts";
 
 /** How long to wait until a request that failed is made again: 0.1 s, doubling to 5 s. */
 const FIRST_PAUSE_MS = 100;
-export const LONGEST_PAUSE_MS = 5_000;
+export const MAX_PAUSE_MS = 5_000;
 
 /** After so many failures in a row, about 2 s, the caller hears of it. */
 const TOLD_AFTER = 5;
@@ -21,10 +21,10 @@ export function isPassing(error: unknown): error is DriverError {
 
 /** The failures in a row of one wait or reader. */
 export class Outage {
-  readonly #transport: Transport;
+  readonly #transport: ClientTransport;
   #failures = 0;
 
-  constructor(transport: Transport) {
+  constructor(transport: ClientTransport) {
     this.#transport = transport;
   }
 
@@ -43,23 +43,23 @@ export class Outage {
     error: DriverError,
     operation: string,
     signal: AbortSignal | undefined,
-    mostMs = Infinity,
+    maxMs = Infinity,
   ): Promise<void> {
     if (++this.#failures === TOLD_AFTER) {
       const message = `Parley over HTTP: ${operation} has failed ${TOLD_AFTER} times in a row, and goes on asking`;
       this.#transport.report(new DriverError(message, { retryable: true, cause: error }));
     }
-    await rest(this.#transport, this.#failures, signal, mostMs);
+    await rest(this.#transport, this.#failures, signal, maxMs);
   }
 }
 
 /** Waits between 50% and 100% of a time that doubles with each try. */
 export async function rest(
-  transport: Transport,
+  transport: ClientTransport,
   tries: number,
   signal: AbortSignal | undefined,
-  mostMs = Infinity,
+  maxMs = Infinity,
 ): Promise<void> {
-  const ms = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(tries, 20), LONGEST_PAUSE_MS) * (0.5 + Math.random() / 2);
-  await pause(transport.clock, Math.min(ms, mostMs), signal);
+  const ms = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(tries, 20), MAX_PAUSE_MS) * (0.5 + Math.random() / 2);
+  await pauseFor(transport.clock, Math.min(ms, maxMs), signal);
 }

@@ -17,7 +17,7 @@ import { TimeoutError, WorkflowEndedError } from "../../core/errors.ts";
 import { checkWholeNumber } from "../../core/values/checks.ts";
 import { decodeValue } from "../protocol.ts";
 import { resumed, type Source } from "./resuming.ts";
-import type { Transport } from "./transport.ts";
+import type { ClientTransport } from "./transport.ts";
 
 /** A part of a stream. */
 interface StreamAnswer<T> {
@@ -46,12 +46,12 @@ export function decodeInfo(info: WorkflowInfo): WorkflowInfo {
 
 /** A stream behind the adapter. */
 export class RemoteStream<T> extends EndableIterable<T, { offset: number; value: T }> implements StreamReader<T> {
-  readonly #transport: Transport;
+  readonly #transport: ClientTransport;
   readonly #path: string;
   readonly #from: number;
   readonly #wait: boolean;
 
-  constructor(transport: Transport, path: string, { from = 0, wait = true, signal }: ReadStreamOptions) {
+  constructor(transport: ClientTransport, path: string, { from = 0, wait = true, signal }: ReadStreamOptions) {
     super(signal);
     checkWholeNumber(from, "offset", 0);
     this.#transport = transport;
@@ -117,11 +117,11 @@ export class RemoteStream<T> extends EndableIterable<T, { offset: number; value:
 
 /** An event behind the adapter. */
 export class RemoteEvent<T> extends EndableIterable<T, EventEntry<T>> implements EventReader<T> {
-  readonly #transport: Transport;
+  readonly #transport: ClientTransport;
   readonly #path: string;
   readonly #after: number;
 
-  constructor(transport: Transport, path: string, { after = 0, signal }: WatchEventOptions) {
+  constructor(transport: ClientTransport, path: string, { after = 0, signal }: WatchEventOptions) {
     super(signal);
     checkWholeNumber(after, "version", 0);
     this.#transport = transport;

@@ -7,8 +7,8 @@
 import { DriverError } from "../../core/errors.ts";
 import { unlessAborted } from "../../core/time/wait.ts";
 import { decodeValue, PARLEY_NDJSON } from "../protocol.ts";
-import { isPassing, LONGEST_PAUSE_MS, Outage } from "./outage.ts";
-import { asParleyError, type ClientRequest, limited, pause, type Transport } from "./transport.ts";
+import { isPassing, MAX_PAUSE_MS, Outage } from "./outage.ts";
+import { asParleyError, type ClientRequest, type ClientTransport, limited, pauseFor } from "./transport.ts";
 import { CUT_MS, Patience, PAUSE_MS } from "./waiting.ts";
 
 /** A connection that is silent for so long is dead: the server sends a blank line every few seconds. */
@@ -20,7 +20,7 @@ const REMEMBERED_MS = 300_000;
 /** Readers whose connections end at one moment come back over so long, and over ever longer where that happens again. */
 const COME_BACK_MS = 500;
 /** After so many answers that are not of this library the URL must be wrong. */
-const MOST_FOREIGN = 8;
+const MAX_FOREIGN_ANSWERS = 8;
 
 /** The last line: nothing will come any more. Without it the connection was cut. */
 interface End {
@@ -44,11 +44,11 @@ class ForeignAnswer extends DriverError {}
 class NothingCame extends Error {}
 
 /** Which clients have met somebody who keeps answers, and until when they remember. */
-const buffered = new WeakMap<Transport, { until: number; told: boolean }>();
+const buffered = new WeakMap<ClientTransport, { until: number; told: boolean }>();
 
 /** The entries of a source, to its end. */
 export async function* resumed<Entry extends object>(
-  transport: Transport,
+  transport: ClientTransport,
   source: Source<Entry>,
   signal: AbortSignal,
 ): AsyncGenerator<Entry, void, undefined> {
@@ -67,7 +67,7 @@ export async function* resumed<Entry extends object>(
         tell(transport, operation);
         for (const entry of entries) yield last = entry;
         if (ended) return;
-        if (entries.length === 0 && clock.now() - begun < PAUSE_MS) await pause(clock, PAUSE_MS, signal);
+        if (entries.length === 0 && clock.now() - begun < PAUSE_MS) await pauseFor(clock, PAUSE_MS, signal);
         continue;
       }
       for await (const entry of lines<Entry>(transport, { operation, path: source.path(last) }, signal)) {
@@ -77,8 +77,8 @@ export async function* resumed<Entry extends object>(
         yield last = entry;
       }
       // Cut by the server, which ends every connection once. One that does so at once, and again, is asked ever less often.
-      if (clock.now() - begun >= LONGEST_PAUSE_MS) brief = 0;
-      await pause(clock, comeBackMs(brief++), signal);
+      if (clock.now() - begun >= MAX_PAUSE_MS) brief = 0;
+      await pauseFor(clock, comeBackMs(brief++), signal);
     } catch (error) {
       const tookMs = clock.now() - begun;
       if (error instanceof NothingCame) {
@@ -87,7 +87,7 @@ export async function* resumed<Entry extends object>(
         continue;
       }
       const known = asParleyError(error, operation, signal);
-      if (!isPassing(known) || (known instanceof ForeignAnswer && outage.failures >= MOST_FOREIGN)) throw known;
+      if (!isPassing(known) || (known instanceof ForeignAnswer && outage.failures >= MAX_FOREIGN_ANSWERS)) throw known;
       if (!live) patience.failed(tookMs);
       // As of a gateway that has waited for the end of the answer.
       else if (tookMs >= CUT_MS && error instanceof DriverError) live = false;
@@ -98,10 +98,10 @@ export async function* resumed<Entry extends object>(
 
 function comeBackMs(brief: number): number {
   if (brief === 0) return COME_BACK_MS * Math.random();
-  return Math.min(COME_BACK_MS * 2 ** brief, LONGEST_PAUSE_MS) * (0.5 + Math.random() / 2);
+  return Math.min(COME_BACK_MS * 2 ** brief, MAX_PAUSE_MS) * (0.5 + Math.random() / 2);
 }
 
-function remember(transport: Transport): void {
+function remember(transport: ClientTransport): void {
   buffered.set(transport, {
     told: buffered.get(transport)?.told ?? false,
     until: transport.clock.now() + REMEMBERED_MS,
@@ -109,7 +109,7 @@ function remember(transport: Transport): void {
 }
 
 /** Once a client, and only when short answers do come. */
-function tell(transport: Transport, operation: string): void {
+function tell(transport: ClientTransport, operation: string): void {
   const known = buffered.get(transport);
   if (!known || known.told) return;
   known.told = true;
@@ -123,7 +123,7 @@ function tell(transport: Transport, operation: string): void {
 
 /** The lines of one connection. */
 async function* lines<Entry>(
-  transport: Transport,
+  transport: ClientTransport,
   request: ClientRequest,
   signal: AbortSignal,
 ): AsyncGenerator<Entry | (Entry & End), void, undefined> {

@@ -15,7 +15,7 @@ import { noAnswer } from "./failure.ts";
 const REQUEST_MS = 30_000;
 
 /** Whether a server or a gateway, of whatever brand, may answer the same request otherwise a moment later. Cloudflare's are 520 to 530. */
-function isPassing(status: number): boolean {
+function isTemporary(status: number): boolean {
   return [408, 425, 429].includes(status) || (status >= 500 && status !== 501);
 }
 
@@ -54,7 +54,7 @@ export interface ClientRequest<T = unknown> {
 }
 
 /** Makes requests. */
-export class Transport {
+export class ClientTransport {
   readonly clock: Clock;
   /** Tells the caller of what is outlived. */
   readonly report: (error: unknown) => void;
@@ -203,11 +203,13 @@ function refused(operation: string, status: number, code?: string): DriverError 
     : code === undefined
     ? status
     : `${status} ${code}`;
-  return new DriverError(`Parley over HTTP: ${operation} was answered with ${shown}`, { retryable: isPassing(status) });
+  return new DriverError(`Parley over HTTP: ${operation} was answered with ${shown}`, {
+    retryable: isTemporary(status),
+  });
 }
 
 /** Waits a moment, or until the signal aborts. */
-export async function pause(clock: Clock, ms: number, signal: AbortSignal | undefined): Promise<void> {
+export async function pauseFor(clock: Clock, ms: number, signal: AbortSignal | undefined): Promise<void> {
   await delay(clock, ms, signal);
   signal?.throwIfAborted();
 }

@@ -6,10 +6,10 @@
 
 import { type DriverError, TimeoutError } from "../../core/errors.ts";
 import { isPassing, Outage, rest } from "./outage.ts";
-import { pause, type Transport } from "./transport.ts";
+import { type ClientTransport, pauseFor } from "./transport.ts";
 
 /** The longest that one request is asked to wait: proxies cut longer ones. */
-export const LONGEST_WAIT_MS = 25_000;
+export const MAX_WAIT_MS = 25_000;
 
 /** How long to wait in between, where a server does not wait as long as it is asked to. */
 export const PAUSE_MS = 1_000;
@@ -31,7 +31,7 @@ const BELOW_CUT = 0.8;
 /** How long the next request is to wait. */
 export class Patience {
   /** In milliseconds. */
-  waitMs = LONGEST_WAIT_MS;
+  waitMs = MAX_WAIT_MS;
 
   /** A wait has failed. Says whether it was cut short: then the next ones are shorter. */
   failed(tookMs: number): boolean {
@@ -49,7 +49,7 @@ export class Patience {
  * @throws {DriverError} At the deadline, if no request was ever answered; at once, if asking again cannot help.
  */
 export async function waitOver<T>(
-  transport: Transport,
+  transport: ClientTransport,
   request: WaitRequest,
   ask: (waitMs: number) => Promise<T>,
 ): Promise<T> {
@@ -74,7 +74,7 @@ export async function waitOver<T>(
     if (left() === 0) throw answered || !fault ? new TimeoutError(operation, timeoutMs!) : fault;
     if (!fault) {
       outage.over();
-      if (tookMs < PAUSE_MS) await pause(clock, Math.min(PAUSE_MS, left()), signal);
+      if (tookMs < PAUSE_MS) await pauseFor(clock, Math.min(PAUSE_MS, left()), signal);
     } else if (patience.failed(tookMs)) {
       await rest(transport, 0, signal, left());
     } else {

@@ -7,15 +7,15 @@
  */
 
 import type { Context } from "hono";
-import type { StreamPart } from "../../core/client.ts";
+import type { StreamPage } from "../../core/client.ts";
 import { systemClock } from "../../core/time/clock.ts";
 import { ValidationError } from "../../core/errors.ts";
 import { plainText } from "../wire/plain_json.ts";
 import { type Chunks, liveResponse } from "./live.ts";
 import type { Settings } from "../options.ts";
-import { type Chunk, Gathered } from "../wire/pieces.ts";
+import { type Chunk, Gathered } from "./pieces.ts";
 import { EVENT_STREAM, SSE_HEARTBEAT } from "./sse.ts";
-import { type Place, readPart, readParts, type StreamCall } from "./stream_parts.ts";
+import { readPage, readPages, type StreamPlace, type StreamRequest } from "./stream_pages.ts";
 
 /** The protocol's own parameters. A request with one of the first two speaks it. */
 export interface DurableQuery {
@@ -25,7 +25,7 @@ export interface DurableQuery {
 }
 
 /** A request that speaks the protocol. */
-export interface DurableCall extends StreamCall {
+export interface DurableRequest extends StreamRequest {
   readonly settings: Settings;
   readonly query: DurableQuery;
 }
@@ -33,9 +33,9 @@ export interface DurableCall extends StreamCall {
 const OFFSET_DIGITS = 16;
 
 /** The protocol has connections end after about a minute, so that those who come later can share one at an edge. */
-const LONGEST_SSE_MS = 60_000;
+const MAX_SSE_MS = 60_000;
 /** Below the 60 s after which many a proxy gives up on an answer. */
-const LONGEST_POLL_MS = 30_000;
+const MAX_POLL_MS = 30_000;
 
 /** Cursors number the intervals since this instant, 2024-10-09T00:00:00Z. */
 const CURSOR_EPOCH_MS = 1_728_432_000_000;
@@ -49,35 +49,35 @@ export function speaksDurableStreams({ offset, live }: DurableQuery): boolean {
 }
 
 /** Answers a `GET`: what is there, a long poll, or Server-Sent Events. */
-export async function readDurableStream(call: DurableCall): Promise<Response> {
-  const place = { from: toPlace(call) };
-  const { c, settings, query: { live } } = call;
-  if (live === "sse") return await serveEvents(call, place);
+export async function readDurableStream(request: DurableRequest): Promise<Response> {
+  const place = { from: toPlace(request) };
+  const { c, settings, query: { live } } = request;
+  if (live === "sse") return await serveEvents(request, place);
   if (live === "long-poll") {
-    return respond(call, await readPart(call, place, Math.min(settings.maxWaitMs, LONGEST_POLL_MS)));
+    return respond(request, await readPage(request, place, Math.min(settings.maxWaitMs, MAX_POLL_MS)));
   }
-  const part = await readPart(call, place, 0);
-  if (place.from === "end") return jsonResponse(part, { "cache-control": "no-store" });
-  const body = jsonText(part);
-  const etag = await toEtag(part, body);
+  const page = await readPage(request, place, 0);
+  if (place.from === "end") return jsonResponse(page, { "cache-control": "no-store" });
+  const body = jsonText(page);
+  const etag = await toEtag(page, body);
   // What is behind the end never changes. At the end there may be more by now, or the end of the stream.
   const caching = {
     etag,
-    "cache-control": part.atEnd ? "private, no-cache" : "private, max-age=60, stale-while-revalidate=300",
+    "cache-control": page.atEnd ? "private, no-cache" : "private, max-age=60, stale-while-revalidate=300",
   };
-  if (matches(c, etag)) return new Response(null, { status: 304, headers: { ...headersOf(part), ...caching } });
-  return jsonResponse(part, caching);
+  if (matches(c, etag)) return new Response(null, { status: 304, headers: { ...headersOf(page), ...caching } });
+  return jsonResponse(page, caching);
 }
 
 /** Answers a `HEAD`: where the end is, and whether it is the last word. */
-export async function describeStream(call: StreamCall): Promise<Response> {
-  const part = await readPart(call, { from: "end" }, 0);
+export async function describeStream(request: StreamRequest): Promise<Response> {
+  const page = await readPage(request, { from: "end" }, 0);
   const headers = { "content-type": "application/json", "cache-control": "no-store" };
-  return new Response(null, { headers: { ...headersOf(part), ...headers } });
+  return new Response(null, { headers: { ...headersOf(page), ...headers } });
 }
 
-/** The headers that tell where a part ends. */
-export function headersOf({ nextOffset, atEnd, closed }: StreamPart<unknown>): Record<string, string> {
+/** The headers that tell where a page ends. */
+export function headersOf({ nextOffset, atEnd, closed }: StreamPage<unknown>): Record<string, string> {
   return {
     "stream-next-offset": toOffset(nextOffset),
     ...(atEnd && { "stream-up-to-date": "true" }),
@@ -89,61 +89,61 @@ export function headersOf({ nextOffset, atEnd, closed }: StreamPart<unknown>): R
 }
 
 /** A long poll: 204 where nothing came, at once where nothing will. */
-function respond(call: DurableCall, part: StreamPart<unknown>): Response {
+function respond(request: DurableRequest, page: StreamPage<unknown>): Response {
   const headers = {
     "cache-control": "no-store",
-    ...(!part.closed && { "stream-cursor": nextCursor(call.query.cursor) }),
+    ...(!page.closed && { "stream-cursor": nextCursor(request.query.cursor) }),
   };
-  if (part.values.length > 0) return jsonResponse(part, headers);
-  return new Response(null, { status: 204, headers: { ...headersOf(part), ...headers } });
+  if (page.values.length > 0) return jsonResponse(page, headers);
+  return new Response(null, { status: 204, headers: { ...headersOf(page), ...headers } });
 }
 
-async function serveEvents(call: DurableCall, place: Place): Promise<Response> {
+async function serveEvents(request: DurableRequest, place: StreamPlace): Promise<Response> {
   const stop = new AbortController();
-  const { parts, letGo } = readParts(call, place, stop);
-  return await liveResponse(call.c, controlledEvents(parts, call.query.cursor), {
+  const { pages, letGo } = readPages(request, place, stop);
+  return await liveResponse(request.c, controlledEvents(pages, request.query.cursor), {
     letGo,
-    parley: call.parley,
-    settings: call.settings,
+    parley: request.parley,
+    settings: request.settings,
     type: EVENT_STREAM,
     heartbeat: SSE_HEARTBEAT,
-    maxMs: LONGEST_SSE_MS,
+    maxMs: MAX_SSE_MS,
     stop,
     headers: { "cross-origin-resource-policy": "same-origin" },
   });
 }
 
 /** A `data` event with values, where there are any, and behind each a `control` event that tells where it ends. */
-async function* controlledEvents(parts: AsyncIterable<StreamPart<unknown>>, cursor: string | undefined): Chunks {
-  for await (const part of parts) {
-    do yield controlledEvent(part, cursor); while (part.values.length > 0);
+async function* controlledEvents(pages: AsyncIterable<StreamPage<unknown>>, cursor: string | undefined): Chunks {
+  for await (const page of pages) {
+    do yield controlledEvent(page, cursor); while (page.values.length > 0);
   }
 }
 
 /** The values are let go of: a reader that has stopped keeps the rest, and the text at hand. */
-function controlledEvent(part: StreamPart<unknown>, cursor: string | undefined): Chunk {
+function controlledEvent(page: StreamPage<unknown>, cursor: string | undefined): Chunk {
   const gathered = new Gathered();
-  gathered.fill(part, (_, value) => `${gathered.isEmpty ? "event: data\ndata: [" : ","}${plainText(value)}`);
+  gathered.fill(page, (_, value) => `${gathered.isEmpty ? "event: data\ndata: [" : ","}${plainText(value)}`);
   if (!gathered.isEmpty) gathered.add("]\n\n");
-  const isLast = part.values.length === 0;
-  const closed = isLast && part.closed;
+  const isLast = page.values.length === 0;
+  const closed = isLast && page.closed;
   const control = {
-    streamNextOffset: toOffset(part.nextOffset - part.values.length),
+    streamNextOffset: toOffset(page.nextOffset - page.values.length),
     ...(!closed && { streamCursor: nextCursor(cursor) }),
-    ...(isLast && part.atEnd && { upToDate: true }),
+    ...(isLast && page.atEnd && { upToDate: true }),
     ...(closed && { streamClosed: true }),
   };
   gathered.add(`event: control\ndata: ${JSON.stringify(control)}\n\n`);
   return gathered.take();
 }
 
-function jsonResponse(part: StreamPart<unknown>, headers: Record<string, string>): Response {
-  return new Response(jsonText(part), {
-    headers: { "content-type": "application/json", ...headersOf(part), ...headers },
+function jsonResponse(page: StreamPage<unknown>, headers: Record<string, string>): Response {
+  return new Response(jsonText(page), {
+    headers: { "content-type": "application/json", ...headersOf(page), ...headers },
   });
 }
 
-function jsonText({ values }: StreamPart<unknown>): string {
+function jsonText({ values }: StreamPage<unknown>): string {
   return plainText(values);
 }
 
@@ -152,7 +152,7 @@ function toOffset(offset: number): string {
 }
 
 /** From where a request reads. */
-function toPlace({ c, query: { offset, live } }: DurableCall): Place["from"] {
+function toPlace({ c, query: { offset, live } }: DurableRequest): StreamPlace["from"] {
   if (live !== undefined && live !== "long-poll" && live !== "sse") {
     throw new ValidationError("Reading the parameter live: it must be long-poll or sse");
   }
@@ -170,7 +170,7 @@ function toPlace({ c, query: { offset, live } }: DurableCall): Place["from"] {
 }
 
 /** By the content, since a workflow that was purged may have been started anew; and by what the headers say of the end. */
-async function toEtag({ from, nextOffset, atEnd, closed }: StreamPart<unknown>, body: string): Promise<string> {
+async function toEtag({ from, nextOffset, atEnd, closed }: StreamPage<unknown>, body: string): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(body)));
   const hash = Array.from(digest.subarray(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join("");
   return `"${from}:${nextOffset}:${hash}${atEnd ? ":u" : ""}${closed ? ":c" : ""}"`;

@@ -8,7 +8,7 @@ import type { Context } from "hono";
 import { delay, systemClock } from "../../core/time/clock.ts";
 import type { Parley } from "../../core/parley.ts";
 import type { Settings } from "../options.ts";
-import { type Chunk, Pieces } from "../wire/pieces.ts";
+import { type Chunk, Pieces } from "./pieces.ts";
 import { isReportable } from "../wire/problem.ts";
 
 /** Text as it comes. */

@@ -4,11 +4,11 @@
  * @module
  */
 
-import type { EventEntry, StreamPart } from "../../core/client.ts";
+import type { EventEntry, StreamPage } from "../../core/client.ts";
 import type { PARLEY_NDJSON } from "../protocol.ts";
 import { bodyText } from "../wire/encoding.ts";
 import type { Chunks } from "./live.ts";
-import { entryChunk, framed } from "../wire/pieces.ts";
+import { entryChunk, framed } from "./pieces.ts";
 
 /** The content type of plain lines. */
 export const NDJSON = "application/x-ndjson";
@@ -20,8 +20,8 @@ export const NDJSON_HEARTBEAT = "\n";
 export type LinesType = typeof NDJSON | "application/ndjson" | typeof PARLEY_NDJSON;
 
 /** A line for each value, `{ offset, value }`, then `{ end: true, nextOffset }`. */
-export function streamLines(parts: AsyncIterable<StreamPart<unknown>>, type: LinesType): Chunks {
-  return framed(parts, {
+export function streamLines(pages: AsyncIterable<StreamPage<unknown>>, type: LinesType): Chunks {
+  return framed(pages, {
     // A reader wants to know that it is connected, also where there is nothing yet.
     nothing: NDJSON_HEARTBEAT,
     value: (offset, value) => valueLine({ offset }, value, type),

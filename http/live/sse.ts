@@ -9,11 +9,11 @@
  */
 
 import type { Context } from "hono";
-import type { EventEntry, StreamPart } from "../../core/client.ts";
+import type { EventEntry, StreamPage } from "../../core/client.ts";
 import { ValidationError } from "../../core/errors.ts";
 import { plainText } from "../wire/plain_json.ts";
 import type { Chunks } from "./live.ts";
-import { entryChunk, framed } from "../wire/pieces.ts";
+import { entryChunk, framed } from "./pieces.ts";
 
 /** The content type. */
 export const EVENT_STREAM = "text/event-stream";
@@ -77,8 +77,8 @@ export function lastSeen(c: Context): Seen | undefined {
 }
 
 /** Each value as an event, then the end. */
-export function streamEvents(parts: AsyncIterable<StreamPart<unknown>>): Chunks {
-  return framed(parts, {
+export function streamEvents(pages: AsyncIterable<StreamPage<unknown>>): Chunks {
+  return framed(pages, {
     opening: retry(),
     value: (offset, value) => `id: ${offset}\ndata: ${plainText(value)}\n\n`,
     end: (nextOffset) => end(nextOffset, { nextOffset }),

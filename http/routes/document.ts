@@ -35,7 +35,7 @@ const PATH_PARAMETERS: Readonly<Record<string, string>> = {
 /** Schemas with a name of their own in the document: those of bodies, under the name that `schemas.ts` exports. */
 const NAMED: Record<string, Schema> = Object.fromEntries(
   Object.entries<unknown>(schemas).filter((entry): entry is [string, Schema] =>
-    isSchema(entry[1]) && entry[0] !== "Wait"
+    isSchema(entry[1]) && entry[0] !== "WaitParameter"
   ),
 );
 

@@ -15,7 +15,7 @@ import { type Chunks, liveResponse } from "../live/live.ts";
 import { negotiate } from "../wire/negotiate.ts";
 import { type LinesType, NDJSON_HEARTBEAT, watchLines } from "../live/ndjson.ts";
 import { type Route, route, type RouteRequest } from "./route.ts";
-import { count, EventValue, Wait, waitMs } from "./schemas.ts";
+import { count, EventValue, waitMs, WaitParameter } from "./schemas.ts";
 import { begunAnew, EVENT_STREAM, lastSeen, SSE_HEARTBEAT, watchEvents } from "../live/sse.ts";
 import { READ_HEADERS, READ_TYPES, throughFaults } from "./reading.ts";
 
@@ -25,7 +25,7 @@ const EventQuery = v.object({
     Number.MAX_SAFE_INTEGER,
     "Only a version above this one: the last that the caller has seen. Default 0",
   ),
-  wait: Wait,
+  wait: WaitParameter,
 });
 
 type EventRequest = RouteRequest<v.InferOutput<typeof EventQuery>, unknown>;
@@ -44,16 +44,16 @@ export const eventRoutes: readonly Route[] = [
       200: { description: "The value, and which one it is", schema: EventValue, content: READ_TYPES },
       204: { description: "The caller was told of the end of the workflow, and nothing came since", content: [] },
     },
-  }, async (call) => {
-    const type = negotiate(call.c, READ_TYPES);
-    if (type === "application/json" || type === PARLEY_JSON) return await serveJson(call, type);
-    return type === EVENT_STREAM ? await serveEvents(call) : await serveLines(call, type);
+  }, async (request) => {
+    const type = negotiate(request.c, READ_TYPES);
+    if (type === "application/json" || type === PARLEY_JSON) return await serveJson(request, type);
+    return type === EVENT_STREAM ? await serveEvents(request) : await serveLines(request, type);
   }),
 ];
 
-async function serveJson(call: EventRequest, type: "application/json" | typeof PARLEY_JSON): Promise<Response> {
-  const { c, settings, query: { wait } } = call;
-  const { value, version } = await readEntry(call, call.query.after ?? 0, waitMs(c, wait, settings.maxWaitMs));
+async function serveJson(request: EventRequest, type: "application/json" | typeof PARLEY_JSON): Promise<Response> {
+  const { c, settings, query: { wait } } = request;
+  const { value, version } = await readEntry(request, request.query.after ?? 0, waitMs(c, wait, settings.maxWaitMs));
   // `null` stands for `undefined`, because JSON would leave the member out.
   const body = bodyText(type, (show) => ({ value: show(value) ?? null, version }));
   const headers = {
@@ -65,25 +65,25 @@ async function serveJson(call: EventRequest, type: "application/json" | typeof P
   return new Response(body, { headers });
 }
 
-async function serveEvents(call: EventRequest): Promise<Response> {
-  return await throughFaults(call.settings, async () => {
-    const seen = lastSeen(call.c);
+async function serveEvents(request: EventRequest): Promise<Response> {
+  return await throughFaults(request.settings, async () => {
+    const seen = lastSeen(request.c);
     const options = { type: EVENT_STREAM, heartbeat: SSE_HEARTBEAT };
-    const after = seen?.id ?? call.query.after ?? 0;
+    const after = seen?.id ?? request.query.after ?? 0;
     // Versions only rise: it is the event of another workflow of this ID, or of a store that was restored from a copy.
-    if (after > 0 && after > await versionOf(call)) {
-      return await serveLive(call, 0, (entries) => begunAnew(watchEvents(entries, 0), { after: 0 }), options);
+    if (after > 0 && after > await versionOf(request)) {
+      return await serveLive(request, 0, (entries) => begunAnew(watchEvents(entries, 0), { after: 0 }), options);
     }
-    if (seen?.end && await isOver(call, after)) return new Response(null, { status: 204 });
-    return await serveLive(call, after, (entries) => watchEvents(entries, after), options);
+    if (seen?.end && await isOver(request, after)) return new Response(null, { status: 204 });
+    return await serveLive(request, after, (entries) => watchEvents(entries, after), options);
   });
 }
 
-async function serveLines(call: EventRequest, type: LinesType): Promise<Response> {
-  const after = call.query.after ?? 0;
+async function serveLines(request: EventRequest, type: LinesType): Promise<Response> {
+  const after = request.query.after ?? 0;
   // While there still is an answer of its own for it.
-  if (after > 0) await readEntry(call, after, 0).catch(none(undefined));
-  return await serveLive(call, after, (entries) => watchLines(entries, type, after), {
+  if (after > 0) await readEntry(request, after, 0).catch(none(undefined));
+  return await serveLive(request, after, (entries) => watchLines(entries, type, after), {
     type,
     heartbeat: NDJSON_HEARTBEAT,
   });
@@ -101,8 +101,8 @@ async function serveLive(
 }
 
 /** The version of the value that there is now; 0 where there is none. */
-async function versionOf(call: EventRequest): Promise<number> {
-  return await readEntry(call, 0, 0).then(({ version }) => version, none(0));
+async function versionOf(request: EventRequest): Promise<number> {
+  return await readEntry(request, 0, 0).then(({ version }) => version, none(0));
 }
 
 /** What stands for a value that is not there. */
@@ -114,10 +114,10 @@ function none<T>(instead: T): (error: unknown) => T {
 }
 
 /** Whether the workflow has ended, as the client was told, with nothing that it has not seen. */
-async function isOver(call: EventRequest, after: number): Promise<boolean> {
-  const { status } = await call.parley.status(call.workflowId);
+async function isOver(request: EventRequest, after: number): Promise<boolean> {
+  const { status } = await request.parley.status(request.workflowId);
   if (isActive(status)) return false;
-  return await readEntry(call, after, 0).then(() => false, none(true));
+  return await readEntry(request, after, 0).then(() => false, none(true));
 }
 
 async function readEntry(

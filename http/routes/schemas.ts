@@ -93,7 +93,7 @@ export function count(least: number, most: number, description: string): v.Gener
 }
 
 /** The parameter `wait`. */
-export const Wait: v.GenericSchema<unknown, Duration | undefined> = v.optional(v.pipe(
+export const WaitParameter: v.GenericSchema<unknown, Duration | undefined> = v.optional(v.pipe(
   v.string(),
   v.regex(/^\d{1,9}(\.\d{1,9})?(ms|s|m|h)$/, "It must be a number with ms, s, m or h, as in 30s"),
   v.description("How long to wait for what is not there yet, as in 30s; the server may wait less. Default not at all."),

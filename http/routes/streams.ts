@@ -5,11 +5,11 @@
  */
 
 import * as v from "valibot";
-import type { StreamPart as Part } from "../../core/client.ts";
+import type { StreamPage as Part } from "../../core/client.ts";
 import { OffsetOutOfRangeError } from "../../core/errors.ts";
 import {
   describeStream,
-  type DurableCall,
+  type DurableRequest,
   headersOf,
   readDurableStream,
   speaksDurableStreams,
@@ -20,9 +20,9 @@ import { type Chunks, liveResponse } from "../live/live.ts";
 import { negotiate } from "../wire/negotiate.ts";
 import { type LinesType, NDJSON_HEARTBEAT, streamLines } from "../live/ndjson.ts";
 import { type Route, route, type RouteRequest } from "./route.ts";
-import { count, StreamPage, Wait, waitMs } from "./schemas.ts";
+import { count, StreamPage, waitMs, WaitParameter } from "./schemas.ts";
 import { begunAnew, EVENT_STREAM, lastSeen, SSE_HEARTBEAT, streamEvents } from "../live/sse.ts";
-import { type Place, readPart, readParts } from "../live/stream_parts.ts";
+import { readPage, readPages, type StreamPlace } from "../live/stream_pages.ts";
 import { READ_HEADERS, READ_TYPES, throughFaults } from "./reading.ts";
 
 const text = (description: string) => v.optional(v.pipe(v.string(), v.description(description)));
@@ -30,7 +30,7 @@ const text = (description: string) => v.optional(v.pipe(v.string(), v.descriptio
 const StreamQuery = v.object({
   from: count(0, Number.MAX_SAFE_INTEGER, "The first offset to read. Default 0"),
   limit: count(1, 1_000, "How many values of JSON at most. Default 1,000"),
-  wait: Wait,
+  wait: WaitParameter,
   offset: text("Durable Streams: -1, now, or an offset of that protocol"),
   live: text("Durable Streams: long-poll or sse"),
   cursor: text("Durable Streams: the cursor of the answer before"),
@@ -61,7 +61,7 @@ export const streamRoutes: readonly Route[] = [
     action: "stream",
     errors: ["workflow_not_found", "offset_out_of_range"],
     summary:
-      "Read a stream: a part of it as JSON, or live as Server-Sent Events or lines of JSON; or by the Durable Streams protocol",
+      "Read a stream: a page of it as JSON, or live as Server-Sent Events or lines of JSON; or by the Durable Streams protocol",
     query: StreamQuery,
     headers: READ_HEADERS,
     responses: {
@@ -69,76 +69,76 @@ export const streamRoutes: readonly Route[] = [
       204: { description: "Nothing came, or nothing will come", content: [], headers: PLACE },
       304: { description: "Durable Streams: the caller has it already", content: [] },
     },
-  }, async (call) => {
-    if (call.c.req.method === "HEAD") return await describeStream(call);
-    if (speaksDurableStreams(call.query)) return await readDurableStream(call as DurableCall);
-    const type = negotiate(call.c, READ_TYPES);
-    if (type === "application/json" || type === PARLEY_JSON) return await serveJson(call, type);
-    return type === EVENT_STREAM ? await serveEvents(call) : await serveLines(call, type);
+  }, async (request) => {
+    if (request.c.req.method === "HEAD") return await describeStream(request);
+    if (speaksDurableStreams(request.query)) return await readDurableStream(request as DurableRequest);
+    const type = negotiate(request.c, READ_TYPES);
+    if (type === "application/json" || type === PARLEY_JSON) return await serveJson(request, type);
+    return type === EVENT_STREAM ? await serveEvents(request) : await serveLines(request, type);
   }),
 ];
 
 type StreamRequest = RouteRequest<StreamQuery, unknown>;
 
-async function serveJson(call: StreamRequest, type: "application/json" | typeof PARLEY_JSON): Promise<Response> {
-  const { c, settings, query: { limit, wait } } = call;
-  const part = await readPart(
-    call,
-    { ...placeOf(call), ...(limit !== undefined && { limit }) },
+async function serveJson(request: StreamRequest, type: "application/json" | typeof PARLEY_JSON): Promise<Response> {
+  const { c, settings, query: { limit, wait } } = request;
+  const page = await readPage(
+    request,
+    { ...placeOf(request), ...(limit !== undefined && { limit }) },
     waitMs(c, wait, settings.maxWaitMs),
   );
-  const { values, nextOffset, closed } = part;
+  const { values, nextOffset, closed } = page;
   const body = bodyText(type, (show) => ({ values: values.map(show), nextOffset, closed }));
   return new Response(body, {
-    headers: { ...headersOf(part), "content-type": type, "cache-control": "no-store" },
+    headers: { ...headersOf(page), "content-type": type, "cache-control": "no-store" },
   });
 }
 
-async function serveEvents(call: StreamRequest): Promise<Response> {
+async function serveEvents(request: StreamRequest): Promise<Response> {
   const options = { type: EVENT_STREAM, heartbeat: SSE_HEARTBEAT };
-  return await throughFaults(call.settings, async () => {
-    const seen = lastSeen(call.c);
-    const place = seen ? { from: seen.end ? seen.id : seen.id + 1 } : placeOf(call);
+  return await throughFaults(request.settings, async () => {
+    const seen = lastSeen(request.c);
+    const place = seen ? { from: seen.end ? seen.id : seen.id + 1 } : placeOf(request);
     try {
-      if (seen?.end && await isOver(call, place)) return new Response(null, { status: 204 });
-      return await serveLive(call, place, streamEvents, options);
+      if (seen?.end && await isOver(request, place)) return new Response(null, { status: 204 });
+      return await serveLive(request, place, streamEvents, options);
     } catch (error) {
       if (!(error instanceof OffsetOutOfRangeError)) throw error;
-      return await serveLive(call, { from: 0 }, (parts) => begunAnew(streamEvents(parts), { from: 0 }), options);
+      return await serveLive(request, { from: 0 }, (pages) => begunAnew(streamEvents(pages), { from: 0 }), options);
     }
   });
 }
 
-async function serveLines(call: StreamRequest, type: LinesType): Promise<Response> {
-  return await serveLive(call, placeOf(call), (parts) => streamLines(parts, type), {
+async function serveLines(request: StreamRequest, type: LinesType): Promise<Response> {
+  return await serveLive(request, placeOf(request), (pages) => streamLines(pages, type), {
     type,
     heartbeat: NDJSON_HEARTBEAT,
   });
 }
 
 async function serveLive(
-  call: StreamRequest,
-  place: Place,
-  frame: (parts: AsyncIterable<Part<unknown>>) => Chunks,
+  request: StreamRequest,
+  place: StreamPlace,
+  frame: (pages: AsyncIterable<Part<unknown>>) => Chunks,
   options: { readonly type: string; readonly heartbeat: string },
 ): Promise<Response> {
   const stop = new AbortController();
-  const { parts, letGo } = readParts(call, place, stop);
-  return await liveResponse(call.c, frame(parts), {
+  const { pages, letGo } = readPages(request, place, stop);
+  return await liveResponse(request.c, frame(pages), {
     ...options,
     letGo,
-    parley: call.parley,
-    settings: call.settings,
+    parley: request.parley,
+    settings: request.settings,
     stop,
   });
 }
 
 /** Whether the stream has ended, as the client was told: one whose workflow was resumed may have gone on. */
-async function isOver(call: StreamRequest, place: Place): Promise<boolean> {
-  const { values, closed } = await readPart(call, place, 0);
+async function isOver(request: StreamRequest, place: StreamPlace): Promise<boolean> {
+  const { values, closed } = await readPage(request, place, 0);
   return closed && values.length === 0;
 }
 
-function placeOf({ query: { from = 0 } }: StreamRequest): Place {
+function placeOf({ query: { from = 0 } }: StreamRequest): StreamPlace {
   return { from };
 }

@@ -15,7 +15,7 @@ import { idempotencyKeyOf } from "../wire/request_body.ts";
 import { pathOf, toSegment } from "../protocol.ts";
 import { type Route, route } from "./route.ts";
 import { withoutStacks } from "../wire/problem.ts";
-import { count, StartBody, StartResult, Status, Wait, waitMs, WorkflowInfo, WorkflowPage } from "./schemas.ts";
+import { count, StartBody, StartResult, Status, waitMs, WaitParameter, WorkflowInfo, WorkflowPage } from "./schemas.ts";
 
 const ListQuery = v.object({
   status: v.optional(v.pipe(
@@ -40,7 +40,7 @@ const ListQuery = v.object({
   cursor: v.optional(v.pipe(v.string(), v.description("The cursor of the page before"))),
 });
 
-const WaitQuery = v.object({ wait: Wait });
+const WaitQuery = v.object({ wait: WaitParameter });
 
 const LOCATED = { location: "The path of the workflow" };
 

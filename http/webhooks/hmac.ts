@@ -13,7 +13,7 @@ import type { VerifierOptions } from "./verifier.ts";
 const SECONDS = /^\d{1,12}$/;
 
 /** Says whether one of the signatures is of one of the secrets. */
-export type Check = (
+export type SignatureCheck = (
   signed: { prefix: string; body: Uint8Array },
   signatures: readonly (Uint8Array | undefined)[],
 ) => Promise<boolean>;
@@ -30,7 +30,7 @@ export function checkWith(
   secrets: string | string[],
   toKey: (secret: string) => Uint8Array<ArrayBuffer> | undefined,
   provider: string,
-): Check {
+): SignatureCheck {
   const keys = [secrets].flat().map((secret) => {
     const key = typeof secret === "string" ? toKey(secret) : undefined;
     if (!key || key.length === 0) {

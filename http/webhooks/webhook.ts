@@ -19,7 +19,7 @@ import { toLegalUrl } from "../protocol.ts";
 import { isHttpException, isReportable, refusal, toBareResponse, toResponse } from "../wire/problem.ts";
 import { quietly } from "../quietly.ts";
 import type { Delivery, Verifier } from "./verifier.ts";
-import { type Endpoint, webhookKey } from "./webhook_key.ts";
+import { type WebhookEndpoint, webhookKey } from "./webhook_key.ts";
 
 /** A delivery, beside its event. */
 export interface WebhookDelivery extends Delivery {
@@ -194,7 +194,7 @@ function readable(body: Uint8Array): Uint8Array {
 async function send(
   parley: Parley,
   { workflowId, topic = "", message }: WebhookMessage,
-  { endpoint, id }: { endpoint: Endpoint; id: string },
+  { endpoint, id }: { endpoint: WebhookEndpoint; id: string },
   { onUnknown = "reject", onEnded = "accept" }: Pick<WebhookOptions<never>, "onUnknown" | "onEnded">,
 ): Promise<SendReceipt | undefined> {
   checkRoute(workflowId, topic);

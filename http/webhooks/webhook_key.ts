@@ -7,7 +7,7 @@
 import { ValidationError } from "../../core/errors.ts";
 
 /** Which endpoint a delivery came to: by the name that it was given, else by the path that its route was registered with. */
-export type Endpoint = { readonly name: string } | { readonly route: string };
+export type WebhookEndpoint = { readonly name: string } | { readonly route: string };
 
 const KEY = /^webhook:[0-9a-f]{64}$/;
 
@@ -16,7 +16,7 @@ const KEY = /^webhook:[0-9a-f]{64}$/;
  * Endpoints may have the same ID for different things; and the store would take one ID for two topics as a mistake. As a digest, since the parts may
  * be longer than a key.
  */
-export async function webhookKey(endpoint: Endpoint, topic: string, id: string): Promise<string> {
+export async function webhookKey(endpoint: WebhookEndpoint, topic: string, id: string): Promise<string> {
   const place = new TextEncoder().encode(JSON.stringify([endpoint, topic, id]));
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", place));
   return `webhook:${Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;

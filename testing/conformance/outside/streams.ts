@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { nextTask } from "../../../core/time/clock.ts";
-import type { Driver, StreamPage } from "../../../core/driver/driver.ts";
+import type { Driver, StreamSnapshot } from "../../../core/driver/driver.ts";
 import { closeStream, end, writeStream } from "../../operations.ts";
 import { LEASE_MS } from "../../requests.ts";
 import { begin, enqueue, take } from "../../driven_run.ts";
@@ -161,7 +161,7 @@ export const streams: Rules = {
       const workflowId = `w${round}`;
       const run = await begin(a, workflowId);
       const readSome = async () => {
-        const seen: StreamPage[] = [];
+        const seen: StreamSnapshot[] = [];
         for (let count = 0; count < 5; count++) {
           seen.push(await b.readStream({ workflowId, key: "s", from: 0, limit: 10 }));
         }
@@ -182,7 +182,7 @@ export const streams: Rules = {
 function read(
   driver: Driver,
   { from = 0, limit = 10_000, key = "s" }: { from?: number; limit?: number; key?: string } = {},
-): Promise<StreamPage> {
+): Promise<StreamSnapshot> {
   return driver.readStream({ workflowId: "w", key, from, limit });
 }
 

@@ -143,7 +143,7 @@ Deno.test("readers at other offsets, and with parts of other lengths, each get t
     const parts: Record<string, unknown[]> = {};
     const reading = [first, { limit: 2 }, { from: 3 }].map(async (options) => {
       const own: unknown[] = parts[JSON.stringify(options)] = [];
-      for await (const { from, values } of outside.readStreamParts("w", "log", options)) own.push([from, ...values]);
+      for await (const { from, values } of outside.readStreamPages("w", "log", options)) own.push([from, ...values]);
     });
     await settle();
     await send(["d", "e", "f"]);
@@ -166,7 +166,7 @@ Deno.test("readers at other offsets, and with parts of other lengths, each get t
 
 Deno.test("a stream that went on after its end was told is read on, and waited for", async () => {
   const { outside, parley, handle, send, world, at } = await make();
-  const stays = outside.readStreamParts("w", "log");
+  const stays = outside.readStreamPages("w", "log");
   await stays.next();
   const other = follow(outside);
   await settle();

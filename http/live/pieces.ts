@@ -4,13 +4,13 @@
  * @module
  */
 
-import type { StreamPart } from "../../core/client.ts";
+import type { StreamPage } from "../../core/client.ts";
 
 /** The longest piece that is made at once, in characters, about: who reads slowly has no more than that kept beside the values themselves. */
-export const PIECE: number = 2 ** 16;
+export const PIECE_LENGTH: number = 2 ** 16;
 
 /**
- * Text of an answer that is not broken off within, in parts. Who takes it empties the list: a generator that waits keeps what it has yielded.
+ * Text of an answer that is not broken off within, in pages. Who takes it empties the list: a generator that waits keeps what it has yielded.
  */
 export type Chunk = string[];
 
@@ -48,7 +48,7 @@ export class Pieces {
   /** The next piece; there must be one. */
   next(): Uint8Array<ArrayBuffer> {
     const { text } = this.#texts[0]!;
-    const end = this.#at + PIECE;
+    const end = this.#at + PIECE_LENGTH;
     // Not between the two halves of a character.
     const cut = isHighSurrogate(text.charCodeAt(end - 1)) ? end - 1 : end;
     const piece = encoder.encode(text.slice(this.#at, cut));
@@ -77,7 +77,7 @@ export class Pieces {
 
 /** The text, or an equal one that another reader of the source holds already. */
 function hold(text: string, source: string): { text: string; leave: () => void } {
-  if (text.length < PIECE) return { text, leave: () => {} };
+  if (text.length < PIECE_LENGTH) return { text, leave: () => {} };
   // Its beginning has the offset or version.
   const name = `${source} ${text.length} ${text.slice(0, 64)}`;
   const kept = held.get(name) ?? { text, readers: 0 };
@@ -101,25 +101,25 @@ export class Gathered {
     return this.#length === 0;
   }
 
-  /** Adds to it. A long text is a part of its own, which readers can share. */
+  /** Adds to it. A long text is a page of its own, which readers can share. */
   add(text: string): void {
     this.#length += text.length;
     const last = this.#chunk.at(-1);
-    if (last === undefined || last.length >= PIECE || text.length >= PIECE) this.#chunk.push(text);
+    if (last === undefined || last.length >= PIECE_LENGTH || text.length >= PIECE_LENGTH) this.#chunk.push(text);
     else this.#chunk[this.#chunk.length - 1] = last + text;
   }
 
   /**
-   * Adds values of a part, which lets go of them: a reader that has stopped keeps the rest, and the text at hand.
+   * Adds values of a page, which lets go of them: a reader that has stopped keeps the rest, and the text at hand.
    *
    * @returns Whether it is worth sending now.
    */
-  fill(part: StreamPart<unknown>, frame: (offset: number, value: unknown) => string): boolean {
-    while (part.values.length > 0 && this.#length < PIECE) {
-      const offset = part.nextOffset - part.values.length;
-      this.add(frame(offset, part.values.shift()));
+  fill(page: StreamPage<unknown>, frame: (offset: number, value: unknown) => string): boolean {
+    while (page.values.length > 0 && this.#length < PIECE_LENGTH) {
+      const offset = page.nextOffset - page.values.length;
+      this.add(frame(offset, page.values.shift()));
     }
-    return this.#length >= PIECE;
+    return this.#length >= PIECE_LENGTH;
   }
 
   /** Takes it, and begins anew. */
@@ -130,7 +130,7 @@ export class Gathered {
   }
 }
 
-/** How parts of a stream become text. */
+/** How pages of a stream become text. */
 export interface Frames {
   /** What the answer begins with. */
   readonly opening?: string;
@@ -144,18 +144,18 @@ export interface Frames {
 
 /** A stream as text. */
 export async function* framed(
-  parts: AsyncIterable<StreamPart<unknown>>,
+  pages: AsyncIterable<StreamPage<unknown>>,
   { opening = "", nothing = "", value, end }: Frames,
 ): AsyncGenerator<Chunk, void, undefined> {
   const gathered = new Gathered();
   gathered.add(opening);
   let first = true;
-  for await (const part of parts) {
-    while (gathered.fill(part, value)) {
+  for await (const page of pages) {
+    while (gathered.fill(page, value)) {
       first = false;
       yield gathered.take();
     }
-    if (part.closed) gathered.add(end(part.nextOffset));
+    if (page.closed) gathered.add(end(page.nextOffset));
     if (first && gathered.isEmpty) gathered.add(nothing);
     first = false;
     if (!gathered.isEmpty) yield gathered.take();
