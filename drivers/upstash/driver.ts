@@ -1,5 +1,5 @@
 /**
- * The driver with everything that tests set and users do not.
+ * The driver, with settings that only tests use.
  *
  * @module
  */
@@ -15,27 +15,27 @@ import { listWorkflows, readRows } from "./calls/list.ts";
 import { purge } from "./calls/purge.ts";
 import { Keys, OWN_KINDS } from "./keys.ts";
 import { ScriptCalls } from "./script_calls.ts";
-import { openPush, TIMING } from "./transport/push.ts";
-import { openTransport } from "./transport/open.ts";
+import { UPSTASH_TIMING, upstashPush } from "./transport/push.ts";
+import { openTransport } from "./transport/open_transport.ts";
 import type { UpstashCredentials } from "./transport/transport.ts";
 import type { UpstashRedis } from "./transport/instance.ts";
 
 /** Options of `upstashDriver`. */
 export interface UpstashDriverOptions {
   /**
-   * What all keys begin with, and the channel of hints: 1 to 64 of the characters `A-Z a-z 0-9 : _ . -`. Default `"parley"`. Drivers with different
-   * prefixes do not see each other's workflows.
+   * All keys and the channel of hints begin with this: 1 to 64 of the characters `A-Z a-z 0-9 : _ . -`. Default
+   * `"parley"`. Drivers with different prefixes do not see each other's workflows.
    */
   prefix?: string;
-  /** Whether Redis tells of changes, with `SUBSCRIBE` over server-sent events, while somebody waits. Default `true`. */
+  /** Whether to subscribe to changes, with `SUBSCRIBE` over server-sent events, while anybody waits. Default `true`. */
   push?: boolean;
-  /** How long a workflow stays after it has ended, with all that is its own. Default: until it is purged. */
+  /** How long a workflow stays after it has ended, with all its data. Default: until it is purged. */
   retention?: Duration;
-  /** How long a request may take until its whole answer is here, 1 ms or more. Default `"10s"`. */
+  /** How long a request may take until its whole answer has arrived, 1 ms or more. Default `"10s"`. */
   requestTimeout?: Duration;
 }
 
-/** What tests set. */
+/** Settings for tests. */
 export interface UpstashInternals {
   readonly clock?: Clock;
   readonly timing?: PushTiming;
@@ -43,21 +43,21 @@ export interface UpstashInternals {
   readonly maxBytes?: number;
 }
 
-/** The driver and its push, which is `null` where it is off. */
+/** The driver, and its push, which is `null` if it is off. */
 export function openUpstash(
   redis: UpstashRedis | UpstashCredentials,
   { prefix = "parley", push: wanted = true, retention, requestTimeout = "10s" }: UpstashDriverOptions = {},
-  { clock = systemClock, timing = TIMING, maxBytes }: UpstashInternals = {},
+  { clock = systemClock, timing = UPSTASH_TIMING, maxBytes }: UpstashInternals = {},
 ): { driver: Driver; push: PushConnection | null } {
   const keys = new Keys(prefix);
   const timeoutMs = toPositiveMilliseconds(requestTimeout, "requestTimeout");
   const retentionMs = retention === undefined ? undefined : toPositiveMilliseconds(retention, "retention");
   const transport = openTransport(redis, { timeoutMs, clock });
   const driver = scriptDriver(
-    new ScriptCalls({ send: transport.send, keys, retention: retentionMs, maxBytes, report: say }),
+    new ScriptCalls({ send: transport.send, keys, retention: retentionMs, maxBytes, report: warn }),
   );
   if (!wanted) return { driver, push: null };
-  const push = openPush({ transport, channel: keys.channel, timeoutMs, clock, timing, report: say });
+  const push = upstashPush({ transport, channel: keys.channel, timeoutMs, clock, timing, report: warn });
   return { driver: { ...driver, watch: (target, hint) => push.watch(target, hint) }, push };
 }
 
@@ -88,7 +88,7 @@ export function scriptDriver(calls: ScriptCalls): Omit<Driver, "watch"> {
   };
 }
 
-/** Upstash takes 10 MB a request. The rest is for keys, and for the document that says which is which. */
+/** Upstash takes 10 MB a request. The rest is for keys and for the document. */
 const MAX_VALUES_BYTES = 8_000_000;
 
 /** The bytes of a value in a request, which is JSON in UTF-8 with each value as a text in it, without the quotes around it. */
@@ -96,7 +96,7 @@ export function wireBytes(text: string): number {
   return new TextEncoder().encode(JSON.stringify(text)).length - 2;
 }
 
-/** Tells the owner of something that the driver can do without. */
-function say(problem: string): void {
+/** Reports a problem that the driver can work with. */
+function warn(problem: string): void {
   console.warn(`Parley on Upstash: ${problem}`);
 }

@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { systemClock } from "../../core/time/clock.ts";
 import { neonDriver } from "../../drivers/neon/mod.ts";
 import { upstashDriver } from "../../drivers/upstash/mod.ts";
-import { openTransport } from "../../drivers/upstash/transport/open.ts";
+import { openTransport } from "../../drivers/upstash/transport/open_transport.ts";
 import { Parley } from "../../mod.ts";
 import { runFleet } from "../support/fleet/mod.ts";
 import { openDriver } from "../support/fleet/postgres.ts";

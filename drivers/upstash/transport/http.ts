@@ -4,22 +4,23 @@
  * @module
  */
 
-import type { Address } from "./address.ts";
+import type { RestAddress } from "./address.ts";
 import { answerError } from "./failure.ts";
 import { within } from "./limit.ts";
 import type { SendCommand, TransportOptions } from "./transport.ts";
 
 /**
- * Sends commands to the REST API. Nothing is sent twice, by this or by the runtime.
+ * Sends commands to the REST API. Neither this nor the runtime sends anything twice.
  *
- * Texts come as they are: `Upstash-Encoding: base64` would only serve bytes that are no UTF-8, which the driver never writes. No `Upstash-Sync-Token` is
- * sent either: it makes a replica catch up before it reads, and scripts run at the primary.
+ * Texts arrive as they are: `Upstash-Encoding: base64` only serves bytes that are not UTF-8, and the driver never
+ * writes such bytes. No `Upstash-Sync-Token` is sent either: it makes a replica catch up before it reads, and
+ * scripts run at the primary.
  */
-export function httpCommands(address: Address, { timeoutMs, clock }: TransportOptions): SendCommand {
+export function httpCommands(address: RestAddress, { timeoutMs, clock }: TransportOptions): SendCommand {
   const headers = { ...address.headers, "Content-Type": "application/json" };
   return async (command, call, stop) => {
-    // A body that the runtime cannot send a second time: Deno's fetch repeats a POST whose body is a text if the connection breaks before the answer,
-    // although the server may have carried it out. Measured with Deno 2.7 to 2.9.
+    // The runtime cannot send a Blob a second time. Deno's fetch repeats a POST whose body is a text if the connection breaks
+    // before the answer, although the server may have carried it out. Measured with Deno 2.7 to 2.9.
     const body = new Blob([JSON.stringify(command)]);
     // A redirect would take the token to another host.
     const init = { method: "POST", headers, body, redirect: "manual" } as const;
@@ -33,7 +34,7 @@ export function httpCommands(address: Address, { timeoutMs, clock }: TransportOp
   };
 }
 
-/** `undefined` if there is none. */
+/** The result in an answer; `undefined` if there is none. */
 function readResult(text: string): unknown {
   try {
     return (JSON.parse(text) as { result?: unknown } | null)?.result;

@@ -8,7 +8,7 @@ import { deferred } from "../../../core/time/deferred.ts";
 import { within } from "./limit.ts";
 import type { SendCommand, Subscribe, TransportOptions } from "./transport.ts";
 
-/** What the driver needs of an instance of `Redis` of `@upstash/redis`, 1.39 or later. */
+/** The members of an instance of `Redis` of `@upstash/redis`, 1.39 or later, that the driver uses. */
 export interface UpstashRedis {
   /** Sends one command. */
   exec(command: [command: string, ...args: string[]]): Promise<unknown>;
@@ -16,18 +16,19 @@ export interface UpstashRedis {
   subscribe(channel: string): UpstashSubscriber;
 }
 
-/** What the driver needs of a subscription of `@upstash/redis`. */
+/** The members of a subscription of `@upstash/redis` that the driver uses. */
 export interface UpstashSubscriber {
-  /** Is told of what comes. */
+  /** Calls a listener for each event of a type. */
   // deno-lint-ignore no-explicit-any
   on(type: "subscribe" | "message" | "error", listener: (event: any) => void): void;
-  /** Ends it for these channels. */
+  /** Ends the subscription to these channels. */
   unsubscribe(channels: string[]): Promise<void>;
 }
 
 /**
- * Sends commands through the instance, with the instance's own settings. `exec` is not gathered into pipelines. What the instance repeats by itself does
- * no harm, since every call may be repeated; and a request that takes too long is left to it, since nothing can stop it.
+ * Sends commands through the instance, with the instance's own settings. `exec` is not gathered into pipelines. If the
+ * instance repeats a request by itself, that does no harm, because every call may be repeated. A request that takes too
+ * long goes on in the instance, because nothing can stop it.
  */
 export function instanceCommands(redis: UpstashRedis, { timeoutMs, clock }: TransportOptions): SendCommand {
   return (command, call, stop) =>
@@ -35,17 +36,17 @@ export function instanceCommands(redis: UpstashRedis, { timeoutMs, clock }: Tran
 }
 
 const CALL = "Upstash: subscribe";
-/** How long the end of a stream is waited for, in milliseconds. */
-const CLOSE_MS = 1_000;
-/** A message that tells nobody. */
+/** How long to wait for the end of a stream, in milliseconds. */
+const MAX_CLOSE_MS = 1_000;
+/** A message that names no target. */
 const NOTHING = "[]";
 
-/** Subscribes through the instance. It does not say when a stream has ended or broken: only beats find that out. */
+/** Subscribes through the instance. The instance does not tell when a stream has ended or broken: only beats find that out. */
 export function instanceEvents(redis: UpstashRedis, { timeoutMs, clock }: TransportOptions): Subscribe {
   return async (channel, onMessage, stop) => {
     const lost = new AbortController();
     const { promise: confirmed, resolve, reject } = deferred<void>();
-    // Nobody may be listening any more.
+    // It may reject when nobody waits for it any more.
     confirmed.catch(() => {});
     const subscriber = redis.subscribe(channel);
     const end = new StreamEnd();
@@ -57,7 +58,7 @@ export function instanceEvents(redis: UpstashRedis, { timeoutMs, clock }: Transp
     });
     subscriber.on("message", ({ message }) => {
       end.atMessage();
-      // Automatic deserialisation, if it is on, has made values of JSON.
+      // With automatic deserialisation the package has parsed the message.
       onMessage(typeof message === "string" ? message : JSON.stringify(message));
     });
     const unsubscribe = () => {
@@ -72,17 +73,18 @@ export function instanceEvents(redis: UpstashRedis, { timeoutMs, clock }: Transp
     }
     const close = async () => {
       await unsubscribe();
-      await within(CALL, { ms: CLOSE_MS, clock }, () => redis.exec(["PUBLISH", channel, NOTHING])).catch(() => {});
+      await within(CALL, { ms: MAX_CLOSE_MS, clock }, () => redis.exec(["PUBLISH", channel, NOTHING])).catch(() => {});
     };
     return { lost: lost.signal, close };
   };
 }
 
 /**
- * Ends a stream by what its listeners throw.
+ * Ends a stream by throwing from its listeners.
  *
- * To unsubscribe aborts a signal, and Deno 2.9 may have collected what ties it to the stream: the connection would stay open for ever, and the process with
- * it. What a listener for messages throws, the package gives to those for errors; what one of these throws ends the stream, without a word if it is called so.
+ * Unsubscribing aborts a signal, and Deno 2.9 may have collected what ties it to the stream. The connection would then
+ * stay open and keep the process alive. The package passes an error that a listener for messages throws to the listeners
+ * for errors. An error that one of those throws ends the stream, silently if it is an `AbortError`.
  */
 class StreamEnd {
   isWanted = false;

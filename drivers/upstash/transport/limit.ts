@@ -1,5 +1,5 @@
 /**
- * A time limit for what has none.
+ * A time limit for requests.
  *
  * @module
  */
@@ -8,19 +8,22 @@ import type { Clock } from "../../../core/time/clock.ts";
 import { withTimeLimit } from "../../time_limit.ts";
 import { abortedError, thrownError, timeoutError } from "./failure.ts";
 
-/** When something is given up. */
+/** When a request is given up. */
 export interface Limit {
+  /** How long it may take, in milliseconds. */
   readonly ms: number;
   readonly clock: Clock;
+  /** Gives it up when it aborts. */
   readonly stop?: AbortSignal | undefined;
 }
 
 /**
- * Runs until the time is up or `stop` aborts, whether or not what runs obeys the signal that it is given, and leaves neither timer nor listener behind.
+ * Runs until the time is up or `stop` aborts, whether or not `run` obeys the signal that it is given. Leaves neither
+ * timer nor listener behind.
  *
- * @param call Who calls, for the message.
- * @param run What to run. The signal aborts only if it is given up.
- * @throws {DriverError} If it is given up, or whatever `run` throws.
+ * @param call The caller, for the message: `Upstash: commit`.
+ * @param run Gets a signal that aborts only if the request is given up.
+ * @throws {DriverError} If it is given up, or if `run` throws.
  */
 export async function within<T>(
   call: string,

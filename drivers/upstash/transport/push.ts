@@ -1,9 +1,10 @@
 /**
- * Hints from Upstash: `SUBSCRIBE` on one connection, however many watch, while somebody does.
+ * Hints from Upstash: one connection with `SUBSCRIBE` while anybody watches, however many do.
  *
- * Whatever changes something publishes, on the one channel of its driver's prefix, one line of JSON: a list of what may be watched and has changed,
- * `["inbox:order 42","due"]`. The empty list is a beat. Whatever else comes hints everybody, since a hint costs a look, and one that is missed
- * costs up to ten minutes: so a later version may say more, or say "everything" instead of a long list.
+ * Every change publishes one line of JSON on the channel of the driver's prefix: a list of watch targets that have
+ * changed, `["inbox:order 42","due"]`. The empty list is a beat. Any other message hints everybody, because a hint costs
+ * a look, and a missed hint costs up to ten minutes. So a later version may publish something else, or "everything"
+ * instead of a long list.
  *
  * @module
  */
@@ -13,28 +14,31 @@ import { deferred } from "../../../core/time/deferred.ts";
 import { PushConnection, type PushTiming } from "../../push.ts";
 import { describeFailure } from "./failure.ts";
 import { within } from "./limit.ts";
-import type { Transport } from "./transport.ts";
+import type { UpstashTransport } from "./transport.ts";
 
 /**
- * What fits Upstash, where each command is billed.
+ * Timing for a store that bills each command.
  *
- * A beat is one `PUBLISH`, and is left out if something has come since the last: so all that listen to a channel together make one every 45 seconds at most,
- * and none while there is traffic. That is 58,000 commands in a month of uninterrupted waiting: $0.12 at $0.20 for 100,000 (2026-11), or
- * an eighth of what is free. It is short enough for what cuts idle connections after a minute. A stream that ends is noticed without
- * a beat; one that is swallowed costs hints for so long. That found, all look: so a wait itself looks every ten minutes alone, for a hint that is
- * lost on a connection that works. Every ten seconds, as the core does by itself, would be 260,000 looks a month. A beat cannot do it for them: it could
- * only compare a count of hints that every write would keep, which is one command more for each.
+ * A beat is one `PUBLISH`, and is left out if a message has arrived since the last beat. So all listeners of a channel
+ * together publish at most one every 45 seconds, and none while there is traffic. That is 58,000 commands in a month of
+ * uninterrupted waiting: $0.12 at $0.20 for 100,000 (2026-11), or an eighth of the free plan. It is short enough for
+ * proxies that cut idle connections after a minute.
+ *
+ * A stream that ends is noticed without a beat. A stream that is swallowed loses hints until the next beat, and then
+ * everybody looks. So a wait itself looks only every ten minutes, for a hint that is lost on a connection that works.
+ * Every ten seconds, the core's default, would be 260,000 looks a month. A beat cannot replace these looks: it could only
+ * compare a count of hints, and counting would cost every write one more command.
  */
-export const TIMING: PushTiming = { openAfterMs: 100, lingerMs: 1_000, beatMs: 45_000, lookMs: 600_000 };
+export const UPSTASH_TIMING: PushTiming = { openAfterMs: 100, lingerMs: 1_000, beatMs: 45_000, lookMs: 600_000 };
 
-/** Tells that the channel can be heard, and nothing else. */
+/** A message that names no target. It shows that the channel is heard. */
 const BEAT = "[]";
 const CALL = "Upstash: push";
 
-/** See {@linkcode openPush}. */
+/** Options of {@linkcode upstashPush}. */
 export interface UpstashPushOptions {
-  readonly transport: Transport;
-  /** Of letters, digits and `:_.-`: it becomes a part of a URL, unescaped. */
+  readonly transport: UpstashTransport;
+  /** Of letters, digits and `:_.-`, because it becomes a part of a URL, unescaped. */
   readonly channel: string;
   /** How long subscribing may take, and a beat, in milliseconds. */
   readonly timeoutMs: number;
@@ -44,8 +48,8 @@ export interface UpstashPushOptions {
   readonly report: (problem: string) => void;
 }
 
-/** Makes a push that listens to a channel while somebody watches. */
-export function openPush(options: UpstashPushOptions): PushConnection {
+/** Creates a push that listens to a channel while anybody watches. */
+export function upstashPush(options: UpstashPushOptions): PushConnection {
   const { transport, channel, clock, timing, report } = options;
   return new PushConnection({
     clock,
@@ -72,11 +76,11 @@ function readTargets(payload: string): readonly unknown[] | "all" {
   }
 }
 
-/** Finds out whether a subscription still hears. */
+/** Finds out whether a subscription still receives messages. */
 class Beats {
   readonly #options: UpstashPushOptions;
   #isFirst = true;
-  /** The confirmation of the subscription is a sign of life as well. */
+  /** Whether something arrived since the last beat. The confirmation of the subscription counts. */
   #heard = true;
   #onSign = () => {};
 
@@ -84,7 +88,7 @@ class Beats {
     this.#options = options;
   }
 
-  /** A message has come, whoever has sent it. */
+  /** Notes that a message has arrived, from any publisher. */
   hear(): void {
     this.#heard = true;
     this.#onSign();
@@ -99,7 +103,7 @@ class Beats {
     return isFirst;
   }
 
-  /** Settles when the subscription has heard something, be it what this has published. */
+  /** Publishes a beat. Settles when any message arrives. */
   async #publish(over: AbortSignal): Promise<void> {
     const { transport, channel, timeoutMs: ms, clock } = this.#options;
     const { promise: sign, resolve } = deferred<void>();
@@ -108,7 +112,7 @@ class Beats {
       await transport.send(["PUBLISH", channel, BEAT], CALL, over);
       await sign;
     };
-    // The message may come before the answer, or in place of it.
+    // The message may arrive before the answer, or without it.
     await within(CALL, { ms, clock, stop: over }, () => Promise.race([sign, publish()]));
   }
 }

@@ -6,7 +6,7 @@
 
 import { createParser, type EventSourceParser } from "eventsource-parser";
 import { deferred } from "../../../core/time/deferred.ts";
-import type { Address } from "./address.ts";
+import type { RestAddress } from "./address.ts";
 import { answerError, endedError } from "./failure.ts";
 import { within } from "./limit.ts";
 import type { Subscribe, TransportOptions } from "./transport.ts";
@@ -20,7 +20,7 @@ const CALL = "Upstash: subscribe";
 const MAX_EVENT_LENGTH = 2 ** 20;
 
 /** Subscribes at the REST API. The package's `Subscriber` does not tell when a stream has ended or broken. */
-export function httpEvents(address: Address, { timeoutMs, clock }: TransportOptions): Subscribe {
+export function httpEvents(address: RestAddress, { timeoutMs, clock }: TransportOptions): Subscribe {
   return async (channel, onMessage, stop) => {
     const stream = new EventStream(`${address.url}/subscribe/${channel}`, address.headers, onMessage);
     try {
@@ -45,7 +45,7 @@ class EventStream {
   constructor(url: string, headers: HeadersInit, onMessage: (payload: string) => void) {
     const { promise, resolve, reject } = deferred<void>();
     this.confirmed = promise;
-    // Nobody may be listening any more.
+    // It may reject when nobody waits for it any more.
     promise.catch(() => {});
     const parser = createParser({
       maxBufferSize: MAX_EVENT_LENGTH,
@@ -55,7 +55,7 @@ class EventStream {
         if (kind === "message") onMessage(payload);
       },
       onError(error) {
-        // Any other line that it cannot read is left out.
+        // The parser skips any other line that it cannot read.
         if (error.type === "max-buffer-size-exceeded") throw error;
       },
     });

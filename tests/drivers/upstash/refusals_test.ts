@@ -6,7 +6,7 @@ import { ScriptCalls } from "../../../drivers/upstash/script_calls.ts";
 import { scriptDriver } from "../../../drivers/upstash/driver.ts";
 import { Keys } from "../../../drivers/upstash/keys.ts";
 import { SCRIPTS } from "../../../drivers/upstash/scripts.ts";
-import { openTransport } from "../../../drivers/upstash/transport/open.ts";
+import { openTransport } from "../../../drivers/upstash/transport/open_transport.ts";
 import { createRequest, newMessage } from "../../../testing/requests.ts";
 import { everyOperation } from "../../support/every_operation.ts";
 import { ANSWERS } from "./server/mod.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Clock, delay, systemClock } from "../../../core/time/clock.ts";
 import type { Driver } from "../../../core/driver/driver.ts";
-import { openTransport } from "../../../drivers/upstash/transport/open.ts";
+import { openTransport } from "../../../drivers/upstash/transport/open_transport.ts";
 import { Parley, workflow } from "../../../mod.ts";
 import { newMessage } from "../../../testing/requests.ts";
 import { enqueue } from "../../../testing/driven_run.ts";

@@ -7,7 +7,7 @@
 import { type Clock, systemClock } from "../../../core/time/clock.ts";
 import { openNeon } from "../../../drivers/neon/driver.ts";
 import { openUpstash } from "../../../drivers/upstash/driver.ts";
-import { TIMING } from "../../../drivers/upstash/transport/push.ts";
+import { UPSTASH_TIMING } from "../../../drivers/upstash/transport/push.ts";
 import { type Driver, Parley, workflow } from "@parley/parley";
 import { bearer, httpWake, parleyHttp } from "@parley/parley/http";
 import type { ExecutionContext } from "./platform.ts";
@@ -49,7 +49,10 @@ function driverOf(env: Env, at: (url: string) => string, clock: Clock): Driver {
       clock,
     }).driver;
   }
-  return openUpstash({ url: at(env.UPSTASH!), token: env.TOKEN! }, { prefix: env.PREFIX! }, { clock, timing: TIMING })
+  return openUpstash({ url: at(env.UPSTASH!), token: env.TOKEN! }, { prefix: env.PREFIX! }, {
+    clock,
+    timing: UPSTASH_TIMING,
+  })
     .driver;
 }
 

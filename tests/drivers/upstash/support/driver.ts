@@ -10,8 +10,8 @@ import { type Clock, systemClock } from "../../../../core/time/clock.ts";
 import type { PushTiming } from "../../../../drivers/push.ts";
 import { openUpstash, type UpstashDriverOptions } from "../../../../drivers/upstash/driver.ts";
 import type { PushConnection } from "../../../../drivers/push.ts";
-import { TIMING } from "../../../../drivers/upstash/transport/push.ts";
-import { openTransport } from "../../../../drivers/upstash/transport/open.ts";
+import { UPSTASH_TIMING } from "../../../../drivers/upstash/transport/push.ts";
+import { openTransport } from "../../../../drivers/upstash/transport/open_transport.ts";
 import type { UpstashCredentials } from "../../../../drivers/upstash/transport/transport.ts";
 import type { UpstashRedis } from "../../../../drivers/upstash/transport/instance.ts";
 import { redisUrl, startRedis } from "./redis_server.ts";
@@ -98,7 +98,7 @@ class Opened {
   open(
     { redis = this.#credentials, timing, clock = systemClock, prefix = this.prefix, ...rest }: OpenOptions = {},
   ): Driver {
-    const internals = { clock, timing: { ...TIMING, ...timing } };
+    const internals = { clock, timing: { ...UPSTASH_TIMING, ...timing } };
     const { driver, push } = openUpstash(redis, { prefix, push: false, ...rest }, internals);
     this.prefixes.add(prefix);
     if (push) this.#pushes.push(push);

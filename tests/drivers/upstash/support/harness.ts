@@ -5,10 +5,10 @@
  */
 
 import { openUpstash } from "../../../../drivers/upstash/driver.ts";
-import { TIMING } from "../../../../drivers/upstash/transport/push.ts";
+import { UPSTASH_TIMING } from "../../../../drivers/upstash/transport/push.ts";
 import type { PushTiming } from "../../../../drivers/push.ts";
 import { SCRIPTS } from "../../../../drivers/upstash/scripts.ts";
-import { openTransport } from "../../../../drivers/upstash/transport/open.ts";
+import { openTransport } from "../../../../drivers/upstash/transport/open_transport.ts";
 import { systemClock } from "../../../../core/time/clock.ts";
 import { ManualClock } from "../../../../testing/mod.ts";
 import type { CountingHarness, Exception } from "../../../support/costs.ts";
@@ -17,7 +17,7 @@ import { Redis } from "../server/redis.ts";
 import { startUpstashServer, type UpstashServer } from "../server/mod.ts";
 
 /** Opens at once and closes at once: the suites wait often and briefly. */
-const EAGER: PushTiming = { ...TIMING, openAfterMs: 0, lingerMs: 0 };
+const EAGER: PushTiming = { ...UPSTASH_TIMING, openAfterMs: 0, lingerMs: 0 };
 
 const HOUR_MS = 3_600_000;
 

@@ -7,9 +7,9 @@
 import assert from "node:assert/strict";
 import { Redis, type RedisConfigNodejs } from "@upstash/redis";
 import type { PushConnection } from "../../../../drivers/push.ts";
-import { openPush, TIMING } from "../../../../drivers/upstash/transport/push.ts";
-import { openTransport } from "../../../../drivers/upstash/transport/open.ts";
-import type { Transport, UpstashCredentials } from "../../../../drivers/upstash/transport/transport.ts";
+import { UPSTASH_TIMING, upstashPush } from "../../../../drivers/upstash/transport/push.ts";
+import { openTransport } from "../../../../drivers/upstash/transport/open_transport.ts";
+import type { UpstashCredentials, UpstashTransport } from "../../../../drivers/upstash/transport/transport.ts";
 import type { UpstashRedis } from "../../../../drivers/upstash/transport/instance.ts";
 import type { PushTiming } from "../../../../drivers/push.ts";
 import { CountingClock, until } from "../../../support/patience.ts";
@@ -33,7 +33,7 @@ export interface OpenOptions {
 }
 
 /** A transport, and a push over it. */
-export interface Opened extends Transport {
+export interface Opened extends UpstashTransport {
   readonly push: PushConnection;
   /** What push has reported. */
   readonly reports: readonly string[];
@@ -77,8 +77,8 @@ export function transportTest(
       const reports: string[] = [];
       const report = (problem: string) => void reports.push(problem);
       const transport = openTransport(redis, { timeoutMs, clock });
-      const eager = { ...TIMING, openAfterMs: 0, lingerMs: 0, ...timing };
-      const push = openPush({ transport, channel, timeoutMs, clock, timing: eager, report });
+      const eager = { ...UPSTASH_TIMING, openAfterMs: 0, lingerMs: 0, ...timing };
+      const push = upstashPush({ transport, channel, timeoutMs, clock, timing: eager, report });
       pushes.push(push);
       return { ...transport, push, reports };
     };

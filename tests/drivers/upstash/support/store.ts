@@ -7,8 +7,8 @@
 import { systemClock } from "../../../../core/time/clock.ts";
 import type { Driver } from "../../../../core/driver/driver.ts";
 import { openUpstash, type UpstashDriverOptions, type UpstashInternals } from "../../../../drivers/upstash/driver.ts";
-import { openTransport } from "../../../../drivers/upstash/transport/open.ts";
-import type { Transport } from "../../../../drivers/upstash/transport/transport.ts";
+import { openTransport } from "../../../../drivers/upstash/transport/open_transport.ts";
+import type { UpstashTransport } from "../../../../drivers/upstash/transport/transport.ts";
 import { redisUrl } from "./redis_server.ts";
 import { Redis } from "../server/redis.ts";
 import { startUpstashServer, type UpstashServer } from "../server/mod.ts";
@@ -22,7 +22,7 @@ export interface Store {
   readonly redis: Redis;
   readonly prefix: string;
   /** Without the driver. */
-  readonly transport: Transport;
+  readonly transport: UpstashTransport;
   /** Opens a driver without push. */
   open(options?: UpstashDriverOptions, internals?: UpstashInternals): Driver;
   /** Which keys there are, without the prefix. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { systemClock } from "../../../../core/time/clock.ts";
 import { ValidationError } from "../../../../core/errors.ts";
 import { isNoScript } from "../../../../drivers/upstash/transport/failure.ts";
-import { openTransport } from "../../../../drivers/upstash/transport/open.ts";
+import { openTransport } from "../../../../drivers/upstash/transport/open_transport.ts";
 import { until } from "../../../support/patience.ts";
 import { startRelay } from "../../../support/relay.ts";
 import { type OpenOptions, rejection, type Setting, transportTest } from "../support/setting.ts";

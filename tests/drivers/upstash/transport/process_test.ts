@@ -5,12 +5,12 @@ import { transportTest } from "../support/setting.ts";
 const PROGRAM = `
   import { Redis } from "@upstash/redis";
   import { delay, systemClock as clock } from "./core/time/clock.ts";
-  import { openPush, TIMING } from "./drivers/upstash/transport/push.ts";
-  import { openTransport } from "./drivers/upstash/transport/open.ts";
+  import { upstashPush, UPSTASH_TIMING } from "./drivers/upstash/transport/push.ts";
+  import { openTransport } from "./drivers/upstash/transport/open_transport.ts";
   const [way, url, token, channel] = Deno.args;
   const transport = openTransport(way === "own" ? { url, token } : new Redis({ url, token }), { timeoutMs: 10_000, clock });
-  const timing = { ...TIMING, lingerMs: 100 };
-  const push = openPush({ transport, channel, timeoutMs: 10_000, clock, timing, report: console.error });
+  const timing = { ...UPSTASH_TIMING, lingerMs: 100 };
+  const push = upstashPush({ transport, channel, timeoutMs: 10_000, clock, timing, report: console.error });
   let hints = 0;
   for (let round = 1; round <= 2; round++) {
     const hinted = Promise.withResolvers();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { delay, systemClock } from "../../../../core/time/clock.ts";
-import { openTransport } from "../../../../drivers/upstash/transport/open.ts";
+import { openTransport } from "../../../../drivers/upstash/transport/open_transport.ts";
 import { ANSWERS } from "../server/mod.ts";
 import { until } from "../../../support/patience.ts";
 import { rejection, transportTest } from "../support/setting.ts";
