@@ -8,8 +8,8 @@ import type { JournalEntry, JournalPage, Outcome, OutcomeTag } from "../../core/
 import { DriverError } from "../../core/errors.ts";
 
 /**
- * Reads the answer of a script: a JSON document, then the values. In the document `{"at": 3}` stands for the
- * third value, and `{}` for an empty list, because cjson writes that so.
+ * Reads the answer of a script: a JSON document, then the values. In the document `{"at": 3}`
+ * stands for the third value, and `{}` for an empty list, because cjson writes that so.
  *
  * @throws {DriverError} If something else has answered. The outcome of the call is unknown then.
  */

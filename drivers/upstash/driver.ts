@@ -23,11 +23,14 @@ import type { UpstashRedis } from "./transport/instance.ts";
 /** Options of `upstashDriver`. */
 export interface UpstashDriverOptions {
   /**
-   * All keys and the channel of hints begin with this: 1 to 64 of the characters `A-Z a-z 0-9 : _ . -`. Default
-   * `"parley"`. Drivers with different prefixes do not see each other's workflows.
+   * All keys and the channel of hints begin with this: 1 to 64 of the characters `A-Z a-z 0-9 : _ .
+   * -`. Default `"parley"`. Drivers with different prefixes do not see each other's workflows.
    */
   prefix?: string;
-  /** Whether to subscribe to changes, with `SUBSCRIBE` over server-sent events, while anybody waits. Default `true`. */
+  /**
+   * Whether to subscribe to changes, with `SUBSCRIBE` over server-sent events, while anybody waits.
+   * Default `true`.
+   */
   push?: boolean;
   /** How long a workflow stays after it has ended, with all its data. Default: until it is purged. */
   retention?: Duration;
@@ -91,7 +94,10 @@ export function scriptDriver(calls: ScriptCalls): Omit<Driver, "watch"> {
 /** Upstash takes 10 MB a request. The rest is for keys and for the document. */
 const MAX_VALUES_BYTES = 8_000_000;
 
-/** The bytes of a value in a request, which is JSON in UTF-8 with each value as a text in it, without the quotes around it. */
+/**
+ * The bytes of a value in a request, which is JSON in UTF-8 with each value as a text in it,
+ * without the quotes around it.
+ */
 export function wireBytes(text: string): number {
   return new TextEncoder().encode(JSON.stringify(text)).length - 2;
 }

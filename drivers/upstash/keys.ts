@@ -1,5 +1,6 @@
 /**
- * The names of all keys. Each workflow has a fixed set of keys, so the keys of a request follow from the IDs in it alone.
+ * The names of all keys. Each workflow has a fixed set of keys, so the keys of a request follow
+ * from the IDs in it alone.
  *
  * | Key of a workflow | Content |
  * | --- | --- |
@@ -11,9 +12,9 @@
  * | `events` | Hash: key -> version, instant of the first version, and value of an event. |
  * | `streams` | Hash: values of streams; `t` and a key -> the tail of a stream and whether it is closed. |
  *
- * Upstash allows 100 MB a key, so these have a limit of 90 MB: see `MAX_COLLECTION_BYTES`.
- * Facts about several workflows are in keys that all share: `waiting` has who waits for whom,
- * `families` has which children a parent still needs.
+ * Upstash allows 100 MB a key, so these have a limit of 90 MB: see `MAX_COLLECTION_BYTES`. Facts
+ * about several workflows are in keys that all share: `waiting` has who waits for whom, `families`
+ * has which children a parent still needs.
  *
  * A key is `PREFIX/KIND/ID` or `PREFIX/KIND`. Neither a prefix nor the kind before an ID has a
  * slash, so two keys are equal only if their prefixes, kinds and IDs are.
@@ -40,15 +41,21 @@ const INDEXES: readonly Index[] = [...STATUSES, "parked"];
 /**
  * The kinds of keys that all workflows share. Members are `ID NUL NAME` unless said otherwise.
  *
- * - `due`: sorted set of workflows that no run holds, by when they are due; `inf` if only an arrival makes them due.
+ * - `due`: sorted set of workflows that no run holds, by when they are due; `inf` if only an
+ *   arrival makes them due.
  * - `leased`: sorted set of workflows that a run holds, by the end of the lease.
- * - `schedule`: sorted set by text, `NAME NUL INSTANT NUL ID` of those in `due` with an instant, for claims of some names.
- * - `waiting`: sorted set by text of workflows that are suspended for a result or an event. See `lua/waiters.ts`.
+ * - `schedule`: sorted set by text, `NAME NUL INSTANT NUL ID` of those in `due` with an instant,
+ *   for claims of some names.
+ * - `waiting`: sorted set by text of workflows that are suspended for a result or an event. See
+ *   `lua/waiters.ts`.
  * - `together`: hash, a workflow that waits for results together -> how many are still missing.
- * - `families`: sorted set by text of parents, and of ended children that they still need. See `lua/ending.ts`.
+ * - `families`: sorted set by text of parents, and of ended children that they still need. See
+ *   `lua/ending.ts`.
  * - `ended`: sorted set of ended workflows, by when they ended, without those in `families`.
- * - `expiring`: sorted set of workflows that expire, by when. With a `+` before it and at 0: a child whose keys have no expiry yet.
- * - `index/` and an index: sorted set by text, the newest first. `named/` and an index: the same by name.
+ * - `expiring`: sorted set of workflows that expire, by when. With a `+` before it and at 0: a
+ *   child whose keys have no expiry yet.
+ * - `index/` and an index: sorted set by text, the newest first. `named/` and an index: the same by
+ *   name.
  */
 export const SHARED_KINDS: readonly string[] = [
   ...["due", "leased", "schedule", "waiting", "together", "families", "ended", "expiring"],
@@ -86,13 +93,19 @@ export class Keys {
     return ["workflow" as const, ...kinds].map((kind) => `${this.prefix}/${kind}/${workflowId}`);
   }
 
-  /** Every key of the workflows at these places in `ended`: `STATUS`, a space, 14 digits, the ID, a NUL, the name. */
+  /**
+   * Every key of the workflows at these places in `ended`: `STATUS`, a space, 14 digits, the ID, a
+   * NUL, the name.
+   */
   at(places: readonly string[]): string[] {
     const ids = places.map((place) => place.slice(place.indexOf(" ") + 15, place.indexOf("\0")));
     return [...this.shared, ...ids.flatMap((id) => this.of(id, ...OWN_KINDS))];
   }
 
-  /** Set: the workflows that a claim has taken by due time and that its runs still hold. It expires with the lease. */
+  /**
+   * Set: the workflows that a claim has taken by due time and that its runs still hold. It expires
+   * with the lease.
+   */
   claim(owner: string): string {
     return `${this.prefix}/claim/${owner}`;
   }

@@ -1,5 +1,6 @@
 /**
- * Calls of scripts. A request has every key that the script may touch, one JSON document, and the values.
+ * Calls of scripts. A request has every key that the script may touch, one JSON document, and the
+ * values.
  *
  * @module
  */
@@ -31,7 +32,10 @@ export interface ScriptCallsOptions {
   readonly report?: (problem: string) => void;
 }
 
-/** How many children get their expiry by one request, and how many at most after one call. Later calls go on. */
+/**
+ * How many children get their expiry by one request, and how many at most after one call. Later
+ * calls go on.
+ */
 const MAX_EXPIRED = 100;
 const MAX_EXPIRED_AFTER_A_CALL = 200;
 
@@ -62,13 +66,15 @@ export class ScriptCalls {
   }
 
   /**
-   * Calls a script. If the answer tells of children that their parents need no more, they get the expiry that they would have had at their ends.
+   * Calls a script. If the answer tells of children that their parents need no more, they get the
+   * expiry that they would have had at their ends.
    *
    * @param name The script.
    * @param keys Every key that the script may touch, in any order.
    * @param document What the script is to do. Members that are `null` or `undefined` are left out.
    * @returns The document of the answer, with its values in place.
-   * @throws {ValueTooLargeError} If a collection of a workflow would outgrow its key. Nothing was written.
+   * @throws {ValueTooLargeError} If a collection of a workflow would outgrow its key. Nothing was
+   * written.
    */
   readonly call = async <Answer extends object>(
     name: ScriptName,
@@ -86,7 +92,10 @@ export class ScriptCalls {
     throw new ValueTooLargeError(`${what} of the workflow ${JSON.stringify(id)}`, bytes, this.#maxBytes);
   };
 
-  /** The call that found these children has succeeded, so an error here is dropped, and the next call that finds them goes on. */
+  /**
+   * The call that found these children has succeeded, so an error here is dropped, and the next
+   * call that finds them goes on.
+   */
   async #expire(found: readonly string[]): Promise<void> {
     const all = [...new Set(found)].slice(0, MAX_EXPIRED_AFTER_A_CALL);
     for (let from = 0; from < all.length; from += MAX_EXPIRED) {
@@ -96,7 +105,10 @@ export class ScriptCalls {
     }
   }
 
-  /** The arguments of `EVAL` and `EVALSHA` after the script. The document has the place of each value instead of the value. */
+  /**
+   * The arguments of `EVAL` and `EVALSHA` after the script. The document has the place of each
+   * value instead of the value.
+   */
   #argumentsOf(keys: readonly string[], document: object): string[] {
     const values: string[] = [];
     const settings = { prefix: this.keys.prefix, retention: this.#retention, maxBytes: this.#maxBytes };

@@ -62,7 +62,10 @@ export const SCRIPTS = {
     ...[...change, insert, inbox, messages, parsing, parseOpen, journal, published],
     ...[operations, applying, repeated, commit, commitMain],
   ),
-  /** The first half of a claim by due time. It touches no workflow, because only the store knows which are due. */
+  /**
+   * The first half of a claim by due time. It touches no workflow, because only the store knows
+   * which are due.
+   */
   peek: script("claim", rows, schedule, peekMain),
   /** `Driver.claim` by ID. */
   claim: script("claim", rows, records, schedule, parseOpen, pages, claimMain),

@@ -12,8 +12,8 @@ import type { ScriptCalls } from "../script_calls.ts";
 const MAX_LOOKS = 10;
 
 /**
- * `Driver.claim`. A script may touch only keys that its request declares, so a claim by due time first looks which
- * workflows are due, then takes them.
+ * `Driver.claim`. A script may touch only keys that its request declares, so a claim by due time
+ * first looks which workflows are due, then takes them.
  */
 export async function claim(calls: ScriptCalls, request: ClaimRequest): Promise<ClaimResult> {
   const { workflowIds, limit, except } = request;

@@ -60,8 +60,9 @@ type CommitAnswer = { state: "lost" } | { state: "cancelled" } | {
 };
 
 /**
- * The result of an operation. `given`: it recorded the outcome that it was given. `entry`: an entry as it is stored, which was
- * complete before. `unknown`: this is a repeat, and the first call had no such operation.
+ * The result of an operation. `given`: it recorded the outcome that it was given. `entry`: an entry
+ * as it is stored, which was complete before. `unknown`: this is a repeat, and the first call had
+ * no such operation.
  */
 type ResultPart = OperationResult | { given: true } | { entry: string } | { unknown: true };
 

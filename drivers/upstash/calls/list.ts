@@ -11,8 +11,9 @@ import { checkName } from "../../../core/values/checks.ts";
 import type { ScriptCalls } from "../script_calls.ts";
 
 /**
- * `Driver.listWorkflows`. A first request asks the indexes which workflows are next, and others read their rows. It asks again for as many
- * as have gone meanwhile. A page with values ends where the answer of one request does.
+ * `Driver.listWorkflows`. A first request asks the indexes which workflows are next, and others
+ * read their rows. It asks again for as many as have gone meanwhile. A page with values ends where
+ * the answer of one request does.
  */
 export async function listWorkflows(calls: ScriptCalls, query: ListQuery): Promise<ListPage> {
   const { limit, problem, values, name } = query;
@@ -48,7 +49,10 @@ interface IndexPage {
   readonly last?: string;
 }
 
-/** Reads the rows of the first of these workflows, as many as one answer holds. `read`: how many of the IDs were looked at. */
+/**
+ * Reads the rows of the first of these workflows, as many as one answer holds. `read`: how many of
+ * the IDs were looked at.
+ */
 export async function readRows<Row extends ListedWorkflow>(
   { call, keys }: ScriptCalls,
   workflowIds: readonly string[],
@@ -70,7 +74,10 @@ function isAsked(row: ListedWorkflow, { name, problem }: ListQuery, statuses: re
   return statuses.includes(row.status) && (name ?? row.name) === row.name && (!problem || row.problem !== null);
 }
 
-/** As in `lua/prelude.ts`. A place begins with how far its workflow was created before this, so newer workflows come first. */
+/**
+ * As in `lua/prelude.ts`. A place begins with how far its workflow was created before this, so
+ * newer workflows come first.
+ */
 const LATEST = 99_999_999_999_999;
 
 /** The place of a cursor in an index. */

@@ -40,7 +40,10 @@ async function findEnded(calls: ScriptCalls, olderThanMs: number, limit: number)
   return (await calls.call<{ places: string[] }>("purgePeek", calls.keys.shared, document)).places;
 }
 
-/** Returns how many workflows were removed, and how many stay because their parents may still ask for them. */
+/**
+ * Returns how many workflows were removed, and how many stay because their parents may still ask
+ * for them.
+ */
 async function remove(
   { call, keys }: ScriptCalls,
   places: readonly string[],

@@ -1,19 +1,20 @@
 /**
- * Looks for what is due. It touches no workflow, because only the store knows which are due, so a request
- * cannot declare their keys.
+ * Looks for what is due. It touches no workflow, because only the store knows which are due, so a
+ * request cannot declare their keys.
  */
 export const peekMain = String.raw`
 local CHUNK = 100
 local UNKNOWN_NAMES = 10
 
--- The first call may have taken these, and its answer may have been lost. The empty ID says that it has left some.
+-- The first call may have taken these, and its answer may have been lost. The empty ID says that it
+-- has left some.
 local taken = request.isAnew and {} or call('SMEMBERS', keyOf(request.owner, 'claim'))
 if #taken > 0 then
   return reply({ taken = taken })
 end
 
--- What has passed, the oldest first, and the instant of what comes next, in one command. Calls 'ahead' for
--- what it has read and has not passed.
+-- What has passed, the oldest first, and the instant of what comes next, in one command. Calls
+-- 'ahead' for what it has read and has not passed.
 local function passed(key, first, most, ahead)
   local found = call('ZRANGEBYSCORE', key, first, '(+inf', 'WITHSCORES', 'LIMIT', '0', digits(most))
   local list, nextAt = {}, nil
@@ -37,8 +38,8 @@ end
 
 local isExcepted, isKnown = setOf(request.except), setOf(request.names)
 
--- Leases that end later than one that began now, the last of those that were read. If such a lease is no
--- longer than others, the clock has gone back.
+-- Leases that end later than one that began now, the last of those that were read. If such a lease
+-- is no longer than others, the clock has gone back.
 local SUSPECTS = 10
 local suspects, isSuspect = {}, {}
 local longest = after(request.leaseMs)
@@ -63,8 +64,8 @@ local function lookAhead()
   end
 end
 
--- Moves lapsed leases to what is due at once, because the clock may go back. A run may still come back until
--- somebody takes its workflow over.
+-- Moves lapsed leases to what is due at once, because the clock may go back. A run may still come
+-- back until somebody takes its workflow over.
 local function moveLapsed()
   for _ = 1, 10 do
     local lapsed, nextAt, isFull = passed(LEASED, '-inf', CHUNK, suspect)
@@ -97,8 +98,8 @@ local function see(member, at)
   end
 end
 
--- Those that are due at once come first, though others may be due for longer. So these are read too if the
--- first fill a read.
+-- Those that are due at once come first, though others may be due for longer. So these are read too
+-- if the first fill a read.
 local function lookByAge(size)
   local list, nextAt = passed(DUE, '-inf', size, ignore)
   local isCut = #list == size
@@ -159,7 +160,8 @@ return reply({ due = ids, suspects = suspects, unknown = unknown, nextDueMs = (n
 
 /** Taking workflows over, by ID. */
 export const claimMain = String.raw`
--- The bytes that an answer has about at most: of workflows without their journals, and of their journals.
+-- The bytes that an answer has about at most: of workflows without their journals, and of their
+-- journals.
 local WORKFLOWS_BYTES = 4194304
 local JOURNALS_BYTES = 4194304
 local PAGE_ENTRIES = 1000

@@ -1,6 +1,7 @@
 /**
- * The one write of a run: it looks at the fence, applies the operations in order, looks at the room that is
- * left, writes, and makes the transition. Nothing is written before all of that was looked at.
+ * The one write of a run: it looks at the fence, applies the operations in order, looks at the room
+ * that is left, writes, and makes the transition. Nothing is written before all of that was looked
+ * at.
  */
 export const commit = String.raw`
 local operations = request.operations

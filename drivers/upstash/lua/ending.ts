@@ -1,11 +1,12 @@
 /**
- * The families of workflows. A workflow that has started others and has not ended is a member of `families`.
- * Its row counts the `children` whose results it has not recorded.
+ * The families of workflows. A workflow that has started others and has not ended is a member of
+ * `families`. Its row counts the `children` whose results it has not recorded.
  *
- * A child that has ended stays while its parent may still ask for its result. The child is then `kept`: it is
- * in `families`, behind the member of its parent, and not in `ended`. It returns to `ended` when its parent has
- * ended or has recorded its result. With a retention its expiry begins then: its place is in `expiring` with a
- * `+` before it, and the driver that is told makes a request that declares the keys of the child.
+ * A child that has ended stays while its parent may still ask for its result. The child is then
+ * `kept`: it is in `families`, behind the member of its parent, and not in `ended`. It returns to
+ * `ended` when its parent has ended or has recorded its result. With a retention its expiry begins
+ * then: its place is in `expiring` with a `+` before it, and the driver that is told makes a
+ * request that declares the keys of the child.
  */
 const families = String.raw`
 -- The text by which a child knows its parent: the ID, and what no other workflow with this ID has.
@@ -94,7 +95,8 @@ end
 
 /** How a workflow ends, by its run or from outside, and when the keys of ended workflows expire. */
 export const ending = String.raw`
--- The place of an ended workflow in 'ended' and 'expiring': its status and its place in the index of that status.
+-- The place of an ended workflow in 'ended' and 'expiring': its status and its place in the index
+-- of that status.
 local function endedPlace(row)
   return row.status .. ' ' .. indexPlace(row)
 end
@@ -105,8 +107,8 @@ local function forget(place)
 end
 ${families.trim()}
 
--- Takes some expired workflows out of the shared keys. Children that are to get an expiry come first, and
--- only a driver with a retention can give it.
+-- Takes some expired workflows out of the shared keys. Children that are to get an expiry come
+-- first, and only a driver with a retention can give it.
 local function trim(most)
   local first = request.retention and '-inf' or '(0'
   local expired = call('ZRANGEBYSCORE', sharedKey('expiring'), first, digits(now), 'LIMIT', '0', digits(most))
@@ -120,8 +122,8 @@ local function trim(most)
   end
 end
 
--- A shared key lives as long as the last workflow in it, so its expiry only grows. Returns whether 'expiring'
--- has to stay: the key has no expiry, and has workflows that expire.
+-- A shared key lives as long as the last workflow in it, so its expiry only grows. Returns whether
+-- 'expiring' has to stay: the key has no expiry, and has workflows that expire.
 local function addShared(name, score, place, retention)
   local key = sharedKey(name)
   -- Below 0: the key is absent, or -1: it has no expiry.

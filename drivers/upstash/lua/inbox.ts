@@ -1,9 +1,11 @@
 /**
- * The messages of a workflow: one hash. It has the number of the last message, the bytes of the messages and
- * of `sent`, where the queue of each topic begins and ends (`tTOPIC`), and the messages (`PLACE:TOPIC`).
+ * The messages of a workflow: one hash. It has the number of the last message, the bytes of the
+ * messages and of `sent`, where the queue of each topic begins and ends (`tTOPIC`), and the
+ * messages (`PLACE:TOPIC`).
  */
 export const inbox = String.raw`
--- The inboxes of a request, in the order in which it names them, and by ID. Each has the queues that it names.
+-- The inboxes of a request, in the order in which it names them, and by ID. Each has the queues
+-- that it names.
 local inboxes, inboxOf = {}, {}
 
 local function nameQueue(id, topic)
@@ -137,7 +139,8 @@ end
 
 /** Sending, from outside and from workflows. */
 export const messages = String.raw`
--- What the destination knows under a dedupe key: the message's ID, whose length comes first, and its topic.
+-- What the destination knows under a dedupe key: the message's ID, whose length comes first, and
+-- its topic.
 local function sentText(message)
   return #message.messageId .. ':' .. message.messageId .. message.topic
 end
@@ -156,8 +159,8 @@ local function isWaitedFor(row, topic)
   return false
 end
 
--- Why a message is not delivered; nil: it is. A repeat is recognised before the status counts, so that it
--- answers as the first call did.
+-- Why a message is not delivered; nil: it is. A repeat is recognised before the status counts, so
+-- that it answers as the first call did.
 local function judge(message)
   local id = message.destinationId
   local row = load(id)

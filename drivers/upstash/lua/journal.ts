@@ -1,4 +1,7 @@
-/** An open entry as it is stored: its deadline if it has one, how many tries of its step have failed, its label. */
+/**
+ * An open entry as it is stored: its deadline if it has one, how many tries of its step have
+ * failed, its label.
+ */
 export const parseOpen = String.raw`
 local function parseOpen(text)
   local deadline, attempts, label = string.match(text, '^(%d*):(%d+):(.*)$')
@@ -89,9 +92,9 @@ end
 
 /** Reading journals and streams in pages. */
 export const pages = String.raw`
--- Reads fields, from a place on, until there are 'limit' values or the answer has more than 'budget' bytes of
--- them, but at least 'least' values. The size of the values so far decides how many fields the next command
--- reads, so that few are read and dropped.
+-- Reads fields, from a place on, until there are 'limit' values or the answer has more than
+-- 'budget' bytes of them, but at least 'least' values. The size of the values so far decides how
+-- many fields the next command reads, so that few are read and dropped.
 local FIRST_RUN = 4
 
 local function page(key, fieldAt, from, limit, budget, least)

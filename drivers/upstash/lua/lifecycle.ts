@@ -125,8 +125,8 @@ local function resume()
   return done()
 end
 
--- Resumes what has not ended: makes it due at once if it is parked, and shortens a lease that ends too late.
--- A repeat reports the workflow as the first call did, until somebody has claimed it.
+-- Resumes what has not ended: makes it due at once if it is parked, and shortens a lease that ends
+-- too late. A repeat reports the workflow as the first call did, until somebody has claimed it.
 local function expedite()
   local score = dueScore(row)
   if shortenLease(row) then

@@ -165,8 +165,8 @@ local hasOutcome = false
 -- Whether the commit adds to the journal, or to what is open.
 local isAdvanced = false
 
--- An outcome that has an entry counts as the entry's text does, because a repeat answers with that: so a
--- repeat defers the same waits.
+-- An outcome that has an entry counts as the entry's text does, because a repeat answers with that:
+-- so a repeat defers the same waits.
 local function shown(outcome, entry)
   hasOutcome = true
   answered = answered + (entry and wireSize(entry.text) or 0)
@@ -207,8 +207,8 @@ local function wait(row, op, entry)
   return remaining(entry)
 end
 
--- The time between two tries of a step. It never has an outcome, but one that is over keeps the run from
--- being suspended.
+-- The time between two tries of a step. It never has an outcome, but one that is over keeps the run
+-- from being suspended.
 local function pause(op, entry)
   if not entry.isOpen or op.attempts > entry.attempts then
     entry.deadline, entry.attempts = after(op.timeoutMs), op.attempts
@@ -254,7 +254,10 @@ local function apply(row, op)
 end
 `;
 
-/** The answer to a commit that was made before. It writes nothing, and an open wait does not look again. */
+/**
+ * The answer to a commit that was made before. It writes nothing, and an open wait does not look
+ * again.
+ */
 export const repeated = String.raw`
 -- The outcome of an operation that leaves no entry. A message that is not known was refused.
 local function unrecorded(op)

@@ -21,8 +21,8 @@ local function digits(number)
   return string.format('%.0f', number)
 end
 
--- An answer is a list of texts: a JSON document, then the values. Each begins with '=', so that no client takes
--- it for JSON, a number or null.
+-- An answer is a list of texts: a JSON document, then the values. Each begins with '=', so that no
+-- client takes it for JSON, a number or null.
 local answer = { '' }
 local answered = 0
 

@@ -1,6 +1,7 @@
 /**
- * The streams and events of a workflow: a hash for each kind. Streams: `tKEY` -> the tail and whether it is
- * closed, `PLACE:KEY` -> a value. Events: `KEY` -> the version, the instant of the first, and the value.
+ * The streams and events of a workflow: a hash for each kind. Streams: `tKEY` -> the tail and
+ * whether it is closed, `PLACE:KEY` -> a value. Events: `KEY` -> the version, the instant of the
+ * first, and the value.
  */
 export const parsing = String.raw`
 local function parseStream(text)

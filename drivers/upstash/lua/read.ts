@@ -69,8 +69,8 @@ local function readNamed(index)
   return found
 end
 
--- Whether a place comes before another in the order of their bytes, as Redis has it. Lua compares texts by
--- the locale of the server, which is the same order for digits alone.
+-- Whether a place comes before another in the order of their bytes, as Redis has it. Lua compares
+-- texts by the locale of the server, which is the same order for digits alone.
 local function isBefore(one, other)
   local first, second = string.sub(one, 1, 14), string.sub(other, 1, 14)
   if first ~= second then
@@ -95,7 +95,8 @@ for _, index in ipairs(request.indexes) do
 end
 table.sort(places, isBefore)
 
--- Of several indexes that were read in part, only so many of the places together are known to be the next ones.
+-- Of several indexes that were read in part, only so many of the places together are known to be
+-- the next ones.
 local ids = {}
 local last
 for index = 1, math.min(#places, request.limit) do

@@ -1,12 +1,13 @@
 /**
- * The row of a workflow: the field `row` of a hash, as JSON. The hash also has the values that callers see:
- * `problem`, `error`, `input` and `output`. Members of a row:
+ * The row of a workflow: the field `row` of a hash, as JSON. The hash also has the values that
+ * callers see: `problem`, `error`, `input` and `output`. Members of a row:
  *
  * - `id`, `name`, `status`, `epoch`, `owner`, `createdAt`, `updatedAt`, `endedAt`
  * - `held`: whether a run holds it; `lease`: the end of the lease; `leaseMs`: its length
  * - `byDue`: whether a claim by due time has taken it, so that the set of that claim has it
  * - `attempts`: how often it was taken over since its last progress
- * - `lastCommit`: the number of the last commit of this epoch; `released`: whether that let go of the workflow
+ * - `lastCommit`: the number of the last commit of this epoch; `released`: whether that let go of
+ *   the workflow
  * - `entries`: how many complete entries the journal has
  * - `journalBytes`, `eventBytes`, `streamBytes`: see `room.ts`
  * - `suspended`: the labels, topics and earliest deadline of its waits, while it is suspended

@@ -10,8 +10,9 @@ end
 
 local DUE, LEASED, SCHEDULE = sharedKey('due'), sharedKey('leased'), sharedKey('schedule')
 
--- A score in 'due' is an instant, or 'inf' if only an arrival makes the workflow due. A workflow that is due at
--- once has its instant minus LATEST, which is below 0: it stays due if the clock goes back.
+-- A score in 'due' is an instant, or 'inf' if only an arrival makes the workflow due. A workflow
+-- that is due at once has its instant minus LATEST, which is below 0: it stays due if the clock
+-- goes back.
 local function instantOf(score)
   local at = tonumber(score)
   return at < 0 and at + LATEST or at
@@ -65,7 +66,8 @@ local function putOff(member, at)
   end
 end
 
--- Makes a workflow due at once that waits for an instant. The instant may have passed: the clock may go back.
+-- Makes a workflow due at once that waits for an instant. The instant may have passed: the clock
+-- may go back.
 local function hasten(member, score)
   if not score or tonumber(score) < 0 then
     return false

@@ -1,12 +1,14 @@
 /**
- * Workflows that are suspended for an event or a result: the members of one sorted set, ordered by text. A
- * member is `TARGET NUL WHAT NUL ID NUL NAME`. `TARGET` is the ID of the awaited workflow. `WHAT` is `r` for
- * its result, `t` for its result together with others, or `e` and the key of an event. So an event finds its
- * own waiters, and an end finds all of them. The hash `together` counts the results that a workflow waits for
- * together. A success takes one off, and the last one wakes.
+ * Workflows that are suspended for an event or a result: the members of one sorted set, ordered by
+ * text. A member is `TARGET NUL WHAT NUL ID NUL NAME`. `TARGET` is the ID of the awaited workflow.
+ * `WHAT` is `r` for its result, `t` for its result together with others, or `e` and the key of an
+ * event. So an event finds its own waiters, and an end finds all of them. The hash `together`
+ * counts the results that a workflow waits for together. A success takes one off, and the last one
+ * wakes.
  *
- * The row of a waiter lists its waits as `TARGET NUL WHAT`. Waking leaves them, because a workflow that is
- * due already is not woken again. The first commit of its next run removes them, or a cancel does.
+ * The row of a waiter lists its waits as `TARGET NUL WHAT`. Waking leaves them, because a workflow
+ * that is due already is not woken again. The first commit of its next run removes them, or a
+ * cancel does.
  */
 export const waiters = String.raw`
 local woken = {}
@@ -31,7 +33,8 @@ local function eachWaiter(id, what, act)
   end
 end
 
--- Wakes those that wait. With a success, a workflow that waits for several results together is woken by the last.
+-- Wakes those that wait. With a success, a workflow that waits for several results together is
+-- woken by the last.
 local function signal(id, what, isSuccess)
   eachWaiter(id, what, function(member, kind)
     local isLast = not (isSuccess and kind == 't') or call('HINCRBY', sharedKey('together'), member, '-1') <= 0

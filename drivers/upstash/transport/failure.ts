@@ -1,7 +1,7 @@
 /**
- * What went wrong with Upstash, as {@linkcode DriverError}. No error shows any of a request, the token or the URL. A server's
- * text may quote arguments, keys and the script, and the package's text has the whole command behind it, so errors
- * show only known parts of texts.
+ * What went wrong with Upstash, as {@linkcode DriverError}. No error shows any of a request, the
+ * token or the URL. A server's text may quote arguments, keys and the script, and the package's
+ * text has the whole command behind it, so errors show only known parts of texts.
  *
  * @module
  */
@@ -37,7 +37,10 @@ const TOO_LARGE = "the request must be smaller";
 
 const FLAG_REFUSED = "the server is no Upstash: it refuses a flag of the scripts";
 
-/** First words of errors of Redis. With any of them the outcome is certain: the command was not carried out. */
+/**
+ * First words of errors of Redis. With any of them the outcome is certain: the command was not
+ * carried out.
+ */
 const WORDS: Readonly<Record<string, Finding>> = {
   ...Object.fromEntries(
     ["ASK", "BUSYGROUP", "CROSSSLOT", "ERR", "EXECABORT", "MISCONF", "MOVED", "NOSCRIPT", "UNKILLABLE"].map((
@@ -58,7 +61,10 @@ const WORDS: Readonly<Record<string, Finding>> = {
   WRONGTYPE: { meaning: "a key holds something else: the prefix must be the driver's own" },
 };
 
-/** Upstash's own errors, behind `ERR`. Texts: https://upstash.com/docs/redis/troubleshooting (2026-11); numbers may follow. */
+/**
+ * Upstash's own errors, behind `ERR`. Texts: https://upstash.com/docs/redis/troubleshooting
+ * (2026-11); numbers may follow.
+ */
 const TEXTS: readonly (Finding & { readonly text: RegExp })[] = [
   { text: /^max (daily )?requests? limit exceeded/, meaning: "the plan's limit of commands is used up" },
   { text: /^DB capacity quota exceeded/, meaning: "the database is full" },

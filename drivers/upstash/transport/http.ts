@@ -12,15 +12,16 @@ import type { SendCommand, TransportOptions } from "./transport.ts";
 /**
  * Sends commands to the REST API. Neither this nor the runtime sends anything twice.
  *
- * Texts arrive as they are: `Upstash-Encoding: base64` only serves bytes that are not UTF-8, and the driver never
- * writes such bytes. No `Upstash-Sync-Token` is sent either: it makes a replica catch up before it reads, and
- * scripts run at the primary.
+ * Texts arrive as they are: `Upstash-Encoding: base64` only serves bytes that are not UTF-8, and
+ * the driver never writes such bytes. No `Upstash-Sync-Token` is sent either: it makes a replica
+ * catch up before it reads, and scripts run at the primary.
  */
 export function httpCommands(address: RestAddress, { timeoutMs, clock }: TransportOptions): SendCommand {
   const headers = { ...address.headers, "Content-Type": "application/json" };
   return async (command, call, stop) => {
-    // The runtime cannot send a Blob a second time. Deno's fetch repeats a POST whose body is a text if the connection breaks
-    // before the answer, although the server may have carried it out. Measured with Deno 2.7 to 2.9.
+    // The runtime cannot send a Blob a second time. Deno's fetch repeats a POST whose body is a
+    // text if the connection breaks before the answer, although the server may have carried it out.
+    // Measured with Deno 2.7 to 2.9.
     const body = new Blob([JSON.stringify(command)]);
     // A redirect would take the token to another host.
     const init = { method: "POST", headers, body, redirect: "manual" } as const;

@@ -26,9 +26,10 @@ export interface UpstashSubscriber {
 }
 
 /**
- * Sends commands through the instance, with the instance's own settings. `exec` is not gathered into pipelines. If the
- * instance repeats a request by itself, that does no harm, because every call may be repeated. A request that takes too
- * long goes on in the instance, because nothing can stop it.
+ * Sends commands through the instance, with the instance's own settings. `exec` is not gathered
+ * into pipelines. If the instance repeats a request by itself, that does no harm, because every
+ * call may be repeated. A request that takes too long goes on in the instance, because nothing can
+ * stop it.
  */
 export function instanceCommands(redis: UpstashRedis, { timeoutMs, clock }: TransportOptions): SendCommand {
   return (command, call, stop) =>
@@ -41,7 +42,10 @@ const MAX_CLOSE_MS = 1_000;
 /** A message that names no target. */
 const NOTHING = "[]";
 
-/** Subscribes through the instance. The instance does not tell when a stream has ended or broken: only beats find that out. */
+/**
+ * Subscribes through the instance. The instance does not tell when a stream has ended or broken:
+ * only beats find that out.
+ */
 export function instanceEvents(redis: UpstashRedis, { timeoutMs, clock }: TransportOptions): Subscribe {
   return async (channel, onMessage, stop) => {
     const lost = new AbortController();
@@ -82,9 +86,10 @@ export function instanceEvents(redis: UpstashRedis, { timeoutMs, clock }: Transp
 /**
  * Ends a stream by throwing from its listeners.
  *
- * Unsubscribing aborts a signal, and Deno 2.9 may have collected what ties it to the stream. The connection would then
- * stay open and keep the process alive. The package passes an error that a listener for messages throws to the listeners
- * for errors. An error that one of those throws ends the stream, silently if it is an `AbortError`.
+ * Unsubscribing aborts a signal, and Deno 2.9 may have collected what ties it to the stream. The
+ * connection would then stay open and keep the process alive. The package passes an error that a
+ * listener for messages throws to the listeners for errors. An error that one of those throws ends
+ * the stream, silently if it is an `AbortError`.
  */
 class StreamEnd {
   isWanted = false;

@@ -18,8 +18,8 @@ export interface Limit {
 }
 
 /**
- * Runs until the time is up or `stop` aborts, whether or not `run` obeys the signal that it is given. Leaves neither
- * timer nor listener behind.
+ * Runs until the time is up or `stop` aborts, whether or not `run` obeys the signal that it is
+ * given. Leaves neither timer nor listener behind.
  *
  * @param call The caller, for the message: `Upstash: commit`.
  * @param run Gets a signal that aborts only if the request is given up.

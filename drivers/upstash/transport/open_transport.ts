@@ -14,7 +14,8 @@ import type { TransportOptions, UpstashCredentials, UpstashTransport } from "./t
 /**
  * Opens both ways, without a request.
  *
- * @param redis A URL and a token, or an instance of `Redis` of `@upstash/redis`, whose settings then apply.
+ * @param redis A URL and a token, or an instance of `Redis` of `@upstash/redis`, whose settings
+ * then apply.
  * @param options The time limit.
  * @throws {ValidationError} If it is neither. The message contains neither a URL nor a token.
  */
@@ -35,7 +36,8 @@ function refusalOf(redis: unknown): string | null {
     return `this is a client of Redis's own protocol, as ioredis and node-redis are, and the driver needs the REST API: ${wanted}`;
   }
   if (!isInstance(redis as UpstashRedis)) return "url" in redis ? null : wanted;
-  // In old versions that pipeline by themselves, each read of `exec` makes a new one: that of a pipeline without a command.
+  // In old versions that pipeline by themselves, each read of `exec` makes a new one: that of a
+  // pipeline without a command.
   const [first, second] = [1, 2].map(() => Reflect.get(redis, "exec"));
   return first === second ? null : `this version of @upstash/redis cannot send single commands: ${wanted}`;
 }

@@ -1,10 +1,10 @@
 /**
  * Hints from Upstash: one connection with `SUBSCRIBE` while anybody watches, however many do.
  *
- * Every change publishes one line of JSON on the channel of the driver's prefix: a list of watch targets that have
- * changed, `["inbox:order 42","due"]`. The empty list is a beat. Any other message hints everybody, because a hint costs
- * a look, and a missed hint costs up to ten minutes. So a later version may publish something else, or "everything"
- * instead of a long list.
+ * Every change publishes one line of JSON on the channel of the driver's prefix: a list of watch
+ * targets that have changed, `["inbox:order 42","due"]`. The empty list is a beat. Any other
+ * message hints everybody, because a hint costs a look, and a missed hint costs up to ten minutes.
+ * So a later version may publish something else, or "everything" instead of a long list.
  *
  * @module
  */
@@ -19,15 +19,17 @@ import type { UpstashTransport } from "./transport.ts";
 /**
  * Timing for a store that bills each command.
  *
- * A beat is one `PUBLISH`, and is left out if a message has arrived since the last beat. So all listeners of a channel
- * together publish at most one every 45 seconds, and none while there is traffic. That is 58,000 commands in a month of
- * uninterrupted waiting: $0.12 at $0.20 for 100,000 (2026-11), or an eighth of the free plan. It is short enough for
- * proxies that cut idle connections after a minute.
+ * A beat is one `PUBLISH`, and is left out if a message has arrived since the last beat. So all
+ * listeners of a channel together publish at most one every 45 seconds, and none while there is
+ * traffic. That is 58,000 commands in a month of uninterrupted waiting: $0.12 at $0.20 for 100,000
+ * (2026-11), or an eighth of the free plan. It is short enough for proxies that cut idle
+ * connections after a minute.
  *
- * A stream that ends is noticed without a beat. A stream that is swallowed loses hints until the next beat, and then
- * everybody looks. So a wait itself looks only every ten minutes, for a hint that is lost on a connection that works.
- * Every ten seconds, the core's default, would be 260,000 looks a month. A beat cannot replace these looks: it could only
- * compare a count of hints, and counting would cost every write one more command.
+ * A stream that ends is noticed without a beat. A stream that is swallowed loses hints until the
+ * next beat, and then everybody looks. So a wait itself looks only every ten minutes, for a hint
+ * that is lost on a connection that works. Every ten seconds, the core's default, would be 260,000
+ * looks a month. A beat cannot replace these looks: it could only compare a count of hints, and
+ * counting would cost every write one more command.
  */
 export const UPSTASH_TIMING: PushTiming = { openAfterMs: 100, lingerMs: 1_000, beatMs: 45_000, lookMs: 600_000 };
 

@@ -14,12 +14,16 @@ import type { Subscribe, TransportOptions } from "./transport.ts";
 const CALL = "Upstash: subscribe";
 
 /**
- * The most UTF-16 units of an event. A longer one ends the subscription, so that it cannot fill the memory. The next
- * subscription makes everybody look, which finds what the event would have told. Parley publishes events of half of this at most.
+ * The most UTF-16 units of an event. A longer one ends the subscription, so that it cannot fill the
+ * memory. The next subscription makes everybody look, which finds what the event would have told.
+ * Parley publishes events of half of this at most.
  */
 const MAX_EVENT_LENGTH = 2 ** 20;
 
-/** Subscribes at the REST API. The package's `Subscriber` does not tell when a stream has ended or broken. */
+/**
+ * Subscribes at the REST API. The package's `Subscriber` does not tell when a stream has ended or
+ * broken.
+ */
 export function httpEvents(address: RestAddress, { timeoutMs, clock }: TransportOptions): Subscribe {
   return async (channel, onMessage, stop) => {
     const stream = new EventStream(`${address.url}/subscribe/${channel}`, address.headers, onMessage);
@@ -76,7 +80,8 @@ class EventStream {
 
   #giveUp(): void {
     this.#end.abort();
-    // Deno 2.9 may collect what ties the signal to a stream that is being read; then aborting does nothing.
+    // Deno 2.9 may collect what ties the signal to a stream that is being read; then aborting does
+    // nothing.
     this.#reader?.cancel().catch(() => {});
   }
 
@@ -88,7 +93,8 @@ class EventStream {
     if (response.status !== 200 || !response.body) {
       throw answerError(CALL, { status: response.status, text: await response.text(), bytes: 0 });
     }
-    // The parser drops a byte order mark. Deno 2.9 would do so at the beginning of every chunk, where it may be a character.
+    // The parser drops a byte order mark. Deno 2.9 would do so at the beginning of every chunk,
+    // where it may be a character.
     const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
     const reader = this.#reader = response.body.getReader();
     for (;;) {

@@ -1,5 +1,6 @@
 /**
- * How the driver reaches Redis at Upstash: one command a request, and a stream of events that tells of changes.
+ * How the driver reaches Redis at Upstash: one command a request, and a stream of events that tells
+ * of changes.
  *
  * @module
  */
@@ -13,13 +14,17 @@ import type { Clock } from "../../../core/time/clock.ts";
  * @param call The caller, for messages: `Upstash: commit`.
  * @param stop Gives the request up when it aborts. Without it only the time limit does.
  * @returns The result: strings as Redis has them, integers as numbers.
- * @throws {DriverError} If anything goes wrong. If it is `retryable`, the command was not carried out, or the outcome is unknown.
+ * @throws {DriverError} If anything goes wrong. If it is `retryable`, the command was not carried
+ * out, or the outcome is unknown.
  */
 export type SendCommand = (command: readonly string[], call: string, stop?: AbortSignal) => Promise<unknown>;
 
 /** A subscription to a channel that the server has confirmed. */
 export interface ChannelSubscription {
-  /** Aborts when the stream of events has ended or broken, if that is noticed: a subscription of the package does not tell. */
+  /**
+   * Aborts when the stream of events has ended or broken, if that is noticed: a subscription of the
+   * package does not tell.
+   */
   readonly lost: AbortSignal;
   /** Ends the subscription. Never rejects. */
   close(): Promise<void>;
@@ -47,7 +52,10 @@ export interface UpstashTransport {
 
 /** The limits of every request. */
 export interface TransportOptions {
-  /** How long a request may take until its whole answer has arrived, and a subscription until it is confirmed, in milliseconds. */
+  /**
+   * How long a request may take until its whole answer has arrived, and a subscription until it is
+   * confirmed, in milliseconds.
+   */
   readonly timeoutMs: number;
   readonly clock: Clock;
 }
