@@ -21,7 +21,8 @@ export async function within<T>(
   limit: Omit<TimeLimit, "error">,
   run: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const error = (reason: "timeout" | "stopped") => reason === "stopped" ? abortedError(call) : timeoutError(call, limit.ms);
+  const error = (reason: "timeout" | "stopped") =>
+    reason === "stopped" ? abortedError(call) : timeoutError(call, limit.ms);
   try {
     return await withTimeLimit({ ...limit, error }, run);
   } catch (error) {
