@@ -124,8 +124,8 @@ function sanitised(error: unknown, text: string): Error {
 }
 
 /**
- * Keeps where an error was thrown. Its message may quote a value, as in `Cannot create property 'a'
- * on string '...'`.
+ * Keeps where an error was thrown. Its message may quote a value, as in
+ * `Cannot create property 'a' on string '...'`.
  */
 function withoutMessage(error: Error): Error {
   const cause = new Error(`a ${error.name}, whose message may have data in it`);

@@ -1,6 +1,6 @@
 /**
- * The driver's schema: numbered migrations, forward only. `schema.sql` shows the result, and `deno
- * task schema` generates it.
+ * The driver's schema: numbered migrations, forward only. `schema.sql` shows the result, and
+ * `deno task schema` generates it.
  *
  * During a deploy, isolates with old and new code share a schema. So a migration only adds. A
  * function is never changed in place: a new meaning gets a new name (`commit_v2`). A new column has
