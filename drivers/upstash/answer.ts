@@ -11,7 +11,7 @@ import { DriverError } from "../../core/errors.ts";
  * Reads the answer of a script: a JSON document, then the values. In the document `{"at": 3}`
  * stands for the third value, and `{}` for an empty list, because cjson writes that so.
  *
- * @throws {DriverError} If something else has answered. The outcome of the call is unknown then.
+ * @throws {DriverError} If the answer is not that of a script. The outcome of the call is unknown then.
  */
 export function readAnswer<Answer extends object>(result: unknown, call: string): Answer {
   const isAnswer = Array.isArray(result) && result.every((text) => typeof text === "string" && text.startsWith("="));

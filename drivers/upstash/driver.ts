@@ -64,7 +64,7 @@ export function openUpstash(
   return { driver: { ...driver, watch: (target, hint) => push.watch(target, hint) }, push };
 }
 
-/** All of the contract but `watch`. */
+/** All methods of the contract except `watch`. */
 export function scriptDriver(calls: ScriptCalls): Omit<Driver, "watch"> {
   const { call, keys } = calls;
   return {

@@ -1,6 +1,5 @@
 /**
- * Calls of scripts. A request has every key that the script may touch, one JSON document, and the
- * values.
+ * Calls scripts. A request has every key that the script may touch, one JSON document, and values.
  *
  * @module
  */
@@ -28,21 +27,20 @@ export interface ScriptCallsOptions {
   readonly retention?: number | undefined;
   /** In place of {@linkcode MAX_COLLECTION_BYTES}. */
   readonly maxBytes?: number | undefined;
-  /** Is told, once, that the server is not Upstash. */
+  /** Gets a message, once, if the server is not Upstash. */
   readonly report?: (problem: string) => void;
 }
 
 /**
- * How many children get their expiry by one request, and how many at most after one call. Later
- * calls go on.
+ * How many children get their expiry by one request, and at most after one call. Later calls continue.
  */
 const MAX_EXPIRED = 100;
 const MAX_EXPIRED_AFTER_A_CALL = 200;
 
-/** Members of a document that travel as values of their own, and not as JSON in JSON. */
+/** Members of a document that are sent as separate values, because JSON in JSON is longer. */
 const VALUES = new Set(["value", "input", "output", "error", "problem"]);
 
-/** What all calls of one driver share. */
+/** Calls the scripts of one driver. */
 export class ScriptCalls {
   readonly keys: Keys;
   readonly #retention: number | undefined;
@@ -53,7 +51,7 @@ export class ScriptCalls {
   #takesFlag = true;
 
   /**
-   * Makes no request.
+   * Creates the caller, without a request.
    *
    * @param options How commands are sent, and the settings of the driver.
    */
@@ -71,7 +69,7 @@ export class ScriptCalls {
    *
    * @param name The script.
    * @param keys Every key that the script may touch, in any order.
-   * @param document What the script is to do. Members that are `null` or `undefined` are left out.
+   * @param document The request to the script. Members that are `null` or `undefined` are left out.
    * @returns The document of the answer, with its values in place.
    * @throws {ValueTooLargeError} If a collection of a workflow would outgrow its key. Nothing was
    * written.

@@ -15,10 +15,10 @@
 
 import type { Driver } from "../../core/driver/driver.ts";
 import { claimMain, peekMain } from "./lua/claim.ts";
-import { commit, commitMain } from "./lua/commit.ts";
+import { commitMain, committing } from "./lua/commit.ts";
 import { ending } from "./lua/ending.ts";
-import { inbox, messages } from "./lua/inbox.ts";
-import { journal, pages, parseOpen } from "./lua/journal.ts";
+import { inbox, sending } from "./lua/inbox.ts";
+import { entries, paging, parseOpen } from "./lua/journal.ts";
 import { controlMain, createMain, sendMain } from "./lua/lifecycle.ts";
 import { applying, operations, repeated } from "./lua/operations.ts";
 import { prelude } from "./lua/prelude.ts";
@@ -33,11 +33,11 @@ import { waiters } from "./lua/waiters.ts";
 export interface Script extends ScriptText {
   /** The method of the driver that sends it, as errors name it. */
   readonly method: keyof Driver;
-  /** Without the flag of Upstash's, for servers that refuse it. */
+  /** The same script without Upstash's flag, for servers that refuse it. */
   readonly unlocked: ScriptText;
 }
 
-/** What is sent. */
+/** The text of a script. */
 export interface ScriptText {
   readonly source: string;
   /** The SHA-1 of the source, as `EVALSHA` takes it. */
@@ -50,33 +50,33 @@ const FLAGS = " flags=allow-key-locking";
 /** The parts of scripts that change when a workflow is due, wake, or end. */
 const change = [rows, schedule, waiters, ending];
 
-/** The scripts by what they are for. The type of each request is where it is built, in `calls/`. */
+/** The scripts by name. `driver.ts` and `calls/` build their requests. */
 export const SCRIPTS = {
   /** `Driver.create`. */
   create: script("create", rows, schedule, insert, createMain),
   /** `Driver.send`. */
-  send: script("send", rows, schedule, waiters, inbox, messages, sendMain),
+  send: script("send", rows, schedule, waiters, inbox, sending, sendMain),
   /** `Driver.commit`. */
   commit: script(
     "commit",
-    ...[...change, insert, inbox, messages, parsing, parseOpen, journal, published],
-    ...[operations, applying, repeated, commit, commitMain],
+    ...[...change, insert, inbox, sending, parsing, parseOpen, entries, published],
+    ...[operations, applying, repeated, committing, commitMain],
   ),
   /**
    * The first half of a claim by due time. It touches no workflow, because only the store knows
-   * which are due.
+   * which workflows are due.
    */
   peek: script("claim", rows, schedule, peekMain),
   /** `Driver.claim` by ID. */
-  claim: script("claim", rows, records, schedule, parseOpen, pages, claimMain),
+  claim: script("claim", rows, records, schedule, parseOpen, paging, claimMain),
   /** `Driver.readWorkflow`, and the second half of a list. */
   readWorkflows: script("readWorkflow", records, readWorkflowsMain),
   /** `Driver.readJournal`. */
-  readJournal: script("readJournal", rows, pages, readJournalMain),
+  readJournal: script("readJournal", rows, paging, readJournalMain),
   /** `Driver.readEvent`. */
   readEvent: script("readEvent", rows, parsing, readEventMain),
   /** `Driver.readStream`. */
-  readStream: script("readStream", rows, pages, parsing, readStreamMain),
+  readStream: script("readStream", rows, paging, parsing, readStreamMain),
   /** The first half of a list. It touches no workflow. */
   list: script("listWorkflows", ...change, listMain),
   /** `Driver.control`. */
@@ -97,7 +97,7 @@ function script(method: keyof Driver, ...parts: readonly string[]): Script {
   return Object.assign(text(`${SHEBANG}${FLAGS}\n${body}`), { method, unlocked: text(`${SHEBANG}\n${body}`) });
 }
 
-/** Its SHA-1 is made when it is wanted. */
+/** A text, whose SHA-1 is computed on first use. */
 function text(source: string): ScriptText {
   let sha: Promise<string> | undefined;
   return {

@@ -8,7 +8,7 @@ import type { Claimed, ClaimRequest, ClaimResult } from "../../../core/driver/dr
 import { type StoredPage, toJournal } from "../answer.ts";
 import type { ScriptCalls } from "../script_calls.ts";
 
-/** How often a claim by due time looks again, because others took what it had found. */
+/** How often a claim by due time looks, if other claims take the workflows that it finds. */
 const MAX_LOOKS = 10;
 
 /**
@@ -26,7 +26,7 @@ export async function claim(calls: ScriptCalls, request: ClaimRequest): Promise<
     const seen = await peek(calls, request, isAnew, looks);
     const { claimed, more } = await take(calls, request, [...seen.ids, ...seen.suspects], seen);
     if (seen.isRepeat && claimed.length === 0) {
-      // What the first call took has been let go since.
+      // The first call's runs have let go of their workflows.
       isAnew = true;
     } else if (seen.isRepeat || claimed.length >= limit) {
       return { claimed, unknown: [], nextDueMs: null, more: more || seen.hasLeft };
@@ -36,14 +36,14 @@ export async function claim(calls: ScriptCalls, request: ClaimRequest): Promise<
   }
 }
 
-/** What a claim may take. */
+/** The workflows that a claim may take. */
 interface Seen {
   readonly ids: readonly string[];
-  /** Those whose leases end later than one that began now: the clock may have gone back. */
+  /** Workflows whose leases end later than one that began now, because the clock may have gone back. */
   readonly suspects: readonly string[];
-  /** The first call took these. */
+  /** This is a repeat, and the first call took these. */
   readonly isRepeat: boolean;
-  /** And has left others. */
+  /** The first call left others. */
   readonly hasLeft: boolean;
   readonly unknown: string[];
   readonly nextDueMs: number | null;
@@ -52,7 +52,8 @@ interface Seen {
 async function peek(calls: ScriptCalls, claim: ClaimRequest, isAnew: boolean, looks: number): Promise<Seen> {
   const { keys } = calls;
   const { names, owner, except, leaseMs } = claim;
-  // Others who look at the same moment take some of these, so each look finds more than the last.
+  // Other claims that look at the same moment take some of these, so each look finds more than the
+  // last.
   const limit = claim.limit > 0 ? claim.limit + spareOf(looks) : 0;
   const { taken, due = [], suspects = [], unknown = [], nextDueMs = null } = await calls.call<PeekAnswer>(
     "peek",
@@ -72,7 +73,7 @@ interface PeekAnswer {
   readonly nextDueMs?: number;
 }
 
-/** How many workflows more than are wanted a look finds. */
+/** How many more workflows a look finds than are wanted. */
 function spareOf(looks: number): number {
   return looks === 1 ? 0 : Math.min(8 * 2 ** (looks - 2), 32);
 }

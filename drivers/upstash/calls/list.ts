@@ -12,7 +12,7 @@ import type { ScriptCalls } from "../script_calls.ts";
 
 /**
  * `Driver.listWorkflows`. A first request asks the indexes which workflows are next, and others
- * read their rows. It asks again for as many as have gone meanwhile. A page with values ends where
+ * read their rows. If some have gone in between, it asks again. A page with values ends where
  * the answer of one request does.
  */
 export async function listWorkflows(calls: ScriptCalls, query: ListQuery): Promise<ListPage> {
@@ -45,7 +45,7 @@ export async function listWorkflows(calls: ScriptCalls, query: ListQuery): Promi
 /** IDs in the order of a list. */
 interface IndexPage {
   readonly ids: readonly string[];
-  /** Where to go on, if there may be more. */
+  /** The place to continue from, if there may be more. */
   readonly last?: string;
 }
 

@@ -9,7 +9,7 @@ import type { ScriptCalls } from "../script_calls.ts";
 /** How many workflows one request removes. */
 const MAX_REMOVED = 250;
 
-/** How often a purge looks again, because other purges removed the workflows that it had found. */
+/** How often a purge looks, if other purges remove the workflows that it finds. */
 const MAX_LOOKS = 10;
 
 /** `Driver.purge`. */

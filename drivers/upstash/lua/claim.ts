@@ -1,20 +1,20 @@
 /**
- * Looks for what is due. It touches no workflow, because only the store knows which are due, so a
- * request cannot declare their keys.
+ * Looks for due workflows. The script touches no key of a workflow: only the store knows which
+ * workflows are due, so a request cannot declare their keys.
  */
 export const peekMain = String.raw`
 local CHUNK = 100
 local UNKNOWN_NAMES = 10
 
--- The first call may have taken these, and its answer may have been lost. The empty ID says that it
--- has left some.
+-- This may be a repeat: the first call took these workflows, and its answer was lost. An empty ID
+-- says that the first call left some.
 local taken = request.isAnew and {} or call('SMEMBERS', keyOf(request.owner, 'claim'))
 if #taken > 0 then
   return reply({ taken = taken })
 end
 
--- What has passed, the oldest first, and the instant of what comes next, in one command. Calls
--- 'ahead' for what it has read and has not passed.
+-- Reads the members whose instant has passed, the oldest first, and the next instant, in one
+-- command. Calls 'ahead' for members that were read and whose instant has not passed.
 local function passed(key, first, most, ahead)
   local found = call('ZRANGEBYSCORE', key, first, '(+inf', 'WITHSCORES', 'LIMIT', '0', digits(most))
   local list, nextAt = {}, nil
@@ -38,8 +38,8 @@ end
 
 local isExcepted, isKnown = setOf(request.except), setOf(request.names)
 
--- Leases that end later than one that began now, the last of those that were read. If such a lease
--- is no longer than others, the clock has gone back.
+-- Leases that end later than one that began now: the last ones that were read. If such a lease is
+-- no longer than others, the clock has gone back.
 local SUSPECTS = 10
 local suspects, isSuspect = {}, {}
 local longest = after(request.leaseMs)
@@ -55,7 +55,7 @@ local function suspect(member, at)
   end
 end
 
--- Where there are more leases than were read, those that end last are looked at too.
+-- Looks at the leases that end last. This is for the case that there are more leases than were read.
 local function lookAhead()
   local first = '(' .. digits(longest)
   local found = call('ZREVRANGEBYSCORE', LEASED, '+inf', first, 'WITHSCORES', 'LIMIT', '0', digits(SUSPECTS))
@@ -64,8 +64,8 @@ local function lookAhead()
   end
 end
 
--- Moves lapsed leases to what is due at once, because the clock may go back. A run may still come
--- back until somebody takes its workflow over.
+-- Moves workflows whose lease lapsed to those that are due at once, so that they stay due if the
+-- clock goes back. Their runs can still commit until another run takes over.
 local function moveLapsed()
   for _ = 1, 10 do
     local lapsed, nextAt, isFull = passed(LEASED, '-inf', CHUNK, suspect)
@@ -98,8 +98,8 @@ local function see(member, at)
   end
 end
 
--- Those that are due at once come first, though others may be due for longer. So these are read too
--- if the first fill a read.
+-- Workflows that are due at once sort first, although others may have become due earlier. If they
+-- fill a read, a second read gets the others.
 local function lookByAge(size)
   local list, nextAt = passed(DUE, '-inf', size, ignore)
   local isCut = #list == size
@@ -118,7 +118,8 @@ local function lookByAge(size)
   return isCut, nextAt
 end
 
--- Where those of other names are in the way: the oldest of each name.
+-- Reads the oldest workflows of each name. This is for the case that workflows of other names fill
+-- the read by age.
 local function lookByName(wanted)
   due = {}
   local isSeen = {}
@@ -158,10 +159,9 @@ end
 return reply({ due = ids, suspects = suspects, unknown = unknown, nextDueMs = (nextDue or nextLapse) and nextAt - now })
 `;
 
-/** Taking workflows over, by ID. */
+/** Claims workflows by ID. */
 export const claimMain = String.raw`
--- The bytes that an answer has about at most: of workflows without their journals, and of their
--- journals.
+-- About the most bytes of an answer: for workflows without their journals, and for journals.
 local WORKFLOWS_BYTES = 4194304
 local JOURNALS_BYTES = 4194304
 local PAGE_ENTRIES = 1000
@@ -178,7 +178,7 @@ for _, id in ipairs(request.workflowIds) do
   end
 end
 
--- Since when it is due; nil: it is not.
+-- The instant at which a workflow became due; nil if it is not due.
 local function dueSince(one)
   if not isKnown[one.row.name] then
     return nil
@@ -207,7 +207,7 @@ end
 
 local taken, bytes, isCut = {}, 0, false
 
--- Whether there is room for one more in the answer. There always is for one.
+-- Whether the answer has room for one more workflow. It always has room for one.
 local function fits(one)
   one.texts = call('HMGET', keyOf(one.row.id, 'workflow'), 'problem', 'error', 'input', 'output')
   for index = 1, 4 do
@@ -231,7 +231,7 @@ local function lease(one)
   save(row)
 end
 
--- Of the workflows that are not due: when the next of those becomes due that no run holds.
+-- The earliest instant at which a workflow becomes due that is not due yet and that no run holds.
 local nextAt
 
 local function takeDue()
@@ -260,7 +260,7 @@ local function takeDue()
   end
 end
 
--- Whether the first call has left some.
+-- Whether the first call left due workflows.
 local function hasLeft()
   for _, one in ipairs(found) do
     if dueSince(one) then
@@ -270,7 +270,7 @@ local function hasLeft()
   return false
 end
 
--- The first call of this owner may have taken these.
+-- If this is a repeat, the first call took these.
 for _, one in ipairs(found) do
   if one.row.held and one.row.owner == request.owner and one.row.lease > now and fits(one) then
     append(taken, one)

@@ -1,9 +1,8 @@
 /**
- * The one write of a run: it looks at the fence, applies the operations in order, looks at the room
- * that is left, writes, and makes the transition. Nothing is written before all of that was looked
- * at.
+ * The one write of a run. The script checks the fence, applies the operations in memory in order,
+ * checks the room that is left, and only then writes and makes the transition.
  */
-export const commit = String.raw`
+export const committing = String.raw`
 local operations = request.operations
 local transition = request.transition
 local isRepeated, isReleased = false, false
@@ -19,7 +18,7 @@ local function fence(row)
   elseif row.status == 'CANCELLED' then
     return 'cancelled'
   end
-  -- A number that skips one: commits of this run are missing from the store.
+  -- If the number skips one, the store has lost commits of this run.
   return (not row.held or request.number > row.lastCommit + 1) and 'lost' or nil
 end
 
@@ -77,7 +76,7 @@ local function park(row)
   end
 end
 
--- Makes the transition. Returns what the workflow waits for from now on.
+-- Makes the transition. Returns the waits of the workflow from now on.
 local function release(row)
   if row.byDue then
     call('SREM', keyOf(request.owner, 'claim'), row.id)
@@ -140,7 +139,7 @@ local function write(row)
   publish()
 end
 
--- Answers a commit that was made before.
+-- Answers a repeat of a commit.
 local function repeatAll(row)
   local results = {}
   for index, op in ipairs(operations) do
@@ -153,7 +152,7 @@ local function repeatAll(row)
 end
 `;
 
-/** What a commit does, in order. */
+/** The steps of a commit. */
 export const commitMain = String.raw`
 local row = load(own)
 local refusal = fence(row)

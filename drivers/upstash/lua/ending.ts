@@ -1,15 +1,15 @@
 /**
- * The families of workflows. A workflow that has started others and has not ended is a member of
- * `families`. Its row counts the `children` whose results it has not recorded.
+ * The families of workflows. A parent is a member of `families` until it ends. Its row counts the
+ * `children` whose results it has not recorded.
  *
  * A child that has ended stays while its parent may still ask for its result. The child is then
  * `kept`: it is in `families`, behind the member of its parent, and not in `ended`. It returns to
  * `ended` when its parent has ended or has recorded its result. With a retention its expiry begins
- * then: its place is in `expiring` with a `+` before it, and the driver that is told makes a
+ * then: its place is in `expiring` with a `+` before it, and the answer tells the driver to make a
  * request that declares the keys of the child.
  */
 const families = String.raw`
--- The text by which a child knows its parent: the ID, and what no other workflow with this ID has.
+-- Identifies a parent: its ID, and its origin, because another workflow may get the same ID later.
 local function familyOf(row)
   return row.id .. '\0' .. row.origin
 end
@@ -27,7 +27,7 @@ local function keep(row)
   row.kept = true
 end
 
--- The workflow starts its first child, or is resumed and has started some.
+-- For the start of the first child, and when a parent is resumed.
 local function becomeParent(row)
   call('ZADD', sharedKey('families'), '0', familyOf(row))
 end
@@ -40,10 +40,11 @@ local function addChild(row, child)
   return isFirst
 end
 
--- The places of children whose keys are to get an expiry.
+-- The places of children whose keys need an expiry.
 local unneeded = {}
 
--- Children that nobody needs any more: pairs of the instant of their end and their place.
+-- Releases children that nobody needs any more. Takes pairs of the instant of their end and their
+-- place.
 local function letExpire(children)
   callWith('ZADD', sharedKey('ended'), children)
   call('PERSIST', sharedKey('ended'))
@@ -59,7 +60,7 @@ local function letExpire(children)
   call('PERSIST', sharedKey('expiring'))
 end
 
--- A parent has recorded the result of a workflow, which may be its child.
+-- Notes that a workflow has recorded the result of another one, which may be its child.
 local function hasRead(parent, child)
   if not child or child.parent ~= familyOf(parent) then
     return
@@ -72,7 +73,8 @@ local function hasRead(parent, child)
   end
 end
 
--- A parent ends. If it has recorded the results of all its children, none is kept.
+-- Releases the kept children of a workflow that ends. If it has recorded the results of all its
+-- children, none is kept.
 local function letChildrenExpire(row)
   if not row.children then
     return
@@ -107,8 +109,8 @@ local function forget(place)
 end
 ${families.trim()}
 
--- Takes some expired workflows out of the shared keys. Children that are to get an expiry come
--- first, and only a driver with a retention can give it.
+-- Takes some expired workflows out of the shared keys. Children that need an expiry come first, and
+-- only a driver with a retention can set it.
 local function trim(most)
   local first = request.retention and '-inf' or '(0'
   local expired = call('ZRANGEBYSCORE', sharedKey('expiring'), first, digits(now), 'LIMIT', '0', digits(most))
@@ -123,10 +125,10 @@ local function trim(most)
 end
 
 -- A shared key lives as long as the last workflow in it, so its expiry only grows. Returns whether
--- 'expiring' has to stay: the key has no expiry, and has workflows that expire.
+-- 'expiring' must not expire, because this key does not expire and has workflows that do.
 local function addShared(name, score, place, retention)
   local key = sharedKey(name)
-  -- Below 0: the key is absent, or -1: it has no expiry.
+  -- -1 if the key has no expiry, -2 if there is no key.
   local left = retention and call('PTTL', key)
   call('ZADD', key, score, place)
   if not retention then
@@ -150,13 +152,13 @@ local function indexEnd(row, isNeeded, retention)
   if retention then
     addShared('expiring', digits(now + retention), endedPlace(row), retention)
   end
-  -- Only 'expiring' takes workflows out of the others, so it must not expire before they do.
+  -- Only the members of 'expiring' are taken out of the other keys, so it must not expire before those.
   if mustStay then
     call('PERSIST', sharedKey('expiring'))
   end
 end
 
--- The keys of a workflow that may exist.
+-- The keys of a workflow, without those that cannot exist.
 local function ownKeys(row)
   local keys = {}
   for _, kind in ipairs({ 'workflow', 'open', 'inbox', 'sent' }) do
@@ -174,7 +176,8 @@ local function expireKeys(row)
   end
 end
 
--- Ends the workflow, whoever holds it. Its own keys expire together, after the last write to them.
+-- Ends a workflow, also while a run holds it. The caller sets the expiry of its keys after the last
+-- write to them.
 local function finish(row, status)
   local isNeeded = request.retention and isKeeperAlive(row)
   local retention = not isNeeded and request.retention or nil

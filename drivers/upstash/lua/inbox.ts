@@ -23,7 +23,7 @@ end
 
 local COUNTERS = { 'last', 'bytes', 'sentBytes' }
 
--- Reads an inbox. One that is not there is empty.
+-- Reads an inbox. An absent hash is an empty inbox.
 local function openInbox(inbox)
   local fields = { unpack(COUNTERS) }
   for _, topic in ipairs(inbox.topics) do
@@ -45,7 +45,7 @@ local function messageField(queue, place)
   return digits(place) .. ':' .. queue.topic
 end
 
--- Messages are written when all are known, so that those of one call are one command.
+-- Adds a message in memory. All messages of a call are written by one command.
 local function push(inbox, queue, text)
   local field = messageField(queue, queue.tail)
   inbox.last = inbox.last + 1
@@ -118,7 +118,7 @@ local function writeInbox(inbox)
   callWith('HSET', keyOf(inbox.id, 'sent'), sent)
 end
 
--- The first collection that would outgrow its key. A script looks at it before its first write.
+-- The first collection that would outgrow its key. Scripts check this before their first write.
 local overflow
 
 local function checkRoom(what, id, before, bytes)
@@ -138,9 +138,8 @@ end
 `;
 
 /** Sending, from outside and from workflows. */
-export const messages = String.raw`
--- What the destination knows under a dedupe key: the message's ID, whose length comes first, and
--- its topic.
+export const sending = String.raw`
+-- The value of a dedupe key: the length of the message's ID, the ID, and the topic.
 local function sentText(message)
   return #message.messageId .. ':' .. message.messageId .. message.topic
 end
@@ -159,8 +158,8 @@ local function isWaitedFor(row, topic)
   return false
 end
 
--- Why a message is not delivered; nil: it is. A repeat is recognised before the status counts, so
--- that it answers as the first call did.
+-- The outcome of a message that is not delivered; nil for one that is. A repeat is recognised
+-- before the status is checked, so that it answers as the first call did.
 local function judge(message)
   local id = message.destinationId
   local row = load(id)

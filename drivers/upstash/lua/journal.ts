@@ -10,7 +10,7 @@ end
 `;
 
 /** Complete and open entries. The journal is a hash: `SEQ` -> an entry, `pPOSITION` -> its `SEQ`. */
-export const journal = String.raw`
+export const entries = String.raw`
 -- By position: entries that are recorded, open, or about to be written.
 local entries = {}
 
@@ -60,7 +60,7 @@ local function recordedText(entry)
   return entry.text
 end
 
--- Gathered, so that a hundred entries are a few calls.
+-- Collected, so that a hundred entries are a few commands.
 local completed = {}
 local closed = {}
 local opened = {}
@@ -91,7 +91,7 @@ end
 `;
 
 /** Reading journals and streams in pages. */
-export const pages = String.raw`
+export const paging = String.raw`
 -- Reads fields, from a place on, until there are 'limit' values or the answer has more than
 -- 'budget' bytes of them, but at least 'least' values. The size of the values so far decides how
 -- many fields the next command reads, so that few are read and dropped.
@@ -117,7 +117,7 @@ local function page(key, fieldAt, from, limit, budget, least)
   return values
 end
 
--- A page of a journal or a stream has about so many bytes, and no more items.
+-- The bytes and the items that a page of a journal or a stream has at most.
 local PAGE_BYTES = 1048576
 local PAGE_ITEMS = 65536
 

@@ -1,4 +1,4 @@
-/** Creating a workflow. */
+/** Creates a workflow. */
 export const createMain = String.raw`
 local leaseMs, owner = request.leaseMs, request.owner
 
@@ -23,7 +23,7 @@ publish()
 return answerFor(row, true)
 `;
 
-/** Sending from outside. All messages are judged before the first is written. */
+/** Sends from outside. All messages are judged before the first is written. */
 export const sendMain = String.raw`
 for _, message in ipairs(request.messages) do
   nameQueue(message.destinationId, message.topic)
@@ -62,7 +62,7 @@ publish()
 return reply({ state = 'sent', receipts = receipts, woken = woken })
 `;
 
-/** Cancelling and resuming. */
+/** Cancels and resumes. */
 export const controlMain = String.raw`
 local row = load(request.workflowId)
 if not row then
@@ -110,7 +110,7 @@ local function revive()
   end
 end
 
--- Begins the next epoch, so that commits of the run of this one are refused.
+-- Begins the next epoch, so that commits of earlier runs are refused.
 local function resume()
   revive()
   reindex(row, 'PENDING')
@@ -125,8 +125,8 @@ local function resume()
   return done()
 end
 
--- Resumes what has not ended: makes it due at once if it is parked, and shortens a lease that ends
--- too late. A repeat reports the workflow as the first call did, until somebody has claimed it.
+-- Resumes a workflow that has not ended: makes it due at once if it is parked, and shortens a lease
+-- that ends too late. A repeat reports the workflow as the first call did, until a run claims it.
 local function expedite()
   local score = dueScore(row)
   if shortenLease(row) then

@@ -1,4 +1,7 @@
-/** The operations of a commit. Each answers with its outcome; a wait, with nil if there is none yet. */
+/**
+ * The operations of a commit. Each function returns an outcome. For a wait it returns nil if there
+ * is none yet.
+ */
 export const operations = String.raw`
 -- By ID: the workflows that the commit starts.
 local isStarted = {}
@@ -22,14 +25,14 @@ local function openInboxes()
   end
 end
 
--- Writes that follow when all operations were applied and there is room for all.
+-- Writes to make when all operations have been applied and there is room for all.
 local effects = {}
 
 local function later(effect)
   append(effects, effect)
 end
 
--- What a waiter of a workflow waits for: see waiters.ts.
+-- The awaited thing, as in the members of 'waiting'. See waiters.ts.
 local function awaited(op)
   if op.key then
     return 'e' .. op.key
@@ -106,7 +109,7 @@ function perform.start(op, row)
   if existing and existing.name ~= name then
     return { tag = 'workflow_conflict' }
   elseif not existing then
-    -- A commit is made once, and an owner is never used again.
+    -- No other start has this origin: a commit takes effect once, and an owner is never used again.
     local origin = request.owner .. ' ' .. digits(request.number) .. ' ' .. digits(op.position)
     local child = newRow(id, name, 'PENDING', origin)
     local isFirst = addChild(row, child)
@@ -122,14 +125,14 @@ function perform.start(op, row)
   return { tag = 'done', text = id }
 end
 
--- What came later than 'latest' does not count.
+-- Each looks for the outcome of a wait. Things that came later than 'latest' do not count.
 local look = {}
 
 function look.receive(op, latest)
   return takeOldest(inboxOf[own], op.topics, latest)
 end
 
--- What an observer finds if there is no such workflow.
+-- The outcome of a wait for a workflow that does not exist.
 local function absent(op)
   return op.started and { tag = 'workflow_not_found' } or nil
 end
@@ -162,11 +165,11 @@ end
 /** Applying the operations of a commit in turn. */
 export const applying = String.raw`
 local hasOutcome = false
--- Whether the commit adds to the journal, or to what is open.
+-- Whether the commit adds complete or open entries.
 local isAdvanced = false
 
--- An outcome that has an entry counts as the entry's text does, because a repeat answers with that:
--- so a repeat defers the same waits.
+-- Counts the text of the entry if there is one, because a repeat answers with that text. So a
+-- repeat defers the same waits.
 local function shown(outcome, entry)
   hasOutcome = true
   answered = answered + (entry and wireSize(entry.text) or 0)
@@ -207,8 +210,8 @@ local function wait(row, op, entry)
   return remaining(entry)
 end
 
--- The time between two tries of a step. It never has an outcome, but one that is over keeps the run
--- from being suspended.
+-- The time between two tries of a step. A pause never has an outcome, but a pause that is over
+-- keeps the run from being suspended.
 local function pause(op, entry)
   if not entry.isOpen or op.attempts > entry.attempts then
     entry.deadline, entry.attempts = after(op.timeoutMs), op.attempts
@@ -219,7 +222,7 @@ local function pause(op, entry)
   return remaining(entry)
 end
 
--- An answer with more bytes than this defers the waits that are left.
+-- When an answer has more bytes than this, it defers all later waits.
 local ANSWER_BYTES = 1048576
 local isDeferred = false
 
@@ -255,11 +258,11 @@ end
 `;
 
 /**
- * The answer to a commit that was made before. It writes nothing, and an open wait does not look
- * again.
+ * The answer to a repeat of a commit. It writes nothing, and open waits do not look again.
  */
 export const repeated = String.raw`
--- The outcome of an operation that leaves no entry. A message that is not known was refused.
+-- The outcome of an operation without an entry. If the destination does not know the message, it
+-- was refused.
 local function unrecorded(op)
   if op.type == 'send' then
     local verdict = judge(op.message) or { tag = 'workflow_not_found' }

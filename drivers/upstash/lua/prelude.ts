@@ -33,7 +33,7 @@ local function wireSize(text)
   return #text + escaped + 5 * controls
 end
 
--- Adds a value to the answer. The document has the place of the value instead of the value.
+-- Adds a value to the answer. Returns what stands for it in the document.
 local function value(text, size)
   answered = answered + (size or wireSize(text))
   answer[#answer + 1] = '=' .. text
@@ -88,7 +88,7 @@ local function readFields(key, fields, read)
   end)
 end
 
--- Hints for watchers. Publishing without a look for watchers first saves a command.
+-- Hints for watchers. Scripts publish without checking for watchers, which saves a command.
 local targets = {}
 local isTarget = {}
 

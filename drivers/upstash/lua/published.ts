@@ -91,7 +91,7 @@ local function setEvent(row, key, text)
   event.bytes = #key + #event.stored
 end
 
--- An event of any workflow, as it is after the operations before.
+-- An event of any workflow, after the operations so far.
 local function eventOf(id, key)
   local event = id == own and events[key]
   if event then

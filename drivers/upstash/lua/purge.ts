@@ -1,4 +1,4 @@
-/** Looks for workflows that a purge may remove. */
+/** Finds workflows that a purge may remove. */
 export const purgePeekMain = String.raw`
 trim(100)
 local latest = digits(now - request.olderThanMs)
@@ -8,18 +8,19 @@ return reply({ places = places, expiring = unneeded })
 
 /** Reading the places of ended workflows. */
 export const places = String.raw`
--- The ended workflow at a place in 'ended'; nil if it is not there as it was.
+-- The ended workflow at a place in 'ended'; nil if it has changed or gone.
 local function endedAt(place)
   local row = load(idOf(string.sub(string.match(place, '^%S+ (.*)$'), 15)))
   return row and isEnded(row) and endedPlace(row) == place and row or nil
 end
 `;
 
-/** Removes workflows that are still as they were found, with all of their keys. */
+/** Removes workflows that have not changed since they were found, with all of their keys. */
 export const purgeMain = String.raw`
 local purged, kept = 0, 0
 
--- A child that its parent may still ask for is out of the way of later purges until nobody needs it.
+-- A child that its parent may still ask for stays, and leaves 'ended', so that later purges do not
+-- find it.
 local function remove(place)
   local row = endedAt(place)
   if row and isKeeperAlive(row) then
@@ -44,7 +45,7 @@ publish()
 return reply({ purged = purged, kept = kept })
 `;
 
-/** Gives children that nobody needs any more the expiry that they would have had at their end. */
+/** Sets the expiry of children that nobody needs any more, as their end would have done. */
 export const expireMain = String.raw`
 for _, place in ipairs(request.places) do
   local row = endedAt(place)

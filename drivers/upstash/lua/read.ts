@@ -1,6 +1,6 @@
-/** Reading workflows, as many as fit into one answer. */
+/** Reads workflows, as many as fit into one answer. */
 export const readWorkflowsMain = String.raw`
--- About how many bytes of values an answer has before it is cut.
+-- About the most bytes of values in an answer.
 local ANSWER_BYTES = 4194304
 
 local shown = request.values and { 'problem', 'error', 'input', 'output' } or { 'problem', 'error' }
@@ -15,7 +15,7 @@ end
 return reply({ workflows = found, read = read })
 `;
 
-/** Reading a page of a journal. */
+/** Reads a page of a journal. */
 export const readJournalMain = String.raw`
 local row = load(request.workflowId)
 if not row then
@@ -24,7 +24,7 @@ end
 return reply(journalPage(row, math.max(0, request.after), math.min(request.limit, PAGE_ITEMS), PAGE_BYTES, 1))
 `;
 
-/** Reading an event, and the status of its workflow with it. */
+/** Reads an event and the status of its workflow. */
 export const readEventMain = String.raw`
 local row = load(request.workflowId)
 local text = row and call('HGET', keyOf(row.id, 'events'), request.key)
@@ -35,7 +35,7 @@ return reply({
 })
 `;
 
-/** Reading a page of a stream, and the status of its workflow with it. */
+/** Reads a page of a stream and the status of its workflow. */
 export const readStreamMain = String.raw`
 local row = load(request.workflowId)
 local key = keyOf(request.workflowId, 'streams')
@@ -48,17 +48,17 @@ local values = page(key, fieldAt, request.from, limit, PAGE_BYTES, 1)
 return reply({ status = row and row.status or cjson.null, tail = tail, closed = isClosed, values = values })
 `;
 
-/** Which workflows are next in the indexes of statuses. It also removes workflows that have expired. */
+/** Finds the next workflows in the indexes. Also takes some expired workflows out of them. */
 export const listMain = String.raw`
 trim(100)
 
--- Of an index, those after a place.
+-- The next places of an index.
 local function readIndex(index)
   local after = request.after and '(' .. request.after .. '\1' or '-'
   return call('ZRANGEBYLEX', sharedKey(index), after, '+', 'LIMIT', '0', digits(request.limit))
 end
 
--- Of an index by names, those of one name.
+-- The next places of one name, in an index by name.
 local function readNamed(index)
   local name = request.name
   local after = request.after and '(' .. name .. '\0' .. request.after or '[' .. name .. '\0'
@@ -69,8 +69,8 @@ local function readNamed(index)
   return found
 end
 
--- Whether a place comes before another in the order of their bytes, as Redis has it. Lua compares
--- texts by the locale of the server, which is the same order for digits alone.
+-- Whether a place comes before another one in the order of their bytes, which is the order of
+-- Redis. Lua compares texts by the locale of the server, which orders only digits in the same way.
 local function isBefore(one, other)
   local first, second = string.sub(one, 1, 14), string.sub(other, 1, 14)
   if first ~= second then
@@ -95,8 +95,7 @@ for _, index in ipairs(request.indexes) do
 end
 table.sort(places, isBefore)
 
--- Of several indexes that were read in part, only so many of the places together are known to be
--- the next ones.
+-- If several indexes were read in part, only the first places of the merged list are known to be next.
 local ids = {}
 local last
 for index = 1, math.min(#places, request.limit) do

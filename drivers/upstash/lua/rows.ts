@@ -9,7 +9,7 @@
  * - `lastCommit`: the number of the last commit of this epoch; `released`: whether that let go of
  *   the workflow
  * - `entries`: how many complete entries the journal has
- * - `journalBytes`, `eventBytes`, `streamBytes`: see `room.ts`
+ * - `journalBytes`, `eventBytes`, `streamBytes`: the bytes of these collections, fields and values
  * - `suspended`: the labels, topics and earliest deadline of its waits, while it is suspended
  * - `waits`: where it is registered, see `waiters.ts`
  * - `parked`, `parks`: whether it is parked, and how often it was since its last progress
@@ -19,7 +19,7 @@ export const rows = String.raw`
 -- The workflow that the request is about.
 local own = request.workflowId
 
--- By ID: rows that are known; false: there is none.
+-- By ID: the rows that were read; false if there is none.
 local rows = {}
 
 local function load(id)
@@ -39,7 +39,7 @@ local function isEnded(row)
   return row.status ~= 'ENQUEUED' and row.status ~= 'PENDING'
 end
 
--- What stands for a workflow in the shared keys.
+-- The member of the shared keys for a workflow.
 local function memberOf(row)
   return row.id .. '\0' .. row.name
 end
@@ -91,7 +91,7 @@ end
 
 /** A row as callers see it. */
 export const records = String.raw`
--- A row without values shows no longer error. 4,096 characters have at most this many bytes.
+-- Without values, longer errors are left out: 4,096 characters have at most this many bytes.
 local ERROR_BYTES = 12288
 
 local function record(row, problem, failure, input, output)
@@ -110,7 +110,7 @@ local function record(row, problem, failure, input, output)
 end
 `;
 
-/** Inserting a workflow. */
+/** Inserts a workflow. */
 export const insert = String.raw`
 -- A new row. 'origin' is unique to this workflow, even among workflows with the same ID.
 local function newRow(id, name, status, origin)

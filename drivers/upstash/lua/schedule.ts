@@ -50,7 +50,7 @@ local function isDueAt(score)
   return score and score ~= 'inf' and tonumber(score) <= now
 end
 
--- 'since': when it became due; now, without it.
+-- 'since' is the instant at which it became due. The default is now.
 local function makeDue(member, since)
   putOn(member, (since or now) - LATEST)
   changed('due')

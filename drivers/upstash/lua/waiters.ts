@@ -6,8 +6,8 @@
  * counts the results that a workflow waits for together. A success takes one off, and the last one
  * wakes.
  *
- * The row of a waiter lists its waits as `TARGET NUL WHAT`. Waking leaves them, because a workflow
- * that is due already is not woken again. The first commit of its next run removes them, or a
+ * The row of a waiter lists its waits as `TARGET NUL WHAT`. Waking leaves them in place, because a
+ * workflow that is due is not woken again. The first commit of its next run removes them, or a
  * cancel does.
  */
 export const waiters = String.raw`
@@ -44,7 +44,7 @@ local function signal(id, what, isSuccess)
   end)
 end
 
--- For a repeat: reports those that are due, because the answer of the first call may have been lost.
+-- For a repeat: reports waiters that are due, because the answer of the first call may have been lost.
 local function signalled(id, what)
   eachWaiter(id, what, function(member)
     if isDueAt(call('ZSCORE', DUE, member)) then

@@ -1,7 +1,7 @@
 /**
- * What went wrong with Upstash, as {@linkcode DriverError}. No error shows any of a request, the
- * token or the URL. A server's text may quote arguments, keys and the script, and the package's
- * text has the whole command behind it, so errors show only known parts of texts.
+ * What went wrong with Upstash, as {@linkcode DriverError}. No error contains any part of a
+ * request, the token or the URL. A server's text may quote arguments, keys and the script, and the
+ * package's text has the whole command behind it, so errors show only known parts of texts.
  *
  * @module
  */
@@ -24,7 +24,7 @@ class UpstashFailure extends Error {
 
 /** What is known of a failure. */
 interface Finding {
-  /** In words of our own. */
+  /** What it means, in Parley's own words. */
   readonly meaning?: string;
   /** Whether the failure may pass. */
   readonly retryable?: boolean;
@@ -93,11 +93,11 @@ const STATUSES: Readonly<Record<number, Finding>> = {
   413: { meaning: TOO_LARGE },
 };
 
-/** A code as runtimes give them: `ECONNRESET`. */
+/** A code of a runtime, such as `ECONNRESET`. */
 const SYSTEM_CODE = /^[A-Z][A-Z0-9_]{1,60}$/;
 
 /**
- * The error for an answer that is no result.
+ * The error for an answer without a result.
  *
  * The outcome is certain if the server refuses in its own words, and for some statuses. Otherwise it is
  * unknown: an answer of a gateway in between says nothing about the command.
@@ -116,7 +116,7 @@ export function answerError(
   return driverError(call, code, shown, retryable);
 }
 
-/** The error for a request or a stream that took too long, of which nobody knows the outcome. */
+/** The error for a request or a stream that took too long. The outcome is unknown. */
 export function timeoutError(call: string, ms: number): DriverError {
   return driverError(call, "TIMEOUT", `no answer within ${ms} ms, outcome unknown`, true);
 }
@@ -144,18 +144,21 @@ export function thrownError(call: string, error: unknown): DriverError {
   return driverError(call, code ?? "NO_ANSWER", "outcome unknown", true);
 }
 
-/** Whether the server does not know the script of an `EVALSHA`. Then it is to be sent with `EVAL`. */
+/**
+ * Whether the server does not know the script of an `EVALSHA`. The driver then sends the script
+ * with `EVAL`.
+ */
 export function isNoScript(error: unknown): boolean {
   return error instanceof DriverError && error.cause instanceof UpstashFailure && error.cause.code === "NOSCRIPT";
 }
 
-/** Whether the server refuses the flag that every script has. It has not run then. */
+/** Whether the server refuses the flag of the scripts. The script has not run then. */
 export function isFlagRefused(error: unknown): boolean {
   return error instanceof DriverError && error.cause instanceof UpstashFailure &&
     error.cause.message.endsWith(FLAG_REFUSED);
 }
 
-/** What may be said of an error in a sentence about push. */
+/** Describes an error for the message that push fails; `null` if nothing is known. */
 export function describeFailure(error: unknown): string | null {
   return error instanceof DriverError && error.cause instanceof UpstashFailure ? error.cause.message : nameOf(error);
 }
@@ -174,7 +177,7 @@ function readError(text: string): string | undefined {
   }
 }
 
-/** What the server's text says, if it is one of Redis's or Upstash's. */
+/** Reads the text of an error, if it is one of Redis's or Upstash's. */
 function findingOf(text: string): Finding & { readonly code: string } | undefined {
   // The package looks for NOSCRIPT anywhere in a text.
   const [, code = "", rest = ""] = /^(?:ERR (?=NOSCRIPT\b))?(\S*) ?(.*)$/s.exec(text) ?? [];
@@ -185,7 +188,10 @@ function findingOf(text: string): Finding & { readonly code: string } | undefine
   return { code, ...known ?? { ...WORDS[code], ...place } };
 }
 
-/** As `NotCapable`, where Deno was not given a permission. That of every other error says nothing. */
+/**
+ * The name of an error, such as `NotCapable` if a permission of Deno is missing; `null` for a name
+ * that says nothing.
+ */
 function nameOf(error: unknown): string | null {
   const name = member(error, "name");
   return name !== null && /^(?!(Type)?Error$)[A-Za-z]{1,60}$/.test(name) ? name : null;

@@ -1,5 +1,5 @@
 /**
- * Hints from Upstash: one connection with `SUBSCRIBE` while anybody watches, however many do.
+ * Hints from Upstash: one connection with `SUBSCRIBE` for all watches, open while there are any.
  *
  * Every change publishes one line of JSON on the channel of the driver's prefix: a list of watch
  * targets that have changed, `["inbox:order 42","due"]`. The empty list is a beat. Any other
@@ -46,11 +46,11 @@ export interface UpstashPushOptions {
   readonly timeoutMs: number;
   readonly clock: Clock;
   readonly timing: PushTiming;
-  /** Is told, once, that there is no push. */
+  /** Gets a message, once, if there is no push. */
   readonly report: (problem: string) => void;
 }
 
-/** Creates a push that listens to a channel while anybody watches. */
+/** Creates a push that listens to a channel while there are watches. */
 export function upstashPush(options: UpstashPushOptions): PushConnection {
   const { transport, channel, clock, timing, report } = options;
   return new PushConnection({
