@@ -1,20 +1,34 @@
 /**
  * Durable messages, events and streams for workflows, at the edge.
  *
- * @example A workflow that waits for a message
+ * - A **workflow** is code that continues where it was after a crash, a deploy or a long wait.
+ * - A **message** is sent to one workflow, and received once.
+ * - An **event** is a named value of a workflow. Readers wait for it, or watch it change.
+ * - A **stream** is a list of values that a workflow appends to. Readers follow it live.
+ *
+ * @example A workflow that receives a message, sets an event and writes a stream
  * ```ts
- * import { memoryDriver, Parley, topic, workflow } from "@parley/parley";
+ * import { event, memoryDriver, Parley, stream, topic, workflow } from "@parley/parley";
+ * import assert from "node:assert/strict";
  *
  * const payment = topic<{ paid: boolean }>("payment");
+ * const state = event<"waiting" | "shipped">("state");
+ * const log = stream<string>("log");
+ *
  * const checkout = workflow("checkout", async (ctx, item: string) => {
+ *   await ctx.setEvent(state, "waiting");
  *   const { paid } = await ctx.recv(payment, { timeout: "5m" });
- *   return paid ? `${item} is on its way` : `${item} is back on the shelf`;
+ *   await ctx.writeStream(log, paid ? "paid" : "declined");
+ *   await ctx.setEvent(state, "shipped");
+ *   return `${item} is on its way`;
  * });
  *
  * await using parley = new Parley({ driver: memoryDriver(), workflows: [checkout] });
  * const order = await parley.start(checkout, "A lamp");
  * await order.send({ paid: true }, { topic: payment });
- * console.log(await order.result()); // A lamp is on its way
+ * assert.deepEqual(await Array.fromAsync(order.readStream(log)), ["paid"]);
+ * assert.equal(await order.getEvent(state), "shipped");
+ * assert.equal(await order.result(), "A lamp is on its way");
  * ```
  *
  * @module
@@ -52,7 +66,7 @@ export type {
 } from "./core/client.ts";
 export type { Clock } from "./core/time/clock.ts";
 export { type Codec, devalueCodec } from "./core/values/codec.ts";
-export type { Driver, WorkflowStatus } from "./core/driver/driver.ts";
+export type { WorkflowStatus } from "./core/driver/driver.ts";
 export type { Duration } from "./core/values/checks.ts";
 export {
   ContextError,

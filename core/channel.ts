@@ -8,7 +8,11 @@ import type { StandardSchemaV1 } from "./standard_schema.ts";
 import { quote } from "./errors.ts";
 import { checkName, checkSchema } from "./values/checks.ts";
 
-/** A queue of messages of a workflow. Made with {@linkcode topic}. */
+/**
+ * A queue of messages of a workflow. Made with {@linkcode topic}.
+ *
+ * @category Messages
+ */
 export interface Topic<out T, out Name extends string = string> extends Channel<T> {
   /** Which kind of channel it is. */
   readonly kind: "topic";
@@ -16,19 +20,31 @@ export interface Topic<out T, out Name extends string = string> extends Channel<
   readonly name: Name;
 }
 
-/** An event of a workflow: a value that can be replaced. Made with {@linkcode event}. */
+/**
+ * An event of a workflow: a value that can be replaced. Made with {@linkcode event}.
+ *
+ * @category Events
+ */
 export interface EventKey<out T> extends Channel<T> {
   /** Which kind of channel it is. */
   readonly kind: "event";
 }
 
-/** A stream of a workflow: values that are appended. Made with {@linkcode stream}. */
+/**
+ * A stream of a workflow: values that are appended. Made with {@linkcode stream}.
+ *
+ * @category Streams
+ */
 export interface StreamKey<out T> extends Channel<T> {
   /** Which kind of channel it is. */
   readonly kind: "stream";
 }
 
-/** What all channels have. */
+/**
+ * What all channels have.
+ *
+ * @category Messages
+ */
 export interface Channel<out T> {
   /** The channel's name: 1 to 255 characters. */
   readonly name: string;
@@ -54,6 +70,8 @@ export interface Channel<out T> {
  *
  * const payment = topic("payment", v.object({ paid: v.boolean() }));
  * ```
+ *
+ * @category Messages
  */
 export function topic<T, const Name extends string = string>(
   name: Name,
@@ -78,6 +96,8 @@ export function topic<T, const Name extends string = string>(
  *
  * const paymentUrl = event<string>("payment-url");
  * ```
+ *
+ * @category Events
  */
 export function event<T>(name: string, schema?: StandardSchemaV1<unknown, T>): EventKey<T> {
   checkName(name, "event key");
@@ -99,6 +119,8 @@ export function event<T>(name: string, schema?: StandardSchemaV1<unknown, T>): E
  *
  * const progress = stream<{ percent: number }>("progress");
  * ```
+ *
+ * @category Streams
  */
 export function stream<T>(name: string, schema?: StandardSchemaV1<unknown, T>): StreamKey<T> {
   checkName(name, "stream key");
@@ -118,7 +140,11 @@ export function toTopic<T>(topic: Channel<T> | string | undefined): Channel<T> {
   return topic === undefined || topic === "" ? { name: "" } : toChannel(topic, "topic");
 }
 
-/** Options of `send`. */
+/**
+ * Options of `send`.
+ *
+ * @category Messages
+ */
 export interface SendOptions<T> {
   /** Which queue. Default the one of messages without a topic. */
   topic?: Topic<T> | string;
@@ -126,7 +152,11 @@ export interface SendOptions<T> {
   idempotencyKey?: string;
 }
 
-/** What `send` returns. */
+/**
+ * What `send` returns.
+ *
+ * @category Messages
+ */
 export interface SendReceipt {
   /** The message's ID; of the first one, if this is a duplicate. */
   messageId: string;

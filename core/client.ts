@@ -10,7 +10,11 @@ import type { Duration } from "./values/checks.ts";
 import type { SerializedError } from "./values/serialized_error.ts";
 import type { Workflow } from "./workflow.ts";
 
-/** The operations from outside. */
+/**
+ * The operations from outside.
+ *
+ * @category From outside
+ */
 export interface Client {
   /**
    * Starts a workflow. An ID that exists is that workflow, and nothing is run twice.
@@ -84,7 +88,11 @@ export interface Client {
   resume(workflowId: string): Promise<void>;
 }
 
-/** A workflow, from outside. */
+/**
+ * A workflow, from outside.
+ *
+ * @category From outside
+ */
 export interface WorkflowHandle<out O> {
   /** The workflow's ID. */
   readonly workflowId: string;
@@ -106,13 +114,21 @@ export interface WorkflowHandle<out O> {
   cancel(): Promise<void>;
 }
 
-/** What {@linkcode Client.start} returns. */
+/**
+ * What {@linkcode Client.start} returns.
+ *
+ * @category From outside
+ */
 export interface StartedHandle<out O> extends WorkflowHandle<O> {
   /** Whether this call made the workflow. `false`: the ID existed, and nothing was written. */
   readonly created: boolean;
 }
 
-/** Options of {@linkcode Client.start}. */
+/**
+ * Options of {@linkcode Client.start}.
+ *
+ * @category From outside
+ */
 export interface StartOptions {
   /** 1 to 255 characters. Default a new UUID. */
   workflowId?: string;
@@ -120,7 +136,11 @@ export interface StartOptions {
   enqueue?: boolean;
 }
 
-/** A message of {@linkcode Client.sendAll}. */
+/**
+ * A message of {@linkcode Client.sendAll}.
+ *
+ * @category Messages
+ */
 export interface OutgoingMessage<T = unknown> extends SendOptions<T> {
   /** The workflow that is to receive it. */
   destinationId: string;
@@ -128,7 +148,11 @@ export interface OutgoingMessage<T = unknown> extends SendOptions<T> {
   message: T;
 }
 
-/** Options of a wait. */
+/**
+ * Options of a wait.
+ *
+ * @category From outside
+ */
 export interface WaitOptions {
   /** How long at most; 0 takes what is there. */
   timeout?: Duration;
@@ -136,7 +160,11 @@ export interface WaitOptions {
   signal?: AbortSignal;
 }
 
-/** A value of an event, and which one it is. */
+/**
+ * A value of an event, and which one it is.
+ *
+ * @category Events
+ */
 export interface EventEntry<out T> {
   /** 1 for the first value that was set, one more for each later one. */
   version: number;
@@ -144,7 +172,11 @@ export interface EventEntry<out T> {
   value: T;
 }
 
-/** Options of {@linkcode Client.watchEvent}. */
+/**
+ * Options of {@linkcode Client.watchEvent}.
+ *
+ * @category Events
+ */
 export interface WatchEventOptions {
   /** Only versions above this one: the last that the caller has seen. Default 0. */
   after?: number;
@@ -152,13 +184,21 @@ export interface WatchEventOptions {
   signal?: AbortSignal;
 }
 
-/** Watches an event, as values or with their versions. Each iteration begins at `after` again. */
+/**
+ * Watches an event, as values or with their versions. Each iteration begins at `after` again.
+ *
+ * @category Events
+ */
 export interface EventReader<out T> extends AsyncIterable<T> {
   /** The values with their versions. */
   entries(): AsyncIterable<EventEntry<T>>;
 }
 
-/** Options of {@linkcode Client.readStream}. */
+/**
+ * Options of {@linkcode Client.readStream}.
+ *
+ * @category Streams
+ */
 export interface ReadStreamOptions {
   /** The first offset to read; 0 or more. Default 0. */
   from?: number;
@@ -176,7 +216,11 @@ export interface ReadStreamPagesOptions extends Omit<ReadStreamOptions, "from"> 
   limit?: number;
 }
 
-/** What one look at a stream found. */
+/**
+ * What one look at a stream found.
+ *
+ * @category Streams
+ */
 export interface StreamPage<out T> {
   /** The offset of the first value; where there is none, of the next one to come. */
   from: number;
@@ -190,7 +234,11 @@ export interface StreamPage<out T> {
   closed: boolean;
 }
 
-/** Reads a stream, as values or with their offsets. Each iteration begins at `from` again. */
+/**
+ * Reads a stream, as values or with their offsets. Each iteration begins at `from` again.
+ *
+ * @category Streams
+ */
 export interface StreamReader<out T> extends AsyncIterable<T> {
   /** The values with their offsets. */
   entries(): AsyncIterable<{ offset: number; value: T }>;
@@ -200,7 +248,11 @@ export interface StreamReader<out T> extends AsyncIterable<T> {
   toReadableStream(): ReadableStream<T>;
 }
 
-/** Options of {@linkcode Client.list}. */
+/**
+ * Options of {@linkcode Client.list}.
+ *
+ * @category From outside
+ */
 export interface ListOptions {
   /** Only these. Default all. */
   status?: WorkflowStatus | WorkflowStatus[];
@@ -216,7 +268,11 @@ export interface ListOptions {
   cursor?: string;
 }
 
-/** A page of {@linkcode Client.list}. */
+/**
+ * A page of {@linkcode Client.list}.
+ *
+ * @category From outside
+ */
 export interface WorkflowPage {
   /** The workflows, newest first. */
   workflows: WorkflowInfo[];
@@ -224,7 +280,11 @@ export interface WorkflowPage {
   cursor?: string;
 }
 
-/** What the store knows of a workflow. */
+/**
+ * What the store knows of a workflow.
+ *
+ * @category From outside
+ */
 export interface WorkflowInfo {
   /** Its ID. */
   workflowId: string;
@@ -252,7 +312,11 @@ export interface WorkflowInfo {
   recoveryAttempts: number;
 }
 
-/** What a suspended workflow waits for. */
+/**
+ * What a suspended workflow waits for.
+ *
+ * @category From outside
+ */
 export interface WaitInfo {
   /** Its open operations, as in `recv "payment"`. */
   operations: string[];

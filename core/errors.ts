@@ -11,7 +11,11 @@ import type { StandardSchemaV1 } from "./standard_schema.ts";
 
 export { ParleyError, type ParleyErrorCode, quote };
 
-/** A wait reached its deadline. */
+/**
+ * A wait reached its deadline.
+ *
+ * @category Errors
+ */
 export class TimeoutError extends ParleyError {
   /** What was waited for, as in `recv "payment"`. */
   declare readonly operation: string;
@@ -29,7 +33,11 @@ export class TimeoutError extends ParleyError {
   }
 }
 
-/** There is no workflow with this ID. */
+/**
+ * There is no workflow with this ID.
+ *
+ * @category Errors
+ */
 export class WorkflowNotFoundError extends ParleyError {
   /** The ID that was asked for. */
   declare readonly workflowId: string;
@@ -40,7 +48,11 @@ export class WorkflowNotFoundError extends ParleyError {
   }
 }
 
-/** The workflow has ended, so the operation is no longer possible. */
+/**
+ * The workflow has ended, so the operation is no longer possible.
+ *
+ * @category Errors
+ */
 export class WorkflowEndedError extends ParleyError {
   /** The workflow. */
   declare readonly workflowId: string;
@@ -62,7 +74,11 @@ export class WorkflowEndedError extends ParleyError {
   }
 }
 
-/** The ID belongs to a workflow of another name. */
+/**
+ * The ID belongs to a workflow of another name.
+ *
+ * @category Errors
+ */
 export class WorkflowConflictError extends ParleyError {
   /** The ID that is taken. */
   declare readonly workflowId: string;
@@ -75,7 +91,11 @@ export class WorkflowConflictError extends ParleyError {
   }
 }
 
-/** The name is not among the `workflows` of this `Parley`, and the call was not an enqueue. */
+/**
+ * The name is not among the `workflows` of this `Parley`, and the call was not an enqueue.
+ *
+ * @category Errors
+ */
 export class UnknownWorkflowError extends ParleyError {
   /** The name. */
   declare readonly workflow: string;
@@ -91,7 +111,11 @@ export class UnknownWorkflowError extends ParleyError {
   }
 }
 
-/** The workflow ended in `ERROR` or used up its recovery attempts. `cause` is its error. */
+/**
+ * The workflow ended in `ERROR` or used up its recovery attempts. `cause` is its error.
+ *
+ * @category Errors
+ */
 export class WorkflowFailedError extends ParleyError {
   /** The workflow. */
   declare readonly workflowId: string;
@@ -107,7 +131,11 @@ export class WorkflowFailedError extends ParleyError {
   }
 }
 
-/** The workflow was cancelled. */
+/**
+ * The workflow was cancelled.
+ *
+ * @category Errors
+ */
 export class WorkflowCancelledError extends ParleyError {
   /** The workflow. */
   declare readonly workflowId: string;
@@ -122,7 +150,11 @@ export class WorkflowCancelledError extends ParleyError {
   }
 }
 
-/** The code did not do what its journal says it did before. */
+/**
+ * The code did not do what its journal says it did before.
+ *
+ * @category Errors
+ */
 export class NonDeterminismError extends ParleyError {
   /** The workflow. */
   declare readonly workflowId: string;
@@ -149,7 +181,11 @@ export class NonDeterminismError extends ParleyError {
   }
 }
 
-/** The stream was closed by its workflow. */
+/**
+ * The stream was closed by its workflow.
+ *
+ * @category Errors
+ */
 export class StreamClosedError extends ParleyError {
   /** The workflow. */
   declare readonly workflowId: string;
@@ -170,6 +206,8 @@ export class StreamClosedError extends ParleyError {
 /**
  * A reader asks for an offset that the stream has not reached. The offset belongs to another stream: to one from
  * before a restore of the store, or from before the ID was used again.
+ *
+ * @category Errors
  */
 export class OffsetOutOfRangeError extends ParleyError {
   /** The workflow. */
@@ -201,6 +239,8 @@ export class OffsetOutOfRangeError extends ParleyError {
 /**
  * A reader of an event has seen a higher version than the current one. That version belongs to another event: to one
  * from before a restore of the store, or from before the ID was used again.
+ *
+ * @category Errors
  */
 export class VersionOutOfRangeError extends ParleyError {
   /** The workflow. */
@@ -229,7 +269,11 @@ export class VersionOutOfRangeError extends ParleyError {
   }
 }
 
-/** A value, an ID, a name or an option is not legal. Nothing was written. */
+/**
+ * A value, an ID, a name or an option is not legal. Nothing was written.
+ *
+ * @category Errors
+ */
 export class ValidationError extends ParleyError {
   /**
    * What is wrong, in the words of the schema; a single issue if there was no schema. Not enumerable, because a
@@ -249,7 +293,11 @@ export class ValidationError extends ParleyError {
   }
 }
 
-/** An encoded value is larger than `maxValueBytes`, or than the store allows. Nothing was written. */
+/**
+ * An encoded value is larger than `maxValueBytes`, or than the store allows. Nothing was written.
+ *
+ * @category Errors
+ */
 export class ValueTooLargeError extends ParleyError {
   /** Its size in bytes, encoded. */
   declare readonly bytes: number;
@@ -274,6 +322,8 @@ export class ValueTooLargeError extends ParleyError {
 /**
  * A stored value cannot be decoded here. A runtime, a codec or a version that knows more types wrote it, and the store
  * still has it. The error holds nothing of the value.
+ *
+ * @category Errors
  */
 export class UnreadableValueError extends ParleyError {
   /** What the value is, as in `value of stream "log"`. */
@@ -301,7 +351,11 @@ export class UnreadableValueError extends ParleyError {
   }
 }
 
-/** The idempotency key was used before with another topic, or twice in one call. Nothing was sent. */
+/**
+ * The idempotency key was used before with another topic, or twice in one call. Nothing was sent.
+ *
+ * @category Errors
+ */
 export class IdempotencyConflictError extends ParleyError {
   /** The idempotency key. */
   declare readonly key: string;
@@ -318,7 +372,11 @@ export class IdempotencyConflictError extends ParleyError {
   }
 }
 
-/** An operation was called where it is not allowed: inside a step, or after its workflow or step was over. */
+/**
+ * An operation was called where it is not allowed: inside a step, or after its workflow or step was over.
+ *
+ * @category Errors
+ */
 export class ContextError extends ParleyError {
   /**
    * Creates the error.
@@ -330,7 +388,11 @@ export class ContextError extends ParleyError {
   }
 }
 
-/** Another run took the workflow over, so this run can no longer change anything. */
+/**
+ * Another run took the workflow over, so this run can no longer change anything.
+ *
+ * @category Errors
+ */
 export class LeaseLostError extends ParleyError {
   /**
    * Creates the error.
@@ -342,7 +404,11 @@ export class LeaseLostError extends ParleyError {
   }
 }
 
-/** The store could not be reached, or a call to it failed. */
+/**
+ * The store could not be reached, or a call to it failed.
+ *
+ * @category Errors
+ */
 export class DriverError extends ParleyError {
   /** Whether the same call may be made again: the fault may pass, and a repeat does no harm. */
   declare readonly retryable: boolean;

@@ -19,7 +19,11 @@ const MAX_LEASE_MS = 86_400_000;
 /** A text cannot be longer in every runtime. */
 const MAX_VALUE_BYTES = 2 ** 29;
 
-/** Options of `Parley`. */
+/**
+ * Options of `Parley`.
+ *
+ * @category Workflows
+ */
 export interface ParleyOptions {
   /** The store. */
   driver: Driver;

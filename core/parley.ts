@@ -73,6 +73,8 @@ const CLOSE_TIMEOUT: Duration = "10s";
  * await parley.send("order-1", { paid: true }, { topic: payment, idempotencyKey: "delivery-7" });
  * console.log(await handle.result()); // a lamp is on its way
  * ```
+ *
+ * @category Workflows
  */
 export class Parley implements Client, AsyncDisposable {
   readonly #runner: Runner;

@@ -4,7 +4,11 @@
  * @module
  */
 
-/** The closed list of codes, one for each class of error. */
+/**
+ * The closed list of codes, one for each class of error.
+ *
+ * @category Errors
+ */
 export type ParleyErrorCode =
   | "timeout"
   | "workflow_not_found"
@@ -36,6 +40,8 @@ export type ParleyErrorCode =
  *   return error instanceof ParleyError && error.code === "timeout";
  * }
  * ```
+ *
+ * @category Errors
  */
 export class ParleyError extends Error {
   /** Which error it is. */

@@ -5,7 +5,11 @@
  * @module
  */
 
-/** A schema of any library that implements Standard Schema. */
+/**
+ * A schema of any library that implements Standard Schema.
+ *
+ * @category Values
+ */
 export interface StandardSchemaV1<Input = unknown, Output = Input> {
   /** The schema's properties. */
   readonly "~standard": StandardSchemaV1.Props<Input, Output>;

@@ -11,7 +11,11 @@ import type { StandardSchemaV1 } from "./standard_schema.ts";
 import { quote } from "./errors.ts";
 import { checkName, checkSchema } from "./values/checks.ts";
 
-/** A workflow's definition. Made with {@linkcode workflow}. */
+/**
+ * A workflow's definition. Made with {@linkcode workflow}.
+ *
+ * @category Workflows
+ */
 export interface Workflow<Input, Output> {
   /** Its name, under which a store remembers it. */
   readonly name: string;
@@ -23,7 +27,11 @@ export interface Workflow<Input, Output> {
   run(ctx: WorkflowContext, input: Input): Output | Promise<Output>;
 }
 
-/** Options of {@linkcode workflow}. */
+/**
+ * Options of {@linkcode workflow}.
+ *
+ * @category Workflows
+ */
 export interface WorkflowOptions<Input> {
   /** Any Standard Schema. It checks and types the input. What it returns is stored: its defaults and transforms are applied once, where the workflow is started. */
   input?: StandardSchemaV1<unknown, Input>;
@@ -51,6 +59,8 @@ export interface WorkflowOptions<Input> {
  *   return await ctx.step("compose", () => `Hello, ${name}`);
  * });
  * ```
+ *
+ * @category Workflows
  */
 export function workflow<Input, Output>(
   name: string,
@@ -70,6 +80,8 @@ export function workflow<Input, Output>(
  *
  * All of them reject with `WorkflowCancelledError` once the workflow is cancelled, with `LeaseLostError` once another run has
  * taken it over, and with `ContextError` inside a step.
+ *
+ * @category Workflows
  */
 export interface WorkflowContext {
   /** The workflow's ID. */
@@ -167,12 +179,20 @@ export interface WorkflowContext {
   ): Promise<Results<Children>>;
 }
 
-/** The results of a list of children, in its order. */
+/**
+ * The results of a list of children, in its order.
+ *
+ * @category Workflows
+ */
 export type Results<Children extends readonly ChildHandle<unknown>[]> = {
   -readonly [Index in keyof Children]: Children[Index] extends ChildHandle<infer Output> ? Output : never;
 };
 
-/** A workflow that was started by another one. Its operations are the starter's, recorded like all others. */
+/**
+ * A workflow that was started by another one. Its operations are the starter's, recorded like all others.
+ *
+ * @category Workflows
+ */
 export interface ChildHandle<out O> {
   /** The started workflow's ID. */
   readonly workflowId: string;
@@ -189,7 +209,11 @@ export interface ChildHandle<out O> {
   getEvent<T>(key: EventKey<T> | string, options?: { timeout?: Duration }): Promise<T>;
 }
 
-/** What a step can do. A step may run several times before its outcome is recorded, so each operation says how often it happens. */
+/**
+ * What a step can do. A step may run several times before its outcome is recorded, so each operation says how often it happens.
+ *
+ * @category Workflows
+ */
 export interface StepContext {
   /** Which try this is, from 1. Failed tries are counted in the store, so that a run that takes the workflow over goes on with the next one. */
   readonly attempt: number;
@@ -203,7 +227,11 @@ export interface StepContext {
   send<T>(destinationId: string, message: NoInfer<T>, options?: SendOptions<T>): Promise<SendReceipt>;
 }
 
-/** Options of {@linkcode WorkflowContext.step}. */
+/**
+ * Options of {@linkcode WorkflowContext.step}.
+ *
+ * @category Workflows
+ */
 export interface StepOptions {
   /** How often a failed step is tried again. Default 0. The pauses in between are waits that may suspend the workflow. */
   retries?: number;
@@ -217,10 +245,18 @@ export interface StepOptions {
   timeout?: Duration;
 }
 
-/** What `recvAny` returns: a union that its `topic` discriminates. */
+/**
+ * What `recvAny` returns: a union that its `topic` discriminates.
+ *
+ * @category Messages
+ */
 export type Received<Topics extends readonly (Topic<unknown> | string)[]> = ReceivedFrom<Topics[number]>;
 
-/** A message with its topic. */
+/**
+ * A message with its topic.
+ *
+ * @category Messages
+ */
 export type ReceivedFrom<From> = From extends Topic<infer T, infer Name> ? { topic: Name; message: T }
   : From extends string ? { topic: From; message: unknown }
   : never;

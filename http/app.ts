@@ -46,6 +46,8 @@ const EXPOSED = [
  * const result = await app.request("/parley/workflows/g/result?wait=5s", { headers });
  * console.log(await result.json()); // Hello Ada
  * ```
+ *
+ * @category Adapter
  */
 export function parleyHttp(options: ParleyHttpOptions): Hono {
   const settings = toSettings(options);

@@ -11,7 +11,11 @@ import type { Parley } from "../core/parley.ts";
 import type { Auth } from "./auth/auth.ts";
 import { quietly } from "./quietly.ts";
 
-/** Who may call from pages of other origins; the options of Hono's `cors`, which says more of each. */
+/**
+ * Who may call from pages of other origins; the options of Hono's `cors`, which says more of each.
+ *
+ * @category Adapter
+ */
 export interface CorsOptions {
   /** The origins that are let in; a function gets the origin and answers with it, or with nothing. */
   origin:
@@ -30,7 +34,11 @@ export interface CorsOptions {
   exposeHeaders?: string[];
 }
 
-/** Options of `parleyHttp`. */
+/**
+ * Options of `parleyHttp`.
+ *
+ * @category Adapter
+ */
 export interface ParleyHttpOptions {
   /** What is served, or how to get it for a request: on Cloudflare Workers a `Parley` is made for each. */
   parley: Parley | ((c: Context) => Parley);

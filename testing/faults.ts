@@ -7,10 +7,18 @@
 import type { Driver } from "../core/driver/driver.ts";
 import { DriverError } from "../core/errors.ts";
 
-/** When a call fails: before it takes effect, or after it did and only its answer is lost. */
+/**
+ * When a call fails: before it takes effect, or after it did and only its answer is lost.
+ *
+ * @category Tools
+ */
 export type FaultTime = "before" | "after";
 
-/** What happens to a call. */
+/**
+ * What happens to a call.
+ *
+ * @category Tools
+ */
 export interface Fault {
   /** The number of the call, from 1, over all methods. */
   call: number;
@@ -24,7 +32,11 @@ export interface Fault {
   what: "fails" | "dies" | (() => Promise<void>);
 }
 
-/** A driver with its faults. */
+/**
+ * A driver with its faults.
+ *
+ * @category Tools
+ */
 export interface FaultyDriver extends Driver {
   /** How many calls were made. */
   readonly calls: number;
@@ -51,6 +63,8 @@ export interface FaultyDriver extends Driver {
  * await assert.rejects(driver.migrate(), { code: "driver", retryable: true });
  * await driver.migrate();
  * ```
+ *
+ * @category Tools
  */
 export function withFaults(driver: Driver, faults: readonly Fault[] = []): FaultyDriver {
   let calls = 0;

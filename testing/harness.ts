@@ -7,7 +7,11 @@
 import type { Driver } from "../core/driver/driver.ts";
 import type { ManualClock } from "./manual_clock.ts";
 
-/** A store for one test. Disposing of it closes what it opened. */
+/**
+ * A store for one test. Disposing of it closes what it opened.
+ *
+ * @category Suites
+ */
 export interface Harness extends AsyncDisposable {
   /** Two driver instances over one store, as two isolates have them. */
   readonly drivers: readonly [Driver, Driver];
@@ -20,8 +24,16 @@ export interface Harness extends AsyncDisposable {
   advance(ms: number): Promise<void>;
 }
 
-/** Makes a fresh, empty store; called once for each test. */
+/**
+ * Makes a fresh, empty store; called once for each test.
+ *
+ * @category Suites
+ */
 export type MakeHarness = () => Promise<Harness>;
 
-/** Registers one test with a test runner. `Deno.test` fits, as do `test` of `node:test` and Vitest. */
+/**
+ * Registers one test with a test runner. `Deno.test` fits, as do `test` of `node:test` and Vitest.
+ *
+ * @category Suites
+ */
 export type RegisterTest = (name: string, run: () => Promise<void>) => void;

@@ -9,7 +9,11 @@ import { type Clock, nextTask } from "../core/time/clock.ts";
 /** How many tasks are given to what a timer started: an await or two on a store in memory, and what follows them. */
 const TASKS_TO_SETTLE = 5;
 
-/** Options of {@linkcode ManualClock}. */
+/**
+ * Options of {@linkcode ManualClock}.
+ *
+ * @category Tools
+ */
 export interface ManualClockOptions {
   /**
    * Waits until what is under way is over, as requests to a store are. It is awaited before each timer and after it, so that whatever one sets off has
@@ -43,6 +47,8 @@ interface Timer {
  * await clock.advance(1);
  * assert.equal(fired, true);
  * ```
+ *
+ * @category Tools
  */
 export class ManualClock implements Clock {
   #passed = 0;

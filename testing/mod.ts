@@ -29,8 +29,6 @@
  * @module
  */
 
-export type { Clock } from "../core/time/clock.ts";
-export type * from "../core/driver/driver.ts";
 export { conformance } from "./conformance/mod.ts";
 export { type Fault, type FaultTime, type FaultyDriver, withFaults } from "./faults.ts";
 export type { Harness, MakeHarness, RegisterTest } from "./harness.ts";

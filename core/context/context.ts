@@ -15,7 +15,7 @@ import {
   toTopic,
 } from "../channel.ts";
 import {
-  type Action,
+  type EffectOrWait,
   type OperationRequest,
   readDone,
   readObserved,
@@ -88,7 +88,7 @@ export class Context implements WorkflowContext {
         label: label("send", recipient.topic.name),
         take: () => {
           const taken = takeMessage(this.#run.host.values, recipient, message);
-          return () => andThen(taken(), (it): Action => ({ type: "send", message: it }));
+          return () => andThen(taken(), (it): EffectOrWait => ({ type: "send", message: it }));
         },
         read: (outcome) => readSent(outcome, recipient),
       };
@@ -190,7 +190,7 @@ export class Context implements WorkflowContext {
           if (!this.#run.host.knows(name)) throw new UnknownWorkflowError(name);
           const taken = values.take(input, "workflow's input", child.input);
           return () =>
-            andThen(taken(), (text): Action => ({ type: "start", workflow: { workflowId, name, input: text } }));
+            andThen(taken(), (text): EffectOrWait => ({ type: "start", workflow: { workflowId, name, input: text } }));
         },
         read: ({ tag, value }) => {
           if (tag === "workflow_conflict") throw new WorkflowConflictError(workflowId);

@@ -5,7 +5,7 @@
  */
 
 import type { Channel } from "../channel.ts";
-import { type Action, type OperationRequest, readRecorded } from "../run/operation.ts";
+import { type EffectOrWait, type OperationRequest, readRecorded } from "../run/operation.ts";
 import type { Outcome } from "../driver/driver.ts";
 import { quote, TimeoutError } from "../errors.ts";
 import type { Run } from "../run/run.ts";
@@ -13,7 +13,7 @@ import { fromStored } from "./messages.ts";
 import { andThen, check } from "../values/values.ts";
 
 /** A message with its topic. */
-interface Received {
+interface ReceivedMessage {
   topic: string;
   message: unknown;
 }
@@ -33,7 +33,7 @@ export function receiveOperation<T>(
   label: string,
   topics: readonly Channel<unknown>[],
   timeoutMs: number | null,
-  read: (received: Received) => T,
+  read: (received: ReceivedMessage) => T,
 ): OperationRequest<T> {
   const names = [...new Set(topics.map(({ name }) => name))];
   return {
@@ -54,7 +54,7 @@ export function receiveOperation<T>(
         take: () => () =>
           andThen(
             checked(),
-            (valid): Action => ({ type: "record", outcome: { tag: "value", value: values.encode(valid, what) } }),
+            (valid): EffectOrWait => ({ type: "record", outcome: { tag: "value", value: values.encode(valid, what) } }),
           ),
         read: (recorded) => read({ topic, message: readRecorded(run, recorded) }),
       };
@@ -64,7 +64,12 @@ export function receiveOperation<T>(
   };
 }
 
-function readReceived(run: Run, { tag, value, topic }: Outcome, label: string, timeoutMs: number | null): Received {
+function readReceived(
+  run: Run,
+  { tag, value, topic }: Outcome,
+  label: string,
+  timeoutMs: number | null,
+): ReceivedMessage {
   if (tag === "timeout") throw new TimeoutError(label, timeoutMs ?? 0);
   return { topic: topic ?? "", message: run.decode(fromStored(value!).text) };
 }

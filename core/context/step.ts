@@ -6,7 +6,7 @@
 
 import { currentStep } from "../run/step_scope.ts";
 import { bindMethods } from "./bind_methods.ts";
-import { type Action, type OperationRequest, readDone, readRecorded } from "../run/operation.ts";
+import { type EffectOrWait, type OperationRequest, readDone, readRecorded } from "../run/operation.ts";
 import { toChannel } from "../channel.ts";
 import type { EventKey, SendOptions, SendReceipt, StreamKey } from "../channel.ts";
 import type { Outcome } from "../driver/driver.ts";
@@ -163,7 +163,7 @@ class Try implements StepContext {
     // Without a key of its own the message is known by its place in the step.
     const origin = [workflowId, createdAt, this.#position, recipient.topic.name, ordinal];
     const taken = takeMessage(this.#run.host.values, recipient, message);
-    const prepare = async (): Promise<Action> => ({
+    const prepare = async (): Promise<EffectOrWait> => ({
       type: "send",
       message: await taken(await digest(JSON.stringify(origin))),
     });
@@ -183,12 +183,12 @@ class Try implements StepContext {
     const key = channel.name;
     const { host: { values }, workflowId } = this.#run;
     const taken = values.take(value, `value of ${what} ${quote(key)}`, channel.schema);
-    const encode = async (): Promise<Action> => ({ type, key, value: await taken() });
+    const encode = async (): Promise<EffectOrWait> => ({ type, key, value: await taken() });
     readDone(await this.#write(`${type} ${JSON.stringify(key)}`, encode), { workflowId, key });
   }
 
   /** Writes at once, fenced by the lease and outside the journal. */
-  #write(label: string, prepare: () => Promise<Action>): Promise<Outcome> {
+  #write(label: string, prepare: () => Promise<EffectOrWait>): Promise<Outcome> {
     const written = new Promise<Outcome>((resolve, reject) => {
       const { over } = this.#run;
       if (over) return over.error && reject(over.error);

@@ -59,7 +59,11 @@ import type {
 export type * from "./operations.ts";
 export type * from "./records.ts";
 
-/** A store for workflows. See the rules at the top of this module; the conformance suite in `./testing` checks them. */
+/**
+ * A store for workflows. See the rules at the top of this module; the conformance suite in `./testing` checks them.
+ *
+ * @category Driver
+ */
 export interface Driver {
   /** The version of this contract that the driver implements. Another one is refused by `new Parley`. */
   readonly contract: 1;
@@ -156,7 +160,11 @@ export interface Driver {
   readonly limits?: DriverLimits;
 }
 
-/** How much a request to the store may carry, and how that is counted. */
+/**
+ * How much a request to the store may carry, and how that is counted.
+ *
+ * @category Driver
+ */
 export interface DriverLimits {
   /**
    * The most that the values of one request may come to, in bytes as `bytesOf` counts them, small enough that the answer which reads them back
@@ -174,10 +182,16 @@ export interface DriverLimits {
  * - `outbox:` and a workflow ID: what comes from it. An event, a stream value, the close of a stream, any change of its status.
  * - `due`: any workflow became due at once, or was suspended or parked until an instant less than ten seconds ahead. A deadline or a lease that
  *   passes gives no hint.
+ *
+ * @category Driver
  */
 export type WatchTarget = `inbox:${string}` | `outbox:${string}` | "due";
 
-/** A subscription of {@linkcode Driver.watch}. */
+/**
+ * A subscription of {@linkcode Driver.watch}.
+ *
+ * @category Driver
+ */
 export interface Watch {
   /** Whether hints can be expected at the moment. While it is `false` the core polls as if there were no push. */
   readonly live: boolean;

@@ -6,10 +6,18 @@
 
 import type { NewMessage, NewWorkflow, Outcome } from "./records.ts";
 
-/** How a run may end its workflow. `CANCELLED` comes from `Driver.control` alone. */
+/**
+ * How a run may end its workflow. `CANCELLED` comes from `Driver.control` alone.
+ *
+ * @category Commits
+ */
 export type EndStatus = "SUCCESS" | "ERROR" | "MAX_RECOVERY_ATTEMPTS_EXCEEDED";
 
-/** See `Driver.commit`. */
+/**
+ * See `Driver.commit`.
+ *
+ * @category Commits
+ */
 export interface CommitRequest {
   /** The workflow that the run owns. */
   workflowId: string;
@@ -41,6 +49,8 @@ export interface CommitRequest {
  *   up by one. A later commit that adds a journal entry, or begins a `pause` anew, or makes any other transition, clears both, and so does a cancel; a claim
  *   leaves them. Taking over a parked workflow is no recovery attempt.
  * - `end`: every waiter for its result or for one of its events becomes due.
+ *
+ * @category Commits
  */
 export type Transition =
   | { to: "suspend" }
@@ -51,6 +61,8 @@ export type Transition =
 /**
  * One operation of a workflow. `label` names it in the journal, as in `step "charge"`. With `position: null` it was made
  * inside a step: it is applied and not recorded; only `send`, `setEvent` and `writeStream` may be.
+ *
+ * @category Commits
  */
 export type Operation = { position: number | null; label: string } & (Effect | Wait);
 
@@ -64,6 +76,8 @@ export type Operation = { position: number | null; label: string } & (Effect | W
  * - `writeStream`: appends at the key's next offset, from 0.
  * - `closeStream`: refuses later writes and closes.
  * - `start`: inserts a workflow that is `PENDING` and due, if its ID is new. The committing workflow becomes its parent: see `Driver.purge`.
+ *
+ * @category Commits
  */
 export type Effect =
   | { type: "record"; outcome: Outcome }
@@ -96,6 +110,8 @@ export type Effect =
  *
  * `together: true` on an `observeResult` says that the run cannot go on before all such waits of its have an outcome, unless one of those workflows fails. While
  * it is suspended, a `SUCCESS` makes it due only if it was the last of them; any other end makes it due at once.
+ *
+ * @category Commits
  */
 export type Wait =
   | { type: "receive"; topics: readonly string[]; timeoutMs: number | null }
@@ -104,10 +120,18 @@ export type Wait =
   | { type: "sleep"; timeoutMs: number }
   | { type: "pause"; attempts: number; timeoutMs: number };
 
-/** See `Driver.commit`. */
+/**
+ * See `Driver.commit`.
+ *
+ * @category Commits
+ */
 export type CommitResult = Committed | { state: "lost" } | { state: "cancelled" };
 
-/** A commit that was let through. */
+/**
+ * A commit that was let through.
+ *
+ * @category Commits
+ */
 export interface Committed {
   /** `released`: the transition was made. `held`: there was none, or a suspend found something. */
   state: "held" | "released";
@@ -124,5 +148,7 @@ export interface Committed {
  *
  * `deferred`: the answer has grown too large. This wait and all later ones of the commit did nothing; the run commits them again. The first outcome of an
  * answer is never deferred, and neither is an effect. A commit with a deferred wait does not make its transition.
+ *
+ * @category Commits
  */
 export type OperationResult = { outcome: Outcome } | { remainingMs: number | null } | { deferred: true };

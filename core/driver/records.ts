@@ -4,7 +4,11 @@
  * @module
  */
 
-/** What became of a workflow. All but `ENQUEUED` and `PENDING` have ended. */
+/**
+ * What became of a workflow. All but `ENQUEUED` and `PENDING` have ended.
+ *
+ * @category Reads and control
+ */
 export type WorkflowStatus =
   | "ENQUEUED"
   | "PENDING"
@@ -13,7 +17,11 @@ export type WorkflowStatus =
   | "CANCELLED"
   | "MAX_RECOVERY_ATTEMPTS_EXCEEDED";
 
-/** A workflow to be. */
+/**
+ * A workflow to be.
+ *
+ * @category Workflows and journals
+ */
 export interface NewWorkflow {
   /** Its ID. */
   workflowId: string;
@@ -23,7 +31,11 @@ export interface NewWorkflow {
   input: string;
 }
 
-/** See `Driver.create`. */
+/**
+ * See `Driver.create`.
+ *
+ * @category Workflows and journals
+ */
 export interface CreateRequest extends NewWorkflow {
   /** New for each call, the same on a repeat of it. */
   owner: string;
@@ -31,7 +43,11 @@ export interface CreateRequest extends NewWorkflow {
   leaseMs: number | null;
 }
 
-/** See `Driver.create`. */
+/**
+ * See `Driver.create`.
+ *
+ * @category Workflows and journals
+ */
 export interface CreateResult {
   /** Whether this call, or the one it repeats, inserted the workflow. */
   created: boolean;
@@ -45,7 +61,11 @@ export interface CreateResult {
   now: number;
 }
 
-/** See `Driver.claim`. */
+/**
+ * See `Driver.claim`.
+ *
+ * @category Workflows and journals
+ */
 export interface ClaimRequest {
   /** Only these, where they are due; `null`: whichever are due. */
   workflowIds: readonly string[] | null;
@@ -61,7 +81,11 @@ export interface ClaimRequest {
   owner: string;
 }
 
-/** See `Driver.claim`. */
+/**
+ * See `Driver.claim`.
+ *
+ * @category Workflows and journals
+ */
 export interface ClaimResult {
   /** What is the caller's now. */
   claimed: Claimed[];
@@ -80,7 +104,11 @@ export interface ClaimResult {
   more: boolean;
 }
 
-/** A workflow that is now the caller's, with the first page of its journal. */
+/**
+ * A workflow that is now the caller's, with the first page of its journal.
+ *
+ * @category Workflows and journals
+ */
 export interface Claimed {
   /** The workflow. */
   workflow: WorkflowRecord;
@@ -94,7 +122,11 @@ export interface Claimed {
   open: OpenEntry[];
 }
 
-/** Complete entries in recorded order. */
+/**
+ * Complete entries in recorded order.
+ *
+ * @category Workflows and journals
+ */
 export interface JournalPage {
   /** The entries. */
   entries: JournalEntry[];
@@ -102,7 +134,11 @@ export interface JournalPage {
   more: boolean;
 }
 
-/** A complete entry. */
+/**
+ * A complete entry.
+ *
+ * @category Workflows and journals
+ */
 export interface JournalEntry {
   /** The operation's number, from 0, in the order in which the code called it. */
   position: number;
@@ -114,7 +150,11 @@ export interface JournalEntry {
   outcome: Outcome;
 }
 
-/** An open entry. */
+/**
+ * An open entry.
+ *
+ * @category Workflows and journals
+ */
 export interface OpenEntry {
   /** The operation's number. */
   position: number;
@@ -126,7 +166,11 @@ export interface OpenEntry {
   remainingMs: number | null;
 }
 
-/** A message to be. */
+/**
+ * A message to be.
+ *
+ * @category Messages
+ */
 export interface NewMessage {
   /** The workflow that is to receive it. */
   destinationId: string;
@@ -140,7 +184,11 @@ export interface NewMessage {
   value: string;
 }
 
-/** See `Driver.send`. On refusal nothing was sent; `index` is the first message that could not be. */
+/**
+ * See `Driver.send`. On refusal nothing was sent; `index` is the first message that could not be.
+ *
+ * @category Messages
+ */
 export type SendResult =
   | { state: "sent"; receipts: { messageId: string; duplicate: boolean }[]; woken: string[] }
   | {
@@ -150,13 +198,21 @@ export type SendResult =
     status: WorkflowStatus | null;
   };
 
-/** A workflow as a list has it: without its values, unless they were asked for. */
+/**
+ * A workflow as a list has it: without its values, unless they were asked for.
+ *
+ * @category Reads and control
+ */
 export interface ListedWorkflow extends Omit<WorkflowRecord, "input"> {
   /** `null`: not asked for. */
   input: string | null;
 }
 
-/** A workflow as the store has it. */
+/**
+ * A workflow as the store has it.
+ *
+ * @category Reads and control
+ */
 export interface WorkflowRecord extends NewWorkflow {
   /** Where it is. */
   status: WorkflowStatus;
@@ -178,7 +234,11 @@ export interface WorkflowRecord extends NewWorkflow {
   parks: number;
 }
 
-/** See `Driver.listWorkflows`. `null` means any. */
+/**
+ * See `Driver.listWorkflows`. `null` means any.
+ *
+ * @category Reads and control
+ */
 export interface ListQuery {
   /** Only these. */
   statuses: readonly WorkflowStatus[] | null;
@@ -197,7 +257,11 @@ export interface ListQuery {
   cursor: string | null;
 }
 
-/** See `Driver.listWorkflows`. */
+/**
+ * See `Driver.listWorkflows`.
+ *
+ * @category Reads and control
+ */
 export interface ListPage {
   /** Newest first. */
   workflows: ListedWorkflow[];
@@ -205,7 +269,11 @@ export interface ListPage {
   cursor: string | null;
 }
 
-/** See `Driver.readEvent`. */
+/**
+ * See `Driver.readEvent`.
+ *
+ * @category Reads and control
+ */
 export interface EventSnapshot {
   /** The latest value; `null` where there is none. */
   event: { version: number; value: string } | null;
@@ -225,7 +293,11 @@ export interface StreamSnapshot {
   status: WorkflowStatus | null;
 }
 
-/** See `Driver.control`. */
+/**
+ * See `Driver.control`.
+ *
+ * @category Reads and control
+ */
 export type ControlResult =
   | { state: "done"; woken: string[] }
   | { state: "not_found" }
@@ -249,6 +321,8 @@ export type ControlResult =
  * | `idempotency_conflict` | send | |
  * | `workflow_conflict` | start: the ID exists under another name | |
  * | `stream_closed` | writeStream, closeStream | |
+ *
+ * @category Workflows and journals
  */
 export interface Outcome {
   /** Which it is. */
@@ -259,7 +333,11 @@ export interface Outcome {
   topic?: string | null;
 }
 
-/** See {@linkcode Outcome}. */
+/**
+ * See {@linkcode Outcome}.
+ *
+ * @category Workflows and journals
+ */
 export type OutcomeTag =
   | "value"
   | "error"
@@ -271,7 +349,11 @@ export type OutcomeTag =
   | "cancelled"
   | Refusal;
 
-/** Why a send, a start or a stream write was refused. The same words as the codes of `ParleyError`. */
+/**
+ * Why a send, a start or a stream write was refused. The same words as the codes of `ParleyError`.
+ *
+ * @category Messages
+ */
 export type Refusal =
   | "workflow_not_found"
   | "workflow_ended"

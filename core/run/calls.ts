@@ -7,7 +7,7 @@
 import type { CancelWatch } from "./cancel_watch.ts";
 import { nextTask } from "../time/clock.ts";
 import type { Commits } from "./commits.ts";
-import type { Action, Begin, OperationRequest } from "./operation.ts";
+import type { Begin, EffectOrWait, OperationRequest } from "./operation.ts";
 import type { OpenEntry, OperationResult, Outcome } from "../driver/driver.ts";
 import { ContextError } from "../errors.ts";
 import type { Difference, Journal, Recorded } from "./journal.ts";
@@ -237,7 +237,7 @@ export class Calls {
     }
     this.#busy++;
     update();
-    const push = (action: Action | Promise<Action>) =>
+    const push = (action: EffectOrWait | Promise<EffectOrWait>) =>
       commits.push({ position, label: request.label, action, onResult: this.#resultHandler(position) });
     const action = this.#actionOf(begin, position, journal.openAt(position));
     if (!request.takesTime) return push(action);
@@ -250,9 +250,9 @@ export class Calls {
   }
 
   /** What an operation does. A refusal takes its place and is recorded, so that a replay refuses too, whatever a schema or a limit says by then. */
-  #actionOf(begin: Begin, position: number, open: OpenEntry | undefined): Action | Promise<Action> {
+  #actionOf(begin: Begin, position: number, open: OpenEntry | undefined): EffectOrWait | Promise<EffectOrWait> {
     const { clock, values } = this.#options.host;
-    const refusal = (error: unknown): Action => ({
+    const refusal = (error: unknown): EffectOrWait => ({
       type: "record",
       outcome: { tag: "error", value: values.encodeError(error) },
     });

@@ -10,7 +10,7 @@ import type { WaitHost } from "../time/wait.ts";
 /** How long a step must have been in flight: most are over sooner, and need no subscription. */
 const WATCH_AFTER_MS = 1_000;
 /** How far looks are apart at least. A message for the workflow gives the same hint as a cancel. */
-const REST_MS = 1_000;
+const MIN_LOOK_INTERVAL_MS = 1_000;
 
 /** Looks on a hint from another isolate. Without push the renewals of the lease find a cancel. */
 export class CancelWatch {
@@ -65,7 +65,7 @@ export class CancelWatch {
     if (this.#resting) return;
     this.#hinted = false;
     this.#resting = true;
-    this.#after(REST_MS, () => {
+    this.#after(MIN_LOOK_INTERVAL_MS, () => {
       this.#resting = false;
       if (this.#hinted) this.#onHint();
     });

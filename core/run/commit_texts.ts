@@ -4,11 +4,11 @@
  * @module
  */
 
-import type { Action } from "./operation.ts";
+import type { EffectOrWait } from "./operation.ts";
 import type { Transition } from "../driver/driver.ts";
 
 /** The value that an operation carries; empty if it has none. */
-export function valueOf(action: Action): string {
+export function valueOf(action: EffectOrWait): string {
   if (action.type === "setEvent" || action.type === "writeStream") return action.value;
   if (action.type === "record") return action.outcome.value ?? "";
   if (action.type === "send") return action.message.value;
@@ -16,7 +16,7 @@ export function valueOf(action: Action): string {
 }
 
 /** All names that an operation carries. A thousand long ones may come to more than the values do. */
-export function namesOf(label: string, action: Action): string {
+export function namesOf(label: string, action: EffectOrWait): string {
   switch (action.type) {
     case "send":
       return label + action.message.destinationId + action.message.topic + action.message.dedupeKey;

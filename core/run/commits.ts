@@ -16,7 +16,7 @@ import type {
   WatchTarget,
 } from "../driver/driver.ts";
 import { DriverError } from "../errors.ts";
-import { type Action, isWait, type PendingOperation } from "./operation.ts";
+import { type EffectOrWait, isWait, type PendingOperation } from "./operation.ts";
 import { namesOf, valueLeft, valueOf } from "./commit_texts.ts";
 
 /** What a commit carries at most. A larger one holds up what is behind it for longer than it saves. */
@@ -53,7 +53,7 @@ export class Commits {
   /** In the order in which the code issued them. */
   readonly #queue: PendingOperation[] = [];
   /** Open waits: asked for, recorded as begun, without an outcome. */
-  readonly #waits = new Map<number, PendingOperation<Action>>();
+  readonly #waits = new Map<number, PendingOperation<EffectOrWait>>();
   #lookers: (() => void)[] = [];
   #release: Release | undefined;
   #number = 0;
@@ -76,7 +76,7 @@ export class Commits {
   }
 
   /** The open waits. */
-  get waits(): ReadonlyMap<number, { action: Action }> {
+  get waits(): ReadonlyMap<number, { action: EffectOrWait }> {
     return this.#waits;
   }
 
@@ -98,7 +98,7 @@ export class Commits {
   }
 
   /** Adds a wait that an earlier run has begun, without a look at it. */
-  keep(operation: PendingOperation<Action>): void {
+  keep(operation: PendingOperation<EffectOrWait>): void {
     this.#waits.set(operation.position!, operation);
   }
 
@@ -180,7 +180,7 @@ export class Commits {
   }
 
   /** A value was checked. Until then its operation holds up those behind it, and neither looks nor renewals. */
-  #prepared(operation: PendingOperation, action: Action | void): void {
+  #prepared(operation: PendingOperation, action: EffectOrWait | void): void {
     if (action) operation.action = action;
     else this.#queue.splice(this.#queue.indexOf(operation), 1);
     this.#flush();
@@ -193,8 +193,8 @@ export class Commits {
   }
 
   /** The next operations of the queue, in their order, as many as a request may carry. */
-  #takeBatch(): PendingOperation<Action>[] {
-    const batch: PendingOperation<Action>[] = [];
+  #takeBatch(): PendingOperation<EffectOrWait>[] {
+    const batch: PendingOperation<EffectOrWait>[] = [];
     for (let [values, names] = [0, 0]; batch.length < MAX_OPERATIONS;) {
       const [operation] = this.#queue;
       if (!operation || !isReady(operation)) break;
@@ -219,7 +219,7 @@ export class Commits {
   }
 
   /** The release, if it is wanted, nothing has to go before it, and there is room for it beside what goes now. */
-  #takeRelease(operations: readonly PendingOperation<Action>[]): Release | undefined {
+  #takeRelease(operations: readonly PendingOperation<EffectOrWait>[]): Release | undefined {
     const release = this.#release;
     if (!release || this.#queue.length > 0) return undefined;
     const texts = [...operations.map(({ action }) => valueOf(action)), valueLeft(release.transition)];
@@ -236,14 +236,17 @@ export class Commits {
    * The operations, after the open waits where those have to be looked at. A new `recv` must not overtake an earlier one of the
    * same topic that still waits, so it takes the earlier ones along.
    */
-  #withLooks(operations: PendingOperation<Action>[], suspending: boolean): PendingOperation<Action>[] {
+  #withLooks(operations: PendingOperation<EffectOrWait>[], suspending: boolean): PendingOperation<EffectOrWait>[] {
     const needed = suspending || this.#lookers.length > 0 || operations.some(({ action }) => action.type === "receive");
     const open = needed ? [...this.#waits.values()].sort((a, b) => a.position! - b.position!) : [];
     for (const operation of operations) if (isWait(operation.action)) this.#waits.set(operation.position!, operation);
     return [...open, ...operations];
   }
 
-  async #commit(batch: PendingOperation<Action>[], transition: Transition | null): Promise<Committed | undefined> {
+  async #commit(
+    batch: PendingOperation<EffectOrWait>[],
+    transition: Transition | null,
+  ): Promise<Committed | undefined> {
     const { workflowId, epoch, owner, leaseMs, onCommit, onGone } = this.#options;
     const operations = batch.map(({ position, label, action }): Operation => ({ position, label, ...action }));
     const request: CommitRequest = {
@@ -286,7 +289,7 @@ export class Commits {
     }
   }
 
-  #handOut(operation: PendingOperation<Action>, result: OperationResult): void {
+  #handOut(operation: PendingOperation<EffectOrWait>, result: OperationResult): void {
     if ("outcome" in result && operation.position !== null) this.#waits.delete(operation.position);
     operation.onResult(result);
   }
@@ -303,7 +306,7 @@ export class Commits {
   }
 }
 
-function isReady(operation: PendingOperation): operation is PendingOperation<Action> {
+function isReady(operation: PendingOperation): operation is PendingOperation<EffectOrWait> {
   return !(operation.action instanceof Promise);
 }
 

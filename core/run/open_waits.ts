@@ -5,7 +5,7 @@
  */
 
 import type { Commits } from "./commits.ts";
-import type { Action } from "./operation.ts";
+import type { EffectOrWait } from "./operation.ts";
 import type { WatchTarget } from "../driver/driver.ts";
 import { Waiter, type WaitHost } from "../time/wait.ts";
 
@@ -73,7 +73,7 @@ export class OpenWaits {
 }
 
 /** Where hints for open waits come from. */
-function targetsOf(workflowId: string, waits: Action[]): WatchTarget[] {
+function targetsOf(workflowId: string, waits: EffectOrWait[]): WatchTarget[] {
   const others = waits.flatMap((wait): WatchTarget[] =>
     wait.type === "observeEvent" || wait.type === "observeResult" ? [`outbox:${wait.workflowId}`] : []
   );

@@ -15,17 +15,17 @@ import {
 } from "../errors.ts";
 
 /** What an operation does. */
-export type Action = Effect | Wait;
+export type EffectOrWait = Effect | Wait;
 
 /** Whether an operation may have to wait. */
-export function isWait(action: Action): action is Wait {
+export function isWait(action: EffectOrWait): action is Wait {
   return WAITS.has(action.type);
 }
 
-const WAITS = new Set<Action["type"]>(["receive", "observeEvent", "observeResult", "sleep", "pause"]);
+const WAITS = new Set<EffectOrWait["type"]>(["receive", "observeEvent", "observeResult", "sleep", "pause"]);
 
 /** An operation on its way into the store. */
-export interface PendingOperation<A = Action | Promise<Action | void>> {
+export interface PendingOperation<A = EffectOrWait | Promise<EffectOrWait | void>> {
   /** Its position; `null` for an operation inside a step. */
   readonly position: number | null;
   /** Its name in the journal. */
@@ -42,7 +42,10 @@ export interface PendingOperation<A = Action | Promise<Action | void>> {
  *
  * @param open Set if an earlier run began the tries of this step: how many have failed, and the time until the next.
  */
-export type Begin = (position: number, open?: { attempts: number; remainingMs: number }) => Action | Promise<Action>;
+export type Begin = (
+  position: number,
+  open?: { attempts: number; remainingMs: number },
+) => EffectOrWait | Promise<EffectOrWait>;
 
 /** An operation as the workflow's code asks for it. */
 export interface OperationRequest<T> {

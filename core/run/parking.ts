@@ -14,7 +14,7 @@ const MAX_PARK_MS = 600_000;
  * How long code may rest that has not asked for all that is recorded. It may await something that is no operation, such as a `fetch` outside of a step;
  * nothing tells that apart from code that is never going to ask.
  */
-export const REST_MS = 10_000;
+export const MAX_REST_MS = 10_000;
 
 /** Is thrown where a stored value cannot be decoded here. It never reaches the workflow's code: its run parks. */
 export class Undecodable {

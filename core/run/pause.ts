@@ -6,7 +6,7 @@
 
 import type { Clock } from "../time/clock.ts";
 import type { Commits } from "./commits.ts";
-import type { Action, PendingOperation } from "./operation.ts";
+import type { EffectOrWait, PendingOperation } from "./operation.ts";
 import type { OperationResult } from "../driver/driver.ts";
 
 /** Which pause. */
@@ -60,7 +60,7 @@ export class Pause {
   /** Writes it, unless an earlier run has. */
   begin(): void {
     const { position, label, attempts, delayMs, remainingMs } = this.#options;
-    const operation: PendingOperation<Action> = {
+    const operation: PendingOperation<EffectOrWait> = {
       position,
       label,
       action: { type: "pause", attempts, timeoutMs: delayMs },

@@ -13,7 +13,7 @@ import { ContextError, LeaseLostError, NonDeterminismError, quote, WorkflowCance
 import { type Difference, Journal } from "./journal.ts";
 import type { OperationRequest } from "./operation.ts";
 import { OpenWaits } from "./open_waits.ts";
-import { REST_MS, toPark, Undecodable } from "./parking.ts";
+import { MAX_REST_MS, toPark, Undecodable } from "./parking.ts";
 import type { PauseOptions } from "./pause.ts";
 import { currentStep } from "./step_scope.ts";
 import type { ClaimedRun, RunEnd, RunHost } from "./host.ts";
@@ -199,7 +199,7 @@ export class Run {
     if (!this.#journal.hasUnasked) return this.#isSpent() ? 0 : this.host.hotWaitMs;
     const now = this.host.clock.now();
     this.#restingSince ??= now;
-    return this.#restingSince + Math.max(REST_MS, this.host.hotWaitMs) - now;
+    return this.#restingSince + Math.max(MAX_REST_MS, this.host.hotWaitMs) - now;
   }
 
   #goOn(): void {

@@ -6,7 +6,7 @@
 
 import type { ClaimedRun, RunEnd, RunHost } from "../run/host.ts";
 import type { Runs } from "./runs.ts";
-import type { Place } from "./slots.ts";
+import type { Slot } from "./slots.ts";
 
 /** A runner, as its parts see it. */
 export interface RunnerHost extends RunHost {
@@ -18,7 +18,7 @@ export interface RunnerHost extends RunHost {
   /** Aborts when the runner closes. */
   readonly closed: AbortSignal;
   /** Runs a claimed workflow. Never rejects. */
-  run(claimed: ClaimedRun, place?: Place): Promise<RunEnd>;
+  run(claimed: ClaimedRun, slot?: Slot): Promise<RunEnd>;
   /** Keeps the isolate alive for work that no caller awaits. The work never rejects. */
   track(work: Promise<unknown>): void;
 }

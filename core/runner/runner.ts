@@ -15,7 +15,7 @@ import { withRetries } from "../time/retry.ts";
 import type { ClaimedRun, RunEnd, RunHost } from "../run/host.ts";
 import type { RunnerHost } from "./host.ts";
 import { Runs } from "./runs.ts";
-import type { Place } from "./slots.ts";
+import type { Slot } from "./slots.ts";
 import { StreamTails } from "../read/stream_tails.ts";
 import { sweep, work } from "./sweep.ts";
 import type { Values } from "../values/values.ts";
@@ -27,10 +27,18 @@ import type { Workflow } from "../workflow.ts";
 /** How long `close` waits for calls of the `wake` function after its timeout: the last runs have only then handed over. */
 const LAST_WAKES_MS = 1_000;
 
-/** How a suspended workflow is continued by whoever made it due. */
+/**
+ * How a suspended workflow is continued by whoever made it due.
+ *
+ * @category Workflows
+ */
 export type Wake = "inline" | "none" | ((workflowIds: string[]) => Promise<void>);
 
-/** What became of the workflows that a sweep took. */
+/**
+ * What became of the workflows that a sweep took.
+ *
+ * @category Workflows
+ */
 export interface SweepResult {
   /** How many were taken. */
   claimed: number;
@@ -130,13 +138,13 @@ export class Runner implements RunnerHost {
   }
 
   /** Runs what was claimed. Never rejects. */
-  run(claimed: ClaimedRun, place?: Place): Promise<RunEnd> {
-    const ended = this.#run(claimed, place).catch((error): RunEnd => {
+  run(claimed: ClaimedRun, slot?: Slot): Promise<RunEnd> {
+    const ended = this.#run(claimed, slot).catch((error): RunEnd => {
       this.report(error);
       return "failed";
     });
     this.track(ended);
-    return ended.finally(() => place?.end());
+    return ended.finally(() => slot?.end());
   }
 
   /** Has a run that is here find out at once whether its workflow was cancelled. */
@@ -237,7 +245,7 @@ export class Runner implements RunnerHost {
     else this.wake(workflowIds);
   }
 
-  async #run(claimed: ClaimedRun, place: Place | undefined): Promise<RunEnd> {
+  async #run(claimed: ClaimedRun, slot: Slot | undefined): Promise<RunEnd> {
     const { workflowId, name, recoveryAttempts } = claimed.workflow;
     const workflow = this.#options.workflows.get(name)!;
     this.#deadlines.delete(workflowId);
@@ -245,7 +253,7 @@ export class Runner implements RunnerHost {
     if (recoveryAttempts > workflow.maxRecoveryAttempts) return await this.#giveUp(claimed);
     const run = new Run(this, (run, input) => workflow.run(new Context(run), input), claimed, (waiting) => {
       this.runs.setWaiting(run, waiting);
-      place?.setWaiting(waiting);
+      slot?.setWaiting(waiting);
     });
     this.runs.add(claimed, run);
     const ended = run.execute();

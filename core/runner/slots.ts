@@ -4,7 +4,7 @@
  * @module
  */
 
-/** A number of places. A workflow that only waits in memory frees its place, and takes one again when it goes on. */
+/** A number of slots. A workflow that only waits in memory frees its slot, and takes one again when it goes on. */
 export class Slots {
   readonly #limit: number;
   readonly #onFree: () => void;
@@ -13,30 +13,30 @@ export class Slots {
   /**
    * Makes it.
    *
-   * @param limit How many places there are.
-   * @param onFree Is called when a place becomes free.
+   * @param limit How many slots there are.
+   * @param onFree Is called when a slot becomes free.
    */
   constructor(limit: number, onFree: () => void) {
     this.#limit = limit;
     this.#onFree = onFree;
   }
 
-  /** How many places are free. It is 0 while workflows that went on hold more places than there are. */
+  /** How many slots are free. It is 0 while workflows that went on hold more slots than there are. */
   get free(): number {
     return Math.max(0, this.#limit - this.#taken);
   }
 
-  /** Takes a place. */
-  take(): Place {
-    return new Place((change) => {
+  /** Takes a slot. */
+  take(): Slot {
+    return new Slot((change) => {
       this.#taken += change;
       if (change < 0) this.#onFree();
     });
   }
 }
 
-/** The place of one run. */
-export class Place {
+/** The slot of one run. */
+export class Slot {
   readonly #change: (change: 1 | -1) => void;
   #held = false;
   #ended = false;

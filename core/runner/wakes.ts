@@ -46,13 +46,13 @@ export class Wakes {
   }
 
   async #wake(workflowIds: string[]): Promise<void> {
-    const places = workflowIds.map(() => this.#slots.take());
+    const slots = workflowIds.map(() => this.#slots.take());
     try {
-      await this.#claims.byId(workflowIds, (claimed) => void this.#host.run(claimed, places.pop()!));
+      await this.#claims.byId(workflowIds, (claimed) => void this.#host.run(claimed, slots.pop()!));
     } catch (error) {
       this.#host.report(error);
     }
-    for (const place of places) place.end();
+    for (const slot of slots) slot.end();
   }
 
   #reportLeft(left: number): void {

@@ -4,7 +4,11 @@
  * @module
  */
 
-/** Where the time comes from. Tests move it by hand. */
+/**
+ * Where the time comes from. Tests move it by hand.
+ *
+ * @category Time and stores
+ */
 export interface Clock {
   /** Epoch milliseconds. It decides nothing durable: leases and deadlines are timed by the store. */
   now(): number;

@@ -71,7 +71,11 @@ export function checkWholeNumber(number: unknown, what: string, least: number, m
   throw new ValidationError(`Reading the ${what} ${number}: it must be a whole number, ${least} or more${limit}`);
 }
 
-/** Milliseconds, or a number with its unit: `"250ms"`, `"30s"`, `"5m"`, `"1.5h"`, `"7d"`. Never negative. */
+/**
+ * Milliseconds, or a number with its unit: `"250ms"`, `"30s"`, `"5m"`, `"1.5h"`, `"7d"`. Never negative.
+ *
+ * @category Values
+ */
 export type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
 
 const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };

@@ -7,7 +7,11 @@
 import { defaultStringifyOperations, DevalueError, stringify, unflatten } from "devalue";
 import { isError, reviveError, type SerializedError, serializeError } from "./serialized_error.ts";
 
-/** Turns values into text and back. Every isolate that shares a store must use the same one. */
+/**
+ * Turns values into text and back. Every isolate that shares a store must use the same one.
+ *
+ * @category Values
+ */
 export interface Codec {
   /** A value as text. It throws if the value cannot be encoded, and must throw if `decode` could not bring it back. */
   encode(value: unknown): string;
@@ -59,6 +63,8 @@ const operations = {
  * The default codec: devalue's format. JSON values, `undefined`, `Date`, `Map`, `Set`, `BigInt`, `Uint8Array` and the other typed
  * arrays, `RegExp`, `URL`, `NaN`, `Infinity`, `-0`, repeated and cyclic references, and `Error` with its cause. It refuses types that are not in every
  * runtime (Temporal, `Float16Array`), a value that is nested more than 500 deep, and whatever would not decode again.
+ *
+ * @category Values
  */
 export const devalueCodec: Codec = {
   encode(value) {

@@ -6,7 +6,11 @@
 
 import { PROTOTYPES, ValidationError } from "../errors.ts";
 
-/** An error as plain data. */
+/**
+ * An error as plain data.
+ *
+ * @category Values
+ */
 export interface SerializedError {
   /** The error's name, as in `TypeError`. */
   name: string;

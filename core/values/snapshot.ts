@@ -4,8 +4,7 @@
  * @module
  */
 
-/** What lies deeper is handed on as it is: the stack is finite. */
-const MAX_DEPTH = 500;
+import { MAX_DEPTH } from "./codec.ts";
 
 /**
  * Copies a value, so that later changes of it do not count. Arrays, plain objects, maps, sets, dates and binary data are copied, at any depth.
@@ -19,6 +18,7 @@ export function snapshot<T>(value: T): T {
 }
 
 function copy(value: unknown, copies: Map<object, object>, depth: number): unknown {
+  // A value that is nested deeper is passed on as it is, because the stack is finite. The codec refuses it.
   if (typeof value !== "object" || value === null || depth > MAX_DEPTH) return value;
   const known = copies.get(value);
   if (known) return known;

@@ -27,6 +27,8 @@ export { MemoryStore } from "./store.ts";
  *
  * const parley = new Parley({ driver: memoryDriver() });
  * ```
+ *
+ * @category Time and stores
  */
 export function memoryDriver(options: { clock?: Clock } = {}): Driver {
   return memoryDriverOver(memoryStore(options));

@@ -31,7 +31,11 @@ export interface NeonAddress {
   readonly isPooled: boolean;
 }
 
-/** A proxy in place of Neon's own. */
+/**
+ * A proxy in place of Neon's own.
+ *
+ * @category Driver
+ */
 export interface Endpoint {
   /** The URL for SQL over HTTP, as in `http://127.0.0.1:4444/sql`. */
   readonly http: string;

@@ -16,7 +16,11 @@ import { type Endpoint, type NeonAddress, readNeonAddress } from "./address.ts";
 import { httpQuery } from "./http.ts";
 import { NEON_PUSH_TIMING, openNeonPush } from "./push.ts";
 
-/** Options of `neonDriver`. */
+/**
+ * Options of `neonDriver`.
+ *
+ * @category Driver
+ */
 export interface NeonDriverOptions {
   /**
    * The schema's name, 1 to 63 bytes. Default `"parley"`. It is quoted, so it may be any name that

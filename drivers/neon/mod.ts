@@ -9,8 +9,6 @@ import type { Driver } from "../../core/driver/driver.ts";
 import type { PushConnection } from "../push.ts";
 import { type NeonDriverOptions, openNeon } from "./driver.ts";
 
-export type { Duration } from "../../core/values/checks.ts";
-export type * from "../../core/driver/driver.ts";
 export type { Endpoint } from "./address.ts";
 export type { NeonDriverOptions } from "./driver.ts";
 
@@ -61,6 +59,8 @@ const pushes = new Map<string, PushConnection>();
  *
  * assert.throws(() => neonDriver("postgresql://user:secret@"), (error: Error) => !error.message.includes("secret"));
  * ```
+ *
+ * @category Driver
  */
 export function neonDriver(connectionString: string, options: NeonDriverOptions = {}): Driver {
   return openNeon(connectionString, options, { pushes }).driver;

@@ -11,11 +11,13 @@ import { type Duration, toPositiveMilliseconds } from "../../core/values/checks.
 import { sqlDriver } from "./driver.ts";
 import { clientQuery, type Queryable } from "./queryable.ts";
 
-export type { Duration } from "../../core/values/checks.ts";
-export type * from "../../core/driver/driver.ts";
 export type { Queryable } from "./queryable.ts";
 
-/** Options of {@linkcode postgresDriver}. */
+/**
+ * Options of {@linkcode postgresDriver}.
+ *
+ * @category Driver
+ */
 export interface PostgresDriverOptions {
   /**
    * The schema's name, 1 to 63 bytes. Default `"parley"`. It is quoted, so it may be any name that
@@ -62,6 +64,8 @@ export interface PostgresDriverOptions {
  * assert.equal(workflow?.status, "ENQUEUED");
  * await database.close();
  * ```
+ *
+ * @category Driver
  */
 export function postgresDriver(queryable: Queryable, options: PostgresDriverOptions = {}): Driver {
   const { schema = "parley", requestTimeout = "10s" } = options;

@@ -13,6 +13,8 @@ import type { RunQuery } from "./sql_calls.ts";
 /**
  * A live database client. PGlite's `PGlite` and node-postgres' `Pool` have this shape.
  * `docs/postgres.md` shows how to adapt other clients.
+ *
+ * @category Driver
  */
 export interface Queryable {
   /**

@@ -20,7 +20,11 @@ import { openTransport } from "./transport/open_transport.ts";
 import type { UpstashCredentials } from "./transport/transport.ts";
 import type { UpstashRedis } from "./transport/instance.ts";
 
-/** Options of `upstashDriver`. */
+/**
+ * Options of `upstashDriver`.
+ *
+ * @category Driver
+ */
 export interface UpstashDriverOptions {
   /**
    * All keys and the channel of hints begin with this: 1 to 64 of the characters `A-Z a-z 0-9 : _ .

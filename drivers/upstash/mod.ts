@@ -10,8 +10,6 @@ import { openUpstash, type UpstashDriverOptions } from "./driver.ts";
 import type { UpstashCredentials } from "./transport/transport.ts";
 import type { UpstashRedis } from "./transport/instance.ts";
 
-export type { Duration } from "../../core/values/checks.ts";
-export type * from "../../core/driver/driver.ts";
 export type { UpstashDriverOptions } from "./driver.ts";
 export type { UpstashCredentials } from "./transport/transport.ts";
 export type { UpstashRedis, UpstashSubscriber } from "./transport/instance.ts";
@@ -65,6 +63,8 @@ export type { UpstashRedis, UpstashSubscriber } from "./transport/instance.ts";
  * const database = { url: "https://example.upstash.io", token: "secret" };
  * assert.throws(() => upstashDriver(database, { prefix: "my app" }), { code: "invalid_value" });
  * ```
+ *
+ * @category Driver
  */
 export function upstashDriver(redis: UpstashRedis | UpstashCredentials, options: UpstashDriverOptions = {}): Driver {
   return openUpstash(redis, options).driver;

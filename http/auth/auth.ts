@@ -8,7 +8,11 @@ import type { Context } from "hono";
 import { ValidationError } from "../../core/errors.ts";
 import { isToken } from "../protocol.ts";
 
-/** What a request wants to do. A closed list: a new route must be one of these. */
+/**
+ * What a request wants to do. A closed list: a new route must be one of these.
+ *
+ * @category Auth
+ */
 export type Action =
   | "start"
   | "list"
@@ -39,7 +43,11 @@ export const ACTIONS = Object.keys(
   } satisfies Record<Action, true>,
 ) as readonly Action[];
 
-/** What a request wants to do, and with what. */
+/**
+ * What a request wants to do, and with what.
+ *
+ * @category Auth
+ */
 export interface AuthRequest {
   /** What it wants to do. */
   action: Action;
@@ -52,6 +60,8 @@ export interface AuthRequest {
 /**
  * Says whether a request may go on. It is asked once for each workflow that a request concerns, before anything is read or written, and before the
  * request is validated. What it throws is an answer if it is Hono's `HTTPException`, and otherwise a fault of the server.
+ *
+ * @category Auth
  */
 export type Auth = (c: Context, request: AuthRequest) => boolean | Promise<boolean>;
 
@@ -109,6 +119,8 @@ export function oncePerRequest<T>(read: (c: Context) => Promise<T>): (c: Context
  * const allowed = await app.request("/workflows", { headers: { authorization: "Bearer s3cret" } });
  * console.log(refused.status, allowed.status); // 401 200
  * ```
+ *
+ * @category Auth
  */
 export function bearer(token: string | string[]): Auth {
   const tokens = [token].flat();
@@ -132,6 +144,7 @@ export function bearer(token: string | string[]): Auth {
  * Allows what any of these allows, asked in order.
  *
  * @param auth The ways to be allowed.
+ * @category Auth
  */
 export function anyOf(...auth: Auth[]): Auth {
   return recognising(

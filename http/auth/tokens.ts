@@ -20,7 +20,11 @@ const SAFE = new Set(["GET", "HEAD"]);
 /** Too few bits to sign with can be guessed from one token. */
 const MIN_SECRET_LENGTH = 16;
 
-/** What a token is good for. */
+/**
+ * What a token is good for.
+ *
+ * @category Auth
+ */
 export interface Scope {
   /** What may be done with it. */
   actions: Action[];
@@ -56,6 +60,8 @@ const Claims = v.object({
  * const token = await tokens.mint({ actions: ["stream"], workflowId: "order-1", keys: ["progress"], expiresIn: "15m" });
  * console.log(token.split(".").length); // 3
  * ```
+ *
+ * @category Auth
  */
 export function scopedTokens(secret: string): Auth & { mint(scope: Scope): Promise<string> } {
   if (typeof secret !== "string" || secret.length < MIN_SECRET_LENGTH) {

@@ -34,7 +34,6 @@ import { waitOver } from "./waiting.ts";
 import { decodeValue, toSegment } from "../protocol.ts";
 
 export type { ConnectOptions, Fetch } from "./transport.ts";
-export type { Client } from "../../core/client.ts";
 
 /** How long `getEvent` waits where the caller does not say. */
 const GET_EVENT_TIMEOUT: Duration = "60s";
@@ -64,6 +63,8 @@ const GET_EVENT_TIMEOUT: Duration = "60s";
  * const handle = await client.start(greet, "Ada");
  * console.log(await handle.result()); // Hello Ada
  * ```
+ *
+ * @category From outside
  */
 export function connect(options: ConnectOptions): Client {
   return new RemoteClient(new ClientTransport(options));

@@ -19,10 +19,18 @@ function isTemporary(status: number): boolean {
   return [408, 425, 429].includes(status) || (status >= 500 && status !== 501);
 }
 
-/** The part of `fetch` that is needed. */
+/**
+ * The part of `fetch` that is needed.
+ *
+ * @category From outside
+ */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
-/** Options of `connect`. */
+/**
+ * Options of `connect`.
+ *
+ * @category From outside
+ */
 export interface ConnectOptions {
   /** Where the adapter is mounted, as in `https://example.com/parley`. */
   url: string;

@@ -29,6 +29,8 @@ const BATCH = 1_000;
  * const parley = new Parley({ driver: memoryDriver(), wake });
  * console.log(await parley.sweep()); // { claimed: 0, finished: 0, suspended: 0 }
  * ```
+ *
+ * @category Adapter
  */
 export function httpWake(
   { url, token, timeout = "10s", fetch = (...args) => globalThis.fetch(...args) }: {

@@ -34,6 +34,8 @@ import type { Verifier } from "./verifier.ts";
  * );
  * console.log((await app.request("/github", { method: "POST", body: "{}" })).status); // 401
  * ```
+ *
+ * @category Webhooks
  */
 export function github(secret: string | string[]): Verifier {
   const check = checkWith(secret, (it) => new TextEncoder().encode(it), "GitHub");

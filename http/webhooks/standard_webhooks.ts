@@ -11,7 +11,11 @@ import type { Verifier, VerifierOptions } from "./verifier.ts";
 /** What the headers begin with: in the standard, and at Svix, whose scheme it was. */
 const PREFIXES = ["webhook-", "svix-"];
 
-/** Options of {@linkcode standardWebhooks}. */
+/**
+ * Options of {@linkcode standardWebhooks}.
+ *
+ * @category Webhooks
+ */
 export interface StandardWebhooksOptions extends VerifierOptions {
   /**
    * What a secret is that does not say so itself by `whsec_`, `v1,whsec_` or `polar_whs_`: `"base64"` of the key, or the key as a `"text"`. There is no default, since
@@ -46,6 +50,8 @@ export interface StandardWebhooksOptions extends VerifierOptions {
  * const response = await app.request("/webhook", { method: "POST", body: "{}" });
  * console.log(response.status); // 401
  * ```
+ *
+ * @category Webhooks
  */
 export function standardWebhooks(secret: string | string[], options: StandardWebhooksOptions = {}): Verifier {
   const { encoding } = options;

@@ -35,6 +35,8 @@ import type { Verifier, VerifierOptions } from "./verifier.ts";
  * );
  * console.log((await app.request("/stripe", { method: "POST", body: "{}" })).status); // 401
  * ```
+ *
+ * @category Webhooks
  */
 export function stripe(secret: string | string[], options: VerifierOptions = {}): Verifier {
   const check = checkWith(secret, (it) => /\s/.test(it) ? undefined : new TextEncoder().encode(it), "Stripe");

@@ -21,13 +21,21 @@ import { quietly } from "../quietly.ts";
 import type { Delivery, Verifier } from "./verifier.ts";
 import { type WebhookEndpoint, webhookKey } from "./webhook_key.ts";
 
-/** A delivery, beside its event. */
+/**
+ * A delivery, beside its event.
+ *
+ * @category Webhooks
+ */
 export interface WebhookDelivery extends Delivery {
   /** The request's headers: some providers say there what has happened. */
   headers: Headers;
 }
 
-/** Where an event goes, and as what. */
+/**
+ * Where an event goes, and as what.
+ *
+ * @category Webhooks
+ */
 export interface WebhookMessage {
   /** The workflow that is to receive it. */
   workflowId: string;
@@ -41,7 +49,11 @@ export interface WebhookMessage {
 /** In the names of errors by which libraries refuse a signature. */
 const REFUSAL = /signature|verification/i;
 
-/** Options of {@linkcode webhook}. */
+/**
+ * Options of {@linkcode webhook}.
+ *
+ * @category Webhooks
+ */
 export interface WebhookOptions<Event> {
   /** What sends the message, or how to get it for a request. */
   parley: Parley | ((c: Context) => Parley);
@@ -102,6 +114,8 @@ export interface WebhookOptions<Event> {
  * );
  * console.log((await app.request("/webhook", { method: "POST", body: "{}" })).status); // 401
  * ```
+ *
+ * @category Webhooks
  */
 // deno-lint-ignore no-explicit-any -- without a schema the event is whatever the provider sends
 export function webhook<Event = any>(options: WebhookOptions<Event>): Handler {

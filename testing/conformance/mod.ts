@@ -73,6 +73,7 @@ const RULES: readonly Rules[] = [
  * @param test Registers a test, as `Deno.test` does. The tests must run one after the other, in the order registered.
  * @param makeHarness Makes a fresh, empty store with two driver instances; called once for each test.
  * @returns The number of tests registered.
+ * @category Suites
  */
 export function conformance(test: RegisterTest, makeHarness: MakeHarness): number {
   return registerSuite({ name: "driver conformance", rules: RULES }, test, makeHarness);

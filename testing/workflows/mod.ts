@@ -33,6 +33,7 @@ import { waiting } from "./channels/waiting.ts";
  * @param crashes Which calls of the crash tests meet trouble: `"all"` by default. A driver with two slow set-ups can give `"odd"` calls to one and
  * `"even"` calls to the other.
  * @returns The number of tests registered.
+ * @category Suites
  */
 export function workflows(
   test: RegisterTest,

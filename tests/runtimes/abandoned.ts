@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type Driver, memoryDriver, Parley, workflow, type WorkflowContext } from "../../mod.ts";
+import type { Driver } from "../../core/driver/driver.ts";
+import { memoryDriver, Parley, workflow, type WorkflowContext } from "../../mod.ts";
 
 /** Code that goes on in the background, and what is derived from operations. */
 function leave(ctx: WorkflowContext): void {

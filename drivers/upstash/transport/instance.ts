@@ -8,7 +8,11 @@ import { deferred } from "../../../core/time/deferred.ts";
 import { within } from "./limit.ts";
 import type { SendCommand, Subscribe, TransportOptions } from "./transport.ts";
 
-/** The members of an instance of `Redis` of `@upstash/redis`, 1.39 or later, that the driver uses. */
+/**
+ * The members of an instance of `Redis` of `@upstash/redis`, 1.39 or later, that the driver uses.
+ *
+ * @category Driver
+ */
 export interface UpstashRedis {
   /** Sends one command. */
   exec(command: [command: string, ...args: string[]]): Promise<unknown>;
@@ -16,7 +20,11 @@ export interface UpstashRedis {
   subscribe(channel: string): UpstashSubscriber;
 }
 
-/** The members of a subscription of `@upstash/redis` that the driver uses. */
+/**
+ * The members of a subscription of `@upstash/redis` that the driver uses.
+ *
+ * @category Driver
+ */
 export interface UpstashSubscriber {
   /** Calls a listener for each event of a type. */
   // deno-lint-ignore no-explicit-any

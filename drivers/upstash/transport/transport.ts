@@ -60,7 +60,11 @@ export interface TransportOptions {
   readonly clock: Clock;
 }
 
-/** The address of a database, and its token. */
+/**
+ * The address of a database, and its token.
+ *
+ * @category Driver
+ */
 export interface UpstashCredentials {
   /** The URL of the REST API, as in `https://eu1-ada-12345.upstash.io`. */
   readonly url: string;

@@ -17,7 +17,11 @@ const LEASE_MS = 10_000;
 /** What happens to the call; `freezes`: it is held up until another isolate has taken over what it can. */
 type Trouble = "fails" | "dies" | "freezes";
 
-/** Which calls of the story meet trouble, one in each telling. The first call is 1. */
+/**
+ * Which calls of the story meet trouble, one in each telling. The first call is 1.
+ *
+ * @category Suites
+ */
 export type CrashCalls = "all" | "odd" | "even";
 
 /** Runs the story in an isolate that gets into trouble, then carries on what it left behind in another one. */

@@ -5,7 +5,7 @@
  */
 
 import { Commits, type CommitsOptions } from "../../../core/run/commits.ts";
-import type { Action, PendingOperation } from "../../../core/run/operation.ts";
+import type { EffectOrWait, PendingOperation } from "../../../core/run/operation.ts";
 import type { CommitRequest, CommitResult, Driver, Operation, OperationResult } from "../../../core/driver/driver.ts";
 import { ManualClock } from "../../../testing/mod.ts";
 import { settle } from "../setup.ts";
@@ -67,6 +67,6 @@ export function make(options: Partial<CommitsOptions> = {}) {
   };
 }
 
-export const write: Action = { type: "writeStream", key: "log", value: "1" };
-export const receive = (...topics: string[]): Action => ({ type: "receive", topics, timeoutMs: null });
+export const write: EffectOrWait = { type: "writeStream", key: "log", value: "1" };
+export const receive = (...topics: string[]): EffectOrWait => ({ type: "receive", topics, timeoutMs: null });
 export const END = { to: "end", status: "SUCCESS", output: "1", error: null } as const;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Action } from "../../../core/run/operation.ts";
+import type { EffectOrWait } from "../../../core/run/operation.ts";
 import { DriverError } from "../../../core/errors.ts";
 import { LEASE_MS, make, write } from "./commits_setup.ts";
 import { gate, settle } from "../setup.ts";
@@ -30,7 +30,7 @@ Deno.test("push() sends what is issued together in one commit, in the order of t
 
 Deno.test("push() keeps the place of an operation whose value is still being checked, and leaves out one that is refused", async () => {
   const { push, answer, labels, results, commits } = make();
-  const { open, opened } = gate<Action>();
+  const { open, opened } = gate<EffectOrWait>();
   push("slow", 0, opened);
   push("refused", 1, Promise.resolve());
   push("fast", 2, write);
@@ -46,7 +46,7 @@ Deno.test("push() keeps the place of an operation whose value is still being che
 
 Deno.test("push() holds up what is behind a value that is being checked, and neither what is before it nor a look", async () => {
   const { push, answer, labels, commits } = make();
-  const { open, opened } = gate<Action>();
+  const { open, opened } = gate<EffectOrWait>();
   push("before", 0, write);
   push("slow", 1, opened);
   push("behind", 2, write);
@@ -119,7 +119,7 @@ Deno.test("a commit carries at most 1,000 operations", async () => {
 Deno.test("a commit of large values is split, whichever operations hold them", async () => {
   const value = "x".repeat(2 ** 20);
   const message = { destinationId: "d", topic: "", messageId: "m", dedupeKey: "k", value };
-  const large: Action[] = [
+  const large: EffectOrWait[] = [
     { type: "record", outcome: { tag: "value", value } },
     { type: "send", message },
     { type: "setEvent", key: "e", value },

@@ -68,7 +68,7 @@ Deno.test("inline wakes continue what a send made due, 16 side by side, all of t
   assert.deepEqual([at.most, at.ever], [16, 40]);
 });
 
-Deno.test("inline wakes that find nothing to run, or fail, give their places back and fail no send", async () => {
+Deno.test("inline wakes that find nothing to run, or fail, give their slots back and fail no send", async () => {
   const { world, driver } = await setup();
   const other = world.isolate(1, [waiting], { wake: "none" });
   for (const workflowId of ids(40)) await other.parley.start(waiting, undefined, { workflowId });

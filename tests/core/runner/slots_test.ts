@@ -34,7 +34,7 @@ Deno.test("64 nested children need none of their parents' hot waits, whoever run
   }
 });
 
-Deno.test("under work(), workflows that only wait leave their places to others at once", async () => {
+Deno.test("under work(), workflows that only wait leave their slots to others at once", async () => {
   const { world, clock } = await setup();
   const flow = workflow("flow", async (ctx) => {
     await ctx.step("first", () => {});
@@ -117,7 +117,7 @@ Deno.test("Slots tells when a place is free, and counts each run once", () => {
   third.end();
   third.end();
   third.setWaiting(false);
-  assert.equal(slots.free, 0, "three places were held");
+  assert.equal(slots.free, 0, "three slots were held");
   second.setWaiting(true);
   second.end();
   assert.deepEqual([slots.free, told], [1, 3]);

@@ -1,5 +1,6 @@
+import type { Driver } from "../../../core/driver/driver.ts";
 import assert from "node:assert/strict";
-import { type Driver, DriverError } from "../../../mod.ts";
+import { DriverError } from "../../../mod.ts";
 import { memoryHarness } from "../../drivers/memory/harness.ts";
 import { type SentEvent, sentEvents, serve, take, until } from "../suites/service.ts";
 

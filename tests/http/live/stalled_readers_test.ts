@@ -1,8 +1,8 @@
+import type { Driver } from "../../../core/driver/driver.ts";
 import assert from "node:assert/strict";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { delay, systemClock } from "../../../core/time/clock.ts";
-import type { Driver } from "../../../mod.ts";
 import { memoryHarness } from "../../drivers/memory/harness.ts";
 import { type Order, serve, type Service } from "../suites/service.ts";
 

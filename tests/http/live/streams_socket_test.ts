@@ -1,7 +1,8 @@
+import type { Driver } from "../../../core/driver/driver.ts";
 import assert from "node:assert/strict";
 import { delay, systemClock } from "../../../core/time/clock.ts";
 import { scopedTokens } from "../../../http/mod.ts";
-import { type Driver, DriverError } from "../../../mod.ts";
+import { DriverError } from "../../../mod.ts";
 import { countedWatches } from "../../core/setup.ts";
 import { memoryHarness } from "../../drivers/memory/harness.ts";
 import { listen, serve, type Service, type ServiceOptions, until } from "../suites/service.ts";

@@ -4,11 +4,12 @@
  * @module
  */
 
+import type { Driver } from "@parley/parley/driver";
 import { type Clock, systemClock } from "../../../core/time/clock.ts";
 import { openNeon } from "../../../drivers/neon/driver.ts";
 import { openUpstash } from "../../../drivers/upstash/driver.ts";
 import { UPSTASH_TIMING } from "../../../drivers/upstash/transport/push.ts";
-import { type Driver, Parley, workflow } from "@parley/parley";
+import { Parley, workflow } from "@parley/parley";
 import { bearer, httpWake, parleyHttp } from "@parley/parley/http";
 import type { ExecutionContext } from "./platform.ts";
 

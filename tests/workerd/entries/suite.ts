@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type Driver, Parley, type Workflow, workflow, type WorkflowContext } from "@parley/parley";
+import type { Driver } from "@parley/parley/driver";
+import { Parley, type Workflow, workflow, type WorkflowContext } from "@parley/parley";
 import { anyOf, bearer, parleyHttp, scopedTokens } from "@parley/parley/http";
 import { neonDriver } from "@parley/parley/neon";
 import { upstashDriver } from "@parley/parley/upstash";

@@ -4,8 +4,9 @@
  * @module
  */
 
+import type { Driver } from "../../../../core/driver/driver.ts";
 import { postgresDriver, type Queryable } from "../../../../drivers/postgres/mod.ts";
-import { type Driver, ManualClock } from "../../../../testing/mod.ts";
+import { ManualClock } from "../../../../testing/mod.ts";
 import type { CountingHarness } from "../../../support/costs.ts";
 import type { Requests } from "../../../support/requests.ts";
 
