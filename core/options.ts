@@ -7,9 +7,8 @@
 import { type Clock, systemClock } from "./time/clock.ts";
 import { type Codec, devalueCodec } from "./values/codec.ts";
 import type { Driver } from "./driver/driver.ts";
-import { type Duration, toMilliseconds } from "./values/checks.ts";
+import { checkWholeNumber, type Duration, toMilliseconds } from "./values/checks.ts";
 import { ValidationError } from "./errors.ts";
-import { checkWholeNumber } from "./values/checks.ts";
 import { Runner, type Wake } from "./runner/runner.ts";
 import { Values } from "./values/values.ts";
 import type { Workflow } from "./workflow.ts";

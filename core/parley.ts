@@ -24,7 +24,7 @@ import type {
   WorkflowPage,
 } from "./client.ts";
 import type { CreateRequest, NewMessage } from "./driver/driver.ts";
-import { type Duration, toMilliseconds } from "./values/checks.ts";
+import { checkName, checkWholeNumber, type Duration, toMilliseconds } from "./values/checks.ts";
 import {
   quote,
   UnknownWorkflowError,
@@ -34,8 +34,6 @@ import {
   WorkflowNotFoundError,
 } from "./errors.ts";
 import { awaitResult, Handle, readInfo, toInfo } from "./read/handle.ts";
-import { checkName } from "./values/checks.ts";
-import { checkWholeNumber } from "./values/checks.ts";
 import { type ParleyOptions, toRunner } from "./options.ts";
 import { type Recipient, refusalError, refuseRepeatedKeys, takeMessage, toRecipient } from "./context/messages.ts";
 import { eventEntry, StoredEvent } from "./read/event.ts";

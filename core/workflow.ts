@@ -5,11 +5,9 @@
  */
 
 import type { EventKey, SendOptions, SendReceipt, StreamKey, Topic } from "./channel.ts";
-import type { Duration } from "./values/checks.ts";
-import { checkWholeNumber } from "./values/checks.ts";
+import { checkName, checkSchema, checkWholeNumber, type Duration } from "./values/checks.ts";
 import type { StandardSchemaV1 } from "./standard_schema.ts";
 import { quote } from "./errors.ts";
-import { checkName, checkSchema } from "./values/checks.ts";
 
 /**
  * A workflow's definition. Made with {@linkcode workflow}.

@@ -22,11 +22,9 @@ import {
   readRecorded,
   readResult,
 } from "../run/operation.ts";
-import { type Duration, toMilliseconds } from "../values/checks.ts";
+import { checkName, checkWholeNumber, type Duration, toMilliseconds } from "../values/checks.ts";
 import { quote, UnknownWorkflowError, WorkflowConflictError } from "../errors.ts";
 import type { Run } from "../run/run.ts";
-import { checkName } from "../values/checks.ts";
-import { checkWholeNumber } from "../values/checks.ts";
 import { readSent, takeMessage, toRecipient } from "./messages.ts";
 import { receiveOperation } from "./receive.ts";
 import { stepOperation } from "./step.ts";

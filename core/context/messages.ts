@@ -4,8 +4,7 @@
  * @module
  */
 
-import type { SendOptions, SendReceipt } from "../channel.ts";
-import { type Channel, toTopic } from "../channel.ts";
+import { type Channel, type SendOptions, type SendReceipt, toTopic } from "../channel.ts";
 import type { NewMessage, Outcome, Refusal, WorkflowStatus } from "../driver/driver.ts";
 import {
   IdempotencyConflictError,

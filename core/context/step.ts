@@ -7,14 +7,11 @@
 import { currentStep } from "../run/step_scope.ts";
 import { bindMethods } from "./bind_methods.ts";
 import { type EffectOrWait, type OperationRequest, readDone, readRecorded } from "../run/operation.ts";
-import { toChannel } from "../channel.ts";
-import type { EventKey, SendOptions, SendReceipt, StreamKey } from "../channel.ts";
+import { type EventKey, type SendOptions, type SendReceipt, type StreamKey, toChannel } from "../channel.ts";
 import type { Outcome } from "../driver/driver.ts";
-import { type Duration, MAX_DURATION_MS, toMilliseconds } from "../values/checks.ts";
+import { checkName, checkWholeNumber, type Duration, MAX_DURATION_MS, toMilliseconds } from "../values/checks.ts";
 import { ContextError, quote, TimeoutError, ValidationError } from "../errors.ts";
 import type { Run } from "../run/run.ts";
-import { checkWholeNumber } from "../values/checks.ts";
-import { checkName } from "../values/checks.ts";
 import { readSent, takeMessage, toRecipient } from "./messages.ts";
 import { tolerate, unawaited } from "../run/tolerate.ts";
 import { unlessAborted } from "../time/wait.ts";

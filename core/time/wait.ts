@@ -5,8 +5,7 @@
  * @module
  */
 
-import type { Clock } from "./clock.ts";
-import { delay } from "./clock.ts";
+import { type Clock, delay } from "./clock.ts";
 import type { Driver, Watch, WatchTarget } from "../driver/driver.ts";
 import { DriverError } from "../errors.ts";
 import type { Subscriptions } from "./subscriptions.ts";

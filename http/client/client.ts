@@ -21,9 +21,7 @@ import type {
   WorkflowInfo,
   WorkflowPage,
 } from "../../core/client.ts";
-import { type Duration, toMilliseconds } from "../../core/values/checks.ts";
-import { checkName } from "../../core/values/checks.ts";
-import { checkWholeNumber } from "../../core/values/checks.ts";
+import { checkName, checkWholeNumber, type Duration, toMilliseconds } from "../../core/values/checks.ts";
 import { toRecipient } from "../../core/context/messages.ts";
 import { Handle } from "../../core/read/handle.ts";
 import { validate } from "../../core/values/values.ts";

@@ -6,14 +6,12 @@
 
 import type { Context, Handler } from "hono";
 import { type SendReceipt, type Topic, toTopic } from "../../core/channel.ts";
-import type { Duration } from "../../core/values/checks.ts";
+import { checkName, type Duration, toPositiveMilliseconds } from "../../core/values/checks.ts";
 import { ParleyError, ValidationError, WorkflowEndedError, WorkflowNotFoundError } from "../../core/errors.ts";
-import { checkName } from "../../core/values/checks.ts";
 import type { Parley } from "../../core/parley.ts";
 import type { StandardSchemaV1 } from "../../core/standard_schema.ts";
 import { validate } from "../../core/values/values.ts";
 import { type BodyLimits, parseJson, readBytes } from "../wire/request_body.ts";
-import { toPositiveMilliseconds } from "../../core/values/checks.ts";
 import { checkBodyLimit } from "../options.ts";
 import { toLegalUrl } from "../protocol.ts";
 import { isHttpException, isReportable, refusal, toBareResponse, toResponse } from "../wire/problem.ts";

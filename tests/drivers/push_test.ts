@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import type { Clock } from "../../core/time/clock.ts";
-import { nextTask } from "../../core/time/clock.ts";
+import { type Clock, nextTask } from "../../core/time/clock.ts";
 import { type OpenConnection, PushConnection, type PushOptions, type Tell } from "../../drivers/push.ts";
 
 /** A clock that the test moves by hand. */

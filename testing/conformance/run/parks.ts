@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import type { Driver, Operation, Transition } from "../../../core/driver/driver.ts";
 import { end, observeEvent, observeResult, park, receive, record, setEvent, SUSPEND, YIELD } from "../../operations.ts";
-import { LEASE_MS, newMessage } from "../../requests.ts";
+import { claimRequest, LEASE_MS, newMessage } from "../../requests.ts";
 import {
   assertAbout,
   begin,
@@ -20,7 +20,6 @@ import {
   take,
   valueOutcome,
 } from "../../driven_run.ts";
-import { claimRequest } from "../../requests.ts";
 import type { Rules } from "../../suite.ts";
 
 const LONG_MS = 100 * LEASE_MS;

@@ -6,8 +6,7 @@
 
 import assert from "node:assert/strict";
 import { TimeoutError } from "../../../core/errors.ts";
-import { workflow } from "../../../core/workflow.ts";
-import type { WorkflowContext } from "../../../core/workflow.ts";
+import { workflow, type WorkflowContext } from "../../../core/workflow.ts";
 import type { Rules } from "../../suite.ts";
 import type { World } from "../world.ts";
 

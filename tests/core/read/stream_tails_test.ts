@@ -1,7 +1,6 @@
 import type { Driver } from "../../../core/driver/driver.ts";
 import assert from "node:assert/strict";
-import type { Parley } from "../../../mod.ts";
-import { workflow } from "../../../mod.ts";
+import { type Parley, workflow } from "../../../mod.ts";
 import { countedWatches, gate, settle, setup } from "../setup.ts";
 
 const READERS = 50;

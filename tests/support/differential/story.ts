@@ -6,9 +6,20 @@
 
 import fc from "fast-check";
 import type { NewMessage, Operation, WorkflowStatus } from "../../../core/driver/driver.ts";
-import { closeStream, observeEvent, observeResult, pause, receive, record, send } from "../../../testing/operations.ts";
+import {
+  closeStream,
+  observeEvent,
+  observeResult,
+  pause,
+  receive,
+  record,
+  send,
+  setEvent,
+  sleep,
+  start,
+  writeStream,
+} from "../../../testing/operations.ts";
 import { newWorkflow } from "../../../testing/requests.ts";
-import { setEvent, sleep, start, writeStream } from "../../../testing/operations.ts";
 
 // Few of each, so that calls meet: and of those that begin alike, or have in them what separates the parts of a key.
 export const IDS = ["a", "a\u0001/%2F", "c:\u{1F600}"];

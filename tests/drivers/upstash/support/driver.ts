@@ -7,9 +7,8 @@
 
 import type { Driver } from "../../../../core/driver/driver.ts";
 import { type Clock, systemClock } from "../../../../core/time/clock.ts";
-import type { PushTiming } from "../../../../drivers/push.ts";
+import type { PushConnection, PushTiming } from "../../../../drivers/push.ts";
 import { openUpstash, type UpstashDriverOptions } from "../../../../drivers/upstash/driver.ts";
-import type { PushConnection } from "../../../../drivers/push.ts";
 import { UPSTASH_TIMING } from "../../../../drivers/upstash/transport/push.ts";
 import { openTransport } from "../../../../drivers/upstash/transport/open_transport.ts";
 import type { UpstashCredentials } from "../../../../drivers/upstash/transport/transport.ts";

@@ -6,12 +6,11 @@
 
 import assert from "node:assert/strict";
 import { Redis, type RedisConfigNodejs } from "@upstash/redis";
-import type { PushConnection } from "../../../../drivers/push.ts";
+import type { PushConnection, PushTiming } from "../../../../drivers/push.ts";
 import { UPSTASH_TIMING, upstashPush } from "../../../../drivers/upstash/transport/push.ts";
 import { openTransport } from "../../../../drivers/upstash/transport/open_transport.ts";
 import type { UpstashCredentials, UpstashTransport } from "../../../../drivers/upstash/transport/transport.ts";
 import type { UpstashRedis } from "../../../../drivers/upstash/transport/instance.ts";
-import type { PushTiming } from "../../../../drivers/push.ts";
 import { CountingClock, until } from "../../../support/patience.ts";
 import { redisUrl } from "./redis_server.ts";
 import { type Relay, startRelay } from "../../../support/relay.ts";
