@@ -10,14 +10,14 @@ import { listeners, neonDriverTest, type Opened, POSTGRES, type Setting } from "
 import { until, warnings, Watching } from "../../support/patience.ts";
 import { quoted } from "../postgres/support/store.ts";
 
-neonDriverTest("however many watch, there is one connection, from the first to the last of them", async (setting) => {
+neonDriverTest("any number of watches share one connection, from the first to the last", async (setting) => {
   const { server, open } = setting;
   const opened = open();
   const watching = Array.from({ length: 100 }, (_, n) => new Watching(opened, `inbox:${n % 10}`));
   await until(() => watching.every(({ watch }) => watch.live));
   assert.deepEqual(server.websockets, { opened: 1, open: 1 });
   assert.equal(await listeners(setting), 1);
-  assert.deepEqual(new Set(watching.map(({ hints }) => hints)), new Set([1]), "one hint when it is live");
+  assert.deepEqual(new Set(watching.map(({ hints }) => hints)), new Set([1]), "one hint when the connection is live");
   await enqueue(opened.driver, "3");
   await opened.driver.send([newMessage("3")]);
   await until(() => watching.filter(({ hints }) => hints === 2).length === 10);
@@ -32,7 +32,7 @@ neonDriverTest(
   "drivers of one isolate share a connection if they reach one schema in the same way",
   async ({ server, schema, query }) => {
     const other = `${schema} 2`;
-    // As an application may make them, one for each request.
+    // An application may make a driver for each request.
     const make = (options: Partial<NeonDriverOptions> = {}) =>
       neonDriver(atNeon(POSTGRES), { schema, endpoint: server, ...options }) as Opened["driver"];
     const live = (options?: Partial<NeonDriverOptions>) => Watching.live({ push: make(options) }, "inbox:w");
@@ -47,7 +47,7 @@ neonDriverTest(
       assert.equal(first.hints, 1);
       second.watch.close();
       using third = await live();
-      assert.equal(server.websockets.opened, 1, "it outlives the last watch of each of them");
+      assert.equal(server.websockets.opened, 1, "it outlives the last watch of each driver");
       using patient = await live({ requestTimeout: 20_000 });
       using elsewhere = await live({ schema: other });
       assert.deepEqual(server.websockets, { opened: 3, open: 3 });
@@ -61,7 +61,7 @@ neonDriverTest(
   },
 );
 
-neonDriverTest("an isolate forgets drivers when nobody waits", async ({ server, schema }) => {
+neonDriverTest("an isolate forgets drivers when nothing waits", async ({ server, schema }) => {
   const pushes = new Map<string, PushConnection>();
   const { driver, push } = openNeon(atNeon(POSTGRES), { schema, endpoint: server }, { timing: EAGER, pushes });
   assert.equal(pushes.size, 0);
@@ -73,7 +73,7 @@ neonDriverTest("an isolate forgets drivers when nobody waits", async ({ server, 
   assert.equal(pushes.size, 0);
 });
 
-neonDriverTest("a wait that is soon over opens no connection", async ({ server, relay, open, timers }) => {
+neonDriverTest("a short wait opens no connection", async ({ server, relay, open, timers }) => {
   const opened = open({ timing: { openAfterMs: 5_000 } });
   for (let n = 0; n < 20; n++) {
     using _watching = new Watching(opened, "due");
@@ -84,7 +84,7 @@ neonDriverTest("a wait that is soon over opens no connection", async ({ server, 
 });
 
 neonDriverTest(
-  "the connection outlives the last watch for a while, and serves the next one",
+  "the connection outlives the last watch for a while, and serves the next watch",
   async ({ server, open }) => {
     const opened = open({ timing: { lingerMs: 200 } });
     for (let n = 0; n < 3; n++) {
@@ -101,12 +101,12 @@ neonDriverTest(
     }
     using _next = new Watching(opened, "due");
     await delay(systemClock, 300);
-    assert.deepEqual(server.websockets, { opened: 2, open: 1 }, "it is not closed in the middle of the next one");
+    assert.deepEqual(server.websockets, { opened: 2, open: 1 }, "it is not closed during the next watch");
   },
 );
 
 neonDriverTest(
-  "a watch that begins while the connection is closing gets a new one",
+  "a watch that begins while the connection closes gets a new connection",
   async ({ server, open, relay }) => {
     const opened = open();
     (await Watching.live(opened, "due")).watch.close();
@@ -117,7 +117,7 @@ neonDriverTest(
   },
 );
 
-neonDriverTest("a watch that begins at any moment of the end of the last one gets a connection", async ({ open }) => {
+neonDriverTest("a watch gets a connection at whatever moment of the last watch's end it begins", async ({ open }) => {
   for (let turns = 0; turns < 10; turns++) {
     const opened = open({ timing: { openAfterMs: 5 } });
     new Watching(opened, "due").watch.close();
@@ -135,7 +135,7 @@ for (const ending of ["fin", "reset"] as const) {
       assert.equal(watching.hints, 1);
       await relay.cut(ending);
       await until(() => !watching.watch.live);
-      assert.equal(watching.hints, 2, "so that they poll from now on");
+      assert.equal(watching.hints, 2, "so that waits poll from now on");
       await until(() => watching.watch.live);
       assert.equal(watching.hints, 3);
       await enqueue(opened.driver, "w");
@@ -149,7 +149,7 @@ neonDriverTest("a connection that the database ends is opened again", async (set
   const { query, open, schema } = setting;
   const opened = open();
   using watching = await Watching.live(opened, "due");
-  // Also when it was idle, which comes as an error that nobody has asked for.
+  // This holds for an idle connection too, whose end is an error outside of any query.
   await query(
     "select pg_terminate_backend(pid) from pg_stat_activity where query like $1 and pid <> pg_backend_pid()",
     [
@@ -161,7 +161,7 @@ neonDriverTest("a connection that the database ends is opened again", async (set
 });
 
 neonDriverTest(
-  "a connection that is swallowed is found out at the next beat, and opened again",
+  "the next beat detects a swallowed connection, and the connection is opened again",
   async ({ relay, server, open }) => {
     const opened = open({ requestTimeout: 200, timing: { beatMs: 100 } });
     using watching = await Watching.live(opened, "due");
@@ -173,7 +173,7 @@ neonDriverTest(
   },
 );
 
-neonDriverTest("to stop while a beat is swallowed does not wait for the time limit", async ({ relay, open }) => {
+neonDriverTest("a stop while a beat is swallowed does not wait for the time limit", async ({ relay, open }) => {
   const opened = open({ timing: { beatMs: 50 } });
   const watching = await Watching.live(opened, "due");
   relay.freeze();
@@ -185,21 +185,22 @@ neonDriverTest("to stop while a beat is swallowed does not wait for the time lim
   await relay.cut();
 });
 
-neonDriverTest("a beat keeps a connection listed, and finds out if it was not", async (setting) => {
-  // Long enough that no beat of a busy machine comes so late that the database takes the connection for dead.
+neonDriverTest("a beat keeps a connection registered, and detects that it was not", async (setting) => {
+  // Long enough, so that a late beat of a busy machine does not make the database take the
+  // connection for dead.
   const opened = setting.open({ timing: { beatMs: 200 } });
   using watching = await Watching.live(opened, "due");
   const until1 = async () =>
     (await setting.query(`select until from ${quoted(setting.schema)}.listeners`)).rows[0]?.until;
   const first = await until1();
   await until(async () => await until1() !== first);
-  assert.equal(watching.hints, 1, "a beat is no reason to look");
+  assert.equal(watching.hints, 1, "a beat causes no look");
   await setting.query(`delete from ${quoted(setting.schema)}.listeners`);
   await until(() => watching.hints === 2);
   await until(async () => await listeners(setting) === 1);
 });
 
-neonDriverTest("to watch creates the schema where it is missing", async ({ open, schema, query }) => {
+neonDriverTest("a watch creates a missing schema", async ({ open, schema, query }) => {
   const other = `${schema} 2`;
   try {
     using watching = await Watching.live(open({ schema: other }), "due");
@@ -237,7 +238,7 @@ const REFUSALS: Record<string, (setting: Setting) => Opened> = {
 };
 
 for (const [trouble, refuse] of Object.entries(REFUSALS)) {
-  neonDriverTest(`push comes when it can, and says once that it did not: ${trouble}`, async (setting) => {
+  neonDriverTest(`push starts as soon as it can, and reports once that it could not: ${trouble}`, async (setting) => {
     const said = await warnings(async () => {
       const opened = refuse(setting);
       using watching = await Watching.live(opened, "due");
@@ -248,7 +249,7 @@ for (const [trouble, refuse] of Object.entries(REFUSALS)) {
   });
 }
 
-neonDriverTest("two failures pass without a word", async ({ server, open }) => {
+neonDriverTest("two failures are not reported", async ({ server, open }) => {
   const said = await warnings(async () => {
     server.refuseWebSockets(() => new Response("no", { status: 503 }), { times: 2 });
     using _watching = await Watching.live(open(), "due");
@@ -256,7 +257,7 @@ neonDriverTest("two failures pass without a word", async ({ server, open }) => {
   assert.deepEqual(said, []);
 });
 
-neonDriverTest("a connection that could not log in is closed", async ({ open }) => {
+neonDriverTest("a connection that cannot log in is closed", async ({ open }) => {
   let [sockets, most] = [0, 0];
   const silent = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
     const { socket, response } = Deno.upgradeWebSocket(request, { idleTimeout: 0 });
@@ -276,7 +277,7 @@ neonDriverTest("a connection that could not log in is closed", async ({ open }) 
   await silent.shutdown();
 });
 
-neonDriverTest("a wrong password keeps push away, and ends nothing", async ({ open }) => {
+neonDriverTest("with a wrong password there is no push, and nothing else ends", async ({ open }) => {
   const connectionString = atNeon(POSTGRES).replace(/:[^:@]*@/, ":hunter2@");
   const said = await warnings(async () => {
     using watching = new Watching(open({ connectionString }), "due");
@@ -289,7 +290,7 @@ neonDriverTest("a wrong password keeps push away, and ends nothing", async ({ op
 });
 
 neonDriverTest(
-  "to stop while the connection is being opened leaves nothing behind",
+  "a stop while the connection opens leaves nothing behind",
   async ({ open, relay, server, timers }) => {
     for (const at of ["before", "after"] as const) {
       for (const kind of ["upgrade", "bytes"] as const) {

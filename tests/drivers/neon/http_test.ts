@@ -10,7 +10,7 @@ import { neonDriverTest, POSTGRES, rejection } from "./support/setting.ts";
 import { startRelay } from "../../support/relay.ts";
 import { quoted } from "../postgres/support/store.ts";
 
-/** Instants and what is left of deadlines differ from run to run. */
+/** Removes instants and remaining times, which differ from run to run. */
 function timeless(answer: unknown): unknown {
   const times = new Set(["now", "createdAt", "updatedAt", "remainingMs", "until", "cursor"]);
   return JSON.parse(JSON.stringify(answer, (key, value) => times.has(key) ? typeof value : value));
@@ -38,7 +38,7 @@ for (const at of ["before", "after", "head", "body"] as const) {
       const count = expected.length;
       assert.equal(count, 15);
       await query(`with ${deletes} select`);
-      // Each in turn: in one story, since every later answer depends on what the earlier ones left behind.
+      // The operations form one story, because each answer depends on the operations before it.
       for (const [index, operation] of everyOperation(repeating).entries()) {
         const fault = relay.fault({ at, action: { kind: "cut", ending: index % 2 === 0 ? "fin" : "reset" } });
         const requests = relay.requests;
@@ -62,7 +62,7 @@ for (const at of ["before", "after", "head", "body"] as const) {
   );
 }
 
-neonDriverTest("purge, executed and its answer lost, removes what it should once", async ({ open, relay }) => {
+neonDriverTest("purge whose answer is lost removes everything once", async ({ open, relay }) => {
   const driver = withRetries(open({ push: false }).driver, systemClock);
   await driver.create(createRequest("w"));
   await driver.control({ workflowId: "w", action: "cancel" });
@@ -76,7 +76,7 @@ neonDriverTest("purge, executed and its answer lost, removes what it should once
 });
 
 neonDriverTest(
-  "the very first operation of a schema is three requests, and the next is one",
+  "the first operation of a schema is three requests, and the next is one",
   async ({ open, server, schema, query }) => {
     const other = `${schema} 2`;
     const { driver } = open({ push: false, schema: other });
@@ -92,7 +92,7 @@ neonDriverTest(
   },
 );
 
-neonDriverTest("migrate, executed and its answer lost, has made everything", async ({ open, relay, schema, query }) => {
+neonDriverTest("migrate whose answer is lost has created everything", async ({ open, relay, schema, query }) => {
   const other = `${schema} 2`;
   const driver = withRetries(open({ push: false, schema: other }).driver, systemClock);
   const fault = relay.fault({
@@ -109,7 +109,7 @@ neonDriverTest("migrate, executed and its answer lost, has made everything", asy
 });
 
 neonDriverTest(
-  "a call is one request, and one without an answer is not repeated by the driver",
+  "a call is one request, and the driver does not repeat a request without an answer",
   async ({ open, relay, server }) => {
     const { driver } = open({ push: false });
     for (const operation of everyOperation(driver)) {
@@ -131,7 +131,7 @@ const UNKNOWN_OUTCOMES = {
   HTTP_504: ANSWERS.gatewayTimeout,
   HTTP_507: ANSWERS.responseTooLarge,
   HTTP_429: ANSWERS.tooManyRequests,
-  // An SQLSTATE says something only where the proxy says that it is PostgreSQL's answer.
+  // An SQLSTATE counts only if the proxy says that it is PostgreSQL's answer.
   HTTP_503: () => Response.json({ message: "permission denied", code: "42501" }, { status: 503 }),
   HTTP_302: () => new Response(null, { status: 302, headers: { Location: "https://elsewhere.test/" } }),
   HTTP_400: () => new Response("<h1>Bad Request</h1>", { status: 400 }),
@@ -149,14 +149,19 @@ for (const [code, answer] of Object.entries(UNKNOWN_OUTCOMES)) {
   );
 }
 
-neonDriverTest("a request that is too large is refused for good, with its size", async ({ open, server }) => {
-  server.limits.requestBytes = 1_000;
-  const error = await rejection(open({ push: false }).driver.create(createRequest("w", { input: "x".repeat(1_000) })));
-  assert.equal(error.retryable, false);
-  assert.match(error.message, /^Neon: a request of 1\d\d\d bytes failed \(HTTP_413\): it must be smaller$/);
-});
+neonDriverTest(
+  "a request that is too large is an error that is not retryable, with its size",
+  async ({ open, server }) => {
+    server.limits.requestBytes = 1_000;
+    const error = await rejection(
+      open({ push: false }).driver.create(createRequest("w", { input: "x".repeat(1_000) })),
+    );
+    assert.equal(error.retryable, false);
+    assert.match(error.message, /^Neon: a request of 1\d\d\d bytes failed \(HTTP_413\): it must be smaller$/);
+  },
+);
 
-neonDriverTest("a wrong password or role is refused for good", async ({ open }) => {
+neonDriverTest("a wrong password or role is an error that is not retryable", async ({ open }) => {
   const url = new URL(atNeon(POSTGRES));
   for (const [user, password] of [[url.username, "hunter2"], ["nobody", url.password]]) {
     const connectionString = `postgresql://${user}:${password}@${url.host}${url.pathname}`;
@@ -166,7 +171,7 @@ neonDriverTest("a wrong password or role is refused for good", async ({ open }) 
   }
 });
 
-neonDriverTest("what PostgreSQL refuses is certain, with its SQLSTATE", async ({ open }) => {
+neonDriverTest("an error of PostgreSQL has its SQLSTATE and a certain outcome", async ({ open }) => {
   const connectionString = atNeon(POSTGRES).replace(/\/[^/]*$/, "/nothing");
   const error = await rejection(open({ push: false, connectionString }).driver.readWorkflow("w"));
   assert.deepEqual([error.message, error.retryable], ["Neon: readWorkflow failed (SQLSTATE 3D000)", false]);
@@ -201,7 +206,7 @@ neonDriverTest(
 
 for (const at of ["connect", "before", "after", "body"] as const) {
   neonDriverTest(`a request that is swallowed (${at}) ends at its time limit`, async ({ schema, server }) => {
-    await using relay = await startRelay({ target: server }); // To which there is no connection yet.
+    await using relay = await startRelay({ target: server }); // There is no connection to it yet.
     const driver = neonDriver(atNeon(POSTGRES), {
       schema,
       push: false,
@@ -217,7 +222,7 @@ for (const at of ["connect", "before", "after", "body"] as const) {
   });
 }
 
-Deno.test("neonDriver() at a port where nobody listens rejects, and the call may be repeated", async () => {
+Deno.test("neonDriver() at a port without a server rejects with a retryable error", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();

@@ -21,7 +21,10 @@ import { atNeon } from "./support/harness.ts";
 import { neonDriverTest, POSTGRES, type Setting } from "./support/setting.ts";
 import { quoted } from "../postgres/support/store.ts";
 
-/** A session that hears the schema's channel, and is not among those that are known to listen. */
+/**
+ * A session that listens to the schema's channel, and that the database does not know as a
+ * listener.
+ */
 class Ear implements AsyncDisposable {
   readonly #session: Session;
   readonly #heard: string[];
@@ -44,7 +47,10 @@ class Ear implements AsyncDisposable {
     return new Ear(session, heard);
   }
 
-  /** What was said during a call, in the order of the alphabet. What was committed before a query began is heard before its answer. */
+  /**
+   * Returns the notifications during a call, sorted. A notification that was committed before a
+   * query arrives before the answer of the query.
+   */
   async during(call: () => Promise<unknown>): Promise<string[]> {
     await call();
     await this.#session.query("select 1");
@@ -58,7 +64,7 @@ class Ear implements AsyncDisposable {
 
 const listeners = ({ schema }: Setting) => `${quoted(schema)}.listeners`;
 
-/** Makes it look as if somebody listened. */
+/** Registers a listener that does not exist. */
 async function pretend(setting: Setting, until: string = "1 minute"): Promise<void> {
   await setting.query(
     `insert into ${
@@ -68,7 +74,7 @@ async function pretend(setting: Setting, until: string = "1 minute"): Promise<vo
   );
 }
 
-neonDriverTest("NOTIFY is left out where nobody listens, or has been heard of for a while", async (setting) => {
+neonDriverTest("NOTIFY is left out if there is no listener, or only silent ones", async (setting) => {
   const { driver } = setting.open({ push: false });
   await using ear = await Ear.at(setting);
   await enqueue(driver, "w");
@@ -80,33 +86,36 @@ neonDriverTest("NOTIFY is left out where nobody listens, or has been heard of fo
   assert.deepEqual(await ear.during(sent), []);
 });
 
-neonDriverTest("every change hints for its targets, each once, and what changes nothing for none", async (setting) => {
-  const { driver } = setting.open({ push: false });
-  await pretend(setting);
-  await using ear = await Ear.at(setting);
-  const heard = (call: () => Promise<unknown>) => ear.during(call);
-  const create = createRequest("w");
-  assert.deepEqual(await heard(() => driver.create(create)), ["outbox:w"]);
-  assert.deepEqual(await heard(() => driver.create(create)), [], "a repeat");
-  assert.deepEqual(await heard(() => enqueue(driver, "other")), ["due", "outbox:other"]);
-  const run = { workflowId: "w", epoch: 1, owner: create.owner };
-  await checkCommits(driver, heard, run);
-  assert.deepEqual(await heard(() => driver.control({ workflowId: "w", action: "cancel" })), ["inbox:w", "outbox:w"]);
-  assert.deepEqual(await heard(() => driver.control({ workflowId: "w", action: "cancel" })), [], "a repeat");
-  assert.deepEqual(await heard(() => driver.control({ workflowId: "w", action: "resume" })), [
-    "due",
-    "inbox:w",
-    "outbox:w",
-  ]);
-  assert.deepEqual(await heard(() => driver.control({ workflowId: "w", action: "resume" })), [], "a repeat");
-  assert.deepEqual(await heard(() => driver.control({ workflowId: "none", action: "cancel" })), []);
-  const claim = claimRequest({ workflowIds: ["w", "other"] });
-  assert.deepEqual(await heard(() => driver.claim(claim)), ["outbox:other"], "w was PENDING before");
-  assert.deepEqual(await heard(() => driver.claim(claim)), [], "a repeat");
-  await heard(() => driver.control({ workflowId: "w", action: "cancel" }));
-  assert.deepEqual(await heard(() => driver.purge({ olderThanMs: 0, limit: 10 })), ["outbox:w"]);
-  assert.deepEqual(await heard(() => driver.purge({ olderThanMs: 0, limit: 10 })), []);
-});
+neonDriverTest(
+  "every change hints each of its targets once, and a call without a change hints none",
+  async (setting) => {
+    const { driver } = setting.open({ push: false });
+    await pretend(setting);
+    await using ear = await Ear.at(setting);
+    const heard = (call: () => Promise<unknown>) => ear.during(call);
+    const create = createRequest("w");
+    assert.deepEqual(await heard(() => driver.create(create)), ["outbox:w"]);
+    assert.deepEqual(await heard(() => driver.create(create)), [], "a repeat");
+    assert.deepEqual(await heard(() => enqueue(driver, "other")), ["due", "outbox:other"]);
+    const run = { workflowId: "w", epoch: 1, owner: create.owner };
+    await checkCommits(driver, heard, run);
+    assert.deepEqual(await heard(() => driver.control({ workflowId: "w", action: "cancel" })), ["inbox:w", "outbox:w"]);
+    assert.deepEqual(await heard(() => driver.control({ workflowId: "w", action: "cancel" })), [], "a repeat");
+    assert.deepEqual(await heard(() => driver.control({ workflowId: "w", action: "resume" })), [
+      "due",
+      "inbox:w",
+      "outbox:w",
+    ]);
+    assert.deepEqual(await heard(() => driver.control({ workflowId: "w", action: "resume" })), [], "a repeat");
+    assert.deepEqual(await heard(() => driver.control({ workflowId: "none", action: "cancel" })), []);
+    const claim = claimRequest({ workflowIds: ["w", "other"] });
+    assert.deepEqual(await heard(() => driver.claim(claim)), ["outbox:other"], "w was PENDING before");
+    assert.deepEqual(await heard(() => driver.claim(claim)), [], "a repeat");
+    await heard(() => driver.control({ workflowId: "w", action: "cancel" }));
+    assert.deepEqual(await heard(() => driver.purge({ olderThanMs: 0, limit: 10 })), ["outbox:w"]);
+    assert.deepEqual(await heard(() => driver.purge({ olderThanMs: 0, limit: 10 })), []);
+  },
+);
 
 async function checkCommits(
   driver: Driver,
@@ -151,7 +160,7 @@ async function checkCommits(
   assert.deepEqual(await heard(() => driver.send([newMessage("other"), newMessage("none")])), [], "all or none");
 }
 
-neonDriverTest("what becomes due hints for that, by whatever makes it due", async (setting) => {
+neonDriverTest("a workflow that becomes due causes a hint, whatever makes it due", async (setting) => {
   const { driver } = setting.open({ push: false });
   const sender = await begin(driver, "sender");
   const last = await begin(driver, "last");
@@ -181,7 +190,7 @@ neonDriverTest("what becomes due hints for that, by whatever makes it due", asyn
   assert.deepEqual(await heard(() => last.released([], end())), ["outbox:last"]);
 });
 
-neonDriverTest("a target may be as long as an ID can be", async (setting) => {
+neonDriverTest("a target may have an ID of the maximum length", async (setting) => {
   const { driver } = setting.open({ push: false });
   await pretend(setting);
   await using ear = await Ear.at(setting);
@@ -190,7 +199,7 @@ neonDriverTest("a target may be as long as an ID can be", async (setting) => {
   assert.deepEqual(await ear.during(() => driver.send([newMessage(id)])), [`inbox:${id}`]);
 });
 
-neonDriverTest("to settle waits for those that found nobody listening, and for nobody else", async (setting) => {
+neonDriverTest("settle_v1() waits for transactions that found no listener, and for no others", async (setting) => {
   const { server, query } = setting;
   const { login, websocket } = readNeonAddress(atNeon(POSTGRES), server);
   const options = { login, websocket: websocket!, timeoutMs: 5_000, clock: systemClock, onNotification: () => {} };
@@ -211,14 +220,14 @@ neonDriverTest("to settle waits for those that found nobody listening, and for n
     await writer.query(`select exists (select from ${listeners(setting)})`);
     const began = performance.now();
     await settling;
-    assert(performance.now() - began < 500, "a later one is not waited for");
+    assert(performance.now() - began < 500, "it does not wait for a later transaction");
     await writer.query("commit");
   } finally {
     await Promise.all([writer.close(), listener.close()]);
   }
 });
 
-neonDriverTest("to listen again keeps listening, and removes those that are gone", async (setting) => {
+neonDriverTest("listen_v1() extends the time of a listener, and removes listeners that are gone", async (setting) => {
   await pretend(setting, "-1 ms");
   const listen = (name: string) =>
     setting.query(`select ${quoted(setting.schema)}.listen_v1($1, 60000) as kept`, [name]);

@@ -5,7 +5,7 @@ import { neonDriver } from "../../../drivers/neon/mod.ts";
 import { neonDriverTest, rejection } from "./support/setting.ts";
 
 neonDriverTest(
-  "two databases in one process are kept apart, and the package's settings are left alone",
+  "two databases in one process stay apart, and the package's settings stay unchanged",
   async ({ open, schema, relay }) => {
     const settings =
       () => [neonConfig.fetchEndpoint, neonConfig.fetchFunction, neonConfig.wsProxy, neonConfig.useSecureWebSocket];
@@ -23,7 +23,7 @@ neonDriverTest(
   },
 );
 
-Deno.test("neonDriver() refuses a connection string that is none, and does not show it", () => {
+Deno.test("neonDriver() refuses an invalid connection string, and does not show it", () => {
   const secret = "hunter2";
   const wrong = [
     "",
@@ -46,14 +46,14 @@ Deno.test("neonDriver() refuses a connection string that is none, and does not s
       return true;
     });
   }
-  // What comes of an environment variable that is not set.
+  // The value of an environment variable that is not set.
   assert.throws(
     () => neonDriver(undefined as unknown as string),
     /Reading the connection string, undefined: it must be postgresql:/,
   );
 });
 
-Deno.test("neonDriver() refuses options that are none", () => {
+Deno.test("neonDriver() refuses invalid options", () => {
   const connectionString = "postgresql://u:p@ep-a.neon.tech/d";
   for (
     const options of [{ schema: "" }, { requestTimeout: 0 }, { requestTimeout: -1 }, {
@@ -71,7 +71,7 @@ Deno.test("neonDriver() refuses options that are none", () => {
   );
 });
 
-Deno.test("neonDriver() finds the proxy of a host, as Neon's own package does", async () => {
+Deno.test("neonDriver() finds the proxy of a host like Neon's own package", async () => {
   const urls: string[] = [];
   const original = globalThis.fetch;
   globalThis.fetch = (input, init) => {

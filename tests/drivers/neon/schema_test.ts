@@ -8,7 +8,7 @@ import { guestUrl } from "../postgres/support/postgres.ts";
 import { GUEST } from "../postgres/support/server.ts";
 import { quoted } from "../postgres/support/store.ts";
 
-/** What a schema may be called; with what is put in front, the last two have 63 bytes. */
+/** Names for schemas. With the prefix of the test, the last two have 63 bytes. */
 const ODD_NAMES = [
   "Upper",
   'a"b',
@@ -23,7 +23,7 @@ const ODD_NAMES = [
   "é".repeat(29),
 ];
 
-neonDriverTest("a schema may have any name, also for push", async ({ open, query }) => {
+neonDriverTest("a schema may have any name, for push as well", async ({ open, query }) => {
   for (const name of ODD_NAMES) {
     const schema = `neon ${name}`;
     const opened = open({ schema });
@@ -41,7 +41,7 @@ neonDriverTest("a schema may have any name, also for push", async ({ open, query
 });
 
 neonDriverTest(
-  "two schemas side by side do not see each other, nor hear each other's hints",
+  "two schemas side by side see neither each other nor each other's hints",
   async ({ open, schema, query }) => {
     const other = `${schema}, other`;
     try {
@@ -64,7 +64,7 @@ neonDriverTest(
   },
 );
 
-neonDriverTest("a role that may create nothing works where everything is there, with push", async (setting) => {
+neonDriverTest("a role that may create nothing works on a complete schema, with push", async (setting) => {
   const { open, query, schema } = setting;
   const connectionString = atNeon(await guestUrl({ query }, POSTGRES));
   const guest = open({ connectionString });

@@ -8,21 +8,21 @@ import { neonDriverTest } from "./support/setting.ts";
 
 const MIB = 1_048_576;
 
-/** A statement that carries megabytes takes its time on a machine that does much else. */
+/** Longer than the default, because statements with megabytes are slow on a busy machine. */
 const PATIENT = { push: false, requestTimeout: "1m" } as const;
 
-/** JSON that is kept as a text: quotes and backslashes, which take four bytes each. */
+/** JSON inside of a text. Its quotes and backslashes take four bytes each. */
 const JSON_TEXT = JSON.stringify(JSON.stringify(Array.from({ length: 20_000 }, (_, n) => ({ id: n, name: `n${n}` }))));
 
-/** As large as a value may be without another `maxValueBytes`, and as heavy. */
+/** The largest value for the default `maxValueBytes`, with the most bytes on the wire. */
 const HEAVIEST = JSON.stringify('"'.repeat(524_287));
 
-/** Claims until there is nothing more, and checks that each claim leases what it brings. */
+/** Claims until nothing is left, and checks that each claim leases what its answer contains. */
 async function claimAll(driver: Driver): Promise<Map<string, number>> {
   const epochs = new Map<string, number>();
   for (let more = true; more;) {
     const answer = await driver.claim(claimRequest());
-    assert(answer.claimed.length > 0, "a claim takes one at least");
+    assert(answer.claimed.length > 0, "a claim takes at least one");
     for (const { workflow, epoch } of answer.claimed) epochs.set(workflow.workflowId, epoch);
     more = answer.more;
   }
@@ -34,7 +34,7 @@ async function readJournal(driver: Driver, workflowId: string, after = 0): Promi
   return more ? [...entries, ...await readJournal(driver, workflowId, entries.at(-1)?.seq)] : entries;
 }
 
-neonDriverTest("12 inputs as heavy as may be are claimed by several claims, each once", async ({ open }) => {
+neonDriverTest("several claims take 12 inputs of the maximum size, each once", async ({ open }) => {
   const { driver } = open(PATIENT);
   const ids = Array.from({ length: 12 }, (_, n) => `w${n}`);
   for (const id of ids) await driver.create(createRequest(id, { leaseMs: null, input: HEAVIEST }));
@@ -42,7 +42,7 @@ neonDriverTest("12 inputs as heavy as may be are claimed by several claims, each
 });
 
 neonDriverTest(
-  "12 journals of JSON that is kept as text are claimed, and each is read to its end",
+  "12 journals of JSON inside of texts are claimed, and each is read to its end",
   async ({ open }) => {
     const { driver } = open(PATIENT);
     const ids = Array.from({ length: 12 }, (_, n) => `w${n}`);
@@ -61,7 +61,7 @@ neonDriverTest(
   },
 );
 
-neonDriverTest("a workflow that is large alone is claimed without its journal", async ({ open }) => {
+neonDriverTest("a workflow that fills a claim by itself is claimed without its journal", async ({ open }) => {
   const { driver } = open(PATIENT);
   const bytes = driver.limits?.requestBytes ?? 0;
   const most = JSON.stringify("x".repeat(bytes - 100));
@@ -78,7 +78,7 @@ neonDriverTest("a workflow that is large alone is claimed without its journal", 
   assert(workflow?.input === most && workflow.output === most, "input and output arrive in one answer");
 });
 
-neonDriverTest("16 messages of 1 MB that are received at once come in parts, each once", async ({ open }) => {
+neonDriverTest("16 messages of 1 MB that are received at once arrive in parts, each once", async ({ open }) => {
   const { driver } = open(PATIENT);
   const run = await begin(driver, "w");
   for (let n = 0; n < 16; n++) await driver.send([newMessage("w", { value: JSON.stringify('"'.repeat(500_000) + n) })]);
@@ -98,7 +98,7 @@ neonDriverTest("16 messages of 1 MB that are received at once come in parts, eac
   assert.deepEqual(values, Array.from({ length: 16 }, (_, n) => String(n)));
 });
 
-neonDriverTest("a commit that records as much as it may, and receives as much, is answered", async ({ open }) => {
+neonDriverTest("a commit that records the maximum and receives the maximum gets an answer", async ({ open }) => {
   const { driver } = open(PATIENT);
   const most = JSON.stringify("x".repeat((driver.limits?.requestBytes ?? 0) - 100));
   const run = await begin(driver, "w");
@@ -107,7 +107,7 @@ neonDriverTest("a commit that records as much as it may, and receives as much, i
   assert.deepEqual(results.map((result) => "outcome" in result && result.outcome.tag), ["message", "value"]);
 });
 
-neonDriverTest("values of a stream as heavy as may be are written and read", async ({ open }) => {
+neonDriverTest("stream values of the maximum size are written and read", async ({ open }) => {
   const { driver } = open(PATIENT);
   const run = await begin(driver, "w");
   const value = JSON.stringify('"'.repeat(499_950));
@@ -120,7 +120,7 @@ neonDriverTest("values of a stream as heavy as may be are written and read", asy
   }
 });
 
-neonDriverTest("a list carries no values unless it is asked to, and then in pages", async ({ open }) => {
+neonDriverTest("a list has no values unless they are asked for, and then it has pages", async ({ open }) => {
   const { driver } = open(PATIENT);
   const output = "o".repeat(MIB);
   for (let n = 0; n < 20; n++) {
@@ -142,7 +142,7 @@ neonDriverTest("a list carries no values unless it is asked to, and then in page
   assert.equal(seen, 40);
 });
 
-neonDriverTest("limits.bytesOf() counts what travels", async ({ open }) => {
+neonDriverTest("limits.bytesOf() counts the bytes on the wire", async ({ open }) => {
   const { limits } = open(PATIENT).driver;
   const unit = fc.oneof(
     fc.constantFrom('"', "\\", "\n", "\x00", "\x1f", "\x7f", "é", "\u2028", "\u{1F600}", "\ud800"),

@@ -9,7 +9,7 @@ import { atNeon } from "./support/harness.ts";
 import { neonDriverTest, POSTGRES } from "./support/setting.ts";
 import { until, warnings } from "../../support/patience.ts";
 
-neonDriverTest("a wait is told once, and looks once; in between there is no request", async ({ open, server }) => {
+neonDriverTest("a wait gets one hint and looks once, without requests in between", async ({ open, server }) => {
   const opened = open({ timing: { openAfterMs: 50 } });
   const { driver: sender } = open({ push: false });
   const flow = workflow("flow", async (ctx) => await ctx.recv<string>("news"));
@@ -26,7 +26,7 @@ neonDriverTest("a wait is told once, and looks once; in between there is no requ
   assert.equal(await handle.result(), "hello");
 });
 
-neonDriverTest("wake latency, beside that of a bare NOTIFY on the same server", async ({ open, schema, query }) => {
+neonDriverTest("wake latency, compared with a bare NOTIFY on the same server", async ({ open, schema, query }) => {
   const opened = open();
   const times: Record<"hint" | "bare", number[]> = { hint: [], bare: [] };
   let heard = () => {};
@@ -55,7 +55,7 @@ neonDriverTest("wake latency, beside that of a bare NOTIFY on the same server", 
   assert(median(times.hint) < median(times.bare) + 20);
 });
 
-Deno.test("a server that goes away while somebody waits leaves nothing hanging", async () => {
+Deno.test("nothing hangs after a server goes away during a wait", async () => {
   const { startNeonServer } = await import("./server/mod.ts");
   const server = await startNeonServer({ postgres: POSTGRES });
   const driver = neonDriver(atNeon(POSTGRES), { schema: "neon server gone", endpoint: server, requestTimeout: "1s" });
@@ -71,11 +71,11 @@ Deno.test("a server that goes away while somebody waits leaves nothing hanging",
     const drop = { query: `drop schema if exists "neon server gone" cascade` };
     const headers = { "Neon-Connection-String": atNeon(POSTGRES), "Neon-Raw-Text-Output": "true" };
     await (await fetch(again.http, { method: "POST", headers, body: JSON.stringify(drop) })).text();
-    await delay(systemClock, 1_500); // The connection for push lingers.
+    await delay(systemClock, 1_500); // The connection of the push stays open for a while.
   }
 });
 
-Deno.test("push: true is refused where it cannot work; otherwise that is said once, when somebody waits", async () => {
+Deno.test("push: true throws where push cannot work; without it a warning comes once, at the first wait", async () => {
   const pooled = "postgresql://u:p@ep-a-1-pooler.eu-central-1.aws.neon.tech/d";
   const direct = "postgresql://u:p@ep-a-1.eu-central-1.aws.neon.tech/d";
   const endpoint = { http: "http://127.0.0.1:1/sql" };

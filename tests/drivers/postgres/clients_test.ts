@@ -14,13 +14,16 @@ import { oldestPostgresUrl, postgresUrl } from "./support/server.ts";
 import { CLIENTS } from "./clients/node.ts";
 import { tellStory } from "./clients/story.ts";
 
-/** Bun is stopped when it hangs. */
+/** Bun is killed if it hangs for so long. */
 const MAX_BUN_MS = 60_000;
 
 const newest = await postgresUrl();
 const urls = { newest, oldest: await oldestPostgresUrl() };
 
-/** Deno does not look for what is left over: clients end their connections when it has looked. */
+/**
+ * Registers a test that Deno does not check for leaks, because clients end their connections after
+ * that check.
+ */
 function clientTest(name: string, fn: () => Promise<void>): void {
   Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
 }
@@ -85,7 +88,7 @@ Deno.test("a workflow runs over Bun's SQL", async () => {
   });
 });
 
-Deno.test("docs/postgres.md shows the clients as they are tested", () => {
+Deno.test("docs/postgres.md shows the code of the tested clients", () => {
   const tested = lines(
     ["tests/drivers/postgres/clients/node.ts", "tests/drivers/postgres/clients/bun.ts"].map(read).join("\n"),
   );
@@ -100,7 +103,7 @@ Deno.test("docs/postgres.md shows the clients as they are tested", () => {
   assert.deepEqual(shown.filter((line) => !tested.includes(line)), []);
 });
 
-/** Without what stands before and behind it, and without empty ones. */
+/** Trims lines, and leaves out empty ones. */
 function lines(code: string): string[] {
   return code.split("\n").map((line) => line.trim()).filter((line) => line !== "");
 }

@@ -1,5 +1,5 @@
 /**
- * What becomes of a client's errors, and of clients that are none.
+ * Errors of a client, and clients of a wrong shape.
  *
  * @module
  */
@@ -13,19 +13,19 @@ import { postgresDriver, type Queryable } from "../../../drivers/postgres/mod.ts
 import { Parley, workflow } from "../../../mod.ts";
 import { rejection } from "../../support/rejection.ts";
 
-/** A client whose every query fails. */
+/** A client that fails at every query. */
 function failing(error: unknown): Driver {
   return postgresDriver({ query: () => Promise.reject(error) });
 }
 
-/** A client as JavaScript may have one. */
+/** Makes a driver over any value, as callers in JavaScript may. */
 function asClient(client: unknown): Queryable {
   return client as Queryable;
 }
 
 const withCode = (code: unknown) => Object.assign(new Error("no"), { code });
 
-Deno.test("an error is retryable when the fault may pass or nobody knows the outcome", async () => {
+Deno.test("an error is retryable when it may pass or its outcome is unknown", async () => {
   const retryable =
     `40001 40003 40P01 08006 08P01 25006 25P03 25P04 57014 57P01 57P02 57P03 57P05 53300 53200 55P03 ECONNRESET EPIPE`
       .split(" ");
@@ -42,7 +42,7 @@ Deno.test("an error names the call and the SQLSTATE", async () => {
   assert.equal(error.message, "Postgres: purge failed (SQLSTATE 40001)");
 });
 
-Deno.test("an SQLSTATE is found wherever clients keep it", async () => {
+Deno.test("an SQLSTATE is found wherever a client keeps it", async () => {
   const own = { code: "42501", message: "permission denied" };
   const errors: Record<string, object> = {
     "node-postgres, PGlite, postgres.js": own,
@@ -64,7 +64,7 @@ Deno.test("an SQLSTATE is found wherever clients keep it", async () => {
   assert.match((await rejection(failing(withCode("P2010")).readWorkflow("w"))).message, /\(P2010\)/);
 });
 
-Deno.test("an error of class 22 has words, and they are not the client's", async () => {
+Deno.test("an error of class 22 has a text of the driver, and not the client's", async () => {
   const error = await rejection(failing(Object.assign(withCode("22P05"), { message: "hunter2" })).readWorkflow("w"));
   assert.equal(
     error.message,
@@ -90,7 +90,7 @@ Deno.test("a client without query(), or a promise of one, is refused when the dr
   }
 });
 
-Deno.test("a client whose answer has no rows is refused at the first answer", async () => {
+Deno.test("a client whose answer has no rows is refused at its first answer", async () => {
   const answers = {
     "an array": [{ result: "null" }],
     "undefined": undefined,
@@ -105,11 +105,11 @@ Deno.test("a client whose answer has no rows is refused at the first answer", as
       parley.start("w", null),
       (error: Error) => error instanceof ValidationError && error.message.includes(`with ${found};`),
     );
-    assert.equal(asked, 1, "it is not asked again");
+    assert.equal(asked, 1, "there is no second query");
   }
 });
 
-Deno.test("a query method that was taken off its client is refused at the first call", async () => {
+Deno.test("a query method that was separated from its client is refused at the first call", async () => {
   class Database {
     #rows = [{ result: "null" }];
     query() {
@@ -128,7 +128,7 @@ Deno.test("a query method that was taken off its client is refused at the first 
   await pool.end();
 });
 
-Deno.test("a programming error of a client that has worked is not retryable, and shows where but not what", async () => {
+Deno.test("a programming error of a client that has worked is not retryable, and shows its place but not its text", async () => {
   for (const error of [new TypeError("hunter2 is not a function"), new ReferenceError("hunter2 is not defined")]) {
     let asked = 0;
     const driver = postgresDriver({
@@ -145,7 +145,7 @@ Deno.test("a programming error of a client that has worked is not retryable, and
   }
 });
 
-Deno.test("a TypeError of fetch is a network that fails, and may pass", async () => {
+Deno.test("a TypeError of fetch means that the network failed, and may pass", async () => {
   const errors = [
     new TypeError("fetch failed", { cause: new Error() }),
     new TypeError("Failed to fetch"),

@@ -8,20 +8,24 @@ import { postgresTest } from "./support/postgres.ts";
 import { oldestPostgresUrl, postgresUrl } from "./support/server.ts";
 import { quoted } from "./support/store.ts";
 
-/** So many rows that to look at all of a table, or of an index, is more than {@linkcode MAX_MORE} blocks. */
+/** With so many rows, a whole table or index has more than {@linkcode MAX_MORE} blocks. */
 const ROWS = 20_000;
 /**
- * The most blocks that a call reads beyond those in a small store. Indexes are a level deeper or two, and the rows that it
- * reads are spread over more pages: that made up to 32. A statement that misses its index reads hundreds.
+ * The most blocks that a call may read more than in a small store. Indexes are a level or two
+ * deeper, and the rows are spread over more pages, which made up to 32 blocks. A statement that
+ * misses its index reads hundreds.
  */
 const MAX_MORE = 50;
 
-/** Stores that are small and large, over one session: what it planned while both were empty it uses to the end. */
+/**
+ * A small and a large store over one session, which keeps the plans that it made while both were
+ * empty.
+ */
 interface Stores {
   readonly client: pg.Client;
-  /** The schema of the large one, as SQL has it. */
+  /** The schema of the large store, quoted. */
   readonly large: string;
-  /** By call, how many blocks more are looked at in the large one. */
+  /** Returns how many more blocks each call reads in the large store. */
   more(): Promise<Map<string, number>>;
 }
 
@@ -40,7 +44,7 @@ async function withStores(url: string, run: (stores: Stores) => Promise<void>): 
       for (const [index, it] of all.entries()) read.push(await blocks(client, schemas[index]!, it, round));
       return new Map([...read[1]!].map(([name, count]) => [name, count - read[0]!.get(name)!]));
     };
-    // Twice, since the first writes to a table also make it longer.
+    // This runs twice, because the first writes to a table also make it longer.
     for (let n = 0; n < 2; n++) await more();
     await fill(small, quoted(schemas[0]!), {
       workflows: 10,
@@ -64,7 +68,7 @@ async function withStores(url: string, run: (stores: Stores) => Promise<void>): 
   }
 }
 
-/** What it looks at would be counted too. */
+/** Stops autovacuum, because its reads would be counted too. */
 async function stopAutovacuum(client: pg.Client, schema: string): Promise<void> {
   const { rows } = await client.query(
     "select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname = $1",
@@ -95,7 +99,7 @@ async function blocks(
   return read;
 }
 
-/** The calls that read more than they should. */
+/** Returns the calls that read too much. */
 function greedy(more: Map<string, number>): string[] {
   return [...more].filter(([, count]) => count > MAX_MORE).map(([name, count]) => `${name}: ${count} blocks more`);
 }
@@ -113,7 +117,7 @@ for (const [version, url] of Object.entries(urls)) {
   });
 }
 
-postgresTest("every index is missed by a statement if it is not there", async () => {
+postgresTest("a statement reads too much if any one index is missing", async () => {
   await withStores(urls.newest, async ({ client, large, more }) => {
     const { rows } = await client.query(
       `select format('%I.%I', n.nspname, c.relname) as name, pg_get_indexdef(i.indexrelid) as definition

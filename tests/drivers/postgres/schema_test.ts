@@ -10,11 +10,14 @@ import { read } from "../../project/files.ts";
 import { rejection } from "../../support/rejection.ts";
 import { pgliteTest } from "./support/pglite.ts";
 
-// One database for the file, since it takes seconds to boot.
+// The tests of the file share one database, which takes seconds to boot.
 let booting: Promise<PGlite> | null = null;
 let schemas = 0;
 
-/** A test with the database and the name of a schema that is not there, and is dropped afterwards. */
+/**
+ * Registers a test with the database and the name of a missing schema, which is dropped after the
+ * test.
+ */
 function test(name: string, run: (database: PGlite, schema: string) => Promise<void>): void {
   pgliteTest(name, async () => {
     booting ??= PGlite.create();
@@ -27,7 +30,7 @@ function test(name: string, run: (database: PGlite, schema: string) => Promise<v
 
 const CREATE = { workflowId: "w", name: "order", input: "null", owner: "owner", leaseMs: 60_000 };
 
-/** Passes queries on and keeps their texts. */
+/** Forwards queries and keeps their texts. */
 function counting(database: Queryable): { queryable: Queryable; texts: string[] } {
   const texts: string[] = [];
   const queryable: Queryable = {
@@ -39,7 +42,7 @@ function counting(database: Queryable): { queryable: Queryable; texts: string[] 
   return { queryable, texts };
 }
 
-/** A client whose every query fails. */
+/** A client that fails at every query. */
 function failing(error: unknown): Driver {
   return postgresDriver({ query: () => Promise.reject(error) });
 }
@@ -54,7 +57,7 @@ test("postgresDriver() creates its schema at first use, and then costs one query
 });
 
 test(
-  "every function that a statement calls has its plans fixed, not compiled and without workers",
+  "every function that a statement calls has generic plans, without compilation and workers",
   async (database, schema) => {
     await postgresDriver(database, { schema }).migrate();
     const { rows } = await database.query<{ name: string; config: string[] | null }>(
@@ -117,7 +120,7 @@ test("every method is one query of one statement", async (database, schema) => {
   }
 });
 
-test("migrate() by many at once runs once for each driver and leaves one of everything", async (database, schema) => {
+test("migrate() by many at once runs once per driver and creates everything once", async (database, schema) => {
   const { queryable, texts } = counting(database);
   const [a, b] = [postgresDriver(queryable, { schema }), postgresDriver(queryable, { schema })];
   await Promise.all([a.migrate(), a.migrate(), b.migrate(), b.create(CREATE)]);
@@ -190,7 +193,7 @@ for (const odd of ODD_SCHEMAS) {
   test(`a schema may be called ${JSON.stringify(odd)}`, async (database) => {
     const driver = postgresDriver(database, { schema: odd });
     await driver.create(CREATE);
-    // Through a slot, whose hash has the schema's name as a string constant.
+    // This calls a slot's function, which contains the schema's name as a string constant.
     assert.deepEqual(await driver.control({ workflowId: "w", action: "cancel" }), { state: "done", woken: [] });
     const { rows } = await database.query("select 1 from pg_namespace where nspname = $1", [odd]);
     assert.equal(rows.length, 1);
@@ -216,7 +219,7 @@ test("a role that may not create schemas migrates one that was made for it", asy
 });
 
 test(
-  "a role that may create nothing works where everything is there, and may call migrate()",
+  "a role that may create nothing works on a complete schema, and may call migrate()",
   async (database, schema) => {
     const driver = postgresDriver(database, { schema });
     await driver.migrate();
@@ -259,12 +262,12 @@ for (const level of ["repeatable read", "serializable"]) {
   );
 }
 
-test("neither an error nor its cause holds anything of the request or the connection", async (database, schema) => {
+test("neither an error nor its cause contains anything of the request or the connection", async (database, schema) => {
   const secret = "hunter2";
   const driver = postgresDriver(database, { schema });
   await driver.migrate();
   const shown = (error: Error) => Deno.inspect(error, { depth: 20, showHidden: true }) + JSON.stringify(error);
-  // A real one: PGlite's errors carry the query and its parameters.
+  // A real error. PGlite's errors contain the query and its parameters.
   const invalid = { ...CREATE, workflowId: secret, input: `${secret}\0` };
   assert(!shown(await rejection(driver.create(invalid))).includes(secret));
   for (const code of [undefined, "22P02", "23505", "P0001", "ECONNREFUSED", `postgres://${secret}`]) {
@@ -313,7 +316,7 @@ async function versions(database: Queryable, schema: string): Promise<unknown[]>
   return rows.map(({ version }) => version);
 }
 
-/** Runs as a role that may create nothing, neither in the database nor in the schema. */
+/** Runs a function as a role that may create nothing, neither in the database nor in the schema. */
 async function asRole(database: Queryable, schema: string, run: () => Promise<void>): Promise<void> {
   await database.query(`create role role_${schema}`);
   await database.query(`set role role_${schema}`);

@@ -15,7 +15,10 @@ const guests = await openPool(await guestUrl(first, url));
 
 const CREATE = { workflowId: "w", name: "order", input: "null", owner: "owner", leaseMs: 60_000 };
 
-/** A test with the name of a schema that is not there, has to be quoted, and is dropped afterwards. */
+/**
+ * Registers a test with the name of a missing schema. The name needs quotes, and the schema is
+ * dropped after the test.
+ */
 function test(name: string, run: (schema: string) => Promise<void>): void {
   postgresTest(name, async () => {
     const schema = `it's a "Schema" ${crypto.randomUUID()}`;
@@ -62,7 +65,7 @@ test("a role that may not create schemas migrates one that was made for it", asy
   assert.equal((await driver.create(CREATE)).created, true);
 });
 
-test("a role that may create nothing works where everything is there, and may call migrate()", async (schema) => {
+test("a role that may create nothing works on a complete schema, and may call migrate()", async (schema) => {
   await postgresDriver(first, { schema }).migrate();
   await first.query(`grant usage on schema ${quoted(schema)} to ${GUEST}`);
   await first.query(`grant select, insert, update, delete on all tables in schema ${quoted(schema)} to ${GUEST}`);
@@ -71,7 +74,7 @@ test("a role that may create nothing works where everything is there, and may ca
   assert.equal((await driver.create(CREATE)).created, true);
 });
 
-test("connections that the server ends are a retryable error, and the next call works", async (schema) => {
+test("a connection that the server ends is a retryable error, and the next call works", async (schema) => {
   const driver = postgresDriver(first, { schema });
   await driver.create(CREATE);
   const locker = await second.connect();
@@ -85,7 +88,7 @@ test("connections that the server ends are a retryable error, and the next call 
   assert.equal((await driver.readWorkflow("w"))?.workflowId, "w");
 });
 
-/** Ends the connections that wait for a lock with a statement on the schema. */
+/** Ends the connections whose statement on the schema waits for a lock. */
 async function ended(schema: string): Promise<void> {
   const text =
     `select pg_terminate_backend(pid) from pg_stat_activity where wait_event_type = 'Lock' and strpos(query, $1) > 0`;
@@ -99,7 +102,7 @@ const UNREACHABLE: Record<string, (wrong: URL) => void> = {
 };
 
 for (const [shown, change] of Object.entries(UNREACHABLE)) {
-  postgresTest(`a database that cannot be reached is an error (${shown}) that tells no password`, async () => {
+  postgresTest(`an unreachable database is an error (${shown}) without the password`, async () => {
     const wrong = new URL(url);
     change(wrong);
     const pool = new pg.Pool({ connectionString: wrong.href });

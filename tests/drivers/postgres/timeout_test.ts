@@ -1,5 +1,5 @@
 /**
- * Clients that do not answer, and servers whose statements or connections are limited.
+ * Clients that do not answer, and servers with limits for statements or connections.
  *
  * @module
  */
@@ -23,9 +23,9 @@ const url = await postgresUrl();
 const direct = await openPool(url);
 const CREATE = { workflowId: "w", name: "order", input: "null", owner: "owner", leaseMs: 60_000 };
 
-/** A test with a schema that has a workflow, and a relay in front of the server. */
+/** Registers a test with a schema that has a workflow, and with a relay in front of the server. */
 function relayTest(name: string, run: (schema: string, relay: Relay) => Promise<void>): void {
-  // What hangs in node-postgres is cut with the relay.
+  // The end of the relay cuts calls that hang in node-postgres.
   Deno.test({
     name,
     sanitizeOps: false,
@@ -44,7 +44,7 @@ function relayTest(name: string, run: (schema: string, relay: Relay) => Promise<
   });
 }
 
-relayTest("a call over connections that are open and dead is rejected when its time is up", async (schema, relay) => {
+relayTest("a call over connections that are open and dead rejects when its time is up", async (schema, relay) => {
   const pool = new pg.Pool({ connectionString: relay.through(url) });
   pool.on("error", () => {});
   const driver = postgresDriver(pool, { schema, requestTimeout: "200ms" });
@@ -96,7 +96,7 @@ relayTest("a pool with a query_timeout below requestTimeout replaces its dead co
   await pool.end();
 });
 
-Deno.test("an answer or a failure that comes after the time is up is dropped", async () => {
+Deno.test("an answer or an error that comes after the time is up is dropped", async () => {
   const clock = new ManualClock();
   for (const settle of ["resolve", "reject"] as const) {
     const late = Promise.withResolvers<{ rows: Record<string, unknown>[] }>();
@@ -128,7 +128,7 @@ relayTest("a statement that takes longer than statement_timeout may be made agai
   assert.deepEqual([error.retryable, error.message], [true, "Postgres: readWorkflow failed (SQLSTATE 57014)"]);
 });
 
-Deno.test("migrate() is repeated by itself while its fault may pass, and not otherwise", async () => {
+Deno.test("migrate() repeats itself while its error may pass, and not otherwise", async () => {
   for (const [code, wanted] of [["53300", 2], ["42501", 1]] as const) {
     let asked = 0;
     const driver = postgresDriver({
@@ -139,8 +139,9 @@ Deno.test("migrate() is repeated by itself while its fault may pass, and not oth
   }
 });
 
-Deno.test("a call repeats its migration, not what found no schema, on a server that takes no other connection at once", async () => {
-  // node-postgres closes a connection whose statement failed, and opens another one for the next.
+Deno.test("a call repeats its migration and not the failed call, on a server that accepts no other connection at once", async () => {
+  // After a failed statement node-postgres closes the connection, and opens another one for the
+  // next statement.
   const texts: string[] = [];
   const failures = [{ code: "3F000" }, { code: "ECONNRESET" }];
   const driver = postgresDriver({

@@ -1,5 +1,6 @@
 /**
- * A client of PostgreSQL that does what Neon's proxy does for a statement over HTTP, message by message.
+ * A client of PostgreSQL that sends the messages which Neon's proxy sends for a statement over
+ * HTTP.
  *
  * @module
  */
@@ -8,7 +9,7 @@ import { type Address, cancel, type LoggedIn, logIn } from "./login.ts";
 import { bindValue, Body, concat, cString, int16, int32, message, writeAll } from "./messages.ts";
 import { DatabaseError, databaseError, ProxyError } from "./errors.ts";
 
-/** A column of a result, as Neon describes it. */
+/** A column of a result, with the members that Neon sends. */
 export interface Field {
   readonly name: string;
   readonly dataTypeID: number;
@@ -19,7 +20,7 @@ export interface Field {
   readonly format: "text";
 }
 
-/** The result of a statement; values are PostgreSQL's text. */
+/** The result of a statement. Values are texts of PostgreSQL. */
 export interface Result {
   readonly fields: readonly Field[];
   readonly rows: readonly (readonly (string | null)[])[];
@@ -29,7 +30,7 @@ export interface Result {
   readonly bytes: number;
 }
 
-/** Who connects, and to which database. */
+/** The user and the database of a connection. */
 export interface Login {
   readonly user: string;
   readonly password: string;
@@ -53,17 +54,22 @@ export class Client {
     this.#session = session;
   }
 
-  /** Connects with a user and a database and nothing else: over HTTP, Neon leaves out what else the connection string asks for. */
+  /**
+   * Connects with a user and a database only. Over HTTP, Neon ignores the other parameters of the
+   * connection string.
+   */
   static async connect(address: Address, { user, password, database }: Login): Promise<Client> {
     return new Client(address, await logIn(address, new Map(Object.entries({ user, database })), password));
   }
 
   /**
-   * Runs one statement: `Parse`, `Describe`, `Flush`, then `Bind`, `Execute`, `Sync`, with parameters and results as text.
+   * Runs one statement: `Parse`, `Describe`, `Flush`, then `Bind`, `Execute`, `Sync`, with
+   * parameters and results as text.
    *
-   * @param maxBytes The rows together may not have more.
+   * @param maxBytes The most bytes of all rows.
    * @throws {DatabaseError} If PostgreSQL refused it.
-   * @throws {ProxyError} If the rows were too many: the connection is closed, whatever the statement did.
+   * @throws {ProxyError} If the rows have more bytes. The connection is closed, and the statement
+   * may have been carried out.
    */
   async query(sql: string, params: readonly (string | null)[], maxBytes: number): Promise<Result> {
     if (sql.includes("\0")) {
@@ -90,12 +96,12 @@ export class Client {
     await this.#rows(Infinity);
   }
 
-  /** Asks PostgreSQL to cancel what this session is doing, over a connection of its own. */
+  /** Asks PostgreSQL over another connection to cancel the statement of this session. */
   async cancel(): Promise<void> {
     await cancel(this.#address, this.#session);
   }
 
-  /** Ends the session, whatever it is doing. */
+  /** Ends the session, even during a statement. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

@@ -1,12 +1,12 @@
 /**
- * Errors, as PostgreSQL sends them and as Neon answers them over HTTP.
+ * Errors in the form that PostgreSQL sends, and in the form that Neon sends over HTTP.
  *
  * @module
  */
 
 import { Body } from "./messages.ts";
 
-/** The members of an error of PostgreSQL's, by their names in Neon's JSON. */
+/** The members of an error of PostgreSQL, by their names in Neon's JSON. */
 const MEMBERS = {
   message: "M",
   code: "C",
@@ -27,7 +27,7 @@ const MEMBERS = {
   routine: "R",
 } as const;
 
-/** An error as the body of an answer: every member is there, null where it says nothing. */
+/** An error as the body of an answer. A member without a value is null. */
 export type ErrorMembers = Record<keyof typeof MEMBERS, string | null>;
 
 /** PostgreSQL answered with an error. */
@@ -53,7 +53,7 @@ export class ProxyError extends Error {
   }
 }
 
-/** The client went away: what it asked for was cancelled, or not even begun. */
+/** The client went away. Its statement was cancelled or not begun. */
 export class CancelledError extends Error {
   override readonly name = "CancelledError";
 
@@ -62,7 +62,7 @@ export class CancelledError extends Error {
   }
 }
 
-/** The body of an `ErrorResponse`. */
+/** Reads the body of an `ErrorResponse`. */
 export function databaseError(body: Uint8Array): ErrorMembers {
   const fields = new Map<string, string>();
   const reader = new Body(body);
@@ -74,7 +74,7 @@ export function databaseError(body: Uint8Array): ErrorMembers {
   return membersOf((field) => fields.get(field) ?? null);
 }
 
-/** The body of an answer that reports what was thrown. */
+/** Makes the body of an answer for a thrown error. */
 export function errorBody(error: unknown): Partial<ErrorMembers> {
   if (error instanceof DatabaseError) return error.members;
   if (error instanceof CancelledError) return { message: error.message, code: "08P01" };
@@ -82,10 +82,13 @@ export function errorBody(error: unknown): Partial<ErrorMembers> {
   return { ...membersOf(() => null), message, code: "", severity: "" };
 }
 
-/** SQLSTATEs of a refused login that Neon's proxy reports as its own failure. */
+/** SQLSTATEs of a refused login that Neon's proxy reports as its own error. */
 const UNAVAILABLE = /^(53|57P0[1-5]|08)/;
 
-/** What a failure to connect becomes: a wrong password loses its SQLSTATE, a server that has no room is not the caller's fault. */
+/**
+ * Makes the error for a failed connection. A wrong password loses its SQLSTATE. A server without
+ * room is not the caller's fault.
+ */
 export function connectFailure(error: unknown, user: string): Error {
   if (!(error instanceof DatabaseError)) {
     return new ProxyError(500, `couldn't connect to compute node: ${error instanceof Error ? error.message : error}`);

@@ -1,5 +1,5 @@
 /**
- * Runs what a `POST /sql` asks for, and words the answer.
+ * Runs the statements of a `POST /sql`, and makes the answer.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import { CancelledError, connectFailure } from "./errors.ts";
 import type { Pool } from "./pool.ts";
 import { type Payload, type Settings, startTransaction, type Statement } from "./request.ts";
 
-/** How long the proxy waits for the end of a statement that it has asked PostgreSQL to cancel. */
+/** How long the proxy waits for a statement to end after a request to cancel it. */
 const CANCEL_MS = 100;
 
-/** What there is to run, and how. */
+/** The statements to run, and how to run them. */
 export interface Execution {
   readonly pool: Pool;
   readonly settings: Settings;
@@ -20,12 +20,12 @@ export interface Execution {
   readonly maxBytes: number;
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal;
-  /** Called before each statement of the client's. */
+  /** Called before each statement of the client. */
   readonly onStatement: () => void;
 }
 
 /**
- * Runs the statement or the batch; the answer is what becomes the body.
+ * Runs the statement or the batch, and returns the body of the answer.
  *
  * @throws {DatabaseError | ProxyError | CancelledError}
  */
@@ -41,11 +41,13 @@ export async function execute(execution: Execution): Promise<unknown> {
     reusable = true;
     return answer;
   } catch (error) {
-    // A batch that failed was rolled back, and its session is as good as before. Of a single statement the proxy is not so sure.
+    // A failed batch was rolled back, so its session can be used again. After a single failed
+    // statement the proxy closes the session.
     reusable = payload.batch && !(error instanceof CancelledError);
     throw error;
   } finally {
-    // Neon resets a session after it has answered. Here the next request finds it reset, so that tests can count on it.
+    // Neon resets a session after the answer. Here the session is reset before the answer, so that
+    // tests can rely on it.
     await pool.release(client, login, reusable);
   }
 }
@@ -103,7 +105,7 @@ function answerTo({ fields, rows, tag }: Result, rowAsArray: boolean): unknown {
   return { fields, rows: rowAsArray ? rows : objects(), command, rowCount, rowAsArray };
 }
 
-/** Which comes first. Whatever happens to the promise later is no unhandled rejection. */
+/** Returns what comes first. A later rejection of the promise does not count as unhandled. */
 async function settledBefore(signal: AbortSignal, promise: Promise<unknown>): Promise<"settled" | "aborted"> {
   const { promise: aborted, resolve } = Promise.withResolvers<"aborted">();
   const onAbort = () => resolve("aborted");

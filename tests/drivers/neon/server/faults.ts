@@ -1,5 +1,5 @@
 /**
- * What the server answers in place of the truth.
+ * Answers that the server gives in place of the real one.
  *
  * @module
  */
@@ -7,9 +7,9 @@
 import { GATEWAY_ANSWERS, type HttpFault } from "../../../support/http_faults.ts";
 import type { Statement } from "./request.ts";
 
-/** A `POST /sql`, as faults see it. */
+/** A `POST /sql`, in the form that faults get. */
 export interface NeonRequest {
-  /** 1 for the first that reached the server. */
+  /** 1 for the first request that reached the server. */
   readonly number: number;
   readonly headers: Headers;
   /** Empty if the body could not be read. */
@@ -19,15 +19,15 @@ export interface NeonRequest {
 /** A fault in the server or between it and its clients. */
 export type NeonFault = HttpFault<NeonRequest>;
 
-/** Answers that are not Neon's truth, by what they pretend. */
+/** False answers, by what they pretend. */
 export const ANSWERS = {
-  /** PostgreSQL could not be reached, or has no room: JSON, as the proxy words it. */
+  /** Says that PostgreSQL cannot be reached or has no room, in the JSON of the proxy. */
   internalError: () =>
     Response.json({ message: "couldn't connect to compute node", code: "", severity: "" }, { status: 500 }),
   ...GATEWAY_ANSWERS,
   requestTooLarge: () =>
     Response.json({ message: "request is too large (max is 10485760 bytes)", code: "", severity: "" }, { status: 413 }),
-  /** Whatever the statement did is done. */
+  /** Loses the answer. The statement was carried out. */
   responseTooLarge: () =>
     Response.json({ message: "response is too large (max is 10485760 bytes)", code: "", severity: "" }, {
       status: 507,

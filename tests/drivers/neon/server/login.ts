@@ -1,5 +1,6 @@
 /**
- * Opening a connection to PostgreSQL, with the ways to log in that servers for tests use: none, a password in clear, SCRAM.
+ * Opens a connection to PostgreSQL with one of the logins that test servers use: none, a password
+ * in clear text, SCRAM.
  *
  * @module
  */
@@ -29,9 +30,9 @@ export interface Address {
 export interface LoggedIn {
   readonly connection: Deno.TcpConn;
   readonly reader: MessageReader;
-  /** All that PostgreSQL said after the login, up to and with its first `ReadyForQuery`. */
+  /** The messages of PostgreSQL after the login, up to and including its first `ReadyForQuery`. */
   readonly greeting: Uint8Array<ArrayBuffer>;
-  /** Names this session in a `CancelRequest`. */
+  /** Identifies this session in a `CancelRequest`. */
   readonly cancelKey: Uint8Array;
 }
 
@@ -57,7 +58,7 @@ export async function logIn(
   }
 }
 
-/** Asks PostgreSQL to cancel what a session is doing, over a connection of its own. */
+/** Asks PostgreSQL over another connection to cancel the statement of a session. */
 export async function cancel(address: Address, { cancelKey }: LoggedIn): Promise<void> {
   await sendCancel(address, concat([int32(REQUEST_CODE.cancel), cancelKey]));
 }
@@ -66,7 +67,7 @@ export async function cancel(address: Address, { cancelKey }: LoggedIn): Promise
 export async function sendCancel(address: Address, request: Uint8Array): Promise<void> {
   using connection = await Deno.connect({ ...address, transport: "tcp" });
   await writeAll(connection, message("", request));
-  await connection.read(new Uint8Array(1)); // PostgreSQL closes the connection once it has passed the request on.
+  await connection.read(new Uint8Array(1)); // PostgreSQL closes the connection after it has forwarded the request.
 }
 
 async function authenticate(connection: Deno.TcpConn, reader: MessageReader, password: string): Promise<void> {
@@ -109,7 +110,10 @@ async function next(reader: MessageReader): Promise<Message> {
   return it;
 }
 
-/** SCRAM-SHA-256 without channel binding (RFC 5802). It does not check the server's signature: the server is the test's own. */
+/**
+ * SCRAM-SHA-256 without channel binding (RFC 5802). It does not check the server's signature,
+ * because the tests start the server.
+ */
 class Scram {
   readonly #nonce = randomBytes(18).toString("base64");
   readonly #password: string;

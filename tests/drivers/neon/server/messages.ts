@@ -1,5 +1,5 @@
 /**
- * PostgreSQL's messages (protocol 3.0), as far as the Neon server needs them.
+ * The messages of PostgreSQL's protocol 3.0 that the Neon server needs.
  *
  * @module
  */
@@ -7,49 +7,49 @@
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** One message from PostgreSQL, or from a client once it has logged in. */
+/** One message from PostgreSQL, or from a client that has logged in. */
 export interface Message {
   readonly type: string;
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
-/** What is sent instead of a version number in the first message of a connection. */
+/** Codes in place of a version number, in the first message of a connection. */
 export const REQUEST_CODE = { protocol3: 196608, cancel: 80877102, ssl: 80877103, gss: 80877104 } as const;
 
-/** A text with the zero byte that ends it. */
+/** Encodes a text with the zero byte that ends it. */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
   return concat([encoder.encode(text), new Uint8Array(1)]);
 }
 
-/** A 16-bit number. */
+/** Encodes a 16-bit number. */
 export function int16(value: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array([value >> 8, value]);
 }
 
-/** A 32-bit number. */
+/** Encodes a 32-bit number. */
 export function int32(value: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array([value >> 24, value >> 16, value >> 8, value]);
 }
 
-/** A value of `Bind`: its length and its text, or -1 for null. */
+/** Encodes a value of `Bind`: its length and its text, or -1 for null. */
 export function bindValue(value: string | null): Uint8Array<ArrayBuffer> {
   if (value === null) return int32(-1);
   const bytes = encoder.encode(value);
   return concat([int32(bytes.length), bytes]);
 }
 
-/** A message with its type and length; the first message of a connection has no type. */
+/** Encodes a message with its type and length. The first message of a connection has no type. */
 export function message(type: string, ...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const body = concat(parts);
   return concat([encoder.encode(type), int32(body.length + 4), body]);
 }
 
-/** The message that opens a connection. */
+/** Encodes the message that opens a connection. */
 export function startupMessage(parameters: ReadonlyMap<string, string>): Uint8Array<ArrayBuffer> {
   return message("", int32(REQUEST_CODE.protocol3), ...[...parameters].flat().map(cString), new Uint8Array(1));
 }
 
-/** An error of the proxy's own making. */
+/** Encodes an error of the proxy itself. */
 export function errorResponse(fields: Readonly<Record<string, string>>): Uint8Array<ArrayBuffer> {
   const parts = Object.entries(fields).map(([key, value]) => concat([encoder.encode(key), cString(value)]));
   return message("E", ...parts, new Uint8Array(1));
@@ -105,7 +105,7 @@ export class Body {
     return decoder.decode(this.bytes(length));
   }
 
-  /** All that is left, as text. */
+  /** The remaining bytes, as text. */
   rest(): string {
     return this.text(this.#bytes.length - this.#offset);
   }
@@ -117,7 +117,7 @@ export class Body {
   }
 }
 
-/** Where bytes come from: a connection, or what a WebSocket has received. */
+/** A source of bytes: a connection, or the bytes that a WebSocket has received. */
 export interface ByteSource {
   read(buffer: Uint8Array): Promise<number | null>;
 }
@@ -141,14 +141,14 @@ export class MessageReader {
     return { type: String.fromCharCode(first ?? 0), body: this.#take(length - 1).subarray(4) };
   }
 
-  /** The next message without a type: the first of a connection. */
+  /** The next message without a type, which is the first of a connection. */
   async startup(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     if (!await this.#has(4)) return undefined;
     const length = new Body(this.#buffered).int32();
     return await this.#has(length) ? this.#take(length).subarray(4) : undefined;
   }
 
-  /** Bytes that were received and not yet read. */
+  /** The bytes that were received and not read yet. */
   rest(): Uint8Array<ArrayBuffer> {
     return this.#take(this.#buffered.length);
   }
@@ -174,7 +174,7 @@ export class MessageReader {
   }
 }
 
-/** Writes all of the bytes. */
+/** Writes all bytes. */
 export async function writeAll(
   connection: { write(bytes: Uint8Array): Promise<number> },
   bytes: Uint8Array,

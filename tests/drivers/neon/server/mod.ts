@@ -1,7 +1,9 @@
 /**
- * A local Neon: its SQL over HTTP and its WebSocket, in front of any PostgreSQL. What it does is what `wire.md` found in the real one.
+ * A local Neon: SQL over HTTP and the WebSocket, in front of any PostgreSQL. It behaves as
+ * `wire.md` describes the real one.
  *
- * It cannot cut a connection, since a handler of `Deno.serve` does not hold it: put the relay of `../../../support/relay.ts` in front for that.
+ * It cannot cut a connection, because a handler of `Deno.serve` does not hold it. The relay of
+ * `../../../support/relay.ts` in front of it can.
  *
  * @module
  */
@@ -19,7 +21,7 @@ export type { FaultHandle } from "../../../support/http_faults.ts";
 export { ANSWERS, type NeonFault, type NeonRequest } from "./faults.ts";
 export type { Statement } from "./request.ts";
 
-/** How many bytes may pass. */
+/** The most bytes of a request and of an answer. */
 export interface Limits {
   requestBytes: number;
   responseBytes: number;
@@ -27,15 +29,21 @@ export interface Limits {
 
 /** Options of {@linkcode startNeonServer}. */
 export interface NeonServerOptions {
-  /** PostgreSQL's connection string; of it, only host and port are used. Users, passwords and databases are the requests'. */
+  /**
+   * PostgreSQL's connection string. Only its host and port are used, because requests have their
+   * own users, passwords and databases.
+   */
   readonly postgres: string;
-  /** The limit both ways, changed later by {@linkcode NeonServer.limits}; 64 MiB without it. */
+  /**
+   * The limit of requests and answers. Default: 64 MiB. {@linkcode NeonServer.limits} changes it
+   * later.
+   */
   readonly maxBytes?: number;
-  /** How many of PostgreSQL's connections the HTTP side may take; 20 without it. */
+  /** The most connections to PostgreSQL for HTTP. Default: 20. */
   readonly maxConnections?: number;
 }
 
-/** A server that runs. Disposing it ends every request, WebSocket and session. */
+/** A running server. Disposing it ends every request, WebSocket and session. */
 export interface NeonServer extends AsyncDisposable {
   readonly hostname: string;
   readonly port: number;
@@ -45,13 +53,15 @@ export interface NeonServer extends AsyncDisposable {
   readonly websocket: string;
   /** How many `POST /sql` reached the server. */
   readonly requests: number;
-  /** How many statements went to PostgreSQL over HTTP; a batch's own transaction commands do not count. */
+  /**
+   * How many statements went to PostgreSQL over HTTP, without a batch's own transaction commands.
+   */
   readonly statements: number;
   readonly websockets: { readonly opened: number; readonly open: number };
   readonly limits: Limits;
-  /** Adds a fault; each request meets the first that matches it. */
+  /** Adds a fault. A request meets the first fault that matches it. */
   fault(fault: NeonFault): FaultHandle;
-  /** Answers the next upgrades to a WebSocket, so many of them, with this in place of a WebSocket. */
+  /** Answers the next upgrades, so many of them, with this response in place of a WebSocket. */
   refuseWebSockets(answer: () => Response, options?: { times?: number }): FaultHandle;
 }
 

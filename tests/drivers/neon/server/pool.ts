@@ -1,5 +1,6 @@
 /**
- * Neon's pool: sessions are used again by requests with the same login, and hold no state in between.
+ * Neon's pool. Requests with the same login use the same sessions, which keep no state between
+ * requests.
  *
  * @module
  */
@@ -7,11 +8,11 @@
 import { Client, type Login } from "./client.ts";
 import type { Address } from "./login.ts";
 
-/** What Neon's proxy runs before a session goes back to the pool. */
+/** The statement that Neon's proxy runs before a session returns to the pool. */
 const RESET = `ROLLBACK; CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; DEALLOCATE ALL; UNLISTEN *;
   SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES;`;
 
-/** Sessions by login. At most so many at a time; who comes when all are taken waits for its turn. */
+/** Sessions by login. When the maximum is reached, requests wait for their turn. */
 export class Pool implements Disposable {
   readonly #address: Address;
   readonly #max: number;
@@ -26,7 +27,7 @@ export class Pool implements Disposable {
     this.#max = max;
   }
 
-  /** A session of the pool, or a new one. Give it back with {@linkcode Pool.release}. */
+  /** Returns a session of the pool, or a new one. {@linkcode Pool.release} gives it back. */
   async acquire(login: Login): Promise<Client> {
     if (this.#taken >= this.#max) await new Promise<void>((resolve) => this.#turns.push(resolve));
     else this.#taken += 1;
@@ -38,7 +39,10 @@ export class Pool implements Disposable {
     }
   }
 
-  /** Takes a session back: it is reset and kept, or closed if that fails or `reusable` is false. */
+  /**
+   * Takes a session back, and resets and keeps it. It is closed if the reset fails or `reusable` is
+   * false.
+   */
   async release(client: Client, login: Login, reusable: boolean): Promise<void> {
     if (reusable && !client.closed && await client.run(RESET).then(() => true, () => false) && !this.#disposed) {
       this.#idle.push({ key: keyOf(login), client });

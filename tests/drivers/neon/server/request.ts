@@ -1,5 +1,5 @@
 /**
- * What a `POST /sql` asks for: its headers and its body.
+ * The headers and the body of a `POST /sql`.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { ProxyError } from "./errors.ts";
 export interface Statement {
   readonly query: string;
   readonly params: readonly (string | null)[];
-  /** Rows as arrays; without it, what the request's header says. */
+  /** Whether rows are arrays. Default: what the request's header says. */
   readonly arrayMode?: boolean | undefined;
 }
 
@@ -21,7 +21,7 @@ export interface Payload {
   readonly batch: boolean;
 }
 
-/** What the headers say. */
+/** The options that the headers contain. */
 export interface Settings {
   readonly login: Login;
   readonly rawText: boolean;
@@ -31,7 +31,7 @@ export interface Settings {
   readonly deferrable: boolean;
 }
 
-/** Isolation levels, in SQL by their name in the header. */
+/** Isolation levels in SQL, by their names in the header. */
 const ISOLATION_LEVELS: ReadonlyMap<string, string> = new Map([
   ["ReadUncommitted", "READ UNCOMMITTED"],
   ["ReadCommitted", "READ COMMITTED"],
@@ -57,7 +57,7 @@ export function readSettings(headers: Headers): Settings {
   };
 }
 
-/** The statement that begins a batch. */
+/** Returns the statement that begins a batch. */
 export function startTransaction({ isolationLevel, readOnly, deferrable }: Settings): string {
   const modes = [
     isolationLevel && `ISOLATION LEVEL ${ISOLATION_LEVELS.get(isolationLevel)}`,
@@ -132,7 +132,10 @@ function readStatement(value: unknown): Statement | undefined {
   return { query, params: params.map(parameterText), arrayMode: arrayMode ?? undefined };
 }
 
-/** A parameter as text: strings as they are, arrays as PostgreSQL writes them, the rest as JSON. */
+/**
+ * Writes a parameter as text: strings unchanged, arrays in the form of PostgreSQL, the rest as
+ * JSON.
+ */
 function parameterText(value: unknown): string | null {
   if (value === null || typeof value === "string") return value;
   return Array.isArray(value) ? arrayText(value) : JSON.stringify(value);

@@ -1,5 +1,6 @@
 /**
- * Neon's WebSocket: a pipe of bytes to PostgreSQL. The proxy asks for the password itself, in clear, whatever PostgreSQL asks of the proxy.
+ * Neon's WebSocket: a pipe of bytes to PostgreSQL. The proxy itself asks the client for the
+ * password in clear text, whatever PostgreSQL asks the proxy for.
  *
  * @module
  */
@@ -30,7 +31,8 @@ export async function serveWebSocket(socket: WebSocket, address: Address): Promi
     const upwards = toPostgres(messages.rest(), received, session.connection);
     const downwards = toClient(session, socket);
     const first = await Promise.race([upwards, downwards]);
-    // What a client that goes away leaves behind is cancelled. PostgreSQL would else notice only when the statement is at its end.
+    // The statement of a client that goes away is cancelled. Otherwise PostgreSQL would notice only
+    // at the end of the statement.
     if (first === "client") await cancel(address, session).catch(() => {});
     session.connection.close();
     received.end();
@@ -40,7 +42,7 @@ export async function serveWebSocket(socket: WebSocket, address: Address): Promi
   }
 }
 
-/** What a WebSocket receives, to be read. A text frame is an error, and the end. */
+/** The bytes that a WebSocket receives. A text frame is an error and ends the stream. */
 class Received implements ByteSource {
   readonly #socket: WebSocket;
   readonly #closed = Promise.withResolvers<void>();
@@ -63,13 +65,13 @@ class Received implements ByteSource {
     socket.onerror = () => this.end();
   }
 
-  /** Reads no more, what has not been read included. */
+  /** Ends the stream. Bytes that were not read yet are dropped. */
   end(): void {
     this.#ended = true;
     this.#wake();
   }
 
-  /** Closes the WebSocket, and waits for that. */
+  /** Closes the WebSocket, and waits until it is closed. */
   async closed(): Promise<void> {
     this.end();
     this.#socket.close();
@@ -103,7 +105,7 @@ async function logInFor(socket: WebSocket, messages: MessageReader, address: Add
   }
 }
 
-/** Reads what comes before the login; undefined if no session is wanted. */
+/** Reads the messages before the login. Returns undefined if the client wants no session. */
 async function startupParameters(
   socket: WebSocket,
   messages: MessageReader,
@@ -127,7 +129,10 @@ function readParameters(body: Body): Map<string, string> {
   return parameters;
 }
 
-/** The proxy's own errors have SQLSTATE XX000; PostgreSQL's are passed on as they are. */
+/**
+ * Sends an error. The proxy's own errors have the SQLSTATE XX000, and PostgreSQL's errors are
+ * forwarded unchanged.
+ */
 function refusal(error: unknown, user: string): Uint8Array<ArrayBuffer> {
   const failure = connectFailure(error, user);
   const known = failure instanceof DatabaseError ? failure.members : undefined;
@@ -143,7 +148,8 @@ async function toPostgres(first: Uint8Array, received: Received, connection: Den
       await writeAll(connection, buffer.subarray(0, count));
     }
   } catch {
-    // PostgreSQL has closed the connection: its last words are on their way to the client, which then goes.
+    // PostgreSQL has closed the connection. Its last messages are on their way to the client, which
+    // then closes.
     while (await received.read(buffer) !== null);
   }
   return "client";
@@ -156,7 +162,7 @@ async function toClient({ connection }: LoggedIn, socket: WebSocket): Promise<"P
       send(socket, buffer.slice(0, count));
     }
   } catch {
-    // The connection was reset, or closed from this side: to the client, this is its end.
+    // The connection was reset, or closed from this side. For the client this is the end.
   }
   return "PostgreSQL";
 }

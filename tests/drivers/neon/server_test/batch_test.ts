@@ -12,7 +12,7 @@ neonTest("batch: it is one transaction, with results in order", async ({ sql, se
   assert.deepEqual([server.requests, server.statements], [1, 3]);
 });
 
-neonTest("batch: it runs at the isolation level and in the mode that are asked for", async ({ sql, table }) => {
+neonTest("batch: it runs at the requested isolation level and in the requested mode", async ({ sql, table }) => {
   const mode =
     sql`select current_setting('transaction_isolation') as level, current_setting('transaction_read_only') as read_only,
     current_setting('transaction_deferrable') as deferrable`;
@@ -45,12 +45,12 @@ neonTest("batch: a failed commit is an error like another", async ({ sql, table,
   assert.equal(await count(), 0);
 });
 
-neonTest("batch: a commit within it escapes, though the call rejects", async ({ sql, table, count }) => {
+neonTest("batch: a commit inside of it is kept, although the call rejects", async ({ sql, table, count }) => {
   await rejection(sql.transaction([sql.query(`insert into ${table} default values`), sql`commit`, sql`select 1/0`]));
   assert.equal(await count(), 1);
 });
 
-neonTest("batch: an empty one has no results, and headers are echoed", async ({ post }) => {
+neonTest("batch: an empty batch has no results, and headers are echoed", async ({ post }) => {
   const headers = {
     "Neon-Batch-Isolation-Level": "ReadCommitted",
     "Neon-Batch-Read-Only": "true",

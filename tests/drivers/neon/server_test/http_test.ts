@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { neon } from "@neondatabase/serverless";
 import { atNeon, neonTest, rejection } from "./setup.ts";
 
-neonTest("HTTP: values come back as the client would have them from Neon", async ({ sql, server }) => {
+neonTest("HTTP: the client returns the values that it would return from Neon", async ({ sql, server }) => {
   const [row] = await sql`select ${1}::int as int, ${[1, null, 3]}::int[] as ints, ${[
     "a",
     'b"',
@@ -48,7 +48,7 @@ neonTest("HTTP: full results have fields, command and count", async ({ sql, tabl
   assert.deepEqual([nothing.command, nothing.rowCount, nothing.rows], ["", null, []]);
 });
 
-neonTest("HTTP: an error of PostgreSQL's has all its members", async ({ sql, post }) => {
+neonTest("HTTP: an error of PostgreSQL has all its members", async ({ sql, post }) => {
   const error = await rejection(sql`select * from no_such_table`);
   assert.deepEqual([error.name, error.code, error.severity, error.position], ["NeonDbError", "42P01", "ERROR", "15"]);
   assert.match(String(error.message), /relation "no_such_table" does not exist/);
@@ -79,7 +79,7 @@ neonTest("HTTP: an error of PostgreSQL's has all its members", async ({ sql, pos
   });
 });
 
-neonTest("HTTP: a violated constraint is named, with its table", async ({ sql, table }) => {
+neonTest("HTTP: the error of a violated constraint names the constraint and its table", async ({ sql, table }) => {
   await sql.query(`alter table ${table} add constraint positive check (id > 0)`);
   const error = await rejection(sql.query(`insert into ${table} (id) values (0)`));
   assert.deepEqual([error.code, error.constraint, error.table, error.schema], ["23514", "positive", table, "public"]);
@@ -91,7 +91,7 @@ neonTest("HTTP: several statements in one text are refused", async ({ sql, table
   assert.equal(await count(), 0);
 });
 
-neonTest("HTTP: a wrong password and an unknown user are told alike, without a SQLSTATE", async () => {
+neonTest("HTTP: a wrong password and an unknown user have the same error, without an SQLSTATE", async () => {
   for (const changes of [{ password: "wrong" }, { user: "nobody_known" }]) {
     const url = new URL(atNeon(changes));
     const error = await rejection(neon(url.href)`select 1`);
@@ -100,7 +100,7 @@ neonTest("HTTP: a wrong password and an unknown user are told alike, without a S
 });
 
 neonTest(
-  "HTTP: what the connection string asks for beyond user and database is not applied",
+  "HTTP: parameters of the connection string other than user and database have no effect",
   async ({ connectionString }) => {
     const sql = neon(`${connectionString}?options=-c%20statement_timeout%3D1&application_name=mine`);
     assert.deepEqual(
@@ -112,7 +112,7 @@ neonTest(
   },
 );
 
-neonTest("HTTP: no state of a session outlives its request", async ({ sql, server, table, count }) => {
+neonTest("HTTP: the state of a session does not outlive its request", async ({ sql, server, table, count }) => {
   const before = await sql`select pg_backend_pid() as pid`;
   const run = [
     "begin",
@@ -133,7 +133,7 @@ neonTest("HTTP: no state of a session outlives its request", async ({ sql, serve
   assert.equal(server.statements, run.length + 2);
 });
 
-neonTest("HTTP: a single statement that fails takes its session with it, a failed batch does not", async ({ sql }) => {
+neonTest("HTTP: a failed single statement closes its session, and a failed batch does not", async ({ sql }) => {
   const pid = async () => (await sql`select pg_backend_pid() as pid`)[0]?.pid;
   const first = await pid();
   await rejection(sql.transaction([sql`select 1/0`]));

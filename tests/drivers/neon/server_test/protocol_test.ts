@@ -23,7 +23,7 @@ neonTest("protocol: rows are text, as arrays or as objects", async ({ post }) =>
   assert.deepEqual((await (await post({ query, arrayMode: true })).json()).rows, rows);
 });
 
-neonTest("protocol: parameters that are no strings become PostgreSQL's text", async ({ post }) => {
+neonTest("protocol: parameters that are not strings become texts of PostgreSQL", async ({ post }) => {
   const params = [1.5, true, null, { a: "b" }, [1, null, [true], 'x"y', { a: 1 }]];
   const { rows } =
     await (await post({ query: "select $1::text, $2::text, $3::text, $4::text, $5::text", params, arrayMode: true }))
@@ -32,7 +32,7 @@ neonTest("protocol: parameters that are no strings become PostgreSQL's text", as
 });
 
 neonTest(
-  "protocol: a request that is none is refused with 400 and a message",
+  "protocol: an invalid request gets 400 and a message",
   async ({ post, server, connectionString }) => {
     const refused = async (response: Promise<Response>) => {
       const { status, headers } = await response;
@@ -65,7 +65,7 @@ neonTest(
   },
 );
 
-neonTest("protocol: OPTIONS tells what is allowed, and anything else is no query", async ({ server }) => {
+neonTest("protocol: OPTIONS says what is allowed, and other methods are not supported", async ({ server }) => {
   const options = await fetch(server.http, { method: "OPTIONS" });
   await options.body?.cancel();
   assert.deepEqual([options.status, options.headers.get("Allow"), options.headers.get("Access-Control-Allow-Origin")], [
@@ -80,7 +80,7 @@ neonTest("protocol: OPTIONS tells what is allowed, and anything else is no query
   }
 });
 
-neonTest("protocol: a request over the limit is not run", async ({ sql, table, count, server }) => {
+neonTest("protocol: a request over the limit is not carried out", async ({ sql, table, count, server }) => {
   server.limits.requestBytes = 1_000;
   const error = await rejection(sql.query(`insert into ${table} (value) values ($1)`, ["x".repeat(1_000)]));
   assert.match(
@@ -93,7 +93,7 @@ neonTest("protocol: a request over the limit is not run", async ({ sql, table, c
 });
 
 neonTest(
-  "protocol: a statement whose answer is over the limit is run all the same",
+  "protocol: a statement whose answer is over the limit is carried out",
   async ({ sql, table, count, server }) => {
     server.limits.responseBytes = 1_000;
     const insert = sql.query(`insert into ${table} (value) values ($1) returning value`, ["x".repeat(1_000)]);
@@ -108,7 +108,7 @@ neonTest(
 );
 
 neonTest(
-  "protocol: faults answer in place of the server, before or after the statement",
+  "protocol: a fault answers in place of the server, before or after the statement",
   async ({ sql, table, count, server }) => {
     const insert = () => sql.query(`insert into ${table} default values`);
     using before = server.fault({
@@ -126,7 +126,7 @@ neonTest(
   },
 );
 
-neonTest("protocol: a client that goes away has its statement cancelled", async ({ post, running, table, count }) => {
+neonTest("protocol: the statement of a client that goes away is cancelled", async ({ post, running, table, count }) => {
   for (const batch of [false, true]) {
     const statement = { query: `with tick as (select pg_sleep(20)) insert into ${table} select from tick` };
     const controller = new AbortController();
@@ -139,7 +139,7 @@ neonTest("protocol: a client that goes away has its statement cancelled", async 
   assert.equal(await count(), 0);
 });
 
-Deno.test("protocol: what a refused login becomes", () => {
+Deno.test("protocol: a refused login becomes the error that Neon reports", () => {
   const refused = (code: string) => {
     const fields = Object.entries({ M: `text of ${code}`, C: code, V: "FATAL" });
     const body = concat(fields.map(([key, value]) => concat([new TextEncoder().encode(key), cString(value)])));

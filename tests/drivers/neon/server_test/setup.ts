@@ -10,30 +10,30 @@ import { type NeonServer, startNeonServer } from "../server/mod.ts";
 import { postgresUrl } from "../../postgres/support/server.ts";
 import { type Relay, startRelay } from "../../../support/relay.ts";
 
-/** Where the tests' PostgreSQL is. */
+/** The connection string of the tests' PostgreSQL. */
 export const POSTGRES = await postgresUrl();
 
-/** What a test is given. */
+/** What a test gets. */
 export interface Setting {
   readonly server: NeonServer;
-  /** In front of the server; the client goes through it. */
+  /** A relay in front of the server. The client goes through it. */
   readonly relay: Relay;
-  /** The connection string, with a host that only Neon would know. */
+  /** The connection string, with a host that exists only at Neon. */
   readonly connectionString: string;
   readonly sql: NeonQueryFunction<false, false>;
   /** The name of an empty table with the columns `id` (serial) and `value` (text). */
   readonly table: string;
-  /** How many rows the table has, asked of another server. */
+  /** How many rows the table has, read through another server. */
   count(): Promise<number>;
-  /** How many sessions run a statement that begins so, asked of another server. */
+  /** How many sessions run a statement that begins like this, read through another server. */
   running(statement: string): Promise<number>;
-  /** A client over a WebSocket; it is closed after the test. */
+  /** Opens a client over a WebSocket, which is closed after the test. */
   connect(): Promise<Client>;
-  /** A `POST /sql` by hand, to the server itself. */
+  /** Sends a `POST /sql` to the server itself. */
   post(body: unknown, headers?: Record<string, string>, signal?: AbortSignal): Promise<Response>;
 }
 
-/** Registers a test with a server of its own. */
+/** Registers a test, and gives it a server. */
 export function neonTest(name: string, run: (setting: Setting) => Promise<void>): void {
   Deno.test(name, async () => {
     await using server = await startNeonServer({ postgres: POSTGRES });
@@ -62,8 +62,8 @@ export function neonTest(name: string, run: (setting: Setting) => Promise<void>)
         },
         async connect() {
           const client = new Client(connectionString);
-          client.on("error", () => {}); // The tests that want to know listen too. Without a listener, Deno would end.
-          client.on("end", () => clients.delete(client)); // To end it again would take for ever.
+          client.on("error", () => {}); // Without a listener, an error would end Deno. Tests that need errors add their own listener.
+          client.on("end", () => clients.delete(client)); // Ending it a second time would never return.
           clients.add(client);
           await client.connect();
           return client;
@@ -77,14 +77,14 @@ export function neonTest(name: string, run: (setting: Setting) => Promise<void>)
   });
 }
 
-/** The tests' connection string with another host, and with what is given in place of its own. */
+/** Makes the tests' connection string with another host, and with other given parts. */
 export function atNeon(changes: { user?: string; password?: string; database?: string } = {}): string {
   const url = new URL(POSTGRES);
   const { user = url.username, password = url.password, database = url.pathname.slice(1) } = changes;
   return `postgresql://${user}:${password}@ep-test-123.eu-central-1.aws.neon.test/${database}`;
 }
 
-/** What the client rejected with, as an object to compare members of. */
+/** Returns what the client rejected with, as an object whose members can be compared. */
 export async function rejection(promise: Promise<unknown>): Promise<Record<string, unknown>> {
   try {
     await promise;
@@ -95,11 +95,11 @@ export async function rejection(promise: Promise<unknown>): Promise<Record<strin
   throw new assert.AssertionError({ message: "It did not reject" });
 }
 
-/** What Deno cannot send twice by itself. */
+/** Makes a body that Deno cannot send twice by itself. */
 export const blobFetch = (url: string, init: RequestInit) =>
   fetch(url, { ...init, body: new Blob([String(init.body)]) });
 
-// The client can be told only for the whole process where the server is.
+// The client's endpoint can be set only for the whole process.
 function configure(server: NeonServer, relay: Relay): void {
   neonConfig.fetchEndpoint = relay.through(server.http);
   neonConfig.wsProxy = () => relay.through(server.websocket).slice("ws://".length);

@@ -26,7 +26,7 @@ neonTest("WebSocket: it carries megabytes both ways", async ({ connect }) => {
 });
 
 neonTest(
-  "WebSocket: a listener hears what is sent over HTTP, from batches when they commit",
+  "WebSocket: a listener gets notifications sent over HTTP, from a batch when it commits",
   async ({ connect, sql }) => {
     const client = await connect();
     const heard: unknown[] = [];
@@ -41,7 +41,7 @@ neonTest(
   },
 );
 
-neonTest("WebSocket: what the connection string asks for is applied", async ({ connectionString }) => {
+neonTest("WebSocket: parameters of the connection string have an effect", async ({ connectionString }) => {
   const client = new Client(`${connectionString}?application_name=mine`);
   try {
     await client.connect();
@@ -51,7 +51,7 @@ neonTest("WebSocket: what the connection string asks for is applied", async ({ c
   }
 });
 
-neonTest("WebSocket: a wrong password is the proxy's error, however the client connects", async () => {
+neonTest("WebSocket: a wrong password is an error of the proxy, however the client connects", async () => {
   for (const pipelineConnect of ["password", false] as const) {
     const client = new Client(atNeon({ password: "wrong" }));
     client.neonConfig.pipelineConnect = pipelineConnect;
@@ -63,7 +63,7 @@ neonTest("WebSocket: a wrong password is the proxy's error, however the client c
   }
 });
 
-neonTest("WebSocket: a session that PostgreSQL ends is an error, and an end", async ({ connect, sql, server }) => {
+neonTest("WebSocket: a session that PostgreSQL ends causes an error and an end", async ({ connect, sql, server }) => {
   const client = await connect();
   const { rows: [row] } = await client.query("select pg_backend_pid() as pid");
   const errors: unknown[] = [];
@@ -76,7 +76,7 @@ neonTest("WebSocket: a session that PostgreSQL ends is an error, and an end", as
 });
 
 neonTest(
-  "WebSocket: a cut connection rejects with what is no Error, and cancels what runs",
+  "WebSocket: a cut connection rejects without an Error, and its statement is cancelled",
   async ({ connect, relay, running, server }) => {
     const client = await connect();
     const errors: unknown[] = [];
@@ -94,7 +94,7 @@ neonTest(
   },
 );
 
-neonTest("WebSocket: a refused upgrade rejects with what is no Error", async ({ connectionString, server }) => {
+neonTest("WebSocket: a refused upgrade rejects without an Error", async ({ connectionString, server }) => {
   using refusal = server.refuseWebSockets(() => new Response("busy", { status: 503 }));
   const client = new Client(connectionString);
   client.on("error", () => {});
@@ -103,7 +103,7 @@ neonTest("WebSocket: a refused upgrade rejects with what is no Error", async ({ 
 });
 
 neonTest(
-  "WebSocket: a pool's idle client that is cut is the pool's error, and the next query has a new one",
+  "WebSocket: an idle client that is cut is an error of its pool, and the next query has a new client",
   async ({ connectionString, relay }) => {
     const pool = new Pool({ connectionString });
     const errors: unknown[] = [];
@@ -121,19 +121,22 @@ neonTest(
   },
 );
 
-neonTest("WebSocket: in a black hole a query hangs, and new connections are well", async ({ connect, relay, sql }) => {
-  const client = await connect();
-  relay.freeze();
-  let settled = false;
-  const query = rejection(client.query("select 1")).then(() => settled = true);
-  await (await connect()).query("select pg_sleep(0.2)");
-  await sql`select 1`;
-  assert(!settled);
-  await relay.cut("reset");
-  await query;
-});
+neonTest(
+  "WebSocket: a query over a swallowed connection hangs, and new connections work",
+  async ({ connect, relay, sql }) => {
+    const client = await connect();
+    relay.freeze();
+    let settled = false;
+    const query = rejection(client.query("select 1")).then(() => settled = true);
+    await (await connect()).query("select pg_sleep(0.2)");
+    await sql`select 1`;
+    assert(!settled);
+    await relay.cut("reset");
+    await query;
+  },
+);
 
-neonTest("WebSocket: a text frame is the end", async ({ server }) => {
+neonTest("WebSocket: a text frame ends the connection", async ({ server }) => {
   const socket = new WebSocket(server.websocket);
   await once(socket, "open");
   socket.send("text");
@@ -141,7 +144,7 @@ neonTest("WebSocket: a text frame is the end", async ({ server }) => {
   await closed(server);
 });
 
-/** Waits until the server has no WebSocket any more; the server tells nobody. */
+/** Polls until the server has no WebSocket, because the server does not report it. */
 async function closed({ websockets }: { websockets: { open: number } }): Promise<void> {
   while (websockets.open > 0) await new Promise((resolve) => setTimeout(resolve, 1));
 }

@@ -1,5 +1,5 @@
 /**
- * A harness over the Neon driver, in front of a local Neon of its own.
+ * A harness over the Neon driver, with a local Neon.
  *
  * @module
  */
@@ -14,22 +14,25 @@ import { type FaultHandle, type NeonServer, startNeonServer } from "../server/mo
 import { PostgresStore } from "../../postgres/support/store.ts";
 import { counted, Requests } from "../../../support/requests.ts";
 
-/** Opens at once and closes at once: the suites wait often and briefly. */
+/** Opens and closes at once, because the suites wait often and briefly. */
 export const EAGER: PushTiming = { ...NEON_PUSH_TIMING, openAfterMs: 0, lingerMs: 0 };
 
-/** What Neon's proxy lets through at least, each way: it says 64 MiB, and has said 10. */
+/**
+ * The least that Neon's proxy lets through in each direction. Its documents say 64 MiB, and older
+ * ones say 10.
+ */
 export const SAFE_BYTES = 10 * 1024 * 1024;
 
-/** A header of the tests' own requests. */
+/** Marks the tests' own requests. */
 const BACKSTAGE = "X-Backstage";
 
-/** The connection string, with a host that only Neon would know. */
+/** Makes the connection string, with a host that exists only at Neon. */
 export function atNeon(postgres: string, host: string = "ep-test-123.eu-central-1.aws.neon.test"): string {
   const { username, password, pathname } = new URL(postgres);
   return `postgresql://${username}:${password}@${host}${pathname}?sslmode=require`;
 }
 
-/** A server, and a client of it. */
+/** A server with its client. */
 export class Backstage implements Queryable {
   readonly #postgres: string;
   #server: NeonServer | undefined;
@@ -39,7 +42,10 @@ export class Backstage implements Queryable {
     this.#postgres = postgres;
   }
 
-  /** Starts the server, if nobody uses it yet, and ends it after the last. A new one has new sessions, which take 0.1 s to warm up. */
+  /**
+   * Starts the server for its first user, and ends it after the last one. A new server has new
+   * sessions, which take 0.1 s to warm up.
+   */
   async use(): Promise<AsyncDisposable & { readonly server: NeonServer }> {
     this.#users += 1;
     const server = this.#server ??= await startNeonServer({ postgres: this.#postgres, maxBytes: SAFE_BYTES });
@@ -70,15 +76,16 @@ export class Backstage implements Queryable {
   }
 }
 
-/** Counts the requests that reach a server from now on, but for those of the tests themselves. */
+/** Counts the requests that reach a server from now on, without those of the tests themselves. */
 export function countRequests(server: NeonServer): FaultHandle {
   return server.fault({ times: Infinity, matches: ({ headers }) => !headers.has(BACKSTAGE), answer: () => undefined });
 }
 
 /**
- * Makes harnesses over a schema of their own. Each has a server, and ends when both drivers have closed what they opened.
+ * Makes harnesses over one schema. Each has a server, and ends when both drivers have closed their
+ * connections.
  *
- * @param postgres How to connect to PostgreSQL.
+ * @param postgres The connection string of PostgreSQL.
  */
 export async function neonHarness(
   postgres: string,
@@ -107,8 +114,8 @@ export async function neonHarness(
 }
 
 /**
- * A schema that is dropped after the tests of the file. The tests move its clock over a session of their own, since the way over Neon's HTTP would
- * take most of their time.
+ * Makes a schema that is dropped after the tests of the file. The tests move its clock over a
+ * direct session, because Neon's HTTP would take most of their time.
  */
 async function createStore(postgres: string): Promise<PostgresStore> {
   const session = await Session.connect(postgres);

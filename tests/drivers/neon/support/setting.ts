@@ -1,5 +1,6 @@
 /**
- * What tests of the Neon driver under faults are given: PostgreSQL, a local Neon, a relay in front of it, and drivers that go through.
+ * The setting of tests of the Neon driver under faults: PostgreSQL, a local Neon, a relay in front
+ * of it, and drivers that use the relay.
  *
  * @module
  */
@@ -17,33 +18,33 @@ import { type Relay, startRelay } from "../../../support/relay.ts";
 
 export { rejection } from "../../../support/rejection.ts";
 
-/** Where the tests' PostgreSQL is. */
+/** The connection string of the tests' PostgreSQL. */
 export const POSTGRES = await postgresUrl();
 
 /** Options of {@linkcode Setting.open}. */
 export interface OpenOptions extends NeonDriverOptions {
-  /** Faster than users have it, without it. */
+  /** Default: faster than for users. */
   readonly timing?: Partial<PushTiming>;
-  /** In place of the tests' own. */
+  /** In place of the endpoint of the tests. */
   readonly connectionString?: string;
 }
 
-/** A driver, and the push of one that has it. */
+/** A driver with push, and its push. */
 export interface Opened {
   readonly driver: Driver & Required<Pick<Driver, "watch">>;
   readonly push: PushConnection;
 }
 
-/** What a test is given. */
+/** What a test gets. */
 export interface Setting {
   readonly server: NeonServer;
-  /** In front of the server; the drivers go through it. */
+  /** A relay in front of the server. The drivers go through it. */
   readonly relay: Relay;
-  /** A schema of its own, which is migrated. */
+  /** The test's schema, which is migrated. */
   readonly schema: string;
-  /** Opens a driver; the test ends when its push has closed what it opened. */
+  /** Opens a driver. The test ends after its push has closed its connections. */
   open(options?: OpenOptions): Opened;
-  /** Queries through another server. */
+  /** Sends a query through another server. */
   query: Backstage["query"];
   /** How many timers the drivers have set. */
   timers(): number;
@@ -86,7 +87,7 @@ export function neonDriverTest(name: string, run: (setting: Setting) => Promise<
   });
 }
 
-/** How many connections are known to listen. */
+/** Returns how many connections the database knows as listeners. */
 export async function listeners({ query, schema }: Setting): Promise<number> {
   const { rows } = await query(`select id from ${quoted(schema)}.listeners`);
   return rows.length;

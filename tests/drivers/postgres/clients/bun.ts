@@ -1,5 +1,6 @@
 /**
- * Bun's own client, as docs/postgres.md makes a driver of it: a program that is bundled for Bun. Its arguments are a URL and a schema.
+ * A program that is bundled for Bun and uses Bun's own client, with the code of docs/postgres.md.
+ * Its arguments are a URL and a schema.
  *
  * @module
  */

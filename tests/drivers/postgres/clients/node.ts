@@ -1,5 +1,5 @@
 /**
- * The clients for Node and Deno, each as docs/postgres.md makes a driver of it. A test compares the two.
+ * The clients for Node and Deno, each with the code of docs/postgres.md. A test compares the two.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { connect } from "ts-postgres";
 
 const { Pool } = pg;
 
-/** A driver over a client, and how the client ends. */
+/** A driver over a client, and a function that ends the client. */
 export interface Opened {
   readonly driver: Driver;
   readonly close: () => Promise<unknown>;
@@ -27,7 +27,7 @@ export interface Opened {
 /** Opens a client. */
 export type Open = (url: string, schema: string) => Opened | Promise<Opened>;
 
-/** By the name that the guide has. */
+/** The clients, by their names in the guide. */
 export const CLIENTS: Readonly<Record<string, Open>> = {
   "node-postgres": (url, schema) => {
     const pool = new Pool({ connectionString: url, query_timeout: 9_000, connectionTimeoutMillis: 5_000 });

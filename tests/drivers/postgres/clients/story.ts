@@ -1,5 +1,5 @@
 /**
- * What has to work through every database client. It runs in Deno and in Bun.
+ * A story that must work through every database client. It runs in Deno and in Bun.
  *
  * @module
  */
@@ -24,9 +24,10 @@ const order = workflow("order", async (ctx, item: string) => {
 /**
  * Starts a workflow on an empty database, sends to it, reads from it, and lets a statement fail.
  *
- * The first call finds no schema. It only creates one if it finds the SQLSTATE in the client's error.
+ * The first call finds no schema. The driver creates it only if it finds the SQLSTATE in the
+ * client's error.
  *
- * @param driver A driver over the client, with a schema that is not there.
+ * @param driver A driver over the client, with a schema that does not exist.
  */
 export async function tellStory(driver: Driver): Promise<void> {
   await using parley = new Parley({ driver, workflows: [order], wake: "none" });

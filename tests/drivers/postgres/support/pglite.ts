@@ -12,9 +12,10 @@ import { PostgresStore } from "./store.ts";
 import { Requests } from "../../../support/requests.ts";
 
 /**
- * Registers a test that uses PGlite. Deno does not look for timers that it leaves behind, since Postgres leaves one: after a statement it
- * arms a timer of 10 s to write its statistics, and does not take it back. The same suites run over the memory driver with
- * that check, and every harness checks the clock that Parley gets.
+ * Registers a test that uses PGlite. Deno does not check it for timers, because Postgres leaves
+ * one: after a statement it starts a timer of 10 s for writing its statistics, and does not stop
+ * it. The same suites run over the memory driver with that check, and every harness checks the
+ * clock of Parley.
  */
 export const pgliteTest: RegisterTest = (name, fn) =>
   Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
@@ -33,7 +34,7 @@ async function open(): Promise<() => Promise<CountingHarness>> {
   const store = await PostgresStore.create(pglite, "conformance");
   return () => {
     const requests = new Requests();
-    // Longer than the default, since calls that carry as much as they may share a machine with all other tests.
+    // Longer than the default, because the largest calls share a machine with all other tests.
     const driver = () => postgresDriver(requests.over(pglite), { schema: store.schema, requestTimeout: "60s" });
     return store.harness([driver(), driver()], requests);
   };

@@ -15,25 +15,25 @@ import { Requests } from "../../../support/requests.ts";
 
 const CONNECTIONS = 10;
 
-/** Longer than the default, since calls that carry as much as they may share a machine with all other tests. */
+/** Longer than the default, because the largest calls share a machine with all other tests. */
 const REQUEST_TIMEOUT = "60s";
 
 /**
- * Registers a test that uses a pool. Deno does not look for operations that it leaves behind: each connection of the pool
- * always has a read under way.
+ * Registers a test that uses a pool. Deno does not check it for pending operations, because each
+ * connection of the pool always has a read under way.
  */
 export const postgresTest: RegisterTest = (name, fn) => Deno.test({ name, fn, sanitizeOps: false });
 
 /**
- * A pool with all of its connections open. It ends after the tests of the file.
+ * Opens a pool with all of its connections. It ends after the tests of the file.
  *
- * @param url How to connect.
- * @param config What else node-postgres takes.
+ * @param url The connection string.
+ * @param config Other options of node-postgres.
  */
 export async function openPool(url: string, config: pg.PoolConfig = {}): Promise<pg.Pool> {
-  // Without a time limit for idle connections, which would close them during a test.
+  // Idle connections have no time limit, which would close them during a test.
   const pool = new pg.Pool({ connectionString: url, max: CONNECTIONS, idleTimeoutMillis: 0, ...config });
-  pool.on("error", () => {}); // An idle connection that the server ends would end the process.
+  pool.on("error", () => {}); // Otherwise an idle connection that the server ends would end the process.
   Deno.test.afterAll(() => pool.end());
   const clients = await Promise.all(Array.from({ length: CONNECTIONS }, () => pool.connect()));
   for (const client of clients) client.release();
@@ -41,10 +41,11 @@ export async function openPool(url: string, config: pg.PoolConfig = {}): Promise
 }
 
 /**
- * How to connect as a role that may create nothing. A server that is not ours may lack it.
+ * Returns the connection string of a role that may create nothing. A server that the tests did not
+ * start may lack the role.
  *
- * @param queryable Who may create roles, if it does.
- * @param url How that connects.
+ * @param queryable Creates the role if it is missing.
+ * @param url The connection string of `queryable`.
  */
 export async function guestUrl(queryable: Queryable, url: string): Promise<string> {
   await queryable.query(`do $$ begin
@@ -59,13 +60,13 @@ export async function guestUrl(queryable: Queryable, url: string): Promise<strin
 }
 
 /**
- * Makes harnesses over a schema of their own, with a pool for each of two instances.
+ * Makes harnesses over one schema, with a pool for each of two instances.
  *
- * @param url How to connect.
+ * @param url The connection string.
  */
 export async function postgresHarness(url: string): Promise<() => Promise<CountingHarness>> {
   const [a, b] = [await openPool(url), await openPool(url)];
-  // A name that has to be quoted.
+  // The name needs quotes.
   const store = await PostgresStore.create(a, `Test ${crypto.randomUUID()}`);
   Deno.test.afterAll(() => store.drop());
   return () => {

@@ -12,17 +12,21 @@ let newest: Promise<string> | undefined;
 let oldest: Promise<string | null> | undefined;
 
 /**
- * The connection string of a server of the newest version: the one of `DATABASE_URL`, or the one that `deno task test` has started, or one that is
- * started now and stops with this process.
+ * Returns the connection string of a server of the newest version: from `DATABASE_URL`, or of the
+ * server that `deno task test` has started. If there is neither, it starts a server that stops with
+ * this process.
  *
- * To be called while a test file is loaded. In a test, Deno would count the server as a leak of it.
+ * Call it while a test file loads. In a test, Deno would report the server as a leak.
  */
 export function postgresUrl(): Promise<string> {
   newest ??= given("DATABASE_URL", "PARLEY_TEST_POSTGRES") ?? startPostgres().then(({ url }) => url);
   return newest;
 }
 
-/** The same for the oldest supported version. Where the machine does not have it, it says so and answers with `null`. */
+/**
+ * Returns the same for the oldest supported version. If the machine cannot run it, it says so and
+ * returns `null`.
+ */
 export function oldestPostgresUrl(): Promise<string | null> {
   oldest ??= given("PARLEY_TEST_POSTGRES_OLDEST") ?? startOldest();
   return oldest;

@@ -1,5 +1,5 @@
 /**
- * A schema for the suites, in whatever PostgreSQL.
+ * A schema for the suites, in any PostgreSQL.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { Requests } from "../../../support/requests.ts";
 
 const HOUR_MS = 3_600_000;
 
-/** The schema of a test file: its clock only moves by hand, and it is emptied after each test. */
+/** The schema of a test file. Its clock only moves by hand, and it is emptied after each test. */
 export class PostgresStore {
   /** The schema's name, unquoted. */
   readonly schema: string;
@@ -24,8 +24,9 @@ export class PostgresStore {
     this.schema = schema;
     this.#queryable = queryable;
     this.#quoted = quoted(schema);
-    // To delete takes a millisecond where to truncate takes 25. A schema for each test takes 200, and on PGlite gets slower with each: a session
-    // keeps the plans of dropped functions and looks through them at each DDL.
+    // Deleting rows takes 1 ms, and truncating tables takes 25. A schema per test takes 200, and on
+    // PGlite it gets slower with each one, because a session keeps the plans of dropped functions
+    // and searches them at each DDL statement.
     const deletes = tables.map((table, index) => `t${index} as (delete from ${table})`);
     this.#empty = `with ${deletes.join(", ")} select`;
   }
@@ -53,15 +54,17 @@ export class PostgresStore {
   }
 
   /**
-   * A harness for one test. The store's clock is an hour ahead of the other: a driver that took one for the other would fail.
+   * Makes a harness for one test. The store's clock is an hour ahead of the other, so a driver that
+   * confuses the two fails.
    *
    * @param drivers The two instances.
-   * @param requests What they send.
+   * @param requests The requests that they send.
    */
   async harness(drivers: readonly [Driver, Driver], requests: Requests): Promise<CountingHarness> {
     const clock = new ManualClock(undefined, { settled: () => requests.settled() });
     await this.#queryable.query(`insert into ${this.#quoted}.test_clock values ($1)`, [clock.now() + HOUR_MS]);
-    // The store's clock moves when somebody is about to look: most steps of a test are followed by another one.
+    // The store's clock moves before the next request, because most steps of a test are followed by
+    // another step.
     let ahead = 0;
     let moved: Promise<unknown> = Promise.resolve();
     requests.before = () => {
@@ -74,7 +77,7 @@ export class PostgresStore {
       ahead += ms;
       await clock.advance(Math.max(0, ms));
     };
-    // What a test runs may itself let time pass, while the test does: one after the other.
+    // Time may pass in the test and in the code that it runs, so moves follow each other.
     let moving = Promise.resolve();
     return {
       drivers,
@@ -86,7 +89,7 @@ export class PostgresStore {
   }
 }
 
-/** A name as SQL has it. */
+/** Quotes a name for SQL. */
 export function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
