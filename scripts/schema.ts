@@ -9,7 +9,7 @@
  */
 
 import { type Migration, MIGRATIONS } from "../drivers/postgres/migrations.ts";
-import type { SqlPart } from "../drivers/postgres/sql/sql_function.ts";
+import { helper } from "../drivers/postgres/sql/sql_function.ts";
 import { ledger } from "../drivers/postgres/sql/tables.ts";
 import { ROOT } from "./deno.ts";
 
@@ -26,10 +26,11 @@ const RULE = `-- ${"-".repeat(97)}`;
 
 const HEAD = `-- The schema of Parley for PostgreSQL 14 and later.
 --
--- Generated from ${SOURCES} by \`deno task schema\`; a test checks that it is up to date. Edit the
--- sources and not this file.
+-- Generated from ${SOURCES} by \`deno task schema\`. Edit the sources and not this
+-- file. A test checks that it is up to date.
 --
--- The driver creates all of this at its first call. To create it by hand, as with a role that may:
+-- The driver creates all of this at its first call. You can also create it by hand, for example
+-- with a role that has more rights:
 --
 --     psql --file schema.sql
 --
@@ -70,14 +71,14 @@ export function schemaSql(sources: readonly Source[], migrations: readonly Migra
     return `${heading}${toSql(source.functions.get(part.name) ?? [])}${part(PARLEY)}\n`;
   });
   const versions = migrations.map((_, index) => `(${index + 1})`).join(", ");
-  return `${HEAD}${sections.join("")}${RULE}
+  return `${HEAD}${toHeading(sourceOf(helper, sources).module)}${sections.join("")}${RULE}
 insert into parley.migrations (version) values ${versions};
 
 commit;
 `;
 }
 
-function sourceOf(part: SqlPart, sources: readonly Source[]): Source {
+function sourceOf(part: { name: string }, sources: readonly Source[]): Source {
   const found = sources.filter(({ functions }) => functions.has(part.name));
   if (found.length === 1) return found[0]!;
   throw new Error(

@@ -18,7 +18,7 @@ export interface Login {
 
 /** How a database is reached. */
 export interface NeonAddress {
-  /** The header of each request. */
+  /** The value of a header in each request. */
   readonly connectionString: string;
   readonly login: Login;
   /** The URL of SQL over HTTP. */

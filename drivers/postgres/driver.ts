@@ -1,6 +1,4 @@
-/**
- * The driver contract over one function that sends a statement and returns its rows. The drivers
- * for all ways to a Postgres use it.
+/* * The driver contract over one function that sends a statement and returns its rows. Every driver for a Postgres uses it.
  *
  * @module
  */

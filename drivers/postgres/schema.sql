@@ -1,9 +1,10 @@
 -- The schema of Parley for PostgreSQL 14 and later.
 --
--- Generated from drivers/postgres/sql/ by `deno task schema`; a test checks that it is up to date. Edit the
--- sources and not this file.
+-- Generated from drivers/postgres/sql/ by `deno task schema`. Edit the sources and not this
+-- file. A test checks that it is up to date.
 --
--- The driver creates all of this at its first call. To create it by hand, as with a role that may:
+-- The driver creates all of this at its first call. You can also create it by hand, for example
+-- with a role that has more rights:
 --
 --     psql --file schema.sql
 --
@@ -15,6 +16,29 @@
 begin;
 
 create schema parley;
+
+-- -------------------------------------------------------------------------------------------------
+-- The two kinds of functions in the schema.
+--
+-- An entry point is what a statement of the driver calls. Its settings make its plans predictable:
+--
+-- - Each statement in it has one generic plan per session. Otherwise Postgres plans the first five
+--   calls again, and plans statements with arrays again at every call.
+-- - A plan uses an index, in the order of the index. This holds even if the session planned while
+--   the tables were empty.
+-- - `jit` is off. Up to version 17, a plan that needs what was switched off counts as expensive,
+--   and Postgres compiles expensive plans: a commit took 100 ms instead of 1.
+-- - A plan has no workers. Starting them to find the next deadline among 1,000,000 workflows took 4
+--   ms; the search takes 0.1.
+--
+-- Measured: `recv` takes 0.32 ms with these settings and 0.45 ms without. A page of 50 out of
+-- 100,000 workflows takes 0.4 ms, and 39 ms with a plan from when there were none. A join may still
+-- begin with a whole table, which was cheap when the plan was made. So the functions do not join
+-- tables by parts of keys. They look rows up with `= any (an array)` of whole keys, or in a
+-- `lateral` with a `limit`, which runs from the outer side only.
+--
+-- A helper is called by functions of the schema alone. It runs under the settings of its caller.
+-- -------------------------------------------------------------------------------------------------
 
 -- -------------------------------------------------------------------------------------------------
 -- The tables and the store's clock.
