@@ -1,40 +1,52 @@
 /**
- * The boundary between Parley and a store. Types only.
+ * The contract between Parley and a store. Types only.
  *
  * ## Terminology
  *
- * - **workflow**: one durable execution, named by its ID. Its row holds the status, the lease and when it is due.
- * - **run**: one attempt to carry a workflow on, from a claim until it ends, suspends, yields or dies.
- * - **lease**: the right of one run to write. It lasts `leaseMs` by the store's clock and is renewed by every commit.
- * - **epoch**: a counter on the workflow, raised by each claim and each resume. It fences: a write that
- *   carries an older epoch changes nothing.
- * - **owner**: a token that is new for each `create` or `claim` call. It tells a repeat of the call from another one, and the
- *   lease that the call gave from any other.
- * - **journal**: what a workflow did, one entry per position. A **complete** entry has an outcome and a `seq`, its
- *   place in the order in which outcomes were recorded. An **open** entry is a wait that began: it has a deadline
- *   (or none) and no outcome yet.
- * - **position**: the number of an operation in its workflow, from 0, in the order in which the code called it.
- * - **due**: what a claim may take: never run yet, woken, yielded, its deadline passed, or its lease lapsed.
- * - **parked**: `PENDING`, with no run and no lease, because the code did not fit the journal. It is due again after a while.
- * - **suspended**: `PENDING`, with no run and no lease. It becomes due when something it waits for arrives or at
- *   the earliest deadline of its open entries.
- * - **hint**: "something changed, look again". It carries no data and may be lost or come twice.
+ * - **workflow**: one durable execution, named by its ID. Its row in the store holds its status,
+ *   its lease and its due time.
+ * - **run**: one attempt to execute a workflow. It begins with a lease, from `create` or `claim`.
+ *   It lasts until the run ends the workflow, suspends, yields, parks, loses the lease or dies.
+ * - **lease**: the right of one run to write. It lasts `leaseMs` by the store's clock, and every
+ *   commit renews it.
+ * - **epoch**: a counter on the workflow that each claim and each resume raises by one. It fences
+ *   writes: a commit with an older epoch changes nothing.
+ * - **owner**: a token that is unique to one `create` or `claim` call. It distinguishes a repeat of
+ *   that call from another call, and its lease from any other lease.
+ * - **journal**: the record of what a workflow did, with one entry per position. A **complete**
+ *   entry has an outcome, and a `seq` for the order in which outcomes were recorded. An **open**
+ *   entry is a wait that has begun. It has no outcome yet, and may have a deadline.
+ * - **position**: the number of an operation in its workflow. Positions start at 0 and follow the
+ *   order in which the code calls the operations.
+ * - **due**: ready to be claimed. A workflow is due if it has never run, was woken, has yielded, or
+ *   if its deadline has passed or its lease has lapsed.
+ * - **suspended**: `PENDING`, with neither a run nor a lease. The workflow becomes due when
+ *   something that it waits for arrives, and at the earliest deadline of its open entries.
+ * - **parked**: `PENDING`, with neither a run nor a lease, because the code does not fit the
+ *   journal or a stored value cannot be decoded. The workflow becomes due again after a delay.
+ * - **waiter**: a workflow that is suspended until a message, an event or a result arrives. To
+ *   **wake** a waiter is to make it due.
+ * - **hint**: a signal that something has changed and is worth a look. It carries no data, and may
+ *   be lost or arrive twice.
  *
  * ## Rules for every method
  *
- * 1. One call is one atomic write (or one snapshot) in the store, and should be one request.
- * 2. Every call may be repeated, because the network does so behind our back: a repeat of a call that already took
- *    effect changes nothing and answers as the first did. Each method says what makes it a repeat.
- * 3. Leases, deadlines and due times are measured by the store's clock alone. They cross this boundary as
- *    durations ("so many milliseconds left"); instants (`now`, `createdAt`) are for people to read.
- *    If the store's clock goes back, work that was due at once is still claimed, and no lease holds for longer than its length from now.
- * 4. Whoever brings something (a message, an event, an end) and whoever is about to suspend for it take the same
- *    lock first and look after that. So neither can miss the other.
- * 5. Values, inputs, outputs and errors are opaque text. A driver stores them byte for byte. They are encoded and
- *    size-checked before they come here, and IDs, topics and keys are 1 to 255 characters of well-formed Unicode without NUL.
- *    The topic `""` is the queue of messages without a topic.
- * 6. Trouble with the store rejects with `DriverError`; `retryable` says that the same call may be made again. Every
- *    other outcome is a value.
+ * 1. A call is one atomic write or one snapshot, and should be one request to the store.
+ * 2. Any call may be repeated, because networks and client libraries send requests twice. A repeat
+ *    of a call that took effect changes nothing and returns what the first call returned. Each
+ *    method says how it recognises a repeat.
+ * 3. Only the store's clock decides about leases, deadlines and due times. They cross this boundary
+ *    as durations in milliseconds. Instants such as `now` and `createdAt` only inform.
+ * 4. The store's clock may go back. Workflows that were due at once can still be claimed, and no
+ *    lease lasts longer than its length from the present time.
+ * 5. A call that brings a message, an event or an end, and a commit that suspends for it, take the
+ *    same lock. Each looks only after it has the lock, so neither can miss the other.
+ * 6. Values, inputs, outputs and errors are opaque text, which a driver stores byte for byte. The
+ *    core has encoded them and checked their size.
+ * 7. IDs, topics and keys have 1 to 255 characters of well-formed Unicode without NUL. The topic
+ *    `""` is the queue of messages without a topic.
+ * 8. If the store fails, the call rejects with a `DriverError`. It is `retryable` if the same call
+ *    may be made again. Every other outcome is a returned value, except for an invalid `cursor`.
  *
  * @module
  */
@@ -60,128 +72,184 @@ export type * from "./operations.ts";
 export type * from "./records.ts";
 
 /**
- * A store for workflows. See the rules at the top of this module; the conformance suite in `./testing` checks them.
+ * A store for workflows. The top of this module has the terms and the rules for all methods. The
+ * conformance suite in `./testing` checks them.
  *
  * @category Driver
  */
 export interface Driver {
-  /** The version of this contract that the driver implements. Another one is refused by `new Parley`. */
+  /** The version of this contract that the driver implements. `new Parley` refuses any other. */
   readonly contract: 1;
 
   /**
-   * Creates or upgrades what the store needs. Idempotent, and safe when many isolates do it at once. A driver also does
-   * this by itself when a call finds nothing there; after that it costs nothing.
+   * Creates or upgrades what the store needs. It is idempotent, and safe if many isolates call it
+   * at once. A driver also does this itself when a call finds nothing there. After that it costs
+   * nothing.
    */
   migrate(): Promise<void>;
 
   /**
-   * Inserts a workflow if its ID is new. With a lease: `PENDING`, leased to the caller at epoch 1. Without: `ENQUEUED` and due.
+   * Inserts a workflow if its ID is new. With a lease, the workflow is `PENDING` and leased to the
+   * caller at epoch 1. Without one, it is `ENQUEUED` and due, at epoch 0.
    *
-   * Repeat: the stored `owner` equals the request's and the workflow is still at epoch 1 (or 0 without a lease); answers `created: true` again.
+   * Repeat: the stored `owner` equals the request's, and the workflow is still at its first epoch.
+   * The answer is `created: true` again.
    */
   create(request: CreateRequest): Promise<CreateResult>;
 
   /**
-   * Leases workflows that are due to the caller, oldest due first, each at its next epoch and `PENDING`. Only those whose
-   * name is in `names`; never one that another run holds, nor one that another claim is taking at the moment, nor one of `except`. Taking over a
-   * lapsed lease raises `recoveryAttempts` by one; any other claim does not. It takes fewer than `limit` where the answer would become too large
-   * for the store's way of sending it: nothing is leased that does not reach the caller.
+   * Leases due workflows to the caller, the earliest due time first. Each becomes `PENDING` at its
+   * next epoch. Taking over a lapsed lease raises `recoveryAttempts` by one; any other claim leaves
+   * it.
    *
-   * Repeat: workflows that carry the request's `owner` and whose lease holds are returned again, and no others are taken.
-   * Crash: what was leased is due again when the lease lapses.
+   * - A claim takes only workflows whose name is in `names`. It takes none whose lease has not
+   *   lapsed, none that another claim is taking, and none in `except`.
+   * - It takes fewer than `limit` if its answer would become too large for the store to send. It
+   *   never leases a workflow that its answer lacks.
+   *
+   * Repeat: some workflows carry the request's `owner`, and their leases have not lapsed. The
+   * answer has those workflows again, and no others are taken.
+   *
+   * Crash: the leased workflows are due again when their leases lapse.
    */
   claim(request: ClaimRequest): Promise<ClaimResult>;
 
   /**
-   * The one write of a run. In order: fence, apply the operations in the order given, make the transition, renew the lease.
+   * The only write of a run, all or nothing. It checks the fence, applies the operations in the
+   * order given, and then makes the transition or renews the lease.
    *
-   * - Fence: the workflow is `PENDING`, held by a run, at the request's epoch and by its owner. Otherwise nothing is written and the answer is
-   *   `cancelled` (it was cancelled at this epoch) or `lost`. A lease that has lapsed but was not taken over is still held.
-   * - Then the number: one that skips is `lost`, see `CommitRequest.number`.
-   * - An operation with a position whose entry is complete does nothing and answers with the recorded outcome. A `setEvent` or
-   *   `writeStream` without a position (made inside a step) does nothing if this commit is a repeat, and answers `done`, or
-   *   `stream_closed` where the stream is closed; a `send` without one is told from a repeat by its `dedupeKey`.
-   * - An operation that is refused (unknown destination, closed stream) records the refusal as its outcome and leaves its neighbours alone.
-   * - A new journal entry, open or complete, sets `recoveryAttempts` to 0, and so does a `pause` that begins anew.
+   * - Fence: the workflow must be `PENDING` and held by a run, with the request's epoch and owner.
+   *   If not, nothing is written. The answer is `cancelled` if the workflow was cancelled at this
+   *   epoch, otherwise `lost`. A run whose lease has lapsed still holds the workflow until a claim
+   *   takes it over.
+   * - Number: a commit that skips a number is `lost`. See `CommitRequest.number`.
+   * - Recorded outcomes: if the entry at an operation's position is complete, the operation does
+   *   nothing, and its result is the recorded outcome.
+   * - Operations without a position: these are made inside a step. If the commit is a repeat, a
+   *   `setEvent` or `writeStream` does nothing. Its result is `done`, or `stream_closed` if the
+   *   stream is closed. A `send` recognises its own repeat by its `dedupeKey`.
+   * - Refusals: an operation that is refused, as for an unknown destination or a closed stream,
+   *   records the refusal as its outcome. The other operations still apply.
+   * - Progress: a new journal entry, open or complete, sets `recoveryAttempts` to 0. So does a
+   *   `pause` that stores a higher number of attempts.
    *
-   * Repeat: `epoch` and `owner` equal the stored ones and `number` is not above the highest number committed at that epoch. A repeat whose first
-   * released the lease answers `released` as long as nobody has claimed the workflow since. A repeat of the last commit defers the waits that the first
-   * has deferred, and no others.
+   * Repeat: `epoch` and `owner` equal the stored ones, and `number` is not above the highest number
+   * committed at that epoch. If the first call released the lease, a repeat returns `released` as
+   * long as nobody has claimed the workflow since. A repeat of the last commit defers exactly the
+   * waits that the first call deferred.
    */
   commit(request: CommitRequest): Promise<CommitResult>;
 
-  /** The complete entries after `after`, in recorded order. A page ends at `limit` entries or about 1 MiB of values as they travel; never empty while there are more. */
+  /**
+   * Returns complete entries whose `seq` is above `after`, in recorded order. A page ends at
+   * `limit` entries, or at about 1 MiB of values as they travel. It has at least one entry if any
+   * is left.
+   */
   readJournal(request: { workflowId: string; after: number; limit: number }): Promise<JournalPage>;
 
   /**
-   * Appends messages, all or none, in the order given. A message takes the next number of its destination's inbox
-   * under that workflow's lock, so order is the order in which sends took effect. A suspended destination that waits for the topic becomes due.
+   * Appends messages in the order given, all or none. A message takes the next number in its
+   * destination's inbox, under the destination's lock. So the order is that in which sends took
+   * effect. A destination that is suspended for the topic becomes due.
    *
-   * Repeat: per (destination, `dedupeKey`), also after the message was received, until `purge`. The same `messageId` again answers as the first
-   * did; another `messageId` is a `duplicate` and answers with the first one's ID; another topic is refused as a conflict.
+   * Repeat: the destination already has a message with the same `dedupeKey`. It remembers the key
+   * after the message was received, until `purge`.
+   *
+   * - With the same `messageId`, the answer is that of the first call.
+   * - With another `messageId`, the message is a `duplicate`, and the answer has the first one's
+   *   ID.
+   * - With another topic, the call is refused as an `idempotency_conflict`.
    */
   send(messages: readonly NewMessage[]): Promise<SendResult>;
 
-  /** One workflow, or `null`. */
+  /** Returns a workflow, or `null` if there is none with this ID. */
   readWorkflow(workflowId: string): Promise<WorkflowRecord | null>;
 
-  /** Workflows, newest first by creation, then by ID. One snapshot. `cursor` continues where the page that gave it ended; any other is refused with `ValidationError`. */
+  /**
+   * Lists workflows from one snapshot, the newest first, and by ID among those of one instant.
+   * `cursor` continues after the page that returned it.
+   *
+   * @throws {ValidationError} If `cursor` is not from an earlier page.
+   */
   listWorkflows(query: ListQuery): Promise<ListPage>;
 
-  /** The latest value of an event and the status of its workflow, from one snapshot. */
+  /** Returns the latest value of an event and the status of its workflow, from one snapshot. */
   readEvent(request: { workflowId: string; key: string }): Promise<EventSnapshot>;
 
-  /** Values from offset `from` on, from one snapshot with the status. A page ends at `limit` values or about 1 MiB; never empty while there are more. `limit: 0` reads no values. */
+  /**
+   * Returns values of a stream from offset `from` on, with the status of its workflow, from one
+   * snapshot. A page ends at `limit` values, or at about 1 MiB. It has at least one value if any is
+   * left, unless `limit` is 0.
+   */
   readStream(request: { workflowId: string; key: string; from: number; limit: number }): Promise<StreamSnapshot>;
 
   /**
-   * `cancel`: `CANCELLED`, whatever a run is doing; waiters for its result become due. `resume`: from `CANCELLED` or
-   * `MAX_RECOVERY_ATTEMPTS_EXCEEDED` back to `PENDING`, due, next epoch, `recoveryAttempts` 0.
+   * Cancels or resumes a workflow.
    *
-   * Repeat: cancelling what is `CANCELLED` and resuming what has not ended are done without a change. Any other ended workflow is refused with its status.
-   * Resuming what is `PENDING` and due names it in `woken`: it may be a repeat whose first answer reached no one. Resuming what is parked makes it due at once,
-   * and sets `parks` to 0. Resuming what is due at once, or held, also corrects a due time that lies too far ahead because the store's clock has gone back.
+   * - `cancel` makes it `CANCELLED`, whatever a run is doing, and wakes the waiters for its result
+   *   and events.
+   * - `resume` takes a workflow from `CANCELLED` or `MAX_RECOVERY_ATTEMPTS_EXCEEDED` back to
+   *   `PENDING`. The workflow is due, at its next epoch, with `recoveryAttempts` 0.
+   * - `resume` makes a parked workflow due at once, and sets `parks` to 0.
+   * - After the store's clock has gone back, `resume` corrects a due time that is too far ahead. It
+   *   does so for a workflow that was due at once, and for one that a run holds.
+   * - An ended workflow in any other status is refused with that status.
+   *
+   * Repeat: cancelling a `CANCELLED` workflow, or resuming one that has not ended, is `done`. If a
+   * resumed workflow is already `PENDING` and due, `woken` still names it, because the first answer
+   * may have been lost.
    */
   control(request: { workflowId: string; action: "cancel" | "resume" }): Promise<ControlResult>;
 
   /**
-   * Removes up to `limit` workflows that ended at least `olderThanMs` ago, oldest first, with all that is theirs. A repeat removes the next ones.
-   * It leaves a workflow whose parent started it and has neither ended nor recorded its result.
+   * Removes workflows with all their data: up to `limit` of those that ended at least `olderThanMs`
+   * ago, the first to end first. It keeps a workflow whose parent has neither ended nor recorded
+   * its result.
+   *
+   * Repeat: removes the next ones.
    */
   purge(request: { olderThanMs: number; limit: number }): Promise<{ purged: number }>;
 
   /**
-   * Push, where the store has it: calls `hint` when something changed for the target. Returns at once and does not throw; a driver that
-   * connects first gives one hint when it is live, since things may have changed before. Without this method the core polls.
+   * Calls `hint` when something changes for the target. A store without push leaves this method
+   * out, and the core polls.
+   *
+   * It returns at once and does not throw. A driver that must connect first gives one hint when the
+   * connection is live, because something may have changed before.
    */
   watch?(target: WatchTarget, hint: () => void): Watch;
 
-  /** How much a request may carry; without it the core only keeps requests to a few MiB. */
+  /** How much one request may carry. Without it, the core keeps requests to a few MiB. */
   readonly limits?: DriverLimits;
 }
 
 /**
- * How much a request to the store may carry, and how that is counted.
+ * How much one request to the store may carry, and how to count it.
  *
  * @category Driver
  */
 export interface DriverLimits {
   /**
-   * The most that the values of one request may come to, in bytes as `bytesOf` counts them, small enough that the answer which reads them back
-   * arrives too. The core cuts its requests accordingly, and refuses a value that can never travel with `ValueTooLargeError`, before anything is written.
+   * The largest total size of the values in one request, in bytes as `bytesOf` counts them. It must
+   * be small enough that an answer with the same values arrives too.
+   *
+   * The core splits its requests to fit. It refuses a value that never fits with
+   * `ValueTooLargeError`, before it writes anything.
    */
   readonly requestBytes: number;
-  /** How many bytes a value takes in a request, with all of its escapes. */
+  /** Returns the size of a value in a request, in bytes, with all its escapes. */
   bytesOf(text: string): number;
 }
 
 /**
  * What can be watched.
  *
- * - `inbox:` and a workflow ID: what comes to the workflow. A message, a cancel, a resume.
- * - `outbox:` and a workflow ID: what comes from it. An event, a stream value, the close of a stream, any change of its status.
- * - `due`: any workflow became due at once, or was suspended or parked until an instant less than ten seconds ahead. A deadline or a lease that
- *   passes gives no hint.
+ * - `inbox:` and a workflow ID: changes that reach the workflow, which are a message, a cancel or a
+ *   resume.
+ * - `outbox:` and a workflow ID: changes that others can see, which are an event, a stream value,
+ *   the close of a stream, or any new status.
+ * - `due`: a workflow became due at once. Also, a workflow was suspended or parked until an instant
+ *   less than ten seconds away. A deadline or a lease that passes gives no hint.
  *
  * @category Driver
  */
@@ -193,11 +261,15 @@ export type WatchTarget = `inbox:${string}` | `outbox:${string}` | "due";
  * @category Driver
  */
 export interface Watch {
-  /** Whether hints can be expected at the moment. While it is `false` the core polls as if there were no push. */
+  /**
+   * Whether hints can be expected now. While it is `false`, the core polls as if there were no
+   * push.
+   */
   readonly live: boolean;
   /**
-   * About how long the core may go without a look while this is live, in milliseconds; default 10 s. A look finds what a lost hint would have told, so a
-   * store that bills each look, and that tells when its connection was lost, may allow itself more.
+   * About how long the core waits between looks while the subscription is live, in milliseconds.
+   * Default 10,000. Such a look finds what a lost hint would have announced. A longer time suits a
+   * store that bills each look and notices a lost connection.
    */
   readonly lookMs?: number;
   /** Ends the subscription. Calling it again does nothing. */

@@ -1,5 +1,6 @@
 /**
- * What a run writes: operations, what came of them, and how it lets go of its workflow. Types only; see `driver.ts`.
+ * What a run commits: operations, their outcomes, and the transition that ends the run. Types only.
+ * See `driver.ts` for the terms.
  *
  * @module
  */
@@ -7,48 +8,60 @@
 import type { NewMessage, NewWorkflow, Outcome } from "./records.ts";
 
 /**
- * How a run may end its workflow. `CANCELLED` comes from `Driver.control` alone.
+ * The statuses in which a run may end its workflow. Only `Driver.control` sets `CANCELLED`.
  *
  * @category Commits
  */
 export type EndStatus = "SUCCESS" | "ERROR" | "MAX_RECOVERY_ATTEMPTS_EXCEEDED";
 
 /**
- * See `Driver.commit`.
+ * A request of `Driver.commit`.
  *
  * @category Commits
  */
 export interface CommitRequest {
-  /** The workflow that the run owns. */
+  /** The ID of the workflow that the run holds. */
   workflowId: string;
-  /** The epoch of its lease. */
+  /** The epoch of the run's lease. */
   epoch: number;
-  /** The owner of its lease. Epochs begin anew with a workflow that is created after a purge; an owner never comes again. */
+  /**
+   * The owner of the run's lease. The epoch alone is not enough, because a workflow that is created
+   * again after a purge starts with the first epoch. An owner is never used again.
+   */
   owner: string;
   /**
-   * 1, 2, 3, ... within the epoch: a run has one commit under way at a time. The next one after the stored number is new, and a lower or equal one is
-   * a repeat. A number that skips one means that the store has lost commits, as after a failover to an older copy: the run is `lost`.
+   * The number of this commit within the epoch: 1, 2, 3, and so on. A run makes one commit at a
+   * time.
+   *
+   * A number that is one above the stored number is new. A lower or equal one is a repeat. A number
+   * that skips one means that the store has lost commits, as after a failover to an older copy.
+   * Then the run is `lost`.
    */
   number: number;
-  /** For how long the lease holds from now on, in milliseconds. */
+  /** How long the lease lasts from now on, in milliseconds. */
   leaseMs: number;
-  /** Applied in this order. */
+  /** The operations, applied in this order. */
   operations: readonly Operation[];
-  /** Made after the operations; `null`: the run goes on. */
+  /** The transition that follows the operations. With `null`, the run goes on. */
   transition: Transition | null;
 }
 
 /**
- * How a run lets go of its workflow.
+ * How a run releases its workflow.
  *
- * - `suspend`: only if no operation of this call has an outcome; otherwise the lease is kept. The operations
- *   of the call are all the waits that are open: their topics and the earliest of their deadlines decide when it is due again.
- * - `yield`: due at once, for another run to carry on.
- * - `park`: the code does not fit the journal, or a stored value cannot be decoded. The workflow stays `PENDING`, is not held, and is due again after
- *   `delayMs`; messages and events do not make it due sooner, `control` with `resume` does. `problem` is the encoded error, and the record's `parks` goes
- *   up by one. A later commit that adds a journal entry, or begins a `pause` anew, or makes any other transition, clears both, and so does a cancel; a claim
- *   leaves them. Taking over a parked workflow is no recovery attempt.
- * - `end`: every waiter for its result or for one of its events becomes due.
+ * - `suspend`: the run waits. The operations of the commit are then all open waits of the workflow.
+ *   Their topics, events and results wake it, and so does the earliest of their deadlines. If any
+ *   operation has an outcome, the suspend is not made.
+ * - `yield`: the workflow is due at once, for another run to continue.
+ * - `park`: the code does not fit the journal, or a stored value cannot be decoded. The workflow
+ *   stays `PENDING` without a lease. It is due again after `delayMs`, or at once by a `resume` of
+ *   `control`. Messages and events do not make it due sooner. Taking over a parked workflow does
+ *   not count as a recovery attempt.
+ * - `end`: the workflow has ended. The waiters for its result and for its events become due.
+ *
+ * `park` stores the encoded error as the record's `problem`, and raises its `parks` by one. A claim
+ * leaves both. They are cleared by a cancel, by any other transition, and by a commit that adds a
+ * journal entry or whose `pause` stores a higher number of attempts.
  *
  * @category Commits
  */
@@ -59,8 +72,10 @@ export type Transition =
   | { to: "end"; status: EndStatus; output: string | null; error: string | null };
 
 /**
- * One operation of a workflow. `label` names it in the journal, as in `step "charge"`. With `position: null` it was made
- * inside a step: it is applied and not recorded; only `send`, `setEvent` and `writeStream` may be.
+ * An operation of a workflow. `label` names it in the journal, as in `step "charge"`.
+ *
+ * An operation with `position: null` was made inside a step. It is applied but not recorded. Only
+ * `send`, `setEvent` and `writeStream` may have no position.
  *
  * @category Commits
  */
@@ -69,13 +84,16 @@ export type Operation = { position: number | null; label: string } & (Effect | W
 /**
  * An operation that has its outcome at once.
  *
- * - `record`: writes an outcome that the run itself produced: of a step, `now` or `uuid`, or the refusal of any operation. It completes an entry that a
- *   `pause` has opened at its position.
- * - `send`: as `Driver.send`, for one message.
- * - `setEvent`: inserts or replaces, raises the key's version by one from 1, makes the key's waiters due.
- * - `writeStream`: appends at the key's next offset, from 0.
- * - `closeStream`: refuses later writes and closes.
- * - `start`: inserts a workflow that is `PENDING` and due, if its ID is new. The committing workflow becomes its parent: see `Driver.purge`.
+ * - `record`: stores an outcome that the run itself has produced. That is the outcome of a step, of
+ *   `now` or of `uuid`, or the refusal of any operation. It completes an entry that a `pause`
+ *   opened at its position.
+ * - `send`: sends one message, as `Driver.send` does.
+ * - `setEvent`: inserts or replaces the value of the key, and wakes its waiters. The key's version
+ *   starts at 1 and rises by one with each write.
+ * - `writeStream`: appends the value at the key's next offset. Offsets start at 0.
+ * - `closeStream`: closes the stream, so that later writes are refused.
+ * - `start`: inserts a workflow that is `PENDING` and due, if its ID is new. The committing
+ *   workflow becomes its parent, which matters to `Driver.purge`.
  *
  * @category Commits
  */
@@ -88,28 +106,36 @@ export type Effect =
   | { type: "start"; workflow: NewWorkflow };
 
 /**
- * An operation that may have to wait. The first call opens the entry and fixes its deadline, `timeoutMs` from now (`null`:
- * none); later calls look again and ignore `timeoutMs`.
+ * An operation that may have to wait.
  *
- * What is there before the deadline passes is the outcome. After the deadline, only what came in time counts, whenever somebody looks: a message that was
- * sent, an event that was first set, or a workflow that ended no later than the deadline, by the store's clock. What came later is left alone, and the
- * outcome is `timeout`. The first call takes whatever is there.
+ * Each commit with the wait looks for its outcome. The first one that finds none opens the entry
+ * and sets its deadline, `timeoutMs` from now. With `timeoutMs: null` there is no deadline. Later
+ * commits look again and ignore `timeoutMs`.
  *
- * - `receive`: takes the oldest message over all the topics and records it as received.
- * - `observeEvent`: reads the latest value; `workflow_ended` if the workflow has ended without it. Otherwise registers as a waiter, also with a
- *   workflow that does not exist yet.
- * - `observeResult`: reads how a workflow ended, or registers as a waiter, also with a workflow that does not exist yet.
- * - `sleep`: its outcome is `done` when the deadline has passed.
- * - `pause`: the time between two tries of the step at this position. `attempts` is the number of tries that have failed. A call with a higher number than
- *   the entry's opens the entry or moves it on: the number is stored, and the deadline becomes `timeoutMs` from now. Any other call looks. The result is
- *   always how long is left, down to `remainingMs: 0`, and never an outcome: a `record` at the same position completes the entry. A suspend
- *   with a `pause` that has 0 left is refused, as if the pause had an outcome.
+ * The first look takes whatever is there, and so does every look before the deadline. After the
+ * deadline, only what came in time counts, however late a run looks. A message is in time if it was
+ * sent no later than the deadline, by the store's clock. So is an event that was first set by then,
+ * and a workflow that ended by then. Anything later stays as it is, and the outcome is `timeout`.
  *
- * `started: true` on an observe says that this workflow has started the observed one: if that does not exist any more, the outcome is
- * `workflow_not_found`, also after the deadline.
+ * - `receive`: takes the oldest message of all the topics, and records it as received.
+ * - `observeEvent`: reads the latest value of the event. If the workflow has ended without the
+ *   event, the outcome is `workflow_ended`. Otherwise the wait stays open, even if the workflow
+ *   does not exist yet.
+ * - `observeResult`: reads how the workflow ended. Otherwise the wait stays open, even if the
+ *   workflow does not exist yet.
+ * - `sleep`: its outcome is `done` once the deadline has passed.
+ * - `pause`: the time between two tries of the step at this position. `attempts` is the number of
+ *   failed tries. If it is higher than the entry's, or if there is no entry, the commit stores it
+ *   and sets the deadline to `timeoutMs` from now. Otherwise the commit only looks. The result is
+ *   always the time left, down to `remainingMs: 0`, and never an outcome. A `record` at the same
+ *   position completes the entry. A suspend with a `pause` that has 0 left is not made.
  *
- * `together: true` on an `observeResult` says that the run cannot go on before all such waits of its have an outcome, unless one of those workflows fails. While
- * it is suspended, a `SUCCESS` makes it due only if it was the last of them; any other end makes it due at once.
+ * `started: true` means that this workflow started the observed one. If the observed workflow no
+ * longer exists, the outcome is `workflow_not_found`, even after the deadline.
+ *
+ * `together: true` means that the run needs the outcomes of all such waits to go on, unless one of
+ * those workflows fails. While the run is suspended, a `SUCCESS` wakes it only if no other of these
+ * workflows is missing. Any other end wakes it at once.
  *
  * @category Commits
  */
@@ -121,33 +147,39 @@ export type Wait =
   | { type: "pause"; attempts: number; timeoutMs: number };
 
 /**
- * See `Driver.commit`.
+ * The answer of `Driver.commit`.
  *
  * @category Commits
  */
 export type CommitResult = Committed | { state: "lost" } | { state: "cancelled" };
 
 /**
- * A commit that was let through.
+ * The answer to a commit that passed the fence.
  *
  * @category Commits
  */
 export interface Committed {
-  /** `released`: the transition was made. `held`: there was none, or a suspend found something. */
+  /**
+   * `released`: the transition was made. `held`: the run keeps the lease, because the commit had no
+   * transition or its transition was not made.
+   */
   state: "held" | "released";
-  /** One for each operation, in the same order. */
+  /** One result for each operation, in the same order. */
   results: OperationResult[];
-  /** Workflows that this commit made due. */
+  /** The IDs of workflows that this commit made due. */
   woken: string[];
   /** The store's time, in epoch milliseconds. */
   now: number;
 }
 
 /**
- * The outcome, or how many milliseconds an open wait still has (`null`: no deadline).
+ * The outcome of an operation, or the time that an open wait has left.
  *
- * `deferred`: the answer has grown too large. This wait and all later ones of the commit did nothing; the run commits them again. The first outcome of an
- * answer is never deferred, and neither is an effect. A commit with a deferred wait does not make its transition.
+ * - `outcome`: the operation is complete.
+ * - `remainingMs`: milliseconds until the wait's deadline; `null` if it has none.
+ * - `deferred`: the answer has grown too large. This wait and all later waits of the commit did
+ *   nothing, and the run commits them again. The first outcome of an answer is never deferred, and
+ *   neither is an effect. A commit with a deferred wait does not make its transition.
  *
  * @category Commits
  */

@@ -1,11 +1,12 @@
 /**
- * What a store is asked for and what it answers: workflows, journals, messages, events and streams. Types only; see `driver.ts`.
+ * The requests and answers of the driver's methods: workflows, journals, messages, events and
+ * streams. Types only. See `driver.ts` for the terms.
  *
  * @module
  */
 
 /**
- * What became of a workflow. All but `ENQUEUED` and `PENDING` have ended.
+ * The status of a workflow. A workflow has ended unless it is `ENQUEUED` or `PENDING`.
  *
  * @category Reads and control
  */
@@ -18,94 +19,100 @@ export type WorkflowStatus =
   | "MAX_RECOVERY_ATTEMPTS_EXCEEDED";
 
 /**
- * A workflow to be.
+ * A workflow to insert.
  *
  * @category Workflows and journals
  */
 export interface NewWorkflow {
-  /** Its ID. */
+  /** The workflow's ID. */
   workflowId: string;
-  /** Its definition's name. */
+  /** The name of its definition. */
   name: string;
-  /** Its encoded input. */
+  /** Its input, encoded. */
   input: string;
 }
 
 /**
- * See `Driver.create`.
+ * A request of `Driver.create`.
  *
  * @category Workflows and journals
  */
 export interface CreateRequest extends NewWorkflow {
-  /** New for each call, the same on a repeat of it. */
+  /** A token that is unique to this call, and the same in a repeat. */
   owner: string;
-  /** For how long to lease it to the caller, in milliseconds; `null`: enqueue it. */
+  /** How long to lease the workflow to the caller, in milliseconds. With `null`, it is enqueued. */
   leaseMs: number | null;
 }
 
 /**
- * See `Driver.create`.
+ * The answer of `Driver.create`.
  *
  * @category Workflows and journals
  */
 export interface CreateResult {
   /** Whether this call, or the one it repeats, inserted the workflow. */
   created: boolean;
-  /** The stored name: the caller decides whether another one is a conflict. */
+  /** The stored name. The caller decides whether a different name is a conflict. */
   name: string;
   /** The workflow's epoch. */
   epoch: number;
-  /** When it was created, in epoch milliseconds. */
+  /** When the workflow was created, in epoch milliseconds. */
   createdAt: number;
   /** The store's time, in epoch milliseconds. */
   now: number;
 }
 
 /**
- * See `Driver.claim`.
+ * A request of `Driver.claim`.
  *
  * @category Workflows and journals
  */
 export interface ClaimRequest {
-  /** Only these, where they are due; `null`: whichever are due. */
+  /** The only workflows to take, if they are due. With `null`, any workflow that is due. */
   workflowIds: readonly string[] | null;
-  /** The names that the caller can run. */
+  /** The workflow names that the caller can run. */
   names: readonly string[];
-  /** Workflows that the caller runs at the moment: never taken, even if their lease has lapsed. */
+  /** Workflows that the caller is running. They are not taken, even if their leases have lapsed. */
   except: readonly string[];
-  /** How many to take at most. */
+  /** The largest number of workflows to take. */
   limit: number;
-  /** For how long to lease them, in milliseconds. */
+  /** How long to lease them, in milliseconds. */
   leaseMs: number;
-  /** New for each call, the same on a repeat of it. */
+  /** A token that is unique to this call, and the same in a repeat. */
   owner: string;
 }
 
 /**
- * See `Driver.claim`.
+ * The answer of `Driver.claim`.
  *
  * @category Workflows and journals
  */
 export interface ClaimResult {
-  /** What is the caller's now. */
+  /** The workflows that are now leased to the caller. */
   claimed: Claimed[];
-  /** Names of workflows that are due and not in `names`; a few of them, and only when fewer than `limit` were claimed by due time. */
+  /**
+   * Names of due workflows that are not in `names`, at most a few. Empty for a claim by ID, and for
+   * a claim that took `limit` workflows.
+   */
   unknown: string[];
   /**
-   * In how many milliseconds the next workflow becomes due by time, when fewer than `limit` were claimed by due time: at a deadline or the end of
-   * a lease. Of a claim by ID: the next of those that are named, known and not taken, at a deadline or the end of a park; a lease does not count.
-   * `null`: none does, or it was not asked for.
+   * The time until the next workflow becomes due, in milliseconds. `null` if none will, or if the
+   * claim did not look.
+   *
+   * - A claim of any workflow looks if it took fewer than `limit`. Deadlines and leases count.
+   * - A claim by ID looks at the workflows that it did not take and whose ID and name it has.
+   *   Deadlines and the ends of parks count, leases do not.
    */
   nextDueMs: number | null;
   /**
-   * Whether this call has left something that it would have taken: another call holds the row at the moment, or the answer would have become too large.
-   * The caller claims again, soon.
+   * Whether this call left workflows that it would have taken, because another call has their rows
+   * locked or because the answer would have become too large. The caller should claim again soon.
    */
   more: boolean;
 }
 
 /**
- * A workflow that is now the caller's, with the first page of its journal.
+ * A workflow that a claim has leased, with the first page of its journal.
  *
  * @category Workflows and journals
  */
@@ -116,76 +123,84 @@ export interface Claimed {
   epoch: number;
   /** The store's time, in epoch milliseconds. */
   now: number;
-  /** Up to 1,000 complete entries, paged as in `Driver.readJournal`; fewer, or none with `more`, where the answer would become too large. */
+  /**
+   * The first page of complete entries, at most 1,000, as from `Driver.readJournal`. If the answer
+   * would become too large, the page has fewer entries, or none and `more`.
+   */
   journal: JournalPage;
-  /** Every open entry, by position. */
+  /** All open entries, sorted by position. */
   open: OpenEntry[];
 }
 
 /**
- * Complete entries in recorded order.
+ * A page of complete entries, in recorded order.
  *
  * @category Workflows and journals
  */
 export interface JournalPage {
   /** The entries. */
   entries: JournalEntry[];
-  /** Whether there are later ones. */
+  /** Whether later entries are left. */
   more: boolean;
 }
 
 /**
- * A complete entry.
+ * A complete entry of a journal.
  *
  * @category Workflows and journals
  */
 export interface JournalEntry {
-  /** The operation's number, from 0, in the order in which the code called it. */
+  /** The operation's position, from 0. */
   position: number;
-  /** Names the operation, as in `step "charge"`. */
+  /** The operation's label, as in `step "charge"`. */
   label: string;
-  /** Its place in the recorded order, rising from 1. */
+  /** The entry's place in the recorded order. It starts at 1 and rises. */
   seq: number;
-  /** What came of it. */
+  /** The operation's outcome. */
   outcome: Outcome;
 }
 
 /**
- * An open entry.
+ * An open entry of a journal.
  *
  * @category Workflows and journals
  */
 export interface OpenEntry {
-  /** The operation's number. */
+  /** The operation's position. */
   position: number;
-  /** Names the operation. */
+  /** The operation's label. */
   label: string;
-  /** How many tries of the step have failed; 0 for any other wait. */
+  /** The number of failed tries, if the entry is the `pause` of a step. 0 for any other wait. */
   attempts: number;
-  /** How long it still has, in milliseconds, not below 0; `null`: it has no deadline. */
+  /** Milliseconds until the deadline, 0 or more. `null` if there is no deadline. */
   remainingMs: number | null;
 }
 
 /**
- * A message to be.
+ * A message to send.
  *
  * @category Messages
  */
 export interface NewMessage {
-  /** The workflow that is to receive it. */
+  /** The ID of the workflow that receives it. */
   destinationId: string;
-  /** Its queue; `""`: the one of messages without a topic. */
+  /** The queue. `""` is the queue of messages without a topic. */
   topic: string;
-  /** New for each call of `send`; the same on a repeat of it. */
+  /** An ID that is unique to this `send`, and the same in a repeat. */
   messageId: string;
-  /** By what the destination knows the message, for as long as it exists. */
+  /** The key by which the destination recognises the message, as long as the destination exists. */
   dedupeKey: string;
-  /** The encoded message. */
+  /** The message, encoded. */
   value: string;
 }
 
 /**
- * See `Driver.send`. On refusal nothing was sent; `index` is the first message that could not be.
+ * The answer of `Driver.send`.
+ *
+ * - `sent`: `receipts` has one receipt for each message, in order. The `messageId` of a duplicate
+ *   is that of the first message with the key. `woken` has the IDs of workflows that became due.
+ * - `refused`: nothing was sent. `index` is that of the first message that was refused. `status` is
+ *   the destination's if the reason is `workflow_ended`, otherwise `null`.
  *
  * @category Messages
  */
@@ -199,102 +214,117 @@ export type SendResult =
   };
 
 /**
- * A workflow as a list has it: without its values, unless they were asked for.
+ * A workflow in a list. It has its values only if the query asked for them.
  *
  * @category Reads and control
  */
 export interface ListedWorkflow extends Omit<WorkflowRecord, "input"> {
-  /** `null`: not asked for. */
+  /** The input, encoded. `null` if the query did not ask for values. */
   input: string | null;
 }
 
 /**
- * A workflow as the store has it.
+ * A workflow in the store.
  *
  * @category Reads and control
  */
 export interface WorkflowRecord extends NewWorkflow {
-  /** Where it is. */
+  /** The workflow's status. */
   status: WorkflowStatus;
-  /** While suspended: the labels of its open entries, and the earliest deadline in epoch milliseconds. */
+  /**
+   * While it is suspended: the labels of its open entries, and their earliest deadline in epoch
+   * milliseconds. `until` is `null` if there is no deadline.
+   */
   waiting: { operations: string[]; until: number | null } | null;
-  /** What it returned, encoded. */
+  /** The value that it returned, encoded. `null` unless it is in `SUCCESS`. */
   output: string | null;
-  /** Why it failed, encoded. */
+  /** The error that ended it, encoded. `null` if there is none. */
   error: string | null;
-  /** In epoch milliseconds. */
+  /** When it was created, in epoch milliseconds. */
   createdAt: number;
-  /** When its status, wait or journal last changed, in epoch milliseconds. */
+  /** When its status, its wait or its journal last changed, in epoch milliseconds. */
   updatedAt: number;
-  /** How often it was taken over from a dead run since its last progress. */
+  /** How often a claim took it over from a dead run since its last progress. */
   recoveryAttempts: number;
-  /** The encoded error for which it is parked; `null`: it is not. */
+  /** The error that parked it, encoded. `null` if it is not parked. */
   problem: string | null;
   /** How often it was parked since its last progress. */
   parks: number;
 }
 
 /**
- * See `Driver.listWorkflows`. `null` means any.
+ * A query of `Driver.listWorkflows`.
  *
  * @category Reads and control
  */
 export interface ListQuery {
-  /** Only these. */
+  /** The statuses to list. `null` lists any status. */
   statuses: readonly WorkflowStatus[] | null;
-  /** Only workflows of this name. */
+  /** The workflow name to list. `null` lists any name. */
   name: string | null;
-  /** `true`: only those that are parked. */
+  /** Whether to list only workflows with a `problem`. */
   problem: boolean;
   /**
-   * Whether to read inputs, outputs and errors. Without: inputs and outputs are `null`, and so is an error of more than 4,096 characters. With: a page
-   * may end before `limit`, so that its answer stays within a few MiB; never empty while there are more.
+   * Whether to read inputs, outputs and errors.
+   *
+   * - `false`: inputs and outputs are `null`, and so is an error of more than 4,096 characters.
+   * - `true`: a page may end before `limit`, to keep the answer within a few MiB. It has at least
+   *   one workflow if any is left.
    */
   values: boolean;
-  /** How many at most. */
+  /** The largest number of workflows on the page. */
   limit: number;
-  /** Where the page before ended. */
+  /** The `cursor` of the previous page. `null` reads the first page. */
   cursor: string | null;
 }
 
 /**
- * See `Driver.listWorkflows`.
+ * The answer of `Driver.listWorkflows`.
  *
  * @category Reads and control
  */
 export interface ListPage {
-  /** Newest first. */
+  /** The workflows, the newest first. */
   workflows: ListedWorkflow[];
-  /** For the next page; `null` on the last one. */
+  /** The cursor for the next page. `null` on the last page. */
   cursor: string | null;
 }
 
 /**
- * See `Driver.readEvent`.
+ * The answer of `Driver.readEvent`.
  *
  * @category Reads and control
  */
 export interface EventSnapshot {
-  /** The latest value; `null` where there is none. */
+  /** The latest value, encoded, and its version, from 1. `null` if the event is not set. */
   event: { version: number; value: string } | null;
-  /** `null` where there is no such workflow. */
-  status: WorkflowStatus | null;
-}
-
-/** See `Driver.readStream`. */
-export interface StreamSnapshot {
-  /** The values, encoded. */
-  values: string[];
-  /** The offset that the next write will get. */
-  tail: number;
-  /** Closed by `closeStream`. */
-  closed: boolean;
-  /** `null` where there is no such workflow. */
+  /** The status of the workflow. `null` if it does not exist. */
   status: WorkflowStatus | null;
 }
 
 /**
- * See `Driver.control`.
+ * The answer of `Driver.readStream`.
+ *
+ * @category Reads and control
+ */
+export interface StreamSnapshot {
+  /** The values, encoded. */
+  values: string[];
+  /** The offset that the next write gets. */
+  tail: number;
+  /** Whether a `closeStream` has closed the stream. The end of the workflow does not set this. */
+  closed: boolean;
+  /** The status of the workflow. `null` if it does not exist. */
+  status: WorkflowStatus | null;
+}
+
+/**
+ * The answer of `Driver.control`.
+ *
+ * - `done`: the workflow is as requested. `woken` has the IDs of workflows that are due because of
+ *   it.
+ * - `not_found`: there is no workflow with this ID.
+ * - `ended`: the action is refused, because the workflow has ended in this status.
  *
  * @category Reads and control
  */
@@ -304,37 +334,38 @@ export type ControlResult =
   | { state: "ended"; status: WorkflowStatus };
 
 /**
- * What came of an operation.
+ * The outcome of an operation.
  *
- * | tag | of | `value` |
+ * | `tag` | operation | `value` |
  * | --- | --- | --- |
  * | `value` | record, observeEvent, observeResult | the encoded value |
- * | `error` | record, also of a refusal; observeResult of a workflow that failed | the encoded error, or `null` |
+ * | `error` | record, also of a refusal; observeResult if the workflow failed | the encoded error, or `null` |
  * | `done` | setEvent, writeStream, closeStream, sleep | |
  * | `done` | start | the ID of the started workflow |
- * | `message` | receive | the encoded message; `topic` holds its topic |
- * | `sent`, `duplicate` | send | the message's ID; of the first one with the key |
+ * | `message` | receive | the encoded message; `topic` is its topic |
+ * | `sent` | send | the ID of the message |
+ * | `duplicate` | send | the ID of the first message with the key |
  * | `timeout` | receive, observeEvent, observeResult | |
- * | `cancelled` | observeResult of a workflow that was cancelled | |
- * | `workflow_not_found` | send; an observe with `started` of a workflow that is gone | |
- * | `workflow_ended` | send; observeEvent of a workflow that has ended without the event | the status |
+ * | `cancelled` | observeResult if the workflow was cancelled | |
+ * | `workflow_not_found` | send; observeEvent, observeResult with `started` if the workflow is gone | |
+ * | `workflow_ended` | send; observeEvent if the workflow has ended without the event | the status |
  * | `idempotency_conflict` | send | |
- * | `workflow_conflict` | start: the ID exists under another name | |
+ * | `workflow_conflict` | start if the ID exists under another name | |
  * | `stream_closed` | writeStream, closeStream | |
  *
  * @category Workflows and journals
  */
 export interface Outcome {
-  /** Which it is. */
+  /** The kind of outcome. */
   tag: OutcomeTag;
-  /** As the table says. */
+  /** The value that the table gives for the tag. */
   value?: string | null;
   /** The topic of a received message. */
   topic?: string | null;
 }
 
 /**
- * See {@linkcode Outcome}.
+ * The tag of an {@linkcode Outcome}.
  *
  * @category Workflows and journals
  */
@@ -350,7 +381,7 @@ export type OutcomeTag =
   | Refusal;
 
 /**
- * Why a send, a start or a stream write was refused. The same words as the codes of `ParleyError`.
+ * Why a send, a start or a stream write was refused. Each is also a code of `ParleyError`.
  *
  * @category Messages
  */

@@ -1,12 +1,12 @@
 /**
- * The statuses that a workflow may have, as values.
+ * The statuses of a workflow, as values.
  *
  * @module
  */
 
 import type { WorkflowStatus } from "./driver.ts";
 
-/** All of them. The first two are active: such a workflow may still run and write. */
+/** All statuses. The first two are active: such a workflow may still run and write. */
 export const STATUSES = [
   "ENQUEUED",
   "PENDING",
@@ -16,7 +16,7 @@ export const STATUSES = [
   "MAX_RECOVERY_ATTEMPTS_EXCEEDED",
 ] as const satisfies readonly WorkflowStatus[];
 
-/** Whether a workflow may still run and write. */
+/** Returns whether a workflow in this status may still run and write. */
 export function isActive(status: WorkflowStatus): boolean {
   return STATUSES.indexOf(status) < 2;
 }
