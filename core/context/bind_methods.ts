@@ -1,5 +1,5 @@
 /**
- * Methods that can be taken off their object.
+ * Methods that work without their object.
  *
  * @module
  */

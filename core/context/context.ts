@@ -1,5 +1,5 @@
 /**
- * What a workflow's code calls: each operation with its place in the journal.
+ * The context of a workflow's code. Each method is an operation with its place in the journal.
  *
  * @module
  */
@@ -40,7 +40,7 @@ import type {
   WorkflowContext,
 } from "../workflow.ts";
 
-/** How many values a `WritableStream` may have under way, so that they travel together. */
+/** How many values a `WritableStream` may have under way. Values under way together share a commit. */
 const WRITES_UNDER_WAY = 100;
 
 /** The context of one run. */
@@ -48,7 +48,7 @@ export class Context implements WorkflowContext {
   readonly workflowId: string;
   readonly signal: AbortSignal;
   readonly #run: Run;
-  /** The workflows that this one has started: one of them that is gone does not come any more. */
+  /** The workflows that this one has started. If one of them is gone, it can no longer come. */
   readonly #started = new Set<string>();
   /** How many results are open that the code needs together. */
   #together = 0;
@@ -210,7 +210,8 @@ export class Context implements WorkflowContext {
     children: Children,
     options: { timeout?: Duration },
   ): Promise<Results<Children>> {
-    // The store knows of one list at a time. Beside an open one, also one that has failed, the code may go on without the rest of that.
+    // The store knows one list at a time. While a list is open, even one that has failed, the code
+    // may continue without the rest of it, so later results are waited for one by one.
     const together = this.#together === 0;
     const results = children.map(({ workflowId }) => this.#result(workflowId, options, together));
     if (together) {
@@ -268,7 +269,7 @@ export class Context implements WorkflowContext {
     });
   }
 
-  /** An operation that only has to be the same on every replay. */
+  /** An operation whose only effect is the same value on every replay. */
   #record<T>(name: string, produce: () => T): Promise<T> {
     const operation: OperationRequest<T> = {
       label: name,

@@ -1,5 +1,5 @@
 /**
- * Messages on their way out, from a workflow, a step or outside.
+ * Outgoing messages, from a workflow, from a step or from outside.
  *
  * @module
  */
@@ -16,14 +16,14 @@ import {
 import { checkName } from "../values/checks.ts";
 import { andThen, type Values } from "../values/values.ts";
 
-/** Where a message goes. */
+/** The recipient of a message. */
 export interface Recipient {
   workflowId: string;
   topic: Channel<unknown>;
   idempotencyKey: string | undefined;
 }
 
-/** Checks where a message is to go. */
+/** Checks the recipient of a message. */
 export function toRecipient(workflowId: string, options: SendOptions<unknown>): Recipient {
   checkName(workflowId, "destination ID");
   const { topic, idempotencyKey } = options;
@@ -31,7 +31,7 @@ export function toRecipient(workflowId: string, options: SendOptions<unknown>): 
   return { workflowId, topic: toTopic(topic), idempotencyKey };
 }
 
-/** Refuses two messages of one call that have the same key: only one of them would be sent. */
+/** Refuses two messages of one call with the same key, because only one of them would be sent. */
 export function refuseRepeatedKeys(recipients: Recipient[]): void {
   const seen = new Set<string>();
   for (const { workflowId, idempotencyKey } of recipients) {
@@ -43,10 +43,11 @@ export function refuseRepeatedKeys(recipients: Recipient[]): void {
 }
 
 /**
- * Takes a message at once, so that later changes of it do not count.
+ * Takes a message at once, so later changes of it have no effect.
  *
- * @returns Gives the checked and encoded message, at once unless its topic's schema is asynchronous. Takes by what the store knows the message, where
- * the caller gave no idempotency key; default its ID.
+ * @returns A function that returns the checked and encoded message, at once unless its topic's
+ * schema is asynchronous. Its parameter is the dedupe key of a message without an idempotency key;
+ * the default is made from the message's ID.
  */
 export function takeMessage(
   values: Values,
@@ -70,31 +71,34 @@ export function takeMessage(
     }));
 }
 
-/** Begins the text of a message that its topic's schema has checked. */
+/** Marks the text of a message that was checked by its topic's schema. */
 const CHECKED = "+";
-/** Begins the text of another message, where the text would look like one that was checked. */
+/** Marks the text of any other message that would otherwise look like a checked one. */
 const UNCHECKED = "=";
 
-/** The text of a message as it is stored: with whether its topic's schema has checked it where it was sent. Any codec's text is fine. */
+/**
+ * Adds to a message's text whether its topic's schema has checked it at the sender. It works for
+ * the text of any codec.
+ */
 function toStored(text: string, isChecked: boolean): string {
   if (isChecked) return CHECKED + text;
   return text.startsWith(CHECKED) || text.startsWith(UNCHECKED) ? UNCHECKED + text : text;
 }
 
-/** The text of a stored message, and whether its topic's schema has checked it. */
+/** Returns the text of a stored message, and whether its topic's schema has checked it. */
 export function fromStored(stored: string): { text: string; isChecked: boolean } {
   const isChecked = stored.startsWith(CHECKED);
   return { text: isChecked || stored.startsWith(UNCHECKED) ? stored.slice(1) : stored, isChecked };
 }
 
-/** The receipt, or the refusal as an error. */
+/** Returns the receipt, or throws the refusal. */
 export function readSent(outcome: Outcome, recipient: Recipient): SendReceipt {
   const { tag, value } = outcome;
   if (tag === "sent" || tag === "duplicate") return { messageId: value!, duplicate: tag === "duplicate" };
   throw refusalError(tag as Refusal, recipient, value as WorkflowStatus);
 }
 
-/** Why a message was not sent. */
+/** The error that tells why a message was not sent. */
 export function refusalError(
   reason: Refusal,
   { workflowId, idempotencyKey }: Recipient,

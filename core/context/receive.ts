@@ -1,5 +1,6 @@
 /**
- * Receiving: a message is consumed, then checked with its topic's schema, unless that was done where it was sent.
+ * Receiving. A message is consumed first, and then checked with its topic's schema unless the
+ * sender did so.
  *
  * @module
  */
@@ -21,12 +22,14 @@ interface ReceivedMessage {
 /**
  * The operation that receives a message.
  *
- * A message that came by the topic's name alone, as over HTTP, is checked after it was received, by an operation of its own at the next position.
- * What comes of that is recorded. So a replay accepts or refuses the message as before, and gets the same value, whatever the schema says by then.
+ * A message that was sent by the topic's name alone, as over HTTP, is checked after it was
+ * received. The check is an operation of its own at the next position, and its outcome is recorded.
+ * So a replay accepts or refuses the message as before, and gets the same value, even if the schema
+ * has changed.
  *
- * @param topics Where to receive from. One without a schema takes every message.
- * @param timeoutMs `null`: none.
- * @param read What the code gets.
+ * @param topics The topics to receive from. A topic without a schema takes every message.
+ * @param timeoutMs `null`: no timeout.
+ * @param read Makes the value for the code.
  */
 export function receiveOperation<T>(
   run: Run,

@@ -1,5 +1,5 @@
 /**
- * Steps: code that touches the world, with its tries, and what it may do.
+ * Steps: code with effects on the outside world, its tries, and the context of a try.
  *
  * @module
  */
@@ -25,7 +25,7 @@ interface Policy {
   timeoutMs: number;
 }
 
-/** The operation that is a step. */
+/** The operation of a step. */
 export function stepOperation<T>(
   run: Run,
   name: string,
@@ -54,8 +54,9 @@ interface Step<T> {
 }
 
 /**
- * Tries the step until it succeeds, its retries are used up, or the run is over. An earlier run may have made the first tries: this one goes on with the
- * next try, also if a deploy has since lowered `retries`, because the error of the last one is not recorded.
+ * Tries the step until it succeeds, its retries are used up, or the run is over. If an earlier run
+ * made the first tries, this one continues with the next try. It does so even if a deploy has since
+ * lowered `retries`, because the error of the last try is not recorded.
  */
 async function outcomeOf<T>(
   run: Run,
@@ -76,7 +77,7 @@ async function outcomeOf<T>(
     try {
       return encodeValue(run, step, await tryOnce(run, step, attempt));
     } catch (error) {
-      // What a try throws because its run is over must not be taken for what the step came to.
+      // An error that a try throws because its run is over must not become the outcome of the step.
       run.stopping.throwIfAborted();
       if (attempt > policy.retries) return { tag: "error", value: run.host.values.encodeError(error) };
       await run.pause({ position, label, attempts: attempt, delayMs: pauseMs(policy, attempt) });
@@ -84,12 +85,15 @@ async function outcomeOf<T>(
   }
 }
 
-/** How long to wait after so many failed tries. The power may be infinite, which times 0 is no number. */
+/**
+ * The pause after a number of failed tries. The power may be infinite, and infinity times 0 is not
+ * a number.
+ */
 function pauseMs({ delayMs, backoff, maxDelayMs }: Policy, attempts: number): number {
   return delayMs === 0 ? 0 : Math.ceil(Math.min(delayMs * backoff ** (attempts - 1), maxDelayMs, MAX_DURATION_MS));
 }
 
-/** A value that cannot be stored is the step's error; to run it again would not help. */
+/** A value that cannot be stored is the step's error, because another try would not help. */
 function encodeValue<T>({ host }: Run, { label }: Step<T>, value: T): Outcome {
   try {
     return { tag: "value", value: host.values.encode(value, `value of ${label}`) };
@@ -108,7 +112,7 @@ async function tryOnce<T>(run: Run, step: Step<T>, attempt: number): Promise<T> 
   const context = new Try(run, step.position, attempt, aborting.signal);
   try {
     const outcome = currentStep.run(run, async () => await step.code(context));
-    // Code that ignores its signal goes on, but nobody waits for it.
+    // Code that ignores its signal continues, but nobody waits for it.
     return await unlessAborted(outcome, aborting.signal);
   } finally {
     context.end();
@@ -134,7 +138,7 @@ class Try implements StepContext {
     bindMethods(this);
   }
 
-  /** After this the context can no longer be used. */
+  /** Ends the try. Its context can no longer be used. */
   end(): void {
     this.#over = true;
   }
@@ -157,7 +161,7 @@ class Try implements StepContext {
     const ordinal = this.#sent.get(place) ?? 0;
     this.#sent.set(place, ordinal + 1);
     const { workflowId, createdAt } = this.#run;
-    // Without a key of its own the message is known by its place in the step.
+    // A message without a key is identified by its place in the step.
     const origin = [workflowId, createdAt, this.#position, recipient.topic.name, ordinal];
     const taken = takeMessage(this.#run.host.values, recipient, message);
     const prepare = async (): Promise<EffectOrWait> => ({
@@ -166,7 +170,7 @@ class Try implements StepContext {
     });
     const outcome = await this.#write(`send ${JSON.stringify(recipient.topic.name)}`, prepare);
     const receipt = readSent(outcome, recipient);
-    // The message of an earlier try is this one, not another that has its key.
+    // A message of an earlier try is this message, and not another one with its key.
     return options.idempotencyKey === undefined ? { ...receipt, duplicate: false } : receipt;
   }
 
@@ -220,7 +224,7 @@ function toPolicy(options: StepOptions): Policy {
   };
 }
 
-/** A fixed-length key for a text of any length. */
+/** A key of fixed length for a text of any length. */
 async function digest(text: string): Promise<string> {
   const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
   return `step:${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;

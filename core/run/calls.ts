@@ -1,5 +1,5 @@
 /**
- * The operations that a workflow's code has called: each is answered from the journal, or begun.
+ * The operations that a workflow's code calls. Each is answered from the journal, or begun.
  *
  * @module
  */
@@ -17,37 +17,47 @@ import { Undecodable } from "./parking.ts";
 import type { RunHost } from "./host.ts";
 import { unawaited } from "./tolerate.ts";
 
-/** How many operations that come too late are rejected. */
+/** How many late operations a run rejects before it stops answering. */
 const MAX_REFUSALS = 1_000;
 
-/** What the operations need of their run. */
+/** The run, as its operations see it. */
 export interface CallsOptions {
   readonly host: RunHost;
   readonly journal: Journal;
   readonly commits: Commits;
   readonly waits: OpenWaits;
   readonly cancels: CancelWatch;
-  /** What an operation gets that comes after the run is over. Its error is `null` where the code is abandoned. */
+  /**
+   * The end of the run, once it is over. Later operations get its error, or no answer at all if it
+   * is `null`.
+   */
   over(): { error: Error | null } | undefined;
-  /** Whether nothing may begin any more. Operations that were called before the code returned still begin. */
+  /**
+   * Whether no operation may begin any more. An operation that was called before the code returned
+   * may still begin.
+   */
   isOver(): boolean;
-  /** Whether the code at hand belongs to a step of the run. */
+  /** Whether the running code belongs to a step of this run. */
   isInStep(): boolean;
-  /** Whether what begins now is left to the next run. */
+  /** Whether new operations are left to the next run. */
   isHandingOver(): boolean;
-  /** Whether the run is letting go of its workflow at the moment. */
-  isLettingGo(): boolean;
-  /** Something changed. */
+  /** Whether the run is releasing its workflow at the moment. */
+  isReleasing(): boolean;
+  /** Tells the run that something changed. */
   update(): void;
-  /** The value of a stored text. @throws {Undecodable} If it cannot be decoded here. */
+  /**
+   * Decodes a stored text.
+   *
+   * @throws {Undecodable} If it cannot be decoded here.
+   */
   decode(text: string): unknown;
-  /** Code and journal differ. */
+  /** Ends the run because code and journal differ. */
   diverge(difference: Difference): void;
-  /** The code cannot go on with what is stored. */
+  /** Ends the run because the code cannot continue with the stored data. */
   park(problem: unknown): void;
-  /** The journal cannot be read. */
+  /** Ends the run because the journal cannot be read. */
   fail(error: unknown): void;
-  /** The code goes on calling operations, though it has been told often that the run is over. */
+  /** Ends the run because its code keeps calling operations although many of them were rejected. */
   giveUp(): void;
 }
 
@@ -58,15 +68,13 @@ export class Calls {
   /** Operations whose entries may be on a page of the journal that is being read. */
   readonly #asking = new Set<Promise<void>>();
   readonly #pauses = new Set<Pause>();
-  /** Operations under way that are no open waits. */
+  /** Operations under way, without the open waits. */
   #busy = 0;
   #leftOver = 0;
   #progress = false;
   #refused = 0;
 
   /**
-   * Makes it.
-   *
    * @param options The run.
    */
   constructor(options: CallsOptions) {
@@ -74,7 +82,7 @@ export class Calls {
     this.#startedAt = options.host.clock.now();
   }
 
-  /** Whether this run has recorded something. */
+  /** Whether this run has recorded an outcome or a failed try. */
   get progress(): boolean {
     return this.#progress;
   }
@@ -84,13 +92,13 @@ export class Calls {
     return this.#leftOver > 0;
   }
 
-  /** Whether nothing is under way but open waits, and operations that wait for their turn. */
+  /** Whether only open waits are under way, and operations that wait for their turn. */
   get areWaiting(): boolean {
     const { journal } = this.#options;
     return this.#busy + this.#asking.size === 0 && !journal.delivering && journal.receivers.size > 0;
   }
 
-  /** How long it is until the nearest deadline, in milliseconds; `Infinity`: there is none. */
+  /** The time until the nearest deadline, in milliseconds; `Infinity` without one. */
   get remainingMs(): number {
     return Math.min(this.#options.waits.remainingMs, ...[...this.#pauses].map(({ remainingMs }) => remainingMs));
   }
@@ -98,8 +106,9 @@ export class Calls {
   /**
    * Carries out an operation of the workflow's code, or answers it from the journal.
    *
-   * What `describe` throws is the operation's error: a name, a duration or an option that is not legal, or a call from inside a step. It
-   * takes no position and is not recorded, since it depends on the arguments alone. Every later refusal, as of a schema, has its position and is recorded.
+   * An error that `describe` throws is the operation's error: an illegal name, duration or option,
+   * or a call from inside a step. It depends on the arguments alone, so it takes no position and is
+   * not recorded. Every later refusal, as by a schema, has a position and is recorded.
    */
   call<T>(describe: () => OperationRequest<T>): Promise<T> {
     const { isInStep } = this.#options;
@@ -123,7 +132,7 @@ export class Calls {
     const position: number = journal.take({ settle, reject });
     const recorded = journal.ask(position, request.label);
     if (recorded instanceof Promise) {
-      // The code may change its values before the page is there.
+      // The code may change its values before the page arrives.
       const begin = taken(request);
       this.#ask(recorded.then((found) => this.#begin(position, request, begin, found)));
     } else {
@@ -143,7 +152,8 @@ export class Calls {
       const next = request.follow?.(outcome, position);
       if (!next) return resolve(this.#read(request, outcome));
       const go = (label: string | undefined) => {
-        // What was called after it is never recorded before it, so it has not been called where something later is recorded.
+        // An operation that the code called later is never recorded earlier. So if a later position
+        // is recorded, this one was not called before.
         const isNew = label === undefined && !journal.hasLater;
         if (label === next.request.label || (isNew && next.isWanted)) this.#start(next.request, resolve, reject);
         else resolve(this.#read(request, outcome));
@@ -156,14 +166,17 @@ export class Calls {
     }
   }
 
-  /** The time between two tries of a step. Settles when the next try begins, and never if another run makes it. */
+  /**
+   * Waits between two tries of a step. The promise settles when the next try begins. It never
+   * settles if another run makes that try.
+   */
   pause(options: PauseOptions): Promise<void> {
-    const { host, commits, cancels, isLettingGo, isHandingOver, update } = this.#options;
+    const { host, commits, cancels, isReleasing, isHandingOver, update } = this.#options;
     return new Promise((resume) => {
       const pause = new Pause(options, {
         clock: host.clock,
         commits,
-        isLettingGo,
+        isReleasing,
         onRecorded: () => this.#progress = true,
         onWait: () => {
           this.#busy--;
@@ -190,12 +203,12 @@ export class Calls {
     });
   }
 
-  /** The run has not let go of its workflow: pauses that elapsed meanwhile are over. */
+  /** Ends the pauses that elapsed while the run tried to release its workflow. */
   resume(): void {
     for (const pause of this.#pauses) pause.resume();
   }
 
-  /** Settles when it is known of every operation whether it is recorded. */
+  /** Settles when the journal has told of every operation whether it is recorded. */
   async asked(): Promise<void> {
     while (this.#asking.size > 0) await Promise.all(this.#asking);
   }
@@ -217,8 +230,8 @@ export class Calls {
   }
 
   /**
-   * Rejects an operation that comes too late, and not at once: a loop that swallows errors would never let another task run. One that goes on all
-   * the same gets no answer any more.
+   * Rejects a late operation, in a later task: a loop that swallows errors would otherwise never
+   * let another task run. A loop that continues all the same gets no further answer.
    */
   #refuse(error: Error | null, reject: (error: unknown) => void): void {
     this.#refused++;
@@ -244,12 +257,15 @@ export class Calls {
     cancels.begin();
     void Promise.resolve(action).then((done) => {
       cancels.end();
-      // What a step throws when its run is over is not what it came to.
+      // An error that a step throws because its run is over is not the outcome of the step.
       if (!isOver()) push(done);
     });
   }
 
-  /** What an operation does. A refusal takes its place and is recorded, so that a replay refuses too, whatever a schema or a limit says by then. */
+  /**
+   * Returns what an operation does. A refusal takes the operation's place and is recorded. So a
+   * replay refuses too, even if the schema or the limit has changed since.
+   */
   #actionOf(begin: Begin, position: number, open: OpenEntry | undefined): EffectOrWait | Promise<EffectOrWait> {
     const { clock, values } = this.#options.host;
     const refusal = (error: unknown): EffectOrWait => ({
@@ -288,7 +304,10 @@ export class Calls {
   }
 }
 
-/** Takes an operation's values now; what that throws is the refusal, when the operation begins. */
+/**
+ * Takes an operation's values now. An error in doing so becomes the refusal when the operation
+ * begins.
+ */
 function taken(request: OperationRequest<unknown>): Begin {
   try {
     return request.take();

@@ -1,5 +1,5 @@
 /**
- * Finds out early that a workflow was cancelled while one of its steps is in flight.
+ * Early detection of a cancel while a step is in flight.
  *
  * @module
  */
@@ -7,12 +7,12 @@
 import type { Watch } from "../driver/driver.ts";
 import type { WaitHost } from "../time/wait.ts";
 
-/** How long a step must have been in flight: most are over sooner, and need no subscription. */
+/** How long a step must be in flight before the run subscribes. Most steps are over sooner. */
 const WATCH_AFTER_MS = 1_000;
-/** How far looks are apart at least. A message for the workflow gives the same hint as a cancel. */
+/** The shortest time between two looks. A message for the workflow gives the same hint as a cancel. */
 const MIN_LOOK_INTERVAL_MS = 1_000;
 
-/** Looks on a hint from another isolate. Without push the renewals of the lease find a cancel. */
+/** Looks when another isolate gives a hint. Without push, the renewals of the lease find a cancel. */
 export class CancelWatch {
   readonly #host: WaitHost;
   readonly #workflowId: string;
@@ -24,9 +24,7 @@ export class CancelWatch {
   #hinted = false;
 
   /**
-   * Makes it.
-   *
-   * @param host Where hints come from.
+   * @param host Gives the hints.
    * @param workflowId The workflow.
    * @param look Asks the store whether the workflow was cancelled.
    */
@@ -36,12 +34,12 @@ export class CancelWatch {
     this.#look = look;
   }
 
-  /** A step is in flight. */
+  /** A step has begun. */
   begin(): void {
     if (++this.#steps === 1 && this.#host.driver.watch) this.#after(WATCH_AFTER_MS, () => this.#open());
   }
 
-  /** A step is not in flight any more. */
+  /** A step has ended. */
   end(): void {
     if (--this.#steps === 0) this.stop();
   }
@@ -56,7 +54,7 @@ export class CancelWatch {
 
   #open(): void {
     this.#watch = this.#host.driver.watch!(`inbox:${this.#workflowId}`, () => this.#onHint());
-    // What came before gives no hint any more, unless the driver connects first.
+    // An earlier change gives no hint any more, unless the driver connects first.
     if (this.#watch.live) this.#onHint();
   }
 

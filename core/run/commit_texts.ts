@@ -7,7 +7,7 @@
 import type { EffectOrWait } from "./operation.ts";
 import type { Transition } from "../driver/driver.ts";
 
-/** The value that an operation carries; empty if it has none. */
+/** The value that an operation carries; empty without one. */
 export function valueOf(action: EffectOrWait): string {
   if (action.type === "setEvent" || action.type === "writeStream") return action.value;
   if (action.type === "record") return action.outcome.value ?? "";
@@ -15,7 +15,7 @@ export function valueOf(action: EffectOrWait): string {
   return action.type === "start" ? action.workflow.input : "";
 }
 
-/** All names that an operation carries. A thousand long ones may come to more than the values do. */
+/** All names that an operation carries. A thousand long names may be larger than the values. */
 export function namesOf(label: string, action: EffectOrWait): string {
   switch (action.type) {
     case "send":
@@ -37,7 +37,7 @@ export function namesOf(label: string, action: EffectOrWait): string {
   }
 }
 
-/** The value that a run leaves behind; empty if there is none. */
+/** The value that a run leaves behind; empty without one. */
 export function valueLeft(transition: Transition): string {
   if (transition.to === "park") return transition.problem;
   return transition.to === "end" ? transition.output ?? transition.error ?? "" : "";

@@ -1,5 +1,6 @@
 /**
- * The way of one run's operations into the store: one commit under way at a time, and what is issued meanwhile travels together in the next.
+ * Writes the operations of one run to the store. One commit is under way at a time, and the next
+ * one carries everything that was issued meanwhile.
  *
  * @module
  */
@@ -19,13 +20,16 @@ import { DriverError } from "../errors.ts";
 import { type EffectOrWait, isWait, type PendingOperation } from "./operation.ts";
 import { namesOf, valueLeft, valueOf } from "./commit_texts.ts";
 
-/** What a commit carries at most. A larger one holds up what is behind it for longer than it saves. */
+/**
+ * The most that one commit carries. A larger commit delays the operations behind it for longer than
+ * it saves.
+ */
 const MAX_OPERATIONS = 1_000;
 const MAX_BYTES = 2 ** 21;
-/** How long to wait until a commit that failed in all of its retries is tried again. */
+/** The pause before a commit is sent again after all retries of the driver call have failed. */
 const REPEAT_MS = 1_000;
 
-/** Who the run is, and who is told what. */
+/** The identity of the run, and its callbacks. */
 export interface CommitsOptions {
   driver: Driver;
   clock: Clock;
@@ -33,11 +37,11 @@ export interface CommitsOptions {
   epoch: number;
   owner: string;
   leaseMs: number;
-  /** After each commit: the workflows to wake, and those for which something may have changed. */
+  /** Called after each commit, with the workflows to wake and the targets that may have changed. */
   onCommit(result: { now: number; woken: string[]; touched: WatchTarget[] }): void;
-  /** The lease is gone; nothing can be written any more. */
+  /** Called when the lease is gone. Nothing can be written any more. */
   onGone(state: "lost" | "cancelled"): void;
-  /** The store cannot be reached. */
+  /** Called when the store cannot be reached. */
   onFailure(error: unknown): void;
 }
 
@@ -47,12 +51,12 @@ interface Release {
   settle: (released: boolean) => void;
 }
 
-/** Group commit, looks at open waits, renewal of the lease. */
+/** Groups operations into commits, looks at open waits, and renews the lease. */
 export class Commits {
   readonly #options: CommitsOptions;
   /** In the order in which the code issued them. */
   readonly #queue: PendingOperation[] = [];
-  /** Open waits: asked for, recorded as begun, without an outcome. */
+  /** Open waits: recorded as begun, without an outcome. */
   readonly #waits = new Map<number, PendingOperation<EffectOrWait>>();
   #lookers: (() => void)[] = [];
   #release: Release | undefined;
@@ -65,9 +69,7 @@ export class Commits {
   #renewedAt: number;
 
   /**
-   * Makes it.
-   *
-   * @param options Who the run is, and who is told what.
+   * @param options The identity of the run, and its callbacks.
    */
   constructor(options: CommitsOptions) {
     this.#options = options;
@@ -80,7 +82,7 @@ export class Commits {
     return this.#waits;
   }
 
-  /** Whether nothing is sent any more: the lease was let go of or lost. */
+  /** Whether nothing is sent any more, because the lease was released or lost. */
   get closed(): boolean {
     return this.#closed;
   }
@@ -97,17 +99,20 @@ export class Commits {
     else this.#flush();
   }
 
-  /** Adds a wait that an earlier run has begun, without a look at it. */
+  /** Adds a wait that an earlier run began. It does not look at the wait. */
   keep(operation: PendingOperation<EffectOrWait>): void {
     this.#waits.set(operation.position!, operation);
   }
 
-  /** Removes a wait that does not wait any more. */
+  /** Removes a wait that is over. */
   forget(position: number): void {
     this.#waits.delete(position);
   }
 
-  /** Looks at all open waits; without any, renews the lease. Settles when the results were handed out, or never will be. */
+  /**
+   * Looks at all open waits, or renews the lease if there are none. The promise settles when the
+   * results are handed out, or when that can no longer happen.
+   */
   look(): Promise<void> {
     if (this.#closed) return Promise.resolve();
     return new Promise((looked) => {
@@ -117,11 +122,12 @@ export class Commits {
   }
 
   /**
-   * Lets go of the workflow, after everything that is queued, in the same write as the last of it.
+   * Releases the workflow after everything that is queued, in the same write as the last of it.
    *
-   * @param transition How. A suspend carries a last look at all open waits, and is refused if there is something.
-   * @param allowed Asked right before: whether it is still to be done.
-   * @returns Whether the workflow was let go of.
+   * @param transition How the run releases it. A suspend also looks at all open waits, and is
+   * refused if one has an outcome.
+   * @param allowed Called right before the write. If it returns `false`, the workflow is kept.
+   * @returns Whether the workflow was released.
    */
   release(transition: Transition, allowed: () => boolean = () => true): Promise<boolean> {
     return new Promise((settle) => {
@@ -157,7 +163,8 @@ export class Commits {
 
   async #flushAll(): Promise<void> {
     for (;;) {
-      // What is issued together, also by code that several promises woke, goes together.
+      // Operations that are issued together travel together, also if several promises woke their
+      // code.
       await nextTask();
       if (this.#closed || !this.#isWanted()) break;
       const operations = this.#takeBatch();
@@ -169,7 +176,8 @@ export class Commits {
       if (!result) return;
       this.#endLooks(lookers);
       if (result.state === "held" && result.results.some((it) => "deferred" in it)) {
-        // The answer had no room for all that the waits have found. They are looked at again, in their order.
+        // The answer had no room for everything that the waits have found. The next commit looks at
+        // them again, in their order.
         this.#lookers.push(() => {});
         this.#release ??= release;
       } else {
@@ -179,7 +187,10 @@ export class Commits {
     this.#flushing = false;
   }
 
-  /** A value was checked. Until then its operation holds up those behind it, and neither looks nor renewals. */
+  /**
+   * The value of an operation was checked. Until then it delays the operations behind it, and
+   * neither looks nor renewals.
+   */
   #prepared(operation: PendingOperation, action: EffectOrWait | void): void {
     if (action) operation.action = action;
     else this.#queue.splice(this.#queue.indexOf(operation), 1);
@@ -192,7 +203,7 @@ export class Commits {
     return first ? isReady(first) : this.#release !== undefined;
   }
 
-  /** The next operations of the queue, in their order, as many as a request may carry. */
+  /** Takes the next operations off the queue, in order, as many as one request may carry. */
   #takeBatch(): PendingOperation<EffectOrWait>[] {
     const batch: PendingOperation<EffectOrWait>[] = [];
     for (let [values, names] = [0, 0]; batch.length < MAX_OPERATIONS;) {
@@ -200,7 +211,8 @@ export class Commits {
       if (!operation || !isReady(operation)) break;
       values += this.#bytesOf(valueOf(operation.action));
       names += this.#bytesOf(namesOf(operation.label, operation.action));
-      // One that is larger by itself goes alone: that it can travel was checked when it was encoded.
+      // An operation that is too large for the rest goes alone. Its encoding has checked that it
+      // fits into a request.
       if (Math.max(values, names) > this.#maxBytes && batch.length > 0) break;
       this.#queue.shift();
       batch.push(operation);
@@ -208,17 +220,20 @@ export class Commits {
     return batch;
   }
 
-  /** How many bytes of values a commit has at most, and how many of names. */
+  /** The most bytes of values in a commit, and the most bytes of names. */
   get #maxBytes(): number {
     return Math.min(this.#options.driver.limits?.requestBytes ?? Infinity, MAX_BYTES);
   }
 
-  /** How many bytes a value, or names, take on their way to the store. */
+  /** The bytes that a value or a name takes on its way to the store. */
   #bytesOf(text: string): number {
     return text === "" ? 0 : this.#options.driver.limits?.bytesOf(text) ?? text.length;
   }
 
-  /** The release, if it is wanted, nothing has to go before it, and there is room for it beside what goes now. */
+  /**
+   * Takes the release if one is wanted, nothing has to go before it, and this commit has room for
+   * it.
+   */
   #takeRelease(operations: readonly PendingOperation<EffectOrWait>[]): Release | undefined {
     const release = this.#release;
     if (!release || this.#queue.length > 0) return undefined;
@@ -233,8 +248,8 @@ export class Commits {
   }
 
   /**
-   * The operations, after the open waits where those have to be looked at. A new `recv` must not overtake an earlier one of the
-   * same topic that still waits, so it takes the earlier ones along.
+   * The operations, after the open waits if those need a look. A new `recv` must not overtake an
+   * earlier `recv` of the same topic, so it takes the earlier ones along.
    */
   #withLooks(operations: PendingOperation<EffectOrWait>[], suspending: boolean): PendingOperation<EffectOrWait>[] {
     const needed = suspending || this.#lookers.length > 0 || operations.some(({ action }) => action.type === "receive");
@@ -274,7 +289,7 @@ export class Commits {
     return result;
   }
 
-  /** Has a commit repeated while the lease may still hold: that the store is away for a while need not cost the run. */
+  /** Retries a commit while the lease may still be valid, so a short outage does not end the run. */
   async #send(request: CommitRequest): Promise<CommitResult> {
     const { driver, clock, leaseMs } = this.#options;
     for (;;) {
@@ -294,12 +309,12 @@ export class Commits {
     operation.onResult(result);
   }
 
-  /** Settles the looks that were asked for first. */
+  /** Settles the looks that were requested first. */
   #endLooks(count = this.#lookers.length): void {
     for (const looked of this.#lookers.splice(0, count)) looked();
   }
 
-  /** Three times within a lease, so that one lost renewal does no harm. */
+  /** Renews three times within a lease, so one lost renewal does no harm. */
   #renewLater(): void {
     const { clock, leaseMs } = this.#options;
     this.#stopRenewal = clock.after(leaseMs / 3, () => void this.look());
@@ -310,7 +325,10 @@ function isReady(operation: PendingOperation): operation is PendingOperation<Eff
   return !(operation.action instanceof Promise);
 }
 
-/** Whose watchers should look again after a commit. A mere look or renewal changes nothing. */
+/**
+ * The targets whose watchers should look again after a commit. A look or a renewal alone changes
+ * nothing.
+ */
 function touchedBy({ workflowId, operations, transition }: CommitRequest): WatchTarget[] {
   const touched = new Set<WatchTarget>();
   if (transition) touched.add(`outbox:${workflowId}`);

@@ -9,12 +9,12 @@ import type { Values } from "../values/values.ts";
 import type { WaitHost } from "../time/wait.ts";
 
 /**
- * How a run came to its end. `failed`: the store could not be reached, so the lease will lapse. `parked`: the code does not fit what is stored, so the
- * workflow waits for other code.
+ * How a run ended. `failed`: the store could not be reached, so the lease will lapse. `parked`: the
+ * code does not fit the stored data, so the workflow waits for other code.
  */
 export type RunEnd = "finished" | "suspended" | "yielded" | "parked" | "cancelled" | "lost" | "failed";
 
-/** What a run needs of the `Parley` it runs in. */
+/** What a run needs of its runner. */
 export interface RunHost extends WaitHost {
   readonly values: Values;
   readonly hotWaitMs: number;
@@ -23,22 +23,22 @@ export interface RunHost extends WaitHost {
   readonly spent: AbortSignal;
   /** Whether all runs have to hand over. */
   readonly closing: boolean;
-  /** Whether a workflow of this name can be run here. */
+  /** Whether a workflow of this name can run here. */
   knows(name: string): boolean;
   /** Continues workflows that became due. */
   wake(workflowIds: string[]): void;
-  /** A workflow that was let go of here is due again in so many milliseconds. */
+  /** Tells that a workflow released here is due again in `ms` milliseconds. */
   dueIn(workflowId: string, ms: number): void;
-  /** Tells of an error that no caller gets. */
+  /** Reports an error that no caller gets. */
   report(error: unknown): void;
 }
 
-/** A claimed workflow and who claimed it. */
+/** A claimed workflow, with the owner of the claim. */
 export interface ClaimedRun extends Claimed {
   owner: string;
 }
 
-/** The lease of a workflow that its run has just created: there is nothing to replay. */
+/** A workflow that was just created and is claimed by its creator. There is nothing to replay. */
 export function createdRun(
   { workflowId, name, input, owner }: CreateRequest,
   { createdAt, epoch, now }: CreateResult,

@@ -1,11 +1,14 @@
 /**
- * Positions and replay: which operation the code has called, what the journal says came of it, and when the code gets to know.
+ * Positions and replay: which operations the code has called, which outcomes the journal has for
+ * them, and when the code gets these.
  *
- * Outcomes are delivered one after the other in the order in which they were recorded, each in a task of its own and only once the code has
- * called its operation. In between the code runs as far as it can. So `Promise.race` sees the same winner on every replay.
+ * Outcomes are delivered one at a time, in the order in which they were recorded. Each is delivered
+ * in a task of its own, and only after the code has called its operation. Between two deliveries
+ * the code runs as far as it can. So `Promise.race` has the same winner on every replay.
  *
- * The journal comes in pages. Nothing that lacks an outcome begins before the last page is read. So a page never brings back what this run has
- * recorded itself, and every outcome of this run comes after all that was recorded before it.
+ * The journal comes in pages. An operation without an outcome begins only after the last page was
+ * read. So a page never returns an entry that this run has recorded itself, and every outcome of
+ * this run comes after all outcomes of earlier runs.
  *
  * @module
  */
@@ -15,16 +18,19 @@ import type { Claimed, JournalEntry, JournalPage, OpenEntry, Outcome } from "../
 
 /** The code that waits for the outcome of an operation. */
 export interface OutcomeReceiver {
-  /** Hands the outcome to the code. Nothing else is delivered until the returned promise has settled. */
+  /**
+   * Hands the outcome to the code. Nothing else is delivered until the returned promise has
+   * settled.
+   */
   settle(outcome: Outcome): void | Promise<void>;
   /** Ends the operation without an outcome. */
   reject(error: unknown): void;
 }
 
-/** What the journal knows of a position: an outcome, a wait that began, or nothing. */
+/** The journal's knowledge of a position: an outcome, a wait that began, or nothing. */
 export type Recorded = "complete" | "open" | "new";
 
-/** Where code and journal differ. */
+/** A position where code and journal differ. */
 export interface Difference {
   position: number;
   expected: string;
@@ -48,13 +54,13 @@ export class Journal {
   readonly #onDelivered: () => void;
   /** Operations without an outcome on the pages read so far. The last page tells whether they begin. */
   readonly #asks = new Map<number, Ask>();
-  /** Labels of the entries that the code has not asked for, by position. */
+  /** Labels of the entries that the code has not asked for yet, by position. */
   readonly #unasked = new Map<number, { label: string; recorded: "complete" | "open" }>();
-  /** The waits that had begun before this run. */
+  /** The waits that began before this run. */
   readonly #open = new Map<number, OpenEntry>();
-  /** Complete entries that were not delivered, in recorded order. */
+  /** Complete entries that were not delivered yet, in recorded order. */
   readonly #recorded: JournalEntry[] = [];
-  /** Outcomes of this run's own, in recorded order; they come after all of the journal's. */
+  /** Outcomes that this run has recorded, in recorded order. They come after all of the journal's. */
   readonly #live: { position: number; outcome: Outcome }[] = [];
   #nextPosition = 0;
   #lastSeq = 0;
@@ -63,9 +69,9 @@ export class Journal {
   #delivering = false;
 
   /**
-   * @param claimed The journal as the claim brought it.
+   * @param claimed The journal as the claim returned it.
    * @param load Reads the page after a place in the recorded order.
-   * @param onDelivered Called when there is nothing to deliver for the moment.
+   * @param onDelivered Called when nothing is left to deliver for the moment.
    */
   constructor(
     claimed: Pick<Claimed, "journal" | "open">,
@@ -88,7 +94,10 @@ export class Journal {
     return position;
   }
 
-  /** What is recorded at a position. At once, unless pages of the journal have to be read for it. A recorded outcome will be delivered. */
+  /**
+   * Tells what is recorded at a position, at once unless a page of the journal has to be read
+   * first. A recorded outcome will be delivered.
+   */
   ask(position: number, label: string): Recorded | Difference | Promise<Recorded | Difference> {
     const entry = this.#unasked.get(position);
     if (entry && entry.label !== label) return { position, expected: entry.label, actual: label };
@@ -104,24 +113,27 @@ export class Journal {
     });
   }
 
-  /** Names what is recorded at the position that the next call will take. At once, unless pages of the journal have to be read for it. */
+  /**
+   * Returns the label that is recorded at the next free position, at once unless a page of the
+   * journal has to be read first.
+   */
   nextLabel(): string | undefined | Promise<string | undefined> {
     const entry = this.#unasked.get(this.#nextPosition);
     if (entry || !this.#more) return entry?.label;
     return this.#loadPage().then(() => this.nextLabel());
   }
 
-  /** Whether something is recorded at a position after the one that the next call will take. */
+  /** Whether an entry is recorded after the next free position. */
   get hasLater(): boolean {
     return [...this.#unasked.keys()].some((position) => position > this.#nextPosition);
   }
 
-  /** Whether something is recorded that the code has not asked for yet. */
+  /** Whether an entry is recorded that the code has not asked for yet. */
   get hasUnasked(): boolean {
     return this.#unasked.size > 0 || this.#more;
   }
 
-  /** The wait at a position that had begun before this run. */
+  /** The wait at a position that began before this run. */
   openAt(position: number): OpenEntry | undefined {
     return this.#open.get(position);
   }
@@ -139,7 +151,7 @@ export class Journal {
     for (const { reject } of receivers) reject(error);
   }
 
-  /** Delivers nothing more: the code is abandoned. */
+  /** Ends all deliveries, because the code is abandoned. */
   stop(): void {
     this.receivers.clear();
     this.#asks.clear();
@@ -147,12 +159,12 @@ export class Journal {
     this.#live.length = 0;
   }
 
-  /** Whether outcomes are being handed to the code at the moment. */
+  /** Whether an outcome is being handed to the code at the moment. */
   get delivering(): boolean {
     return this.#delivering;
   }
 
-  /** The first recorded entry that the code has not asked for, when it is not going to ask any more. */
+  /** Returns the first recorded entry that the code has not asked for, once it can no longer ask. */
   async firstUnasked(actual: string): Promise<Difference | undefined> {
     while (this.#unasked.size === 0 && this.#more) await this.#loadPage();
     if (this.#unasked.size === 0) return undefined;
@@ -168,7 +180,8 @@ export class Journal {
 
   async #deliverAll(): Promise<void> {
     for (;;) {
-      // Also before the first: the code may be about to call more operations beside this one.
+      // A task also precedes the first delivery, because the code may be about to call more
+      // operations.
       await nextTask();
       const next = this.#nextDelivery();
       if (next) {
@@ -185,7 +198,10 @@ export class Journal {
     this.#delivering = false;
   }
 
-  /** A recorded outcome waits until the code has asked for it; until then nothing later is delivered. */
+  /**
+   * A recorded outcome waits until the code has asked for it. Until then no later outcome is
+   * delivered.
+   */
   #nextDelivery(): { position: number; outcome: Outcome } | undefined {
     const [first] = this.#recorded;
     if (!first) return this.#live.shift();

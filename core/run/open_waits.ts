@@ -1,5 +1,5 @@
 /**
- * The open waits of a run that is in memory: when each is looked at again.
+ * The open waits of a run in memory, and when the run looks at them again.
  *
  * @module
  */
@@ -9,13 +9,13 @@ import type { EffectOrWait } from "./operation.ts";
 import type { WatchTarget } from "../driver/driver.ts";
 import { Waiter, type WaitHost } from "../time/wait.ts";
 
-/** Has open waits looked at when there is a hint, a poll is due or a deadline has passed. */
+/** Re-checks open waits on a hint, on a poll, and at a deadline. */
 export class OpenWaits {
   readonly #workflowId: string;
   readonly #commits: Commits;
   readonly #host: WaitHost;
   readonly #waiter: Waiter;
-  /** When they reach their deadlines, by this isolate's clock. */
+  /** The deadlines of the waits, by this isolate's clock. */
   readonly #deadlines = new Map<number, number>();
   #watching = false;
   #stopped = false;
@@ -27,7 +27,7 @@ export class OpenWaits {
     this.#waiter = new Waiter(host);
   }
 
-  /** A look has told how long a wait still has. */
+  /** Takes over the remaining time of a wait, as a look has told it. */
   looked(position: number, remainingMs: number | null): void {
     const opened = !this.#deadlines.has(position);
     this.#deadlines.set(position, this.#host.clock.now() + (remainingMs ?? Infinity));
@@ -37,17 +37,17 @@ export class OpenWaits {
     if (!this.#watching) void this.#watch();
   }
 
-  /** A wait has its outcome. */
+  /** Removes a wait that has its outcome. */
   ended(position: number): void {
     this.#deadlines.delete(position);
   }
 
-  /** How long it is until the nearest deadline, in milliseconds; `Infinity`: there is none. */
+  /** The time until the nearest deadline, in milliseconds; `Infinity` without one. */
   get remainingMs(): number {
     return Math.min(...this.#deadlines.values()) - this.#host.clock.now();
   }
 
-  /** Looks no more. */
+  /** Ends all looks. */
   stop(): void {
     this.#stopped = true;
     this.#waiter.close();
@@ -62,7 +62,7 @@ export class OpenWaits {
       if (actions.length === 0) break;
       this.#waiter.listen(targetsOf(this.#workflowId, actions));
       const limitMs = this.remainingMs;
-      // A sleep cannot end early, so there is nothing to poll for.
+      // A sleep cannot end early, so polling for it is useless.
       const poll = actions.some(({ type }) => type !== "sleep");
       const due = limitMs <= 0 || await this.#waiter.next({ limitMs, poll });
       if (due && !this.#stopped) await this.#commits.look();
@@ -72,7 +72,7 @@ export class OpenWaits {
   }
 }
 
-/** Where hints for open waits come from. */
+/** The targets whose hints concern open waits. */
 function targetsOf(workflowId: string, waits: EffectOrWait[]): WatchTarget[] {
   const others = waits.flatMap((wait): WatchTarget[] =>
     wait.type === "observeEvent" || wait.type === "observeResult" ? [`outbox:${wait.workflowId}`] : []

@@ -1,5 +1,6 @@
 /**
- * An operation of a workflow: as the code requests it, on its way into the store, and what its outcome means to the code.
+ * An operation of a workflow: as the code requests it, on its way into the store, and what its
+ * outcome means to the code.
  *
  * @module
  */
@@ -30,17 +31,24 @@ export interface PendingOperation<A = EffectOrWait | Promise<EffectOrWait | void
   readonly position: number | null;
   /** Its name in the journal. */
   readonly label: string;
-  /** What it does. A promise while its value is being checked, which settles with nothing if the value was refused. */
+  /**
+   * What it does. It is a promise while the value is being checked, which settles with nothing if
+   * the value was refused.
+   */
   action: A;
-  /** Gets each result: any number of times how long a wait still has, and at last the outcome. */
+  /**
+   * Gets each result: first, any number of times, how long a wait still has, and at last the
+   * outcome.
+   */
   onResult(result: OperationResult): void;
 }
 
 /**
- * Begins an operation. Returns what it does, at once unless an asynchronous schema has to check its value. An error
- * that it throws is recorded as the refusal.
+ * Begins an operation. Returns what it does, at once unless an asynchronous schema has to check its
+ * value. An error that it throws is recorded as the refusal.
  *
- * @param open Set if an earlier run began the tries of this step: how many have failed, and the time until the next.
+ * @param open Set if an earlier run began the tries of this step: how many have failed, and the
+ * time until the next.
  */
 export type Begin = (
   position: number,
@@ -52,25 +60,32 @@ export interface OperationRequest<T> {
   /** Its name in the journal: the kind of operation, and the channel or step. */
   label: string;
   /**
-   * Takes the caller's values, in the turn of the call. It is not called if the outcome is known to be recorded. An
-   * error that it throws is recorded as the refusal.
+   * Takes the caller's values, in the turn of the call. It is not called if the outcome is known to
+   * be recorded. An error that it throws is recorded as the refusal.
    */
   take(): Begin;
-  /** `true`: its place among the commits is when it is done, as for a step. Otherwise it is when it is called. */
+  /**
+   * `true`: its place among the commits is when it is done, as for a step. Otherwise it is when it
+   * is called.
+   */
   takesTime?: boolean;
-  /** `true`: {@linkcode OperationRequest.read} also reads errors. Otherwise an `error` is the refusal of the operation. */
+  /**
+   * `true`: {@linkcode OperationRequest.read} also reads errors. Otherwise an `error` is the
+   * refusal of the operation.
+   */
   readsErrors?: boolean;
   /**
-   * Returns the operation that follows the outcome, before the code gets to know it. It takes the next position, and
-   * its value becomes the value of this operation. On a replay `isWanted` does not count: the operation follows if it
-   * followed before. Its label must be unique to it, so it names the position of this operation.
+   * Returns the operation that follows the outcome, before the code gets to know it. It takes the
+   * next position, and its value becomes the value of this operation. On a replay `isWanted` does
+   * not count: the operation follows if it followed before. Its label must be unique to it, so it
+   * names the position of this operation.
    */
   follow?(outcome: Outcome, position: number): { request: OperationRequest<T>; isWanted: boolean } | undefined;
   /** Returns its value, or throws its error. */
   read(outcome: Outcome): T;
 }
 
-/** Decodes stored texts. A run does so. */
+/** Decodes stored texts, as a run does. */
 interface Decoder {
   decode(text: string): unknown;
 }

@@ -1,5 +1,5 @@
 /**
- * Workflows whose code does not fit what is stored: they are parked, and tried again.
+ * Parking: a workflow whose code does not fit the stored data is released, and tried again later.
  *
  * @module
  */
@@ -11,39 +11,44 @@ const FIRST_PARK_MS = 10_000;
 const MAX_PARK_MS = 600_000;
 
 /**
- * How long code may rest that has not asked for all that is recorded. It may await something that is no operation, such as a `fetch` outside of a step;
- * nothing tells that apart from code that is never going to ask.
+ * How long code may rest before it has asked for everything that is recorded. It may await
+ * something that is no operation, such as a `fetch` outside of a step. Nothing distinguishes that
+ * from code that will never ask.
  */
 export const MAX_REST_MS = 10_000;
 
-/** Is thrown where a stored value cannot be decoded here. It never reaches the workflow's code: its run parks. */
+/**
+ * Thrown if a stored value cannot be decoded here. It never reaches the workflow's code, because
+ * its run parks.
+ */
 export class Undecodable {
-  /** Why. */
+  /** The error of the decoder. */
   readonly error: unknown;
   readonly #isOne = true;
 
   /**
-   * Makes it.
-   *
-   * @param error Why.
+   * @param error The error of the decoder.
    */
   constructor(error: unknown) {
     this.error = error;
   }
 
-  /** Whether it is one. Code may throw anything, also a proxy that throws when `instanceof` asks for its prototype. */
+  /**
+   * Whether a thrown value is one. Code may throw anything, even a proxy that throws when
+   * `instanceof` asks for its prototype.
+   */
   static is(thrown: unknown): thrown is Undecodable {
     return typeof thrown === "object" && thrown !== null && #isOne in thrown;
   }
 }
 
 /**
- * How a run parks its workflow.
+ * Returns how a run parks its workflow.
  *
  * @param values Encodes the problem.
  * @param problem The error for which the workflow is parked.
- * @param before What is stored of earlier parks.
- * @returns The transition, and whether the error is another one than before.
+ * @param before The stored problem and the number of earlier parks.
+ * @returns The transition, and whether the error differs from the stored one.
  */
 export function toPark(
   values: Values,

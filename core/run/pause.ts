@@ -1,5 +1,6 @@
 /**
- * The time between two tries of a step: a wait that is in the store, so that another run may make the next try.
+ * The pause between two tries of a step. It is a wait in the store, so another run may make the
+ * next try.
  *
  * @module
  */
@@ -9,7 +10,7 @@ import type { Commits } from "./commits.ts";
 import type { EffectOrWait, PendingOperation } from "./operation.ts";
 import type { OperationResult } from "../driver/driver.ts";
 
-/** Which pause. */
+/** A pause of a step. */
 export interface PauseOptions {
   /** The step's position. */
   position: number;
@@ -17,26 +18,29 @@ export interface PauseOptions {
   label: string;
   /** How many tries have failed. */
   attempts: number;
-  /** How long it lasts, in milliseconds. */
+  /** How long the pause lasts, in milliseconds. */
   delayMs: number;
-  /** How much of it is left, where an earlier run has begun it. */
+  /** The rest of the pause, in milliseconds, if an earlier run began it. */
   remainingMs?: number;
 }
 
 interface PauseHost {
   clock: Clock;
   commits: Commits;
-  /** Whether the run is letting go of its workflow at the moment. The next try must not begin then, since another run may make it. */
-  isLettingGo(): boolean;
-  /** The store has counted a failed try. */
+  /**
+   * Whether the run is releasing its workflow at the moment. The next try must not begin then,
+   * because another run may make it.
+   */
+  isReleasing(): boolean;
+  /** Called when the store has counted a failed try. */
   onRecorded(): void;
-  /** The step only waits. */
+  /** Called when the step only waits. */
   onWait(): void;
-  /** It is time for the next try. */
+  /** Called when it is time for the next try. */
   onEnd(waited: boolean): void;
 }
 
-/** One pause. It makes no request while it lasts. */
+/** A pause. It makes no request while it lasts. */
 export class Pause {
   readonly #options: PauseOptions;
   readonly #host: PauseHost;
@@ -52,12 +56,12 @@ export class Pause {
     this.#host = host;
   }
 
-  /** How long it still lasts, in milliseconds. */
+  /** How long the pause still lasts, in milliseconds. */
   get remainingMs(): number {
     return this.#endsAt - this.#host.clock.now();
   }
 
-  /** Writes it, unless an earlier run has. */
+  /** Writes the pause, unless an earlier run did. */
   begin(): void {
     const { position, label, attempts, delayMs, remainingMs } = this.#options;
     const operation: PendingOperation<EffectOrWait> = {
@@ -72,7 +76,7 @@ export class Pause {
     this.#told({ remainingMs });
   }
 
-  /** Ends it, if it has elapsed. */
+  /** Ends the pause if its time is over. */
   resume(): void {
     if (this.#isElapsed) this.#elapse();
   }
@@ -100,7 +104,7 @@ export class Pause {
 
   #elapse(): void {
     this.#isElapsed = true;
-    if (this.#isOver || this.#host.isLettingGo()) return;
+    if (this.#isOver || this.#host.isReleasing()) return;
     this.stop();
     this.#host.commits.forget(this.#options.position);
     this.#host.onEnd(this.#isWaiting);

@@ -1,5 +1,6 @@
 /**
- * One run of one claimed workflow: replay, live operations, suspend, hand over, end.
+ * One run of a claimed workflow: replay, live operations, and then a suspend, a hand-over or the
+ * end.
  *
  * @module
  */
@@ -19,16 +20,19 @@ import { currentStep } from "./step_scope.ts";
 import type { ClaimedRun, RunEnd, RunHost } from "./host.ts";
 import { tolerate } from "./tolerate.ts";
 
-/** The workflow's code, with the input. It calls the operations of the run. */
+/** The workflow's code. It gets the input, and calls the operations of the run. */
 export type Code = (run: Run, input: unknown) => unknown;
 
 /** One run. */
 export class Run {
   /** The workflow's ID. */
   readonly workflowId: string;
-  /** When the workflow was created; with the ID it names this workflow and none that is created after a purge. */
+  /**
+   * When the workflow was created. Together with the ID this identifies the workflow, also if the
+   * ID is used again after a purge.
+   */
   readonly createdAt: number;
-  /** The store's time, as well as this isolate knows it. */
+  /** The store's time, as far as this isolate knows it. */
   readonly storeTime: StoreTime;
   readonly host: RunHost;
   readonly commits: Commits;
@@ -45,12 +49,15 @@ export class Run {
   readonly #calls: Calls;
   #suspending = false;
   #stopIdleTimer: (() => void) | undefined;
-  /** Since when the code rests in the middle of its replay. */
+  /** The time since which the code rests in the middle of its replay. */
   #restingSince: number | undefined;
-  /** Is told when the run only waits in memory, and when it goes on. */
+  /** Called when the run begins to wait in memory only, and when it continues. */
   readonly #onWaiting: (waiting: boolean) => void;
   #stopBudgetTimer: () => void = () => {};
-  /** Set when nothing new may begin: what an operation that comes too late gets. `null`: never an answer, since the code is abandoned. */
+  /**
+   * Set when no new operation may begin. Later operations get its error, or no answer at all if it
+   * is `null` because the code is abandoned.
+   */
   #over: { error: Error | null } | undefined;
   #gone: "lost" | "cancelled" | undefined;
   #codeDone = false;
@@ -90,7 +97,7 @@ export class Run {
       isOver: () => this.#over !== undefined,
       isInStep: () => currentStep.get() === this,
       isHandingOver: () => this.#isHandingOver(),
-      isLettingGo: () => this.#suspending,
+      isReleasing: () => this.#suspending,
       update: () => this.update(),
       decode: (text) => this.decode(text),
       diverge: (difference) => this.#diverge(difference),
@@ -105,12 +112,12 @@ export class Run {
     return this.#aborting.signal;
   }
 
-  /** Aborts when nothing that this run still does counts any more, also at its end. */
+  /** Aborts when nothing that this run still does has an effect any more, also at its end. */
   get stopping(): AbortSignal {
     return this.#stopping.signal;
   }
 
-  /** What an operation gets that comes after the run is over; `undefined` while it is not. */
+  /** The end of the run for later operations; `undefined` while it is not over. */
   get over(): { error: Error | null } | undefined {
     if (this.#over || !this.#codeDone) return this.#over;
     return {
@@ -120,7 +127,10 @@ export class Run {
     };
   }
 
-  /** Runs the workflow's code. Settles when nothing is left to do here; never rejects. */
+  /**
+   * Runs the workflow's code. The promise settles when nothing is left to do here, and never
+   * rejects.
+   */
   execute(): Promise<RunEnd> {
     const { budgetMs, clock } = this.host;
     if (budgetMs < Infinity) this.#stopBudgetTimer = clock.after(budgetMs, () => this.update());
@@ -132,7 +142,11 @@ export class Run {
     return this.#ended;
   }
 
-  /** The value of a stored text. @throws {Undecodable} If it cannot be decoded here. */
+  /**
+   * Decodes a stored text.
+   *
+   * @throws {Undecodable} If it cannot be decoded here.
+   */
   decode(text: string): unknown {
     try {
       return this.host.values.decode(text);
@@ -146,7 +160,10 @@ export class Run {
     if (this.#isIdle() && !this.#journal.hasUnasked) void this.#letGo();
   }
 
-  /** Hands over without waiting for what is under way: steps are aborted, and run again in the next run. */
+  /**
+   * Hands over without waiting for operations under way. Steps are aborted, and run again in the
+   * next run.
+   */
   leave(): void {
     if (this.#gone) return this.#settle(this.#gone);
     if (this.#over) return;
@@ -160,27 +177,30 @@ export class Run {
     return this.#calls.call(describe);
   }
 
-  /** The time between two tries of a step. See {@linkcode Calls.pause}. */
+  /** Waits between two tries of a step. See {@linkcode Calls.pause}. */
   pause(options: PauseOptions): Promise<void> {
     return this.#calls.pause(options);
   }
 
-  /** Whether what begins now is left to the next run. Without progress of its own a run would hand over for ever. */
+  /**
+   * Whether new operations are left to the next run. A run that made no progress would hand over
+   * forever, so it begins at least one.
+   */
   #isHandingOver(): boolean {
     return this.host.closing || (this.#calls.progress && this.#isSpent());
   }
 
-  /** Whether this run has gone on for as long as it may, or has no more requests to make. */
+  /** Whether the run has used up its time, or the isolate its requests. */
   #isSpent(): boolean {
     return this.host.spent.aborted || this.host.clock.now() - this.#startedAt >= this.host.budgetMs;
   }
 
-  /** Nothing is under way but open waits, and operations that wait for their turn. */
+  /** Whether only open waits are under way, and operations that wait for their turn. */
   #isIdle(): boolean {
     return !this.#over && this.#calls.areWaiting;
   }
 
-  /** Decides what the run does next. Called whenever something changed. */
+  /** Decides what the run does next. Called after every change. */
   update(): void {
     if (this.#over) return;
     if (!this.#isIdle()) {
@@ -193,7 +213,10 @@ export class Run {
     this.#onWaiting(true);
   }
 
-  /** How long a run that only waits stays in memory. Before it has asked for all that is recorded, its code may await something else than an operation. */
+  /**
+   * How long a run that only waits stays in memory. Before it has asked for everything that is
+   * recorded, its code may await something that is no operation.
+   */
   #idleMs(): number {
     if (this.#isHandingOver()) return 0;
     if (!this.#journal.hasUnasked) return this.#isSpent() ? 0 : this.host.hotWaitMs;
@@ -208,13 +231,13 @@ export class Run {
     this.#restingSince = undefined;
   }
 
-  /** The code has got what there was for it, and may go on. */
+  /** The code has got everything that was there for it, and may continue. */
   #delivered(): void {
     if (this.#restingSince !== undefined) this.#goOn();
     this.update();
   }
 
-  /** Suspends, or yields if there is something that the next run can do at once. */
+  /** Suspends, or yields if the next run can do something at once. */
   async #letGo(): Promise<void> {
     if (this.#suspending) return;
     this.#suspending = true;
@@ -222,13 +245,13 @@ export class Run {
       const difference = await this.#journal.firstUnasked("a wait");
       if (!this.#isIdle()) return;
       if (difference) {
-        // That a run is cut short says nothing about its code.
+        // A run that is cut short says nothing about its code.
         if (this.#isHandingOver()) await this.#yield();
         else if (this.#idleMs() <= 0) this.#diverge(difference);
         return;
       }
       const transition: Transition = { to: this.#calls.areLeftOver ? "yield" : "suspend" };
-      // Meanwhile the budget may have run out, and something may have been left to the next run.
+      // Meanwhile the budget may have run out, and operations may have been left to the next run.
       const stillRight = () => this.#isIdle() && (transition.to === "yield") === this.#calls.areLeftOver;
       if (!await this.commits.release(transition, stillRight)) return;
       const { remainingMs } = this.#calls;
@@ -253,7 +276,10 @@ export class Run {
     if (woken.length > 0) this.host.wake(woken);
   }
 
-  /** The code has returned or thrown, or cannot go on: writes how the workflow ended. */
+  /**
+   * Writes how the workflow ended, after its code has returned, thrown or become unable to
+   * continue.
+   */
   async #finish(end: () => Transition): Promise<void> {
     this.#codeDone = true;
     await this.#calls.asked();
@@ -270,7 +296,10 @@ export class Run {
     }
   }
 
-  /** The code has returned without waiting for operations that were left to the next run: that run will end the workflow. */
+  /**
+   * Lets the next run end the workflow, because the code returned without waiting for operations
+   * that were left to that run.
+   */
   async #yield(): Promise<void> {
     this.#abandon();
     await this.#handOver();
@@ -287,8 +316,8 @@ export class Run {
   }
 
   /**
-   * The code does not fit what is stored: it is abandoned where it is, and nothing more of it is written. That is a fault of a deploy and not of the
-   * workflow, which waits for code that fits.
+   * Abandons code that does not fit the stored data, and writes nothing more of it. A deploy is to
+   * blame and not the workflow, so the workflow waits for code that fits.
    */
   async #park(problem: unknown): Promise<void> {
     if (this.#gone || this.#over?.error === null) return;
@@ -313,7 +342,10 @@ export class Run {
     return { to: "end", status: "ERROR", output: null, error: this.host.values.encodeError(error) };
   }
 
-  /** Another run has the workflow, or it was cancelled: nothing of this one counts any more. */
+  /**
+   * Ends the run because another run has the workflow, or because it was cancelled. Nothing that
+   * this run still does has an effect.
+   */
   #onGone(state: "lost" | "cancelled"): void {
     const error = tolerate(
       state === "lost" ? new LeaseLostError(this.workflowId) : new WorkflowCancelledError(this.workflowId),
@@ -324,12 +356,15 @@ export class Run {
     this.#aborting.abort(error);
     this.#journal.failAll(error);
     if (this.#codeDone || abandoned) return this.#settle(state);
-    // The code may clean up. What hangs in something that is no operation is not waited for.
+    // The code may clean up. The run does not wait for code that hangs outside of operations.
     const stopTimer = this.host.clock.after(this.host.leaseMs, () => this.#settle(state));
     void this.#ended.then(stopTimer);
   }
 
-  /** The store does not answer. The code must not act on that, since a replay would not; so it gets no answer at all. */
+  /**
+   * Ends the run because the store does not answer. The code must not act on that, since a replay
+   * would not. So it gets no answer at all.
+   */
   #fail(error: unknown): void {
     this.#abandon();
     this.commits.close();
@@ -338,12 +373,12 @@ export class Run {
     this.#settle("failed");
   }
 
-  /** The journal cannot be read. A run that is over does not need it. */
+  /** Ends the run because the journal cannot be read. A run that is over does not need it. */
   #failReading(error: unknown): void {
     if (!this.#over) this.#fail(error);
   }
 
-  /** No operation gets an answer from now on. The code and all that it holds is left to the garbage collector. */
+  /** Stops answering operations. The garbage collector takes the code and everything that it holds. */
   #abandon(): void {
     this.#stop({ error: null });
     this.#journal.stop();

@@ -1,16 +1,19 @@
 /**
- * Which step the code at hand belongs to, where the runtime can tell.
+ * Tells which step the running code belongs to, if the runtime can tell.
  *
  * @module
  */
 
-/** The part of an async-context variable that is used. `AsyncLocalStorage` and the proposed `AsyncContext.Variable` both have `run`. */
+/**
+ * The used part of an async-context variable. `AsyncLocalStorage` and the proposed
+ * `AsyncContext.Variable` both have `run`.
+ */
 interface Variable<T> {
   run<R>(value: T, code: () => R): R;
   get(): T | undefined;
 }
 
-/** A value that follows the code through its awaits. */
+/** A value that follows code through its awaits. */
 export class AsyncScope<T> {
   readonly #variable: Variable<T> = nativeVariable<T>() ?? new SyncVariable<T>();
 
@@ -19,13 +22,13 @@ export class AsyncScope<T> {
     return this.#variable.run(value, code);
   }
 
-  /** The value of the code that asks; `undefined` outside. */
+  /** The value for the running code; `undefined` outside. */
   get(): T | undefined {
     return this.#variable.get();
   }
 }
 
-/** Without async context only what a function does before its first await can be told. */
+/** Without async context, a value is known only until the first await of the code. */
 class SyncVariable<T> implements Variable<T> {
   #value: T | undefined;
 
@@ -44,7 +47,10 @@ class SyncVariable<T> implements Variable<T> {
   }
 }
 
-/** Found, not imported: the core must load where there is no such module. Deno, Node, Bun and Workers with `nodejs_compat` have one of them. */
+/**
+ * Looks the variable up, since an import would fail in runtimes without the module. Deno, Node,
+ * Bun, and Workers with `nodejs_compat` have one of them.
+ */
 function nativeVariable<T>(): Variable<T> | undefined {
   const { AsyncContext, process } = globalThis as {
     AsyncContext?: { Variable: new () => Variable<T> };
@@ -64,5 +70,5 @@ interface AsyncLocalStorage<T> {
   getStore(): T | undefined;
 }
 
-/** The run in one of whose steps the code at hand is. */
+/** The run whose step the running code belongs to. */
 export const currentStep: AsyncScope<object> = new AsyncScope();

@@ -1,14 +1,16 @@
 /**
- * Rejections of the library's own that must not end the process.
+ * Rejections by the library itself that must not end the process.
  *
- * When a workflow is cancelled, its code gets `WorkflowCancelledError`, so that it can clean up. Code that nobody awaits gets it too:
- * `void ctx.recv("x").then(f)`, or an `async` function in the background. Nothing shows which promises those are, and a promise that nobody handles
- * ends a process in Deno and Node. So these errors are known by identity, and a rejection with one of them is taken as handled.
+ * When a workflow is cancelled, its code gets `WorkflowCancelledError`, so that it can clean up.
+ * Code that nobody awaits gets the error too: `void ctx.recv("x").then(f)`, or an `async` function
+ * in the background. Nothing shows which promises those are, and an unhandled rejection ends a
+ * process in Deno and Node. So these errors are known by identity, and a rejection with one of them
+ * counts as handled.
  *
  * @module
  */
 
-/** What Node and Bun have of `process`. */
+/** The used part of `process` in Node and Bun. */
 interface Process {
   on(event: "unhandledRejection", listener: (reason: unknown) => void): void;
   listenerCount(event: "unhandledRejection"): number;
@@ -20,8 +22,9 @@ const tolerated = new WeakSet<object>();
 let isListening = false;
 
 /**
- * Lets the process go on where nobody handles a rejection with this error, or with one that it caused. The first call adds a listener for unhandled
- * rejections. Those with other errors end the process as before.
+ * Lets the process continue if nobody handles a rejection with this error, or with an error that it
+ * caused. The first call adds a listener for unhandled rejections. Rejections with other errors end
+ * the process as before.
  *
  * @param error The error.
  * @returns The error.
@@ -34,7 +37,7 @@ export function tolerate<E extends Error>(error: E): E {
 }
 
 /**
- * Lets the process go on where the code of a workflow does not await an operation, or not yet.
+ * Lets the process continue if the code of a workflow does not await an operation, or not yet.
  *
  * @param operation The operation's promise.
  * @returns The promise.
@@ -44,7 +47,7 @@ export function unawaited<T>(operation: Promise<T>): Promise<T> {
   return operation;
 }
 
-/** Whether a rejection is the library's own. */
+/** Whether a rejection comes from the library itself. */
 function isTolerated(reason: unknown, depth: number = 0): boolean {
   if (typeof reason !== "object" || reason === null || depth > 10) return false;
   if (tolerated.has(reason)) return true;
@@ -54,7 +57,7 @@ function isTolerated(reason: unknown, depth: number = 0): boolean {
   return reason instanceof Error && isTolerated(reason.cause, depth + 1);
 }
 
-/** Deno, workerd and browsers have an event, Node and Bun a method. */
+/** Deno, workerd and browsers have an event, while Node and Bun have a method. */
 function listen(): void {
   const { addEventListener, process, Bun } = globalThis as {
     addEventListener?: (type: "unhandledrejection", listener: (event: PromiseRejectionEvent) => void) => void;
@@ -65,12 +68,14 @@ function listen(): void {
     addEventListener("unhandledrejection", (event) => {
       if (!isTolerated(event.reason)) return;
       event.preventDefault();
-      // In workerd an event cannot be prevented. There it ends nothing, but other listeners may log it.
+      // In workerd the event cannot be prevented. It ends no process there, but other listeners may
+      // log it.
       event.stopImmediatePropagation();
     });
   } else if (process) {
     process.on("unhandledRejection", (reason) => {
-      // A listener keeps Node from ending the process. Without another one, that is done here.
+      // This listener keeps Node from ending the process. If there is no other listener, it ends
+      // the process itself.
       if (!isTolerated(reason) && process.listenerCount("unhandledRejection") === 1 && endsProcess(process)) {
         throw reason;
       }
@@ -78,7 +83,7 @@ function listen(): void {
   }
 }
 
-/** Node's option may say that unhandled rejections end no process. */
+/** Whether an unhandled rejection ends the process, which an option of Node can turn off. */
 function endsProcess({ execArgv = [], env = {} }: Process): boolean {
   return !/--unhandled-rejections[= ](none|warn)\b/.test([...execArgv, env.NODE_OPTIONS ?? ""].join(" "));
 }

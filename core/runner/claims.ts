@@ -9,25 +9,34 @@ import type { ClaimedRun } from "../run/host.ts";
 import { delay } from "../time/clock.ts";
 import type { RunnerHost } from "./host.ts";
 
-/** How many workflows one request leases at most. */
+/** The most workflows that one request leases. */
 const MAX_CLAIM = 100;
-/** How often a claim of workflows by their IDs is repeated that has left some. The pauses add up to about five seconds. */
+/**
+ * How often a claim by IDs is repeated while it leaves some. The pauses add up to about five
+ * seconds.
+ */
 const MAX_REPEATS = 10;
 const FIRST_REPEAT_MS = 20;
 const MAX_REPEAT_MS = 1_000;
-/** A workflow that is not due yet is not claimed again before this; it doubles with each claim that comes too early again. */
+/**
+ * The shortest time before a workflow that is not due yet is claimed again. It doubles with each
+ * claim in a row that comes too early.
+ */
 const MIN_AGAIN_MS = 10;
 const MAX_MIN_AGAIN_MS = 10_000;
-/** When workflows are claimed again after the store has failed; it doubles with each failure that follows. */
+/**
+ * The time before workflows are claimed again after the store has failed. It doubles with each
+ * failure in a row.
+ */
 const FIRST_FAILURE_MS = 5_000;
 const MAX_FAILURE_MS = 300_000;
 
-/** How long to wait before the claim is repeated that has left something. */
+/** The pause before a claim that has left some workflows is repeated. */
 export function repeatMs(repeats: number): number {
   return Math.min(FIRST_REPEAT_MS * 2 ** Math.min(repeats, 10), MAX_REPEAT_MS) * (0.75 + Math.random() / 2);
 }
 
-/** What a claim by due time brought. */
+/** The result of a claim by due time. */
 export interface Taken {
   /** The workflows that are leased now. */
   claimed: ClaimedRun[];
@@ -35,24 +44,30 @@ export interface Taken {
   nextDueMs: number | null;
   /** See `ClaimResult`. */
   more: boolean;
-  /** Whether as many were leased as were asked for, so that there may be others. */
+  /** Whether as many were leased as were requested, so there may be more. */
   full: boolean;
 }
 
-/** Claims for one `Parley`. It never takes what runs here, even if the lease has lapsed. */
+/**
+ * Claims workflows for one `Parley`. It never takes a workflow that runs here, even if the lease
+ * has lapsed.
+ */
 export class Claims {
   readonly #host: RunnerHost;
   readonly #reported = new Set<string>();
-  /** How many claims by ID have failed since the last that did not. */
+  /** The number of claims by ID that have failed in a row. */
   #failures = 0;
-  /** How many have come too early since the last that did not. */
+  /** The number of claims by ID in a row that came too early. */
   #early = 0;
 
   constructor(host: RunnerHost) {
     this.#host = host;
   }
 
-  /** Leases up to `limit` workflows that are due, the oldest first; fewer where one request would carry too many. */
+  /**
+   * Leases up to `limit` due workflows, the oldest first. It leases fewer if one request would
+   * carry too much.
+   */
   async byDueTime(limit: number): Promise<Taken> {
     const { runs, clock } = this.#host;
     runs.renewLate(clock.now());
@@ -60,12 +75,15 @@ export class Claims {
   }
 
   /**
-   * Leases those of these workflows that are due, and hands out each. What runs here looks first: it may be on its way to suspend.
-   * What another call holds at the moment is claimed again, a few times. What is not due yet, as where the store's clock has gone back, is told to
-   * the host, and so is all that is left when the store fails.
+   * Leases those of the workflows that are due, and hands out each.
+   *
+   * A workflow that runs here looks in the store first, since it may be about to suspend. A
+   * workflow that another call holds at the moment is claimed again, a few times. The host is told
+   * to try later if a workflow is not due yet, as after the store's clock went back, and if the
+   * store fails.
    *
    * @param workflowIds The workflows.
-   * @param onClaimed Gets each lease, at once.
+   * @param onClaimed Gets each claimed workflow, at once.
    */
   async byId(workflowIds: readonly string[], onClaimed: (claimed: ClaimedRun) => void): Promise<void> {
     const { runs, clock, closed } = this.#host;
@@ -101,7 +119,7 @@ export class Claims {
     throw error;
   }
 
-  /** Says whether some were left that are due, and when the next of the others is. */
+  /** Returns whether some due workflows were left, and when the next of the others is due. */
   async #claimAll(
     workflowIds: readonly string[],
     onClaimed: (claimed: ClaimedRun) => void,

@@ -1,14 +1,17 @@
 /**
- * When the workflows that this isolate has let go of are due again.
+ * The deadlines of the workflows that this isolate has suspended.
  *
  * @module
  */
 
 import type { Clock } from "../time/clock.ts";
 
-/** How many deadlines are known at a time: the nearest. */
+/** How many deadlines are kept, the nearest ones. */
 const MAX_DEADLINES = 1_000;
-/** By how much a deadline is looked at late, so that it has passed in the store too, whose clock may run slower. */
+/**
+ * How late a deadline is looked at. The store's clock may run slower, and the deadline must have
+ * passed there too.
+ */
 const MARGIN_MS = 1;
 const MAX_DRIFT = 1e-4;
 
@@ -21,8 +24,6 @@ export class Deadlines {
   #timer: { at: number; stop: () => void } | undefined;
 
   /**
-   * Makes it.
-   *
    * @param clock Measures the time. The timer does not keep a process alive.
    * @param onPassed Gets the workflows whose deadlines have passed.
    */
@@ -31,7 +32,10 @@ export class Deadlines {
     this.#onPassed = onPassed;
   }
 
-  /** Sets the deadline of a workflow, in milliseconds from now. The farthest one is forgotten when there are too many. */
+  /**
+   * Sets the deadline of a workflow, in milliseconds from now. With too many deadlines, the
+   * farthest is forgotten.
+   */
   set(workflowId: string, ms: number): void {
     this.#at.set(workflowId, this.#clock.now() + Math.ceil(ms * (1 + MAX_DRIFT)) + MARGIN_MS);
     if (this.#at.size > MAX_DEADLINES) this.#at.delete(this.#farthest());

@@ -1,5 +1,6 @@
 /**
- * The runs of this isolate: which workflows it knows, what it runs at the moment, and how more comes in.
+ * The runs of this isolate: the workflows that it knows, those that run at the moment, and how more
+ * are claimed.
  *
  * @module
  */
@@ -24,23 +25,26 @@ import { unlessAborted, Waiter } from "../time/wait.ts";
 import { Wakes } from "./wakes.ts";
 import type { Workflow } from "../workflow.ts";
 
-/** How long `close` waits for calls of the `wake` function after its timeout: the last runs have only then handed over. */
+/**
+ * How long `close` waits for calls of the `wake` function after its timeout, because the last runs
+ * hand over only then.
+ */
 const LAST_WAKES_MS = 1_000;
 
 /**
- * How a suspended workflow is continued by whoever made it due.
+ * How the caller that makes a suspended workflow due also continues it.
  *
  * @category Workflows
  */
 export type Wake = "inline" | "none" | ((workflowIds: string[]) => Promise<void>);
 
 /**
- * What became of the workflows that a sweep took.
+ * The result of a sweep.
  *
  * @category Workflows
  */
 export interface SweepResult {
-  /** How many were taken. */
+  /** How many workflows were taken. */
   claimed: number;
   /** How many of them ended. */
   finished: number;
@@ -77,14 +81,14 @@ export class Runner implements RunnerHost {
   readonly #wakes: Wakes;
   readonly #deadlines: Deadlines;
   readonly #work = new Set<Promise<unknown>>();
-  /** What the calls of `work` wait on. */
+  /** The waiters of the calls of `work`. */
   readonly #workers = new Set<Waiter>();
   #requests = 0;
-  /** Whether a wait has found the store to be away, and none since that it is back. */
+  /** Whether a wait has found that the store is away, and no wait has found since that it is back. */
   #away = false;
   /** Whether runs no longer wait for their steps. */
   #leaving = false;
-  /** Aborts when calls of the `wake` function are no longer waited for. */
+  /** Aborts when nobody waits for calls of the `wake` function any more. */
   readonly #left = new AbortController();
 
   constructor(options: RunnerOptions) {
@@ -97,10 +101,10 @@ export class Runner implements RunnerHost {
     this.budgetMs = options.budgetMs;
     this.report = (error) => {
       try {
-        // An asynchronous one returns a promise, whatever its type says.
+        // An asynchronous function returns a promise, whatever its type says.
         Promise.resolve(options.report(error)).catch(() => {});
       } catch {
-        // There is nobody left to tell.
+        // Nobody is left to tell.
       }
     };
     this.names = [...options.workflows.keys()];
@@ -117,12 +121,12 @@ export class Runner implements RunnerHost {
     return this.#closing.signal;
   }
 
-  /** Aborts when as many requests were made as are allowed. */
+  /** Aborts when the allowed number of requests was made. */
   get spent(): AbortSignal {
     return this.#spent.signal;
   }
 
-  /** An outage is reported once, however many wait. */
+  /** Reports an outage once, for all waits together. */
   readonly onOutage = (error?: DriverError): void => {
     if (error && !this.#away) this.report(error);
     this.#away = error !== undefined;
@@ -137,7 +141,7 @@ export class Runner implements RunnerHost {
     return this.#options.workflows.has(name);
   }
 
-  /** Runs what was claimed. Never rejects. */
+  /** Runs a claimed workflow. Never rejects. */
   run(claimed: ClaimedRun, slot?: Slot): Promise<RunEnd> {
     const ended = this.#run(claimed, slot).catch((error): RunEnd => {
       this.report(error);
@@ -147,7 +151,7 @@ export class Runner implements RunnerHost {
     return ended.finally(() => slot?.end());
   }
 
-  /** Has a run that is here find out at once whether its workflow was cancelled. */
+  /** Makes a run here find out at once whether its workflow was cancelled. */
   check(workflowId: string): void {
     this.track(this.runs.look(workflowId));
   }
@@ -159,7 +163,8 @@ export class Runner implements RunnerHost {
     try {
       this.#options.waitUntil(work);
     } catch (error) {
-      // As Cloudflare's does after the end of its request. The work goes on as long as the isolate lives.
+      // Cloudflare's `waitUntil` throws after the end of its request. The work continues as long as
+      // the isolate lives.
       this.report(error);
     }
   }
@@ -169,7 +174,10 @@ export class Runner implements RunnerHost {
     while (this.#work.size > 0) await Promise.allSettled(this.#work);
   }
 
-  /** Has all runs hand over, after `timeoutMs` without waiting for their steps, and settles when they have. */
+  /**
+   * Makes all runs hand over, and settles when they have. After `timeoutMs` they no longer wait for
+   * their steps.
+   */
   async close(timeoutMs: number): Promise<void> {
     this.#closing.abort();
     this.#deadlines.clear();
@@ -186,7 +194,10 @@ export class Runner implements RunnerHost {
     stopTimer();
   }
 
-  /** Continues workflows that became due, as the `wake` option says, beside the caller. */
+  /**
+   * Continues workflows that became due, as the `wake` option says. The caller does not wait for
+   * it.
+   */
   wake(workflowIds: string[]): void {
     const { wake, workflows } = this.#options;
     this.hints.notify(["due"]);
@@ -195,24 +206,27 @@ export class Runner implements RunnerHost {
     if (workflows.size > 0 && !this.over) this.#wakes.add(workflowIds);
   }
 
-  /** A workflow that was let go of here is due again in so many milliseconds. */
+  /** A workflow that was released here is due again in `ms` milliseconds. */
   dueIn(workflowId: string, ms: number): void {
     if (!this.over && (this.#options.wake !== "none" || this.#workers.size > 0)) this.#deadlines.set(workflowId, ms);
   }
 
-  /** Runs those of these workflows that are due and known here. */
+  /** Runs those of the workflows that are due and known here. */
   async runNow(workflowIds: readonly string[]): Promise<SweepResult> {
     const runs: Promise<RunEnd>[] = [];
     await this.#claims.byId(workflowIds, (claimed) => void runs.push(this.run(claimed)));
     return count(await Promise.all(runs));
   }
 
-  /** Takes over what is due and runs it, until nothing is due any more or `limit` were taken. */
+  /** Claims and runs due workflows until nothing is due any more or `limit` were taken. */
   async sweep(limit: number, signal: AbortSignal | undefined): Promise<SweepResult> {
     return count(await sweep(this, this.#claims, limit, signal));
   }
 
-  /** Takes over what is due until the signal aborts, this closes, or no more requests may be made. */
+  /**
+   * Claims and runs due workflows until the signal aborts, this runner closes, or no requests are
+   * left.
+   */
   async work(concurrency: number, signal: AbortSignal): Promise<void> {
     const waiter = new Waiter(this);
     this.#workers.add(waiter);
@@ -223,11 +237,11 @@ export class Runner implements RunnerHost {
 
   #call(wake: Exclude<Wake, string>, workflowIds: string[]): void {
     const called = (async () => await wake(workflowIds))().catch(this.report);
-    // It only rejects when nobody waits for it any more.
+    // It rejects only when nobody waits for it any more.
     this.track(unlessAborted(called, this.#left.signal).catch(() => {}));
   }
 
-  /** One more request is made. */
+  /** Counts a request. */
   #count(): void {
     if (++this.#requests !== this.#options.maxRequests) return;
     this.#spent.abort();
@@ -239,7 +253,10 @@ export class Runner implements RunnerHost {
     for (const waiter of this.#workers) waiter.poke();
   }
 
-  /** A worker continues them within its concurrency; without one they are continued here. */
+  /**
+   * A worker continues the workflows within its concurrency. Without a worker they are continued
+   * here.
+   */
   #onDeadlines(workflowIds: string[]): void {
     if (this.#workers.size > 0) this.hints.notify(["due"]);
     else this.wake(workflowIds);
@@ -267,7 +284,10 @@ export class Runner implements RunnerHost {
     }
   }
 
-  /** Another run has the workflow, or the store has gone back to an older copy of it, whose lease lapses: then nobody else may know that it has to go on. */
+  /**
+   * Another run has the workflow, or the store has gone back to an older copy. In the older copy
+   * the lease lapses, and nobody else may know that the workflow has to continue.
+   */
   #lost(workflowId: string): void {
     this.report(new LeaseLostError(workflowId));
     this.dueIn(workflowId, this.leaseMs);

@@ -7,16 +7,19 @@
 import type { Run } from "../run/run.ts";
 import type { ClaimedRun } from "../run/host.ts";
 
-/** How many runs that only wait stay in memory. Each one holds its journal, and polls where the store has no push. */
+/**
+ * How many runs that only wait stay in memory. Each one holds its journal, and polls if the store
+ * has no push.
+ */
 const MAX_HOT_RUNS = 100;
 
-/** Knows which workflows run here. */
+/** The registry of the workflows that run here. */
 export class Runs {
   readonly #runs = new Map<string, { run: Run; claimed: ClaimedRun }>();
-  /** Runs that only wait, the longest wait first. */
+  /** Runs that only wait; the longest wait comes first. */
   readonly #hot = new Set<Run>();
 
-  /** The workflows that a run here holds the lease of, as far as it knows. */
+  /** The workflows whose lease a run here holds, as far as it knows. */
   get held(): string[] {
     return [...this.#runs.keys()].filter((workflowId) => this.isHeld(workflowId));
   }
@@ -27,14 +30,18 @@ export class Runs {
   }
 
   /**
-   * Whether a lease is worth a run. Two claims may lease one workflow after each other, and their answers may arrive in any order: the older lease is lost.
+   * Whether a claimed workflow is worth a run. Two claims may lease one workflow after each other,
+   * and their answers may arrive in any order. The older lease is lost.
    */
   isNewer({ workflow: { workflowId, createdAt }, epoch }: ClaimedRun): boolean {
     const here = this.#runs.get(workflowId);
     return !here || here.claimed.workflow.createdAt !== createdAt || here.claimed.epoch < epoch;
   }
 
-  /** Adds a run. One that was here before has lost its lease, and finds that out. */
+  /**
+   * Adds a run. A run of the same workflow that was here before has lost its lease, and is made to
+   * find that out.
+   */
   add(claimed: ClaimedRun, run: Run): void {
     const { workflowId } = claimed.workflow;
     void this.look(workflowId);
@@ -47,7 +54,10 @@ export class Runs {
     if (this.#runs.get(run.workflowId)?.run === run) this.#runs.delete(run.workflowId);
   }
 
-  /** A run only waits, or goes on. When too many wait in memory, the one that has waited longest suspends. */
+  /**
+   * Notes that a run waits in memory only, or continues. With too many waiting runs, the one that
+   * has waited longest suspends.
+   */
   setWaiting(run: Run, waiting: boolean): void {
     this.#hot.delete(run);
     if (!waiting) return;
@@ -58,24 +68,27 @@ export class Runs {
     oldest.suspend();
   }
 
-  /** The run of the workflow looks in the store. Settles when it knows whether it still holds its lease; at once without a run. */
+  /**
+   * Makes the run of the workflow look in the store. The promise settles when the run knows whether
+   * it holds its lease, or at once if there is no run.
+   */
   async look(workflowId: string): Promise<void> {
     await this.#runs.get(workflowId)?.run.commits.look();
   }
 
-  /** Renews the leases that may have lapsed, as after a step that has blocked this isolate. */
+  /** Renews the leases that may have lapsed, as after a step that blocked this isolate. */
   renewLate(now: number): void {
     for (const { run: { commits, host } } of this.#runs.values()) {
       if (now - commits.renewedAt > host.leaseMs / 2) void commits.look();
     }
   }
 
-  /** Every run decides anew what it does next. */
+  /** Makes every run decide what it does next. */
   update(): void {
     for (const { run } of this.#runs.values()) run.update();
   }
 
-  /** Every run hands over without waiting for its steps. */
+  /** Makes every run hand over without waiting for its steps. */
   leave(): void {
     for (const { run } of this.#runs.values()) run.leave();
   }

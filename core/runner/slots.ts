@@ -1,27 +1,31 @@
 /**
- * Limits how many workflows run side by side. Only those that are busy count.
+ * A limit on the workflows that run side by side. Only busy workflows count.
  *
  * @module
  */
 
-/** A number of slots. A workflow that only waits in memory frees its slot, and takes one again when it goes on. */
+/**
+ * A number of slots. A workflow that only waits in memory frees its slot, and takes one again when
+ * it continues.
+ */
 export class Slots {
   readonly #limit: number;
   readonly #onFree: () => void;
   #taken = 0;
 
   /**
-   * Makes it.
-   *
-   * @param limit How many slots there are.
-   * @param onFree Is called when a slot becomes free.
+   * @param limit The number of slots.
+   * @param onFree Called when a slot becomes free.
    */
   constructor(limit: number, onFree: () => void) {
     this.#limit = limit;
     this.#onFree = onFree;
   }
 
-  /** How many slots are free. It is 0 while workflows that went on hold more slots than there are. */
+  /**
+   * The number of free slots. It is 0 while workflows that continued hold more slots than there
+   * are.
+   */
   get free(): number {
     return Math.max(0, this.#limit - this.#taken);
   }
@@ -46,12 +50,12 @@ export class Slot {
     this.#hold(true);
   }
 
-  /** The run only waits, or goes on. */
+  /** Notes that the run waits in memory only, or continues. */
   setWaiting(waiting: boolean): void {
     if (!this.#ended) this.#hold(!waiting);
   }
 
-  /** The run is over. Calling it again does nothing. */
+  /** Ends the use of the slot. A second call does nothing. */
   end(): void {
     this.#ended = true;
     this.#hold(false);

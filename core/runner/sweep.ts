@@ -1,5 +1,6 @@
 /**
- * Takes over what is due by time: a sweep until nothing is due any more, a worker for as long as its process lives.
+ * Taking over what is due by time. A sweep ends when nothing is due any more, and a worker lives as
+ * long as its process.
  *
  * @module
  */
@@ -12,14 +13,17 @@ import { Slots } from "./slots.ts";
 import { Waiter } from "../time/wait.ts";
 import { SIDE_BY_SIDE } from "./wakes.ts";
 
-/** How often a sweep claims again that only met what other calls hold at the moment. */
+/** How often a sweep repeats a claim that met only workflows held by other calls. */
 const MAX_REPEATS = 10;
-/** A workflow that is suspended until an instant less than ten seconds ahead gives a hint; any other is found by a look before that. */
+/**
+ * The longest time between two looks of a worker. A workflow that is suspended until an instant
+ * less than ten seconds ahead gives a hint; a look finds any other in time.
+ */
 const MAX_LOOK_MS = 9_500;
 
 const NOTHING: Taken = { claimed: [], nextDueMs: null, more: false, full: false };
 
-/** Runs leases side by side, and says when something has changed. */
+/** Runs claimed workflows side by side, and tells when something has changed. */
 class Running {
   readonly slots: Slots;
   readonly #host: RunnerHost;
@@ -50,7 +54,10 @@ class Running {
   }
 }
 
-/** Takes over what is due and runs it, until nothing is due any more or `limit` were taken. Returns how each run ended. */
+/**
+ * Claims and runs due workflows until nothing is due any more or `limit` were taken. Returns how
+ * each run ended.
+ */
 export async function sweep(
   host: RunnerHost,
   claims: Claims,
@@ -59,7 +66,7 @@ export async function sweep(
 ): Promise<RunEnd[]> {
   const ends: RunEnd[] = [];
   const waiter = new Waiter(host);
-  // What runs may make more due, also where nothing is woken inline.
+  // Runs may make more workflows due, also without inline wakes.
   let look = true;
   const hints = host.hints.add("due", () => (look = true, waiter.poke()));
   const running = new Running(host, SIDE_BY_SIDE, () => waiter.poke());
@@ -85,7 +92,10 @@ export async function sweep(
   return ends;
 }
 
-/** Takes over what is due until the signal aborts. A fault of the store is reported and outlived. */
+/**
+ * Claims and runs due workflows until the signal aborts. A fault of the store is reported, and does
+ * not end the worker.
+ */
 export async function work(
   host: RunnerHost,
   claims: Claims,
@@ -102,7 +112,8 @@ export async function work(
     repeats = more && claimed.length === 0 ? repeats + 1 : 0;
     if (claimed.length > 0) waiter.reset();
     if (full || (more && claimed.length > 0)) continue;
-    // What a run leaves behind may be due sooner than all that was known before: it pokes.
+    // A run may make a workflow due sooner than all others that were known. It pokes the waiter
+    // then.
     const limitMs = room === 0 ? Infinity : more ? repeatMs(repeats) : Math.min(nextDueMs ?? Infinity, MAX_LOOK_MS);
     await waiter.next({ signal, poll: room > 0, limitMs });
   }

@@ -1,5 +1,5 @@
 /**
- * Continues workflows that became due, beside the caller.
+ * Continues workflows that became due, while the caller goes on.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { Slots } from "./slots.ts";
 
 /** How many busy workflows are continued side by side. */
 export const SIDE_BY_SIDE = 16;
-/** How many more may wait for their turn. */
+/** How many more workflows may wait for their turn. */
 const MAX_QUEUE = 100_000;
 
 /** The queue of workflows to continue. */
@@ -26,7 +26,7 @@ export class Wakes {
     this.#claims = claims;
   }
 
-  /** Queues workflows. Those that are too many are left to a sweep, which is reported once. */
+  /** Queues workflows. If the queue is full, the rest is left to a sweep, which is reported once. */
   add(workflowIds: readonly string[]): void {
     let left = 0;
     for (const workflowId of workflowIds) {
