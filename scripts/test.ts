@@ -32,7 +32,7 @@ const NO_LEAKS = ["--sanitize-ops", "--sanitize-resources"];
 const ABORT = "--unstable-no-legacy-abort";
 
 /** Files that run side by side on each core. Many tests wait for a server or a clock, which leaves the core to another file. */
-const FILES_PER_CORE = 2.5;
+const FILES_PER_CORE = 2;
 
 /** How `deno test` reports a file that failed outside its tests, as while it was loaded. The JUnit report leaves it out. */
 const UNCAUGHT = /^Uncaught error from .* FAILED$/;
