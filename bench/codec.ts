@@ -1,9 +1,10 @@
 /**
- * What serialisers cost and what they keep: devalue as Parley uses it, superjson, seroval in its JSON mode, and plain JSON to compare with.
+ * Measures what serialisers cost and which values they keep. It compares devalue as Parley uses it,
+ * superjson, seroval in its JSON mode, and plain JSON.
  *
  *     deno run -A bench/codec.ts
  *
- * The choice is recorded in `docs/decisions`.
+ * `docs/decisions/2026-11-22-serialiser.md` records the choice.
  *
  * @module
  */
@@ -17,7 +18,7 @@ interface Contender {
   readonly name: string;
   readonly encode: (value: unknown) => string;
   readonly decode: (text: string) => unknown;
-  /** A module that holds what an application would import. */
+  /** A module with the imports of an application. */
   readonly module: string;
 }
 
@@ -38,7 +39,7 @@ const CONTENDERS: readonly Contender[] = [
   },
 ];
 
-/** What goes through a workflow: a token of a stream, a message, a step's result, a list, and bytes. */
+/** Typical values of a workflow: a token of a stream, a message, a step's result, a list, bytes. */
 const PAYLOADS: Readonly<Record<string, unknown>> = {
   "token": "Hello",
   "message": { orderId: "order-4711", paid: true, amount: 129.95, currency: "EUR" },
@@ -62,7 +63,7 @@ const PAYLOADS: Readonly<Record<string, unknown>> = {
   "bytes": new Uint8Array(65_536).map((_, index) => index * 31),
 };
 
-/** The values that Parley promises to keep, each inside an object, as they come. */
+/** The values that Parley promises to keep. Each is encoded inside an object. */
 const KEPT: Readonly<Record<string, unknown>> = {
   "JSON": { text: 'a\u2028"b', number: 1.5, list: [1, null, true], nested: { "": {} } },
   "undefined": undefined,
@@ -86,7 +87,7 @@ class Account {
   balance = 1;
 }
 
-/** Values that must either come back equal or be refused. */
+/** Values that a serialiser must either keep or refuse. */
 const ALL_OR_NOTHING: Readonly<Record<string, unknown>> = {
   "cycle": CYCLE,
   "hole in a list": Object.assign([1], { length: 3, 2: 3 }),
@@ -116,8 +117,9 @@ const BATCHES = 200;
 const BATCH_MS = 1;
 
 /**
- * Microseconds a call, for each contender. Batches run in turn, so that whatever slows the machine down slows all alike, and the fastest tenth
- * counts: the rest is what else the machine does.
+ * Returns the microseconds a call of each contender takes. Batches run in turn, so that a slow
+ * machine slows all contenders alike. The fastest tenth counts, because other work on the machine
+ * slows the rest.
  */
 function time(calls: readonly (() => unknown)[]): number[] {
   const subjects = calls.map((call) => ({ call, size: batchSize(call), times: [] as number[] }));
@@ -127,7 +129,7 @@ function time(calls: readonly (() => unknown)[]): number[] {
   return subjects.map(({ size, times }) => times.toSorted((a, b) => a - b)[Math.floor(BATCHES / 10)]! / size * 1_000);
 }
 
-/** How many calls take about `BATCH_MS`, when the engine has compiled them. */
+/** Returns how many calls take about `BATCH_MS` once the engine has compiled them. */
 function batchSize(call: () => unknown): number {
   let size = 1;
   for (let tries = 0; tries < 20 && timeBatch(call, size) < BATCH_MS; tries++) size *= 2;

@@ -1,5 +1,6 @@
 /**
- * What the driver's calls cost on PGlite, in milliseconds and as multiples of a bare `select 1` that runs in turn with them.
+ * Measures the driver's calls on PGlite, in milliseconds and as multiples of a bare `select 1` that
+ * runs in turn with them.
  *
  *     deno run -A bench/postgres.ts
  *
@@ -13,7 +14,7 @@ import { postgresDriver, type Queryable } from "../drivers/postgres/mod.ts";
 const ROUNDS = 400;
 const WARM_UP = 50;
 
-/** One thing to time: what to call in each round, and what must be there before, untimed. */
+/** A call to time in each round, and its untimed preparation. */
 export interface Subject {
   readonly name: string;
   readonly prepare?: (round: number) => Promise<unknown>;
@@ -21,8 +22,8 @@ export interface Subject {
 }
 
 /**
- * Times everything in turn, there and back, so that what slows the machine down for a while, and what comes before, slows down all alike. Answers with
- * medians.
+ * Times all subjects in turn and returns their medians. Every second round goes backwards. So a
+ * slow phase of the machine, and the call before, affect all subjects alike.
  */
 export async function measure(subjects: readonly Subject[]): Promise<Map<string, number>> {
   const times = new Map(subjects.map(({ name }) => [name, [] as number[]]));
@@ -41,7 +42,7 @@ function median(list: readonly number[]): number {
   return list.toSorted((a, b) => a - b)[list.length >> 1] ?? Number.NaN;
 }
 
-/** A run of a new workflow that commits one list of operations after the other. */
+/** Opens a run of a new workflow. The returned function commits operations in that run. */
 async function openRun(
   driver: Driver,
   workflowId: string,
@@ -64,7 +65,7 @@ async function openRun(
   };
 }
 
-/** The subjects, each with a workflow of its own. */
+/** Makes the subjects, each with its own workflow. */
 export async function subjects(queryable: Queryable, driver: Driver): Promise<Subject[]> {
   const value = JSON.stringify("x".repeat(100));
   const [record, event, stream, batch, sender, receiver] = await Promise.all(

@@ -1,11 +1,18 @@
 /**
- * What every statement costs in a full database, as a multiple of what it costs in an empty one that runs in turn with it.
+ * Measures every statement in a full database, as a multiple of its cost in an empty database. Both
+ * run in turn.
  *
  *     deno run -A bench/postgres_scale.ts
  *
- * Full: 1,000,000 workflows, each with an entry, an event and a stream; two journals of 1,000,000 entries; an inbox of 1,000,000 received and 100,000
- * waiting messages; a stream of 1,000,000 values. On the Postgres of `DATABASE_URL`, else on one that is started for it. `SCALE` makes it smaller, as
- * in `SCALE=0.1`.
+ * The full database has:
+ *
+ * - 1,000,000 workflows, each with an entry, an event and a stream,
+ * - two journals of 1,000,000 entries,
+ * - an inbox of 1,000,000 received and 100,000 waiting messages,
+ * - a stream of 1,000,000 values.
+ *
+ * `SCALE` makes it smaller, as in `SCALE=0.1`. The benchmark uses the Postgres of `DATABASE_URL`,
+ * or starts one.
  *
  * @module
  */
@@ -20,7 +27,7 @@ import { fill, openStore, type Sizes, type Store } from "./scale/store.ts";
 
 const MILLION = Math.round(1_000_000 * Number(Deno.env.get("SCALE") ?? 1));
 const FULL: Sizes = { workflows: MILLION, entries: MILLION, received: MILLION, waiting: MILLION / 10, values: MILLION };
-/** What a page of an answer needs. */
+/** Just enough to fill each page of an answer. */
 const EMPTY: Sizes = { workflows: 20, entries: 1_001, received: 0, waiting: 1_000, values: 1_000 };
 
 function subjects(store: Store, values: number): Subject[] {
@@ -29,7 +36,7 @@ function subjects(store: Store, values: number): Subject[] {
   );
 }
 
-/** Times both in turn, and prints a table. */
+/** Times the subjects of both databases in turn, and prints a table. */
 async function compare(
   client: pg.Client,
   schemas: readonly [string, string],
@@ -66,7 +73,7 @@ try {
   const [empty, full] = [await openStore(client, schemas[0]), await openStore(client, schemas[1])];
   await fill(empty, schemas[0], EMPTY);
   await fill(full, schemas[1], FULL);
-  // As autovacuum does after a while.
+  // Autovacuum would do this after a while.
   await client.query("vacuum analyze");
   console.log(`${new Date().toISOString().slice(0, 10)}, ${server?.version ?? "DATABASE_URL"}\n`);
   await compare(client, schemas, [subjects(empty, EMPTY.values), subjects(full, FULL.values)]);

@@ -1,5 +1,5 @@
 /**
- * A connection to Redis for benchmarks, on which scripts run that are written for Upstash.
+ * A connection to Redis for benchmarks. It runs scripts that are written for Upstash.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { answerError } from "../drivers/upstash/transport/failure.ts";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** One connection; commands that are under way at once share a round trip. */
+/** One connection. Concurrent commands share a round trip. */
 export class Redis implements Disposable {
   readonly #connection: Deno.Conn;
   readonly #waiting: PromiseWithResolvers<unknown>[] = [];
@@ -22,7 +22,10 @@ export class Redis implements Disposable {
     void this.#read();
   }
 
-  /** Connects, with the password and to the number of the database that the URL has: `redis://:secret@127.0.0.1:6379/0`. */
+  /**
+   * Connects with the URL's password and selects the URL's database, as in
+   * `redis://:secret@127.0.0.1:6379/0`.
+   */
   static async connect(url: string): Promise<Redis> {
     const { hostname, port, username, password, pathname } = new URL(url);
     const connection = await Deno.connect({ hostname, port: Number(port || 6379) });
@@ -38,7 +41,10 @@ export class Redis implements Disposable {
     return redis;
   }
 
-  /** Sends a command as Upstash takes it. Stock Redis does not know the flag of the scripts, so they go by another SHA-1. */
+  /**
+   * Sends a command that is written for Upstash. Stock Redis does not know the flag in the scripts'
+   * first line, so this removes the flag and translates the scripts' SHA-1 digests.
+   */
   readonly send = async (command: readonly string[], call: string): Promise<unknown> => {
     const [name = "", script = "", ...rest] = command;
     if (name === "EVALSHA") return await this.ask([name, this.#shas.get(script) ?? script, ...rest], call);

@@ -1,11 +1,13 @@
 /**
- * What calls of the Upstash driver cost in a full database, as multiples of what they cost in an empty one that runs in turn with it. On a stock Redis,
- * without HTTP, which would hide most of it.
+ * Measures calls of the Upstash driver in a full database, as multiples of their cost in an empty
+ * database. Both run in turn, on a stock Redis without HTTP, because HTTP would hide most of the
+ * difference.
  *
  *     deno run -A bench/upstash_scale.ts
  *
- * Full: 500,000 messages in one queue, a stream of 500,000 values, 100,000 workflows that are due, and 100,000 that have ended. On the Redis of
- * `REDIS_URL`, else on one that is started for it. `SCALE` makes it smaller, as in `SCALE=0.1`.
+ * The full database has 500,000 messages in one queue, a stream of 500,000 values, 100,000 due
+ * workflows and 100,000 ended workflows. `SCALE` makes it smaller, as in `SCALE=0.1`. The benchmark
+ * uses the Redis of `REDIS_URL`, or starts one.
  *
  * @module
  */
@@ -24,12 +26,12 @@ const EMPTY = { messages: 1_000, values: 1_000, due: 1_000, ended: 1_000 };
 
 const LEASE_MS = 3_600_000;
 const VALUE = JSON.stringify("x".repeat(100));
-/** The workflow whose queue and stream are used. */
+/** The workflow whose queue and stream the calls use. */
 const USED = "used";
-/** The name of those that fill the database. */
+/** The name of the workflows that fill the database. */
 const CROWD = "crowd";
 
-/** A driver, and a run of the workflow that is used. */
+/** A driver, and a function that commits in a run of the workflow `USED`. */
 interface Store {
   readonly driver: Omit<Driver, "watch">;
   readonly commit: (operations: readonly Operation[], transition?: Transition) => Promise<void>;
@@ -65,7 +67,7 @@ function enqueued(workflowId: string, name: string = "bench") {
   return { workflowId, name, input: "null", owner: crypto.randomUUID(), leaseMs: null };
 }
 
-/** Calls something so often, some of it at once. */
+/** Calls `call` once for each `size` of `count` items. */
 async function repeat(count: number, size: number, call: (from: number) => Promise<unknown>): Promise<void> {
   for (let from = 0; from < count; from += size) await call(from);
 }
@@ -84,7 +86,7 @@ async function fill({ driver, commit }: Store, sizes: typeof FULL): Promise<void
     }));
 }
 
-/** The calls, for either store. */
+/** Returns the calls for a store. */
 function calls(store: Store, from: number): Record<string, Omit<Subject, "name">> {
   return { ...runs(store), ...claims(store), ...reads(store, from), ...ends(store) };
 }
@@ -119,12 +121,12 @@ function claims({ driver }: Store): Record<string, Omit<Subject, "name">> {
       prepare: (round) => driver.create(enqueued(`id ${round}`)),
       run: (round) => claim(["bench"], [`id ${round}`], 1),
     },
-    "claim what is due behind others": {
+    "claim behind other due workflows": {
       prepare: (round) => driver.create(enqueued(`time ${round}`, `time ${round}`)),
       run: (round) => claim([`time ${round}`], null, 1),
     },
-    "claim what others cannot": { run: () => claim([CROWD], null, 1) },
-    "claim where nothing is due": { run: () => claim(["none", "neither"], null, 0) },
+    "claim one of many due workflows": { run: () => claim([CROWD], null, 1) },
+    "claim with nothing due": { run: () => claim(["none", "neither"], null, 0) },
   };
 }
 
@@ -150,7 +152,7 @@ function ends({ driver }: Store): Record<string, Omit<Subject, "name">> {
   };
 }
 
-/** Removes what this has written. */
+/** Removes every key that this benchmark has written. */
 async function removeKeys(redis: Redis, prefix: string): Promise<void> {
   let cursor = "0";
   do {

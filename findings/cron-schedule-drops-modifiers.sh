@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# cron-schedule reads `15W`, `1#2` and `5L` as 15, 1 and 5: it parses the number and drops the rest without an error.
+# cron-schedule reads `15W`, `1#2` and `5L` as 15, 1 and 5. It drops the rest without an error.
 #
 # Package: cron-schedule@6.0.0 (npm).
-# Expected: a modifier that a parser does not know is refused, as `15X` in any other field would be.
-# Seen: "the weekday nearest the 15th" runs on the 15th, a Sunday too; "the second Monday" runs on every Monday; "the last Friday" on
-#   every Friday.
-# It matters when expressions are moved from a scheduler that knows them: the jobs run, on other days.
+# Expected: a parser refuses a modifier that it does not know, as `15X` in any other field.
+# Seen: "the weekday nearest the 15th" runs on the 15th, even on a Sunday. "The second Monday" runs on
+#   every Monday, "the last Friday" on every Friday.
+# Impact: expressions from a scheduler that knows the modifiers run on the wrong days.
 # Exits 1 when this changes.
 set -euo pipefail
 folder=$(mktemp -d)

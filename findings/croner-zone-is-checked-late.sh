@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# new Cron() of croner accepts a time zone that does not exist; the error comes with the first computation.
+# croner's new Cron() accepts a time zone that does not exist. The first computation throws.
 #
 # Package: croner@11.0.1 (npm).
-# Expected: options are checked where the pattern is: a bad pattern throws from the constructor.
-# Seen: `new Cron("0 9 * * *", { timezone: "Europe/Berln" })` succeeds, nextRun() throws a TypeError.
-# It matters to whoever validates a schedule by constructing it: the fault shows when the job should run.
+# Expected: the constructor checks its options as it checks the pattern, and throws.
+# Seen: `new Cron("0 9 * * *", { timezone: "Europe/Berln" })` succeeds. nextRun() throws a TypeError.
+# Impact: code that validates a schedule by constructing it finds the fault when the job should run.
 # Exits 1 when this changes.
 set -euo pipefail
 folder=$(mktemp -d)

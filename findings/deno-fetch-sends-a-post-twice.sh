@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Deno's fetch() sends a POST a second time when a kept-alive connection ends before the head of the response has come.
+# Deno's fetch() sends a POST again if a kept-alive connection ends before the response's head arrives.
 #
 # Package: deno@2.9.6 (npm), its own fetch() and a TCP server from its standard API.
-# Expected: a POST is not idempotent, so a client reports the failure and leaves the repeat to its caller. Browsers and Node do so.
-# Seen: the server reads the whole POST, closes the connection without a response, and gets the same POST once more on a new
-#   connection. The call succeeds, so the caller cannot know that its request was carried out twice.
-# It matters to every client of a database over HTTP: an INSERT without a key of its own is stored twice.
+# Expected: the client reports the failure, because a POST is not idempotent. Its caller decides
+#   about a repeat. Browsers and Node do so.
+# Seen: the server reads the whole POST, closes the connection without a response, and gets the same
+#   POST again on a new connection. The call succeeds, so the caller cannot know that its request was
+#   carried out twice.
+# Impact: a client of a database over HTTP stores an INSERT without a key of its own twice.
 # Exits 1 when this changes.
 set -euo pipefail
 folder=$(mktemp -d)
@@ -25,7 +27,8 @@ async function serve(connection: Deno.Conn): Promise<void> {
     if (!text.endsWith("the body")) continue;
     posts++;
     text = "";
-    // The first warms the connection up, the second is read and gets no answer, the third is the repeat.
+    // The first POST opens the connection. The second is read and gets no answer. The third is the
+    // repeat.
     if (posts === 2) return connection.close();
     await connection.write(new TextEncoder().encode("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"));
   }

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# In Deno's node:sqlite, iterate() over a statement that fails ends the rows in silence; all() of the same statement throws.
+# In Deno's node:sqlite, iterate() hides the error of a failing statement. all() throws it.
 #
 # Package: deno@2.9.6 (npm), its node:sqlite.
-# Expected: the loop throws the error of SQLite.
-# Seen: an `insert ... returning` that breaks a unique constraint, and a select whose second row has bad JSON, end the loop as if there
-#   were no more rows. Nothing was written, and nothing says so.
+# Expected: the loop throws SQLite's error.
+# Seen: two failing statements end the loop as if there were no more rows: an `insert ... returning`
+#   that breaks a unique constraint, and a select whose second row has bad JSON.
+# Impact: nothing was written, and nothing says so.
 # Exits 1 when this changes.
 set -euo pipefail
 folder=$(mktemp -d)

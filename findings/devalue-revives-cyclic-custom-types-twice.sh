@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# devalue calls a custom reviver twice for an object that refers to itself, first with incomplete data, and loses its identity.
+# devalue revives an object of a custom type that refers to itself twice, and loses its identity.
 #
 # Package: devalue@6.0.3 (npm).
-# Expected: cyclic references survive, as the package says, for types with a reducer and a reviver of their own too.
-# Seen: an Error whose cause is itself comes back with a cause that is another Error object, revived from data without its fields.
-#   A plain object with the same cycle comes back as one object.
+# Expected: cyclic references survive, as the package says, even for types with a custom reviver.
+# Seen: devalue calls the reviver twice, first with incomplete data. An Error whose cause is itself
+#   comes back with another Error as its cause, revived from data without the fields. A plain object
+#   with the same cycle comes back as one object.
 # Exits 1 when this changes.
 set -euo pipefail
 folder=$(mktemp -d)

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# A Durable Object's alarm handler that sets the next alarm to the very instant of the current one loses it for good.
+# A Durable Object loses an alarm that its alarm handler sets to the instant of the current alarm.
 #
 # Package: miniflare@4.20260730.0 with the workerd that it installs (npm).
 # Expected: setAlarm(now) inside alarm() fires again at once, as setAlarm(now + 1) does.
-# Seen: when the handler runs in the millisecond that its alarm was set to, the new alarm is stored and shown by getAlarm(), also seconds
-#   later, and never fires. In the next millisecond, or set to one later, it fires.
-# It matters to schedulers that arm an alarm for "the next due time": when several things are due at one instant, the rest never runs.
+# Seen: if the handler runs in the millisecond of its alarm, the new alarm never fires. getAlarm()
+#   still shows it seconds later. If the handler runs a millisecond later, or sets the alarm to a
+#   millisecond later, the alarm fires.
+# Impact: a scheduler sets the alarm to "the next due time". If several jobs are due at one instant,
+#   all but the first never run.
 # Exits 1 when this changes.
 set -euo pipefail
 folder=$(mktemp -d)
@@ -54,7 +56,7 @@ for (let round = 0; round < 20 && (own.set < 3 || later.set < 3); round++) {
   await new Promise((resolve) => setTimeout(resolve, 1_000));
   for (const name of names) {
     const { runs, alarm } = await (await ask("state", name)).json();
-    // Only those count whose handler ran in the millisecond of its alarm.
+    // Only a handler that ran in the millisecond of its alarm counts.
     if (runs[0] !== 0) continue;
     const count = name.startsWith("own") ? own : later;
     count.set++;

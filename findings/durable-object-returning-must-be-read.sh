@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# In a Durable Object, an `insert ... returning` whose cursor is not read fails the request with "internal error", and the row is gone.
+# In a Durable Object, an `insert ... returning` whose cursor is not read fails, and the row is lost.
 #
 # Package: miniflare@4.20260730.0 with the workerd that it installs (npm).
-# Expected: sql.exec() has carried the statement out; a caller who does not want the rows leaves the cursor alone.
-# Seen: exec() returns, the code goes on, then the request is answered with an error that names no statement, and what was written is
-#   rolled back. With toArray() on the cursor the same statement works.
+# Expected: sql.exec() carries the statement out, whether the caller reads the cursor or not.
+# Seen: exec() returns and the code goes on. Then the request fails with "internal error", which
+#   names no statement, and its writes are rolled back. The statement works if toArray() reads the
+#   cursor.
 # Exits 1 when this changes.
 set -euo pipefail
 folder=$(mktemp -d)

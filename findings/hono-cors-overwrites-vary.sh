@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Hono's cors() with a list of origins replaces the Vary header of the handler by "Origin".
+# Hono's cors() with a list of origins replaces the handler's Vary header with "Origin".
 #
 # Packages: hono@4.10.0 and hono@4.13.19 (npm).
-# Expected: "Origin" is added to what the handler's answer varies by.
-# Seen: with 4.10.0 an answer with `Vary: Accept` leaves as `Vary: Origin`, so a cache may give JSON to who asked for an event stream.
-#   4.13.19 keeps both.
-# It matters to adapters that negotiate by Accept and support a range of Hono's versions.
+# Expected: cors() adds "Origin" to the handler's Vary header.
+# Seen: with 4.10.0, `Vary: Accept` becomes `Vary: Origin`. 4.13.19 keeps both.
+# Impact: a cache may return JSON to a client that asks for an event stream. That concerns adapters
+#   that negotiate by Accept and support a range of Hono's versions.
 # Exits 1 when this changes.
 set -euo pipefail
 folder=$(mktemp -d)

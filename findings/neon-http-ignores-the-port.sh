@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# neon() sends its queries to port 443 whatever port the connection string names, and to another host than the one it names.
+# neon() ignores the connection string's port and changes its host.
 #
 # Package: @neondatabase/serverless@1.2.0 (npm), with a fetch function that only records the URL.
-# Expected: postgres://user:password@db.example.com:6543/app is reached at db.example.com and port 6543, or the port is refused.
-# Seen: the request goes to https://api.example.com/sql: the first label of the host is replaced and the port is dropped, in silence.
-# It matters with local proxies and port forwards: the query, with the password in a header, leaves for another address.
+# Expected: for postgres://user:password@db.example.com:6543/app, neon() sends its queries to port
+#   6543 of db.example.com, or refuses the port.
+# Seen: the request goes to https://api.example.com/sql, which is port 443. neon() silently replaces
+#   the host's first label and drops the port.
+# Impact: with a local proxy or a port forward, the query and the password go to another address.
 # Exits 1 when this changes.
 set -euo pipefail
 folder=$(mktemp -d)

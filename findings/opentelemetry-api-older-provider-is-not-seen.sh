@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# A library with a newer minor of @opentelemetry/api does not see a provider that an older minor has registered, and says nothing.
+# A newer minor of @opentelemetry/api silently ignores a provider that an older minor registered.
 #
 # Packages: @opentelemetry/api@1.9.1 and @1.10.0, @opentelemetry/sdk-trace-base@2.12.1 (npm).
-# Expected: one global provider for a process, or a warning where two copies of the API do not go together.
-# Seen: registered by 1.9.1, read by 1.10.0: spans are not recorded. Registered by 1.10.0, read by 1.9.1: they are.
-# It matters to libraries: one that brings its own newer copy of the API loses every span, without an error or a log line.
+# Expected: a process has one global provider, or a warning if two copies of the API do not fit.
+# Seen: if 1.9.1 registers and 1.10.0 reads, spans are not recorded. The other way round they are.
+# Impact: a library with its own newer copy of the API loses every span, without an error or a log.
 # Exits 1 when this changes.
 set -euo pipefail
 folder=$(mktemp -d)

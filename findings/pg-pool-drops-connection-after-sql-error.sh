@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# pool.query() of node-postgres closes its connection after every error of a statement, also after a harmless one.
+# node-postgres' pool.query() closes its connection after every SQL error, even a harmless one.
 #
 # Packages: pg@8.23.0 with the pg-pool that it installs, @electric-sql/pglite@0.5.14, @electric-sql/pglite-socket@0.2.17 (npm).
 # Expected: a division by zero leaves the session usable, so the connection goes back to the pool.
-# Seen: pool.totalCount is 1 after a good query and 0 after a failed one; the next query logs in again. With pool.connect() and
-#   client.release() the same error leaves the connection in the pool.
-# It matters where an expected error is part of the traffic (a unique violation, a serialization failure): each costs a login.
+# Seen: pool.totalCount is 1 after a good query and 0 after a failed one, and the next query logs in
+#   again. With pool.connect() and client.release(), the connection stays in the pool.
+# Impact: each expected error, such as a unique violation or a serialization failure, costs a login.
 # Exits 1 when this changes.
 set -euo pipefail
 folder=$(mktemp -d)
@@ -27,7 +27,7 @@ await pool.query("select 1");
 seen["after a good query"] = pool.totalCount;
 await pool.query("select 1 / 0").catch(() => {});
 seen["after an error of pool.query()"] = pool.totalCount;
-// The server takes one connection at a time, and the one above has to be gone.
+// The server takes one connection at a time, so the connection above must end first.
 await new Promise((resolve) => setTimeout(resolve, 500));
 const client = await pool.connect();
 await client.query("select 1 / 0").catch(() => {});

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# postgres.js stringifies a text that is already JSON when the statement casts its parameter to jsonb.
+# postgres.js encodes a JSON text again if the statement casts the parameter to jsonb.
 #
 # Packages: postgres@3.4.9, @electric-sql/pglite@0.5.14, @electric-sql/pglite-socket@0.2.17 (npm).
-# Expected: a string parameter is sent as it is; `$1::jsonb` then parses it. node-postgres and PGlite do so.
-# Seen: the client asks the server for the parameter's type, learns jsonb, and encodes the string once more. `$1::jsonb` of
-#   '{"a":1}' is a JSON string, not an object; `$1::text::jsonb` is the object with every client.
-# It matters to SQL that is shared between clients: nothing fails, `->` just finds nothing.
+# Expected: the client sends a string parameter unchanged, and `$1::jsonb` parses it. node-postgres
+#   and PGlite do so.
+# Seen: the client asks the server for the parameter's type, gets jsonb, and encodes the string
+#   again. `$1::jsonb` of '{"a":1}' is then a JSON string, not an object. `$1::text::jsonb` is the
+#   object with every client.
+# Impact: SQL that several clients share does not fail, but `->` finds nothing.
 # Exits 1 when this changes.
 set -euo pipefail
 folder=$(mktemp -d)

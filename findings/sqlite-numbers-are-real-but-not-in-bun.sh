@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The same SQLite statement gives another text in Bun than in node:sqlite, which binds the number 5 as REAL.
+# Deno's node:sqlite binds the number 5 as REAL. bun:sqlite binds it as INTEGER.
 #
 # Packages: deno@2.9.6 (its node:sqlite) and bun@1.4.5 (bun:sqlite) (npm).
 # Expected: an integral JavaScript number is an integer in SQLite, as in Bun.
-# Seen: `select 'k' || ?` of 5 is "k5.0" in node:sqlite and "k5" in bun:sqlite; `? / 2` is 2.5, and 2 in Bun. A
-#   column with INTEGER affinity hides it.
-# It matters to SQL that builds keys or JSON from parameters: the rows differ by the runtime that wrote them.
+# Seen: `select 'k' || ?` with 5 is "k5.0" in node:sqlite and "k5" in bun:sqlite. `? / 2` is 2.5 in
+#   node:sqlite and 2 in bun:sqlite. A column with INTEGER affinity hides the difference.
+# Impact: SQL that builds keys or JSON from parameters writes different rows in each runtime.
 # Exits 1 when this changes.
 set -euo pipefail
 folder=$(mktemp -d)

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# After one command that cannot be serialised, @upstash/redis gives later callers of the same tick the results of others.
+# If a command cannot be serialised, @upstash/redis mixes up the results of the same tick's commands.
 #
 # Package: @upstash/redis@1.39.0 (npm; auto-pipelining is on by default), a local server that answers each GET with its key.
-# Expected: the command that fails rejects; the others get their own results.
-# Seen: with a BigInt among the arguments of one command (JSON has none), each later command gets the result of the one after it, and
-#   the last one rejects. With enableAutoPipelining: false only the bad command rejects.
+# Expected: the failing command rejects. The others get their own results.
+# Seen: one command has a BigInt argument, which JSON does not have. Each later command gets the
+#   result of the next command, and the last one rejects. With enableAutoPipelining: false, only the
+#   bad command rejects.
 # Exits 1 when this changes.
 set -euo pipefail
 folder=$(mktemp -d)

@@ -2,10 +2,11 @@
 # @upstash/redis with `retry: false` still sends a command twice when fetch rejects.
 #
 # Package: @upstash/redis@1.39.0 (npm), Node's own fetch, a local server that drops the connection.
-# Expected: `retry: false` means one request.
-# Seen: two requests, with the same body; `retry: { retries: 0 }` makes one. By default there are six.
-# It matters for every command that is not idempotent (INCR, LPUSH, a script that appends): it may run twice, and the caller asked
-# for the opposite.
+# Expected: `retry: false` makes one request.
+# Seen: it makes two requests with the same body. `retry: { retries: 0 }` makes one. The default
+#   makes six.
+# Impact: a command that is not idempotent (INCR, LPUSH, a script that appends) may run twice,
+#   although the caller asked for no repeats.
 # Exits 1 when this changes.
 set -euo pipefail
 folder=$(mktemp -d)

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# vi.useFakeTimers() fakes performance.timeOrigin too: a clock made of `performance.timeOrigin + performance.now()` jumps with it.
+# vi.useFakeTimers() fakes performance.timeOrigin too, so clocks made of timeOrigin + now() jump.
 #
 # Package: vitest@4.1.12 (npm).
-# Expected: timeOrigin is the start of the process, which no fake timer moves; with "toFake: [setTimeout, Date]" performance is real.
-# Seen: by default timeOrigin becomes the time of the faking and now() restarts at 0. With a list of setTimeout and Date alone, Date
-#   stands still and the monotonic clock runs on, so that the two disagree by all the time that a test advances.
-# It matters to libraries whose timers compare with a monotonic clock: under the short list nothing is ever due.
+# Expected: timeOrigin is the start of the process, which no fake timer moves. With
+#   "toFake: [setTimeout, Date]", performance is real.
+# Seen: by default, timeOrigin becomes the time of the faking, and now() restarts at 0. With a list
+#   of setTimeout and Date alone, a test moves Date, but the monotonic clock runs in real time. The
+#   two differ by the time that the test advances.
+# Impact: libraries compare timers with a monotonic clock. With the short list, nothing is ever due.
 # Exits 1 when this changes.
 set -euo pipefail
 folder=$(mktemp -d)

@@ -1,5 +1,5 @@
 /**
- * Every statement that the driver sends, in all that it may have to do.
+ * Every statement that the driver sends, in all of its variants.
  *
  * @module
  */
@@ -8,22 +8,22 @@ import type { ClaimRequest, Driver, Operation, Transition } from "../../core/dri
 import type { PushStatements, StatementName } from "../../drivers/postgres/statements.ts";
 import { begin, commitRequest, LEASE_MS, LONG, OTHER, type Run, type Store, USED, VALUE } from "./store.ts";
 
-/** A call; `round` is another number each time. */
+/** A call. `round` is a different number each time. */
 export interface Call {
-  /** What has to be there. */
+  /** Creates what the call needs. It is not timed. */
   readonly prepare?: (round: number) => Promise<unknown>;
   /** Sends the statement once. */
   readonly run: (round: number) => Promise<unknown>;
 }
 
-/** Calls by what they do, for each statement. */
+/** The calls of each statement, by variant. */
 export type Calls = Record<StatementName | keyof PushStatements, Record<string, Call>>;
 
 /**
- * The calls.
+ * Returns the calls for a store.
  *
- * @param store Where.
- * @param from Where the last 1,000 values of the long stream begin.
+ * @param store The store.
+ * @param from The offset of the first of the last 1,000 values of the long stream.
  */
 export function calls(store: Store, from: number): Calls {
   const { driver, queryable, push } = store;
@@ -76,8 +76,8 @@ function cancel(driver: Driver, workflowId: string) {
 function sends(driver: Driver): Record<string, Call> {
   return {
     "": { run: () => driver.send([message(USED)]) },
-    "again": { run: () => driver.send([message(USED, "again")]) },
-    "to one that waits": {
+    "repeated": { run: () => driver.send([message(USED, "again")]) },
+    "to a waiting workflow": {
       prepare: async (round) => {
         await cancel(driver, `waiting ${round - 1}`);
         await driver.commit(commitRequest(await begin(driver, `waiting ${round}`), 1, WAITS, { to: "suspend" }));
@@ -92,13 +92,13 @@ function lists(driver: Driver): Record<string, Call> {
   return {
     "of 10": { run: () => driver.listWorkflows(any) },
     "of 10 by name": { run: () => driver.listWorkflows({ ...any, name: "bench" }) },
-    "of a name that is not there": { run: () => driver.listWorkflows({ ...any, name: "none" }) },
-    "of a name and status that are not": {
+    "of an unknown name": { run: () => driver.listWorkflows({ ...any, name: "none" }) },
+    "of a name and status without workflows": {
       run: () => driver.listWorkflows({ ...any, name: "bench", statuses: ["ERROR"] }),
     },
     "of 10 without values": { run: () => driver.listWorkflows({ ...any, values: false }) },
-    "of 1 that is parked": { run: () => driver.listWorkflows({ ...any, problem: true, limit: 1 }) },
-    "of a name that is not parked": { run: () => driver.listWorkflows({ ...any, problem: true, name: "bench" }) },
+    "of 1 parked workflow": { run: () => driver.listWorkflows({ ...any, problem: true, limit: 1 }) },
+    "of a name without parked workflows": { run: () => driver.listWorkflows({ ...any, problem: true, name: "bench" }) },
     "of 10 that failed": {
       run: () => driver.listWorkflows({ ...any, statuses: ["ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"] }),
     },
@@ -117,7 +117,7 @@ function controls(driver: Driver): Record<string, Call> {
       },
       run: (round) => driver.control({ workflowId: `resumed ${round}`, action: "resume" }),
     },
-    "resume what is parked": {
+    "resume a parked workflow": {
       prepare: async (round) => {
         await cancel(driver, `resumed, parked ${round - 1}`);
         await driver.commit(commitRequest(await begin(driver, `resumed, parked ${round}`), 1, [], PARK));
@@ -127,7 +127,7 @@ function controls(driver: Driver): Record<string, Call> {
   };
 }
 
-/** The workflows that are claimed have names of their own, and end at once. */
+/** Each claimed workflow has its own name, so that a claim finds only that workflow. */
 function claims({ driver }: Store): Record<string, Call> {
   const take = async (request: ClaimRequest) => {
     const { claimed } = await driver.claim(request);
@@ -157,13 +157,13 @@ function claims({ driver }: Store): Record<string, Call> {
     owner: crypto.randomUUID(),
   });
   return {
-    "of what is due": claim("due", false),
+    "of a due workflow": claim("due", false),
     "by ID": claim("woken", true),
     "of a long journal": {
       run: () =>
         take({ workflowIds: [LONG], names: [LONG], except: [], limit: 1, leaseMs: 0, owner: crypto.randomUUID() }),
     },
-    "of nothing": { run: () => driver.claim(none()) },
+    "with nothing due": { run: () => driver.claim(none()) },
   };
 }
 
@@ -205,7 +205,7 @@ const OPERATIONS: Record<string, (position: number) => Operation> = {
 
 const PARK: Transition = { to: "park", problem: '"problem"', delayMs: 60_000 };
 
-/** Waits for what never comes. */
+/** Waits that never get an outcome. */
 const WAITS: readonly Operation[] = [
   { position: 0, label: "recv", type: "receive", topics: ["none"], timeoutMs: 60_000 },
   {
@@ -261,12 +261,12 @@ function commits({ driver, commit }: Store): Record<string, Call> {
           ),
         ]),
     },
-    "of everything, repeated": { prepare: everything, run: () => driver.commit(all) },
+    "of all operations, repeated": { prepare: everything, run: () => driver.commit(all) },
     ...transitions(driver),
   };
 }
 
-/** Each of a run of its own. What the round before has left behind must not be due. */
+/** Transitions, each in a run of its own. The previous round's workflow must not be due. */
 function transitions(driver: Driver): Record<string, Call> {
   const transition = (to: Transition["to"], operations: readonly Operation[], ending?: object): Call => {
     let run: Run;

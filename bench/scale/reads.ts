@@ -1,12 +1,15 @@
 /**
- * How much of a schema statements have to look at.
+ * Counts how much of a schema a statement reads.
  *
  * @module
  */
 
 import type { Queryable } from "../../drivers/postgres/mod.ts";
 
-/** Blocks of tables and indexes that this session has looked at. What it has counted is kept until its transaction ends. */
+/**
+ * Returns how many blocks of tables and indexes this session has read. The counters last until the
+ * transaction ends.
+ */
 async function blocks(queryable: Queryable, schema: string): Promise<number> {
   const { rows: [row] } = await queryable.query(
     `select sum(pg_stat_get_xact_blocks_fetched(c.oid))::float8 as blocks
@@ -18,9 +21,11 @@ async function blocks(queryable: Queryable, schema: string): Promise<number> {
 }
 
 /**
- * How many blocks a call looks at; an 8 KiB page of a table or an index is one, each time that it is looked at.
+ * Returns how many blocks a call reads. A block is an 8 KiB page of a table or an index, and counts
+ * each time it is read.
  *
- * @param session One connection, through which the call goes too. It has no transaction open; this opens one.
+ * @param session The connection that the call uses too. It must have no open transaction, because
+ * this function opens one.
  */
 export async function blocksRead(session: Queryable, schema: string, call: () => Promise<unknown>): Promise<number> {
   await session.query("begin");

@@ -1,5 +1,5 @@
 /**
- * A store as it is after a long life, and one that is new.
+ * A store that is full, as after a long life, or new.
  *
  * @module
  */
@@ -8,48 +8,49 @@ import type { CommitRequest, Driver, Operation, Transition } from "../../core/dr
 import { postgresDriver, type Queryable } from "../../drivers/postgres/mod.ts";
 import { pushStatements } from "../../drivers/postgres/statements.ts";
 
-/** The workflow whose inbox and streams are used. */
+/** The workflow whose inbox and streams the calls use. */
 export const USED = "used";
 
-/** One that never runs. */
+/** A workflow that never runs. */
 export const OTHER = "other";
 
-/** One that is taken over again and again. */
+/** A workflow that is claimed again and again. */
 export const LONG = "long";
 
-/** What is written: about 100 bytes. */
+/** The value that the calls write, about 100 bytes. */
 export const VALUE = JSON.stringify("x".repeat(100));
 
-/** Positions that the calls do not come to. */
+/** The first of the positions that the calls never reach. */
 const LATER = 100_000_000;
 
 /** How much a store holds. */
 export interface Sizes {
   /**
-   * Workflows. Four in five have ended; one in four of these, the oldest, is kept for its parent. The others are suspended or leased, and some old ones parked.
-   * Each has an entry, an event, a stream and a head of its inbox.
+   * Workflows. Four in five have ended, and the oldest of each four is kept for its parent. The
+   * others are suspended, leased or, if old, parked. Each has an entry, an event, a stream and a
+   * head of its inbox.
    */
   readonly workflows: number;
   /** Entries of each of two journals. */
   readonly entries: number;
-  /** Messages of one inbox that were received. */
+  /** Received messages of one inbox. */
   readonly received: number;
-  /** Messages of that inbox that wait. */
+  /** Waiting messages of that inbox. */
   readonly waiting: number;
   /** Values of one stream. */
   readonly values: number;
 }
 
-/** How to reach a store, and a run of the workflow that is used. */
+/** Access to a store, and a run of the workflow `USED`. */
 export interface Store {
   readonly driver: Driver;
   readonly queryable: Queryable;
   readonly push: ReturnType<typeof pushStatements>;
-  /** Commits, and has the run hold its lease. Answers with the request, which may be repeated. */
+  /** Commits in the run, which keeps its lease. Returns the request, which may be repeated. */
   commit(operations: readonly Operation[]): Promise<CommitRequest>;
 }
 
-/** A run that was begun by hand. */
+/** A run that a benchmark drives by hand. */
 export interface Run {
   readonly workflowId: string;
   readonly owner: string;
@@ -84,7 +85,7 @@ export async function begin(driver: Driver, workflowId: string): Promise<Run> {
   return { workflowId, owner, epoch };
 }
 
-/** The commit of a run. */
+/** Returns the request for a commit of a run. */
 export function commitRequest(
   run: Run,
   number: number,
@@ -95,9 +96,9 @@ export function commitRequest(
 }
 
 /**
- * Fills a store. It writes the rows directly: through the driver it would take an hour.
+ * Fills a store. It writes the rows directly, because the driver would take an hour.
  *
- * @param schema The schema's name, as SQL has it.
+ * @param schema The schema's name, as it is written in SQL.
  */
 export async function fill(
   { queryable }: Store,
