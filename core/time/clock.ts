@@ -1,28 +1,33 @@
 /**
- * The only file that reads the time or starts a timer.
+ * Clocks, and the one place that reads the time and starts timers.
  *
  * @module
  */
 
 /**
- * Where the time comes from. Tests move it by hand.
+ * A source of time and timers. A test passes one that it moves by hand.
  *
  * @category Time and stores
  */
 export interface Clock {
-  /** Epoch milliseconds. It decides nothing durable: leases and deadlines are timed by the store. */
+  /**
+   * Returns the time in epoch milliseconds. It decides nothing durable, because the store's clock
+   * times leases and deadlines.
+   */
   now(): number;
   /**
-   * Calls `run` once after `ms` milliseconds, unless the returned function is called before. The timer of `background: true` keeps no process alive
-   * that has nothing else to do, where the runtime knows such timers.
+   * Calls `run` once after `ms` milliseconds. The returned function cancels the timer.
+   *
+   * With `background: true`, the timer does not keep the process alive, if the runtime supports
+   * that.
    */
   after(ms: number, run: () => void, options?: { background?: boolean }): () => void;
 }
 
-/** A longer timer would fire at once: the field is 32 bits wide in every runtime. */
+/** A longer timer would fire at once, because every runtime keeps the time in 32 bits. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** The runtime's own clock. It does not jump when the wall clock is set, since it also measures how long waits last. */
+/** The runtime's clock. It measures waits, so it does not jump when the wall clock is set. */
 export const systemClock: Clock = {
   now: () => Math.floor(performance.timeOrigin + performance.now()),
   after(ms, run, { background = false } = {}) {
@@ -36,16 +41,25 @@ export const systemClock: Clock = {
   },
 };
 
-/** Lets a process end while the timer is armed. Found, not imported: Node and Bun have a method, Deno a function, browsers and workerd neither. */
+/**
+ * Lets a process end while the timer is armed. Node and Bun have a method for this, Deno has a
+ * function, browsers and workerd have neither.
+ */
 function release(timer: unknown): void {
   if (typeof timer === "object") return (timer as { unref?: () => void }).unref?.();
   (globalThis as { Deno?: { unrefTimer?: (id: unknown) => void } }).Deno?.unrefTimer?.(timer);
 }
 
-/** The wall clock, jumps and all: to compare with what others wrote by theirs, such as when a webhook was signed. {@linkcode systemClock} falls behind it while a machine sleeps. */
+/**
+ * The wall clock, which may jump. Compare it with times from other machines, such as the time at
+ * which a webhook was signed. {@linkcode systemClock} falls behind it while a machine sleeps.
+ */
 export const wallClock: Pick<Clock, "now"> = { now: () => Date.now() };
 
-/** Settles after `ms` milliseconds (`Infinity`: never by itself), or at once when the signal aborts. It never rejects and leaves neither timer nor listener. */
+/**
+ * Resolves after `ms` milliseconds, or at once if the signal aborts. With `ms` of `Infinity`, only
+ * the signal ends it. It never rejects, and leaves neither a timer nor a listener behind.
+ */
 export function delay(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve();
@@ -59,11 +73,14 @@ export function delay(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
   });
 }
 
-/** What time it is in the store: what it said last, and what has passed since by the clock at hand. It never goes back. */
+/**
+ * An estimate of the store's time: the time that the store last reported, plus the time that has
+ * passed on the local clock since then. It never goes back.
+ */
 export class StoreTime {
   readonly #clock: Clock;
   #time: number;
-  /** When `#time` was right, by the clock at hand. */
+  /** The local clock's time when `#time` was right. */
   #at: number;
 
   constructor(clock: Clock, now: number) {
@@ -72,12 +89,12 @@ export class StoreTime {
     this.#at = clock.now();
   }
 
-  /** The store has said what time it is, in epoch milliseconds. */
+  /** Takes the time that the store has reported, in epoch milliseconds. */
   set(now: number): void {
     this.#time = Math.max(now, this.now());
   }
 
-  /** Whole epoch milliseconds. */
+  /** Returns the store's time in whole epoch milliseconds. */
   now(): number {
     const at = this.#clock.now();
     this.#time += Math.max(0, at - this.#at);
@@ -86,12 +103,18 @@ export class StoreTime {
   }
 }
 
-/** Not in every runtime, and not in the web's types. Deno, Node and Bun have it: 1.6 µs a turn in Deno 2.9. */
+/**
+ * `setImmediate`, if the runtime has it. Deno, Node and Bun do, but the web's types do not declare
+ * it. A turn takes 1.6 µs in Deno 2.9.
+ */
 const immediate = (globalThis as { setImmediate?: (run: () => void) => unknown }).setImmediate;
 
 /**
- * Settles in a later task, when every microtask that was due has run. A timer would do, but 0 ms take 2 ms in Deno and a replay waits
- * once an operation. The message channel (26 µs) lives for one turn, since an open one keeps a process alive.
+ * Resolves in a later task, after all pending microtasks have run.
+ *
+ * A timer is the last choice, because a timer of 0 ms takes 2 ms in Deno and a replay waits once
+ * per operation. The message channel takes 26 µs. It lives for one turn, because an open channel
+ * keeps the process alive.
  */
 export function nextTask(): Promise<void> {
   return new Promise((resolve) => {

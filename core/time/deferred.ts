@@ -1,10 +1,10 @@
 /**
- * A promise that is settled from outside.
+ * A promise that other code settles.
  *
  * @module
  */
 
-/** As `Promise.withResolvers()`, which Node 20 does not have. */
+/** Works like `Promise.withResolvers()`, which Node 20 lacks. */
 export function deferred<T>(): PromiseWithResolvers<T> {
   let resolve!: PromiseWithResolvers<T>["resolve"];
   let reject!: PromiseWithResolvers<T>["reject"];

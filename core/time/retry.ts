@@ -1,6 +1,6 @@
 /**
- * Repeats calls to the store whose fault may pass. Every call of the driver contract may be repeated, so this is
- * safe also when the outcome of the first is unknown.
+ * Retries calls to the store after a temporary fault. The driver contract lets every call be
+ * repeated, so a retry is safe even if the outcome of the first try is unknown.
  *
  * @module
  */
@@ -9,23 +9,30 @@ import { type Clock, delay } from "./clock.ts";
 import type { Driver } from "../driver/driver.ts";
 import { DriverError, ParleyError } from "../errors.ts";
 
-/** Up to four repeats, about 0.05 + 0.15 + 0.45 + 1.35 s apart. */
+/** The pauses before the retries. Each varies by half its length, up or down. */
 const DELAYS_MS = [50, 150, 450, 1_350];
 
-/** The driver, with every call repeated while its fault may pass. What it rejects with is always a `ParleyError`. `onTry` is told of each try. */
+/**
+ * Wraps a driver, so that each call retries as {@linkcode attempt} does and every rejection is a
+ * `ParleyError`. `onTry` is called before each try.
+ */
 export function withRetries(driver: Driver, clock: Clock, onTry: () => void = () => {}): Driver {
   return new Proxy(driver, {
     get(_, name) {
       const member = Reflect.get(driver, name);
       if (typeof member !== "function") return member;
-      // Not a call: it returns at once and does not throw.
+      // `watch` makes no request. It returns at once and does not throw.
       if (name === "watch") return member.bind(driver);
       return (...args: unknown[]) => attempt(() => (onTry(), member.apply(driver, args)), clock);
     },
   });
 }
 
-/** Makes a call, and repeats it while it rejects with a `DriverError` that is `retryable`. The signal ends the pauses in between. */
+/**
+ * Makes a call, and retries it up to four times while it rejects with a retryable `DriverError`. If
+ * the signal aborts, it stops and rejects with the signal's reason. An error that is not a
+ * `ParleyError` becomes the cause of a `DriverError`.
+ */
 export async function attempt<T>(call: () => Promise<T>, clock: Clock, signal?: AbortSignal): Promise<T> {
   for (let tries = 0;; tries++) {
     try {

@@ -1,12 +1,12 @@
 /**
- * A registry of listeners, shared by hints within an isolate and by the push of the drivers.
+ * A registry of listeners. Both the hints within an isolate and the push of the drivers use it.
  *
  * @module
  */
 
 import type { WatchTarget } from "../driver/driver.ts";
 
-/** One listener of one target. */
+/** A listener of a target. */
 export interface Subscription {
   /** Whether the listener is still called. */
   readonly open: boolean;
@@ -14,11 +14,11 @@ export interface Subscription {
   close(): void;
 }
 
-/** Listeners by target. */
+/** Listeners, by target. */
 export class Subscriptions {
   readonly #listeners = new Map<unknown, Map<Subscription, () => void>>();
 
-  /** How many targets have a listener. */
+  /** The number of targets with a listener. */
   get size(): number {
     return this.#listeners.size;
   }
@@ -39,7 +39,7 @@ export class Subscriptions {
     return subscription;
   }
 
-  /** Calls the listeners of these targets, or all. A listener that is closed meanwhile is not called. */
+  /** Calls all listeners, or those of the targets. It skips one that is closed meanwhile. */
   notify(targets: Iterable<unknown> | "all"): void {
     // Copies, because a listener may close subscriptions and add others.
     const told = targets === "all" ? [...this.#listeners.values()] : [...targets].map((it) => this.#listeners.get(it));

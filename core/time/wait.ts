@@ -1,6 +1,8 @@
 /**
- * One way to wait for anything that lives in the store: subscribe, look, wait for a hint, look again. Hints come from the same isolate
- * and from the store's push, where it has one. They may be lost; polling with back-off is the floor under them.
+ * Waiting for something in the store: subscribe, look, wait for a hint, look again.
+ *
+ * Hints come from the same isolate, and from the store's push if it has one. A hint may be lost, so
+ * a wait also polls, at growing intervals.
  *
  * @module
  */
@@ -12,26 +14,29 @@ import type { Subscriptions } from "./subscriptions.ts";
 
 const FIRST_POLL_MS = 20;
 const MAX_POLL_MS = 1_000;
-/** While every push is live a poll only has to find what a lost hint would have told; where the driver does not say when. */
+/** The poll interval while every push is live, without a `lookMs`. It makes up for lost hints. */
 const LIVE_POLL_MS = 10_000;
 const BACKOFF = 1.6;
-/** How long a wait pauses while the store is away. Each look has repeated its request for two seconds by itself. */
+/** The range of pauses while the store is away. Each look has already retried for two seconds. */
 const FIRST_AWAY_MS = 500;
 const MAX_AWAY_MS = 10_000;
 
-/** Where hints and time come from. */
+/** What a wait uses: the store, the time and the hints. */
 export interface WaitHost {
   readonly driver: Driver;
   readonly clock: Clock;
-  /** Hints within the isolate. They are free, and faster than any push. */
+  /** The hints within the isolate. They cost nothing, and are faster than any push. */
   readonly hints: Subscriptions;
-  /** Aborts when as many requests were made as are allowed. */
+  /** Aborts once the allowed number of requests was made. */
   readonly spent?: AbortSignal;
-  /** Is told of each look that failed because the store is away, and without an error of each that succeeded after that. */
+  /**
+   * Called with the error of each look that fails because the store is away, and without an error
+   * when a look succeeds after that.
+   */
   readonly onOutage?: (error?: DriverError) => void;
 }
 
-/** One wait: says when to look. Close it when the wait is over. */
+/** Decides when a wait looks at the store. Close it when the wait is over. */
 export class Waiter {
   readonly #host: WaitHost;
   readonly #subscriptions = new Map<WatchTarget, { stop: () => void; watch: Watch | undefined }>();
@@ -39,19 +44,19 @@ export class Waiter {
   #pollMs = FIRST_POLL_MS;
   #hinted = false;
   #waking: AbortController | undefined;
-  /** How many looks in a row have failed because the store is away. */
+  /** The number of looks in a row that failed because the store is away. */
   #failures = 0;
 
   /**
-   * Makes it.
+   * Creates the waiter.
    *
-   * @param host Where hints and time come from.
+   * @param host The store, the time and the hints.
    */
   constructor(host: WaitHost) {
     this.#host = host;
   }
 
-  /** Subscribes to these targets and to no others. */
+  /** Subscribes to these targets, and ends subscriptions to all others. */
   listen(targets: Iterable<WatchTarget>): void {
     const wanted = new Set(targets);
     for (const [target, { stop }] of this.#subscriptions) {
@@ -70,8 +75,9 @@ export class Waiter {
   /**
    * Waits until it is time to look again.
    *
-   * @param options `limitMs`: how long at most. `poll: false`: only a hint can change anything, so do not look without one.
-   * @returns Whether there is a reason to look: a hint, or a poll is due.
+   * @param options `limitMs`: the longest time to wait, in milliseconds. `poll: false`: waits for a
+   * hint alone, because only a hint can bring anything new. `signal`: ends the waiting.
+   * @returns Whether there is a reason to look, which is a hint or a due poll.
    */
   async next(options: { limitMs?: number; poll?: boolean; signal?: AbortSignal | undefined } = {}): Promise<boolean> {
     const { limitMs = Infinity, poll = true, signal } = options;
@@ -82,15 +88,16 @@ export class Waiter {
     return look;
   }
 
-  /** Ends the current {@linkcode next}, without a reason to look. */
+  /** Ends the current {@linkcode next} without a reason to look. */
   poke(): void {
     this.#wake(false);
   }
 
   /**
-   * Looks once. While the store is away it finds nothing, and {@linkcode next} pauses longer and longer.
+   * Looks once. After each look that fails because the store is away, {@linkcode next} pauses
+   * longer.
    *
-   * @returns What the look found, or the error of an outage.
+   * @returns The result of the look, or the error of the outage.
    * @throws Any other error of the look.
    */
   async look<T>(look: () => Promise<T>): Promise<{ found: T } | { outage: DriverError }> {
@@ -107,7 +114,7 @@ export class Waiter {
     }
   }
 
-  /** Begins the back-off anew: something came, so more may come soon. */
+  /** Resets the poll interval. Call it when something came, because more may follow soon. */
   reset(): void {
     this.#pollMs = FIRST_POLL_MS;
   }
@@ -123,7 +130,7 @@ export class Waiter {
     this.#waking?.abort();
   }
 
-  /** Whether the time went by without being woken. */
+  /** Sleeps. Returns whether the whole time passed, with no hint and no abort. */
   async #sleep(ms: number, signal: AbortSignal | undefined): Promise<boolean> {
     const waking = this.#waking = new AbortController();
     const onAbort = () => waking.abort();
@@ -134,7 +141,9 @@ export class Waiter {
     return !waking.signal.aborted;
   }
 
-  /** With jitter, so that many waiters that began together do not look together. */
+  /**
+   * Returns the next poll interval. Jitter keeps waiters that begin together from looking together.
+   */
   #nextPollMs(): number {
     const jitter = 0.75 + Math.random() / 2;
     if (this.#failures > 0) {
@@ -148,24 +157,29 @@ export class Waiter {
   }
 }
 
-/** What {@linkcode waitFor} waits for, and how long. */
+/** Options of {@linkcode waitFor}. */
 export interface WaitForOptions {
-  /** Whose hints to listen for. */
+  /** The target whose hints may announce the result. */
   target: WatchTarget;
-  /** `null`: no limit. */
+  /** The longest time to wait, in milliseconds. With `null`, there is no limit. */
   timeoutMs: number | null;
+  /** Ends the wait. */
   signal?: AbortSignal | undefined;
-  /** The error when the time is up. */
+  /** Makes the error for a wait whose time is up. */
   onTimeout: () => Error;
 }
 
 /**
- * Looks until something is found. It goes on through an outage of the store.
+ * Looks until something is found. The wait goes on through an outage of the store.
  *
- * @param host Where hints and time come from.
- * @param look Looks once; `undefined` means not yet.
- * @throws The error of `onTimeout` at the deadline, or when no more requests may be made, without a further look; that of the last look if the store
- * is away at that time; the signal's reason when it aborts.
+ * It stops without a further look at the deadline. A wait with a deadline also stops once the
+ * allowed number of requests was made.
+ *
+ * @param host The store, the time and the hints.
+ * @param look Looks once. It returns `undefined` if there is nothing yet.
+ * @throws The error of `onTimeout` if the wait stops, or the error of the last look if the store is
+ * away.
+ * @throws The signal's reason, if the signal aborts.
  */
 export async function waitFor<T>(
   host: WaitHost,
@@ -180,10 +194,10 @@ export async function waitFor<T>(
   const onTime = () => {
     timeIsUp = true;
     waiter.poke();
-    // A look during an outage goes on for long, and brings no more than the one before.
+    // During an outage a look takes long, and finds no more than the previous one.
     if ("outage" in last) late.abort(last.outage);
   };
-  // A timer, since the difference of two times would be wrong if the clock were set in between.
+  // A timer, because the difference of two times is wrong if the clock is set in between.
   const stopTimer = timeoutMs ? host.clock.after(timeoutMs, onTime) : () => {};
   const spent = timeoutMs === null ? undefined : host.spent;
   if (spent?.aborted) onTime();
@@ -204,7 +218,7 @@ export async function waitFor<T>(
   }
 }
 
-/** Looks once, and again for as long as the store is away; then it rejects with the signal's reason when that aborts. */
+/** Looks until the store answers. It rejects with the signal's reason if the signal aborts. */
 export async function lookThroughOutages<T>(
   host: WaitHost,
   look: () => Promise<T>,
@@ -219,7 +233,10 @@ export async function lookThroughOutages<T>(
   }
 }
 
-/** The promise, or the signal's reason as soon as it aborts. Leaves no listener behind. */
+/**
+ * Settles like the promise, but rejects with the signal's reason as soon as it aborts. It leaves no
+ * listener behind.
+ */
 export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return promise;
   return new Promise<T>((resolve, reject) => {
