@@ -1,5 +1,5 @@
 /**
- * Reading an event of a workflow from outside: its value once it is set, or every value as it changes.
+ * Reads an event of a workflow from outside: its value once it is set, or each value as it changes.
  *
  * @module
  */
@@ -14,10 +14,12 @@ import type { ReadHost } from "./host.ts";
 import { EndableIterable, onAbort } from "./iteration.ts";
 
 /**
- * The latest value of an event above a version, waited for.
+ * Waits for a version of an event above `after`, and returns the latest one.
  *
- * @throws {WorkflowEndedError} If the workflow has ended without it, or does so while this waits.
- * @throws {VersionOutOfRangeError} If `after` is above the version that there is.
+ * @throws {WorkflowEndedError} If the workflow has ended without such a version, or does so during
+ * the wait.
+ * @throws {VersionOutOfRangeError} If `after` is above the current version.
+ * @throws {TimeoutError} If the time is up.
  */
 export async function eventEntry<T>(
   host: ReadHost,
@@ -39,7 +41,7 @@ export async function eventEntry<T>(
   return { version, value: host.values.decode(value, `event ${quote(key)}`, version) as T };
 }
 
-/** Versions only rise: a reader that has seen a higher one than there is has seen that of another event. */
+/** Refuses a version above the current one. Versions only rise, so it belongs to another event. */
 function checkSeen(
   seen: number,
   event: { version: number } | null,
@@ -82,7 +84,7 @@ export class StoredEvent<T> extends EndableIterable<T, EventEntry<T>> implements
             waiter.reset();
             yield entry;
           }
-          // It was there and was purged.
+          // The workflow existed, so it was purged.
           if (status === null && existed) return;
           if (!entry) checkSeen(seen, { version }, { workflowId: this.#workflowId, key: this.#key });
           if (status !== null && !isActive(status)) return;
@@ -95,7 +97,10 @@ export class StoredEvent<T> extends EndableIterable<T, EventEntry<T>> implements
     }
   }
 
-  /** The value above a version, if there is one. The text of the store ends here: a reader that has stopped would keep it beside the value. */
+  /**
+   * Reads the value if its version is above `seen`. The encoded text does not leave this method,
+   * because a paused reader would keep it beside the value.
+   */
   async #look(
     seen: number,
   ): Promise<{ entry: EventEntry<T> | undefined; version: number; status: WorkflowStatus | null }> {

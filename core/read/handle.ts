@@ -1,5 +1,5 @@
 /**
- * A workflow, from outside.
+ * Reads a workflow from outside: its handle, its status and its result.
  *
  * @module
  */
@@ -26,7 +26,7 @@ import { type SerializedError, serializeError } from "../values/serialized_error
 import type { Values } from "../values/values.ts";
 import { waitFor } from "../time/wait.ts";
 
-/** A handle on a workflow: the operations of a client, bound to one ID. The client may be over a store or over HTTP. */
+/** The operations of a client, bound to one workflow ID. The client uses a store or HTTP. */
 export class Handle<O> implements WorkflowHandle<O> {
   readonly workflowId: string;
   readonly #client: Client;
@@ -36,7 +36,7 @@ export class Handle<O> implements WorkflowHandle<O> {
     this.workflowId = workflowId;
   }
 
-  /** A handle on a workflow that was started. */
+  /** Creates the handle that `start` returns. */
   static started<O>(client: Client, workflowId: string, created: boolean): StartedHandle<O> {
     return Object.assign(new Handle<O>(client, workflowId), { created });
   }
@@ -74,19 +74,19 @@ export class Handle<O> implements WorkflowHandle<O> {
   }
 }
 
-/** The row of a workflow in the store. @throws {WorkflowNotFoundError} */
+/** Reads the row of a workflow. @throws {WorkflowNotFoundError} */
 async function readWorkflow({ driver }: ReadHost, workflowId: string): Promise<WorkflowRecord> {
   const record = await driver.readWorkflow(workflowId);
   if (!record) throw new WorkflowNotFoundError(workflowId);
   return record;
 }
 
-/** What the store knows of a workflow. @throws {WorkflowNotFoundError} */
+/** Reads what the store knows of a workflow. @throws {WorkflowNotFoundError} */
 export async function readInfo(host: ReadHost, workflowId: string): Promise<WorkflowInfo> {
   return toInfo(await readWorkflow(host, workflowId), host.values);
 }
 
-/** The result of a workflow in the store, waited for. */
+/** Waits until a workflow has ended, and returns its result. See `Client.result`. */
 export async function awaitResult(
   host: ReadHost,
   workflowId: string,
@@ -108,7 +108,7 @@ export async function awaitResult(
   throw new WorkflowFailedError(workflowId, error === null ? undefined : causeOf(error, host.values, workflowId));
 }
 
-/** The error of a workflow. If it cannot be decoded, the caller still learns that the workflow failed. */
+/** Decodes the error of a workflow. If that fails, the decoder's error is the cause instead. */
 function causeOf(error: string, values: Values, workflowId: string): unknown {
   try {
     return values.decode(error, `error of workflow ${quote(workflowId)}`);
@@ -119,7 +119,10 @@ function causeOf(error: string, values: Values, workflowId: string): unknown {
 
 type ValueName = NonNullable<WorkflowInfo["unreadable"]>[number];
 
-/** A workflow's row, as users see it. `unreadable` names the values that cannot be decoded here, so that one row never fails a page. */
+/**
+ * Converts a workflow's row to what users see. `unreadable` names the values that cannot be decoded
+ * here, so that one row never fails a page.
+ */
 export function toInfo(record: ListedWorkflow, values: Values): WorkflowInfo {
   const { workflowId, name, status, waiting, createdAt, updatedAt, recoveryAttempts } = record;
   const unreadable: ValueName[] = [];
@@ -151,7 +154,7 @@ export function toInfo(record: ListedWorkflow, values: Values): WorkflowInfo {
   };
 }
 
-/** A workflow may throw anything. A thrown value that is no error becomes the message of one. */
+/** Serialises what a workflow threw. A value that is not an error becomes the message of one. */
 function toSerialized(thrown: unknown): SerializedError {
   if (thrown instanceof Error) return serializeError(thrown);
   return { name: "Error", message: typeof thrown === "object" && thrown !== null ? "A thrown object" : String(thrown) };

@@ -1,5 +1,5 @@
 /**
- * What reading from outside needs.
+ * The host of reads from outside.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { WaitHost } from "../time/wait.ts";
 import type { Values } from "../values/values.ts";
 import type { StreamTails } from "./stream_tails.ts";
 
-/** A place to wait, with what decodes values and what readers of one stream share. */
+/** What reads use: the host of waits, the values, and the tails that readers of a stream share. */
 export interface ReadHost extends WaitHost {
   readonly values: Values;
   readonly tails: StreamTails;

@@ -1,23 +1,26 @@
 /**
- * What is read an entry after the other, from a store or over HTTP.
+ * Iteration over events and streams, from a store or over HTTP.
  *
  * @module
  */
 
-/** EndableIterable as values, or with their places. Each iteration begins anew. */
+/**
+ * Entries that can be read as values, or with their versions or offsets. Each iteration starts
+ * again. Its `return()` ends a `next()` that is waiting.
+ */
 export abstract class EndableIterable<T, Entry extends { readonly value: T }> implements AsyncIterable<T> {
   readonly #signal: AbortSignal | undefined;
 
   /**
-   * Makes it.
+   * Creates the iterable.
    *
-   * @param signal Ends each iteration: it rejects with the signal's reason.
+   * @param signal Ends each iteration, which rejects with the signal's reason.
    */
   constructor(signal: AbortSignal | undefined) {
     this.#signal = signal;
   }
 
-  /** Reads until the end, or until the signal aborts. */
+  /** Reads entries until the end, or until the signal aborts. */
   protected abstract read(signal: AbortSignal): AsyncGenerator<Entry, void, undefined>;
 
   [Symbol.asyncIterator](): AsyncIterableIterator<T> {
@@ -42,7 +45,7 @@ export abstract class EndableIterable<T, Entry extends { readonly value: T }> im
     }, { highWaterMark: 0 });
   }
 
-  /** Iterates over whatever is generated, with the caller's signal. */
+  /** Iterates over a generator, which ends when the caller's signal aborts. */
   protected iterate<R>(
     generate: (signal: AbortSignal) => AsyncGenerator<R, void, undefined>,
   ): AsyncIterableIterator<R> {
@@ -54,17 +57,22 @@ async function* valuesOf<T>(entries: AsyncIterable<{ readonly value: T }>): Asyn
   for await (const { value } of entries) yield value;
 }
 
-/** Iterators that somebody waits for, though perhaps holding only the promise: they are no garbage. */
+/** Iterators with a pending `next()`, kept alive because the caller may hold only its promise. */
 const waited = new Set<unknown>();
 
-/** Ends what was never read to its end and is garbage, so that it leaves no subscription. Not every version of workerd has it. */
+/**
+ * Ends an iterator that was dropped before its end, so that it leaves no subscription. Some
+ * versions of workerd have no `FinalizationRegistry`.
+ */
 const abandoned = typeof FinalizationRegistry === "undefined"
   ? undefined
   : new FinalizationRegistry<AbortController>((ending) => ending.abort());
 
 /**
- * An iterator whose `return()` also ends a `next()` that waits. A generator alone would put it behind that: a browser that goes away while
- * nothing is written would be waited for until the workflow ends.
+ * Creates an iterator whose `return()` ends a `next()` that is waiting.
+ *
+ * A generator alone queues `return()` behind the waiting `next()`. If a browser then disconnects
+ * while nothing is written, its reader stays until the workflow ends.
  */
 function endable<T>(
   generate: (signal: AbortSignal) => AsyncGenerator<T, void, undefined>,
@@ -88,7 +96,7 @@ function endable<T>(
         if (returned) return { done: true, value: undefined };
         throw error;
       } finally {
-        // Only while somebody waits, so that an iterator that was dropped leaves no listener.
+        // The listener stays only during a `next()`, so that a dropped iterator leaves none.
         if (--waiting === 0) {
           signal?.removeEventListener("abort", onAbort);
           waited.delete(this);
@@ -108,7 +116,7 @@ function endable<T>(
   return iterator;
 }
 
-/** Calls `stop` once: when the signal aborts, or when the returned function is called. */
+/** Calls `stop` once, when the signal aborts or when the returned function is called. */
 export function onAbort(signal: AbortSignal, stop: () => void): () => void {
   let stopped = false;
   const stopOnce = () => {

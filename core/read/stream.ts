@@ -1,5 +1,5 @@
 /**
- * Reading a stream of a workflow from outside.
+ * Reads a stream of a workflow from outside.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { isActive } from "../driver/statuses.ts";
 import type { StreamTail } from "./stream_tails.ts";
 import { lookThroughOutages, unlessAborted } from "../time/wait.ts";
 
-/** How many values one request brings at most. */
+/** The largest number of values in one request. */
 const BATCH = 1_000;
 
 /** A stream in the store. */
@@ -59,10 +59,10 @@ export class StoredStream<T> extends EndableIterable<T, { offset: number; value:
     }
   }
 
-  /** What each look finds: the first one and the last one also if it is empty. */
+  /** Yields the page of each look. Only the first and the last page may be empty. */
   async *#pages(signal: AbortSignal): AsyncGenerator<StreamPage<T>, void, undefined> {
     const tail = this.#wait ? this.#host.tails.join(this.#host, this.#workflowId, this.#key) : undefined;
-    // Also when the iterator has become garbage, and nobody goes on with this.
+    // The signal also aborts when the iterator is garbage. Then `finally` never runs.
     const stopOnAbort = onAbort(signal, () => tail?.leave());
     try {
       for (let page = await this.#first(signal);; page = await this.#after(page, tail, signal)) {
@@ -88,15 +88,17 @@ export class StoredStream<T> extends EndableIterable<T, { offset: number; value:
     return this.#decode(await this.#look(nextOffset, signal));
   }
 
-  /** A reader that waits goes on through an outage of the store. */
+  /** Reads a page. If the reader waits, the read goes on through an outage of the store. */
   async #look(from: number | "end", signal: AbortSignal): Promise<StreamPage<string>> {
     const read = () => this.#read(from);
     return await (this.#wait ? lookThroughOutages(this.#host, read, signal) : unlessAborted(read(), signal));
   }
 
   /**
-   * The page of this reader. A page of the tail may be longer than this reader's limit. The page ends before a value that cannot be decoded; if that is its first
-   * value, the reader gets the error.
+   * Decodes a page, and cuts it to this reader's limit, because a page of the tail may be longer.
+   *
+   * The page ends before a value that cannot be decoded. If that is its first value, this throws
+   * the decoder's error.
    */
   #decode(page: StreamPage<string>): StreamPage<T> {
     const { from, nextOffset: end } = page;
@@ -129,7 +131,7 @@ export class StoredStream<T> extends EndableIterable<T, { offset: number; value:
   }
 }
 
-/** Drops the values of a page that its reader has not taken yet. The page then ends before them, and reading goes on with them. */
+/** Drops the values that a page still has. It then ends before them, so they are read again. */
 export function putBack(page: StreamPage<unknown>): void {
   if (page.values.length === 0) return;
   page.nextOffset -= page.values.length;

@@ -1,6 +1,9 @@
 /**
- * The readers of one stream in this isolate, where they have caught up, wait as one: one subscription, one look, however many they are. With each
- * on its own, 1,000 readers made 1,080 requests a value to the store, and were told a second later.
+ * Shared waiting at the end of a stream. All readers of a stream in this isolate that have caught
+ * up share one subscription and one look.
+ *
+ * When each reader waited by itself, 1,000 readers made 1,080 requests per value to the store, and
+ * got the value a second later.
  *
  * @module
  */
@@ -9,8 +12,9 @@ import type { StreamPage } from "../client.ts";
 import { lookThroughOutages, unlessAborted, Waiter, type WaitHost } from "../time/wait.ts";
 
 /**
- * Looks at a stream from an offset on, and returns a page of encoded values. Beyond the end of the stream, the page's `nextOffset` is below its `from`. A look
- * also serves other readers, so it must not end with the reader that brought it.
+ * Reads a page of encoded values from an offset on. If the offset is beyond the end of the stream,
+ * the page's `nextOffset` is below its `from`. A look also serves other readers, so it must not end
+ * with the reader that supplied it.
  */
 export type Look = (from: number) => Promise<StreamPage<string>>;
 
@@ -22,14 +26,15 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** The tails that somebody reads. */
+/** The tails of the streams that have readers. */
 export class StreamTails {
   readonly #tails = new Map<string, StreamTail>();
 
   /**
-   * Subscribes. What is written after this is found by {@linkcode StreamTail.next}, from the end that the caller's own first look finds.
+   * Adds a reader to a stream's tail. The caller then looks at the stream itself.
+   * {@linkcode StreamTail.next} finds all values that are written after that look.
    *
-   * @returns The tail; the caller has to leave it.
+   * @returns The tail, which the caller must leave.
    */
   join(host: WaitHost, workflowId: string, key: string): StreamTail {
     const name = JSON.stringify([workflowId, key]);
@@ -39,14 +44,14 @@ export class StreamTails {
   }
 }
 
-/** The end of a stream, and who waits there. */
+/** The end of a stream, and the readers that wait there. */
 export class StreamTail {
   readonly #host: WaitHost;
   readonly #waiter: Waiter;
   readonly #onEmpty: () => void;
   readonly #waiting = new Set<Waiting>();
   #readers = 0;
-  /** The highest end that was seen; `Infinity` if the last look did not reach the end. */
+  /** The highest end that a look has seen. `Infinity` if the last look did not reach the end. */
   #end = 0;
   /** Whether the stream was closed at the last look. */
   #closed = false;
@@ -72,23 +77,24 @@ export class StreamTail {
   }
 
   /**
-   * Waits for what comes at an offset where the caller found nothing after it had joined.
+   * Waits for a value at an offset. The caller has found nothing there since it joined.
    *
-   * @param look How to look.
-   * @param signal Ends the wait: it rejects with the signal's reason.
-   * @returns A page that has values at the offset, tells of the end of the stream, or has an end below the offset.
+   * @param from The offset.
+   * @param look Reads a page.
+   * @param signal Ends the wait, which rejects with the signal's reason.
+   * @returns A page that has values at the offset, is closed, or ends below the offset.
    */
   async next(from: number, look: Look, signal: AbortSignal): Promise<StreamPage<string>> {
     signal.throwIfAborted();
     for (;;) {
-      // Others were told meanwhile, and nobody tells it again.
+      // A shared look has passed this offset meanwhile, and will not return to it.
       const late = from < this.#end || this.#closed;
       const looks = this.#looks;
       const page = late
         ? await lookThroughOutages(this.#host, () => look(from), signal)
         : await this.#wait(from, look, signal);
       if (page.values.length > 0 || page.closed || page.nextOffset < from) return page;
-      // The workflow was resumed, or purged and started anew.
+      // The workflow was resumed, or it was purged and its ID started again.
       if (late && looks === this.#looks) [this.#end, this.#closed] = [from, false];
     }
   }
@@ -103,12 +109,15 @@ export class StreamTail {
       return await unlessAborted(told, signal);
     } finally {
       this.#waiting.delete(waiting!);
-      // Nobody waits for it any more, and what does not settle leaves a listener.
+      // Settles the promise, because a pending one would keep its listener on the signal.
       waiting!.reject(undefined);
     }
   }
 
-  /** Looks for as long as somebody waits, also while the store is away, and no longer: who is busy with what came before has nothing read for it. */
+  /**
+   * Looks as long as a reader waits, even while the store is away. It does not read ahead for
+   * readers that are busy with earlier values.
+   */
   async #lookOut(): Promise<void> {
     this.#looking = true;
     while (this.#waiting.size > 0) {
@@ -143,7 +152,8 @@ export class StreamTail {
     for (const waiting of this.#waiting) {
       const { from, look, signal, resolve } = waiting;
       if (from < nextOffset) resolve({ ...page, from, values: page.values.slice(from - page.from) });
-      // Its values are on a later page, or the stream is another one, or this reader came after the look had begun. Its own look tells.
+      // This reader's values are on a later page, its stream is another one of the same name, or it
+      // came after the look had begun. So it looks for itself.
       else if (!atEnd || from > nextOffset) resolve(lookThroughOutages(this.#host, () => look(from), signal));
       else if (closed) resolve({ ...page, from, values: [] });
       else continue;
