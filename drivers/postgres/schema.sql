@@ -1148,10 +1148,12 @@ $parley$;
 --
 -- It is atomic because it takes all locks before it looks at anything. Each statement in it sees
 -- what was committed before the statement began. So what the fence has found stays true until the
--- end, and so does what each operation has found.
+-- end, and so does what each operation has found. Journal entries and stream values are gathered
+-- first. One statement per table writes them, so 100 stream writes cost a few statements and not
+-- hundreds.
 --
--- Journal entries and stream values are gathered first. One statement per table writes them, so 100
--- stream writes cost a few statements and not hundreds.
+-- The loop is part of this function, because each call of a function takes time. With a function
+-- for one wait, `recv` took 2% longer, and a suspend with three waits 3%.
 create function parley.commit_v1(request jsonb) returns json
 language plpgsql volatile
 set plan_cache_mode = force_generic_plan
