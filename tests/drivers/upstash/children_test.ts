@@ -16,7 +16,9 @@ async function expiry({ redis, prefix, keys }: Store, id: string): Promise<"all"
   return times.every((time) => Number(time) > 0) ? "all" : times.every((time) => time === -1) ? "none" : "some";
 }
 
-/** A parent with a child that has written something and ended, by a driver that has heard nothing of either. */
+/**
+ * A parent with a child that has written something and ended. The driver of the child knows neither.
+ */
 async function family(store: Store, driver: Driver, child: string = "child"): Promise<DrivenRun> {
   const parent = await begin(driver, "parent", { leaseMs: 3_600_000 });
   await parent.held([start(0, newWorkflow(child))]);
@@ -86,7 +88,7 @@ upstashTest("a child that ends after its parent, or was started by nobody, expir
   assert.equal(await expiry(store, "child"), "all");
 });
 
-upstashTest("a parent that was purged, and one with its ID that is new, keep no child", async (store) => {
+upstashTest("neither a purged parent nor a new workflow with its ID keeps a child", async (store) => {
   const driver = store.open();
   const parent = await begin(driver, "parent");
   await parent.held([start(0, newWorkflow("child"))]);
@@ -98,7 +100,7 @@ upstashTest("a parent that was purged, and one with its ID that is new, keep no 
 });
 
 upstashTest(
-  "the expiry that was not begun because a request failed begins with the next call that meets it",
+  "if the request for an expiry fails, the next call that finds the child sets it",
   async (store) => {
     const driver = store.open({ retention: RETENTION });
     const parent = await family(store, driver);
@@ -110,7 +112,7 @@ upstashTest(
     assert(fault.hits > 0);
     assert.equal(await expiry(store, "child"), "none");
     await store.open().listWorkflows(LIST);
-    assert.equal(await expiry(store, "child"), "none", "a driver without a retention leaves it alone");
+    assert.equal(await expiry(store, "child"), "none", "a driver without a retention does not set it");
     await store.open({ retention: RETENTION }).listWorkflows(LIST);
     assert.equal(await expiry(store, "child"), "all");
   },
@@ -162,7 +164,7 @@ upstashTest("the end of a parent costs one command more, or two if it has not re
 });
 
 upstashTest(
-  "purge() passes over children that are kept, however many, and finds them when they are needed no more",
+  "purge() leaves any number of kept children, and removes them when nobody needs them any more",
   async (store) => {
     const driver = store.open();
     const parent = await begin(driver, "parent", { leaseMs: 3_600_000 });
@@ -183,7 +185,7 @@ upstashTest(
   },
 );
 
-upstashTest("any end wakes those that wait for events, and nothing is left where they waited", async (store) => {
+upstashTest("any end wakes workflows that wait for events, and leaves none of their waits behind", async (store) => {
   const driver = store.open();
   const run = await begin(driver, "w");
   await beginSuspended(driver, "a", [observeEvent(0, "w", "k"), observeEvent(1, "w", "l"), observeResult(2, "w")]);
@@ -195,7 +197,7 @@ upstashTest("any end wakes those that wait for events, and nothing is left where
 });
 
 upstashTest(
-  "when the clock has gone back, a claim finds a lease among many that holds for too long, and lets it lapse",
+  "when the clock has gone back, a claim finds a lease among many that ends too late, and shortens it",
   async (store) => {
     const driver = store.open();
     await begin(driver, "stuck");

@@ -44,11 +44,11 @@ upstashTest("a driver that knows nothing of 1,200 workflows sends to all of them
   assert.equal((await stranger.send(ids.map((id) => newMessage(id, { topic: "t" })))).state, "sent");
 });
 
-Deno.test("no script leaves it to Lua to order texts, which it does by the locale of the server", () => {
+Deno.test("no script lets Lua order texts, because Lua orders them by the locale of the server", () => {
   for (const [name, { source }] of Object.entries(SCRIPTS)) assert.doesNotMatch(source, /table\.sort\(\w+\)/, name);
 });
 
-/** Lets a run write as fast as it can until it may no more. */
+/** Lets a run write as fast as it can until it has lost its workflow. */
 async function writeAway(run: DrivenRun): Promise<string> {
   for (let count = 0;; count++) {
     const { state } = await run.commit([writeStream(count, "s", "v"), record(1_000_000 + count, "v")]);
@@ -56,11 +56,11 @@ async function writeAway(run: DrivenRun): Promise<string> {
   }
 }
 
-upstashTest("a workflow that grows all the time is cancelled, with all that is its own", async (store) => {
+upstashTest("a workflow that grows all the time is cancelled, with all its data", async (store) => {
   const driver = store.open({ retention: "1h" });
   const writing = writeAway(await begin(driver, "w"));
   await delay(systemClock, 100);
-  // Far away: between its requests the run makes many.
+  // The cancelling driver is far away, so the run makes many requests between two of its own.
   const isCancel = (text: string) => text.includes('"action":"cancel"');
   using _ = store.server.fault({
     times: Infinity,
@@ -73,7 +73,7 @@ upstashTest("a workflow that grows all the time is cancelled, with all that is i
   for (const key of own) assert.notEqual(await store.redis.ask("PTTL", `${store.prefix}/${key}`), -1, key);
 });
 
-/** Answers come in any order. */
+/** A transport whose answers arrive in any order. */
 function disordered({ server }: Store): Disposable {
   const random = seeded(1);
   return server.fault({
@@ -85,7 +85,7 @@ function disordered({ server }: Store): Disposable {
 }
 
 upstashTest(
-  "answers that come out of order confuse nobody: what is sent at once is received once, in order",
+  "messages that are sent at once are received once and in order, even if answers arrive out of order",
   async (store) => {
     const driver = store.open();
     using _ = disordered(store);

@@ -10,10 +10,12 @@ import { type Setting, upstashDriverTest } from "./support/driver.ts";
 
 const GUIDE = new URL("../../../docs/upstash.md", import.meta.url);
 
-/** Says to write the tables into the guide, in place of those that are there. */
+/** Whether to write the tables into the guide, in place of its old ones. */
 const WRITES = Deno.env.get("PARLEY_WRITE_COSTS") === "1";
 
-/** Opens what is counted: a driver whose scripts the server knows, as it does from the first use of each on. */
+/**
+ * Opens a driver. The server knows its scripts, as it does after the first use of each.
+ */
 async function open(
   { open, server, loadScripts }: Setting,
 ): Promise<{ driver: Driver; retaining: Driver; bill: Bill }> {
@@ -21,7 +23,7 @@ async function open(
   return { driver: open(), retaining: open({ retention: "7d" }), bill: new Bill(server) };
 }
 
-/** In a workflow, each awaited by itself. */
+/** Operations in a workflow, each awaited by itself. */
 const INSIDE: Readonly<Record<string, (ctx: WorkflowContext) => Promise<unknown>>> = {
   "step, `now`, `uuid`": (ctx) => ctx.step("step", () => 1),
   "`setEvent`": (ctx) => ctx.setEvent("event", 1),
@@ -50,7 +52,7 @@ const other = workflow("other", async (ctx) => {
   await ctx.recv("never");
 });
 
-/** What an operation costs in a workflow that has done something before. */
+/** The cost of an operation in a workflow that has done something before. */
 async function inside(setting: Setting, operation: (ctx: WorkflowContext) => Promise<unknown>): Promise<Line> {
   const prefix = `${setting.prefix}.${crypto.randomUUID().slice(0, 8)}`;
   const [driver, bill] = [setting.open({ prefix }), new Bill(setting.server)];
@@ -74,7 +76,7 @@ async function inside(setting: Setting, operation: (ctx: WorkflowContext) => Pro
   return line!;
 }
 
-/** The run of a workflow. */
+/** The costs of a run. */
 async function runs(setting: Setting): Promise<Record<string, Line>> {
   const { driver, retaining, bill } = await open(setting);
   const run = await begin(driver, "w");
@@ -109,7 +111,7 @@ async function runs(setting: Setting): Promise<Record<string, Line>> {
   };
 }
 
-/** Looking for what is due. */
+/** The costs of looking for due workflows. */
 async function sweeps(setting: Setting): Promise<Record<string, Line>> {
   const { driver, bill } = await open(setting);
   const claim = () => driver.claim(claimRequest());
@@ -123,10 +125,10 @@ async function sweeps(setting: Setting): Promise<Record<string, Line>> {
   return { "sweep that finds nothing": nothing, "sweep that finds 1": one, "sweep that finds 20": many };
 }
 
-/** For values that were written by hand. */
+/** A codec for values that were written by hand. */
 const codec: Codec = { encode: (value) => JSON.stringify(value), decode: (text) => JSON.parse(text) };
 
-/** From outside. */
+/** The costs of calls from outside. */
 async function outside(setting: Setting): Promise<Record<string, Line>> {
   const { driver, bill, retaining } = await open(setting);
   const parley = new Parley({ driver, codec, wake: "none" });
@@ -170,7 +172,10 @@ async function outside(setting: Setting): Promise<Record<string, Line>> {
   return costs;
 }
 
-/** What the README begins with: a session, its URL as an event, a wait for the payment, progress as a stream. */
+/**
+ * The first example of the README: a session, its URL as an event, a wait for the payment, progress
+ * as a stream.
+ */
 async function story(setting: Setting): Promise<Line> {
   const { driver, bill } = await open(setting);
   const checkout = workflow("checkout", async (ctx) => {

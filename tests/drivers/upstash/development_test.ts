@@ -13,7 +13,7 @@ import { startUpstashServer } from "./server/mod.ts";
 import { upstashDriverTest } from "./support/driver.ts";
 import { rejection } from "./support/setting.ts";
 
-/** What is said to the console meanwhile. */
+/** The warnings on the console during a call. */
 async function warnings(run: () => Promise<unknown>): Promise<string[]> {
   const said: string[] = [];
   const { warn } = console;
@@ -26,7 +26,10 @@ async function warnings(run: () => Promise<unknown>): Promise<string[]> {
   return said;
 }
 
-/** A client as those of version 1.34 are: each look at a command makes a new function, `exec` among them, which then calls an empty pipeline. */
+/**
+ * A client like those of version 1.34: each read of a command makes a new function. That of `exec`
+ * calls an empty pipeline.
+ */
 function oldRedis(redis: Redis): Redis {
   return new Proxy(redis, {
     get: (target, name) =>
@@ -35,7 +38,7 @@ function oldRedis(redis: Redis): Redis {
 }
 
 upstashDriverTest(
-  "a server that refuses the flag of the scripts gets them without it, and that is said once",
+  "a server that refuses the flag of the scripts gets them without it, and the driver warns once",
   async ({ server, open }) => {
     const driver = open();
     const evals: string[] = [];
@@ -82,7 +85,7 @@ Deno.test("clients that cannot work are refused when the driver is made", () => 
   upstashDriver(new Redis(address), { push: false });
 });
 
-/** What a server does not allow, and what is said then. */
+/** Things that a server does not allow, and the errors. */
 const LIMITED: Record<string, { settings: string[]; shown: RegExp }> = {
   "EVALSHA under another name": {
     settings: [`rename-command EVALSHA ""`],
@@ -115,7 +118,7 @@ const LIMITED: Record<string, { settings: string[]; shown: RegExp }> = {
 };
 
 for (const [name, { settings, shown }] of Object.entries(LIMITED)) {
-  Deno.test(`a server that does not allow all says so in the error: ${name}`, async () => {
+  Deno.test(`an error names what the server does not allow: ${name}`, async () => {
     await using redis = await startRedis({ settings });
     await using server = await startUpstashServer({ redisUrl: redis.url, isProxy: true });
     const { driver } = openUpstash(server, { push: false });

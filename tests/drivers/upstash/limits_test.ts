@@ -13,7 +13,7 @@ import { type Store, upstashTest } from "./support/store.ts";
 const MAX_BYTES = 10_000;
 const VALUE = "x".repeat(1_000);
 
-/** What fills each collection of a workflow, by what the error calls it. */
+/** Operations that fill each collection of a workflow, by its name in the error. */
 const FILLING: Readonly<Record<string, (run: DrivenRun, index: number) => Operation>> = {
   journal: (_, index) => record(index, VALUE),
   streams: () => writeStream(null, "s", VALUE),
@@ -23,7 +23,7 @@ const FILLING: Readonly<Record<string, (run: DrivenRun, index: number) => Operat
     send(null, newMessage("w", { topic: `${index}`, value: "1", dedupeKey: `${index}${VALUE}` })),
 };
 
-/** The rejection, after which Redis must be as it was. */
+/** The rejection of a call that must not change Redis. */
 async function refused({ redis, prefix }: Store, call: () => Promise<unknown>): Promise<ValueTooLargeError> {
   const before = await dumpKeys(redis, prefix);
   const error = await call().then(() => null, (error) => error);
@@ -71,7 +71,7 @@ upstashTest(
   },
 );
 
-upstashTest("a duplicate is recognised where there is no room for another message", async (store) => {
+upstashTest("a duplicate is recognised when there is no room for another message", async (store) => {
   const driver = store.open({}, { maxBytes: 1_500 });
   await enqueue(driver, "w");
   const message = newMessage("w", { topic: "t", value: VALUE });
@@ -102,7 +102,7 @@ async function use(driver: Driver, run: DrivenRun): Promise<void> {
   await run.held([closeStream(100, "closed")]);
 }
 
-upstashTest("the row and the inbox count as many bytes as there are, or a few more", async (store) => {
+upstashTest("the row and the inbox count all bytes, or a few more", async (store) => {
   const driver = store.open();
   await use(driver, await begin(driver, "w"));
   const fieldsOf = async (key: string) => {
@@ -123,13 +123,13 @@ upstashTest("the row and the inbox count as many bytes as there are, or a few mo
     const actual = await bytesOf(store, key);
     assert(bytes !== undefined && bytes >= actual && bytes < actual * 1.2 + 100, `${key}: ${bytes} of ${actual}`);
   }
-  // Besides the messages it has its counters, and where each queue begins and ends.
+  // Besides the messages, the hash has its counters and the ends of its queues.
   const messages = Number(inbox["bytes"]);
   const actual = await bytesOf(store, "inbox/w");
   assert(messages > 1_000 && actual - messages < 100 && actual > messages, `inbox: ${messages} of ${actual}`);
 });
 
-upstashTest("by itself the limit is 90 MB, so that no key reaches the 100 MB of Upstash", async (store) => {
+upstashTest("the default limit is 90 MB, so that no key reaches the 100 MB of Upstash", async (store) => {
   const driver = store.open();
   const run = await begin(driver, "w", { leaseMs: 3_600_000 });
   const value = "x".repeat(1_000_000);
@@ -142,7 +142,7 @@ upstashTest("by itself the limit is 90 MB, so that no key reaches the 100 MB of 
 });
 
 upstashTest(
-  "a workflow whose journal is full does not run for ever: it ends when its recovery attempts are used up",
+  "a workflow whose journal is full ends when its recovery attempts are used up",
   async (store) => {
     const driver = store.open({}, { maxBytes: MAX_BYTES });
     const reported: unknown[] = [];

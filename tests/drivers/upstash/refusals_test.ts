@@ -13,14 +13,17 @@ import { ANSWERS } from "./server/mod.ts";
 import { type Setting, upstashDriverTest } from "./support/driver.ts";
 import { rejection } from "./support/setting.ts";
 
-/** A clock that has no patience: what a driver repeats, it repeats at once. */
+/** A clock without pauses: repeats are made at once. */
 const hasty: Clock = { now: () => systemClock.now(), after: (_, run) => systemClock.after(0, run) };
 
-/** The methods of the operations of the story, as errors name them. */
+/** The methods of the operations of the story, by their names in errors. */
 const METHODS =
   "create create send commit commit send claim readJournal commit readWorkflow listWorkflows readEvent readStream control control";
 
-/** Runs the story. Each operation first fails as `failing` has it, which must change nothing that Redis has, and then it is made. */
+/**
+ * Runs the story. Each operation first fails as `failing` decides, which must not change Redis, and
+ * is then made.
+ */
 async function failEach(
   { dump, open }: Setting,
   failing: (call: () => Promise<unknown>, method: string, index: number) => Promise<void>,
@@ -36,12 +39,15 @@ async function failEach(
   assert.equal((await driver.readWorkflow("w"))?.status, "SUCCESS");
 }
 
-/** What the messages of a method's errors begin with. */
+/** The beginning of the messages of a method's errors. */
 function failed(method: string): string {
   return `Upstash: ${method} failed`;
 }
 
-/** The script, failing at its call of this number with one error, or at the first that writes with another. */
+/**
+ * The script, changed so that its call of this number fails, or the first call that writes, with
+ * another error.
+ */
 function failingAt(source: string, number: number): string {
   const call = `local _n, _writes = 0, {} for name in string.gmatch('${WRITES}', '%S+') do _writes[name] = true end \
 local function call(name, ...) _n = _n + 1 if _n == ${number} then error('injected') end \
@@ -54,7 +60,7 @@ if _writes[name] then error({ err = 'OOM injected' }) end return redis.call(name
 const WRITES = "HSET HDEL HINCRBY ZADD ZREM SADD SREM RPUSH LPOP PUBLISH PEXPIRE PERSIST UNLINK";
 
 upstashDriverTest(
-  "a script that fails before it is done looking, or at its first write, has written nothing, and may be called again",
+  "a script that fails before or at its first write has written nothing, and may be called again",
   async (setting) => {
     const { send } = openTransport(setting.server, { timeoutMs: 10_000, clock: systemClock });
     const sources = new Map<string, string>();
@@ -74,7 +80,7 @@ upstashDriverTest(
     await failEach(setting, async (call, method) => {
       for (failAt = 1;; failAt++) {
         const error = await call().then(() => null, (error) => error);
-        // One that only reads has been called to its end.
+        // A script that only reads has run to its end.
         if (error === null || error.message === `${failed(method)} (OOM: the database has no memory left)`) break;
         assert.match(error.message, new RegExp(`^${failed(method)} \\(ERR: in line \\d+ of the script\\)$`));
         assert.equal(error.retryable, false);
@@ -87,7 +93,7 @@ upstashDriverTest(
 );
 
 upstashDriverTest(
-  "a database that has no memory left refuses every call, whole, and goes on when it has some",
+  "a database without memory refuses every call as a whole, and works again when it has memory",
   async (setting) => {
     const { redis } = setting;
     await failEach(setting, async (call, method) => {
@@ -103,7 +109,10 @@ upstashDriverTest(
   { isAlone: true },
 );
 
-/** Answers in place of the server, which has done nothing: what the error says, and whether the call may be repeated. */
+/**
+ * Answers in place of the server, which did nothing; the text of the error; and whether the call
+ * may be repeated.
+ */
 const ANSWERED: readonly [at: () => Response, shown: string, retryable: boolean][] = [
   [ANSWERS.internalError, "HTTP_500", true],
   [ANSWERS.badGateway, "HTTP_502", true],
@@ -132,7 +141,7 @@ for (const [answer, shown, retryable] of ANSWERED) {
         assert.deepEqual([error.message, error.retryable, requests() - before], [expected, retryable, 1]);
       });
       if (!retryable) return;
-      // A second story, in which it has been carried out nevertheless.
+      // A second story, in which the server carried out the call.
       const driver = withRetries(setting.open({ prefix: `${setting.prefix}.2` }), hasty);
       for (const operation of everyOperation(driver)) {
         server.fault({ at: "after", answer, times: 2 });
@@ -148,7 +157,7 @@ for (const [answer, shown, retryable] of ANSWERED) {
 }
 
 upstashDriverTest(
-  "a token that is wrong, or may only read, is refused for good, whatever it is used for",
+  "a token that is wrong, or may only read, is refused without repeats, for every call",
   async (setting) => {
     const { server, open, dump } = setting;
     const url = server.url;
@@ -166,14 +175,14 @@ upstashDriverTest(
           false,
         ]);
       }
-      assert.equal(server.requests.command - before, 15, "none is repeated");
+      assert.equal(server.requests.command - before, 15, "no call is repeated");
     }
     assert.deepEqual(await dump(), {});
   },
 );
 
 upstashDriverTest(
-  "a request of more than 10 MB is refused for good, with its size, and nothing of it is written",
+  "a request of more than 10 MB is refused without repeats, with its size, and nothing is written",
   async (setting) => {
     const { open, dump, server } = setting;
     const driver = withRetries(open(), hasty);
@@ -200,7 +209,7 @@ upstashDriverTest(
 );
 
 upstashDriverTest(
-  "a server that is not there, or goes away, is said so in the end; what was sent counts once it is back",
+  "a call rejects in the end if the server is down; its message counts once when the server is back",
   async (setting) => {
     const { open, relay, dump } = setting;
     const driver = withRetries(open(), hasty);
@@ -212,7 +221,7 @@ upstashDriverTest(
     const error = await rejection(driver.send([message]));
     assert.equal(error.retryable, true);
     assert.match(error.message, /^Upstash: send failed \([A-Z_]+: outcome unknown\)$/);
-    // The first of five tries may have been made on the connection that was there before.
+    // The first of five tries may have used the connection from before.
     assert(gone.hits >= 4, `it was tried ${gone.hits} times`);
     assert.deepEqual(await dump(), before);
     gone[Symbol.dispose]();

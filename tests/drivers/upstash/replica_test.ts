@@ -1,5 +1,6 @@
 /**
- * The conformance suite in front of a replica that never learns of anything: whoever read from it would find nothing.
+ * The conformance suite in front of a replica that never learns of anything. A read from the
+ * replica would find nothing.
  *
  * @module
  */
@@ -20,7 +21,7 @@ Deno.test.afterAll(async () => {
   await primary.stop();
 });
 
-/** A server that knows the scripts, and whose replica knows nothing of what comes. */
+/** A server that knows the scripts. Its replica learns of no later write. */
 async function startStale(
   clock?: () => number,
 ): Promise<UpstashServer & { readonly replica: NonNullable<UpstashServer["replica"]> }> {
@@ -31,7 +32,7 @@ async function startStale(
   return server as Awaited<ReturnType<typeof startStale>>;
 }
 
-/** Two drivers in two isolates: what the one has written, the other reads. */
+/** Two drivers as in two isolates: each reads the writes of the other. */
 async function harness(): Promise<Harness> {
   const clock = new ManualClock();
   const server = await startStale(() => clock.now());
@@ -44,14 +45,14 @@ async function harness(): Promise<Harness> {
     async [Symbol.asyncDispose]() {
       const { reads } = server.replica;
       await server[Symbol.asyncDispose]();
-      assert.equal(reads, 0, "nothing was read from the replica");
+      assert.equal(reads, 0, "no read went to the replica");
     },
   };
 }
 
 conformance(Deno.test, harness);
 
-Deno.test("the replica is one that somebody who reads from it would notice", async () => {
+Deno.test("a read from the replica would show", async () => {
   await using server = await startStale();
   const { send } = openTransport(server, { timeoutMs: 10_000, clock: systemClock });
   const key = crypto.randomUUID();

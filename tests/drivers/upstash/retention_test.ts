@@ -21,14 +21,14 @@ import type { UpstashRequest } from "./server/mod.ts";
 import { loadScripts } from "./support/harness.ts";
 import { type Store, upstashTest } from "./support/store.ts";
 
-/** Long enough for what a test does in the meantime, and short enough to wait for. */
+/** Long enough for the calls of a test, and short enough to wait for. */
 const RETENTION_MS = 1_000;
 
 async function expired(): Promise<void> {
   await delay(systemClock, RETENTION_MS + 100);
 }
 
-/** Everything that makes keys: for `w`, and what waits for it or does not exist. */
+/** Makes every kind of key for `w`, and for workflows that wait for it or do not exist. */
 async function makeKeys(driver: Driver): Promise<DrivenRun> {
   const run = await begin(driver, "w");
   await enqueue(driver, "friend");
@@ -56,7 +56,7 @@ async function endAll(driver: Driver, ...ids: string[]): Promise<void> {
   for (const id of ids) await (await take(driver, id)).end();
 }
 
-/** What never goes away by itself. */
+/** The keys without an expiry. */
 async function persistent({ redis, prefix, keys }: Store): Promise<string[]> {
   const all = await keys();
   const times = await Promise.all(all.map((key) => redis.ask("PTTL", `${prefix}/${key}`)));
@@ -73,7 +73,7 @@ upstashTest("purge() of everything leaves no key behind", async (store) => {
   assert.deepEqual(await store.keys(), []);
 });
 
-upstashTest("a workflow that has ended expires with all that is its own, however it ended", async (store) => {
+upstashTest("a workflow expires with all its data, however it ended", async (store) => {
   const driver = store.open({ retention: RETENTION_MS });
   const run = await makeKeys(driver);
   await run.end();
@@ -88,7 +88,7 @@ upstashTest("a workflow that has ended expires with all that is its own, however
   assert.deepEqual(await store.keys(), []);
 });
 
-upstashTest("what commits, sends and receives at the end of a workflow expires with it", async (store) => {
+upstashTest("data of the commit that ends a workflow expires with it", async (store) => {
   const driver = store.open({ retention: RETENTION_MS });
   const run = await begin(driver, "w");
   const values = Array.from({ length: 70 }, () => writeStream(null, "s", "v"));
@@ -100,7 +100,7 @@ upstashTest("what commits, sends and receives at the end of a workflow expires w
   assert.deepEqual(await persistent(store), ["due", "index/PENDING", "named/PENDING", "schedule", "workflow/child"]);
 });
 
-/** Workflows that reach far in one respect each. */
+/** Workflows with much of one kind of data each. */
 const FAR: Readonly<Record<string, (driver: Driver, run: DrivenRun) => Promise<unknown>>> = {
   journal: (_, run) => run.held(Array.from({ length: 100 }, (_, index) => record(index, "r"))),
   positions: (_, run) => run.held([record(9_000, "r")]),
@@ -110,7 +110,7 @@ const FAR: Readonly<Record<string, (driver: Driver, run: DrivenRun) => Promise<u
 
 for (const [name, make] of Object.entries(FAR)) {
   upstashTest(
-    `a driver that knows nothing of a workflow ends it with all that is its own: a ${name}`,
+    `a driver that does not know a workflow ends it with all its data: a ${name}`,
     async (store) => {
       const driver = store.open();
       await make(driver, await begin(driver, "w"));
@@ -132,12 +132,12 @@ upstashTest("nothing of a workflow that has not ended expires", async (store) =>
   assert.deepEqual(await store.keys(), before.filter((key) => !gone.includes(key)));
 });
 
-upstashTest("a workflow that is resumed does not expire, nor what it has published", async (store) => {
+upstashTest("neither a resumed workflow nor its published data expires", async (store) => {
   const driver = store.open({ retention: RETENTION_MS });
   await makeKeys(driver);
   await driver.control({ workflowId: "w", action: "cancel" });
   const own = (await store.keys()).filter((key) => /\/w(\/|$)/.test(key));
-  // One that has no retention itself knows from the row that there is something to undo.
+  // A driver without a retention sees in the row that there is an expiry to undo.
   assert.equal((await store.open().control({ workflowId: "w", action: "resume" })).state, "done");
   await expired();
   assert.deepEqual((await store.keys()).filter((key) => /\/w(\/|$)/.test(key)), own);
@@ -149,7 +149,7 @@ upstashTest("a workflow that is resumed does not expire, nor what it has publish
 });
 
 upstashTest(
-  "the indexes live as long as the last workflow in them, and forget those that have expired",
+  "the indexes live as long as their last workflow, and drop expired workflows",
   async (store) => {
     const [short, long, never] = [
       store.open({ retention: RETENTION_MS }),
@@ -185,7 +185,7 @@ upstashTest(
 );
 
 upstashTest(
-  "the indexes forget those that have expired, also where others never do and nothing has ended since",
+  "the indexes drop expired workflows, even if other workflows never expire and none has ended since",
   async (store) => {
     const [never, short] = [store.open(), store.open({ retention: RETENTION_MS })];
     const indexed = () => store.redis.ask("ZCARD", `${store.prefix}/index/SUCCESS`);
@@ -211,7 +211,7 @@ upstashTest("waits for workflows that never existed leave nothing behind", async
   const waits = [observeEvent(0, "nobody", "k"), observeResult(1, "nobody"), observeEvent(2, "nobody", "l", 60_000)];
   for (const id of ["cancelled", "ended", "goes on"]) await beginSuspended(driver, id, waits);
   assert.deepEqual((await store.keys()).filter((key) => key === "waiting"), ["waiting"]);
-  // Another isolate, which does not know what it waits for.
+  // Another isolate, which does not know the waits.
   await store.open().control({ workflowId: "cancelled", action: "cancel" });
   store.advance(60_000);
   assert.deepEqual((await claimIds(driver, { limit: 10 })).sort(), ["ended", "goes on"]);
@@ -221,7 +221,7 @@ upstashTest("waits for workflows that never existed leave nothing behind", async
   assert.deepEqual(await persistent(store), []);
 });
 
-upstashTest("the first commit of a run takes it out of where it waited", async (store) => {
+upstashTest("the first commit of a run removes its waits", async (store) => {
   const driver = store.open();
   await beginSuspended(driver, "w", [observeEvent(0, "nobody", "k"), sleep(1, 1_000)]);
   store.advance(1_000);
@@ -229,11 +229,11 @@ upstashTest("the first commit of a run takes it out of where it waited", async (
   const { requests } = store.server;
   const before = requests.command;
   await run.held();
-  assert.equal(requests.command - before, 1, "it knows from the claim where");
+  assert.equal(requests.command - before, 1, "it knows the waits from the claim");
   assert.deepEqual((await store.keys()).filter((key) => key === "waiting"), []);
 });
 
-upstashTest("what a claim has taken by due time is forgotten when its runs have let go", async (store) => {
+upstashTest("the set of a claim by due time is gone when its runs have let go", async (store) => {
   const driver = store.open();
   await enqueue(driver, "a", "b");
   const request = claimRequest();
@@ -245,7 +245,7 @@ upstashTest("what a claim has taken by due time is forgotten when its runs have 
   assert.deepEqual(await claims(), []);
 });
 
-upstashTest("a purge whose request fails has removed nothing of a workflow, or all of it", async (store) => {
+upstashTest("a purge whose request fails has removed a workflow as a whole, or not at all", async (store) => {
   const driver = store.open();
   await loadScripts(store.server);
   await (await makeKeys(driver)).end();
@@ -267,7 +267,7 @@ upstashTest("a purge whose request fails has removed nothing of a workflow, or a
 });
 
 upstashTest(
-  "an ID is free again as soon as its former workflow is removed, and nothing of that is left in the new one",
+  "an ID is free as soon as its workflow is removed, and a new workflow has nothing of the old one",
   async (store) => {
     const driver = store.open();
     const parent = await begin(driver, "parent");
@@ -280,13 +280,13 @@ upstashTest(
       assert.deepEqual(own, ["workflow/w"], make);
       await driver.control({ workflowId: "w", action: "cancel" });
       await driver.control({ workflowId: "friend", action: "cancel" });
-      // Its parent may still ask for one that was started.
+      // A workflow that was started stays, because its parent may still ask for it.
       assert.deepEqual(await driver.purge({ olderThanMs: 0, limit: 10 }), { purged: make === "create" ? 2 : 1 });
     }
   },
 );
 
-upstashTest("a purge that is late takes nothing from a new workflow with the ID", async (store) => {
+upstashTest("a late purge removes nothing of a new workflow with the same ID", async (store) => {
   const [driver, late] = [store.open(), store.open()];
   await (await makeKeys(driver)).end();
   const { promise: held, resolve: release } = Promise.withResolvers<undefined>();
@@ -302,7 +302,9 @@ upstashTest("a purge that is late takes nothing from a new workflow with the ID"
   assert.equal((await driver.readEvent({ workflowId: "w", key: "k" })).event?.value, "new");
 });
 
-/** Matches the requests that remove keys: the server has not seen the script before, or knows it by its SHA-1. */
+/**
+ * Matches requests that remove keys, with the script or with its SHA-1.
+ */
 const removal = await SCRIPTS.purge.sha;
 function removes({ commands }: UpstashRequest): boolean {
   return commands.some(([, script]) => script === removal || script === SCRIPTS.purge.source);

@@ -118,7 +118,7 @@ upstashTest("Redis may forget its scripts before any call", async (store) => {
   assert.deepEqual(await everyScript(flushing), STORY);
 });
 
-upstashTest("a client with its own ideas of values gets and gives them byte for byte", async ({ server, prefix }) => {
+upstashTest("a client that parses values by default passes them byte for byte", async ({ server, prefix }) => {
   const redis = new Redis({ url: server.url, token: server.token });
   const driver = upstashDriver(redis, { prefix, push: false });
   const values = ["1", "null", "true", '"1"', "[1,2]", '{"a":1}', "01", "1e3", "", " ", "\u{1F600}", "=", "OK"];
@@ -165,7 +165,7 @@ function requestsAt({ server }: Store): (call: () => Promise<unknown>) => Promis
 }
 
 upstashTest(
-  "a driver that knows nothing of a workflow needs one request for each call, however far the workflow reaches",
+  "a driver that does not know a workflow needs one request for each call, however large the workflow is",
   async (store) => {
     const [driver, stranger] = [store.open(), store.open()];
     await loadScripts(store.server);
@@ -199,7 +199,7 @@ upstashTest(
 );
 
 upstashTest(
-  "messages of many megabytes come in their order, from any driver, and an empty queue leaves none behind",
+  "messages of many megabytes arrive in order, from any driver, and an empty queue leaves nothing behind",
   async (store) => {
     const [driver, stranger] = [store.open(), store.open()];
     const run = await begin(driver, "w", { leaseMs: 3_600_000 });
@@ -228,7 +228,7 @@ upstashTest(
   },
 );
 
-upstashTest("a claim by due time costs 1 request where nothing is due, and 2 where something is", async (store) => {
+upstashTest("a claim by due time costs 1 request if nothing is due, and 2 otherwise", async (store) => {
   const driver = store.open();
   const count = requestsAt(store);
   await enqueue(driver, "a", "b");
@@ -240,7 +240,7 @@ upstashTest("a claim by due time costs 1 request where nothing is due, and 2 whe
   assert.equal(await count(() => driver.claim(request)), 2, "the repeat");
 });
 
-upstashTest("a claim passes over any number of others' workflows, and over leases that lapsed", async (store) => {
+upstashTest("a claim skips any number of workflows of other names, and of lapsed leases", async (store) => {
   const driver = store.open();
   for (let index = 0; index < 150; index++) {
     await driver.create(createRequest(`foreign ${index}`, { name: "foreign", leaseMs: null }));
@@ -260,7 +260,7 @@ upstashTest("a claim passes over any number of others' workflows, and over lease
     ["a", "b", "c"],
     "those that lapsed are due, and nowhere else",
   );
-  // A claim has moved its lease to what is due; nobody has taken it over.
+  // A claim has moved the workflow to those that are due, and no run has taken it over.
   await lapsing.held([record(0, "0")]);
   store.advance(1_000);
   assert.deepEqual(await claimIds(driver), []);
@@ -275,7 +275,7 @@ upstashTest("a claim passes over any number of others' workflows, and over lease
 });
 
 upstashTest(
-  "eight claimers at once take each workflow once, and none goes away empty while there are more",
+  "eight claimers at once take each workflow once, and each gets one while there are more",
   async (store) => {
     const drivers = Array.from({ length: 8 }, () => store.open());
     const ids = Array.from({ length: 64 }, (_, index) => `w${index}`);
@@ -287,22 +287,26 @@ upstashTest(
       taken.push(...claims.flat());
     }
     assert.deepEqual(taken.sort(), ids.sort());
-    // 2 a claim, if nobody else claimed; and a create for each, and 5 that Redis did not know the script of. It was 306 when this was written.
+    // Without contention: 2 for each claim, 1 for each create, and 5 for scripts that Redis did not
+    // know. It was 306 when this was written.
     assert(store.server.requests.command < 400, `${store.server.requests.command} requests`);
   },
 );
 
-upstashTest("a repeat of an end names those that it woke, as the first did, until they are claimed", async (store) => {
-  const driver = store.open();
-  const run = await begin(driver, "w");
-  await beginSuspended(driver, "waits", [observeEvent(0, "w", "k")]);
-  const request = run.next([setEvent(0, "k", "v")], end());
-  for (let call = 0; call < 3; call++) {
+upstashTest(
+  "a repeat of an end names the workflows that it woke, as the first did, until they are claimed",
+  async (store) => {
+    const driver = store.open();
+    const run = await begin(driver, "w");
+    await beginSuspended(driver, "waits", [observeEvent(0, "w", "k")]);
+    const request = run.next([setEvent(0, "k", "v")], end());
+    for (let call = 0; call < 3; call++) {
+      const answer = await driver.commit(request);
+      assert(answer.state === "released");
+      assert.deepEqual(answer.woken, ["waits"]);
+    }
+    await take(driver, "waits");
     const answer = await driver.commit(request);
-    assert(answer.state === "released");
-    assert.deepEqual(answer.woken, ["waits"]);
-  }
-  await take(driver, "waits");
-  const answer = await driver.commit(request);
-  assert.deepEqual(answer.state === "released" && answer.woken, []);
-});
+    assert.deepEqual(answer.state === "released" && answer.woken, []);
+  },
+);

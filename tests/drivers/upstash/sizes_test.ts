@@ -26,10 +26,10 @@ Deno.test("the bytes of a text are those that JSON and UTF-8 make of it", () => 
   }
 });
 
-/** A value of a megabyte, of what JSON escapes. */
+/** A value of a megabyte that JSON escapes. */
 const QUOTES = '"'.repeat(1_000_000);
 
-upstashDriverTest("values of the most that one request may carry are written and read back", async ({ open }) => {
+upstashDriverTest("values that fill a request are written and read back", async ({ open }) => {
   const driver = open();
   const { requestBytes, bytesOf } = driver.limits ?? assert.fail();
   const count = Math.floor(requestBytes / bytesOf(QUOTES));
@@ -47,7 +47,7 @@ upstashDriverTest("values of the most that one request may carry are written and
 });
 
 upstashDriverTest(
-  "waits whose messages are too much for one answer are put off, and none is lost; a repeat answers as the first did",
+  "waits whose messages are too large for one answer are deferred, none is lost, and a repeat answers as the first did",
   async ({ open }) => {
     const driver = open();
     const run = await begin(driver, "w");
@@ -72,7 +72,7 @@ upstashDriverTest(
 );
 
 upstashDriverTest(
-  "a claim leases only what its answer brings, by quotes as they travel, and the repeat says what is left as well",
+  "a claim leases only workflows that fit into its answer, counting escapes, and its repeat says the same",
   async ({ open }) => {
     const driver = open();
     for (let index = 0; index < 6; index++) {
@@ -99,7 +99,7 @@ upstashDriverTest(
   },
 );
 
-upstashDriverTest("journals that are claimed together come with less of each", async ({ open }) => {
+upstashDriverTest("the answer to a claim of several workflows has less of each journal", async ({ open }) => {
   const driver = open();
   const count = 12;
   for (let index = 0; index < count; index++) {
@@ -125,7 +125,7 @@ upstashDriverTest("journals that are claimed together come with less of each", a
 });
 
 upstashDriverTest(
-  "a list without values reads none, and a page with values ends where its answer does",
+  "a list without values reads none, and a page with values ends where the answer is full",
   async ({ open }) => {
     const driver = open();
     for (let index = 0; index < 6; index++) {
@@ -151,7 +151,7 @@ upstashDriverTest(
   },
 );
 
-upstashDriverTest("the one workflow that is too large for an answer with others is claimed alone", async ({ open }) => {
+upstashDriverTest("a workflow that is too large for an answer with others is claimed alone", async ({ open }) => {
   const driver = open();
   const huge = "\u0001".repeat(1_000_000);
   await driver.create(createRequest("huge", { input: huge, leaseMs: null }));
@@ -159,7 +159,7 @@ upstashDriverTest("the one workflow that is too large for an answer with others 
   assert.equal(claimed.workflow.input, huge);
 });
 
-/** Names of 255 characters, as many bytes as may be. */
+/** Names of 255 characters, with as many bytes as possible. */
 const long = (nth: number) => `${nth}`.padStart(6, "0") + "\u{1F600}".repeat(249);
 
 upstashDriverTest("1,000 waits with the longest names are suspended in one request", async ({ open }) => {
@@ -178,7 +178,7 @@ upstashDriverTest("a purge removes thousands of keys with the longest names", as
   assert.equal(await driver.readWorkflow(long(0)), null);
 });
 
-upstashDriverTest("open entries count in the answer of a claim as inputs do", async ({ open }) => {
+upstashDriverTest("open entries count in the answer of a claim, as inputs do", async ({ open }) => {
   const driver = open();
   const count = 12;
   const waits = Array.from({ length: 500 }, (_, nth) => receive(nth, [long(nth)]));

@@ -12,14 +12,14 @@ import { type Setting, upstashDriverTest } from "./support/driver.ts";
 /** Opens at once and closes at once. */
 const EAGER = { openAfterMs: 0, lingerMs: 0 };
 
-/** What clients have sent to the server, by the names of commands. */
+/** The names of the commands that clients have sent to the server. */
 function sentTo({ server }: Setting): { readonly names: string[] } & Disposable {
   const names: string[] = [];
   const observer = server.observe(({ commands: [command] }) => void names.push(command?.[0] ?? ""));
   return { names, [Symbol.dispose]: () => observer[Symbol.dispose]() };
 }
 
-upstashDriverTest("a wait is told once, and looks once; in between there is no request", async (setting) => {
+upstashDriverTest("a wait gets one hint, and looks once; in between there is no request", async (setting) => {
   const { server, open } = setting;
   await setting.loadScripts();
   const flow = workflow("flow", async (ctx) => await ctx.recv<string>("news"));
@@ -93,7 +93,10 @@ const pass = (ms: number) => delay(fast, ms);
 
 type EventName = Parameters<Driver["readEvent"]>[0];
 
-/** Opens a driver whose time is fast, and waits for an event that never comes. Ends the wait with the test. */
+/**
+ * Opens a driver whose time is fast, and waits for an event that never arrives. The wait ends with
+ * the test.
+ */
 async function whileWaiting({ open, server }: Setting, push: boolean, run: () => Promise<void>): Promise<void> {
   const opened = open({ push, clock: fast, requestTimeout: "1d", timing: EAGER });
   const looks = new Requests();
@@ -109,13 +112,13 @@ async function whileWaiting({ open, server }: Setting, push: boolean, run: () =>
   } finally {
     end.abort();
     await waiting;
-    // A look that was under way goes on.
+    // A look that has begun continues.
     await looks.settled();
   }
 }
 
 upstashDriverTest(
-  "whoever waits with push for an hour sends a beat every 45 seconds, and looks every ten minutes",
+  "a wait of an hour with push sends a beat every 45 seconds, and looks every ten minutes",
   async (setting) => {
     await setting.loadScripts();
     using sent = sentTo(setting);
@@ -125,15 +128,15 @@ upstashDriverTest(
       const count = (name: string) => sent.names.filter((it) => it === name).length;
       const [beats, looks] = [count("PUBLISH"), count("EVALSHA")];
       console.log(`an hour: ${beats} beats and ${looks} looks`);
-      // On a busy machine they come late; they never come early. A look comes after 7.5 to 12.5 minutes.
+      // On a busy machine they are late, but never early. A look follows after 7.5 to 12.5 minutes.
       assert(beats >= 20 && beats <= 80, `${beats} beats`);
       assert(looks >= 2 && looks <= 8, `${looks} looks`);
-      assert.equal(sent.names.length, beats + looks, "and nothing else");
+      assert.equal(sent.names.length, beats + looks, "there is nothing else");
     });
   },
 );
 
-upstashDriverTest("whoever waits without push polls all the time", async (setting) => {
+upstashDriverTest("a wait without push polls all the time", async (setting) => {
   await setting.loadScripts();
   using sent = sentTo(setting);
   await whileWaiting(setting, false, async () => {
@@ -144,7 +147,7 @@ upstashDriverTest("whoever waits without push polls all the time", async (settin
 });
 
 upstashDriverTest(
-  "a workflow that is suspended sends nothing, and has no connection, until somebody wakes it",
+  "a suspended workflow sends nothing, and has no connection, until it is woken",
   async (setting) => {
     const { server, open } = setting;
     const flow = workflow("flow", async (ctx) => await ctx.recv<string>("news"));

@@ -1,5 +1,5 @@
 /**
- * Writes answers: JSON, with texts in base64 where that is asked for, or Redis's own bytes.
+ * Writes answers: JSON, with texts in base64 if the request asks for that, or Redis's own bytes.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export function list(replies: readonly Reply[], format: Format): Response {
   return format.resp2 ? raw(replies, 200) : json(`[${replies.map((reply) => entry(reply, format)).join()}]`, 200);
 }
 
-/** An error that is no reply of Redis's. */
+/** An error that is not a reply of Redis. */
 export function failure(status: number, text: string): Response {
   return json(JSON.stringify({ error: text }), status);
 }
@@ -42,9 +42,10 @@ function entry(reply: Reply, { base64 }: Format): string {
 }
 
 /**
- * Integers are written with all their digits, whatever the reader makes of them.
+ * Writes integers with all their digits, although JavaScript readers lose some.
  *
- * `OK` is not encoded where it is the whole result, as documented. Within an array it is: the client would decode it there, to `8`.
+ * `OK` is not encoded if it is the whole result, as documented. Within an array it is encoded,
+ * because the client would decode it there, to `8`.
  */
 function value(reply: Reply, base64: boolean, depth: number): string {
   if (reply.kind === "integer") return reply.digits;

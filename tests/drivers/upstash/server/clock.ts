@@ -1,5 +1,6 @@
 /**
- * A clock for scripts that tests move by hand: `TIME` answers with it, and nothing else knows of it. Keys expire by the clock of Redis.
+ * A clock for scripts that tests move by hand. Only `TIME` answers with it; keys expire by the
+ * clock of Redis.
  *
  * @module
  */
@@ -9,10 +10,13 @@ import { bytesOf, type Command } from "./resp.ts";
 /** The time, in epoch milliseconds. */
 export type ScriptClock = () => number;
 
-/** Takes the time off the arguments, where it is the last. It goes before a script, on its first line. */
+/**
+ * Lua that takes the time off the arguments, of which it is the last. It goes before a script, on
+ * the first line.
+ */
 export const TAKE_TIME = "local _time = tonumber(table.remove(ARGV)) ";
 
-/** What `TIME` answers in a script, in place of Redis. */
+/** Lua that answers `TIME` in a script, in place of Redis. */
 export const ANSWER_TIME = "if string.upper(tostring(args[1])) == 'TIME' then \
 return { string.format('%.0f', math.floor(_time / 1000)), string.format('%.0f', _time % 1000 * 1000) } end ";
 

@@ -1,5 +1,5 @@
 /**
- * What Upstash makes of commands: which it refuses, which only read, and which it bills.
+ * How Upstash treats commands: which it refuses, which only read, and which it bills.
  *
  * @module
  */
@@ -7,34 +7,46 @@
 import type { Redis } from "./redis.ts";
 import { bytesOf, type Command, errorReply, type Reply, textOf } from "./resp.ts";
 
-/** What a command is to the server. */
+/** How the server treats a command. */
 export interface Kind {
-  /** The answer that it gets without Redis. */
+  /** An answer that does not need Redis. */
   readonly answer?: Reply;
-  /** It changes nothing, so a replica may answer it. */
+  /** Whether it changes nothing, so that a replica may answer it. */
   readonly isRead: boolean;
-  /** The read-only token may send it. */
+  /** Whether the read-only token may send it. */
   readonly isHarmless: boolean;
   readonly isBilled: boolean;
 }
 
-/** A connection's own business, transactions by hand, and what waits (https://upstash.com/docs/redis/features/restapi, 2026-11). */
+/**
+ * Commands about the connection, transactions by hand, and commands that wait
+ * (https://upstash.com/docs/redis/features/restapi, 2026-11).
+ */
 const NOT_IN_REST = new Set(
   ("MULTI EXEC DISCARD WATCH UNWATCH SUBSCRIBE UNSUBSCRIBE PSUBSCRIBE PUNSUBSCRIBE SSUBSCRIBE SUNSUBSCRIBE MONITOR AUTH HELLO QUIT RESET " +
     "SELECT CLIENT BLPOP BRPOP BLMOVE BRPOPLPUSH BLMPOP BZPOPMIN BZPOPMAX BZMPOP").split(" "),
 );
 
-/** In Redis 7.0 and not at Upstash (https://upstash.com/docs/redis/overall/rediscompatibility and /docs/redis/commands, 2026-11). */
+/**
+ * In Redis 7.0 and not at Upstash (https://upstash.com/docs/redis/overall/rediscompatibility and
+ * /docs/redis/commands, 2026-11).
+ */
 const UNAVAILABLE = new Set(
   ("CLUSTER ASKING READONLY READWRITE MOVE SORT SORT_RO OBJECT MIGRATE SWAPDB DEBUG SAVE BGSAVE BGREWRITEAOF LASTSAVE SHUTDOWN REPLICAOF " +
     "SLAVEOF FAILOVER LATENCY SLOWLOG MODULE PSYNC SYNC REPLCONF ROLE PFDEBUG PFSELFTEST RESTORE-ASKING LOLWUT SUBSTR")
     .split(" "),
 );
 
-/** `https://upstash.com/docs/redis/overall/billing` (2026-11) names these; the full list of exceptions is not in the documentation. */
+/**
+ * `https://upstash.com/docs/redis/overall/billing` (2026-11) names these; the full list of
+ * exceptions is not in the documentation.
+ */
 const FREE = new Set(["INFO", "PING", "AUTH"]);
 
-/** Reads that the read-only token may not send; and what it may send although it reads no key. */
+/**
+ * Reads that the read-only token may not send, and commands that it may send although they read no
+ * key.
+ */
 const POWERFUL = new Set(["SCAN", "KEYS"]);
 const HARMLESS = new Set(["PING", "ECHO", "TIME"]);
 
@@ -42,7 +54,10 @@ const COMPATIBILITY = "See https://upstash.com/docs/redis/overall/rediscompatibi
 
 /** The commands of a Redis. */
 export class Commands {
-  /** By name in lower case, with a subcommand as `xinfo|stream`: whether it only reads. */
+  /**
+   * Whether a command only reads, by its name in lower case, with a subcommand as in
+   * `xinfo|stream`.
+   */
   readonly #reads: ReadonlyMap<string, boolean>;
 
   readonly #isProxy: boolean;
@@ -52,13 +67,13 @@ export class Commands {
     this.#isProxy = isProxy;
   }
 
-  /** `isProxy`: Redis answers to all of them itself. */
+  /** `isProxy`: Redis itself answers all of them. */
   static async of(redis: Redis, { isProxy = false }: { readonly isProxy?: boolean } = {}): Promise<Commands> {
     const table = await redis.ask("COMMAND") as readonly unknown[][];
     return new Commands(new Map(table.flatMap((it) => [flagsOf(it), ...(it[9] as unknown[][]).map(flagsOf)])), isProxy);
   }
 
-  /** What a command is, and what it is answered with if Redis is not to see it. */
+  /** How to treat a command, and the answer if Redis must not see it. */
   kindOf(args: Command): Kind {
     const given = textOf(args[0] ?? new Uint8Array());
     const name = given.toUpperCase();
@@ -79,7 +94,7 @@ export class Commands {
   }
 }
 
-/** What the read-only token gets for a command that is not for it. */
+/** The answer if the read-only token may not send a command. */
 export function notPermitted(args: Command): Reply {
   const name = textOf(args[0] ?? new Uint8Array()).toLowerCase();
   return errorReply(`NOPERM this user has no permissions to run the '${name}' command or its subcommand`);
@@ -101,7 +116,10 @@ function isBlockingRead(name: string, args: Command): boolean {
   return words.slice(0, words.indexOf("STREAMS")).includes("BLOCK");
 }
 
-/** What exists and does less than in Redis: `COMMAND` is empty, and the one setting is that of keyspace notifications. */
+/**
+ * Commands that do less than in Redis: `COMMAND` is empty, and the only setting is that of keyspace
+ * notifications.
+ */
 function emulated(name: string, args: Command): Reply | undefined {
   const [subcommand = "", setting = ""] = args.slice(1).map((it) => textOf(it).toLowerCase());
   if (name === "COMMAND") return { kind: "array", items: [] };

@@ -1,5 +1,5 @@
 /**
- * Server-sent events: what is published, and what the server does.
+ * Server-sent events: published messages, and the commands that the server carries out.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export interface Events {
   readonly response: Response;
   /** Settles when its connection to Redis is closed. */
   readonly done: Promise<void>;
-  /** Ends the stream, as a server does that has enough. */
+  /** Ends the stream from the side of the server. */
   end(): void;
 }
 
@@ -22,7 +22,7 @@ const END = bytesOf("\n\n");
 const COMMA = bytesOf(",");
 
 /**
- * Opens a stream over a connection of its own, which is closed when the client goes.
+ * Opens a stream over a connection of its own. The connection closes when the client disconnects.
  *
  * @throws {Error} If Redis refuses to listen.
  */
@@ -56,13 +56,14 @@ async function pass(replies: AsyncIterable<Reply>, send: (reply: Reply) => void)
   try {
     for await (const reply of replies) send(reply);
   } catch {
-    // Redis has gone, or the client. Either way the stream is at its end.
+    // Redis or the client has gone. In both cases the stream has ended.
   }
 }
 
 /**
- * `data: message,CHANNEL,PAYLOAD`, with the payload as it is, also if there is a line break in it. What monitors sends first is
- * the one text in quotes (https://upstash.com/docs/redis/features/restapi, 2026-11).
+ * `data: message,CHANNEL,PAYLOAD`, with the payload as it is, also if there is a line break in it.
+ * What monitors sends first is the one text in quotes
+ * (https://upstash.com/docs/redis/features/restapi, 2026-11).
  */
 function frame(route: Route, reply: Reply): Uint8Array {
   if (route === "monitor") {
@@ -83,6 +84,6 @@ function closeQuietly(controller: ReadableStreamDefaultController): void {
   try {
     controller.close();
   } catch {
-    // The client has closed it.
+    // The client has closed the stream.
   }
 }

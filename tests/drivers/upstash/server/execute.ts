@@ -10,7 +10,7 @@ import { type Replica, tokenOf } from "./replica.ts";
 import { type Command, command, errorText, type Reply } from "./resp.ts";
 import type { Prepared, Scripts } from "./scripts.ts";
 
-/** What the requests of one server share. */
+/** State that all requests of one server share. */
 export interface Backend {
   readonly redis: Redis;
   readonly commands: Commands;
@@ -19,7 +19,7 @@ export interface Backend {
   readonly counts: Counts;
 }
 
-/** What was carried out. */
+/** Counts of commands that were carried out. */
 export interface Counts {
   sent: number;
   called: number;
@@ -27,28 +27,31 @@ export interface Counts {
   writes: number;
 }
 
-/** What there is to carry out. */
+/** The commands of a request. */
 export interface Execution {
   readonly list: readonly Command[];
-  /** As a transaction. */
+  /** Whether they are a transaction. */
   readonly isAtomic: boolean;
   readonly isReadOnly: boolean;
   /** The position that the request's sync token names. */
   readonly position: number;
 }
 
-/** What came of it. */
+/** The result of a request. */
 export interface Outcome {
-  /** A reply for each command; of a transaction that was discarded as a whole, the one error. */
+  /** A reply for each command, or the one error of a transaction that was discarded. */
   readonly replies: readonly Reply[];
   readonly isDiscarded: boolean;
   readonly syncToken: string;
 }
 
-/** A command that Redis is to see, or the answer that it gets without. */
+/** A command for Redis, or the answer that does not need Redis. */
 type Step = { readonly isRefused: boolean; readonly isRead: boolean } & (Prepared | { readonly answer: Reply });
 
-/** Carries them out. A pipeline is one command after the other, with those of other requests in between. */
+/**
+ * Carries out the commands. The commands of a pipeline follow each other, with those of other
+ * requests in between.
+ */
 export async function execute(backend: Backend, execution: Execution): Promise<Outcome> {
   const { replica, redis, counts } = backend;
   const steps: Step[] = [];
@@ -86,7 +89,10 @@ async function pipeline(
   return { replies, isDiscarded: false };
 }
 
-/** One that Upstash refuses, or Redis when it is queued, discards all of them. One that fails later undoes nothing. */
+/**
+ * If Upstash refuses a command, or Redis when the command is queued, all of them are discarded. If
+ * a command fails later, nothing is undone.
+ */
 async function transaction(
   redis: Redis,
   steps: readonly Step[],
@@ -106,7 +112,7 @@ async function transaction(
   return { replies, isDiscarded: false };
 }
 
-/** A script costs a command for itself, and one for each that it calls; see `mod.ts`. */
+/** A script costs one command, and one for each command that it calls; see `mod.ts`. */
 function readBy(prepared: Prepared, answer: Reply, counts: Counts): Reply {
   const { reply, calls } = prepared.read(answer);
   counts.called += calls;

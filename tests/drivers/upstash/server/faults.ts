@@ -1,5 +1,5 @@
 /**
- * What the server answers in place of the truth.
+ * Answers of the server in place of real ones.
  *
  * @module
  */
@@ -8,23 +8,29 @@ import { GATEWAY_ANSWERS, type HttpFault } from "../../../support/http_faults.ts
 import { failure } from "./answer.ts";
 import type { Route } from "./request.ts";
 
-/** A request, as faults and observers see it. */
+/** A request for faults and observers. */
 export interface UpstashRequest {
   /** 1 for the first that reached the server. */
   readonly number: number;
   readonly route: Route;
   readonly headers: Headers;
-  /** The commands as texts, with their arguments; of an event stream, the command that listens. Empty if the request could not be read. */
+  /**
+   * The commands as texts, with their arguments. For an event stream, the command that listens.
+   * Empty if the request could not be read.
+   */
   readonly commands: readonly (readonly string[])[];
 }
 
 /** A fault in the server or between it and its clients. */
 export type UpstashFault = HttpFault<UpstashRequest>;
 
-/** Answers that are not Upstash's truth, by what they pretend. Texts: https://upstash.com/docs/redis/troubleshooting (2026-11). */
+/**
+ * False answers, by the state that they pretend. Texts:
+ * https://upstash.com/docs/redis/troubleshooting (2026-11).
+ */
 export const ANSWERS = {
   ...GATEWAY_ANSWERS,
-  /** Whether the commands were carried out is not known. */
+  /** The client cannot know whether the commands were carried out. */
   internalError: () => failure(500, "internal server error"),
   requestTooLarge: () => failure(413, "ERR max request size exceeded"),
   tooManyRequests: () => failure(429, "ERR max requests per second exceeded"),

@@ -1,10 +1,13 @@
 /**
- * A local Upstash: its REST API and its server-sent events, in front of any Redis. What it does is what `wire.md` found in the real one.
+ * A local Upstash: its REST API and its server-sent events, in front of any Redis. It behaves as
+ * `wire.md` describes the real one.
  *
- * Left out: ACL users' tokens, the limit of a record, the flag of {@linkcode Scripts} for functions, the undoing of what a failed script has written,
- * which no driver may count on, and quotas, which are faults: see {@linkcode ANSWERS}.
+ * Not implemented: tokens of ACL users, the limit of a record, and the flag of {@linkcode Scripts}
+ * for functions. A failed script keeps its writes, because no driver may count on an undo. Quotas
+ * are faults: see {@linkcode ANSWERS}.
  *
- * It cannot cut a connection, since a handler of `Deno.serve` does not hold it: put the relay of `../../../support/relay.ts` in front for that.
+ * The server cannot cut a connection, because a handler of `Deno.serve` does not have it. Put the
+ * relay of `../../../support/relay.ts` in front for that.
  *
  * @module
  */
@@ -38,47 +41,58 @@ export type { Route } from "./request.ts";
 
 /** Options of {@linkcode startUpstashServer}. */
 export interface UpstashServerOptions {
-  /** Where Redis is, with the password and the number of the database if need be: `redis://:secret@127.0.0.1:6379/0`. */
+  /**
+   * The URL of Redis, with the password and the number of the database if needed:
+   * `redis://:secret@127.0.0.1:6379/0`.
+   */
   readonly redisUrl: string;
-  /** Where a server is that replicates the first. With it, requests that only read go there: see {@linkcode UpstashServer.replica}. */
+  /**
+   * The URL of a replica of that Redis. If set, requests that only read go there: see {@linkcode
+   * UpstashServer.replica}.
+   */
   readonly replicaUrl?: string;
-  /** A random one without it. */
+  /** Default: a random one. */
   readonly token?: string;
-  /** A random one without it. */
+  /** Default: a random one. */
   readonly readOnlyToken?: string;
-  /** How long a body may be; 10 MiB without it. */
+  /** The most bytes of a body. Default: 10 MiB. */
   readonly maxRequestBytes?: number;
-  /** The time that scripts are told; that of Redis without it. */
+  /** The time in scripts. Default: that of Redis. */
   readonly clock?: ScriptClock;
-  /** All goes to Redis as it is, as through a proxy that knows nothing of Upstash; what scripts call is not counted. Not with a clock. */
+  /**
+   * Whether everything goes to Redis unchanged, as through a proxy that knows nothing of Upstash.
+   * Commands of scripts are not counted then. It cannot be combined with `clock`.
+   */
   readonly isProxy?: boolean;
 }
 
 /**
  * How many commands were carried out.
  *
- * Upstash bills each command of a pipeline or a transaction, and of a script both itself and what it calls: so counts
- * https://upstash.com/docs/redis/sdks/ratelimit-ts/costs (2026-11), `EVAL, GET, GET, INCR` as 4, and so say
- * https://upstash.com/docs/redis/overall/billing (2026-11) of pipelines, and that `INFO`, `PING` and `AUTH` are free.
+ * Upstash bills each command of a pipeline or a transaction. For a script it bills the script and
+ * each command that it calls. Sources (2026-11):
+ * https://upstash.com/docs/redis/sdks/ratelimit-ts/costs counts `EVAL, GET, GET, INCR` as 4.
+ * https://upstash.com/docs/redis/overall/billing counts pipelines so, and says that `INFO`, `PING`
+ * and `AUTH` are free.
  */
 export interface CommandCounts {
-  /** By clients; a script is one. */
+  /** Sent by clients; a script counts as one. */
   readonly sent: number;
-  /** By scripts. */
+  /** Called by scripts. */
   readonly called: number;
-  /** What it costs, in a database of one region. */
+  /** The number of billed commands, in a database of one region. */
   readonly billed: number;
 }
 
-/** A server that runs. Disposing it ends every request and event stream. */
+/** A running server. Disposing it ends every request and event stream. */
 export interface UpstashServer extends AsyncDisposable {
   readonly hostname: string;
   readonly port: number;
-  /** What a client is given: `http://127.0.0.1:PORT`. */
+  /** The URL for clients: `http://127.0.0.1:PORT`. */
   readonly url: string;
   readonly token: string;
   readonly readOnlyToken: string;
-  /** How many requests reached the server, by their kinds, whatever became of them. */
+  /** How many requests reached the server, by kind, whether or not they succeeded. */
   readonly requests: Readonly<Record<Route, number>> & { readonly total: number };
   readonly commands: CommandCounts;
   /** Event streams. */
@@ -87,9 +101,9 @@ export interface UpstashServer extends AsyncDisposable {
   readonly replica: Replica | undefined;
   /** Adds a fault; each request meets the first that matches it. */
   fault(fault: UpstashFault): FaultHandle;
-  /** Tells of each request, once it was read and before it is carried out. */
+  /** Calls a function for each request, after it was read and before it is carried out. */
   observe(observer: (request: UpstashRequest) => void): Disposable;
-  /** Ends the event streams that are open, as a server does that restarts. */
+  /** Ends all open event streams, as a restart does. */
   endSubscriptions(): void;
 }
 
@@ -184,7 +198,7 @@ class Server implements UpstashServer {
     this.#connections.dispose();
   }
 
-  /** Known until it is answered: what it opens has to be closed. */
+  /** The open requests, because the server closes whatever they open. */
   async #tracked(handling: Promise<Response>): Promise<Response> {
     this.#handling.add(handling);
     try {
@@ -258,13 +272,13 @@ class Server implements UpstashServer {
     if (before) return before;
     const args = path.map(bytesOf);
     if (isReadOnly) return single(notPermitted(args), { base64: false, resp2: false });
-    // More than one channel a request is not documented, and no client asks for it.
+    // Several channels in a request are not documented, and no client asks for them.
     if (path.length !== (seen.route === "monitor" ? 1 : 2) || path[1] === "") {
       return failure(400, `ERR wrong number of arguments for '${seen.route}' command`);
     }
     const events = await openEvents(this.#redisUrl, seen.route, args);
     this.#listen(events);
-    // The client may have gone meanwhile: then nobody reads the stream, nor cancels it.
+    // If the client has gone in between, nobody reads the stream or cancels it.
     if (request.signal.aborted || this.#stop.signal.aborted) events.end();
     request.signal.addEventListener("abort", () => events.end());
     return await this.#faults.answer("after", known) ?? events.response;

@@ -6,7 +6,7 @@
 
 import { bytesOf, type Command, command, encodeCommands, errorText, plain, type Reply, ReplyReader } from "./resp.ts";
 
-/** One connection. Commands that are sent together are carried out one right after the other. */
+/** One connection. Redis carries out commands that are sent together without others in between. */
 export class Redis implements Disposable {
   readonly #connection: Deno.Conn;
   readonly #reader: ReplyReader;
@@ -19,7 +19,7 @@ export class Redis implements Disposable {
     this.#reader = new ReplyReader(connection);
   }
 
-  /** Connects to a server, as its URL says with which password, and to which database. */
+  /** Connects to a server, with the password and the database of the URL. */
   static async connect(url: string): Promise<Redis> {
     const connection = await open(url);
     const redis = new Redis(connection);
@@ -33,7 +33,7 @@ export class Redis implements Disposable {
     }
   }
 
-  /** Sends commands in one piece; the answers are in their order. */
+  /** Sends commands in one write. The replies have the same order. */
   async send(commands: readonly Command[]): Promise<Reply[]> {
     if (this.#failure) throw this.#failure;
     const answers = commands.map(() => Promise.withResolvers<Reply>());
@@ -44,7 +44,7 @@ export class Redis implements Disposable {
     return await replies;
   }
 
-  /** Sends one command, and answers with what the reply says. */
+  /** Sends one command, and returns its reply as a value. */
   async ask(...args: readonly string[]): Promise<unknown> {
     const [reply] = await this.send([command(...args)]);
     if (!reply) throw new TypeError("A command has a reply");
@@ -99,7 +99,7 @@ export class Listener implements Disposable {
     }
   }
 
-  /** What Redis says, until the connection is closed from this side. */
+  /** The replies of Redis, until this side closes the connection. */
   async *replies(): AsyncGenerator<Reply> {
     while (!this.#closed) {
       const reply = await this.#reader.reply().catch((error) => {

@@ -6,28 +6,29 @@
 
 import { Redis } from "./redis.ts";
 
-/** Where nobody listens: a replica of it stays at what it has, and answers with that. */
+/** A port where nobody listens. A replica of it keeps its data, and answers with that. */
 const NOWHERE = ["127.0.0.1", "1"] as const;
 
 const LOOK_EVERY_MS = 2;
 const CATCH_UP_MS = 5_000;
 
 /**
- * A position in the primary's history, as its token: Upstash's is a counter in base 32 that each write moves.
- * A token that is none is as good as no token: the client's own tests send such.
+ * The token of a position in the primary's history. Upstash's token is a counter in base 32 that
+ * each write moves. An invalid token counts as no token, because the client's own tests send such.
  */
 export function tokenOf(position: number): string {
   return position.toString(32);
 }
 
-/** The position of a token; 0 of what is no token. */
+/** The position of a token; 0 for an invalid token. */
 export function positionOf(token: string | null): number {
   return token !== null && /^[0-9a-v]{1,10}$/.test(token) ? Number.parseInt(token, 32) : 0;
 }
 
 /**
- * A real replica of the primary. It answers reads, which by default it does a moment late; held, it stays at what it has, until a
- * read comes with the token of a later write: then it first catches up to now, and stays there.
+ * A real replica of the primary. It answers reads, by default with data that is slightly old. While
+ * held, it keeps its data until a read has the token of a later write. Then it first catches up
+ * with the primary, and is held again.
  */
 export class Replica implements Disposable {
   /** How many requests it has answered. */
@@ -44,7 +45,7 @@ export class Replica implements Disposable {
     this.#address = address;
   }
 
-  /** Connects to a server that replicates the primary. */
+  /** Connects to a replica of the primary. */
   static async connect(url: string, primary: Redis, primaryUrl: string): Promise<Replica> {
     const { hostname, port } = new URL(primaryUrl);
     return new Replica(await Redis.connect(url), primary, [hostname, port || "6379"]);
@@ -55,7 +56,7 @@ export class Replica implements Disposable {
     return this.#redis;
   }
 
-  /** Lets it catch up, and then learn of nothing more. */
+  /** Lets it catch up, then stops its replication. */
   hold(): Promise<void> {
     return this.#next(() => this.#hold());
   }
@@ -65,7 +66,10 @@ export class Replica implements Disposable {
     return this.#next(() => this.#follow());
   }
 
-  /** Waits until it knows of everything up to this position, or of everything at all; answers with its own. */
+  /**
+   * Waits until the replica has reached this position, or that of the primary. Returns the position
+   * that it has reached.
+   */
   reach(position: number): Promise<number> {
     return this.#next(async () => {
       if (this.#held === undefined) return await this.#caughtUp(Math.min(position, await this.now()));
@@ -111,7 +115,7 @@ export class Replica implements Disposable {
     return String(info).includes("master_link_status:up") ? number(info, "slave_repl_offset") : -1;
   }
 
-  /** One after the other: what comes in between would see half of a change. */
+  /** Runs changes one after the other, because another one in between would see half of a change. */
   #next<T>(run: () => Promise<T>): Promise<T> {
     const result = this.#last.then(run);
     this.#last = result.catch(() => {});

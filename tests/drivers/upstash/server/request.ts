@@ -1,5 +1,5 @@
 /**
- * What a request asks for: its route, its commands, and how it wants the answer.
+ * Reads requests: the route, the commands, and the format of the answer.
  *
  * @module
  */
@@ -27,7 +27,7 @@ export class RequestError extends Error {
 const LISTS: ReadonlySet<string> = new Set(["pipeline", "multi-exec"]);
 const STREAMS: ReadonlySet<string> = new Set(["subscribe", "psubscribe", "monitor"]);
 
-/** Which kind of request it is. */
+/** The kind of a request. */
 export function routeOf(request: Request): Route {
   const [, first = "", ...rest] = new URL(request.url).pathname.split("/");
   if (LISTS.has(first) && rest.length === 0) return first as Route;
@@ -35,27 +35,30 @@ export function routeOf(request: Request): Route {
   return first === "" && rest.length === 0 ? "command" : "path";
 }
 
-/** @throws {RequestError} If the headers ask for what does not exist. */
+/** @throws {RequestError} If the headers ask for a format that does not exist. */
 export function readFormat(headers: Headers): Format {
   const format = headers.get("Upstash-Response-Format")?.toLowerCase() ?? "json";
   const base64 = headers.get("Upstash-Encoding")?.toLowerCase() === "base64";
   const resp2 = format === "resp2";
-  // That both are refused is documented, how they are worded is not.
+  // The documentation says that both are refused, but not with which text.
   if (!resp2 && format !== "json") throw new RequestError(400, `ERR unsupported response format: "${format}"`);
   if (resp2 && base64) throw new RequestError(400, "ERR base64 encoding is not supported with resp2 response format");
   return { base64, resp2 };
 }
 
-/** The token that a request comes with: the parameter wins over the header, which need not say `Bearer`. */
+/**
+ * The token of a request. The parameter wins over the header, and `Bearer` is optional in the header.
+ */
 export function readToken(request: Request): string {
   const given = new URL(request.url).searchParams.get("_token");
   return given ?? (request.headers.get("Authorization") ?? "").replace(/^Bearer\s+/i, "");
 }
 
-/** @throws {RequestError} If it is too long. */
+/** @throws {RequestError} If the body is too long. */
 export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
-  // Documented for Redis's own protocol, where it is an error like another:
-  // https://upstash.com/docs/redis/troubleshooting/max_request_size_exceeded (2026-11). Of the status over HTTP nothing is said.
+  // Documented for Redis's own protocol, as an error:
+  // https://upstash.com/docs/redis/troubleshooting/max_request_size_exceeded (2026-11). The status
+  // over HTTP is not documented.
   const tooLarge = new RequestError(413, "ERR max request size exceeded");
   if (Number(request.headers.get("Content-Length")) > maxBytes) throw tooLarge;
   const chunks: Uint8Array<ArrayBuffer>[] = [];
@@ -69,9 +72,9 @@ export async function readBody(request: Request, maxBytes: number): Promise<Uint
 }
 
 /**
- * The commands of a request; of one that is no list, one.
+ * The commands of a request. A request that is not a list has one.
  *
- * @throws {RequestError} If there are none in it.
+ * @throws {RequestError} If it has no commands.
  */
 export function readCommands(route: Route, url: URL, body: Uint8Array): Command[] {
   if (route === "command") return [readCommand(parse(body))];
@@ -94,7 +97,7 @@ function readPath({ pathname, search }: URL, body: Uint8Array): Command {
   return [...segments, ...(body.length > 0 ? [body.slice()] : []), ...pairs];
 }
 
-// How Upstash words them, as its users report.
+// Texts of Upstash, as its users report them.
 const EXPECTED_ARRAY = "expected JSON array";
 const EMPTY = "ERR empty command";
 
@@ -107,7 +110,7 @@ function parse(body: Uint8Array): unknown[] {
 
 function parseJson(text: string): unknown {
   try {
-    // Numbers as they are written: the 64-bit ones would lose digits.
+    // Keeps numbers as they are written, because 64-bit ones would lose digits.
     return JSON.parse(
       text,
       (_, value, context?: { source?: string }) => typeof value === "number" ? context?.source ?? value : value,
@@ -129,7 +132,7 @@ function readArgument(value: unknown): Uint8Array<ArrayBuffer> {
   throw new RequestError(400, `ERR unsupported arg type: "${Array.isArray(value) ? "[" : "{"}": json.Delim`);
 }
 
-/** Bytes that are no UTF-8 stay. */
+/** Keeps bytes that are not UTF-8. */
 function percentDecoded(text: string): Uint8Array<ArrayBuffer> {
   const bytes = bytesOf(text);
   const decoded = [];

@@ -27,7 +27,7 @@ export function bytesOf(text: string): Bytes {
   return encoder.encode(text);
 }
 
-/** The text of bytes; what is no UTF-8 becomes U+FFFD. */
+/** The text of bytes. Invalid UTF-8 becomes U+FFFD. */
 export function textOf(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }
@@ -42,12 +42,12 @@ export function errorReply(text: string): Reply {
   return { kind: "error", text: bytesOf(text) };
 }
 
-/** The text of an error; of any other reply, nothing. */
+/** The text of an error; `undefined` for any other reply. */
 export function errorText(reply: Reply | undefined): string | undefined {
   return reply?.kind === "error" ? textOf(reply.text) : undefined;
 }
 
-/** What a reply says, as a value to work with: texts, numbers, arrays and null. */
+/** A reply as a plain value: texts, numbers, arrays and null. */
 export function plain(reply: Reply): unknown {
   if (reply.kind === "integer") return Number(reply.digits);
   if (reply.kind === "bulk") return reply.bytes && textOf(reply.bytes);
@@ -60,7 +60,7 @@ export function encodeCommands(commands: readonly Command[]): Bytes {
   return joined(commands.flatMap((args) => [bytesOf(`*${args.length}\r\n`), ...args.flatMap(bulk)]));
 }
 
-/** The bytes of replies, as they came. */
+/** The bytes of replies, unchanged. */
 export function encodeReplies(replies: readonly Reply[]): Bytes {
   return joined(replies.flatMap(partsOf));
 }
@@ -88,7 +88,7 @@ export function joined(parts: readonly Uint8Array[]): Bytes {
   return all;
 }
 
-/** Where bytes come from. */
+/** A source of bytes. */
 export interface ByteSource {
   read(buffer: Uint8Array): Promise<number | null>;
 }
@@ -138,7 +138,7 @@ export class ReplyReader {
     return taken;
   }
 
-  /** Waits until there are so many bytes. */
+  /** Waits until this many bytes have arrived. */
   async #receive(length: number): Promise<void> {
     const parts: Uint8Array[] = [this.#buffered];
     let received = this.#buffered.length;

@@ -1,8 +1,9 @@
 /**
  * Scripts as Upstash runs them, on a stock Redis.
  *
- * Upstash has a flag that Redis does not know, truncates numbers, and bills what a script calls. So each script runs in a wrapper, under
- * another SHA-1 than its own. Its errors come without the place that Redis adds to them, which would be one in the wrapper.
+ * Upstash has a flag that Redis does not know, truncates numbers, and bills what a script calls. So
+ * each script runs in a wrapper, under another SHA-1 than its own. Errors do not have the place
+ * that Redis adds to them, because it would be a place in the wrapper.
  *
  * @module
  */
@@ -23,16 +24,20 @@ const EVALS = new Set(["EVAL", "EVAL_RO"]);
 const EVALSHAS = new Set(["EVALSHA", "EVALSHA_RO"]);
 
 /**
- * Goes before a script, on the line of its own first statement, so that the line numbers in messages of Lua stay.
+ * Wraps a script. The wrapper is on the line of the first statement, so that line numbers in
+ * messages of Lua stay right.
  *
- * - Numbers among the arguments lose what comes after the point. Stock Redis writes 3.7 as `3.7000000000000002`.
- * - With the flag, every key must be in `KEYS`. Redis itself says what the keys of a command are. What the flag makes of a command for
- *   the whole database is documented, how its refusal is worded is not.
- * - An error is returned, not raised, since the count would be lost with it. Nothing is undone either way. It is caught with `xpcall`,
- *   since Redis has a `pcall` of its own that makes a text of it.
+ * - Numbers among the arguments lose their fraction. Stock Redis writes 3.7 as
+ *   `3.7000000000000002`.
+ * - With the flag, every key must be in `KEYS`. Redis itself says which keys a command has. It is
+ *   documented that the flag refuses commands for the whole database, but not with which text.
+ * - An error is returned, not raised, because raising would lose the count. Nothing is undone in
+ *   either case. `xpcall` catches the error, because Redis has a `pcall` of its own that turns it
+ *   into a text.
  *
- * Text of Upstash's: https://upstash.com/docs/redis/features/key-locking (2026-11). That page's next version lets keys pass that share a hash tag with a
- * declared one. Who declares all keys need not know.
+ * Text of Upstash's: https://upstash.com/docs/redis/features/key-locking (2026-11). The next
+ * version of that page allows keys that share a hash tag with a declared one. A driver that
+ * declares all keys is not affected.
  */
 function wrapped(source: string, { isLocking, hasClock }: { isLocking: boolean; hasClock: boolean }): string {
   const check = isLocking ? CHECK : "";
@@ -60,9 +65,12 @@ local found = _real.pcall('COMMAND', 'GETKEYS', unpack(args, 1, n)) if found.err
 for _, k in ipairs(found) do if not _keys[k] then return _real.error_reply(\
 "ERR Dynamic keys are not allowed in Lua scripts when 'allow-key-locking' flag is set. Key was: " .. k) end end return nil end `;
 
-/** What the server knows of the scripts that it was sent. It forgets them all at once, and other servers in front of the same Redis do not. */
+/**
+ * The scripts that the server knows. It can forget all of them without effect on other servers in
+ * front of the same Redis.
+ */
 export class Scripts {
-  /** By the client's SHA-1, that of the wrapped script, which Redis has. */
+  /** The client's SHA-1 -> the SHA-1 of the wrapped script, which Redis knows. */
   readonly #known = new Map<string, string>();
   readonly #clock: ScriptClock | undefined;
   readonly #isProxy: boolean;
@@ -72,7 +80,7 @@ export class Scripts {
     this.#isProxy = isProxy;
   }
 
-  /** Prepares a command; undefined, if it has nothing to do with scripts. */
+  /** Prepares a command; `undefined` if it does not concern scripts. */
   async prepare(args: Command): Promise<Prepared | { answer: Reply } | undefined> {
     if (this.#isProxy) return undefined;
     const name = textOf(args[0] ?? new Uint8Array()).toUpperCase();
@@ -115,7 +123,7 @@ export class Scripts {
       return { answer: { kind: "array", items } };
     }
     if (!/^flush$/i.test(subcommand)) return undefined;
-    this.#known.clear(); // Redis itself keeps them: it is others' too.
+    this.#known.clear(); // Redis itself keeps them, because other servers use it too.
     return { answer: { kind: "status", text: bytesOf("OK") } };
   }
 
@@ -150,7 +158,7 @@ function translated(source: string, hasClock: boolean): string {
   return `#!lua${rest}\n${wrapped(source.slice(line.length), { isLocking: flags.includes(FLAG), hasClock })}`;
 }
 
-/** Redis names scripts so. */
+/** The name of a script in Redis. */
 export async function sha1(bytes: Uint8Array): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-1", bytes.slice())).toHex();
 }

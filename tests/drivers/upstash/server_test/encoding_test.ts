@@ -4,7 +4,7 @@ import { upstashTest } from "./setup.ts";
 const BASE64 = { "Upstash-Encoding": "base64" };
 const RESP2 = { "Upstash-Response-Format": "resp2" };
 
-upstashTest("text is text, and what is no UTF-8 becomes U+FFFD", async ({ send, key }) => {
+upstashTest("text stays text, and invalid UTF-8 becomes U+FFFD", async ({ send, key }) => {
   await send(new Uint8Array([0x61, 0xff, 0x62]), { path: `/set/${key("a")}` });
   assert.deepEqual((await send(["GET", key("a")])).body, { result: "a\ufffdb" });
   await send(["SET", key("b"), "é \u0000 \u2028 𝄞"]);
@@ -45,7 +45,7 @@ upstashTest("base64: the client reads every reply right, also OK in an array", a
   assert.deepEqual(await redis.multi().set(key("a"), 2).get(key("a")).exec(), ["OK", 2]);
 });
 
-upstashTest("integers have all their digits, whatever JavaScript reads", async ({ fetch, key }) => {
+upstashTest("integers have all their digits, although JavaScript loses some", async ({ fetch, key }) => {
   await (await fetch(["SET", key("a"), "9007199254740992"])).body?.cancel();
   assert.equal(await (await fetch(["INCR", key("a")])).text(), '{"result":9007199254740993}');
 });

@@ -37,7 +37,7 @@ async function listen({ fetch }: Setting, path: string): Promise<Frames> {
   return new Frames(await fetch(undefined, { path, headers: ACCEPT }));
 }
 
-/** Until nobody listens any more, neither at the server nor at Redis. */
+/** Waits until nobody listens any more, neither at the server nor at Redis. */
 async function closed({ server }: Setting, channel: string): Promise<void> {
   using redis = await Redis.connect(REDIS);
   while (
@@ -70,7 +70,7 @@ upstashTest("psubscribe: frames with the pattern and the channel", async (settin
   assert.equal(server.requests.psubscribe, 1);
 });
 
-upstashTest("monitor: OK, then what is carried out", async (setting) => {
+upstashTest("monitor: OK, then the commands that are carried out", async (setting) => {
   await using frames = await listen(setting, "/monitor");
   assert.equal(await frames.next(), 'data: "OK"');
   await setting.send(["GET", setting.key("a")]);
@@ -79,7 +79,7 @@ upstashTest("monitor: OK, then what is carried out", async (setting) => {
   assert.match(frame, /^data: \d+\.\d{6} \[\d+ \S+:\d+\] "GET" "upstash:/);
 });
 
-upstashTest("a client that goes takes its subscription with it", async (setting) => {
+upstashTest("the subscription of a client ends when the client disconnects", async (setting) => {
   const { key, server, fetch } = setting;
   const frames = await listen(setting, `/subscribe/${key("a")}`);
   await frames.next();
@@ -96,7 +96,7 @@ upstashTest("a client that goes takes its subscription with it", async (setting)
   assert.deepEqual(server.subscriptions, { opened: 2, open: 0 });
 });
 
-upstashTest("a stream that the server ends is at its end, and a cut one fails", async (setting) => {
+upstashTest("a stream that the server ends is complete, and a cut one fails", async (setting) => {
   const { key, server, relay } = setting;
   await using frames = await listen(setting, `/subscribe/${key("a")}`);
   await frames.next();

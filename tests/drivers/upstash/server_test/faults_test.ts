@@ -2,16 +2,19 @@ import assert from "node:assert/strict";
 import { ANSWERS, startUpstashServer, type UpstashRequest } from "../server/mod.ts";
 import { REDIS, rejection, upstashTest } from "./setup.ts";
 
-upstashTest("faults: before a command it is not carried out, after it is", async ({ server, redis, key }) => {
-  for (const at of ["before", "after"] as const) {
-    const fault = server.fault({ at, answer: ANSWERS.internalError });
-    assert.match((await rejection(redis.incr(key(at)))).message, /^internal server error/);
-    assert.equal(fault.hits, 1);
-    assert.equal(await redis.get(key(at)), at === "before" ? null : 1);
-  }
-});
+upstashTest(
+  "faults: a fault before a command prevents it, a fault after it does not",
+  async ({ server, redis, key }) => {
+    for (const at of ["before", "after"] as const) {
+      const fault = server.fault({ at, answer: ANSWERS.internalError });
+      assert.match((await rejection(redis.incr(key(at)))).message, /^internal server error/);
+      assert.equal(fault.hits, 1);
+      assert.equal(await redis.get(key(at)), at === "before" ? null : 1);
+    }
+  },
+);
 
-upstashTest("faults: each is as the client has it from Upstash or a gateway", async ({ server, redis, send, key }) => {
+upstashTest("faults: the client sees each as if from Upstash or a gateway", async ({ server, redis, send, key }) => {
   const statuses = {
     badGateway: 502,
     gatewayTimeout: 504,
@@ -30,7 +33,7 @@ upstashTest("faults: each is as the client has it from Upstash or a gateway", as
 });
 
 upstashTest(
-  "faults: they are for the requests that match, so many of them, and can be taken back",
+  "faults: each is for matching requests, for a number of them, and can be removed",
   async ({ server, redis, key }) => {
     const matches = ({ commands }: UpstashRequest) => commands.some(([name]) => name?.toUpperCase() === "INCR");
     const fault = server.fault({ times: 2, matches, answer: ANSWERS.badGateway });
@@ -46,7 +49,7 @@ upstashTest(
 );
 
 upstashTest(
-  "faults: one that takes its time lets others pass, and a subscription can meet one too",
+  "faults: a slow one lets other requests pass, and subscriptions have faults too",
   async ({ server, redis, send, key }) => {
     const { promise, resolve } = Promise.withResolvers<undefined>();
     server.fault({ answer: () => promise });
@@ -65,7 +68,7 @@ upstashTest(
 );
 
 upstashTest(
-  "requests are counted by their kinds, and observers are told what is in them",
+  "requests are counted by kind, and observers get their content",
   async ({ server, redis, send, key }) => {
     const seen: unknown[] = [];
     using observer = server.observe(({ number, route, commands }) => seen.push([number, route, ...commands]));
@@ -105,7 +108,7 @@ for (const ending of ["fin", "reset"] as const) {
           if (connection === "used") await incr("other");
           relay.fault({ at, action: { kind: "cut", ending } });
           await assert.rejects(incr(`${at} ${connection}`));
-          const { result } = (await send(["GET", key(`${at} ${connection}`)])).body; // Not through the relay.
+          const { result } = (await send(["GET", key(`${at} ${connection}`)])).body; // Without the relay.
           assert.equal(result, at === "before" ? null : "1", `${at}, on a ${connection} connection`);
         }
       }
@@ -118,12 +121,13 @@ upstashTest(
   async ({ relay, redis, key }) => {
     await redis.get(key("a"));
     relay.fault({ at: "after", action: { kind: "cut" } });
-    // If this is 1 or the call rejects, Deno has mended it (denoland/deno#35610): see the same test of Neon.
+    // If this is 1 or the call rejects, Deno has fixed it (denoland/deno#35610): see the same test
+    // of Neon.
     assert.equal(await redis.incr(key("a")), 2);
   },
 );
 
-Deno.test("Upstash: a server that ends leaves nothing behind, also with faults and streams under way", async () => {
+Deno.test("Upstash: a server that ends leaves nothing behind, even with open faults and streams", async () => {
   const server = await startUpstashServer({ redisUrl: REDIS });
   const headers = { Authorization: `Bearer ${server.token}`, Accept: "text/event-stream" };
   const stream = await fetch(`${server.url}/subscribe/upstash:end`, { method: "POST", headers });
@@ -136,7 +140,7 @@ Deno.test("Upstash: a server that ends leaves nothing behind, also with faults a
   assert.equal(server.subscriptions.open, 0);
 });
 
-Deno.test("Upstash: a server does not start without Redis, and says where it looked", async () => {
+Deno.test("Upstash: a server does not start without Redis, and the error has the address", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { startRedis } from "../support/redis_server.ts";
 import { Redis } from "../server/redis.ts";
 
-Deno.test("a Redis of one's own starts empty, keeps nothing, and is gone with its folder when it is stopped", async () => {
+Deno.test("a Redis of a test's own starts empty, keeps nothing, and is gone with its folder when it is stopped", async () => {
   const server = await startRedis();
   let folder = "";
   {
@@ -21,7 +21,7 @@ Deno.test("a Redis of one's own starts empty, keeps nothing, and is gone with it
   await assert.rejects(Redis.connect(server.url));
 });
 
-Deno.test("servers that are started at once are not the same", async () => {
+Deno.test("servers that are started at once are different ones", async () => {
   await using one = await startRedis();
   await using two = await startRedis();
   assert.notEqual(one.url, two.url);
@@ -31,7 +31,7 @@ Deno.test("servers that are started at once are not the same", async () => {
   assert.equal(await other.ask("GET", "a"), null);
 });
 
-Deno.test("a replica has what its primary had, and gets what comes", async () => {
+Deno.test("a replica has the data of its primary, and gets later writes", async () => {
   await using primary = await startRedis();
   using redis = await Redis.connect(primary.url);
   await redis.ask("SET", "a", "1");
@@ -43,7 +43,7 @@ Deno.test("a replica has what its primary had, and gets what comes", async () =>
   await assert.rejects(other.ask("SET", "a", "3"), /READONLY/);
 });
 
-Deno.test("a Redis is gone soon after the process that has started it, however that ends", async () => {
+Deno.test("a Redis ends soon after the process that started it, however that process ends", async () => {
   const code = `import { startRedis } from "${new URL("../../../../scripts/redis.ts", import.meta.url)}";
     console.log((await startRedis()).url); await new Promise(() => setInterval(() => {}, 1_000));`;
   const child = new Deno.Command(Deno.execPath(), { args: ["run", "-A", "-"], stdin: "piped", stdout: "piped" })

@@ -30,7 +30,7 @@ async function send(server: UpstashServer, command: unknown, token?: string | nu
   return { body: await response.json(), token: response.headers.get("Upstash-Sync-Token") };
 }
 
-upstashTest("sync tokens: each write moves them, a read does not, and any token is taken", async ({ send, key }) => {
+upstashTest("sync tokens: each write moves them, a read does not, and any token is accepted", async ({ send, key }) => {
   const tokens: (string | null)[] = [];
   for (const command of [["SET", key("a"), 1], ["GET", key("a")], ["SET", key("a"), 2], ["GET", key("a")]]) {
     const { body, headers } = await send(command, { headers: { "Upstash-Sync-Token": "my-new-sync-token" } });
@@ -42,7 +42,7 @@ upstashTest("sync tokens: each write moves them, a read does not, and any token 
   assert.notEqual(tokens[1], tokens[2]);
 });
 
-replicaTest("a read without a token, or with one from before, is answered with what was", async (server, replica) => {
+replicaTest("a read without a token, or with an older one, gets old data", async (server, replica) => {
   const { token: before } = await send(server, ["SET", "a", "old"]);
   await replica.hold();
   const { token: after } = await send(server, ["SET", "a", "new"]);
@@ -56,13 +56,13 @@ replicaTest("a read without a token, or with one from before, is answered with w
     result: "old",
   });
   assert.deepEqual((await send(server, ["GET", "a"], after)).body, { result: "new" });
-  assert.deepEqual((await send(server, ["GET", "a"])).body, { result: "new" }, "it has caught up for all");
+  assert.deepEqual((await send(server, ["GET", "a"])).body, { result: "new" }, "it has caught up for all readers");
   await send(server, ["SET", "a", "newer"]);
-  assert.deepEqual((await send(server, ["GET", "a"])).body, { result: "new" }, "and is held again");
+  assert.deepEqual((await send(server, ["GET", "a"])).body, { result: "new" }, "it is held again");
   assert.equal(replica.reads, 9);
 });
 
-replicaTest("what writes, or may write, never sees what was", async (server, replica) => {
+replicaTest("a command that writes, or may write, never gets old data", async (server, replica) => {
   await send(server, ["SET", "a", "1"]);
   await replica.hold();
   await send(server, ["SET", "a", "2"]);
@@ -101,7 +101,7 @@ replicaTest("the client reads its own writes, and another's only by its token", 
   assert.equal(await careless.get("a"), "newer");
 });
 
-replicaTest("many reads at once, with and without tokens, are each right", async (server, replica) => {
+replicaTest("many reads at once, with and without tokens, each get the right data", async (server, replica) => {
   await send(server, ["SET", "a", "0"]);
   await replica.hold();
   for (let round = 1; round <= 20; round++) {

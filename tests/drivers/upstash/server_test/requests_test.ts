@@ -15,7 +15,7 @@ upstashTest("POST /: one command, with strings, numbers and booleans as text", a
     { result: 4 },
     "application/json; charset=utf-8",
   ]);
-  // Numbers stay as they are written: JavaScript would have made 1.5 and 12345678901234567000 of these.
+  // Numbers stay as they are written: JavaScript would turn these into 1.5 and 12345678901234567000.
   await send(`["RPUSH","${key("a")}",1.50,12345678901234567890]`);
   const { body: { result } } = await send(["LRANGE", key("a"), 0, -1]);
   assert.deepEqual(result, ["text", "1.5", "true", "12345678901234567890", "1.50", "12345678901234567890"]);
@@ -53,7 +53,7 @@ upstashTest("path: a body and a segment can be any bytes", async ({ send, fetch,
 });
 
 upstashTest(
-  "/pipeline: results and errors in order, and others come in between",
+  "/pipeline: results and errors are in order, and other commands may run in between",
   async ({ send, key, redis, server }) => {
     const { status, body } = await send([["SET", key("a"), "1"], ["LPUSH", key("a"), "x"], ["NONE"], [
       "INCR",
@@ -74,12 +74,12 @@ upstashTest(
     const running = long.exec();
     let seen = 0;
     while (seen === 0) seen = await redis.get<number>(key("b")) ?? 0;
-    assert(seen < 2_000, "it was carried out in one piece");
+    assert(seen < 2_000, "no other command ran in between");
     await running;
   },
 );
 
-upstashTest("/multi-exec: nothing comes in between, and what fails undoes nothing", async ({ redis, send, key }) => {
+upstashTest("/multi-exec: no command runs in between, and a failure undoes nothing", async ({ redis, send, key }) => {
   const { status, body } = await send([["SET", key("a"), "1"], ["LPUSH", key("a"), "x"], ["INCR", key("a")]], {
     path: "/multi-exec",
   });
@@ -93,7 +93,7 @@ upstashTest("/multi-exec: nothing comes in between, and what fails undoes nothin
   assert.equal(counts.at(-1)! - counts[0]!, 99);
 });
 
-upstashTest("/multi-exec: one command that is refused discards them all", async ({ send, key }) => {
+upstashTest("/multi-exec: one refused command discards all", async ({ send, key }) => {
   const set = ["SET", key("a"), "1"];
   const refused: [unknown[], RegExp][] = [
     [["BLPOP", key("a"), 1], /^ERR Command "BLPOP" is not allowed in REST or it has a special context path$/],
@@ -121,7 +121,7 @@ upstashTest(
 );
 
 upstashTest(
-  "arguments and bodies that are none are refused before anything is carried out",
+  "invalid arguments and bodies are refused before anything is carried out",
   async ({ send, key, server }) => {
     const refused: [body: unknown, error: string, path?: string][] = [
       [["SET", key("a"), null], "ERR null args are not supported"],
@@ -225,7 +225,7 @@ upstashTest("the read-only token reads, and does nothing else", async ({ send, k
   assert.deepEqual((await send(["GET", key("a")])).body, { result: "1" });
 });
 
-upstashTest("other methods are refused, and OPTIONS tells a browser that it may", async ({ fetch }) => {
+upstashTest("other methods are refused, and OPTIONS allows browsers", async ({ fetch }) => {
   for (const method of ["DELETE", "PATCH"]) {
     const response = await fetch(undefined, { method });
     assert.deepEqual([response.status, await response.text()], [405, ""]);
@@ -236,7 +236,7 @@ upstashTest("other methods are refused, and OPTIONS tells a browser that it may"
 });
 
 upstashTest(
-  "a request that is too long is refused, of any kind, and the next is not",
+  "a request of any kind that is too long is refused, and the next one is not",
   async ({ send, key, server }) => {
     const value = "x".repeat(1_000);
     assert.deepEqual((await send(["SET", key("a"), value.slice(100)])).body, { result: "OK" });
@@ -258,7 +258,7 @@ upstashTest(
   { maxRequestBytes: 1_000 },
 );
 
-upstashTest("10 MB pass, and come back", async ({ redis, key }) => {
+upstashTest("a request and an answer of 10 MB pass", async ({ redis, key }) => {
   const value = "é".repeat(5_000_000);
   await redis.set(key("a"), value);
   assert.equal(await redis.get(key("a")) === value, true);

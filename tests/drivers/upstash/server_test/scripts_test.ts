@@ -12,22 +12,25 @@ async function sha1(text: string): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-1", new TextEncoder().encode(text))).toHex();
 }
 
-upstashTest("scripts: the flag is taken, alone and with others, which keep what they mean", async ({ redis, key }) => {
-  assert.equal(await redis.eval(`${LOCKING}return redis.call('INCR', KEYS[1])`, [key("a")], []), 1);
-  const readOnly = "#!lua flags=no-writes,allow-key-locking\nreturn redis.call(ARGV[1], KEYS[1])";
-  assert.equal(await redis.eval(readOnly, [key("a")], ["GET"]), 1);
-  assert.match(
-    (await rejection(redis.eval(readOnly, [key("a")], ["INCR"]))).message,
-    /^ERR Write commands are not allowed from read-only/,
-  );
-  assert.match(
-    (await rejection(redis.eval("#!lua flags=other\nreturn 1", [], []))).message,
-    /^ERR Unexpected flag in script shebang: other/,
-  );
-});
+upstashTest(
+  "scripts: the flag is accepted, alone and with others, which keep their meaning",
+  async ({ redis, key }) => {
+    assert.equal(await redis.eval(`${LOCKING}return redis.call('INCR', KEYS[1])`, [key("a")], []), 1);
+    const readOnly = "#!lua flags=no-writes,allow-key-locking\nreturn redis.call(ARGV[1], KEYS[1])";
+    assert.equal(await redis.eval(readOnly, [key("a")], ["GET"]), 1);
+    assert.match(
+      (await rejection(redis.eval(readOnly, [key("a")], ["INCR"]))).message,
+      /^ERR Write commands are not allowed from read-only/,
+    );
+    assert.match(
+      (await rejection(redis.eval("#!lua flags=other\nreturn 1", [], []))).message,
+      /^ERR Unexpected flag in script shebang: other/,
+    );
+  },
+);
 
 upstashTest(
-  "scripts: with the flag, a key that was not declared is refused, wherever the command has it",
+  "scripts: with the flag, an undeclared key is refused at any place of a command",
   async ({ redis, key, send }) => {
     const [declared, other] = [key("declared"), key("other")];
     const refused: [script: string, key: string][] = [
@@ -49,7 +52,7 @@ upstashTest(
       assert.doesNotMatch(error, /Dynamic keys/, `without: ${script}`);
     }
     const built = `${LOCKING}local prefix = string.sub(KEYS[1], 1, -2) return redis.call('EXISTS', prefix .. 'd')`;
-    assert.equal(await redis.eval(built, [declared], []), 1, "what counts is the key, not how it was made");
+    assert.equal(await redis.eval(built, [declared], []), 1, "the key counts, not how the script made it");
     assert.match(
       (await rejection(redis.eval(`${LOCKING}return redis.call('FLUSHDB')`, [], []))).message,
       /FLUSHDB is not allowed/,
@@ -61,7 +64,7 @@ upstashTest("scripts: commands without keys pass, and their own errors too", asy
   const script = `${LOCKING}local time = redis.call('TIME') redis.call('PUBLISH', ARGV[1], 'x') return #time`;
   assert.equal(await redis.eval(script, [], [key("a")]), 2);
   const error = async (script: string) => (await send(["EVAL", LOCKING + script, 1, key("a")])).body.error;
-  // Valkey leaves out whose command it is.
+  // Valkey does not name the server in the message.
   assert.match(
     (await error("return redis.call('GET')")) ?? "",
     /^ERR Wrong number of args calling (Redis )?command from script$/,
@@ -90,7 +93,7 @@ upstashTest("scripts: replies are what Redis makes of them", async ({ redis, key
   assert.equal(await result("return 3.9"), 3);
   assert.deepEqual(await result("return {1, 'a', {KEYS[1], ARGV}, nil, 2}"), [1, "a", [key("a"), ["x"]]]);
   assert.equal(await result("return redis.sha1hex('')"), "da39a3ee5e6b4b0d3255bfef95601890afd80709");
-  assert.deepEqual(await result("return cjson.encode({ a = { 1, 2 } })"), { a: [1, 2] }); // The client reads JSON.
+  assert.deepEqual(await result("return cjson.encode({ a = { 1, 2 } })"), { a: [1, 2] }); // The client parses JSON.
 });
 
 upstashTest("scripts: a number as an argument loses its fraction, which a text keeps", async ({ send, key }) => {
@@ -107,7 +110,7 @@ upstashTest("scripts: a number as an argument loses its fraction, which a text k
 });
 
 upstashTest(
-  "scripts: EVALSHA finds what EVAL or SCRIPT LOAD has brought, by the SHA-1 of what was sent",
+  "scripts: EVALSHA finds scripts of EVAL or SCRIPT LOAD, by the SHA-1 of the text that was sent",
   async ({ redis, key, send }) => {
     for (const shebang of ["", LOCKING]) {
       const script = `${shebang}-- ${key("a")}\nreturn {KEYS[1], ARGV[1]}`;
@@ -131,7 +134,7 @@ upstashTest(
   },
 );
 
-upstashTest("scripts: SCRIPT FLUSH forgets them here, and nowhere else", async ({ redis, key }) => {
+upstashTest("scripts: SCRIPT FLUSH forgets them on this server only", async ({ redis, key }) => {
   await using other = await startUpstashServer({ redisUrl: REDIS });
   const script = `return '${key("a")}'`;
   const sha = await redis.scriptLoad(script);
@@ -143,7 +146,7 @@ upstashTest("scripts: SCRIPT FLUSH forgets them here, and nowhere else", async (
   assert.equal(await elsewhere.evalsha(sha, [], []), key("a"));
 });
 
-Deno.test("Upstash, scripts: what Redis itself has lost is lost", async () => {
+Deno.test("Upstash, scripts: the server does not know scripts that Redis has lost", async () => {
   await using own = await startRedis();
   await using server = await startUpstashServer({ redisUrl: own.url });
   using behind = await Redis.connect(own.url);
@@ -174,7 +177,7 @@ upstashTest("scripts: in a transaction and in a pipeline they run as alone", asy
 });
 
 upstashTest(
-  "scripts: what they call is counted, and billed with them, also when they fail",
+  "scripts: their calls are counted, and billed with them, even when they fail",
   async ({ server, redis, send, key }) => {
     const script = `for i = 1, 5 do redis.call('INCR', KEYS[1]) end return redis.call('GET', KEYS[1])`;
     assert.equal(await redis.eval(script, [key("a")], []), 5);

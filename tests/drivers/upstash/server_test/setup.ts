@@ -9,25 +9,25 @@ import { redisUrl } from "../support/redis_server.ts";
 import { type Relay, startRelay } from "../../../support/relay.ts";
 import { startUpstashServer, type UpstashServer, type UpstashServerOptions } from "../server/mod.ts";
 
-/** Where the tests' Redis is. */
+/** The URL of the tests' Redis. */
 export const REDIS = await redisUrl();
 
-/** How long a test may take. */
+/** The most time of a test, in milliseconds. */
 const MAX_MS = 20_000;
 
-/** What else a request by hand has. */
+/** Options of a request by hand. */
 export interface Sending {
-  /** `/` without it. */
+  /** Default: `/`. */
   readonly path?: string;
-  /** `POST` without it. */
+  /** Default: `POST`. */
   readonly method?: string;
   readonly headers?: Record<string, string>;
-  /** The server's without it. */
+  /** Default: that of the server. */
   readonly token?: string;
   readonly signal?: AbortSignal;
 }
 
-/** What was answered. */
+/** An answer. */
 export interface Answer {
   readonly status: number;
   // deno-lint-ignore no-explicit-any -- Whatever the JSON is.
@@ -35,16 +35,16 @@ export interface Answer {
   readonly headers: Headers;
 }
 
-/** What a test is given. */
+/** The setup of a test. */
 export interface Setting {
   readonly server: UpstashServer;
-  /** In front of the server; the client goes through it. */
+  /** In front of the server. The client connects through it. */
   readonly relay: Relay;
   /** The real client, which makes one request for each command and repeats none. */
   readonly redis: UpstashClient;
   /** Another client. */
   client(options?: Partial<RedisConfigNodejs>): UpstashClient;
-  /** A key or channel that no other test has. */
+  /** A key or channel that no other test uses. */
   key(name: string): string;
   /** A request by hand, to the server itself, answered with JSON. */
   send(body?: unknown, sending?: Sending): Promise<Answer>;
@@ -79,7 +79,7 @@ export function upstashTest(
   });
 }
 
-/** The real client, without what would hide from a test what happens. */
+/** The real client, without features that hide requests from a test. */
 export function clientOf(url: string, token: string, options: Partial<RedisConfigNodejs> = {}): UpstashClient {
   return new UpstashClient({
     url,
@@ -91,7 +91,7 @@ export function clientOf(url: string, token: string, options: Partial<RedisConfi
   });
 }
 
-/** A stream that does not say what it should would be waited for without end. */
+/** Limits the time of a test, because a wait for a missing frame would never end. */
 async function bounded(run: Promise<void>): Promise<void> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error(`The test took more than ${MAX_MS} ms`)), MAX_MS);

@@ -1,5 +1,5 @@
 /**
- * What calls cost at Upstash, and tables of it.
+ * The costs of calls at Upstash, and tables of them.
  *
  * @module
  */
@@ -7,14 +7,14 @@
 import assert from "node:assert/strict";
 import type { UpstashServer } from "../server/mod.ts";
 
-/** What something has cost. */
+/** The cost of a call. */
 export interface Line {
   readonly requests: number;
-  /** What Upstash bills: scripts, and the commands that they call. */
+  /** Billed commands: scripts, and the commands that they call. */
   readonly commands: number;
 }
 
-/** Counts at a server. */
+/** Counts the costs at a server. */
 export class Bill {
   readonly #server: UpstashServer;
 
@@ -22,7 +22,7 @@ export class Bill {
     this.#server = server;
   }
 
-  /** What a call costs. */
+  /** The cost of a call. */
   async of(call: () => Promise<unknown>): Promise<Line> {
     const [requests, commands] = [this.#server.requests.command, this.#server.commands.billed];
     await call();
@@ -32,7 +32,10 @@ export class Bill {
 
 const HEAD = ["Operation", "Requests", "Commands"];
 
-/** The text, with the table between `<!-- costs NAME -->` and `<!-- end -->` replaced. It is as `deno fmt` would have it. */
+/**
+ * The text, with the table between `<!-- costs NAME -->` and `<!-- end -->` replaced. The result is
+ * formatted as by `deno fmt`.
+ */
 export function replaceTable(text: string, name: string, lines: Readonly<Record<string, Line>>): string {
   const begin = `<!-- costs ${name} -->\n`;
   const [before, rest] = text.split(begin);

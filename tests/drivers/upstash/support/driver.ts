@@ -1,6 +1,6 @@
 /**
- * What tests of the Upstash driver under faults are given: a local Upstash whose time stands still, a relay in front of it, drivers that go through,
- * and a look at all that Redis has.
+ * Setup for tests of the Upstash driver under faults: a local Upstash whose time stands still, a
+ * relay in front of it, drivers through the relay, and a dump of Redis.
  *
  * @module
  */
@@ -23,25 +23,27 @@ const REDIS = await redisUrl();
 
 /** Options of {@linkcode Setting.open}. */
 export interface OpenOptions extends UpstashDriverOptions {
-  /** In place of the URL through the relay and the server's token. */
+  /** Default: the URL through the relay and the server's token. */
   readonly redis?: UpstashRedis | UpstashCredentials;
-  /** When push opens and closes its connection; as users have it, without it. */
+  /** When push opens and closes its connection. Default: the driver's own. */
   readonly timing?: Partial<PushTiming>;
   readonly clock?: Clock;
 }
 
-/** What a test is given. */
+/** The setup of a test. */
 export interface Setting {
   readonly server: UpstashServer;
-  /** In front of the server; the drivers go through it. */
+  /** In front of the server. The drivers connect through it. */
   readonly relay: Relay;
-  /** A connection to Redis that nothing is in front of. */
+  /** A direct connection to Redis. */
   readonly redis: Redis;
-  /** What keys begin with that no other test has. */
+  /** A prefix of keys that no other test uses. */
   readonly prefix: string;
-  /** Opens a driver, without push unless it is asked for; the test ends when its push has closed what it opened. */
+  /**
+   * Opens a driver, by default without push. The test ends when its push has closed its connection.
+   */
   open(options?: OpenOptions): Driver;
-  /** What Redis has under the test's prefix, or under another: every key with what it holds. */
+  /** Every key under the test's prefix, or another one, with its content. */
   dump(prefix?: string): Promise<Dump>;
   /** Makes the server know, or forget, the scripts. */
   loadScripts(): Promise<void>;
@@ -50,7 +52,7 @@ export interface Setting {
 
 /** Options of {@linkcode upstashDriverTest}. */
 export interface TestOptions extends Partial<UpstashServerOptions> {
-  /** On a Redis that no other test has. */
+  /** Whether the test gets a Redis of its own. */
   readonly isAlone?: boolean;
 }
 

@@ -16,12 +16,12 @@ import { counted, Requests } from "../../../support/requests.ts";
 import { Redis } from "../server/redis.ts";
 import { startUpstashServer, type UpstashServer } from "../server/mod.ts";
 
-/** Opens at once and closes at once: the suites wait often and briefly. */
+/** Opens and closes connections at once, because the suites wait often and briefly. */
 const EAGER: PushTiming = { ...UPSTASH_TIMING, openAfterMs: 0, lingerMs: 0 };
 
 const HOUR_MS = 3_600_000;
 
-/** What costs more than 1 request. */
+/** Calls that cost more than 1 request. */
 export const upstashCosts: Readonly<Record<string, Exception>> = {
   list: {
     requests: 2,
@@ -30,11 +30,12 @@ export const upstashCosts: Readonly<Record<string, Exception>> = {
 };
 
 /**
- * Makes harnesses with keys of their own. The store's clock is an hour ahead of the other: a driver that took one for the other would fail. It only
- * moves by hand. Each ends when both drivers have closed what they opened, and has its keys removed.
+ * Makes harnesses with keys of their own. The store's clock is an hour ahead of the other one, so
+ * that a driver that confuses them fails. It only moves by hand. A harness ends when both drivers
+ * have closed their connections, and its keys are removed.
  *
- * @param redisUrl How to connect to Redis.
- * @param options `warm`: Redis knows the scripts, as it does from the first use of each on.
+ * @param redisUrl The URL of Redis.
+ * @param options `warm`: whether Redis knows the scripts, as it does after the first use of each.
  */
 export function upstashHarness(
   redisUrl: string,
@@ -62,7 +63,8 @@ export function upstashHarness(
       requests: () => server.requests.command - before,
       advance: (ms) => moving = moving.then(() => move(ms)),
       async [Symbol.asyncDispose]() {
-        // A zombie may begin a request or a wait after the suite has looked, and the answer may begin another.
+        // A zombie may begin a request or a wait after the suite has finished, and the answer may
+        // begin another.
         for (let looks = 0; looks < 3; looks++) {
           await requests.settled();
           await Promise.all([a.push?.idle, b.push?.idle]);
@@ -75,7 +77,7 @@ export function upstashHarness(
   };
 }
 
-/** Makes a server know the scripts, as it does from the first use of each on. */
+/** Loads the scripts into a server, as the first use of each does. */
 export async function loadScripts(server: UpstashServer): Promise<void> {
   const { send } = openTransport(server, { timeoutMs: 10_000, clock: systemClock });
   for (const { source } of Object.values(SCRIPTS)) await send(["SCRIPT", "LOAD", source], "test");
@@ -102,10 +104,10 @@ export async function removeKeys(redis: Redis, prefix: string): Promise<void> {
   for (let from = 0; from < keys.length; from += 1_000) await redis.ask("UNLINK", ...keys.slice(from, from + 1_000));
 }
 
-/** By key, without the prefix: what it holds, and whether it expires. */
+/** By key, without the prefix: the content, and whether it expires. */
 export type Dump = Record<string, { readonly held: unknown; readonly expires: boolean }>;
 
-/** How to read what is in a key. */
+/** How to read a key, by its type. */
 const READ: Readonly<Record<string, readonly string[]>> = {
   hash: ["HGETALL"],
   set: ["SMEMBERS"],
@@ -113,7 +115,7 @@ const READ: Readonly<Record<string, readonly string[]>> = {
   zset: ["ZRANGE", "0", "-1", "WITHSCORES"],
 };
 
-/** All that Redis has under a prefix. */
+/** All keys of a prefix, with their content. */
 export async function dumpKeys(redis: Redis, prefix: string): Promise<Dump> {
   const contents: Dump = {};
   for (const key of await keysOf(redis, prefix)) {

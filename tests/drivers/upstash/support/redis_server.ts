@@ -11,11 +11,12 @@ export { type RedisOptions, type RedisServer, startRedis } from "../../../../scr
 let shared: Promise<string> | undefined;
 
 /**
- * Where a Redis is that the tests share: the one of `REDIS_URL`, or the one that `deno task test` has started, or one that is started now and
- * stops with this process. Keys in it need a prefix that nobody else has. What disturbs others, such as `FLUSHALL` or `CONFIG SET`, is
- * for a server of one's own: {@linkcode startRedis}.
+ * The URL of a Redis that the tests share: that of `REDIS_URL`, or the one that `deno task test`
+ * has started, or one that is started now and stops with this process. Tests use keys with a prefix
+ * of their own. Tests that disturb others, as with `FLUSHALL` or `CONFIG SET`, start a server of
+ * their own: {@linkcode startRedis}.
  *
- * To be called while a test file is loaded. In a test, Deno would count the server as a leak of it.
+ * Call it while a test file is loaded. Within a test, Deno would report the server as a leak.
  */
 export function redisUrl(): Promise<string> {
   shared ??= given("REDIS_URL", "PARLEY_TEST_REDIS") ?? startRedis().then(({ url }) => url);

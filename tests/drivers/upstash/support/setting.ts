@@ -1,5 +1,6 @@
 /**
- * What tests of the Upstash driver's connections are given: Redis, a local Upstash, a relay in front of it, and transports that go through.
+ * Setup for tests of the Upstash driver's connections: Redis, a local Upstash, a relay in front of
+ * it, and transports through the relay.
  *
  * @module
  */
@@ -18,16 +19,16 @@ import { startUpstashServer, type UpstashServer, type UpstashServerOptions } fro
 
 export { rejection } from "../../../support/rejection.ts";
 
-/** Where the tests' Redis is. */
+/** The URL of the tests' Redis. */
 export const REDIS = await redisUrl();
 
 /** Options of {@linkcode Setting.open}. */
 export interface OpenOptions {
-  /** In place of the URL through the relay and the server's token. */
+  /** Default: the URL through the relay and the server's token. */
   readonly redis?: UpstashRedis | UpstashCredentials;
-  /** 10,000 ms without it. */
+  /** Default: 10,000. */
   readonly timeoutMs?: number;
-  /** Faster than users have it, without it. */
+  /** Default: faster than that of users. */
   readonly timing?: Partial<PushTiming>;
 }
 
@@ -38,20 +39,20 @@ export interface Opened extends UpstashTransport {
   readonly reports: readonly string[];
 }
 
-/** What a test is given. */
+/** The setup of a test. */
 export interface Setting {
   readonly server: UpstashServer;
-  /** In front of the server; the transports go through it. */
+  /** In front of the server. The transports connect through it. */
   readonly relay: Relay;
-  /** One that no other test has; the channel of the pushes. */
+  /** The channel of the pushes, which no other test uses. */
   readonly channel: string;
-  /** A key that no other test has. */
+  /** A key that no other test uses. */
   key(name: string): string;
-  /** Opens a transport; the test ends when its push has closed what it opened. */
+  /** Opens a transport. The test ends when its push has closed its connection. */
   open(options?: OpenOptions): Opened;
-  /** Publishes, past the relay. */
+  /** Publishes a message, without the relay. */
   publish(payload: string): Promise<void>;
-  /** A user's own client, with the settings that it has by itself. */
+  /** A user's own client, with its default settings. */
   client(options?: Partial<RedisConfigNodejs>): Redis;
   /** How many timers the transports and pushes have set. */
   timers(): number;

@@ -1,5 +1,6 @@
 /**
- * What tests of the Upstash driver's keys are given: drivers over keys of their own, and a look at what Redis has.
+ * Setup for tests of the Upstash driver's keys: drivers over keys of their own, and the content of
+ * Redis.
  *
  * @module
  */
@@ -16,18 +17,18 @@ import { keysOf, removeKeys } from "./harness.ts";
 
 const REDIS = await redisUrl();
 
-/** What a test is given. */
+/** The setup of a test. */
 export interface Store {
   readonly server: UpstashServer;
   readonly redis: Redis;
   readonly prefix: string;
-  /** Without the driver. */
+  /** A transport without a driver. */
   readonly transport: UpstashTransport;
   /** Opens a driver without push. */
   open(options?: UpstashDriverOptions, internals?: UpstashInternals): Driver;
-  /** Which keys there are, without the prefix. */
+  /** The keys of the test, without the prefix. */
   keys(): Promise<string[]>;
-  /** Lets the store's time pass. Keys expire by the time of Redis. */
+  /** Moves the store's time. Keys expire by the time of Redis. */
   advance(ms: number): void;
 }
 

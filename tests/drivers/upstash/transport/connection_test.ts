@@ -4,7 +4,7 @@ import { ANSWERS } from "../server/mod.ts";
 import { until, Watching } from "../../../support/patience.ts";
 import { type Opened, type OpenOptions, type Setting, transportTest } from "../support/setting.ts";
 
-/** Both ways to be given a database. */
+/** Both ways to pass a database. */
 const WAYS: Record<string, (setting: Setting) => OpenOptions> = {
   "a url and a token": () => ({}),
   "a client of the user's": ({ client }) => ({ redis: client({ retry: { retries: 0 } }) }),
@@ -12,7 +12,7 @@ const WAYS: Record<string, (setting: Setting) => OpenOptions> = {
 
 for (const [way, options] of Object.entries(WAYS)) {
   transportTest(
-    `however many watch, there is one connection, from the first to the last of them: ${way}`,
+    `there is one connection for any number of watches, from the first to the last: ${way}`,
     async (setting) => {
       const { server, open, publish } = setting;
       const opened = open(options(setting));
@@ -32,7 +32,7 @@ for (const [way, options] of Object.entries(WAYS)) {
   );
 
   transportTest(
-    `a connection that is swallowed is found out at the next beat, and opened again: ${way}`,
+    `a swallowed connection is noticed at the next beat, and opened again: ${way}`,
     async (setting) => {
       const { relay, server, open } = setting;
       const opened = open({ ...options(setting), timeoutMs: 500, timing: { beatMs: 100 } });
@@ -48,53 +48,56 @@ for (const [way, options] of Object.entries(WAYS)) {
     },
   );
 
-  transportTest(`a payload hints those that it names, or everybody if it cannot be read: ${way}`, async (setting) => {
-    const { open, publish } = setting;
-    const opened = open(options(setting));
-    using first = await Watching.live(opened, 'inbox:\u{1F600}, "\\ b\n');
-    using second = await Watching.live(opened, "due");
-    using end = new Watching(opened, "outbox:end");
-    const hints = async (payload: string) => {
-      [first.hints, second.hints, end.hints] = [0, 0, 0];
-      for (const it of [payload, `["outbox:end"]`, `["outbox:end"]`]) await publish(it);
-      await until(() => end.hints >= 2); // One of them may be for everybody.
-      return [first.hints, second.hints];
-    };
-    for (const payload of ["[]", `["inbox:c"]`, `["inbox:"]`, `["__proto__","constructor",""]`]) {
-      assert.deepEqual(await hints(payload), [0, 0]);
-    }
-    assert.deepEqual(await hints(JSON.stringify(['inbox:\u{1F600}, "\\ b\n', "outbox:c"])), [1, 0]);
-    assert.deepEqual(await hints(`["due","inbox:c"]`), [0, 1]);
-    const unknown = [
-      "*",
-      "",
-      ",",
-      "nonsense",
-      "null",
-      "7",
-      `"due"`,
-      `{"v":2}`,
-      `[["due"]]`,
-      `["due",7]`,
-      `["due"`,
-      `["due"]x`,
-      "\u{FEFF}[]",
-      "[]\n[]",
-    ];
-    for (const payload of unknown.filter((it) => it !== "[]\n[]")) {
-      assert.deepEqual(await hints(payload), [1, 1], payload);
-    }
-    // What is behind a line break is no part of it, as the service sends it.
-    assert.deepEqual(await hints("[]\n[]"), [0, 0]);
-    assert.deepEqual(await hints(`["due"\n]`), [1, 1]);
-    assert.deepEqual(
-      await hints(JSON.stringify(Array.from({ length: 1_000 }, (_, n) => `inbox:${n}${"\u{1F600}".repeat(250)}`))),
-      [0, 0],
-    );
-  });
+  transportTest(
+    `a payload hints the targets that it names, or everybody if it cannot be read: ${way}`,
+    async (setting) => {
+      const { open, publish } = setting;
+      const opened = open(options(setting));
+      using first = await Watching.live(opened, 'inbox:\u{1F600}, "\\ b\n');
+      using second = await Watching.live(opened, "due");
+      using end = new Watching(opened, "outbox:end");
+      const hints = async (payload: string) => {
+        [first.hints, second.hints, end.hints] = [0, 0, 0];
+        for (const it of [payload, `["outbox:end"]`, `["outbox:end"]`]) await publish(it);
+        await until(() => end.hints >= 2); // One hint may be for everybody.
+        return [first.hints, second.hints];
+      };
+      for (const payload of ["[]", `["inbox:c"]`, `["inbox:"]`, `["__proto__","constructor",""]`]) {
+        assert.deepEqual(await hints(payload), [0, 0]);
+      }
+      assert.deepEqual(await hints(JSON.stringify(['inbox:\u{1F600}, "\\ b\n', "outbox:c"])), [1, 0]);
+      assert.deepEqual(await hints(`["due","inbox:c"]`), [0, 1]);
+      const unknown = [
+        "*",
+        "",
+        ",",
+        "nonsense",
+        "null",
+        "7",
+        `"due"`,
+        `{"v":2}`,
+        `[["due"]]`,
+        `["due",7]`,
+        `["due"`,
+        `["due"]x`,
+        "\u{FEFF}[]",
+        "[]\n[]",
+      ];
+      for (const payload of unknown.filter((it) => it !== "[]\n[]")) {
+        assert.deepEqual(await hints(payload), [1, 1], payload);
+      }
+      // The service sends a line break as it is, so the rest of the text is not part of the event.
+      assert.deepEqual(await hints("[]\n[]"), [0, 0]);
+      assert.deepEqual(await hints(`["due"\n]`), [1, 1]);
+      assert.deepEqual(
+        await hints(JSON.stringify(Array.from({ length: 1_000 }, (_, n) => `inbox:${n}${"\u{1F600}".repeat(250)}`))),
+        [0, 0],
+      );
+    },
+  );
 }
 
-transportTest("a wait that is soon over opens no connection", async ({ server, open, timers }) => {
+transportTest("a short wait opens no connection", async ({ server, open, timers }) => {
   const opened = open({ timing: { openAfterMs: 5_000 } });
   for (let n = 0; n < 20; n++) {
     using _watching = new Watching(opened, "due");
@@ -130,7 +133,7 @@ transportTest("a watch that begins while the connection is closing gets a new on
 
 for (const trouble of ["fin", "reset", "end"] as const) {
   transportTest(
-    `a stream that is lost (${trouble}) is opened again, and all are told to look`,
+    `a lost stream (${trouble}) is opened again, and all watchers look`,
     async ({ relay, server, open, publish }) => {
       const opened = open({ timing: { openAfterMs: 20 } });
       using watching = await Watching.live(opened, "outbox:w");
@@ -163,7 +166,7 @@ transportTest(
   },
 );
 
-/** What the driver has published, as the server has seen it. */
+/** The beats that the server has received. */
 function beatsAt({ server }: Setting): { readonly count: number } & Disposable {
   let count = 0;
   const observer = server.observe(({ commands: [command] }) =>
@@ -195,12 +198,13 @@ transportTest("isolates that listen to the same channel share their beats", asyn
   }
   const before = beats.count;
   await delay(systemClock, 1_050);
-  // Without sharing they make 50. On a busy machine one that is late has not heard the beat of another yet.
+  // Without sharing there are 50. On a busy machine a late isolate has not received the beat of
+  // another one yet.
   assert(beats.count - before >= 3 && beats.count - before <= 25, `${beats.count - before} in 1,050 ms, by ten`);
   assert(watching.every(({ hints }) => hints === 1));
 });
 
-transportTest("where there is traffic, there are no beats", async (setting) => {
+transportTest("there are no beats while there is traffic", async (setting) => {
   using beats = beatsAt(setting);
   using watching = await Watching.live(setting.open({ timing: { beatMs: 300 } }), "due");
   for (let n = 0; n < 50; n++) {
@@ -210,7 +214,7 @@ transportTest("where there is traffic, there are no beats", async (setting) => {
   assert.deepEqual([beats.count, watching.hints, watching.watch.live], [0, 1, true]);
 });
 
-transportTest("a beat whose answer is lost is good if it comes back", async ({ open, relay, server }) => {
+transportTest("a beat whose answer is lost counts if its message arrives", async ({ open, relay, server }) => {
   const opened = open({ timing: { beatMs: 50 } });
   using watching = await Watching.live(opened, "due");
   const fault = relay.fault({
@@ -225,7 +229,7 @@ transportTest("a beat whose answer is lost is good if it comes back", async ({ o
 });
 
 transportTest(
-  "a client's stream that has ended without a word is found out at the next beat",
+  "a client's stream that has ended silently is noticed at the next beat",
   async ({ open, client, server }) => {
     const opened = open({ redis: client({ retry: { retries: 0 } }), timeoutMs: 300, timing: { beatMs: 50 } });
     using watching = await Watching.live(opened, "due");
@@ -235,7 +239,7 @@ transportTest(
   },
 );
 
-transportTest("to stop takes no time while a beat has been sent and has not come back", async (setting) => {
+transportTest("stopping takes no time while a beat has not arrived", async (setting) => {
   using beats = beatsAt(setting);
   const opened = setting.open({ redis: setting.client({ retry: { retries: 0 } }), timing: { beatMs: 50 } });
   const watching = await Watching.live(opened, "due");
@@ -249,7 +253,7 @@ transportTest("to stop takes no time while a beat has been sent and has not come
   assert(performance.now() - closing < 1_000);
 });
 
-transportTest("a beat that is refused brings the connection down, and it is opened again", async ({ open, server }) => {
+transportTest("a refused beat closes the connection, which is opened again", async ({ open, server }) => {
   const opened = open({ timing: { beatMs: 50 } });
   using watching = await Watching.live(opened, "due");
   server.fault({ answer: ANSWERS.dailyLimit });
@@ -279,7 +283,7 @@ const REFUSALS: Record<string, { shown: string; refuse: (setting: Setting) => Op
 };
 
 for (const [trouble, { shown, refuse }] of Object.entries(REFUSALS)) {
-  transportTest(`push comes when it can, and says once that it did not: ${trouble}`, async (setting) => {
+  transportTest(`push starts when it can, and reports once that it could not: ${trouble}`, async (setting) => {
     const opened = refuse(setting);
     using watching = await Watching.live(opened, "due");
     assert.equal(watching.hints, 1);
@@ -289,7 +293,7 @@ for (const [trouble, { shown, refuse }] of Object.entries(REFUSALS)) {
 }
 
 transportTest(
-  "a stream that never lasts is opened less and less often, and that is said once",
+  "a stream that never lasts is opened less and less often, with one report",
   async ({ open, server }) => {
     const opened = open({ timing: { openAfterMs: 10 } });
     using _watching = new Watching(opened, "due");
@@ -304,7 +308,7 @@ transportTest(
   },
 );
 
-transportTest("a wrong token keeps push away, and ends nothing", async ({ open, server }) => {
+transportTest("a wrong token prevents push, and ends nothing", async ({ open, server }) => {
   const opened = open({ redis: { url: server.url, token: "hunter2" }, timing: { openAfterMs: 1 } });
   using watching = new Watching(opened, "due");
   await until(() => opened.reports.length > 0);
@@ -314,12 +318,12 @@ transportTest("a wrong token keeps push away, and ends nothing", async ({ open, 
   ]);
 });
 
-transportTest("to stop at any moment leaves nothing behind, and takes no time", async ({ open, relay, timers }) => {
+transportTest("stopping at any moment leaves nothing behind, and takes no time", async ({ open, relay, timers }) => {
   for (const at of ["connect", "before", "after"] as const) {
     const fault = relay.fault({ at, action: { kind: "blackHole" } });
     const opened = open();
     const watching = new Watching(opened, "due");
-    // A stream has no end after which the relay could strike: it withholds the beginning.
+    // A stream has no end to withhold, so the relay withholds the beginning.
     await (at === "after" ? delay(systemClock, 50) : fault.met);
     watching.watch.close();
     await opened.push.idle;

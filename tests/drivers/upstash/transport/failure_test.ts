@@ -8,7 +8,7 @@ import { type OpenOptions, rejection, type Setting, transportTest } from "../sup
 const CALL = "Upstash: commit";
 const SECRET = "hunter2";
 
-/** Both ways to be given a database. */
+/** Both ways to pass a database. */
 const WAYS: Record<string, (setting: Setting) => OpenOptions> = {
   "a url and a token": () => ({}),
   "a client of the user's": ({ client }) => ({ redis: client() }),
@@ -17,7 +17,7 @@ const WAYS: Record<string, (setting: Setting) => OpenOptions> = {
 const refusal = (status: number, error: string) => () => Response.json({ error }, { status });
 const html = (status: number) => () => new Response(`<h1>${SECRET}</h1>`, { status });
 
-/** What is answered, what the error says of it, and whether the call may be repeated. */
+/** Answers, the texts of the errors, and whether the call may be repeated. */
 const REFUSALS: [answer: () => Response, shown: string, retryable: boolean][] = [
   [ANSWERS.capacity, "ERR: the database is full", false],
   [ANSWERS.dailyLimit, "ERR: the plan's limit of commands is used up", false],
@@ -82,7 +82,10 @@ const REFUSALS: [answer: () => Response, shown: string, retryable: boolean][] = 
   ],
 ];
 
-/** The same, where the status says more than the text. The package's client does not tell it. */
+/**
+ * The same for answers whose status says more than the text. The package's client does not tell the
+ * status.
+ */
 const STATUSES: typeof REFUSALS = [
   [ANSWERS.internalError, "HTTP_500", true],
   [ANSWERS.badGateway, "HTTP_502", true],
@@ -109,17 +112,20 @@ function isClean(error: DriverError): boolean {
 }
 
 for (const [way, options] of Object.entries(WAYS)) {
-  transportTest(`what the server refuses is certain, and said without what it quotes: ${way}`, async (setting) => {
-    const { send } = setting.open(options(setting));
-    for (const [answer, shown, retryable] of REFUSALS) {
-      setting.server.fault({ answer });
-      const error = await rejection(send(["SET", setting.key(SECRET), SECRET], CALL));
-      assert(error.message.startsWith(`${CALL} failed (${shown}`) && error.message.endsWith(")"), error.message);
-      assert.deepEqual([error.retryable, isClean(error), isNoScript(error)], [retryable, true, false], shown);
-    }
-  });
+  transportTest(
+    `a refusal by the server is certain, and the error omits what the server quotes: ${way}`,
+    async (setting) => {
+      const { send } = setting.open(options(setting));
+      for (const [answer, shown, retryable] of REFUSALS) {
+        setting.server.fault({ answer });
+        const error = await rejection(send(["SET", setting.key(SECRET), SECRET], CALL));
+        assert(error.message.startsWith(`${CALL} failed (${shown}`) && error.message.endsWith(")"), error.message);
+        assert.deepEqual([error.retryable, isClean(error), isNoScript(error)], [retryable, true, false], shown);
+      }
+    },
+  );
 
-  transportTest(`a wrong token is refused for good: ${way}`, async (setting) => {
+  transportTest(`a wrong token is refused, and not retryable: ${way}`, async (setting) => {
     const { server, relay, open, client } = setting;
     const url = relay.through(server.url);
     for (const token of [SECRET, server.readOnlyToken]) {
@@ -134,7 +140,7 @@ for (const [way, options] of Object.entries(WAYS)) {
 }
 
 transportTest(
-  "an answer that is not Redis's leaves the outcome open, but for statuses that refuse",
+  "an answer that is not from Redis leaves the outcome unknown, except for statuses that refuse",
   async ({ open, server }) => {
     const { send } = open();
     for (const [answer, shown, retryable] of STATUSES) {
@@ -150,7 +156,7 @@ transportTest(
 );
 
 transportTest(
-  "a client's errors that are not the server's leave the outcome open",
+  "errors of a client that are not from the server leave the outcome unknown",
   async ({ open, server, client, relay, key }) => {
     const quick = client({ retry: { retries: 0 } });
     const { send } = open({ redis: quick });
@@ -175,7 +181,7 @@ transportTest(
   },
 );
 
-transportTest("a request that is too large is refused for good, with its size", async ({ open, key }) => {
+transportTest("a request that is too large is refused with its size, and not retryable", async ({ open, key }) => {
   const error = await rejection(open().send(["SET", key("k"), SECRET.repeat(200)], CALL));
   assert.equal(error.retryable, false);
   assert.match(error.message, /: the request must be smaller than these 1\d\d\d bytes\)$/);
@@ -203,7 +209,7 @@ transportTest(
   },
 );
 
-Deno.test("readAnswer() takes nothing for an answer but what a script gives, and may be asked again then", () => {
+Deno.test("readAnswer() accepts only answers of scripts; any other is retryable", () => {
   const none = [
     null,
     1,

@@ -7,18 +7,18 @@ import { everyOperation } from "../../../support/every_operation.ts";
 import type { RelayAction, RelayMoment } from "../../../support/relay.ts";
 import { type Setting, upstashDriverTest } from "../support/driver.ts";
 
-/** Time stands still, so that what is in Redis is the same each time. */
+/** Time stands still, so that the content of Redis is the same each time. */
 const clock = () => Date.UTC(2026, 0, 1);
 
-/** What the story of all drivers leaves out: what needs more than one request. */
+/** Operations that need several requests, which the story of all drivers leaves out. */
 function story(driver: Driver): (() => Promise<unknown>)[] {
   return [
     ...everyOperation(driver),
-    // What a repeat has of the first call is in no order.
+    // A repeat of a claim answers in any order.
     async () => byId(await driver.claim(claimRequest({ owner: "third" }))),
     () => driver.control({ workflowId: "child", action: "cancel" }),
     () => driver.control({ workflowId: "other", action: "cancel" }),
-    // A repeat counts what it has removed itself.
+    // A repeat of a purge counts only its own removals.
     async () => void await driver.purge({ olderThanMs: 0, limit: 10 }),
   ];
 }
@@ -27,14 +27,17 @@ function byId({ claimed, ...rest }: ClaimResult): ClaimResult {
   return { ...rest, claimed: claimed.toSorted((a, b) => a.workflow.workflowId < b.workflow.workflowId ? -1 : 1) };
 }
 
-/** What came of the story when nothing failed: of each operation the requests that it took, its answer, and what was in Redis then. */
+/**
+ * The story without faults: the requests of each operation, its answer, and the content of Redis
+ * after it.
+ */
 interface Expected {
   readonly requests: number;
   readonly answer: unknown;
   readonly held: unknown;
 }
 
-/** Runs the story in peace, over keys of its own. */
+/** Runs the story without faults, over keys of its own. */
 async function peaceful({ open, server, prefix, dump }: Setting): Promise<Expected[]> {
   const expected: Expected[] = [];
   const driver = open({ prefix: `${prefix}.peace` });
@@ -62,7 +65,7 @@ for (const at of ["before", "after", "head", "body"] as const) {
       const expected = await peaceful(setting);
       assert.deepEqual(expected.map(({ requests }) => requests), REQUESTS);
       const { server, prefix, dump, open } = setting;
-      // Each of an operation's requests is cut once, each time in a story of its own.
+      // Each request of an operation is cut once, each time in a story of its own.
       for (let cut = 1; cut <= Math.max(...REQUESTS); cut++) {
         const own = `${prefix}.${at}.${cut}`;
         const driver = withRetries(open({ prefix: own }), systemClock);
@@ -73,7 +76,8 @@ for (const at of ["before", "after", "head", "body"] as const) {
           const shown = `request ${cut} of ${operation}`;
           assert.deepEqual(await operation(), answer, shown);
           assert.deepEqual(without(own, await dump(own)), without(`${prefix}.peace`, held), shown);
-          // What is cut before it reaches the server is not counted there; and a purge that has removed everything finds nothing when it is repeated.
+          // The server does not count requests that are cut before they reach it. A purge that has
+          // removed everything finds nothing when it is repeated.
           const made = server.requests.command - before + (at === "before" && fault ? 1 : 0);
           const repeated = index === PURGE && cut === 2 && at !== "before" ? 1 : requests;
           assert.equal(made, fault ? cut + repeated : requests, `${shown}: what was made, and all of it again`);
@@ -85,14 +89,14 @@ for (const at of ["before", "after", "head", "body"] as const) {
   );
 }
 
-/** Cuts the connection at a request of those to come, which are counted from 1. */
+/** Cuts the connection at a later request, counted from 1. */
 function cutNth({ relay }: Setting, at: RelayMoment, nth: number, ending: "fin" | "reset") {
   let seen = 0;
   const action: RelayAction = { kind: "cut", ending };
   return relay.fault({ at, action, matches: () => ++seen === nth });
 }
 
-/** Has the server forget its scripts right before each request that it carries out. */
+/** Lets the server forget its scripts right before each request. */
 function flushAlways({ server, flushScripts }: Setting): Disposable {
   return server.fault({
     times: Infinity,
@@ -102,7 +106,7 @@ function flushAlways({ server, flushScripts }: Setting): Disposable {
 }
 
 upstashDriverTest(
-  "scripts may be flushed at any moment: each request is made twice, and what it does once",
+  "scripts may be flushed at any moment: each request is made twice and takes effect once",
   async (setting) => {
     await setting.loadScripts();
     const expected = await peaceful(setting);
@@ -149,7 +153,8 @@ upstashDriverTest(
         assert.deepEqual(await operation(), answer, String(operation));
         assert.deepEqual(without(own, await dump(own)), without(`${prefix}.peace`, held), String(operation));
         assert.deepEqual([flush.hits, cut.hits], [1, 1]);
-        // What was lost, of EVAL with the EVALSHA before it; then everything twice. The request that has flushed them is not one of the driver's.
+        // The lost request, for EVAL with the EVALSHA before it, then each request twice. The
+        // request that flushed the scripts is not the driver's.
         const made = server.requests.command - before - 1;
         assert.equal(made, (lost === "EVAL" ? 2 : 1) + 2 * requests, `${lost} of ${operation}`);
       }

@@ -9,14 +9,14 @@ import { type OpenOptions, rejection, type Setting, transportTest } from "../sup
 
 const CALL = "Upstash: test";
 
-/** Both ways to be given a database. */
+/** Both ways to pass a database. */
 const WAYS: Record<string, (setting: Setting) => OpenOptions> = {
   "a url and a token": () => ({}),
   "a client of the user's": ({ client }) => ({ redis: client() }),
 };
 
 for (const [way, options] of Object.entries(WAYS)) {
-  transportTest(`each command is one request, also of many at once: ${way}`, async (setting) => {
+  transportTest(`each command is one request, even if there are many at once: ${way}`, async (setting) => {
     const { open, server, key } = setting;
     const { send } = open(options(setting));
     const results = await Promise.all(Array.from({ length: 20 }, () => send(["INCR", key("n")], CALL)));
@@ -35,7 +35,7 @@ for (const [way, options] of Object.entries(WAYS)) {
     assert.equal(await send(["EVAL", "return #ARGV[1]", "0", "\u00e9\u2028\0"], CALL), 6);
   });
 
-  transportTest(`isNoScript() knows an unknown script, and nothing else: ${way}`, async (setting) => {
+  transportTest(`isNoScript() detects an unknown script only: ${way}`, async (setting) => {
     const { send } = setting.open(options(setting));
     const unknown = await rejection(send(["EVALSHA", "0".repeat(40), "0"], CALL));
     assert.deepEqual([isNoScript(unknown), unknown.retryable, unknown.message], [
@@ -52,23 +52,26 @@ for (const [way, options] of Object.entries(WAYS)) {
     assert.equal(isNoScript(new Error("NOSCRIPT No matching script.")), false);
   });
 
-  transportTest(`a request that is swallowed ends at its time limit, whenever it is: ${way}`, async (setting) => {
-    for (const at of ["connect", "before", "after", "body"] as const) {
-      await using relay = await startRelay({ target: setting.server }); // To which there is no connection yet.
-      const redis = way === "a url and a token"
-        ? { url: relay.through(setting.server.url), token: setting.server.token }
-        : setting.client({ retry: { retries: 0 } });
-      const { send } = setting.open({ redis, timeoutMs: 200 });
-      (way === "a url and a token" ? relay : setting.relay).fault({ at, action: { kind: "blackHole" } });
-      const began = performance.now();
-      const error = await rejection(send(["GET", setting.key("k")], CALL));
-      const took = performance.now() - began;
-      assert.equal(error.message, `${CALL} failed (TIMEOUT: no answer within 200 ms, outcome unknown)`);
-      assert(error.retryable && took >= 195 && took < 2_000, `${took} ms`);
-      if (way !== "a url and a token") break; // The client goes on by itself, and would meet the next fault.
-    }
-    await setting.relay.cut();
-  });
+  transportTest(
+    `a swallowed request ends at its time limit, at whichever point it is swallowed: ${way}`,
+    async (setting) => {
+      for (const at of ["connect", "before", "after", "body"] as const) {
+        await using relay = await startRelay({ target: setting.server }); // A relay without a connection so far.
+        const redis = way === "a url and a token"
+          ? { url: relay.through(setting.server.url), token: setting.server.token }
+          : setting.client({ retry: { retries: 0 } });
+        const { send } = setting.open({ redis, timeoutMs: 200 });
+        (way === "a url and a token" ? relay : setting.relay).fault({ at, action: { kind: "blackHole" } });
+        const began = performance.now();
+        const error = await rejection(send(["GET", setting.key("k")], CALL));
+        const took = performance.now() - began;
+        assert.equal(error.message, `${CALL} failed (TIMEOUT: no answer within 200 ms, outcome unknown)`);
+        assert(error.retryable && took >= 195 && took < 2_000, `${took} ms`);
+        if (way !== "a url and a token") break; // The client repeats by itself, and would meet the next fault.
+      }
+      await setting.relay.cut();
+    },
+  );
 }
 
 for (const at of ["before", "after", "head", "body"] as const) {
@@ -93,7 +96,7 @@ for (const at of ["before", "after", "head", "body"] as const) {
 }
 
 transportTest(
-  "what is sent is a POST of JSON with the token, and neither a sync token nor an encoding",
+  "a command is a POST of JSON with the token, without a sync token or an encoding",
   async ({ open, server, key }) => {
     const seen: Headers[] = [];
     using _observer = server.observe(({ headers, route }) => route === "command" && seen.push(headers));
@@ -169,7 +172,7 @@ transportTest("a path in the url is kept, and slashes at its end do not matter",
   assert.deepEqual(lines.map((line) => line.split(" ")[1]), ["/", "/", "/", "/redis", "/redis"]);
 });
 
-Deno.test("openTransport() refuses what is no url or token, and does not show it", () => {
+Deno.test("openTransport() refuses an invalid URL or token, and shows neither", () => {
   const secret = "hunter2";
   const good = { url: "https://a.upstash.io", token: "t" };
   const wrong: unknown[] = [
@@ -204,7 +207,7 @@ Deno.test("openTransport() refuses what is no url or token, and does not show it
   openTransport({ ...good, url: "http://127.0.0.1:8079" }, { timeoutMs: 1, clock: systemClock });
 });
 
-Deno.test("a server that is not there rejects, and the call may be repeated", async () => {
+Deno.test("a call to an absent server rejects, and is retryable", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { transportTest } from "../support/setting.ts";
 
-/** Waits, is told, waits no more. The argument: how the database is given. */
+/** Waits until a hint arrives. The argument says how to pass the database. */
 const PROGRAM = `
   import { Redis } from "@upstash/redis";
   import { delay, systemClock as clock } from "./core/time/clock.ts";

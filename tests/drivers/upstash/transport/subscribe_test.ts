@@ -77,7 +77,7 @@ transportTest(
 );
 
 transportTest(
-  "a stream that is given up, or whose request is refused, is closed",
+  "a stream is closed if it is given up or its request is refused",
   async ({ open, channel, server }) => {
     const closed: string[] = [];
     const endless = (name: string) => new ReadableStream({ cancel: () => void closed.push(name) });
@@ -111,7 +111,7 @@ transportTest(
   },
 );
 
-Deno.test("a message is heard behind comments and across chunks, in whatever lines the server sends", async () => {
+Deno.test("a message arrives after comments and across chunks, with any line ends", async () => {
   const lines = [
     "\xef\xbb\xbf: ping\r\n\r\n",
     "data: subscr",
