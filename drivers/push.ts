@@ -5,6 +5,7 @@
  * @module
  */
 
+import { backoffMs } from "../core/time/backoff.ts";
 import { type Clock, delay } from "../core/time/clock.ts";
 import type { Watch, WatchTarget } from "../core/driver/driver.ts";
 import { type Subscription, Subscriptions } from "../core/time/subscriptions.ts";
@@ -150,7 +151,7 @@ export class PushConnection {
 
   /** It has jitter, so that clients that lost their connections together do not return together. */
   #backoffMs(failures: number): number {
-    return Math.min(this.#options.timing.openAfterMs * 2 ** failures, MAX_BACKOFF_MS) * (0.5 + Math.random());
+    return backoffMs(failures, { firstMs: this.#options.timing.openAfterMs, maxMs: MAX_BACKOFF_MS });
   }
 
   /**

@@ -1,13 +1,10 @@
 /**
- * What the adapter and its client agree on: paths, tokens, content types, and how values travel.
+ * What the adapter and its client agree on: content types, paths and tokens.
  *
  * @module
  */
 
-import { wireCodec } from "../core/values/codec.ts";
 import { ValidationError } from "../core/errors.ts";
-
-export { decodeParts as decodeValue } from "../core/values/codec.ts";
 
 /**
  * The content type of the library's own bodies: JSON in which each value, such as an input or a message, is encoded as devalue does. All
@@ -16,30 +13,6 @@ export { decodeParts as decodeValue } from "../core/values/codec.ts";
 export const PARLEY_JSON = "application/vnd.parley+json";
 /** Lines of {@linkcode PARLEY_JSON}. */
 export const PARLEY_NDJSON = "application/vnd.parley+ndjson";
-
-/** Text that is JSON already. */
-export class JsonText {
-  /**
-   * Makes it.
-   *
-   * @param text The text.
-   */
-  constructor(readonly text: string) {}
-}
-
-/** A value as a member of a body in {@linkcode PARLEY_JSON}. It throws if the value cannot be encoded. */
-export function encodeValue(value: unknown): JsonText {
-  return new JsonText(wireCodec.encode(value));
-}
-
-/** The text of a body in {@linkcode PARLEY_JSON}. Its values come from {@linkcode encodeValue}. */
-export function envelope(body: unknown): string {
-  if (body instanceof JsonText) return body.text;
-  if (typeof body !== "object" || body === null) return JSON.stringify(body);
-  if (Array.isArray(body)) return `[${body.map(envelope).join(",")}]`;
-  const members = Object.entries(body).filter(([, member]) => member !== undefined);
-  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${envelope(member)}`).join(",")}}`;
-}
 
 /** `.` and `..`, which URL parsers remove even if they are percent-encoded, and their stand-ins. */
 const DOTS = /^\.{1,2}~*$/;
@@ -71,6 +44,17 @@ export function toLegalUrl(url: string): string {
 /** Whether a value can be a token. Only visible ASCII characters pass a header unchanged; a newline from a file of secrets does not. */
 export function isToken(token: unknown): token is string {
   return typeof token === "string" && /^[\x21-\x7e]+$/.test(token);
+}
+
+/**
+ * Refuses what cannot be a token.
+ *
+ * @param doing What the token is for, for the error, which omits the token.
+ * @throws {ValidationError} If no header can carry it.
+ */
+export function checkToken(token: unknown, doing: string): asserts token is string {
+  if (isToken(token)) return;
+  throw new ValidationError(`${doing}: the token must be a text of visible ASCII characters, and not empty`);
 }
 
 /**

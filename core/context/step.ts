@@ -13,7 +13,9 @@ import { checkName, checkWholeNumber, type Duration, MAX_DURATION_MS, toMillisec
 import { ContextError, quote, TimeoutError, ValidationError } from "../errors.ts";
 import type { Run } from "../run/run.ts";
 import { readSent, takeMessage, toRecipient } from "./messages.ts";
+import { hexDigest } from "../values/hex_digest.ts";
 import { tolerate, unawaited } from "../run/tolerate.ts";
+import { withTimeLimit } from "../time/time_limit.ts";
 import { unlessAborted } from "../time/wait.ts";
 import type { StepContext, StepOptions } from "../workflow.ts";
 
@@ -103,21 +105,19 @@ function encodeValue<T>({ host }: Run, { label }: Step<T>, value: T): Outcome {
 }
 
 async function tryOnce<T>(run: Run, step: Step<T>, attempt: number): Promise<T> {
-  const aborting = new AbortController();
-  const onStop = () => aborting.abort(run.stopping.reason);
-  run.stopping.addEventListener("abort", onStop);
+  const { stopping, host: { clock } } = run;
   const { timeoutMs } = step.policy;
-  const onTimeout = () => aborting.abort(new TimeoutError(step.label, timeoutMs));
-  const stopTimer = timeoutMs < Infinity ? run.host.clock.after(timeoutMs, onTimeout) : () => {};
-  const context = new Try(run, step.position, attempt, aborting.signal);
+  const error = (reason: "timeout" | "stopped") =>
+    reason === "timeout" ? new TimeoutError(step.label, timeoutMs) : stopping.reason;
+  let context: Try | undefined;
   try {
-    const outcome = currentStep.run(run, async () => await step.code(context));
     // Code that ignores its signal continues, but nobody waits for it.
-    return await unlessAborted(outcome, aborting.signal);
+    return await withTimeLimit({ ms: timeoutMs, clock, stop: stopping, error }, (signal) => {
+      const current = context = new Try(run, step.position, attempt, signal);
+      return currentStep.run(run, async () => await step.code(current));
+    });
   } finally {
-    context.end();
-    stopTimer();
-    run.stopping.removeEventListener("abort", onStop);
+    context?.end();
   }
 }
 
@@ -166,7 +166,7 @@ class Try implements StepContext {
     const taken = takeMessage(this.#run.host.values, recipient, message);
     const prepare = async (): Promise<EffectOrWait> => ({
       type: "send",
-      message: await taken(await digest(JSON.stringify(origin))),
+      message: await taken(`step:${await hexDigest(JSON.stringify(origin))}`),
     });
     const outcome = await this.#write(`send ${JSON.stringify(recipient.topic.name)}`, prepare);
     const receipt = readSent(outcome, recipient);
@@ -222,10 +222,4 @@ function toPolicy(options: StepOptions): Policy {
     maxDelayMs: optional(maxDelay, "maxDelay"),
     timeoutMs: optional(timeout, "timeout"),
   };
-}
-
-/** A key of fixed length for a text of any length. */
-async function digest(text: string): Promise<string> {
-  const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
-  return `step:${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }

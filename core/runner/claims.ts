@@ -6,6 +6,7 @@
 
 import { UnknownWorkflowError } from "../errors.ts";
 import type { ClaimedRun } from "../run/host.ts";
+import { backoffMs } from "../time/backoff.ts";
 import { delay } from "../time/clock.ts";
 import type { RunnerHost } from "./host.ts";
 
@@ -33,7 +34,7 @@ const MAX_FAILURE_MS = 300_000;
 
 /** The pause before a claim that has left some workflows is repeated. */
 export function repeatMs(repeats: number): number {
-  return Math.min(FIRST_REPEAT_MS * 2 ** Math.min(repeats, 10), MAX_REPEAT_MS) * (0.75 + Math.random() / 2);
+  return backoffMs(repeats, { firstMs: FIRST_REPEAT_MS, maxMs: MAX_REPEAT_MS });
 }
 
 /** The result of a claim by due time. */

@@ -5,12 +5,14 @@
  * @module
  */
 
+import { backoffMs } from "./backoff.ts";
 import { type Clock, delay } from "./clock.ts";
 import type { Driver } from "../driver/driver.ts";
 import { DriverError, ParleyError } from "../errors.ts";
 
-/** The pauses before the retries. Each varies by half its length, up or down. */
-const DELAYS_MS = [50, 150, 450, 1_350];
+/** Pauses before the retries: about 50, 150, 450 and 1,350 ms. */
+const PAUSES = { firstMs: 50, maxMs: 1_350, factor: 3 };
+const MAX_RETRIES = 4;
 
 /**
  * Wraps a driver, so that each call retries as {@linkcode attempt} does and every rejection is a
@@ -42,9 +44,8 @@ export async function attempt<T>(call: () => Promise<T>, clock: Clock, signal?: 
       if (!(error instanceof ParleyError)) {
         throw new DriverError("The driver failed in an unexpected way", { retryable: false, cause: error });
       }
-      const delayMs = DELAYS_MS[tries];
-      if (!(error instanceof DriverError && error.retryable) || delayMs === undefined) throw error;
-      await delay(clock, delayMs * (0.5 + Math.random()), signal);
+      if (!(error instanceof DriverError && error.retryable) || tries === MAX_RETRIES) throw error;
+      await delay(clock, backoffMs(tries, PAUSES), signal);
       signal?.throwIfAborted();
     }
   }

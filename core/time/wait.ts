@@ -7,6 +7,7 @@
  * @module
  */
 
+import { backoffMs, jitter } from "./backoff.ts";
 import { type Clock, delay } from "./clock.ts";
 import type { Driver, Watch, WatchTarget } from "../driver/driver.ts";
 import { DriverError } from "../errors.ts";
@@ -145,15 +146,14 @@ export class Waiter {
    * Returns the next poll interval. Jitter keeps waiters that begin together from looking together.
    */
   #nextPollMs(): number {
-    const jitter = 0.75 + Math.random() / 2;
     if (this.#failures > 0) {
-      return Math.min(FIRST_AWAY_MS * BACKOFF ** Math.min(this.#failures, 20), MAX_AWAY_MS) * jitter;
+      return backoffMs(this.#failures, { firstMs: FIRST_AWAY_MS, maxMs: MAX_AWAY_MS, factor: BACKOFF });
     }
     const watches = [...this.#subscriptions.values()].map(({ watch }) => watch);
     const live = watches.length > 0 && watches.every((watch) => watch?.live);
     const base = live ? Math.min(...watches.map((watch) => watch?.lookMs ?? LIVE_POLL_MS)) : this.#pollMs;
     this.#pollMs = Math.min(this.#pollMs * BACKOFF, MAX_POLL_MS);
-    return base * jitter;
+    return jitter(base);
   }
 }
 

@@ -14,6 +14,7 @@ import { UnreadableValueError, ValidationError, ValueTooLargeError } from "../er
 import { toSafeIssue } from "./safe_issue.ts";
 import { snapshot } from "./snapshot.ts";
 import type { StandardSchemaV1 } from "../standard_schema.ts";
+import { withTimeLimit } from "../time/time_limit.ts";
 
 /** How long an asynchronous schema may take. */
 const MAX_CHECK_MS = 10_000;
@@ -188,16 +189,11 @@ export function check<T>(
 
 /** Rejects when an asynchronous schema takes too long: it holds up every later operation of its run. */
 function inTime<T>(result: Promise<T>, what: string, clock: Clock = systemClock): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stopTimer = clock.after(MAX_CHECK_MS, () => {
-      reject(
-        new ValidationError(
-          `Checking the ${what}: its schema has not settled after ${MAX_CHECK_MS / 1_000} s, and must do so`,
-        ),
-      );
-    });
-    result.then(resolve, reject).finally(stopTimer);
-  });
+  const error = () =>
+    new ValidationError(
+      `Checking the ${what}: its schema has not settled after ${MAX_CHECK_MS / 1_000} s, and must do so`,
+    );
+  return withTimeLimit({ ms: MAX_CHECK_MS, clock, error }, () => result);
 }
 
 function accepted<T>(result: StandardSchemaV1.Result<T>, value: unknown, what: string): T {

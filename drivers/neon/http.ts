@@ -7,7 +7,7 @@
 import { type Clock, systemClock } from "../../core/time/clock.ts";
 import { DriverError } from "../../core/errors.ts";
 import type { RunQuery } from "../postgres/sql_calls.ts";
-import { withTimeLimit } from "../time_limit.ts";
+import { withTimeLimit } from "../../core/time/time_limit.ts";
 import type { NeonAddress } from "./address.ts";
 
 /**

@@ -6,7 +6,7 @@
 
 import type { Client, QueryResultRow } from "@neondatabase/serverless";
 import type { Clock } from "../../core/time/clock.ts";
-import { withTimeLimit } from "../time_limit.ts";
+import { withTimeLimit } from "../../core/time/time_limit.ts";
 import type { Login } from "./address.ts";
 
 /**

@@ -14,6 +14,7 @@
  */
 
 import type { Driver } from "../../core/driver/driver.ts";
+import { hexDigest } from "../../core/values/hex_digest.ts";
 import { claimMain, peekMain } from "./lua/claim.ts";
 import { commitMain, committing } from "./lua/commit.ts";
 import { ending } from "./lua/ending.ts";
@@ -103,12 +104,7 @@ function text(source: string): ScriptText {
   return {
     source,
     get sha() {
-      return sha ??= sha1(source);
+      return sha ??= hexDigest(source, "SHA-1");
     },
   };
-}
-
-async function sha1(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-1", new TextEncoder().encode(text));
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -6,7 +6,7 @@
 
 import * as v from "valibot";
 import { wallClock } from "../../core/time/clock.ts";
-import { type Duration, toMilliseconds } from "../../core/values/checks.ts";
+import { type Duration, toPositiveMilliseconds } from "../../core/values/checks.ts";
 import { ValidationError } from "../../core/errors.ts";
 import { type Action, ACTIONS, type Auth, bearerToken, markKnown, oncePerRequest, recognising } from "./auth.ts";
 import { readToken, signToken } from "./jwt.ts";
@@ -98,8 +98,7 @@ async function mint(scope: Scope, secret: string): Promise<string> {
       `Minting a token whose ${open} has no value: it must have one, or not be there, which allows any`,
     );
   }
-  const ms = toMilliseconds(expiresIn, "expiresIn");
-  if (ms === 0) throw new ValidationError("Minting a token that expires in 0 ms: it must be more");
+  const ms = toPositiveMilliseconds(expiresIn, "expiresIn");
   const exp = Math.ceil((wallClock.now() + ms) / 1_000);
   return await signToken({
     aud: AUDIENCE,

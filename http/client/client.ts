@@ -29,7 +29,8 @@ import type { Workflow } from "../../core/workflow.ts";
 import { decodeEntry, decodeInfo, RemoteEvent, RemoteStream } from "./reading.ts";
 import { ClientTransport, type ConnectOptions, encoded } from "./transport.ts";
 import { waitOver } from "./waiting.ts";
-import { decodeValue, toSegment } from "../protocol.ts";
+import { decodeValue } from "../envelope.ts";
+import { toSegment } from "../protocol.ts";
 
 export type { ConnectOptions, Fetch } from "./transport.ts";
 

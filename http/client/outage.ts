@@ -5,6 +5,7 @@
  */
 
 import { DriverError } from "../../core/errors.ts";
+import { backoffMs } from "../../core/time/backoff.ts";
 import { type ClientTransport, pauseFor } from "./transport.ts";
 
 /** How long to wait until a request that failed is made again: 0.1 s, doubling to 5 s. */
@@ -60,6 +61,6 @@ export async function rest(
   signal: AbortSignal | undefined,
   maxMs = Infinity,
 ): Promise<void> {
-  const ms = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(tries, 20), MAX_PAUSE_MS) * (0.5 + Math.random() / 2);
+  const ms = backoffMs(tries, { firstMs: FIRST_PAUSE_MS, maxMs: MAX_PAUSE_MS });
   await pauseFor(transport.clock, Math.min(ms, maxMs), signal);
 }

@@ -15,7 +15,7 @@ import type {
 import { EndableIterable } from "../../core/read/iteration.ts";
 import { TimeoutError, WorkflowEndedError } from "../../core/errors.ts";
 import { checkWholeNumber } from "../../core/values/checks.ts";
-import { decodeValue } from "../protocol.ts";
+import { decodeValue } from "../envelope.ts";
 import { resumed, type Source } from "./resuming.ts";
 import type { ClientTransport } from "./transport.ts";
 

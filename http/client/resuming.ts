@@ -5,14 +5,16 @@
  */
 
 import { DriverError } from "../../core/errors.ts";
-import { unlessAborted } from "../../core/time/wait.ts";
-import { decodeValue, PARLEY_NDJSON } from "../protocol.ts";
+import { backoffMs } from "../../core/time/backoff.ts";
+import { withTimeLimit } from "../../core/time/time_limit.ts";
+import { decodeValue } from "../envelope.ts";
+import { PARLEY_NDJSON } from "../protocol.ts";
 import { isPassing, MAX_PAUSE_MS, Outage } from "./outage.ts";
-import { asParleyError, type ClientRequest, type ClientTransport, limited, pauseFor } from "./transport.ts";
+import { asParleyError, type ClientRequest, type ClientTransport, pauseFor } from "./transport.ts";
 import { CUT_MS, Patience, PAUSE_MS } from "./waiting.ts";
 
 /** A connection that is silent for so long is dead: the server sends a blank line every few seconds. */
-const SILENCE_MS = 45_000;
+const MAX_SILENCE_MS = 45_000;
 /** The server sends a blank line at once. Where none has come for so long, somebody on the way keeps the answer until it is complete. */
 const FIRST_BYTE_MS = 10_000;
 /** For how long a client remembers that answers do not come live, and begins with short ones. */
@@ -98,7 +100,7 @@ export async function* resumed<Entry extends object>(
 
 function comeBackMs(brief: number): number {
   if (brief === 0) return COME_BACK_MS * Math.random();
-  return Math.min(COME_BACK_MS * 2 ** brief, MAX_PAUSE_MS) * (0.5 + Math.random() / 2);
+  return backoffMs(brief, { firstMs: COME_BACK_MS, maxMs: MAX_PAUSE_MS });
 }
 
 function remember(transport: ClientTransport): void {
@@ -127,14 +129,12 @@ async function* lines<Entry>(
   request: ClientRequest,
   signal: AbortSignal,
 ): AsyncGenerator<Entry | (Entry & End), void, undefined> {
-  const { clock } = transport;
-  const open = limited(clock, FIRST_BYTE_MS, signal);
   let reader: ReadableStreamDefaultReader<string> | undefined;
-  let stop = open.stop;
   try {
-    const response = await transport.open(request, PARLEY_NDJSON, open.signal).catch((error) => {
-      throw open.signal.aborted && !signal.aborted ? new NothingCame() : error;
-    });
+    const response = await withTimeLimit(
+      transport.limit(FIRST_BYTE_MS, signal, () => new NothingCame()),
+      (signal) => transport.open(request, PARLEY_NDJSON, signal),
+    );
     if (!response.headers.get("content-type")?.startsWith(PARLEY_NDJSON)) {
       await response.body?.cancel();
       throw new ForeignAnswer(`Parley over HTTP: ${request.operation} got an answer that is not of this library`, {
@@ -144,13 +144,13 @@ async function* lines<Entry>(
     if (!response.body) throw new NothingCame();
     reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
-    for (let limitMs = FIRST_BYTE_MS;; limitMs = SILENCE_MS) {
-      stop();
-      stop = clock.after(
-        limitMs,
-        () => void reader?.cancel(new DOMException("silent", "TimeoutError")).catch(() => {}),
-      );
-      const { done, value } = await unlessAborted(reader.read(), signal);
+    for (let limitMs = FIRST_BYTE_MS;; limitMs = MAX_SILENCE_MS) {
+      const limit = transport.limit(limitMs, signal, () => new NothingCame());
+      const { done, value } = await withTimeLimit(limit, () => reader!.read()).catch((error) => {
+        if (limitMs === FIRST_BYTE_MS || !(error instanceof NothingCame)) throw error;
+        // The connection is dead, as if it had been cut.
+        return { done: true, value: undefined } as const;
+      });
       if (done && limitMs === FIRST_BYTE_MS) throw new NothingCame();
       if (done) return;
       const parts = (rest + value).split("\n");
@@ -158,7 +158,6 @@ async function* lines<Entry>(
       for (const line of parts) if (line !== "") yield toLine(line) as Entry;
     }
   } finally {
-    stop();
     await reader?.cancel().catch(() => {});
   }
 }

@@ -7,7 +7,9 @@
 import { type Clock, delay, systemClock } from "../../core/time/clock.ts";
 import { DriverError, ParleyError, ValidationError, ValueTooLargeError } from "../../core/errors.ts";
 import { attempt } from "../../core/time/retry.ts";
-import { decodeValue, encodeValue, envelope, isToken, type JsonText, PARLEY_JSON, toMountUrl } from "../protocol.ts";
+import { type TimeLimit, withTimeLimit } from "../../core/time/time_limit.ts";
+import { decodeValue, encodeValue, envelope, type JsonText } from "../envelope.ts";
+import { checkToken, isToken, PARLEY_JSON, toMountUrl } from "../protocol.ts";
 import { quietly } from "../quietly.ts";
 import { noAnswer } from "./failure.ts";
 
@@ -74,10 +76,8 @@ export class ClientTransport {
     const { url, token, fetch = (...args) => globalThis.fetch(...args), clock = systemClock } = options;
     this.report = quietly(options.onError ?? ((error) => console.error(error)));
     this.#url = toMountUrl(url, "Connecting");
-    if (typeof token !== "function" && !isToken(token)) {
-      throw new ValidationError(
-        "Connecting: the token must be a text of visible ASCII characters, and not empty, or a function that gives one",
-      );
+    if (typeof token !== "function") {
+      checkToken(token, "Connecting with a token, and not with a function that returns one");
     }
     this.#token = typeof token === "function" ? token : () => token;
     this.#fetch = fetch;
@@ -92,15 +92,18 @@ export class ClientTransport {
   /** Makes a request once, and reads its answer. */
   async once<T>(request: ClientRequest<T>): Promise<T> {
     const { signal, waitMs = 0, operation, read = (json) => json } = request;
-    const limit = limited(this.clock, waitMs + REQUEST_MS, signal);
+    const ms = waitMs + REQUEST_MS;
     try {
-      const response = await this.open(request, PARLEY_JSON, limit.signal);
-      const text = await response.text();
+      const [response, text] = await withTimeLimit(
+        this.limit(ms, signal, () => new DOMException(`nothing within ${ms} ms`, "TimeoutError")),
+        async (signal) => {
+          const response = await this.open(request, PARLEY_JSON, signal);
+          return [response, await response.text()];
+        },
+      );
       return text === "" ? undefined as T : understood(response, operation, () => read(JSON.parse(text)));
     } catch (error) {
       throw asParleyError(error, operation, signal);
-    } finally {
-      limit.stop();
     }
   }
 
@@ -127,6 +130,12 @@ export class ClientTransport {
     return response;
   }
 
+  /** A limit for a part of a request. `late`: the error when its time is up. */
+  limit(ms: number, signal: AbortSignal | undefined, late: () => Error): TimeLimit {
+    const error = (reason: "timeout" | "stopped") => reason === "timeout" ? late() : signal?.reason;
+    return { ms, clock: this.clock, stop: signal, error };
+  }
+
   async #currentToken(): Promise<string> {
     const failed = (cause?: unknown) =>
       new DriverError("Parley over HTTP: the function for the token must give a text of visible ASCII characters", {
@@ -139,17 +148,6 @@ export class ClientTransport {
     if (!isToken(token)) throw failed();
     return token;
   }
-}
-
-/** A signal that aborts when the time is up, or with the other one. */
-export function limited(
-  clock: Clock,
-  ms: number,
-  signal: AbortSignal | undefined,
-): { signal: AbortSignal; stop: () => void } {
-  const late = new AbortController();
-  const stop = clock.after(ms, () => late.abort(new DOMException(`nothing within ${ms} ms`, "TimeoutError")));
-  return { signal: signal ? AbortSignal.any([signal, late.signal]) : late.signal, stop };
 }
 
 /** What a request failed with, as an error of this library: the caller's own abort, or an outcome that nobody knows. */

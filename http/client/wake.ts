@@ -6,8 +6,8 @@
 
 import { systemClock } from "../../core/time/clock.ts";
 import { type Duration, toMilliseconds } from "../../core/values/checks.ts";
-import { ValidationError } from "../../core/errors.ts";
-import { isToken, toMountUrl } from "../protocol.ts";
+import { withTimeLimit } from "../../core/time/time_limit.ts";
+import { checkToken, toMountUrl } from "../protocol.ts";
 
 /** How many workflows one request may name; `POST /wake` takes no more. */
 const BATCH = 1_000;
@@ -41,9 +41,7 @@ export function httpWake(
   },
 ): (workflowIds: string[]) => Promise<void> {
   const target = `${toMountUrl(url, "Making a wake")}/wake`;
-  if (!isToken(token)) {
-    throw new ValidationError("Making a wake: the token must be a text of visible ASCII characters, and not empty");
-  }
+  checkToken(token, "Making a wake");
   const timeoutMs = toMilliseconds(timeout, "timeout");
   return async (workflowIds) => {
     const batches = Array.from(
@@ -63,20 +61,17 @@ async function post(
 ): Promise<void> {
   const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
   const body = JSON.stringify({ workflowIds });
-  // Else an invocation that hangs would keep this one, too, which waits for its wakes.
-  const late = new AbortController();
-  const stopTimer = systemClock.after(timeoutMs, () => late.abort(new DOMException("too late", "TimeoutError")));
-  let response: Response;
-  try {
-    // Not followed: the token is not for wherever it leads.
-    response = await fetch(target, { method: "POST", headers, body, redirect: "manual", signal: late.signal });
-  } catch (error) {
-    // Not as the cause: runtimes put the request into it.
+  // Without a limit, an invocation that hangs would also keep this one, which waits for its wakes.
+  const limit = { ms: timeoutMs, clock: systemClock, error: () => new DOMException("too late", "TimeoutError") };
+  const response = await withTimeLimit(
+    limit,
+    // A redirect is not followed, because the token is not for the place where it leads.
+    (signal) => fetch(target, { method: "POST", headers, body, redirect: "manual", signal }),
+  ).catch((error) => {
+    // The error is not the cause, because runtimes put the request into it.
     const name = error instanceof Error ? error.name : typeof error;
     throw new Error(`Waking ${workflowIds.length} workflows: there was no answer (${name}), and must be one`);
-  } finally {
-    stopTimer();
-  }
+  });
   await response.body?.cancel();
   if (!response.ok) {
     throw new Error(`Waking ${workflowIds.length} workflows: the answer was ${response.status}, and must be 2xx`);

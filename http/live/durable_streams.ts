@@ -10,6 +10,7 @@ import type { Context } from "hono";
 import type { StreamPage } from "../../core/client.ts";
 import { systemClock } from "../../core/time/clock.ts";
 import { ValidationError } from "../../core/errors.ts";
+import { hexDigest } from "../../core/values/hex_digest.ts";
 import { plainText } from "../wire/plain_json.ts";
 import { type Chunks, liveResponse } from "./live.ts";
 import type { Settings } from "../options.ts";
@@ -171,8 +172,7 @@ function toPlace({ c, query: { offset, live } }: DurableRequest): StreamPlace["f
 
 /** By the content, since a workflow that was purged may have been started anew; and by what the headers say of the end. */
 async function toEtag({ from, nextOffset, atEnd, closed }: StreamPage<unknown>, body: string): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(body)));
-  const hash = Array.from(digest.subarray(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const hash = (await hexDigest(body)).slice(0, 16);
   return `"${from}:${nextOffset}:${hash}${atEnd ? ":u" : ""}${closed ? ":c" : ""}"`;
 }
 

@@ -9,7 +9,8 @@ import { answer } from "../wire/encoding.ts";
 import { idempotencyKeyOf } from "../wire/request_body.ts";
 import { type Route, route } from "./route.ts";
 import { MAX_MESSAGES, MessageBody, MessagesBody, Receipt } from "./schemas.ts";
-import { refuseWebhookKey } from "../webhooks/webhook_key.ts";
+import { ValidationError } from "../../core/errors.ts";
+import { WEBHOOK_KEY } from "../webhooks/webhook_key.ts";
 
 const SENT = { description: "It was sent: the workflow can receive it, whatever happens", schema: Receipt };
 
@@ -66,6 +67,14 @@ export const messageRoutes: readonly Route[] = [
     return answer(c, () => ({ receipts }));
   }),
 ];
+
+/** @throws {ValidationError} If a caller's own key is one of a webhook. */
+function refuseWebhookKey(key: string | undefined): void {
+  if (key === undefined || !WEBHOOK_KEY.test(key)) return;
+  throw new ValidationError(
+    "Sending a message: keys of the form webhook: and 64 digits are those of webhooks; it must be another idempotency key",
+  );
+}
 
 /** One for each queue that gets a message. A request without messages, or one that is refused later, still needs permission. */
 function allConcerns(body: unknown): { workflowId?: string; key?: string }[] {

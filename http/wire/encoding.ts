@@ -5,7 +5,8 @@
  */
 
 import type { Context } from "hono";
-import { encodeValue, envelope, PARLEY_JSON, PARLEY_NDJSON } from "../protocol.ts";
+import { encodeValue, envelope } from "../envelope.ts";
+import { PARLEY_JSON, PARLEY_NDJSON } from "../protocol.ts";
 import { preferred } from "./negotiate.ts";
 import { plainText } from "./plain_json.ts";
 

@@ -7,7 +7,7 @@
 import type { Context } from "hono";
 import { systemClock } from "../../core/time/clock.ts";
 import { ValidationError } from "../../core/errors.ts";
-import { unlessAborted } from "../../core/time/wait.ts";
+import { withTimeLimit } from "../../core/time/time_limit.ts";
 import { PARLEY_JSON } from "../protocol.ts";
 import { refusal } from "./problem.ts";
 
@@ -121,19 +121,36 @@ function readBefore(what: string, Kind: new (message: string) => Error): Error {
   );
 }
 
+/** The bytes of a stream; `undefined` if there are too many. The time limit is for the whole body, so a byte now and then does not extend it. */
 async function collect(
   body: ReadableStream<Uint8Array>,
-  limits: BodyLimits,
+  { bytes: maxBytes, ms }: BodyLimits,
   what: string,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  // Not every runtime can iterate a stream.
+  const reader = body.getReader();
+  const error = () =>
+    refusal("body_too_slow", `Reading the ${what}: it must arrive within ${ms} ms`, {
+      headers: { connection: "close" },
+    });
   const chunks: Uint8Array[] = [];
   let length = 0;
-  // Leaving the loop cancels the stream.
-  for await (const chunk of read(body, limits.ms, what)) {
-    length += chunk.byteLength;
-    if (length > limits.bytes) return undefined;
-    chunks.push(chunk);
+  try {
+    return await withTimeLimit({ ms, clock: systemClock, error }, async () => {
+      for (let part = await next(reader, what); !part.done; part = await next(reader, what)) {
+        length += part.value.byteLength;
+        if (length > maxBytes) return undefined;
+        chunks.push(part.value);
+      }
+      return join(chunks, length);
+    });
+  } finally {
+    // This rejects if the body broke off, and may never settle if the body stands still.
+    reader.cancel().catch(() => {});
   }
+}
+
+function join(chunks: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(length);
   let at = 0;
   for (const chunk of chunks) {
@@ -143,39 +160,13 @@ async function collect(
   return bytes;
 }
 
-/** Reads a stream; not every runtime can iterate one. The time limit is for the whole body, so a byte now and then does not extend it. */
-async function* read(body: ReadableStream<Uint8Array>, ms: number, what: string): AsyncGenerator<Uint8Array> {
-  const reader = body.getReader();
-  const late = new AbortController();
-  const stop = systemClock.after(
-    ms,
-    () =>
-      late.abort(
-        refusal("body_too_slow", `Reading the ${what}: it must arrive within ${ms} ms`, {
-          headers: { connection: "close" },
-        }),
-      ),
-  );
-  try {
-    for (let part = await next(reader, late.signal, what); !part.done; part = await next(reader, late.signal, what)) {
-      yield part.value;
-    }
-  } finally {
-    stop();
-    // This rejects if the body broke off, and may never settle if the body stands still.
-    reader.cancel().catch(() => {});
-  }
-}
-
 async function next(
   reader: ReadableStreamDefaultReader<Uint8Array>,
-  late: AbortSignal,
   what: string,
 ): Promise<ReadableStreamReadResult<Uint8Array>> {
   try {
-    return await unlessAborted(reader.read(), late);
+    return await reader.read();
   } catch {
-    if (late.aborted) throw late.reason;
     // Not the server's fault, because a client may go away at any byte.
     throw new ValidationError(`Reading the ${what}: it broke off`);
   }

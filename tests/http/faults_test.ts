@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Hono } from "hono";
-import { encodeValue, envelope } from "../../http/protocol.ts";
+import { encodeValue, envelope } from "../../http/envelope.ts";
 import { anyOf, type Auth, bearer, parleyHttp, scopedTokens, webhook } from "../../http/mod.ts";
 import { memoryDriver, Parley } from "../../mod.ts";
 import { memoryHarness } from "../drivers/memory/harness.ts";

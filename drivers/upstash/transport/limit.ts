@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type TimeLimit, withTimeLimit } from "../../time_limit.ts";
+import { type TimeLimit, withTimeLimit } from "../../../core/time/time_limit.ts";
 import { abortedError, thrownError, timeoutError } from "./failure.ts";
 
 /**

@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
 import { registerSuite, type Rules } from "../../../testing/suite.ts";
-import { decodeValue, encodeValue, envelope } from "../../../http/protocol.ts";
+import { decodeValue, encodeValue, envelope } from "../../../http/envelope.ts";
 import { echo, failing, listener, publisher, serve } from "./setup.ts";
 import { VALUES } from "./values.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import assert from "node:assert/strict";
-import { decodeValue } from "../../../http/protocol.ts";
+import { decodeValue } from "../../../http/envelope.ts";
 import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
 import { lines, problem, sentEvents, serve, type Service, type ServiceOptions, take } from "./service.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { HTTPException } from "hono/http-exception";
 import * as v from "valibot";
 import * as errors from "../../../core/errors.ts";
-import { decodeValue } from "../../../http/protocol.ts";
+import { decodeValue } from "../../../http/envelope.ts";
 import { isReportable, refusal, toBareResponse, toResponse, withoutStacks } from "../../../http/wire/problem.ts";
 import { ProblemBody } from "../../../http/routes/schemas.ts";
 import { read, sourceFiles } from "../../project/files.ts";

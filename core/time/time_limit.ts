@@ -4,18 +4,17 @@
  * @module
  */
 
-import type { Clock } from "../core/time/clock.ts";
-import { deferred } from "../core/time/deferred.ts";
+import type { Clock } from "./clock.ts";
 
 /** How long a call may take. */
 export interface TimeLimit {
-  /** In milliseconds. */
+  /** In milliseconds; `Infinity`: any time. */
   readonly ms: number;
   readonly clock: Clock;
   /** Ends the wait early when it aborts. */
   readonly stop?: AbortSignal | undefined;
   /** Makes the error for a call whose time is up, or whose wait was stopped. */
-  readonly error: (reason: "timeout" | "stopped") => Error;
+  readonly error: (reason: "timeout" | "stopped") => unknown;
 }
 
 /**
@@ -29,20 +28,22 @@ export interface TimeLimit {
  * @throws The error of the limit, or whatever the call throws.
  */
 export async function withTimeLimit<T>(
-  limit: TimeLimit,
+  { ms, clock, stop, error }: TimeLimit,
   call: (signal: AbortSignal) => T | PromiseLike<T>,
 ): Promise<T> {
-  const { ms, clock, stop, error } = limit;
   if (stop?.aborted) throw error("stopped");
   const end = new AbortController();
-  const { promise: ended, reject } = deferred<never>();
-  const giveUp = (reason: "timeout" | "stopped") => {
-    const cause = error(reason);
-    reject(cause);
-    end.abort(cause);
-  };
-  const onStop = () => giveUp("stopped");
-  const stopTimer = clock.after(ms, () => giveUp("timeout"));
+  let onStop = () => {};
+  let stopTimer = () => {};
+  const ended = new Promise<never>((_, reject) => {
+    const giveUp = (reason: "timeout" | "stopped") => {
+      const cause = error(reason);
+      reject(cause);
+      end.abort(cause);
+    };
+    onStop = () => giveUp("stopped");
+    if (ms < Infinity) stopTimer = clock.after(ms, () => giveUp("timeout"));
+  });
   stop?.addEventListener("abort", onStop);
   try {
     return await Promise.race([call(end.signal), ended]);
