@@ -37,6 +37,7 @@ class Telling {
   readonly #runs: Run[] = [];
   /** What may be repeated. */
   readonly #asked: Ask[] = [];
+  readonly #claims = new Set<Ask>();
   #count = 0;
 
   constructor(story: Story) {
@@ -50,7 +51,7 @@ class Telling {
       // No two calls at one instant: in which order things are due that are so since the same one is left open.
       const ms = command.do === "advance" ? command.ms : 1;
       await Promise.all([this.#clock.advance(ms), harness.advance(ms)]);
-      const ask = command.do === "repeat" ? this.#asked.at(-1 - command.call) : this.#ask(command);
+      const ask = command.do === "repeat" ? this.#repeat(command) : this.#ask(command);
       await this.#compare(harness.drivers[instance], ask, command.do === "repeat" || this.#isCancelled(command));
     }
     for (const id of IDS) await this.#compare(harness.drivers[0], everything(id), false);
@@ -95,6 +96,12 @@ class Telling {
     }
   }
 
+  /** A claim that took nothing takes what is due when it is repeated, and its limit does not know of an open order. */
+  #repeat({ call }: Asked<"repeat">): Ask | undefined {
+    const ask = this.#asked.at(-1 - call);
+    return ask && this.#claims.has(ask) && this.#isOrderOpen() ? undefined : ask;
+  }
+
   #repeatable(ask: Ask): Ask {
     this.#asked.push(ask);
     return ask;
@@ -124,12 +131,14 @@ class Telling {
       leaseMs,
       owner: `owner ${this.#count}`,
     };
-    return this.#repeatable(async (driver) => {
+    const ask = this.#repeatable(async (driver) => {
       const result = await driver.claim(request);
       if (driver !== this.#reference) return result;
       for (const { workflow: { workflowId }, epoch } of result.claimed) this.#begin({ ...request, workflowId, epoch });
       return result;
     });
+    this.#claims.add(ask);
+    return ask;
   }
 
   /**
