@@ -1,20 +1,23 @@
 /**
- * Checks of what callers pass: IDs, names, keys, schemas, whole numbers and durations.
+ * Checks of arguments: IDs, names, keys, schemas, whole numbers and durations.
  *
  * @module
  */
 
 import { quote, ValidationError } from "../errors.ts";
 
-/** In characters (code points), so at most 1,020 bytes of UTF-8. */
+/** The longest name, in code points. That is at most 1,020 bytes of UTF-8. */
 const MAX_NAME_LENGTH = 255;
 
 /**
- * Refuses what cannot be an ID, a name or a key.
+ * Checks that a text can be an ID, a name or a key.
  *
- * @param name The text. Lone surrogates are refused too: they have no UTF-8, so two different ones would be the same in a store.
- * @param what What it is, as in `workflow ID`.
- * @throws {ValidationError} If it is not a string of 1 to 255 characters of well-formed Unicode without NUL.
+ * Lone surrogates are refused. They have no UTF-8, so a store cannot tell them apart.
+ *
+ * @param name The text.
+ * @param what What the text is, for the error, as in `workflow ID`.
+ * @throws {ValidationError} If it is not a string of 1 to 255 characters of well-formed Unicode
+ * without NUL.
  */
 export function checkName(name: unknown, what: string): asserts name is string {
   if (typeof name !== "string") {
@@ -22,7 +25,7 @@ export function checkName(name: unknown, what: string): asserts name is string {
       `Reading the ${what}: it is of type ${typeof name}, and must be a string of 1 to ${MAX_NAME_LENGTH} characters`,
     );
   }
-  // The first test keeps a text of megabytes from being spread only to be refused.
+  // The cheap test of the length comes first, so that a text of megabytes is not spread.
   if (name === "" || name.length > 2 * MAX_NAME_LENGTH || [...name].length > MAX_NAME_LENGTH) {
     throw new ValidationError(
       `Reading the ${what}: it has ${name.length} UTF-16 units, and must have 1 to ${MAX_NAME_LENGTH} characters`,
@@ -34,10 +37,11 @@ export function checkName(name: unknown, what: string): asserts name is string {
 }
 
 /**
- * Refuses what is no Standard Schema where it is defined, and not where the first value comes.
+ * Checks that a schema is a Standard Schema, so that a wrong one fails where it is defined and not
+ * at its first value.
  *
- * @param schema The schema; `undefined`: there is none.
- * @param what What it belongs to, as in `topic "payment"`.
+ * @param schema The schema. `undefined` passes.
+ * @param what What the schema belongs to, for the error, as in `topic "payment"`.
  * @throws {ValidationError} If it does not implement version 1 of Standard Schema.
  */
 export function checkSchema(schema: unknown, what: string): void {
@@ -51,19 +55,19 @@ export function checkSchema(schema: unknown, what: string): void {
     if (typeof standard.validate === "function") return;
   }
   throw new ValidationError(
-    `Defining the ${what}: its schema does not implement Standard Schema, version 1, and must. Schemas of Valibot, Zod (3.24 on) and ArkType do; ` +
-      "one of Effect does as Schema.standardSchemaV1(schema); one of TypeBox, or a JSON Schema, needs an adapter",
+    `Defining the ${what}: its schema must implement Standard Schema, version 1. Schemas of Valibot, Zod (from 3.24) and ArkType do. ` +
+      "For Effect, pass Schema.standardSchemaV1(schema). TypeBox and JSON Schema need an adapter",
   );
 }
 
 /**
- * Refuses what is no whole number between two others.
+ * Checks that a number is whole and in a range.
  *
  * @param number The number.
- * @param what What it is, as in `limit of the list`.
- * @param least The lowest that is legal.
- * @param most The highest that is legal.
- * @throws {ValidationError} If it is not legal.
+ * @param what What the number is, for the error, as in `limit of the list`.
+ * @param least The lowest legal number.
+ * @param most The highest legal number.
+ * @throws {ValidationError} If the number is not whole or not in the range.
  */
 export function checkWholeNumber(number: unknown, what: string, least: number, most: number = Infinity): void {
   if (Number.isSafeInteger(number) && (number as number) >= least && (number as number) <= most) return;
@@ -72,7 +76,8 @@ export function checkWholeNumber(number: unknown, what: string, least: number, m
 }
 
 /**
- * Milliseconds, or a number with its unit: `"250ms"`, `"30s"`, `"5m"`, `"1.5h"`, `"7d"`. Never negative.
+ * A length of time from 0 to 1,000 years: a number of milliseconds, or a text with its unit, as in
+ * `"250ms"`, `"30s"`, `"5m"`, `"1.5h"` or `"7d"`.
  *
  * @category Values
  */
@@ -80,16 +85,17 @@ export type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
 
 const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** One thousand years. Longer ones are mistakes, and could not be added to an instant without loss. */
+/** 1,000 years. A longer duration is a mistake, and loses precision when added to an instant. */
 export const MAX_DURATION_MS: number = 1_000 * 365.25 * UNIT_MS.d;
 
 /**
- * Reads a duration.
+ * Converts a duration to milliseconds.
  *
  * @param duration The duration.
- * @param what What it is for, as in `timeout`; used in the error.
- * @returns Whole milliseconds, rounded up, so that something is never waited for too short.
- * @throws {ValidationError} If it is negative, not finite, without a unit or longer than 1,000 years.
+ * @param what What the duration is for, used in the error, as in `timeout`.
+ * @returns Whole milliseconds, rounded up, so that no wait is too short.
+ * @throws {ValidationError} If the duration is negative, not finite, a text without a unit, or
+ * longer than 1,000 years.
  */
 export function toMilliseconds(duration: Duration, what: string): number {
   const ms = typeof duration === "number" ? duration : parseDuration(duration);
@@ -103,9 +109,9 @@ export function toMilliseconds(duration: Duration, what: string): number {
 }
 
 /**
- * Reads a duration of 1 ms or more. See {@linkcode toMilliseconds}.
+ * Converts a duration of 1 ms or more to milliseconds. See {@linkcode toMilliseconds}.
  *
- * @throws {ValidationError} If it is not such a duration.
+ * @throws {ValidationError} If the duration is not legal, or is 0.
  */
 export function toPositiveMilliseconds(duration: Duration, what: string): number {
   const ms = toMilliseconds(duration, what);

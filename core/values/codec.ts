@@ -1,5 +1,5 @@
 /**
- * How values become text and come back equal.
+ * Encodes values as text, and decodes the text to equal values.
  *
  * @module
  */
@@ -8,37 +8,45 @@ import { defaultStringifyOperations, DevalueError, stringify, unflatten } from "
 import { isError, reviveError, type SerializedError, serializeError } from "./serialized_error.ts";
 
 /**
- * Turns values into text and back. Every isolate that shares a store must use the same one.
+ * Encodes values as text, and decodes it. All isolates on one store must use the same codec.
  *
  * @category Values
  */
 export interface Codec {
-  /** A value as text. It throws if the value cannot be encoded, and must throw if `decode` could not bring it back. */
+  /**
+   * Encodes a value. It throws if it cannot encode the value, or if `decode` could not restore it.
+   */
   encode(value: unknown): string;
-  /** The value of a text. */
+  /** Decodes a text. It throws if the text cannot be decoded. */
   decode(text: string): unknown;
 }
 
 /**
- * How deep a stored value may be nested: an array in an array is two deep. Decoding recurses, and overflows the stack at 2,200 levels in Node 20,
- * 2,200 in Deno 2.9, 2,300 in workerd and 20,000 in Bun 1.4. A quarter of that leaves room for the stack that is in use, and for what reads the value.
+ * The largest depth of a stored value. An array in an array has depth 2.
+ *
+ * Decoding recurses. It overflows the stack at 2,200 levels in Node 20 and in Deno 2.9, at 2,300 in
+ * workerd, and at 20,000 in Bun 1.4. About a quarter of that leaves room for the stack in use, and
+ * for code that reads the value.
  */
 export const MAX_DEPTH = 500;
 
-/** An entry of the encoded form takes at least this many characters, as `[1],` does. So a text that is too short to be nested too deep is not looked at. */
+/** The length of the shortest encoded entry, such as `[1],`. Shorter texts cannot be too deep. */
 const SHORTEST_ENTRY = 4;
 
-/** Types that only some runtimes have, and how an encoded one begins. Quotes within strings are escaped, so a string is not taken for one. */
+/**
+ * Types that only some runtimes have, with the beginning of their encoded form. Quotes in strings
+ * are escaped, so no string contains such a beginning.
+ */
 const NOT_EVERYWHERE = new Map([["Temporal", '["Temporal.'], ["Float16Array", '["Float16Array"']]);
 
-/** What an array with many holes begins with. */
+/** The first item in the encoded form of an array with many holes. */
 export const SPARSE = -7;
 
-/** The beginning of an entry that is not JSON, such as a date: decoding it calls a constructor, which may refuse it. */
+/** The beginning of an entry such as a date, whose decoding calls a constructor that may throw. */
 const NOT_JSON = /\["[A-Z]/;
 
 const revivers = () => {
-  // By its data, since an error that can be reached from itself is revived twice: once incomplete.
+  // An error that contains itself is revived twice, the first time incomplete.
   const revived = new WeakMap<SerializedError, Error>();
   const Error = (data: SerializedError) => {
     const error = reviveError(data, revived.get(data));
@@ -48,10 +56,10 @@ const revivers = () => {
   return { Error, View: (view: ArrayBufferView) => view };
 };
 
-/** `false` means that devalue takes the value as it is. */
+/** The types that Parley encodes itself. `false` leaves a value to devalue. */
 const reducers = { Error: (it: unknown) => isError(it) && serializeError(it), View: viewOfMore };
 
-/** Objects of types that are not everywhere are taken for instances of unknown classes, which devalue refuses with their path. */
+/** Makes devalue refuse types that some runtimes lack, as unknown classes and with their path. */
 const operations = {
   tagOf: (value: unknown) => {
     const tag = defaultStringifyOperations.tagOf(value);
@@ -60,9 +68,14 @@ const operations = {
 };
 
 /**
- * The default codec: devalue's format. JSON values, `undefined`, `Date`, `Map`, `Set`, `BigInt`, `Uint8Array` and the other typed
- * arrays, `RegExp`, `URL`, `NaN`, `Infinity`, `-0`, repeated and cyclic references, and `Error` with its cause. It refuses types that are not in every
- * runtime (Temporal, `Float16Array`), a value that is nested more than 500 deep, and whatever would not decode again.
+ * The default codec, which uses devalue's format.
+ *
+ * It encodes JSON values, `undefined`, `Date`, `Map`, `Set`, `BigInt`, `RegExp`, `URL`, `NaN`,
+ * `Infinity`, `-0`, and `Uint8Array` and the other typed arrays. It also encodes repeated and
+ * cyclic references, and `Error` with its cause.
+ *
+ * It refuses types that some runtimes lack (Temporal, `Float16Array`), values nested more than 500
+ * deep, and values that it could not decode again.
  *
  * @category Values
  */
@@ -76,23 +89,27 @@ export const devalueCodec: Codec = {
   decode: (text) => decodeParts(JSON.parse(text)),
 };
 
-/** For bodies between `connect` and the HTTP adapter, which wrap values: what the store took can always be sent. What comes in is checked when it is stored. */
+/**
+ * The codec for HTTP bodies between `connect` and the HTTP adapter. A body wraps stored values, so
+ * it encodes without the checks of {@linkcode devalueCodec}, and every stored value can be sent.
+ * Values that arrive are checked when they are stored.
+ */
 export const wireCodec: Codec = {
   encode: (value) => stringify(value, reducers),
   decode: devalueCodec.decode,
 };
 
-/** The value of what {@linkcode devalueCodec} wrote, parsed as JSON. It throws if there is none. */
+/** Decodes the parsed JSON of a text of {@linkcode devalueCodec}. It throws if it cannot. */
 export function decodeParts(parts: unknown): unknown {
   return unflatten(parts as number | unknown[], revivers());
 }
 
-/** Whether every runtime has the types that a text needs. */
+/** Returns whether every runtime has the types that a text needs. */
 export function isPortable(text: string): boolean {
   return ![...NOT_EVERYWHERE.values()].some((beginning) => text.includes(beginning));
 }
 
-/** The type that a text needs and that this runtime lacks. */
+/** Returns a type that a text needs and this runtime lacks, if there is one. */
 export function missingType(text: string): string | undefined {
   return [...NOT_EVERYWHERE].find(([type, beginning]) => !(type in globalThis) && text.includes(beginning))?.[0];
 }
@@ -109,7 +126,7 @@ function tooDeep(): DevalueError {
   return new DevalueError(`It is nested too deep, and may be nested at most ${MAX_DEPTH} deep`, []);
 }
 
-/** Decodes a text only to see that it can be: an object may pretend to be a `URL` by its tag, and be none. */
+/** Checks that a text can be decoded. The tag of an object may claim a `URL` that it is not. */
 function prove(text: string): void {
   try {
     devalueCodec.decode(text);
@@ -119,8 +136,10 @@ function prove(text: string): void {
 }
 
 /**
- * How deep decoding recurses. The text is a list of entries that name others by their index; they are numbered as they are first met, so the entry
- * above another one is the last before it that names it.
+ * Returns how deep decoding recurses.
+ *
+ * The text is a list of entries, which refer to others by index. An index is given when an entry is
+ * first met. So the parent of an entry is the last earlier entry that refers to it.
  */
 function depthOf(text: string): number {
   const entries: unknown = JSON.parse(text);
@@ -139,15 +158,18 @@ function depthOf(text: string): number {
   return deepest;
 }
 
-/** What an entry names. An array with many holes is a list of positions and values behind its length. */
+/**
+ * Returns the references of an entry. An array with many holes has its length there, and then
+ * positions and values in turn.
+ */
 export function childrenOf(entry: object): unknown[] {
   const values: unknown[] = Array.isArray(entry) ? entry : Object.values(entry);
   return values[0] === SPARSE ? values.filter((_, index) => index > 2 && index % 2 === 1) : values;
 }
 
 /**
- * A copy of a typed array or `DataView` that shows only part of its buffer. devalue would store the whole buffer, and with it
- * whatever else lies there: Node's `Buffer`s share one.
+ * Copies a typed array or `DataView` that shows only part of its buffer. Without the copy, devalue
+ * would store the whole buffer, with any other data in it. Node's `Buffer`s share one, for example.
  */
 function viewOfMore(value: unknown): ArrayBufferView | false {
   if (!ArrayBuffer.isView(value) || value.byteLength === value.buffer.byteLength) return false;

@@ -1,20 +1,23 @@
 /**
- * Values that arrive encoded.
+ * Values that arrive already encoded.
  *
  * @module
  */
 
 /**
- * A value in the encoding of `devalueCodec`, from elsewhere. Its text goes into the store as it is, so the value is decoded once, as a check,
- * and never encoded.
+ * A value from elsewhere, already in the encoding of `devalueCodec`. Its text goes into the store
+ * unchanged. So the value is decoded once, as a check, and never encoded.
  */
 export class EncodedValue {
   /** The encoded value. */
   readonly text: string;
-  /** Decodes the value. `what` says what it is, for the error. It throws a `ValidationError` if the value may not be stored. */
+  /**
+   * Decodes the value. `what` names the value for the error. It throws a `ValidationError` if the
+   * value may not be stored.
+   */
   readonly decode: (what: string) => unknown;
 
-  /** Whether a value is one of these. Unlike `instanceof`, it asks no proxy. */
+  /** Returns whether a value is an `EncodedValue`. Unlike `instanceof`, it calls no proxy. */
   static is(value: unknown): value is EncodedValue {
     return typeof value === "object" && value !== null && #brand in value;
   }
@@ -22,10 +25,10 @@ export class EncodedValue {
   readonly #brand = true;
 
   /**
-   * Makes it.
+   * Creates the value.
    *
    * @param text The encoded value.
-   * @param decode Decodes it, and throws if it may not be stored.
+   * @param decode Decodes the value, and throws if it may not be stored.
    */
   constructor(text: string, decode: (what: string) => unknown) {
     this.text = text;

@@ -1,31 +1,32 @@
 /**
- * What is kept of an error that cannot be stored as it is.
+ * Reduces an error that cannot be stored as it is.
  *
  * @module
  */
 
 import { isError, reviveError, type SerializedError, serializeError } from "./serialized_error.ts";
 
-/** Errors below this many causes are left out. */
+/** The longest chain of causes that is kept. */
 const MAX_CAUSES = 20;
-/** More errors of an `AggregateError` are left out. */
+/** The largest number of errors of an `AggregateError` that is kept. */
 const MAX_ERRORS = 100;
-/** How much of a message is kept where the error is too large. */
+/** The length of a message that is kept if the error is too large, in UTF-16 units. */
 export const MAX_MESSAGE_LENGTH = 1_000;
 
-/** Something that an error may lose. */
+/** A part that can be removed from an error. */
 interface Part {
   readonly size: number;
   remove(): void;
 }
 
 /**
- * A copy of an error without what keeps it from being stored, and with everything else: its class, its causes and its fields, those of its causes too. Where
- * it is too large, its largest parts go first. Its `code` stays.
+ * Copies an error without the parts that cannot be stored. The copy keeps the class, the causes and
+ * all other fields, and so do the copies of its causes. If the copy is too large, the largest parts
+ * are removed first. A `code` stays.
  *
  * @param error The error.
- * @param sizeOf The size of an encoded value; `undefined` if it cannot be encoded.
- * @param limit The largest size.
+ * @param sizeOf Returns the size of a value when encoded; `undefined` if it cannot be encoded.
+ * @param limit The largest size of the copy.
  */
 export function keptError(error: Error, sizeOf: (value: unknown) => number | undefined, limit: number): Error {
   const copying = new Copying(sizeOf);
@@ -36,7 +37,7 @@ export function keptError(error: Error, sizeOf: (value: unknown) => number | und
       copying.shorten();
       break;
     }
-    // Where the whole is nested too deep, nobody knows which part has to go.
+    // Only the whole is nested too deep, and no single part is to blame. So the larger half goes.
     if (size === undefined) { for (const part of parts.splice(parts.length >> 1)) part.remove(); }
     for (let excess = (size ?? 0) - limit; excess > 0 && parts.length > 0; excess -= parts.pop()!.size) {
       parts.at(-1)!.remove();
@@ -45,7 +46,7 @@ export function keptError(error: Error, sizeOf: (value: unknown) => number | und
   return copy;
 }
 
-/** Copies errors with all the errors that can be reached from them. */
+/** Copies an error with all errors that can be reached from it. */
 class Copying {
   readonly parts: Part[] = [];
   readonly #sizeOf: (value: unknown) => number | undefined;
@@ -79,7 +80,7 @@ class Copying {
     return reviveError(data, copy);
   }
 
-  /** Cuts every message. */
+  /** Cuts every name and message. */
   shorten(): void {
     for (const copy of this.#copies.values()) {
       for (const key of ["name", "message"] as const) {

@@ -1,31 +1,36 @@
 /**
- * What a schema says of a value, without the value.
+ * Removes the value from what a schema says about it.
  *
  * @module
  */
 
 import type { StandardSchemaV1 } from "../standard_schema.ts";
 
-/** An issue as an error carries it. */
+/** An issue of a schema that may be shown. */
 export interface SafeIssue {
-  /** What is wrong, in the words of the schema. */
+  /** What is wrong, in the schema's words. */
   message: string;
-  /** Where. */
+  /** The place in the value. */
   path?: PropertyKey[];
 }
 
-/** Words for a kind of value: in `expected string, received number` and `Expected string but received undefined` they tell nothing of the value. */
+/**
+ * Words for a kind of value, which reveal nothing of the value. Examples are `number` in
+ * `expected string, received number` and `undefined` in `Expected string but received undefined`.
+ */
 const KINDS = new Set(
   ("undefined null NaN nan string number int boolean bigint symbol object array function date map set record promise file " +
     "Object Array Function Date Map Set RegExp Promise File Blob Uint8Array").split(" "),
 );
 
 /**
- * Only message and path, since schema libraries put the value itself beside them; and of the message not what was received: Valibot, ArkType and Zod 3 quote the value,
- * and Zod the names of unknown keys.
+ * Keeps the message and the path of an issue, without the value.
+ *
+ * Schema libraries also put the value itself into the issue. Valibot, ArkType and Zod 3 quote it in
+ * the message, as what was received. Zod also quotes the names of unknown keys.
  */
 export function toSafeIssue(issue: StandardSchemaV1.Issue, value: unknown): SafeIssue {
-  // Not `map`, which would make another of ArkType's own arrays.
+  // Not `map`, because ArkType's path is an array class of its own, and `map` would create another.
   const path = issue.path && Array.from(issue.path, (segment) => typeof segment === "object" ? segment.key : segment);
   const message = withoutReceived(String(issue.message));
   return { message: withoutValue(message, valueAt(value, path ?? [])), ...(path && { path }) };
@@ -38,7 +43,7 @@ function withoutReceived(message: string): string {
     .replace(/(?:,| but|:) received ([^]*)$/i, (text, received) => KINDS.has(received) ? text : "");
 }
 
-/** A message of the schema's author may quote the value in other words. */
+/** Removes the value from a message. The author of a schema may quote it in any words. */
 function withoutValue(message: string, value: unknown): string {
   if (typeof value !== "string" && typeof value !== "number" && typeof value !== "bigint") return message;
   const text = String(value).replace(/[.*+?^${}()|[\]\\]/g, "\\$&");

@@ -1,5 +1,5 @@
 /**
- * Errors as data: how they pass through a journal or over HTTP and come back as the same class.
+ * Converts errors to data and back, for a journal or for HTTP. They come back in the same class.
  *
  * @module
  */
@@ -16,15 +16,15 @@ export interface SerializedError {
   name: string;
   /** The error's message. */
   message: string;
-  /** Where it was thrown. */
+  /** The stack trace. */
   stack?: string;
-  /** What led to it. */
+  /** The cause. */
   cause?: unknown;
-  /** Its other own fields, such as `code`. */
+  /** The error's other own fields, such as `code`. */
   fields?: Record<string, unknown>;
 }
 
-/** Not in every runtime: what `using` throws. */
+/** The class of error that `using` throws, if the runtime has it. */
 const suppressed: Error[] = typeof SuppressedError === "undefined" ? [] : [SuppressedError.prototype];
 
 const BUILT_IN_CLASSES = new Map<string, object>(
@@ -34,21 +34,24 @@ const BUILT_IN_CLASSES = new Map<string, object>(
     .concat(suppressed).map((prototype) => [prototype.name, prototype]),
 );
 
-/** Fields that are not enumerable where they come from: of `AggregateError`, `ValidationError` and `SuppressedError`. */
+/** Fields that are not enumerable in `AggregateError`, `ValidationError` and `SuppressedError`. */
 const HIDDEN_FIELDS = ["errors", "issues", "error", "suppressed"];
 const HAVE_HIDDEN_FIELDS = new Set<unknown>([AggregateError.prototype, ValidationError.prototype, ...suppressed]);
 
-/** What is no field: it has a place of its own, or could not be brought back. */
+/** Keys that are not fields. They have a place of their own, or could not be restored. */
 const NO_FIELDS = new Set(["name", "message", "stack", "cause", "__proto__"]);
 
-/** Whether a value is an error, also one of another realm, such as a `node:vm` context. */
+/** Returns whether a value is an error, also of another realm, such as a `node:vm` context. */
 export function isError(value: unknown): value is Error {
   if (typeof value !== "object" || value === null) return false;
   return value instanceof Error ||
     (!(Symbol.toStringTag in value) && Object.prototype.toString.call(value) === "[object Error]");
 }
 
-/** An error as data. It never throws: `name`, `message` and `stack` are strings whatever the error has there, and what cannot be read is left out. */
+/**
+ * Converts an error to data. It never throws. `name`, `message` and `stack` become strings,
+ * whatever the error has there. A field that cannot be read is left out.
+ */
 export function serializeError(error: Error): SerializedError {
   const stack = textOf(error, "stack");
   const cause = attempt(() => error.cause);
@@ -77,7 +80,7 @@ function textOf(error: Error, key: string): string | undefined {
   });
 }
 
-/** A getter or a proxy may throw anything. */
+/** Returns `undefined` if reading throws. A getter or a proxy may throw anything. */
 function attempt<T>(read: () => T): T | undefined {
   try {
     return read();
@@ -87,17 +90,18 @@ function attempt<T>(read: () => T): T | undefined {
 }
 
 /**
- * An error from its data: of the same class if that is built in or Parley's, else an `Error` with its name.
+ * Restores an error from its data. The error has its old class, if that is built in or Parley's.
+ * Otherwise it is an `Error` with the old name.
  *
  * @param data The data.
- * @param error The error that is to have it, where somebody holds it already.
+ * @param error The error to fill, if it already exists. Default a new one.
  */
 export function reviveError(data: SerializedError, error: Error = new Error(data.message)): Error {
-  // By its code: a name alone does not tell, since the web has a `TimeoutError` too.
+  // The code decides, because a name is ambiguous. The web has a `TimeoutError` too.
   const parley = PROTOTYPES.get(data.fields?.code);
   const prototype = parley?.name === data.name ? parley : BUILT_IN_CLASSES.get(data.name);
   if (prototype) Object.setPrototypeOf(error, prototype);
-  // Not enumerable, as they are where the runtime makes them, so that it compares equal to the error it came from.
+  // Not enumerable, as in an error that the runtime creates, so that the two compare equal.
   const set = (key: string, value: unknown, enumerable = false) =>
     Object.defineProperty(error, key, { value, enumerable, configurable: true, writable: true });
   if (error.name !== data.name) set("name", data.name);

@@ -1,5 +1,5 @@
 /**
- * Copies of values that their owner may change.
+ * Copies values, so that their owner may change them.
  *
  * @module
  */
@@ -7,8 +7,11 @@
 import { MAX_DEPTH } from "./codec.ts";
 
 /**
- * Copies a value, so that later changes of it do not count. Arrays, plain objects, maps, sets, dates and binary data are copied, at any depth.
- * Anything else is kept as it is, because its class alone knows how to copy it: do not change an instance until its operation has settled.
+ * Copies a value, so that later changes to the value have no effect.
+ *
+ * Arrays, plain objects, maps, sets, dates and binary data are copied, at any depth. An instance of
+ * any other class is not copied, because only its class could do that. So do not change such an
+ * instance until its operation has settled.
  *
  * @param value The value.
  * @returns The copy, with the same repeated and cyclic references.
@@ -18,7 +21,7 @@ export function snapshot<T>(value: T): T {
 }
 
 function copy(value: unknown, copies: Map<object, object>, depth: number): unknown {
-  // A value that is nested deeper is passed on as it is, because the stack is finite. The codec refuses it.
+  // A deeper value is not copied, because the stack is finite. The codec will refuse it.
   if (typeof value !== "object" || value === null || depth > MAX_DEPTH) return value;
   const known = copies.get(value);
   if (known) return known;
@@ -28,7 +31,8 @@ function copy(value: unknown, copies: Map<object, object>, depth: number): unkno
     case Array.prototype:
     case Object.prototype:
     case null: {
-      // Property by property, so that a sparse array stays one, and what cannot be stored is still there to be refused.
+      // Property by property, so that a sparse array stays sparse. A property that cannot be stored
+      // is kept, so that the codec refuses it.
       const container = keep(
         Array.isArray(value) ? new Array(value.length) : Object.create(Object.getPrototypeOf(value)),
       );
@@ -60,12 +64,14 @@ function copy(value: unknown, copies: Map<object, object>, depth: number): unkno
   }
 }
 
-/** Only the part of its buffer that a view shows: Node's `Buffer`s share one. */
+/**
+ * Copies binary data: only the part of a buffer that its view shows. Node's `Buffer`s share one.
+ */
 function copyOfBinary(value: object): object | undefined {
   if (value instanceof ArrayBuffer) return value.slice(0);
   if (value instanceof DataView) {
     return new DataView(value.buffer.slice(value.byteOffset, value.byteOffset + value.byteLength));
   }
-  // The method of the class of all typed arrays; that of `Buffer` does not copy.
+  // The method of all typed arrays, because the `slice` of `Buffer` does not copy.
   return ArrayBuffer.isView(value) ? Uint8Array.prototype.slice.call(value) : undefined;
 }

@@ -1,5 +1,5 @@
 /**
- * The way of every value into the store and out of it: schema, encoding, size limit.
+ * Validates, encodes, size-checks and decodes every stored value.
  *
  * @module
  */
@@ -16,10 +16,10 @@ import { snapshot } from "./snapshot.ts";
 import type { StandardSchemaV1 } from "../standard_schema.ts";
 import { withTimeLimit } from "../time/time_limit.ts";
 
-/** How long an asynchronous schema may take. */
+/** The longest time that an asynchronous schema may take. */
 const MAX_CHECK_MS = 10_000;
 
-/** No way to a store makes more bytes of a UTF-16 unit: a control character that is escaped twice takes seven. */
+/** A bound for a UTF-16 unit in a request. A control character that is escaped twice takes 7. */
 const MAX_BYTES_PER_UNIT = 8;
 
 /** Checks, encodes and decodes values. */
@@ -30,12 +30,12 @@ export class Values {
   readonly #travel: DriverLimits | undefined;
 
   /**
-   * Makes it.
+   * Creates the checker.
    *
-   * @param codec How values become text.
-   * @param limit The largest encoded value, in bytes of UTF-8.
-   * @param clock Measures how long an asynchronous schema takes; default the runtime's.
-   * @param travel How much a request to the store may carry; default any amount.
+   * @param codec The codec.
+   * @param limit The largest size of an encoded value, in bytes of UTF-8.
+   * @param clock The clock that limits the time of asynchronous schemas. Default the runtime's.
+   * @param travel How much a request to the store may carry. Default any amount.
    */
   constructor(codec: Codec, limit: number, clock?: Clock, travel?: DriverLimits) {
     this.#codec = codec;
@@ -45,14 +45,16 @@ export class Values {
   }
 
   /**
-   * Takes a value at once, so that later changes of it do not count.
+   * Takes a value at once, so that later changes to the value have no effect.
    *
    * @param value The value.
-   * @param what What it is, for the error.
-   * @param schema Checks it, where there is one.
-   * @returns Gives the encoded value, at once unless the schema is asynchronous.
-   * @throws {ValidationError} If it cannot be encoded; what this returns also throws it, if the schema refuses the value or takes longer than 10 s.
-   * @throws {ValueTooLargeError} If it is larger than the limit.
+   * @param what What the value is, for the error.
+   * @param schema The schema that checks the value, if there is one.
+   * @returns A function that returns the encoded value, as a promise if the schema is asynchronous.
+   * It throws a `ValidationError` if the schema refuses the value or takes longer than 10 s. With a
+   * schema, it also throws the errors of encoding.
+   * @throws {ValidationError} If the value cannot be encoded.
+   * @throws {ValueTooLargeError} If the encoded value is larger than the limit.
    */
   take(
     value: unknown,
@@ -71,9 +73,10 @@ export class Values {
    * Encodes a value.
    *
    * @param value The value.
-   * @param what What it is, for the error.
-   * @throws {ValidationError} If it cannot be encoded.
-   * @throws {ValueTooLargeError} If it is larger than the limit.
+   * @param what What the value is, for the error.
+   * @returns The encoded value.
+   * @throws {ValidationError} If the value cannot be encoded.
+   * @throws {ValueTooLargeError} If the encoded value is larger than the limit.
    */
   encode(value: unknown, what: string): string {
     const encoded = EncodedValue.is(value) ? value : undefined;
@@ -90,40 +93,42 @@ export class Values {
    * Checks that values can travel to the store in one request.
    *
    * @param texts The encoded values.
-   * @param what What they are, for the error.
-   * @throws {ValueTooLargeError} If they cannot. It tells their size with all the escapes of the way.
+   * @param what What the values are, for the error.
+   * @throws {ValueTooLargeError} If they cannot. Its size includes all escapes of the request.
    */
   checkTravel(texts: readonly string[], what: string): void {
     if (!this.#travel) return;
     const { requestBytes, bytesOf } = this.#travel;
     const length = texts.reduce((sum, text) => sum + text.length, 0);
-    // Most are far too small to be counted.
+    // Most values are so small that they need no exact count.
     if (length * MAX_BYTES_PER_UNIT <= requestBytes) return;
     const bytes = texts.reduce((sum, text) => sum + bytesOf(text), 0);
     if (bytes > requestBytes) throw new ValueTooLargeError(`${what}, as sent to the store,`, bytes, requestBytes);
   }
 
   /**
-   * The value of a text.
+   * Decodes a value.
    *
    * @param text The encoded value.
-   * @param what What it is, for the error.
-   * @param at Its offset or version, for the error.
-   * @throws {UnreadableValueError} If it cannot be decoded here.
+   * @param what What the value is, for the error.
+   * @param at The value's offset or version, for the error.
+   * @returns The value.
+   * @throws {UnreadableValueError} If the value cannot be decoded here.
    */
   decode(text: string, what: string = "value", at?: number): unknown {
     try {
       return this.#codec.decode(text);
     } catch {
-      // Without its cause: a decoder's error may quote the text.
+      // No cause, because a decoder's error may quote the text.
       const needs = missingType(text);
       throw new UnreadableValueError(what, { ...(at !== undefined && { at }), ...(needs !== undefined && { needs }) });
     }
   }
 
   /**
-   * Encodes what was thrown. It never fails. What cannot be stored is left out: one field, or the largest ones where the error is too large, at last
-   * everything but the name and the beginning of the message.
+   * Encodes a thrown value. It never fails. It leaves out the parts that cannot be stored, and the
+   * largest parts if the error is too large. As a last resort it keeps only the name and the
+   * beginning of the message.
    */
   encodeError(error: unknown): string {
     const sizeOf = (value: unknown) => {
@@ -153,7 +158,7 @@ export class Values {
     try {
       return this.#codec.encode(value);
     } catch (error) {
-      // Not as the cause: a serialiser's error may hold the value itself.
+      // No cause, because a serialiser's error may hold the value itself.
       const { message, path }: { message?: unknown; path?: unknown } = Object(error);
       const where = typeof path === "string" && /^[\w.$[\]]+$/.test(path) ? ` at ${path}` : "";
       const reason = error instanceof Error && error.name === "DevalueError"
@@ -169,14 +174,18 @@ export class Values {
 /**
  * Checks a value with a schema.
  *
- * @returns The value as the schema returns it.
- * @throws {ValidationError} If the schema refuses it, or takes longer than 10 s. The message tells where, and not what was there.
+ * @param schema The schema.
+ * @param value The value.
+ * @param what What the value is, for the error.
+ * @returns The value that the schema returns.
+ * @throws {ValidationError} If the schema refuses the value, or takes longer than 10 s. The message
+ * has the place, but not the value.
  */
 export async function validate<T>(schema: StandardSchemaV1<unknown, T>, value: unknown, what: string): Promise<T> {
   return await check(schema, value, what);
 }
 
-/** As {@linkcode validate}, at once unless the schema is asynchronous. */
+/** Checks as {@linkcode validate} does, without a promise unless the schema is asynchronous. */
 export function check<T>(
   schema: StandardSchemaV1<unknown, T>,
   value: unknown,
@@ -187,11 +196,11 @@ export function check<T>(
   return andThen(result instanceof Promise ? inTime(result, what, clock) : result, (it) => accepted(it, value, what));
 }
 
-/** Rejects when an asynchronous schema takes too long: it holds up every later operation of its run. */
+/** Rejects if a schema takes too long, because it delays all later operations of its run. */
 function inTime<T>(result: Promise<T>, what: string, clock: Clock = systemClock): Promise<T> {
   const error = () =>
     new ValidationError(
-      `Checking the ${what}: its schema has not settled after ${MAX_CHECK_MS / 1_000} s, and must do so`,
+      `Checking the ${what}: its schema must settle within ${MAX_CHECK_MS / 1_000} s, and has not`,
     );
   return withTimeLimit({ ms: MAX_CHECK_MS, clock, error }, () => result);
 }
@@ -209,24 +218,33 @@ function accepted<T>(result: StandardSchemaV1.Result<T>, value: unknown, what: s
   );
 }
 
-/** Goes on at once where there is no promise, so that an operation whose schema is not asynchronous is queued in the turn that called it. */
+/**
+ * Calls `next` with the value, at once if the value is not a promise. So an operation with a
+ * synchronous schema is queued in the turn that called it.
+ */
 export function andThen<T, R>(value: T | Promise<T>, next: (value: T) => R): R | Promise<R> {
   return value instanceof Promise ? value.then(next) : next(value);
 }
 
-/** A segment of a path, for a message. What does not look like the name of a field may be data: the key of a record. */
+/**
+ * A segment of a path for a message. One that does not look like a field's name may be data, such
+ * as the key of a record.
+ */
 function shown(segment: PropertyKey): string {
   return /^\w{1,40}$/.test(String(segment)) ? String(segment) : "…";
 }
 
-/** An error with a name and the beginning of its message alone. */
+/** Reduces a thrown value to a name and the beginning of its message. */
 function bare(error: unknown): Error {
   if (!isError(error)) return new Error(`A thrown ${typeof error} that cannot be encoded`);
   const { name, message } = serializeError(error);
   return reviveError({ name: name.slice(0, MAX_MESSAGE_LENGTH), message: message.slice(0, MAX_MESSAGE_LENGTH) });
 }
 
-/** The length of a text in UTF-8. Exact only above the limit or where it costs nothing: a text is at most 3 bytes a unit. */
+/**
+ * Returns the length of a text in UTF-8. If 3 bytes for each UTF-16 unit stay within the limit, it
+ * returns the number of units, which costs nothing.
+ */
 function utf8Length(text: string, limit: number): number {
   return text.length * 3 <= limit ? text.length : new TextEncoder().encode(text).length;
 }
