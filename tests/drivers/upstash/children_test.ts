@@ -4,12 +4,12 @@ import { observeEvent, observeResult, record, setEvent, start, writeStream } fro
 import { claimRequest, newWorkflow } from "../../../testing/requests.ts";
 import { begin, beginSuspended, claimIds, type DrivenRun, take } from "../../../testing/driven_run.ts";
 import { Bill } from "./support/bill.ts";
-import { type Store, upstashTest } from "./support/store.ts";
+import { type KeyStore, upstashTest } from "./support/store.ts";
 
 const RETENTION = "1h";
 
 /** Whether keys of a workflow expire: all, none or some of them. */
-async function expiry({ redis, prefix, keys }: Store, id: string): Promise<"all" | "none" | "some" | "gone"> {
+async function expiry({ redis, prefix, keys }: KeyStore, id: string): Promise<"all" | "none" | "some" | "gone"> {
   const own = (await keys()).filter((key) => key.split("/")[1] === id);
   const times = await Promise.all(own.map((key) => redis.ask("PTTL", `${prefix}/${key}`)));
   if (own.length === 0) return "gone";
@@ -19,7 +19,7 @@ async function expiry({ redis, prefix, keys }: Store, id: string): Promise<"all"
 /**
  * A parent with a child that has written something and ended. The driver of the child knows neither.
  */
-async function family(store: Store, driver: Driver, child: string = "child"): Promise<DrivenRun> {
+async function family(store: KeyStore, driver: Driver, child: string = "child"): Promise<DrivenRun> {
   const parent = await begin(driver, "parent", { leaseMs: 3_600_000 });
   await parent.held([start(0, newWorkflow(child))]);
   await endChild(store.open({ retention: RETENTION }), child);
@@ -32,7 +32,7 @@ async function endChild(driver: Driver, id: string): Promise<void> {
   await run.end("SUCCESS", "4");
 }
 
-const ENDS: Record<string, (parent: DrivenRun, store: Store) => Promise<unknown>> = {
+const ENDS: Record<string, (parent: DrivenRun, store: KeyStore) => Promise<unknown>> = {
   "its parent ends": (parent) => parent.end(),
   "its parent is cancelled, by a driver that knows nothing": (_, store) => {
     return store.open({ retention: RETENTION }).control({ workflowId: "parent", action: "cancel" });
@@ -66,13 +66,13 @@ for (const [name, end] of Object.entries(ENDS)) {
 const LIST = { statuses: null, name: null, problem: false, values: false, limit: 10, cursor: null };
 
 /** The ended children that their parents still need. */
-async function kept({ redis, prefix }: Store): Promise<string[]> {
+async function kept({ redis, prefix }: KeyStore): Promise<string[]> {
   const members = await redis.ask("ZRANGE", `${prefix}/families`, "0", "-1") as string[];
   return members.filter((member) => member.split("\0").length > 2);
 }
 
 /** The IDs in the indexes of all statuses. */
-async function indexed({ redis, prefix, keys }: Store): Promise<string[]> {
+async function indexed({ redis, prefix, keys }: KeyStore): Promise<string[]> {
   const indexes = (await keys()).filter((key) => key.startsWith("index/"));
   const places = await Promise.all(
     indexes.map((key) => redis.ask("ZRANGE", `${prefix}/${key}`, "0", "-1") as Promise<string[]>),

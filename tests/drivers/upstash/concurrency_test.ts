@@ -6,7 +6,7 @@ import { receive, record, send, writeStream } from "../../../testing/operations.
 import { newMessage } from "../../../testing/requests.ts";
 import { answers, begin, committed, type DrivenRun, enqueue, take } from "../../../testing/driven_run.ts";
 import { seeded } from "../../support/random.ts";
-import { type Store, upstashTest } from "./support/store.ts";
+import { type KeyStore, upstashTest } from "./support/store.ts";
 
 const FILLING = 18;
 const MEGABYTE = "x".repeat(1_000_000);
@@ -74,7 +74,7 @@ upstashTest("a workflow that grows all the time is cancelled, with all its data"
 });
 
 /** A transport whose answers arrive in any order. */
-function disordered({ server }: Store): Disposable {
+function disordered({ server }: KeyStore): Disposable {
   const random = seeded(1);
   return server.fault({
     at: "after",

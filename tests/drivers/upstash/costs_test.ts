@@ -5,8 +5,8 @@ import { Parley, type Workflow, workflow, type WorkflowContext } from "../../../
 import { observeEvent, receive, record, YIELD } from "../../../testing/operations.ts";
 import { claimRequest, createRequest, newMessage } from "../../../testing/requests.ts";
 import { begin, beginSuspended, enqueue, take } from "../../../testing/driven_run.ts";
-import { Bill, type Line, replaceTable } from "./support/bill.ts";
-import { type Setting, upstashDriverTest } from "./support/driver.ts";
+import { Bill, type CommandCost, replaceTable } from "./support/bill.ts";
+import { type DriverSetting, upstashDriverTest } from "./support/driver.ts";
 
 const GUIDE = new URL("../../../docs/upstash.md", import.meta.url);
 
@@ -17,7 +17,7 @@ const WRITES = Deno.env.get("PARLEY_WRITE_COSTS") === "1";
  * Opens a driver. The server knows its scripts, as it does after the first use of each.
  */
 async function open(
-  { open, server, loadScripts }: Setting,
+  { open, server, loadScripts }: DriverSetting,
 ): Promise<{ driver: Driver; retaining: Driver; bill: Bill }> {
   await loadScripts();
   return { driver: open(), retaining: open({ retention: "7d" }), bill: new Bill(server) };
@@ -53,10 +53,13 @@ const other = workflow("other", async (ctx) => {
 });
 
 /** The cost of an operation in a workflow that has done something before. */
-async function inside(setting: Setting, operation: (ctx: WorkflowContext) => Promise<unknown>): Promise<Line> {
+async function inside(
+  setting: DriverSetting,
+  operation: (ctx: WorkflowContext) => Promise<unknown>,
+): Promise<CommandCost> {
   const prefix = `${setting.prefix}.${crypto.randomUUID().slice(0, 8)}`;
   const [driver, bill] = [setting.open({ prefix }), new Bill(setting.server)];
-  let line: Line | undefined;
+  let line: CommandCost | undefined;
   const flow = workflow("flow", async (ctx) => {
     await ctx.step("before", () => 1);
     line = await bill.of(() => operation(ctx));
@@ -77,7 +80,7 @@ async function inside(setting: Setting, operation: (ctx: WorkflowContext) => Pro
 }
 
 /** The costs of a run. */
-async function runs(setting: Setting): Promise<Record<string, Line>> {
+async function runs(setting: DriverSetting): Promise<Record<string, CommandCost>> {
   const { driver, retaining, bill } = await open(setting);
   const run = await begin(driver, "w");
   const wait = receive(0, ["t"]);
@@ -112,7 +115,7 @@ async function runs(setting: Setting): Promise<Record<string, Line>> {
 }
 
 /** The costs of looking for due workflows. */
-async function sweeps(setting: Setting): Promise<Record<string, Line>> {
+async function sweeps(setting: DriverSetting): Promise<Record<string, CommandCost>> {
   const { driver, bill } = await open(setting);
   const claim = () => driver.claim(claimRequest());
   await enqueue(driver, "held");
@@ -129,7 +132,7 @@ async function sweeps(setting: Setting): Promise<Record<string, Line>> {
 const codec: Codec = { encode: (value) => JSON.stringify(value), decode: (text) => JSON.parse(text) };
 
 /** The costs of calls from outside. */
-async function outside(setting: Setting): Promise<Record<string, Line>> {
+async function outside(setting: DriverSetting): Promise<Record<string, CommandCost>> {
   const { driver, bill, retaining } = await open(setting);
   const parley = new Parley({ driver, codec, wake: "none" });
   const run = await begin(driver, "w");
@@ -145,7 +148,7 @@ async function outside(setting: Setting): Promise<Record<string, Line>> {
   await beginSuspended(driver, "waits", [receive(0, ["t"])]);
   const handle = parley.handle("w");
   const keyed = { idempotencyKey: "key" };
-  const costs: Record<string, Line> = {
+  const costs: Record<string, CommandCost> = {
     "`send`": await bill.of(() => handle.send(1, keyed)),
     "`send` again, with the same key": await bill.of(() => handle.send(1, keyed)),
     "`send` to a workflow that is suspended for it": await bill.of(() => parley.send("waits", 1, { topic: "t" })),
@@ -176,7 +179,7 @@ async function outside(setting: Setting): Promise<Record<string, Line>> {
  * The first example of the README: a session, its URL as an event, a wait for the payment, progress
  * as a stream.
  */
-async function story(setting: Setting): Promise<Line> {
+async function story(setting: DriverSetting): Promise<CommandCost> {
   const { driver, bill } = await open(setting);
   const checkout = workflow("checkout", async (ctx) => {
     await ctx.setEvent("url", await ctx.step("create session", () => "https://pay.example/1"));
@@ -197,7 +200,7 @@ async function story(setting: Setting): Promise<Line> {
 }
 
 upstashDriverTest("the guide says what each operation costs", async (setting) => {
-  const lines: Record<string, Line> = {};
+  const lines: Record<string, CommandCost> = {};
   for (const [name, operation] of Object.entries(INSIDE)) lines[name] = await inside(setting, operation);
   const story_ = await story({
     ...setting,

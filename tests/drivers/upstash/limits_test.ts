@@ -7,7 +7,7 @@ import { newMessage } from "../../../testing/requests.ts";
 import { Parley, workflow } from "../../../mod.ts";
 import { begin, type DrivenRun, enqueue } from "../../../testing/driven_run.ts";
 import { dumpKeys } from "./support/harness.ts";
-import { type Store, upstashTest } from "./support/store.ts";
+import { type KeyStore, upstashTest } from "./support/store.ts";
 
 /** In place of 90 MB. */
 const MAX_BYTES = 10_000;
@@ -24,7 +24,7 @@ const FILLING: Readonly<Record<string, (run: DrivenRun, index: number) => Operat
 };
 
 /** The rejection of a call that must not change Redis. */
-async function refused({ redis, prefix }: Store, call: () => Promise<unknown>): Promise<ValueTooLargeError> {
+async function refused({ redis, prefix }: KeyStore, call: () => Promise<unknown>): Promise<ValueTooLargeError> {
   const before = await dumpKeys(redis, prefix);
   const error = await call().then(() => null, (error) => error);
   assert(error instanceof ValueTooLargeError, String(error));
@@ -82,7 +82,7 @@ upstashTest("a duplicate is recognised when there is no room for another message
 });
 
 /** The bytes of the fields and values of a hash. */
-async function bytesOf({ redis, prefix }: Store, key: string): Promise<number> {
+async function bytesOf({ redis, prefix }: KeyStore, key: string): Promise<number> {
   const texts = await redis.ask("HGETALL", `${prefix}/${key}`) as string[];
   return texts.reduce((sum, text) => sum + new TextEncoder().encode(text).length, 0);
 }

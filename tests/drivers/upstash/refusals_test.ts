@@ -9,8 +9,8 @@ import { SCRIPTS } from "../../../drivers/upstash/scripts.ts";
 import { openTransport } from "../../../drivers/upstash/transport/open_transport.ts";
 import { createRequest, newMessage } from "../../../testing/requests.ts";
 import { everyOperation } from "../../support/every_operation.ts";
-import { ANSWERS } from "./server/mod.ts";
-import { type Setting, upstashDriverTest } from "./support/driver.ts";
+import { UPSTASH_ANSWERS } from "./server/mod.ts";
+import { type DriverSetting, upstashDriverTest } from "./support/driver.ts";
 import { rejection } from "./support/setting.ts";
 
 /** A clock without pauses: repeats are made at once. */
@@ -25,7 +25,7 @@ const METHODS =
  * is then made.
  */
 async function failEach(
-  { dump, open }: Setting,
+  { dump, open }: DriverSetting,
   failing: (call: () => Promise<unknown>, method: string, index: number) => Promise<void>,
   driver: Driver = open(),
 ): Promise<void> {
@@ -114,12 +114,12 @@ upstashDriverTest(
  * may be repeated.
  */
 const ANSWERED: readonly [at: () => Response, shown: string, retryable: boolean][] = [
-  [ANSWERS.internalError, "HTTP_500", true],
-  [ANSWERS.badGateway, "HTTP_502", true],
-  [ANSWERS.gatewayTimeout, "HTTP_504", true],
-  [ANSWERS.tooManyRequests, "HTTP_429", true],
-  [ANSWERS.dailyLimit, "ERR: the plan's limit of commands is used up", false],
-  [ANSWERS.capacity, "ERR: the database is full", false],
+  [UPSTASH_ANSWERS.internalError, "HTTP_500", true],
+  [UPSTASH_ANSWERS.badGateway, "HTTP_502", true],
+  [UPSTASH_ANSWERS.gatewayTimeout, "HTTP_504", true],
+  [UPSTASH_ANSWERS.tooManyRequests, "HTTP_429", true],
+  [UPSTASH_ANSWERS.dailyLimit, "ERR: the plan's limit of commands is used up", false],
+  [UPSTASH_ANSWERS.capacity, "ERR: the database is full", false],
   [() => new Response("<h1>Welcome</h1>"), "HTTP_200", true],
   [() => Response.json({ result: ["1"] }), "", true],
 ];

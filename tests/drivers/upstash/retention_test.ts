@@ -19,7 +19,7 @@ import { begin, beginSuspended, claimIds, DrivenRun, enqueue, take } from "../..
 import { SCRIPTS } from "../../../drivers/upstash/scripts.ts";
 import type { UpstashRequest } from "./server/mod.ts";
 import { loadScripts } from "./support/harness.ts";
-import { type Store, upstashTest } from "./support/store.ts";
+import { type KeyStore, upstashTest } from "./support/store.ts";
 
 /** Long enough for the calls of a test, and short enough to wait for. */
 const RETENTION_MS = 1_000;
@@ -57,7 +57,7 @@ async function endAll(driver: Driver, ...ids: string[]): Promise<void> {
 }
 
 /** The keys without an expiry. */
-async function persistent({ redis, prefix, keys }: Store): Promise<string[]> {
+async function persistent({ redis, prefix, keys }: KeyStore): Promise<string[]> {
   const all = await keys();
   const times = await Promise.all(all.map((key) => redis.ask("PTTL", `${prefix}/${key}`)));
   return all.filter((_, index) => times[index] === -1);

@@ -18,7 +18,7 @@ import { claimRequest, createRequest, newMessage, newWorkflow } from "../../../t
 import { begin, beginSuspended, claimIds, DrivenRun, enqueue, take } from "../../../testing/driven_run.ts";
 import { Bill } from "./support/bill.ts";
 import { loadScripts } from "./support/harness.ts";
-import { type Store, upstashTest } from "./support/store.ts";
+import { type KeyStore, upstashTest } from "./support/store.ts";
 
 /** A story with every script in it. */
 async function everyScript(driver: Driver): Promise<unknown[]> {
@@ -159,7 +159,7 @@ upstashTest(
 );
 
 /** Counts the requests of a call. */
-function requestsAt({ server }: Store): (call: () => Promise<unknown>) => Promise<number> {
+function requestsAt({ server }: KeyStore): (call: () => Promise<unknown>) => Promise<number> {
   const bill = new Bill(server);
   return async (call) => (await bill.of(call)).requests;
 }

@@ -7,13 +7,13 @@ import { newMessage } from "../../../testing/requests.ts";
 import { enqueue } from "../../../testing/driven_run.ts";
 import { until } from "../../support/patience.ts";
 import { Requests } from "../../support/requests.ts";
-import { type Setting, upstashDriverTest } from "./support/driver.ts";
+import { type DriverSetting, upstashDriverTest } from "./support/driver.ts";
 
 /** Opens at once and closes at once. */
 const EAGER = { openAfterMs: 0, lingerMs: 0 };
 
 /** The names of the commands that clients have sent to the server. */
-function sentTo({ server }: Setting): { readonly names: string[] } & Disposable {
+function sentTo({ server }: DriverSetting): { readonly names: string[] } & Disposable {
   const names: string[] = [];
   const observer = server.observe(({ commands: [command] }) => void names.push(command?.[0] ?? ""));
   return { names, [Symbol.dispose]: () => observer[Symbol.dispose]() };
@@ -97,7 +97,7 @@ type EventName = Parameters<Driver["readEvent"]>[0];
  * Opens a driver whose time is fast, and waits for an event that never arrives. The wait ends with
  * the test.
  */
-async function whileWaiting({ open, server }: Setting, push: boolean, run: () => Promise<void>): Promise<void> {
+async function whileWaiting({ open, server }: DriverSetting, push: boolean, run: () => Promise<void>): Promise<void> {
   const opened = open({ push, clock: fast, requestTimeout: "1d", timing: EAGER });
   const looks = new Requests();
   const driver = { ...opened, readEvent: (event: EventName) => looks.made(() => opened.readEvent(event)) };

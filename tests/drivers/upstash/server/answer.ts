@@ -18,7 +18,7 @@ export function single(reply: Reply, format: Format): Response {
 }
 
 /** The answer to a list of commands. */
-export function list(replies: readonly Reply[], format: Format): Response {
+export function listReply(replies: readonly Reply[], format: Format): Response {
   return format.resp2 ? raw(replies, 200) : json(`[${replies.map((reply) => entry(reply, format)).join()}]`, 200);
 }
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { bytesOf, type Command } from "./resp.ts";
+import { bytesOf, type RespCommand } from "./resp.ts";
 
 /** The time, in epoch milliseconds. */
 export type ScriptClock = () => number;
@@ -21,6 +21,6 @@ export const ANSWER_TIME = "if string.upper(tostring(args[1])) == 'TIME' then \
 return { string.format('%.0f', math.floor(_time / 1000)), string.format('%.0f', _time % 1000 * 1000) } end ";
 
 /** The arguments of a script, with the time. */
-export function withTime(args: Command, clock: ScriptClock | undefined): Command {
+export function withTime(args: RespCommand, clock: ScriptClock | undefined): RespCommand {
   return clock ? [...args, bytesOf(String(clock()))] : args;
 }

@@ -5,7 +5,7 @@
  */
 
 import type { Redis } from "./redis.ts";
-import { bytesOf, type Command, errorReply, type Reply, textOf } from "./resp.ts";
+import { bytesOf, errorReply, type Reply, type RespCommand, textOf } from "./resp.ts";
 
 /** How the server treats a command. */
 export interface Kind {
@@ -74,7 +74,7 @@ export class Commands {
   }
 
   /** How to treat a command, and the answer if Redis must not see it. */
-  kindOf(args: Command): Kind {
+  kindOf(args: RespCommand): Kind {
     const given = textOf(args[0] ?? new Uint8Array());
     const name = given.toUpperCase();
     const read = this.#reads.get(given.toLowerCase());
@@ -95,7 +95,7 @@ export class Commands {
 }
 
 /** The answer if the read-only token may not send a command. */
-export function notPermitted(args: Command): Reply {
+export function notPermitted(args: RespCommand): Reply {
   const name = textOf(args[0] ?? new Uint8Array()).toLowerCase();
   return errorReply(`NOPERM this user has no permissions to run the '${name}' command or its subcommand`);
 }
@@ -104,13 +104,13 @@ function flagsOf([name, , flags]: readonly unknown[]): [string, boolean] {
   return [String(name), (flags as string[]).includes("readonly")];
 }
 
-function refusal(name: string, args: Command): Reply | undefined {
+function refusal(name: string, args: RespCommand): Reply | undefined {
   if (!NOT_IN_REST.has(name) && !isBlockingRead(name, args)) return undefined;
   return errorReply(`ERR Command "${name}" is not allowed in REST or it has a special context path`);
 }
 
 /** `XREAD BLOCK` and `XREADGROUP BLOCK` are refused; that they get the same text is a guess. */
-function isBlockingRead(name: string, args: Command): boolean {
+function isBlockingRead(name: string, args: RespCommand): boolean {
   if (name !== "XREAD" && name !== "XREADGROUP") return false;
   const words = args.map((it) => textOf(it).toUpperCase());
   return words.slice(0, words.indexOf("STREAMS")).includes("BLOCK");
@@ -120,7 +120,7 @@ function isBlockingRead(name: string, args: Command): boolean {
  * Commands that do less than in Redis: `COMMAND` is empty, and the only setting is that of keyspace
  * notifications.
  */
-function emulated(name: string, args: Command): Reply | undefined {
+function emulated(name: string, args: RespCommand): Reply | undefined {
   const [subcommand = "", setting = ""] = args.slice(1).map((it) => textOf(it).toLowerCase());
   if (name === "COMMAND") return { kind: "array", items: [] };
   if (name !== "CONFIG" || setting === "notify-keyspace-events") return undefined;

@@ -5,8 +5,8 @@
  */
 
 import { Listener } from "./redis.ts";
-import type { Route } from "./request.ts";
-import { bytesOf, type Command, errorText, joined, type Reply, textOf } from "./resp.ts";
+import type { RequestRoute } from "./request.ts";
+import { bytesOf, errorText, joined, type Reply, type RespCommand, textOf } from "./resp.ts";
 
 /** A stream of events to one client. */
 export interface Events {
@@ -26,7 +26,7 @@ const COMMA = bytesOf(",");
  *
  * @throws {Error} If Redis refuses to listen.
  */
-export async function openEvents(url: string, route: Route, listen: Command): Promise<Events> {
+export async function openEvents(url: string, route: RequestRoute, listen: RespCommand): Promise<Events> {
   const listener = await Listener.open(url, listen);
   const replies = listener.replies();
   const first = await replies.next();
@@ -65,7 +65,7 @@ async function pass(replies: AsyncIterable<Reply>, send: (reply: Reply) => void)
  * What monitors sends first is the one text in quotes
  * (https://upstash.com/docs/redis/features/restapi, 2026-11).
  */
-function frame(route: Route, reply: Reply): Uint8Array {
+function frame(route: RequestRoute, reply: Reply): Uint8Array {
   if (route === "monitor") {
     const text = reply.kind === "status" ? reply.text : new Uint8Array();
     return joined([DATA, textOf(text) === "OK" ? bytesOf('"OK"') : text, END]);

@@ -7,7 +7,7 @@
 import { type Commands, notPermitted } from "./commands.ts";
 import type { Redis } from "./redis.ts";
 import { type Replica, tokenOf } from "./replica.ts";
-import { type Command, command, errorText, type Reply } from "./resp.ts";
+import { command, errorText, type Reply, type RespCommand } from "./resp.ts";
 import type { Prepared, Scripts } from "./scripts.ts";
 
 /** State that all requests of one server share. */
@@ -28,8 +28,8 @@ export interface Counts {
 }
 
 /** The commands of a request. */
-export interface Execution {
-  readonly list: readonly Command[];
+export interface CarriedOut {
+  readonly list: readonly RespCommand[];
   /** Whether they are a transaction. */
   readonly isAtomic: boolean;
   readonly isReadOnly: boolean;
@@ -38,7 +38,7 @@ export interface Execution {
 }
 
 /** The result of a request. */
-export interface Outcome {
+export interface CommandOutcome {
   /** A reply for each command, or the one error of a transaction that was discarded. */
   readonly replies: readonly Reply[];
   readonly isDiscarded: boolean;
@@ -52,7 +52,7 @@ type Step = { readonly isRefused: boolean; readonly isRead: boolean } & (Prepare
  * Carries out the commands. The commands of a pipeline follow each other, with those of other
  * requests in between.
  */
-export async function execute(backend: Backend, execution: Execution): Promise<Outcome> {
+export async function carryOut(backend: Backend, execution: CarriedOut): Promise<CommandOutcome> {
   const { replica, redis, counts } = backend;
   const steps: Step[] = [];
   for (const args of execution.list) steps.push(await step(backend, args, execution.isReadOnly));
@@ -66,7 +66,7 @@ export async function execute(backend: Backend, execution: Execution): Promise<O
   return { replies, isDiscarded, syncToken: tokenOf(reached ?? await replica?.now() ?? counts.writes) };
 }
 
-async function step({ commands, scripts, counts }: Backend, args: Command, isReadOnly: boolean): Promise<Step> {
+async function step({ commands, scripts, counts }: Backend, args: RespCommand, isReadOnly: boolean): Promise<Step> {
   const { answer, isRead, isHarmless, isBilled } = commands.kindOf(args);
   counts.sent += 1;
   counts.billed += isBilled ? 1 : 0;

@@ -6,13 +6,13 @@
 
 import { GATEWAY_ANSWERS, type HttpFault } from "../../../support/http_faults.ts";
 import { failure } from "./answer.ts";
-import type { Route } from "./request.ts";
+import type { RequestRoute } from "./request.ts";
 
 /** A request for faults and observers. */
 export interface UpstashRequest {
   /** 1 for the first that reached the server. */
   readonly number: number;
-  readonly route: Route;
+  readonly route: RequestRoute;
   readonly headers: Headers;
   /**
    * The commands as texts, with their arguments. For an event stream, the command that listens.
@@ -28,7 +28,7 @@ export type UpstashFault = HttpFault<UpstashRequest>;
  * False answers, by the state that they pretend. Texts:
  * https://upstash.com/docs/redis/troubleshooting (2026-11).
  */
-export const ANSWERS = {
+export const UPSTASH_ANSWERS = {
   ...GATEWAY_ANSWERS,
   /** The client cannot know whether the commands were carried out. */
   internalError: () => failure(500, "internal server error"),

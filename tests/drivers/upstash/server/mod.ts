@@ -4,7 +4,7 @@
  *
  * Not implemented: tokens of ACL users, the limit of a record, and the flag of {@linkcode Scripts}
  * for functions. A failed script keeps its writes, because no driver may count on an undo. Quotas
- * are faults: see {@linkcode ANSWERS}.
+ * are faults: see {@linkcode UPSTASH_ANSWERS}.
  *
  * The server cannot cut a connection, because a handler of `Deno.serve` does not have it. Put the
  * relay of `../../../support/relay.ts` in front for that.
@@ -13,31 +13,31 @@
  */
 
 import { type FaultHandle, Faults } from "../../../support/http_faults.ts";
-import { failure, list, single } from "./answer.ts";
+import { failure, listReply, single } from "./answer.ts";
 import type { ScriptClock } from "./clock.ts";
 import { Commands, notPermitted } from "./commands.ts";
 import { type Events, openEvents } from "./events.ts";
-import { type Backend, execute } from "./execute.ts";
+import { type Backend, carryOut } from "./execute.ts";
 import type { UpstashFault, UpstashRequest } from "./faults.ts";
 import { Redis } from "./redis.ts";
 import { positionOf, Replica } from "./replica.ts";
 import {
   type Format,
-  readBody,
   readCommands,
   readFormat,
-  readToken,
+  readRequestBody,
   RequestError,
-  type Route,
-  routeOf,
+  type RequestRoute,
+  requestRouteOf,
+  requestToken,
 } from "./request.ts";
-import { bytesOf, type Command, textOf } from "./resp.ts";
+import { bytesOf, type RespCommand, textOf } from "./resp.ts";
 import { Scripts } from "./scripts.ts";
 
 export type { FaultHandle } from "../../../support/http_faults.ts";
-export { ANSWERS, type UpstashFault, type UpstashRequest } from "./faults.ts";
+export { UPSTASH_ANSWERS, type UpstashFault, type UpstashRequest } from "./faults.ts";
 export type { Replica } from "./replica.ts";
-export type { Route } from "./request.ts";
+export type { RequestRoute } from "./request.ts";
 
 /** Options of {@linkcode startUpstashServer}. */
 export interface UpstashServerOptions {
@@ -93,7 +93,7 @@ export interface UpstashServer extends AsyncDisposable {
   readonly token: string;
   readonly readOnlyToken: string;
   /** How many requests reached the server, by kind, whether or not they succeeded. */
-  readonly requests: Readonly<Record<Route, number>> & { readonly total: number };
+  readonly requests: Readonly<Record<RequestRoute, number>> & { readonly total: number };
   readonly commands: CommandCounts;
   /** Event streams. */
   readonly subscriptions: { readonly opened: number; readonly open: number };
@@ -109,7 +109,15 @@ export interface UpstashServer extends AsyncDisposable {
 
 const DEFAULT_MAX_REQUEST_BYTES = 10 * 1024 * 1024;
 const METHODS = new Set(["HEAD", "GET", "POST", "PUT"]);
-const ROUTES: readonly Route[] = ["command", "path", "pipeline", "multi-exec", "subscribe", "psubscribe", "monitor"];
+const ROUTES: readonly RequestRoute[] = [
+  "command",
+  "path",
+  "pipeline",
+  "multi-exec",
+  "subscribe",
+  "psubscribe",
+  "monitor",
+];
 const UNAUTHORIZED = "WRONGPASS invalid or missing auth token. " +
   "See https://docs.upstash.com/redis/troubleshooting/http_unauthorized for details.";
 
@@ -135,9 +143,12 @@ class Server implements UpstashServer {
   readonly port: number;
   readonly token: string;
   readonly readOnlyToken: string;
-  readonly requests = Object.assign(Object.fromEntries(ROUTES.map((route) => [route, 0])) as Record<Route, number>, {
-    total: 0,
-  });
+  readonly requests = Object.assign(
+    Object.fromEntries(ROUTES.map((route) => [route, 0])) as Record<RequestRoute, number>,
+    {
+      total: 0,
+    },
+  );
   readonly subscriptions = { opened: 0, open: 0 };
   readonly replica: Replica | undefined;
   readonly #backend: Backend;
@@ -219,11 +230,11 @@ class Server implements UpstashServer {
   async #answer(request: Request): Promise<Response> {
     if (request.method === "OPTIONS") return preflight();
     if (!METHODS.has(request.method)) return new Response(null, { status: 405 });
-    const route = routeOf(request);
+    const route = requestRouteOf(request);
     this.requests.total += 1;
     this.requests[route] += 1;
     const seen = { number: this.requests.total, route, headers: request.headers, commands: [] };
-    const token = readToken(request);
+    const token = requestToken(request);
     if (token !== this.token && token !== this.readOnlyToken) return failure(401, UNAUTHORIZED);
     const isReadOnly = token === this.readOnlyToken;
     return await (isStream(route) ? this.#stream(request, seen, isReadOnly) : this.#run(request, seen, isReadOnly));
@@ -231,24 +242,24 @@ class Server implements UpstashServer {
 
   async #run(request: Request, { route, ...seen }: UpstashRequest, isReadOnly: boolean): Promise<Response> {
     const format = readFormat(request.headers);
-    const body = await readBody(request, this.#maxRequestBytes);
+    const body = await readRequestBody(request, this.#maxRequestBytes);
     const commands = readCommands(route, new URL(request.url), body);
     const known = { ...seen, route, commands: commands.map((args) => args.map(textOf)) };
     const before = await this.#meet(known);
     if (before) return before;
-    const response = await this.#execute(commands, route, request.headers, { isReadOnly, format });
+    const response = await this.#carryOut(commands, route, request.headers, { isReadOnly, format });
     return await this.#faults.answer("after", known) ?? response;
   }
 
-  async #execute(
-    commands: readonly Command[],
-    route: Route,
+  async #carryOut(
+    commands: readonly RespCommand[],
+    route: RequestRoute,
     headers: Headers,
     { isReadOnly, format }: { isReadOnly: boolean; format: Format },
   ): Promise<Response> {
     const isAtomic = route === "multi-exec";
     const position = positionOf(headers.get("Upstash-Sync-Token"));
-    const { replies, isDiscarded, syncToken } = await execute(this.#backend, {
+    const { replies, isDiscarded, syncToken } = await carryOut(this.#backend, {
       list: commands,
       isAtomic,
       isReadOnly,
@@ -257,10 +268,10 @@ class Server implements UpstashServer {
     const [first] = replies;
     const asJson = { ...format, resp2: false };
     const response = isAtomic && !isDiscarded
-      ? list(replies, asJson)
+      ? listReply(replies, asJson)
       : first && (isDiscarded || route !== "pipeline")
       ? single(first, isAtomic ? asJson : format)
-      : list(replies, format);
+      : listReply(replies, format);
     response.headers.set("Upstash-Sync-Token", syncToken);
     return response;
   }
@@ -300,7 +311,7 @@ class Server implements UpstashServer {
   }
 }
 
-function isStream(route: Route): boolean {
+function isStream(route: RequestRoute): boolean {
   return route === "subscribe" || route === "psubscribe" || route === "monitor";
 }
 

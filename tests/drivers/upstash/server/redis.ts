@@ -4,7 +4,16 @@
  * @module
  */
 
-import { bytesOf, type Command, command, encodeCommands, errorText, plain, type Reply, ReplyReader } from "./resp.ts";
+import {
+  bytesOf,
+  command,
+  encodeCommands,
+  errorText,
+  plainReply,
+  type Reply,
+  ReplyReader,
+  type RespCommand,
+} from "./resp.ts";
 
 /** One connection. Redis carries out commands that are sent together without others in between. */
 export class Redis implements Disposable {
@@ -34,7 +43,7 @@ export class Redis implements Disposable {
   }
 
   /** Sends commands in one write. The replies have the same order. */
-  async send(commands: readonly Command[]): Promise<Reply[]> {
+  async send(commands: readonly RespCommand[]): Promise<Reply[]> {
     if (this.#failure) throw this.#failure;
     const answers = commands.map(() => Promise.withResolvers<Reply>());
     this.#waiting.push(...answers);
@@ -48,7 +57,7 @@ export class Redis implements Disposable {
   async ask(...args: readonly string[]): Promise<unknown> {
     const [reply] = await this.send([command(...args)]);
     if (!reply) throw new TypeError("A command has a reply");
-    return plain(throwIfError(reply, args.join(" ")));
+    return plainReply(throwIfError(reply, args.join(" ")));
   }
 
   [Symbol.dispose](): void {
@@ -85,7 +94,7 @@ export class Listener implements Disposable {
     this.#reader = new ReplyReader(connection);
   }
 
-  static async open(url: string, listen: Command): Promise<Listener> {
+  static async open(url: string, listen: RespCommand): Promise<Listener> {
     const connection = await open(url);
     const listener = new Listener(connection);
     try {
@@ -122,7 +131,7 @@ async function open(url: string): Promise<Deno.Conn> {
   return connection;
 }
 
-function greeting(url: string): Command[] {
+function greeting(url: string): RespCommand[] {
   const { username, password, pathname } = new URL(url);
   const [user, secret] = [decodeURIComponent(username), decodeURIComponent(password)];
   const database = pathname.slice(1);

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { bytesOf, type Command } from "./resp.ts";
+import { bytesOf, type RespCommand } from "./resp.ts";
 
 /** The kinds of requests. A command can be in the body or in the path. */
-export type Route = "command" | "path" | "pipeline" | "multi-exec" | "subscribe" | "psubscribe" | "monitor";
+export type RequestRoute = "command" | "path" | "pipeline" | "multi-exec" | "subscribe" | "psubscribe" | "monitor";
 
 /** How an answer is to be written. */
 export interface Format {
@@ -28,10 +28,10 @@ const LISTS: ReadonlySet<string> = new Set(["pipeline", "multi-exec"]);
 const STREAMS: ReadonlySet<string> = new Set(["subscribe", "psubscribe", "monitor"]);
 
 /** The kind of a request. */
-export function routeOf(request: Request): Route {
+export function requestRouteOf(request: Request): RequestRoute {
   const [, first = "", ...rest] = new URL(request.url).pathname.split("/");
-  if (LISTS.has(first) && rest.length === 0) return first as Route;
-  if (STREAMS.has(first) && request.headers.get("Accept")?.includes("text/event-stream")) return first as Route;
+  if (LISTS.has(first) && rest.length === 0) return first as RequestRoute;
+  if (STREAMS.has(first) && request.headers.get("Accept")?.includes("text/event-stream")) return first as RequestRoute;
   return first === "" && rest.length === 0 ? "command" : "path";
 }
 
@@ -49,13 +49,13 @@ export function readFormat(headers: Headers): Format {
 /**
  * The token of a request. The parameter wins over the header, and `Bearer` is optional in the header.
  */
-export function readToken(request: Request): string {
+export function requestToken(request: Request): string {
   const given = new URL(request.url).searchParams.get("_token");
   return given ?? (request.headers.get("Authorization") ?? "").replace(/^Bearer\s+/i, "");
 }
 
 /** @throws {RequestError} If the body is too long. */
-export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
+export async function readRequestBody(request: Request, maxBytes: number): Promise<Uint8Array> {
   // Documented for Redis's own protocol, as an error:
   // https://upstash.com/docs/redis/troubleshooting/max_request_size_exceeded (2026-11). The status
   // over HTTP is not documented.
@@ -76,7 +76,7 @@ export async function readBody(request: Request, maxBytes: number): Promise<Uint
  *
  * @throws {RequestError} If it has no commands.
  */
-export function readCommands(route: Route, url: URL, body: Uint8Array): Command[] {
+export function readCommands(route: RequestRoute, url: URL, body: Uint8Array): RespCommand[] {
   if (route === "command") return [readCommand(parse(body))];
   if (route !== "pipeline" && route !== "multi-exec") return [readPath(url, body)];
   const list = parse(body);
@@ -86,7 +86,7 @@ export function readCommands(route: Route, url: URL, body: Uint8Array): Command[
 }
 
 /** The segments of a path, then the body, then the parameters. */
-function readPath({ pathname, search }: URL, body: Uint8Array): Command {
+function readPath({ pathname, search }: URL, body: Uint8Array): RespCommand {
   const segments = pathname.slice(1).split("/").map(percentDecoded);
   const parameters = search.slice(1).split("&").filter((it) => it !== "" && !it.startsWith("_token="));
   const pairs = parameters.flatMap((it) => {
@@ -120,7 +120,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-function readCommand(value: unknown): Command {
+function readCommand(value: unknown): RespCommand {
   const args = Array.isArray(value) ? value : [];
   if (args.length === 0) throw new RequestError(400, EMPTY);
   return args.map(readArgument);

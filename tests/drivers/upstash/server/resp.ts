@@ -8,7 +8,7 @@
 export type Bytes = Uint8Array<ArrayBuffer>;
 
 /** A command with its arguments. */
-export type Command = readonly Bytes[];
+export type RespCommand = readonly Bytes[];
 
 /** A reply. Integers are kept as digits: a number would not hold all of them. */
 export type Reply =
@@ -33,7 +33,7 @@ export function textOf(bytes: Uint8Array): string {
 }
 
 /** A command of texts. */
-export function command(...args: readonly string[]): Command {
+export function command(...args: readonly string[]): RespCommand {
   return args.map(bytesOf);
 }
 
@@ -48,15 +48,15 @@ export function errorText(reply: Reply | undefined): string | undefined {
 }
 
 /** A reply as a plain value: texts, numbers, arrays and null. */
-export function plain(reply: Reply): unknown {
+export function plainReply(reply: Reply): unknown {
   if (reply.kind === "integer") return Number(reply.digits);
   if (reply.kind === "bulk") return reply.bytes && textOf(reply.bytes);
-  if (reply.kind === "array") return reply.items && reply.items.map(plain);
+  if (reply.kind === "array") return reply.items && reply.items.map(plainReply);
   return textOf(reply.text);
 }
 
 /** The bytes of commands. */
-export function encodeCommands(commands: readonly Command[]): Bytes {
+export function encodeCommands(commands: readonly RespCommand[]): Bytes {
   return joined(commands.flatMap((args) => [bytesOf(`*${args.length}\r\n`), ...args.flatMap(bulk)]));
 }
 
@@ -89,17 +89,17 @@ export function joined(parts: readonly Uint8Array[]): Bytes {
 }
 
 /** A source of bytes. */
-export interface ByteSource {
+export interface ReplySource {
   read(buffer: Uint8Array): Promise<number | null>;
 }
 
 /** Cuts a stream of bytes into replies. */
 export class ReplyReader {
-  readonly #source: ByteSource;
+  readonly #source: ReplySource;
   readonly #chunk = new Uint8Array(65_536);
   #buffered: Bytes = new Uint8Array(0);
 
-  constructor(source: ByteSource) {
+  constructor(source: ReplySource) {
     this.#source = source;
   }
 

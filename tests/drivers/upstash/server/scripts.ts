@@ -9,11 +9,11 @@
  */
 
 import { ANSWER_TIME, type ScriptClock, TAKE_TIME, withTime } from "./clock.ts";
-import { bytesOf, type Command, errorReply, errorText, type Reply, textOf } from "./resp.ts";
+import { bytesOf, errorReply, errorText, type Reply, type RespCommand, textOf } from "./resp.ts";
 
 /** A command to run in place of a client's, and how to read its reply. */
 export interface Prepared {
-  readonly command: Command;
+  readonly command: RespCommand;
   /** The client's reply, and how many commands its script has called. */
   readonly read: (reply: Reply) => { reply: Reply; calls: number };
 }
@@ -81,7 +81,7 @@ export class Scripts {
   }
 
   /** Prepares a command; `undefined` if it does not concern scripts. */
-  async prepare(args: Command): Promise<Prepared | { answer: Reply } | undefined> {
+  async prepare(args: RespCommand): Promise<Prepared | { answer: Reply } | undefined> {
     if (this.#isProxy) return undefined;
     const name = textOf(args[0] ?? new Uint8Array()).toUpperCase();
     if (EVALS.has(name) && args.length > 2) return await this.#eval(args);
@@ -89,7 +89,7 @@ export class Scripts {
     return name === "SCRIPT" ? await this.#script(args) : undefined;
   }
 
-  async #eval([name, source, ...rest]: Command): Promise<Prepared> {
+  async #eval([name, source, ...rest]: RespCommand): Promise<Prepared> {
     const { script, sha } = await this.#learn(source);
     return {
       command: withTime([name ?? script, script, ...rest], this.#clock),
@@ -97,7 +97,7 @@ export class Scripts {
     };
   }
 
-  #evalsha([name, given, ...rest]: Command): Prepared | { answer: Reply } {
+  #evalsha([name, given, ...rest]: RespCommand): Prepared | { answer: Reply } {
     const sha = textOf(given ?? new Uint8Array()).toLowerCase();
     const known = this.#known.get(sha);
     if (!name || known === undefined) return { answer: errorReply("NOSCRIPT No matching script. Please use EVAL.") };
@@ -107,7 +107,7 @@ export class Scripts {
     };
   }
 
-  async #script(args: Command): Promise<Prepared | { answer: Reply } | undefined> {
+  async #script(args: RespCommand): Promise<Prepared | { answer: Reply } | undefined> {
     const [subcommand = "", ...shas] = args.slice(1).map(textOf);
     if (/^load$/i.test(subcommand) && args.length === 3) {
       const { script, sha } = await this.#learn(args[2]);

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { upstashTest } from "./setup.ts";
+import { serverTest } from "./setup.ts";
 
 const BASE64 = { "Upstash-Encoding": "base64" };
 const RESP2 = { "Upstash-Response-Format": "resp2" };
 
-upstashTest("text stays text, and invalid UTF-8 becomes U+FFFD", async ({ send, key }) => {
+serverTest("text stays text, and invalid UTF-8 becomes U+FFFD", async ({ send, key }) => {
   await send(new Uint8Array([0x61, 0xff, 0x62]), { path: `/set/${key("a")}` });
   assert.deepEqual((await send(["GET", key("a")])).body, { result: "a\ufffdb" });
   await send(["SET", key("b"), "é \u0000 \u2028 𝄞"]);
@@ -12,7 +12,7 @@ upstashTest("text stays text, and invalid UTF-8 becomes U+FFFD", async ({ send, 
   assert.deepEqual((await send(["GET", key("c")])).body, { result: null });
 });
 
-upstashTest("base64: every text but the reply OK, at any depth; no number, no error", async ({ send, key }) => {
+serverTest("base64: every text but the reply OK, at any depth; no number, no error", async ({ send, key }) => {
   const encoded = async (...command: unknown[]) => (await send(command, { headers: BASE64 })).body;
   assert.deepEqual(await encoded("SET", key("a"), "OK"), { result: "OK" });
   assert.deepEqual(await encoded("GET", key("a")), { result: btoa("OK") });
@@ -32,7 +32,7 @@ upstashTest("base64: every text but the reply OK, at any depth; no number, no er
   }]);
 });
 
-upstashTest("base64: the client reads every reply right, also OK in an array", async ({ redis, key }) => {
+serverTest("base64: the client reads every reply right, also OK in an array", async ({ redis, key }) => {
   assert.equal(await redis.set(key("a"), "zürich"), "OK");
   assert.equal(await redis.get(key("a")), "zürich");
   assert.equal(await redis.ping(), "PONG");
@@ -45,12 +45,12 @@ upstashTest("base64: the client reads every reply right, also OK in an array", a
   assert.deepEqual(await redis.multi().set(key("a"), 2).get(key("a")).exec(), ["OK", 2]);
 });
 
-upstashTest("integers have all their digits, although JavaScript loses some", async ({ fetch, key }) => {
+serverTest("integers have all their digits, although JavaScript loses some", async ({ fetch, key }) => {
   await (await fetch(["SET", key("a"), "9007199254740992"])).body?.cancel();
   assert.equal(await (await fetch(["INCR", key("a")])).text(), '{"result":9007199254740993}');
 });
 
-upstashTest("resp2: the bytes of Redis, of one command and of many", async ({ fetch, send, key }) => {
+serverTest("resp2: the bytes of Redis, of one command and of many", async ({ fetch, send, key }) => {
   const raw = async (body: unknown, path = "/") => {
     const response = await fetch(body, { path, headers: RESP2 });
     return [response.status, response.headers.get("Content-Type"), new TextDecoder().decode(await response.bytes())];
@@ -65,7 +65,7 @@ upstashTest("resp2: the bytes of Redis, of one command and of many", async ({ fe
   assert.deepEqual(transaction.body, [{ result: "PONG" }]);
 });
 
-upstashTest("an unknown format, and resp2 in base64, are refused", async ({ send, key }) => {
+serverTest("an unknown format, and resp2 in base64, are refused", async ({ send, key }) => {
   for (const headers of [{ "Upstash-Response-Format": "resp3" }, { ...RESP2, ...BASE64 }]) {
     assert.equal((await send(["SET", key("a"), 1], { headers })).status, 400);
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Redis } from "../server/redis.ts";
-import { REDIS, type Setting, upstashTest } from "./setup.ts";
+import { SERVER_REDIS, type ServerSetting, serverTest } from "./setup.ts";
 
 const ACCEPT = { Accept: "text/event-stream" };
 
@@ -33,13 +33,13 @@ class Frames implements AsyncDisposable {
   }
 }
 
-async function listen({ fetch }: Setting, path: string): Promise<Frames> {
+async function listen({ fetch }: ServerSetting, path: string): Promise<Frames> {
   return new Frames(await fetch(undefined, { path, headers: ACCEPT }));
 }
 
 /** Waits until nobody listens any more, neither at the server nor at Redis. */
-async function closed({ server }: Setting, channel: string): Promise<void> {
-  using redis = await Redis.connect(REDIS);
+async function closed({ server }: ServerSetting, channel: string): Promise<void> {
+  using redis = await Redis.connect(SERVER_REDIS);
   while (
     server.subscriptions.open > 0 || JSON.stringify(await redis.ask("PUBSUB", "NUMSUB", channel)) !== `["${channel}",0]`
   ) {
@@ -47,7 +47,7 @@ async function closed({ server }: Setting, channel: string): Promise<void> {
   }
 }
 
-upstashTest("subscribe: frames for the subscription and each message, of one channel, as they are", async (setting) => {
+serverTest("subscribe: frames for the subscription and each message, of one channel, as they are", async (setting) => {
   const { send, key, server } = setting;
   await using frames = await listen(setting, `/subscribe/${key("a")}`);
   assert.equal(await frames.next(), `data: subscribe,${key("a")},1`);
@@ -61,7 +61,7 @@ upstashTest("subscribe: frames for the subscription and each message, of one cha
   assert.deepEqual([server.requests.subscribe, server.subscriptions], [1, { opened: 1, open: 1 }]);
 });
 
-upstashTest("psubscribe: frames with the pattern and the channel", async (setting) => {
+serverTest("psubscribe: frames with the pattern and the channel", async (setting) => {
   const { send, key, server } = setting;
   await using frames = await listen(setting, `/psubscribe/${key("*")}`);
   assert.equal(await frames.next(), `data: psubscribe,${key("*")},1`);
@@ -70,7 +70,7 @@ upstashTest("psubscribe: frames with the pattern and the channel", async (settin
   assert.equal(server.requests.psubscribe, 1);
 });
 
-upstashTest("monitor: OK, then the commands that are carried out", async (setting) => {
+serverTest("monitor: OK, then the commands that are carried out", async (setting) => {
   await using frames = await listen(setting, "/monitor");
   assert.equal(await frames.next(), 'data: "OK"');
   await setting.send(["GET", setting.key("a")]);
@@ -79,7 +79,7 @@ upstashTest("monitor: OK, then the commands that are carried out", async (settin
   assert.match(frame, /^data: \d+\.\d{6} \[\d+ \S+:\d+\] "GET" "upstash:/);
 });
 
-upstashTest("the subscription of a client ends when the client disconnects", async (setting) => {
+serverTest("the subscription of a client ends when the client disconnects", async (setting) => {
   const { key, server, fetch } = setting;
   const frames = await listen(setting, `/subscribe/${key("a")}`);
   await frames.next();
@@ -96,7 +96,7 @@ upstashTest("the subscription of a client ends when the client disconnects", asy
   assert.deepEqual(server.subscriptions, { opened: 2, open: 0 });
 });
 
-upstashTest("a stream that the server ends is complete, and a cut one fails", async (setting) => {
+serverTest("a stream that the server ends is complete, and a cut one fails", async (setting) => {
   const { key, server, relay } = setting;
   await using frames = await listen(setting, `/subscribe/${key("a")}`);
   await frames.next();
@@ -112,7 +112,7 @@ upstashTest("a stream that the server ends is complete, and a cut one fails", as
   await closed(setting, key("a"));
 });
 
-upstashTest("without Accept, with no channel or with two there is no stream", async ({ send, key, server }) => {
+serverTest("without Accept, with no channel or with two there is no stream", async ({ send, key, server }) => {
   const { status, body } = await send(undefined, { path: `/subscribe/${key("a")}` });
   assert.deepEqual([status, body], [400, {
     error: 'ERR Command "SUBSCRIBE" is not allowed in REST or it has a special context path',
@@ -127,7 +127,7 @@ upstashTest("without Accept, with no channel or with two there is no stream", as
   assert.deepEqual(server.subscriptions, { opened: 0, open: 0 });
 });
 
-upstashTest("the client gets messages of a channel and of a pattern, and can leave", async (setting) => {
+serverTest("the client gets messages of a channel and of a pattern, and can leave", async (setting) => {
   const { redis, key, server } = setting;
   const subscriptions = [redis.subscribe<{ n: number }>(key("a")), redis.psubscribe<{ n: number }>(key("*"))];
   const received: unknown[] = [];

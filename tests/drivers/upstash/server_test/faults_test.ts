@@ -1,20 +1,20 @@
 import assert from "node:assert/strict";
-import { ANSWERS, startUpstashServer, type UpstashRequest } from "../server/mod.ts";
-import { REDIS, rejection, upstashTest } from "./setup.ts";
+import { startUpstashServer, UPSTASH_ANSWERS, type UpstashRequest } from "../server/mod.ts";
+import { anyRejection, SERVER_REDIS, serverTest } from "./setup.ts";
 
-upstashTest(
+serverTest(
   "faults: a fault before a command prevents it, a fault after it does not",
   async ({ server, redis, key }) => {
     for (const at of ["before", "after"] as const) {
-      const fault = server.fault({ at, answer: ANSWERS.internalError });
-      assert.match((await rejection(redis.incr(key(at)))).message, /^internal server error/);
+      const fault = server.fault({ at, answer: UPSTASH_ANSWERS.internalError });
+      assert.match((await anyRejection(redis.incr(key(at)))).message, /^internal server error/);
       assert.equal(fault.hits, 1);
       assert.equal(await redis.get(key(at)), at === "before" ? null : 1);
     }
   },
 );
 
-upstashTest("faults: the client sees each as if from Upstash or a gateway", async ({ server, redis, send, key }) => {
+serverTest("faults: the client sees each as if from Upstash or a gateway", async ({ server, redis, send, key }) => {
   const statuses = {
     badGateway: 502,
     gatewayTimeout: 504,
@@ -22,33 +22,36 @@ upstashTest("faults: the client sees each as if from Upstash or a gateway", asyn
     requestTooLarge: 413,
     tooManyRequests: 429,
   };
-  for (const [name, answer] of Object.entries(ANSWERS)) {
+  for (const [name, answer] of Object.entries(UPSTASH_ANSWERS)) {
     server.fault({ answer });
-    const { name: kind, message } = await rejection(redis.get(key("a")));
+    const { name: kind, message } = await anyRejection(redis.get(key("a")));
     const isJson = answer().headers.get("Content-Type")?.startsWith("application/json");
     assert.equal(kind, isJson ? "UpstashError" : "UpstashJSONParseError", message);
-    assert.equal(answer().status, { ...statuses, dailyLimit: 400, capacity: 400 }[name as keyof typeof ANSWERS]);
+    assert.equal(
+      answer().status,
+      { ...statuses, dailyLimit: 400, capacity: 400 }[name as keyof typeof UPSTASH_ANSWERS],
+    );
   }
   assert.deepEqual((await send(["GET", key("a")])).body, { result: null });
 });
 
-upstashTest(
+serverTest(
   "faults: each is for matching requests, for a number of them, and can be removed",
   async ({ server, redis, key }) => {
     const matches = ({ commands }: UpstashRequest) => commands.some(([name]) => name?.toUpperCase() === "INCR");
-    const fault = server.fault({ times: 2, matches, answer: ANSWERS.badGateway });
+    const fault = server.fault({ times: 2, matches, answer: UPSTASH_ANSWERS.badGateway });
     await redis.set(key("a"), 1);
-    await rejection(redis.incr(key("a")));
-    await rejection(redis.pipeline().get(key("a")).incr(key("a")).exec());
+    await anyRejection(redis.incr(key("a")));
+    await anyRejection(redis.pipeline().get(key("a")).incr(key("a")).exec());
     assert.equal(await redis.incr(key("a")), 2);
     assert.equal(fault.hits, 2);
-    const taken = server.fault({ answer: ANSWERS.badGateway });
+    const taken = server.fault({ answer: UPSTASH_ANSWERS.badGateway });
     taken[Symbol.dispose]();
     assert.equal(await redis.incr(key("a")), 3);
   },
 );
 
-upstashTest(
+serverTest(
   "faults: a slow one lets other requests pass, and subscriptions have faults too",
   async ({ server, redis, send, key }) => {
     const { promise, resolve } = Promise.withResolvers<undefined>();
@@ -58,7 +61,7 @@ upstashTest(
     assert.equal(await redis.incr(key("a")), 1);
     resolve(undefined);
     assert.equal(await slow, 2);
-    server.fault({ matches: ({ route }) => route === "subscribe", answer: ANSWERS.tooManyRequests });
+    server.fault({ matches: ({ route }) => route === "subscribe", answer: UPSTASH_ANSWERS.tooManyRequests });
     const { status } = await send(undefined, {
       path: `/subscribe/${key("a")}`,
       headers: { Accept: "text/event-stream" },
@@ -67,7 +70,7 @@ upstashTest(
   },
 );
 
-upstashTest(
+serverTest(
   "requests are counted by kind, and observers get their content",
   async ({ server, redis, send, key }) => {
     const seen: unknown[] = [];
@@ -89,7 +92,7 @@ upstashTest(
 );
 
 for (const ending of ["fin", "reset"] as const) {
-  upstashTest(
+  serverTest(
     `behind the relay: cut with ${ending}, a command was carried out, or was not, and the words are the same`,
     async (setting) => {
       const { relay, send, key, server } = setting;
@@ -116,7 +119,7 @@ for (const ending of ["fin", "reset"] as const) {
   );
 }
 
-upstashTest(
+serverTest(
   "Deno sends the client's texts a second time when the answer is lost, and the call succeeds",
   async ({ relay, redis, key }) => {
     await redis.get(key("a"));
@@ -128,7 +131,7 @@ upstashTest(
 );
 
 Deno.test("Upstash: a server that ends leaves nothing behind, even with open faults and streams", async () => {
-  const server = await startUpstashServer({ redisUrl: REDIS });
+  const server = await startUpstashServer({ redisUrl: SERVER_REDIS });
   const headers = { Authorization: `Bearer ${server.token}`, Accept: "text/event-stream" };
   const stream = await fetch(`${server.url}/subscribe/upstash:end`, { method: "POST", headers });
   server.fault({ answer: () => new Promise(() => {}) });
@@ -145,7 +148,7 @@ Deno.test("Upstash: a server does not start without Redis, and the error has the
   const { port } = listener.addr;
   listener.close();
   await assert.rejects(startUpstashServer({ redisUrl: `redis://127.0.0.1:${port}` }), /ECONNREFUSED|refused/);
-  const wrong = new URL(REDIS);
+  const wrong = new URL(SERVER_REDIS);
   wrong.password = "wrong";
   await assert.rejects(startUpstashServer({ redisUrl: wrong.href }), /(WRONGPASS|ERR AUTH)/);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { startRedis } from "../support/redis_server.ts";
 import { startUpstashServer, type UpstashServer } from "../server/mod.ts";
-import { clientOf, upstashTest } from "./setup.ts";
+import { clientOf, serverTest } from "./setup.ts";
 
 /** Registers a test with a primary and a replica of its own. */
 function replicaTest(
@@ -30,7 +30,7 @@ async function send(server: UpstashServer, command: unknown, token?: string | nu
   return { body: await response.json(), token: response.headers.get("Upstash-Sync-Token") };
 }
 
-upstashTest("sync tokens: each write moves them, a read does not, and any token is accepted", async ({ send, key }) => {
+serverTest("sync tokens: each write moves them, a read does not, and any token is accepted", async ({ send, key }) => {
   const tokens: (string | null)[] = [];
   for (const command of [["SET", key("a"), 1], ["GET", key("a")], ["SET", key("a"), 2], ["GET", key("a")]]) {
     const { body, headers } = await send(command, { headers: { "Upstash-Sync-Token": "my-new-sync-token" } });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { rejection, upstashTest } from "./setup.ts";
+import { anyRejection, serverTest } from "./setup.ts";
 
-upstashTest("POST /: one command, with strings, numbers and booleans as text", async ({ send, key, server }) => {
+serverTest("POST /: one command, with strings, numbers and booleans as text", async ({ send, key, server }) => {
   const { status, body, headers } = await send([
     "RPUSH",
     key("a"),
@@ -22,7 +22,7 @@ upstashTest("POST /: one command, with strings, numbers and booleans as text", a
   assert.deepEqual([server.requests.command, server.requests.total, server.commands.sent], [3, 3, 3]);
 });
 
-upstashTest(
+serverTest(
   "path: segments are decoded, a body goes before the parameters, which are pairs",
   async ({ send, key, fetch, server }) => {
     const [a, b] = [key("a"), key("b")];
@@ -44,7 +44,7 @@ upstashTest(
   },
 );
 
-upstashTest("path: a body and a segment can be any bytes", async ({ send, fetch, key }) => {
+serverTest("path: a body and a segment can be any bytes", async ({ send, fetch, key }) => {
   const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
   await send(bytes, { path: `/set/${key("a")}` });
   const raw = await fetch(["GET", key("a")], { headers: { "Upstash-Response-Format": "resp2" } });
@@ -52,7 +52,7 @@ upstashTest("path: a body and a segment can be any bytes", async ({ send, fetch,
   assert.deepEqual((await send(undefined, { path: `/append/${key("b")}/%ff%2F` })).body, { result: 2 });
 });
 
-upstashTest(
+serverTest(
   "/pipeline: results and errors are in order, and other commands may run in between",
   async ({ send, key, redis, server }) => {
     const { status, body } = await send([["SET", key("a"), "1"], ["LPUSH", key("a"), "x"], ["NONE"], [
@@ -79,7 +79,7 @@ upstashTest(
   },
 );
 
-upstashTest("/multi-exec: no command runs in between, and a failure undoes nothing", async ({ redis, send, key }) => {
+serverTest("/multi-exec: no command runs in between, and a failure undoes nothing", async ({ redis, send, key }) => {
   const { status, body } = await send([["SET", key("a"), "1"], ["LPUSH", key("a"), "x"], ["INCR", key("a")]], {
     path: "/multi-exec",
   });
@@ -93,7 +93,7 @@ upstashTest("/multi-exec: no command runs in between, and a failure undoes nothi
   assert.equal(counts.at(-1)! - counts[0]!, 99);
 });
 
-upstashTest("/multi-exec: one refused command discards all", async ({ send, key }) => {
+serverTest("/multi-exec: one refused command discards all", async ({ send, key }) => {
   const set = ["SET", key("a"), "1"];
   const refused: [unknown[], RegExp][] = [
     [["BLPOP", key("a"), 1], /^ERR Command "BLPOP" is not allowed in REST or it has a special context path$/],
@@ -108,19 +108,19 @@ upstashTest("/multi-exec: one refused command discards all", async ({ send, key 
   assert.deepEqual((await send(["EXISTS", key("a")])).body, { result: 0 });
 });
 
-upstashTest(
+serverTest(
   "a failed command has status 400 and Redis's text, which the client adds the command to",
   async ({ send, redis, key }) => {
     const { status, body } = await send(["GET"]);
     assert.deepEqual([status, body], [400, { error: "ERR wrong number of arguments for 'get' command" }]);
     await redis.set(key("a"), "x");
-    const error = await rejection(redis.incr(key("a")));
+    const error = await anyRejection(redis.incr(key("a")));
     assert.equal(error.name, "UpstashError");
     assert.equal(error.message, `ERR value is not an integer or out of range, command was: ["incr","${key("a")}"]`);
   },
 );
 
-upstashTest(
+serverTest(
   "invalid arguments and bodies are refused before anything is carried out",
   async ({ send, key, server }) => {
     const refused: [body: unknown, error: string, path?: string][] = [
@@ -142,7 +142,7 @@ upstashTest(
   },
 );
 
-upstashTest(
+serverTest(
   "commands that wait, that need a connection or that Upstash does not have are refused",
   async ({ send, key }) => {
     for (
@@ -183,7 +183,7 @@ upstashTest(
   },
 );
 
-upstashTest(
+serverTest(
   "a token is needed: in the header with Bearer or bare, or as a parameter, which wins",
   async ({ send, server }) => {
     const error =
@@ -200,7 +200,7 @@ upstashTest(
   },
 );
 
-upstashTest("the read-only token reads, and does nothing else", async ({ send, key, server }) => {
+serverTest("the read-only token reads, and does nothing else", async ({ send, key, server }) => {
   const token = server.readOnlyToken;
   await send(["SET", key("a"), "1"]);
   assert.deepEqual((await send(["GET", key("a")], { token })).body, { result: "1" });
@@ -225,7 +225,7 @@ upstashTest("the read-only token reads, and does nothing else", async ({ send, k
   assert.deepEqual((await send(["GET", key("a")])).body, { result: "1" });
 });
 
-upstashTest("other methods are refused, and OPTIONS allows browsers", async ({ fetch }) => {
+serverTest("other methods are refused, and OPTIONS allows browsers", async ({ fetch }) => {
   for (const method of ["DELETE", "PATCH"]) {
     const response = await fetch(undefined, { method });
     assert.deepEqual([response.status, await response.text()], [405, ""]);
@@ -235,7 +235,7 @@ upstashTest("other methods are refused, and OPTIONS allows browsers", async ({ f
   assert.equal(response.headers.get("Access-Control-Allow-Origin"), "https://app.example");
 });
 
-upstashTest(
+serverTest(
   "a request of any kind that is too long is refused, and the next one is not",
   async ({ send, key, server }) => {
     const value = "x".repeat(1_000);
@@ -258,9 +258,9 @@ upstashTest(
   { maxRequestBytes: 1_000 },
 );
 
-upstashTest("a request and an answer of 10 MB pass", async ({ redis, key }) => {
+serverTest("a request and an answer of 10 MB pass", async ({ redis, key }) => {
   const value = "é".repeat(5_000_000);
   await redis.set(key("a"), value);
   assert.equal(await redis.get(key("a")) === value, true);
-  assert.match((await rejection(redis.set(key("a"), value + value))).message, /^ERR max request size exceeded/);
+  assert.match((await anyRejection(redis.set(key("a"), value + value))).message, /^ERR max request size exceeded/);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { startRedis } from "../support/redis_server.ts";
 import { Redis } from "../server/redis.ts";
 import { startUpstashServer } from "../server/mod.ts";
-import { clientOf, REDIS, rejection, upstashTest } from "./setup.ts";
+import { anyRejection, clientOf, SERVER_REDIS, serverTest } from "./setup.ts";
 
 const LOCKING = "#!lua flags=allow-key-locking\n";
 const dynamic = (key: string) =>
@@ -12,24 +12,24 @@ async function sha1(text: string): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-1", new TextEncoder().encode(text))).toHex();
 }
 
-upstashTest(
+serverTest(
   "scripts: the flag is accepted, alone and with others, which keep their meaning",
   async ({ redis, key }) => {
     assert.equal(await redis.eval(`${LOCKING}return redis.call('INCR', KEYS[1])`, [key("a")], []), 1);
     const readOnly = "#!lua flags=no-writes,allow-key-locking\nreturn redis.call(ARGV[1], KEYS[1])";
     assert.equal(await redis.eval(readOnly, [key("a")], ["GET"]), 1);
     assert.match(
-      (await rejection(redis.eval(readOnly, [key("a")], ["INCR"]))).message,
+      (await anyRejection(redis.eval(readOnly, [key("a")], ["INCR"]))).message,
       /^ERR Write commands are not allowed from read-only/,
     );
     assert.match(
-      (await rejection(redis.eval("#!lua flags=other\nreturn 1", [], []))).message,
+      (await anyRejection(redis.eval("#!lua flags=other\nreturn 1", [], []))).message,
       /^ERR Unexpected flag in script shebang: other/,
     );
   },
 );
 
-upstashTest(
+serverTest(
   "scripts: with the flag, an undeclared key is refused at any place of a command",
   async ({ redis, key, send }) => {
     const [declared, other] = [key("declared"), key("other")];
@@ -54,13 +54,13 @@ upstashTest(
     const built = `${LOCKING}local prefix = string.sub(KEYS[1], 1, -2) return redis.call('EXISTS', prefix .. 'd')`;
     assert.equal(await redis.eval(built, [declared], []), 1, "the key counts, not how the script made it");
     assert.match(
-      (await rejection(redis.eval(`${LOCKING}return redis.call('FLUSHDB')`, [], []))).message,
+      (await anyRejection(redis.eval(`${LOCKING}return redis.call('FLUSHDB')`, [], []))).message,
       /FLUSHDB is not allowed/,
     );
   },
 );
 
-upstashTest("scripts: commands without keys pass, and their own errors too", async ({ redis, key, send }) => {
+serverTest("scripts: commands without keys pass, and their own errors too", async ({ redis, key, send }) => {
   const script = `${LOCKING}local time = redis.call('TIME') redis.call('PUBLISH', ARGV[1], 'x') return #time`;
   assert.equal(await redis.eval(script, [], [key("a")]), 2);
   const error = async (script: string) => (await send(["EVAL", LOCKING + script, 1, key("a")])).body.error;
@@ -84,7 +84,7 @@ upstashTest("scripts: commands without keys pass, and their own errors too", asy
   assert.equal(await error("return redis.error_reply('MINE text')"), "MINE text");
 });
 
-upstashTest("scripts: replies are what Redis makes of them", async ({ redis, key }) => {
+serverTest("scripts: replies are what Redis makes of them", async ({ redis, key }) => {
   const result = (script: string) => redis.eval(script, [key("a")], ["x"]);
   assert.equal(await result("return nil"), null);
   assert.equal(await result("-- nothing"), null);
@@ -96,7 +96,7 @@ upstashTest("scripts: replies are what Redis makes of them", async ({ redis, key
   assert.deepEqual(await result("return cjson.encode({ a = { 1, 2 } })"), { a: [1, 2] }); // The client parses JSON.
 });
 
-upstashTest("scripts: a number as an argument loses its fraction, which a text keeps", async ({ send, key }) => {
+serverTest("scripts: a number as an argument loses its fraction, which a text keeps", async ({ send, key }) => {
   const set = (value: string) =>
     send(["EVAL", `redis.call('SET', KEYS[1], ${value}) return redis.call('GET', KEYS[1])`, 1, key("a")]);
   const stored = async (value: string) => (await set(value)).body.result;
@@ -109,7 +109,7 @@ upstashTest("scripts: a number as an argument loses its fraction, which a text k
   assert.deepEqual([await stored("tostring(3.7)"), await stored("'3.70'")], ["3.7", "3.70"]);
 });
 
-upstashTest(
+serverTest(
   "scripts: EVALSHA finds scripts of EVAL or SCRIPT LOAD, by the SHA-1 of the text that was sent",
   async ({ redis, key, send }) => {
     for (const shebang of ["", LOCKING]) {
@@ -129,20 +129,20 @@ upstashTest(
       assert.deepEqual(await redis.evalsha(await sha1(other), ["k"], ["w"]), ["k", "w"]);
       if (shebang === "") assert.deepEqual(await redis.evalshaRo(sha, ["k"], ["v"]), ["k", "v"]);
     }
-    assert.match((await rejection(redis.scriptLoad("return ("))).message, /^ERR Error compiling script/);
+    assert.match((await anyRejection(redis.scriptLoad("return ("))).message, /^ERR Error compiling script/);
     assert.deepEqual(await redis.scriptExists(await sha1("return (")), [0]);
   },
 );
 
-upstashTest("scripts: SCRIPT FLUSH forgets them on this server only", async ({ redis, key }) => {
-  await using other = await startUpstashServer({ redisUrl: REDIS });
+serverTest("scripts: SCRIPT FLUSH forgets them on this server only", async ({ redis, key }) => {
+  await using other = await startUpstashServer({ redisUrl: SERVER_REDIS });
   const script = `return '${key("a")}'`;
   const sha = await redis.scriptLoad(script);
   const elsewhere = clientOf(other.url, other.token);
-  assert.match((await rejection(elsewhere.evalsha(sha, [], []))).message, /^NOSCRIPT/);
+  assert.match((await anyRejection(elsewhere.evalsha(sha, [], []))).message, /^NOSCRIPT/);
   await elsewhere.scriptLoad(script);
   assert.equal(await redis.scriptFlush(), "OK");
-  assert.match((await rejection(redis.evalsha(sha, [], []))).message, /^NOSCRIPT/);
+  assert.match((await anyRejection(redis.evalsha(sha, [], []))).message, /^NOSCRIPT/);
   assert.equal(await elsewhere.evalsha(sha, [], []), key("a"));
 });
 
@@ -153,13 +153,13 @@ Deno.test("Upstash, scripts: the server does not know scripts that Redis has los
   const redis = clientOf(server.url, server.token);
   const sha = await redis.scriptLoad("return 1");
   await behind.ask("SCRIPT", "FLUSH");
-  assert.match((await rejection(redis.evalsha(sha, [], []))).message, /^NOSCRIPT/);
+  assert.match((await anyRejection(redis.evalsha(sha, [], []))).message, /^NOSCRIPT/);
   assert.deepEqual(await redis.scriptExists(sha), [0]);
   assert.equal(await redis.eval("return 1", [], []), 1);
   assert.equal(await redis.evalsha(sha, [], []), 1);
 });
 
-upstashTest("scripts: in a transaction and in a pipeline they run as alone", async ({ send, key }) => {
+serverTest("scripts: in a transaction and in a pipeline they run as alone", async ({ send, key }) => {
   const commands = [
     ["EVAL", `${LOCKING}return redis.call('INCR', KEYS[1])`, 1, key("a")],
     ["EVAL", `${LOCKING}return redis.call('INCR', ARGV[1])`, 1, key("a"), key("b")],
@@ -176,7 +176,7 @@ upstashTest("scripts: in a transaction and in a pipeline they run as alone", asy
   }
 });
 
-upstashTest(
+serverTest(
   "scripts: their calls are counted, and billed with them, even when they fail",
   async ({ server, redis, send, key }) => {
     const script = `for i = 1, 5 do redis.call('INCR', KEYS[1]) end return redis.call('GET', KEYS[1])`;
@@ -184,7 +184,7 @@ upstashTest(
     assert.deepEqual(pick(server.commands), { sent: 1, called: 6, billed: 7 });
     await redis.evalsha(await sha1(script), [key("a")], []);
     assert.deepEqual(pick(server.commands), { sent: 2, called: 12, billed: 14 });
-    await rejection(redis.eval("redis.call('SET', KEYS[1], 'x') redis.call('INCR', KEYS[1])", [key("a")], []));
+    await anyRejection(redis.eval("redis.call('SET', KEYS[1], 'x') redis.call('INCR', KEYS[1])", [key("a")], []));
     assert.deepEqual(pick(server.commands), { sent: 3, called: 14, billed: 17 });
     await redis.ping();
     await send([["GET", key("a")], ["PING"], ["EVAL", "return redis.pcall('GET', KEYS[1])", 1, key("a")]], {

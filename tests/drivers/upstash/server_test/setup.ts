@@ -10,7 +10,7 @@ import { type Relay, startRelay } from "../../../support/relay.ts";
 import { startUpstashServer, type UpstashServer, type UpstashServerOptions } from "../server/mod.ts";
 
 /** The URL of the tests' Redis. */
-export const REDIS = await redisUrl();
+export const SERVER_REDIS = await redisUrl();
 
 /** The most time of a test, in milliseconds. */
 const MAX_MS = 20_000;
@@ -36,7 +36,7 @@ export interface Answer {
 }
 
 /** The setup of a test. */
-export interface Setting {
+export interface ServerSetting {
   readonly server: UpstashServer;
   /** In front of the server. The client connects through it. */
   readonly relay: Relay;
@@ -53,13 +53,13 @@ export interface Setting {
 }
 
 /** Registers a test with a server of its own. */
-export function upstashTest(
+export function serverTest(
   name: string,
-  run: (setting: Setting) => Promise<void>,
+  run: (setting: ServerSetting) => Promise<void>,
   options: Partial<UpstashServerOptions> = {},
 ): void {
   Deno.test(name, async () => {
-    await using server = await startUpstashServer({ redisUrl: REDIS, ...options });
+    await using server = await startUpstashServer({ redisUrl: SERVER_REDIS, ...options });
     await using relay = await startRelay({ target: server });
     const prefix = `upstash:${crypto.randomUUID()}`;
     const client = (options: Partial<RedisConfigNodejs> = {}) =>
@@ -99,7 +99,7 @@ async function bounded(run: Promise<void>): Promise<void> {
 }
 
 /** What a promise rejected with. */
-export async function rejection(promise: Promise<unknown>): Promise<Error> {
+export async function anyRejection(promise: Promise<unknown>): Promise<Error> {
   const error = await promise.then(
     (value) => new TypeError(`It did not reject: ${JSON.stringify(value)}`),
     (error) => error,

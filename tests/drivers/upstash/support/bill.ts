@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import type { UpstashServer } from "../server/mod.ts";
 
 /** The cost of a call. */
-export interface Line {
+export interface CommandCost {
   readonly requests: number;
   /** Billed commands: scripts, and the commands that they call. */
   readonly commands: number;
@@ -23,7 +23,7 @@ export class Bill {
   }
 
   /** The cost of a call. */
-  async of(call: () => Promise<unknown>): Promise<Line> {
+  async of(call: () => Promise<unknown>): Promise<CommandCost> {
     const [requests, commands] = [this.#server.requests.command, this.#server.commands.billed];
     await call();
     return { requests: this.#server.requests.command - requests, commands: this.#server.commands.billed - commands };
@@ -36,7 +36,7 @@ const HEAD = ["Operation", "Requests", "Commands"];
  * The text, with the table between `<!-- costs NAME -->` and `<!-- end -->` replaced. The result is
  * formatted as by `deno fmt`.
  */
-export function replaceTable(text: string, name: string, lines: Readonly<Record<string, Line>>): string {
+export function replaceTable(text: string, name: string, lines: Readonly<Record<string, CommandCost>>): string {
   const begin = `<!-- costs ${name} -->\n`;
   const [before, rest] = text.split(begin);
   const end = rest?.indexOf("<!-- end -->") ?? -1;
@@ -44,7 +44,7 @@ export function replaceTable(text: string, name: string, lines: Readonly<Record<
   return `${before}${begin}\n${tableOf(lines)}\n${rest.slice(end)}`;
 }
 
-function tableOf(lines: Readonly<Record<string, Line>>): string {
+function tableOf(lines: Readonly<Record<string, CommandCost>>): string {
   const rows = Object.entries(lines).map((
     [name, { requests, commands }],
   ) => [name, String(requests), String(commands)]);

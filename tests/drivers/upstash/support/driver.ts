@@ -21,8 +21,8 @@ import { type Dump, dumpKeys, loadScripts, removeKeys } from "./harness.ts";
 
 const REDIS = await redisUrl();
 
-/** Options of {@linkcode Setting.open}. */
-export interface OpenOptions extends UpstashDriverOptions {
+/** Options of {@linkcode DriverSetting.open}. */
+export interface DriverOpenOptions extends UpstashDriverOptions {
   /** Default: the URL through the relay and the server's token. */
   readonly redis?: UpstashRedis | UpstashCredentials;
   /** When push opens and closes its connection. Default: the driver's own. */
@@ -31,7 +31,7 @@ export interface OpenOptions extends UpstashDriverOptions {
 }
 
 /** The setup of a test. */
-export interface Setting {
+export interface DriverSetting {
   readonly server: UpstashServer;
   /** In front of the server. The drivers connect through it. */
   readonly relay: Relay;
@@ -42,7 +42,7 @@ export interface Setting {
   /**
    * Opens a driver, by default without push. The test ends when its push has closed its connection.
    */
-  open(options?: OpenOptions): Driver;
+  open(options?: DriverOpenOptions): Driver;
   /** Every key under the test's prefix, or another one, with its content. */
   dump(prefix?: string): Promise<Dump>;
   /** Makes the server know, or forget, the scripts. */
@@ -59,7 +59,7 @@ export interface TestOptions extends Partial<UpstashServerOptions> {
 /** Registers a test. */
 export function upstashDriverTest(
   name: string,
-  run: (setting: Setting) => Promise<void>,
+  run: (setting: DriverSetting) => Promise<void>,
   options: TestOptions = {},
 ): void {
   Deno.test(name, async () => {
@@ -97,7 +97,7 @@ class Opened {
   }
 
   open(
-    { redis = this.#credentials, timing, clock = systemClock, prefix = this.prefix, ...rest }: OpenOptions = {},
+    { redis = this.#credentials, timing, clock = systemClock, prefix = this.prefix, ...rest }: DriverOpenOptions = {},
   ): Driver {
     const internals = { clock, timing: { ...UPSTASH_TIMING, ...timing } };
     const { driver, push } = openUpstash(redis, { prefix, push: false, ...rest }, internals);

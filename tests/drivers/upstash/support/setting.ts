@@ -22,8 +22,8 @@ export { rejection } from "../../../support/rejection.ts";
 /** The URL of the tests' Redis. */
 export const REDIS = await redisUrl();
 
-/** Options of {@linkcode Setting.open}. */
-export interface OpenOptions {
+/** Options of {@linkcode TransportSetting.open}. */
+export interface TransportOpenOptions {
   /** Default: the URL through the relay and the server's token. */
   readonly redis?: UpstashRedis | UpstashCredentials;
   /** Default: 10,000. */
@@ -33,14 +33,14 @@ export interface OpenOptions {
 }
 
 /** A transport, and a push over it. */
-export interface Opened extends UpstashTransport {
+export interface OpenedTransport extends UpstashTransport {
   readonly push: PushConnection;
   /** What push has reported. */
   readonly reports: readonly string[];
 }
 
 /** The setup of a test. */
-export interface Setting {
+export interface TransportSetting {
   readonly server: UpstashServer;
   /** In front of the server. The transports connect through it. */
   readonly relay: Relay;
@@ -49,7 +49,7 @@ export interface Setting {
   /** A key that no other test uses. */
   key(name: string): string;
   /** Opens a transport. The test ends when its push has closed its connection. */
-  open(options?: OpenOptions): Opened;
+  open(options?: TransportOpenOptions): OpenedTransport;
   /** Publishes a message, without the relay. */
   publish(payload: string): Promise<void>;
   /** A user's own client, with its default settings. */
@@ -61,7 +61,7 @@ export interface Setting {
 /** Registers a test with a server of its own. */
 export function transportTest(
   name: string,
-  run: (setting: Setting) => Promise<void>,
+  run: (setting: TransportSetting) => Promise<void>,
   options: Partial<UpstashServerOptions> = {},
 ): void {
   Deno.test(name, async () => {
@@ -73,7 +73,7 @@ export function transportTest(
     const direct = openTransport(server, { timeoutMs: 10_000, clock });
     const key = (name: string) => (keys.add(`${own}:${name}`), `${own}:${name}`);
     const through = { url: relay.through(server.url), token: server.token };
-    const open = ({ redis = through, timeoutMs = 10_000, timing }: OpenOptions = {}): Opened => {
+    const open = ({ redis = through, timeoutMs = 10_000, timing }: TransportOpenOptions = {}): OpenedTransport => {
       const reports: string[] = [];
       const report = (problem: string) => void reports.push(problem);
       const transport = openTransport(redis, { timeoutMs, clock });

@@ -18,7 +18,7 @@ import { keysOf, removeKeys } from "./harness.ts";
 const REDIS = await redisUrl();
 
 /** The setup of a test. */
-export interface Store {
+export interface KeyStore {
   readonly server: UpstashServer;
   readonly redis: Redis;
   readonly prefix: string;
@@ -33,7 +33,7 @@ export interface Store {
 }
 
 /** Registers a test with keys of its own, which are removed after it. */
-export function upstashTest(name: string, run: (store: Store) => Promise<void>): void {
+export function upstashTest(name: string, run: (store: KeyStore) => Promise<void>): void {
   Deno.test(name, async () => {
     let ahead = 0;
     await using server = await startUpstashServer({ redisUrl: REDIS, clock: () => Date.now() + ahead });

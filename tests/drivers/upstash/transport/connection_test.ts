@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
 import { delay, systemClock } from "../../../../core/time/clock.ts";
-import { ANSWERS } from "../server/mod.ts";
+import { UPSTASH_ANSWERS } from "../server/mod.ts";
 import { until, Watching } from "../../../support/patience.ts";
-import { type Opened, type OpenOptions, type Setting, transportTest } from "../support/setting.ts";
+import {
+  type OpenedTransport,
+  type TransportOpenOptions,
+  type TransportSetting,
+  transportTest,
+} from "../support/setting.ts";
 
 /** Both ways to pass a database. */
-const WAYS: Record<string, (setting: Setting) => OpenOptions> = {
+const WAYS: Record<string, (setting: TransportSetting) => TransportOpenOptions> = {
   "a url and a token": () => ({}),
   "a client of the user's": ({ client }) => ({ redis: client({ retry: { retries: 0 } }) }),
 };
@@ -167,7 +172,7 @@ transportTest(
 );
 
 /** The beats that the server has received. */
-function beatsAt({ server }: Setting): { readonly count: number } & Disposable {
+function beatsAt({ server }: TransportSetting): { readonly count: number } & Disposable {
   let count = 0;
   const observer = server.observe(({ commands: [command] }) =>
     count += command?.[0] === "PUBLISH" && command[2] === "[]" ? 1 : 0
@@ -256,15 +261,15 @@ transportTest("stopping takes no time while a beat has not arrived", async (sett
 transportTest("a refused beat closes the connection, which is opened again", async ({ open, server }) => {
   const opened = open({ timing: { beatMs: 50 } });
   using watching = await Watching.live(opened, "due");
-  server.fault({ answer: ANSWERS.dailyLimit });
+  server.fault({ answer: UPSTASH_ANSWERS.dailyLimit });
   await until(() => watching.hints === 3);
   assert.deepEqual([watching.watch.live, server.requests.subscribe], [true, 2]);
 });
 
-const REFUSALS: Record<string, { shown: string; refuse: (setting: Setting) => Opened }> = {
+const REFUSALS: Record<string, { shown: string; refuse: (setting: TransportSetting) => OpenedTransport }> = {
   "it is refused": {
     shown: "HTTP_502",
-    refuse: ({ server, open }) => (server.fault({ answer: ANSWERS.badGateway, times: 3 }), open()),
+    refuse: ({ server, open }) => (server.fault({ answer: UPSTASH_ANSWERS.badGateway, times: 3 }), open()),
   },
   "the connection is cut while it is opened": {
     shown: "NO_ANSWER: outcome unknown",

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { readAnswer } from "../../../../drivers/upstash/answer.ts";
 import { isNoScript } from "../../../../drivers/upstash/transport/failure.ts";
 import { DriverError } from "../../../../core/errors.ts";
-import { ANSWERS } from "../server/mod.ts";
-import { type OpenOptions, rejection, type Setting, transportTest } from "../support/setting.ts";
+import { UPSTASH_ANSWERS } from "../server/mod.ts";
+import { rejection, type TransportOpenOptions, type TransportSetting, transportTest } from "../support/setting.ts";
 
 const CALL = "Upstash: commit";
 const SECRET = "hunter2";
 
 /** Both ways to pass a database. */
-const WAYS: Record<string, (setting: Setting) => OpenOptions> = {
+const WAYS: Record<string, (setting: TransportSetting) => TransportOpenOptions> = {
   "a url and a token": () => ({}),
   "a client of the user's": ({ client }) => ({ redis: client() }),
 };
@@ -19,8 +19,8 @@ const html = (status: number) => () => new Response(`<h1>${SECRET}</h1>`, { stat
 
 /** Answers, the texts of the errors, and whether the call may be repeated. */
 const REFUSALS: [answer: () => Response, shown: string, retryable: boolean][] = [
-  [ANSWERS.capacity, "ERR: the database is full", false],
-  [ANSWERS.dailyLimit, "ERR: the plan's limit of commands is used up", false],
+  [UPSTASH_ANSWERS.capacity, "ERR: the database is full", false],
+  [UPSTASH_ANSWERS.dailyLimit, "ERR: the plan's limit of commands is used up", false],
   [
     refusal(
       400,
@@ -87,10 +87,10 @@ const REFUSALS: [answer: () => Response, shown: string, retryable: boolean][] = 
  * status.
  */
 const STATUSES: typeof REFUSALS = [
-  [ANSWERS.internalError, "HTTP_500", true],
-  [ANSWERS.badGateway, "HTTP_502", true],
-  [ANSWERS.gatewayTimeout, "HTTP_504", true],
-  [ANSWERS.tooManyRequests, "HTTP_429", true],
+  [UPSTASH_ANSWERS.internalError, "HTTP_500", true],
+  [UPSTASH_ANSWERS.badGateway, "HTTP_502", true],
+  [UPSTASH_ANSWERS.gatewayTimeout, "HTTP_504", true],
+  [UPSTASH_ANSWERS.tooManyRequests, "HTTP_429", true],
   [refusal(503, `ERR ${SECRET}`), "HTTP_503", true],
   [html(400), "HTTP_400", true],
   [html(404), "HTTP_404", true],
@@ -104,7 +104,7 @@ const STATUSES: typeof REFUSALS = [
   [() => new Response(null, { status: 405 }), "HTTP_405: the url must be that of the database's REST API", false],
   [html(413), "HTTP_413: the request must be smaller than these 52 bytes", false],
   [html(401), "HTTP_401: the token must be that of the database", false],
-  [ANSWERS.requestTooLarge, "ERR: the request must be smaller than these 52 bytes", false],
+  [UPSTASH_ANSWERS.requestTooLarge, "ERR: the request must be smaller than these 52 bytes", false],
 ];
 
 function isClean(error: DriverError): boolean {
@@ -161,7 +161,10 @@ transportTest(
     const quick = client({ retry: { retries: 0 } });
     const { send } = open({ redis: quick });
     for (
-      const [answer, shown] of [[html(502), "UpstashJSONParseError"], [ANSWERS.internalError, "UpstashError"]] as const
+      const [answer, shown] of [[html(502), "UpstashJSONParseError"], [
+        UPSTASH_ANSWERS.internalError,
+        "UpstashError",
+      ]] as const
     ) {
       server.fault({ answer });
       const error = await rejection(send(["SET", key("k"), SECRET], CALL));

@@ -5,7 +5,7 @@ import { withRetries } from "../../../../core/time/retry.ts";
 import { claimRequest } from "../../../../testing/requests.ts";
 import { everyOperation } from "../../../support/every_operation.ts";
 import type { RelayAction, RelayMoment } from "../../../support/relay.ts";
-import { type Setting, upstashDriverTest } from "../support/driver.ts";
+import { type DriverSetting, upstashDriverTest } from "../support/driver.ts";
 
 /** Time stands still, so that the content of Redis is the same each time. */
 const clock = () => Date.UTC(2026, 0, 1);
@@ -38,7 +38,7 @@ interface Expected {
 }
 
 /** Runs the story without faults, over keys of its own. */
-async function peaceful({ open, server, prefix, dump }: Setting): Promise<Expected[]> {
+async function peaceful({ open, server, prefix, dump }: DriverSetting): Promise<Expected[]> {
   const expected: Expected[] = [];
   const driver = open({ prefix: `${prefix}.peace` });
   for (const operation of story(driver)) {
@@ -90,14 +90,14 @@ for (const at of ["before", "after", "head", "body"] as const) {
 }
 
 /** Cuts the connection at a later request, counted from 1. */
-function cutNth({ relay }: Setting, at: RelayMoment, nth: number, ending: "fin" | "reset") {
+function cutNth({ relay }: DriverSetting, at: RelayMoment, nth: number, ending: "fin" | "reset") {
   let seen = 0;
   const action: RelayAction = { kind: "cut", ending };
   return relay.fault({ at, action, matches: () => ++seen === nth });
 }
 
 /** Lets the server forget its scripts right before each request. */
-function flushAlways({ server, flushScripts }: Setting): Disposable {
+function flushAlways({ server, flushScripts }: DriverSetting): Disposable {
   return server.fault({
     times: Infinity,
     matches: ({ commands: [command] }) => command?.[0] !== "SCRIPT",

@@ -5,12 +5,12 @@ import { isNoScript } from "../../../../drivers/upstash/transport/failure.ts";
 import { openTransport } from "../../../../drivers/upstash/transport/open_transport.ts";
 import { until } from "../../../support/patience.ts";
 import { startRelay } from "../../../support/relay.ts";
-import { type OpenOptions, rejection, type Setting, transportTest } from "../support/setting.ts";
+import { rejection, type TransportOpenOptions, type TransportSetting, transportTest } from "../support/setting.ts";
 
 const CALL = "Upstash: test";
 
 /** Both ways to pass a database. */
-const WAYS: Record<string, (setting: Setting) => OpenOptions> = {
+const WAYS: Record<string, (setting: TransportSetting) => TransportOpenOptions> = {
   "a url and a token": () => ({}),
   "a client of the user's": ({ client }) => ({ redis: client() }),
 };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { delay, systemClock } from "../../../../core/time/clock.ts";
 import { openTransport } from "../../../../drivers/upstash/transport/open_transport.ts";
-import { ANSWERS } from "../server/mod.ts";
+import { UPSTASH_ANSWERS } from "../server/mod.ts";
 import { until } from "../../../support/patience.ts";
 import { rejection, transportTest } from "../support/setting.ts";
 
@@ -44,7 +44,7 @@ for (const way of ["a url and a token", "a client of the user's"]) {
       : ["WRONGPASS", "UpstashJSONParseError", "TIMEOUT"];
     server.fault({ answer: () => Response.json({ error: "WRONGPASS invalid" }, { status: 401 }) });
     assert.match(await shown(), new RegExp(unauthorized!));
-    server.fault({ answer: ANSWERS.badGateway });
+    server.fault({ answer: UPSTASH_ANSWERS.badGateway });
     assert.match(await shown(), new RegExp(gateway!));
     server.fault({ answer: () => new Response("") });
     assert.match(await shown(), new RegExp(ended!));
