@@ -55,8 +55,9 @@ export class Pool implements Disposable {
     for (const client of this.#clients) client.close();
   }
 
+  /** The session that was used last: its plans and functions are warm. */
   #reuse(key: string): Client | undefined {
-    const index = this.#idle.findIndex((it) => it.key === key);
+    const index = this.#idle.findLastIndex((it) => it.key === key);
     return index < 0 ? undefined : this.#idle.splice(index, 1)[0]?.client;
   }
 

@@ -13,6 +13,7 @@ import { Client } from "../server/client.ts";
 import { type FaultHandle, type NeonServer, startNeonServer } from "../server/mod.ts";
 import { PostgresStore } from "../../postgres/support/store.ts";
 import { counted, Requests } from "../../../support/requests.ts";
+import { startSharedServer } from "./shared_server.ts";
 
 /** Opens and closes at once, because the suites wait often and briefly. */
 export const EAGER: PushTiming = { ...NEON_PUSH_TIMING, openAfterMs: 0, lingerMs: 0 };
@@ -82,8 +83,8 @@ export function countRequests(server: NeonServer): FaultHandle {
 }
 
 /**
- * Makes harnesses over one schema. Each has a server, and ends when both drivers have closed their
- * connections.
+ * Makes harnesses over one schema, in front of one server for the file. Each ends when both drivers
+ * have closed their connections.
  *
  * @param postgres The connection string of PostgreSQL.
  */
@@ -91,23 +92,20 @@ export async function neonHarness(
   postgres: string,
   { push }: { push: boolean },
 ): Promise<() => Promise<CountingHarness>> {
-  const backstage = new Backstage(postgres);
+  const server = await startSharedServer({ postgres, maxBytes: SAFE_BYTES });
   const store = await createStore(postgres);
   return async () => {
-    const used = await backstage.use();
-    const { server } = used;
-    const reached = countRequests(server);
+    const before = server.requests();
     const requests = new Requests();
     const open = () => openNeon(atNeon(postgres), { schema: store.schema, push, endpoint: server }, { timing: EAGER });
     const [a, b] = [open(), open()];
     const harness = await store.harness([counted(a.driver, requests), counted(b.driver, requests)], requests);
     return {
       ...harness,
-      requests: () => reached.hits,
+      requests: () => server.requests() - before,
       async [Symbol.asyncDispose]() {
         await Promise.all([a.push?.idle, b.push?.idle]);
         await harness[Symbol.asyncDispose]();
-        await used[Symbol.asyncDispose]();
       },
     };
   };
