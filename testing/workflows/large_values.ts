@@ -46,7 +46,9 @@ export const largeValues: Rules<World> = {
     );
   },
 
-  "what can never travel is refused before anything is written, in a workflow and outside of one": async (world) => {
+  "a value that can never travel is refused before anything is written, inside and outside of workflows": async (
+    world,
+  ) => {
     const { limits } = world.harness.drivers[0];
     // A store that takes more than this is not worth the time that the value takes.
     if (!limits || limits.requestBytes > 2 ** 24) return;

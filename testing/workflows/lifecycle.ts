@@ -120,7 +120,7 @@ export const lifecycle: Rules<World> = {
     assert.equal(await world.until(handle.result()), "resumed");
   },
 
-  "cancel() and resume() of what ended otherwise, or does not exist, say so": async (world) => {
+  "cancel() and resume() of a workflow that ended otherwise, or does not exist, say so": async (world) => {
     const { parley } = world.isolate(0, [echo]);
     const handle = await parley.start(echo, 1);
     await world.until(handle.result());
@@ -174,7 +174,7 @@ export const lifecycle: Rules<World> = {
     assert.deepEqual(workflows.map(({ workflowId }) => workflowId), [childId]);
   },
 
-  "purge() removes workflows that ended long enough ago, with all that is theirs": async (world) => {
+  "purge() removes workflows that ended long enough ago, with all their data": async (world) => {
     const flow = workflow("flow", async (ctx) => {
       await ctx.setEvent("state", 1);
       await ctx.writeStream("log", 1);

@@ -74,7 +74,7 @@ export const stepping: Rules<World> = {
     assert.deepEqual(await world.until(handle.result()), [" in try 1", "t in try 1", " in try 1"]);
   },
 
-  "what a step that is tried again writes to a stream appears again, in the order written": async (world) => {
+  "the stream writes of a step that is tried again appear again, in the order written": async (world) => {
     const flow = workflow("flow", async (ctx) => {
       await ctx.step("writing", async (step) => {
         await Promise.all([1, 2].map((n) => step.writeStream("log", [step.attempt, n])));

@@ -78,7 +78,7 @@ export const children: Rules = {
     assert.deepEqual(await claimIds(b), []);
   },
 
-  "a wait on a started workflow that does not exist any more says so, recorded; any other waits": async (
+  "a wait on a started workflow that does not exist any more says so and is recorded, any other stays open": async (
     { drivers: [a, b] },
   ) => {
     const run = await begin(a, "w");
@@ -172,7 +172,7 @@ export const children: Rules = {
     assert.deepEqual(await parent.outcomes([observeResult(1, "child", null, true)]), [valueOutcome("1")]);
   },
 
-  "purge() removes what a workflow has not inserted itself, though it has asked to start it": async (
+  "purge() removes a workflow that another one asked to start but did not insert": async (
     { drivers: [a, b] },
   ) => {
     await enqueue(a, "existing");

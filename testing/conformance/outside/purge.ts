@@ -97,7 +97,7 @@ export const purge: Rules = {
     assert.deepEqual((await listIds(a)).sort(), []);
   },
 
-  "purge() removes all that is the workflow's": async ({ drivers: [a, b] }) => {
+  "purge() removes all data of the workflow": async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
     await a.send([newMessage("w")]);
     await run.held([
@@ -128,7 +128,7 @@ export const purge: Rules = {
     assert.deepEqual(await run.commit([record(9, "late")]), { state: "lost" });
   },
 
-  "an ID that was purged is new again: nothing of the former workflow is left": async (
+  "a purged ID is new again, because nothing of the former workflow is left": async (
     { drivers: [a, b], advance },
   ) => {
     await begin(a, "w");
@@ -166,7 +166,9 @@ export const purge: Rules = {
     assert.deepEqual(await run.drain([""]), ['"hello"']);
   },
 
-  "purge() ends the waits of what it removes: its ID is not woken for them later": async ({ drivers: [a, b] }) => {
+  "purge() ends the waits of a workflow that it removes, so that they never wake its ID later": async (
+    { drivers: [a, b] },
+  ) => {
     const source = await begin(a, "source");
     await beginSuspended(a, "w", [observeEvent(0, "source", "k"), observeResult(1, "source"), receive(2, ["t"])]);
     await cancel(a, "w");
@@ -190,7 +192,7 @@ export const purge: Rules = {
     assert.deepEqual(await run.drain(), ["1"]);
   },
 
-  "who looks for a purged ID waits, and what comes under it again wakes them": async ({ drivers: [a, b] }) => {
+  "a wait for a purged ID stays open, and a new workflow of that ID wakes it": async ({ drivers: [a, b] }) => {
     await beginSuspended(a, "w", [observeEvent(0, "source", "k")]);
     await endOne(a, "source");
     await b.purge({ olderThanMs: 0, limit: 10 });

@@ -260,7 +260,7 @@ export const claim: Rules = {
     assert.deepEqual(epochs((await b.claim(request)).claimed), [["held", 1]]);
   },
 
-  "claim() repeated after its leases lapsed takes the workflows anew": async ({ drivers: [a, b], advance }) => {
+  "claim() repeated after its leases lapsed takes the workflows again": async ({ drivers: [a, b], advance }) => {
     await enqueue(a, "w");
     const request = claimRequest({ leaseMs: LEASE_MS });
     await a.claim(request);

@@ -169,7 +169,7 @@ export const fencing: Rules = {
     assert.deepEqual(await zombie.commit([record(0, "0")]), { state: "lost" });
   },
 
-  "commit() is lost when the workflow was cancelled and resumed, also before anybody claims it": async (
+  "commit() is lost when the workflow was cancelled and resumed, even before anybody claims it": async (
     { drivers: [a, b] },
   ) => {
     await enqueue(a, "friend");

@@ -63,7 +63,7 @@ const CASES: Record<string, Case> = {
 
 /** What is in time. */
 export const inTime: Rules = {
-  "what came before the deadline is the outcome, also when nobody looks until later": async (
+  "an arrival before the deadline is the outcome, even if nobody looks until later": async (
     { drivers: [a, b], advance },
   ) => {
     for (const [workflowId, { wait }] of Object.entries(CASES)) {
@@ -77,7 +77,7 @@ export const inTime: Rules = {
     }
   },
 
-  "what came after the deadline is a timeout, and is left for the next wait": async ({ drivers: [a, b], advance }) => {
+  "an arrival after the deadline is a timeout, and is left for the next wait": async ({ drivers: [a, b], advance }) => {
     for (const [workflowId, { wait }] of Object.entries(CASES)) {
       await beginSuspended(a, workflowId, [wait(0, LEASE_MS)]);
     }
@@ -93,7 +93,7 @@ export const inTime: Rules = {
     }
   },
 
-  "a run that still holds its lease sees what came after the deadline as late too": async (
+  "a run that still holds its lease also sees an arrival after the deadline as late": async (
     { drivers: [a, b], advance },
   ) => {
     for (const [workflowId, { wait, bring, outcome }] of Object.entries(CASES)) {
@@ -105,7 +105,9 @@ export const inTime: Rules = {
     }
   },
 
-  "receive over topics takes what was sent in time, and leaves what was late": async ({ drivers: [a, b], advance }) => {
+  "a receive over topics takes a message that was in time and leaves one that was late": async (
+    { drivers: [a, b], advance },
+  ) => {
     await beginSuspended(a, "w", [receive(0, ["a", "b", "c"], 2 * LEASE_MS)]);
     await advance(LEASE_MS);
     const send = (topic: string, value: string) => b.send([newMessage("w", { topic, value })]);
@@ -120,7 +122,7 @@ export const inTime: Rules = {
     assert.deepEqual(await run.drain(["a", "b", "c"]), ["2", "4"]);
   },
 
-  "what comes first after the deadline wakes the workflow as well, and what comes then does not": async (
+  "the first arrival after the deadline also wakes the workflow, and later ones do not": async (
     { drivers: [a, b], advance },
   ) => {
     await beginSuspended(a, "w", [
@@ -160,7 +162,7 @@ export const inTime: Rules = {
     assert.deepEqual(await (await take(b, "w")).outcomes([observeEvent(0, "source", "k")]), [valueOutcome("2")]);
   },
 
-  "an event that was first set late is a timeout, also when its workflow has ended": async (
+  "an event that was first set late is a timeout, even if its workflow has ended": async (
     { drivers: [a, b], advance },
   ) => {
     await beginSuspended(a, "w", [observeEvent(0, "source", "k", LEASE_MS)]);

@@ -74,7 +74,7 @@ export const parks: Rules = {
     assert.deepEqual([claimed.journal.entries.length, claimed.open.map(({ position }) => position)], [3, [3]]);
   },
 
-  "nothing that comes makes a parked workflow due sooner, and it is there afterwards": async (
+  "no arrival makes a parked workflow due sooner, and each is kept for it": async (
     { drivers: [a, b], advance },
   ) => {
     const source = await begin(a, "source");

@@ -39,7 +39,7 @@ export const pauses: Rules = {
     assert.deepEqual(journal.entries, []);
   },
 
-  "a pause with a higher number of tries begins anew, any other looks how long is left": async (
+  "a pause with a higher number of tries starts again, any other answers how long is left": async (
     { drivers: [a], advance },
   ) => {
     const run = await begin(a, "w", { leaseMs: LONG_MS });
@@ -90,7 +90,7 @@ export const pauses: Rules = {
     ]);
   },
 
-  "a pause at a position that has an outcome answers with it": async ({ drivers: [a, b] }) => {
+  "a pause at a position that has an outcome answers with that outcome": async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
     await run.held([record(0, "done")]);
     assert.deepEqual(await run.outcomes([pause(0, 5, LEASE_MS)]), [valueOutcome("done")]);
@@ -144,7 +144,7 @@ export const pauses: Rules = {
     await run.suspend([pause(2, 2, LEASE_MS), receive(1, ["t"])]);
   },
 
-  "commit() does not begin a pause anew when it is repeated": async ({ drivers: [a, b], advance }) => {
+  "commit() does not start a pause again when it is repeated": async ({ drivers: [a, b], advance }) => {
     const run = await begin(a, "w", { leaseMs: LONG_MS });
     await left(run, 1, 30 * LEASE_MS);
     const request = { ...run.next([pause(0, 2, 10 * LEASE_MS), pause(1, 1, 10 * LEASE_MS)]), leaseMs: LONG_MS };

@@ -89,7 +89,9 @@ export const repeats: Rules = {
     assert.equal((await b.readJournal({ workflowId: "w", after: -1, limit: 10 })).entries.length, 1);
   },
 
-  "commit() answers with what was recorded hundreds of entries ago, whoever asks": async ({ drivers: [a, b] }) => {
+  "commit() answers with an outcome that was recorded hundreds of entries ago, in any run": async (
+    { drivers: [a, b] },
+  ) => {
     const run = await begin(a, "w");
     const request = run.next(Array.from({ length: 10 }, (_, position) => record(position, `${position}`)));
     await a.commit(request);

@@ -275,7 +275,7 @@ export const results: Rules = {
     }),
   ),
 
-  "results that are waited for together are counted anew by each suspend": async ({ drivers: [a, b] }) => {
+  "each suspend counts the results that are waited for together again": async ({ drivers: [a, b] }) => {
     const [first, second, third] = await Promise.all(children.map((workflowId) => begin(a, workflowId)));
     const message = receive(3, ["go"]);
     await beginSuspended(b, "w", [...waits, message]);
@@ -293,7 +293,7 @@ export const results: Rules = {
     assert.deepEqual((await second!.end()).woken, ["w"]);
   },
 
-  "what else a workflow waits for wakes it, beside results that it waits for together": async ({ drivers: [a, b] }) => {
+  "another wait beside results that are waited for together wakes its workflow too": async ({ drivers: [a, b] }) => {
     const [first, second] = await Promise.all(children.map((workflowId) => begin(a, workflowId)));
     await beginSuspended(b, "w", [...waits, observeResult(3, "c0"), observeEvent(4, "c1", "state")]);
     assert.deepEqual((await first!.end()).woken, ["w"]);
@@ -301,7 +301,7 @@ export const results: Rules = {
     assert.deepEqual((await second!.held([setEvent(0, "state", "1")])).woken, ["w"]);
   },
 
-  "children that end at once wake whoever waits for them together, once": async ({ drivers }) => {
+  "children that end at the same time wake a workflow that waits for them together once": async ({ drivers }) => {
     for (let round = 0; round < 10; round++) {
       const names = Array.from({ length: 8 }, (_, index) => `c${round}-${index}`);
       const runs = await Promise.all(

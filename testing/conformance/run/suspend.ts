@@ -126,20 +126,21 @@ export const suspend: Rules = {
     await run.suspend([receive(1, ["t"])]);
   },
 
-  "whatever one of several waits is for makes the workflow due at once, and whoever brought it is told": async (
-    { drivers: [a, b] },
-  ) => {
-    await beginSuspended(a, "w", ARRIVALS.map(({ wait }) => wait));
-    for (const [index, { wait, bring, expected }] of ARRIVALS.entries()) {
-      assert.deepEqual(await bring(b), ["w"]);
-      const run = await take(b, "w");
-      assert.equal(run.epoch, index + 2);
-      assert.deepEqual(await run.outcomes([wait]), [expected]);
-      const rest = ARRIVALS.slice(index + 1).map((arrival) => arrival.wait);
-      if (rest.length === 0) await run.end();
-      else await run.suspend(rest);
-    }
-  },
+  "an arrival for one of several waits makes the workflow due at once, and the call that brought it names the workflow":
+    async (
+      { drivers: [a, b] },
+    ) => {
+      await beginSuspended(a, "w", ARRIVALS.map(({ wait }) => wait));
+      for (const [index, { wait, bring, expected }] of ARRIVALS.entries()) {
+        assert.deepEqual(await bring(b), ["w"]);
+        const run = await take(b, "w");
+        assert.equal(run.epoch, index + 2);
+        assert.deepEqual(await run.outcomes([wait]), [expected]);
+        const rest = ARRIVALS.slice(index + 1).map((arrival) => arrival.wait);
+        if (rest.length === 0) await run.end();
+        else await run.suspend(rest);
+      }
+    },
 
   "a workflow that was woken is reported once": async ({ drivers: [a, b] }) => {
     await beginSuspended(a, "w", [receive(0, [""])]);

@@ -106,7 +106,7 @@ export const waits: Rules = {
     assert.equal((await b.readJournal({ workflowId: "w", after: -1, limit: 10 })).entries.length, 3);
   },
 
-  "what comes after a recorded timeout does not change it": async ({ drivers: [a, b] }) => {
+  "a later arrival does not change a recorded timeout": async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
     await run.held(WAITS.map((wait) => wait(0)));
     await b.send([newMessage("w", { topic: "t", value: "late" })]);

@@ -15,7 +15,9 @@ const BACK_MS = -10 * HOUR_MS;
 
 /** The store's clock. */
 export const clock: Rules = {
-  "what was due at once is claimed when the store's clock has gone back": async ({ drivers: [a, b], advance }) => {
+  "workflows that were due at once are claimed when the store's clock has gone back": async (
+    { drivers: [a, b], advance },
+  ) => {
     await enqueue(a, "enqueued");
     await (await begin(a, "yielded")).released([start(0, newWorkflow("started"))], YIELD);
     await beginSuspended(a, "woken", [receive(0, [""], 20 * HOUR_MS)]);
@@ -29,7 +31,7 @@ export const clock: Rules = {
     assert.deepEqual((await claimIds(b)).toSorted(), ["enqueued", "parked", "resumed", "woken", "yielded"]);
   },
 
-  "what something has come for is claimed when the store's clock has gone back, also where its deadline had passed":
+  "a workflow that something arrived for is claimed when the store's clock has gone back, even if its deadline had passed":
     async (harness) => {
       const { drivers: [a, b], advance } = harness;
       await beginSuspended(a, "message", [receive(0, [""], LEASE_MS)]);
@@ -46,7 +48,9 @@ export const clock: Rules = {
       assert.deepEqual((await claimIds(b)).toSorted(), ["event", "message", "parked", "result"]);
     },
 
-  "what becomes due at once after the store's clock has gone back is claimed": async ({ drivers: [a, b], advance }) => {
+  "a workflow that becomes due at once after the store's clock has gone back is claimed": async (
+    { drivers: [a, b], advance },
+  ) => {
     await beginSuspended(a, "w", [receive(0, [""])]);
     await advance(BACK_MS);
     await enqueue(a, "enqueued");
@@ -114,7 +118,7 @@ export const clock: Rules = {
     }
   },
 
-  "resuming what is due at once names it when the store's clock has gone back": async (
+  "resuming a workflow that is due at once names it when the store's clock has gone back": async (
     { drivers: [a, b], advance },
   ) => {
     await (await begin(a, "w")).released([], YIELD);
@@ -123,7 +127,7 @@ export const clock: Rules = {
     assert.deepEqual(await claimIds(a), ["w"]);
   },
 
-  "resuming what a dead run holds lets it be taken over after the length of its lease": async (
+  "resuming a workflow that a dead run holds allows a take-over after the length of its lease": async (
     { drivers: [a, b], advance },
   ) => {
     await begin(a, "w");

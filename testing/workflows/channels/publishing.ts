@@ -131,40 +131,41 @@ export const publishing: Rules<World> = {
     assert.deepEqual(seen, [1, 2, 3, "last"]);
   },
 
-  "watchEvent() and getEventEntry() after a version above the one that there is reject, and say which there is": async (
-    world,
-  ) => {
-    const owner = workflow("owner", async (ctx) => {
-      await ctx.setEvent("state", "first");
-      await ctx.setEvent("state", "second");
-      await ctx.recv();
-      await ctx.setEvent("state", "third");
-    });
-    const { parley } = world.isolate(0, [owner]);
-    const handle = await parley.start(owner, undefined, { workflowId: "w" });
-    await world.until(parley.idle());
-    const outside = world.isolate(1, []).parley;
-    const refused = async (workflowId: string, key: string, after: number, version: number) => {
-      const error = { code: "version_out_of_range", workflowId, key, after, version };
-      await assert.rejects(
-        world.until(outside.watchEvent(workflowId, key, { after })[Symbol.asyncIterator]().next()),
-        error,
-      );
-      await assert.rejects(world.until(outside.getEventEntry(workflowId, key, { after })), error);
-    };
-    await refused("w", "state", 3, 2);
-    await refused("w", "none", 1, 0);
-    await refused("missing", "state", 1, 0);
-    const seen: unknown[] = [];
-    const watching = (async () => {
-      for await (const entry of outside.watchEvent("w", "state", { after: 2 }).entries()) seen.push(entry);
-    })();
-    await world.pass(500);
-    await handle.send(null);
-    await world.until(watching);
-    assert.deepEqual(seen, [{ version: 3, value: "third" }]);
-    await refused("w", "state", 4, 3);
-  },
+  "watchEvent() and getEventEntry() after a version that does not exist yet reject, and name the current version":
+    async (
+      world,
+    ) => {
+      const owner = workflow("owner", async (ctx) => {
+        await ctx.setEvent("state", "first");
+        await ctx.setEvent("state", "second");
+        await ctx.recv();
+        await ctx.setEvent("state", "third");
+      });
+      const { parley } = world.isolate(0, [owner]);
+      const handle = await parley.start(owner, undefined, { workflowId: "w" });
+      await world.until(parley.idle());
+      const outside = world.isolate(1, []).parley;
+      const refused = async (workflowId: string, key: string, after: number, version: number) => {
+        const error = { code: "version_out_of_range", workflowId, key, after, version };
+        await assert.rejects(
+          world.until(outside.watchEvent(workflowId, key, { after })[Symbol.asyncIterator]().next()),
+          error,
+        );
+        await assert.rejects(world.until(outside.getEventEntry(workflowId, key, { after })), error);
+      };
+      await refused("w", "state", 3, 2);
+      await refused("w", "none", 1, 0);
+      await refused("missing", "state", 1, 0);
+      const seen: unknown[] = [];
+      const watching = (async () => {
+        for await (const entry of outside.watchEvent("w", "state", { after: 2 }).entries()) seen.push(entry);
+      })();
+      await world.pass(500);
+      await handle.send(null);
+      await world.until(watching);
+      assert.deepEqual(seen, [{ version: 3, value: "third" }]);
+      await refused("w", "state", 4, 3);
+    },
 
   "100 concurrent writes get dense offsets in the order in which they were issued": async (world) => {
     const { parley, driver } = world.isolate(0, [scribe]);
@@ -211,7 +212,7 @@ export const publishing: Rules<World> = {
     ]);
   },
 
-  "closeStream() ends the stream for good, and each write or close after it is refused alone": async (world) => {
+  "closeStream() ends the stream for good, and each later write or close is refused alone": async (world) => {
     const flow = workflow("flow", async (ctx) => {
       const refused = (operation: Promise<void>) => operation.then(() => "done", (error) => [error.code, error.key]);
       const outcomes = await Promise.all([
@@ -263,7 +264,7 @@ export const publishing: Rules<World> = {
     await reader.cancel();
   },
 
-  "what is read of a workflow that does not exist says so": async (world) => {
+  "reads of a workflow that does not exist say so": async (world) => {
     const { parley } = world.isolate(0, []);
     await assert.rejects(parley.readStream("nobody", log).collect(), {
       code: "workflow_not_found",

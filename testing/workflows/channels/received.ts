@@ -33,7 +33,7 @@ export const received: Rules<World> = {
     [false, true],
     (isLate) => ({
       [
-        `recv() checks what came by name with its topic's ${
+        `recv() checks a message that came by name with its topic's ${
           isLate ? "asynchronous " : ""
         }schema, and a replay says the same`
       ]: async (world) => {
@@ -107,7 +107,7 @@ export const received: Rules<World> = {
     ]);
   },
 
-  "the check of one of several waits for the same topics is not taken for that of another on a replay": async (
+  "a replay never takes the check of one of several waits for the same topics for that of another": async (
     world,
   ) => {
     const numbers = topic("numbers", times(10));
@@ -136,7 +136,7 @@ export const received: Rules<World> = {
     ]);
   },
 
-  "a deploy that adds a schema accepts what was received before, also beside a step that was not done": async (
+  "a deploy that adds a schema accepts messages received before it, even beside a step that was not done": async (
     world,
   ) => {
     const { promise: never } = Promise.withResolvers<void>();
@@ -160,7 +160,7 @@ export const received: Rules<World> = {
     assert.deepEqual([(await next.parley.handle(handle.workflowId).status()).output, next.errors], [7, []]);
   },
 
-  "a check that a dead run has not recorded is made by the next one, beside other operations": async (world) => {
+  "the next run makes a check that a dead run has not recorded, beside other operations": async (world) => {
     const flow = (schema: StandardSchemaV1<unknown, number>) =>
       workflow("flow", async (ctx) => {
         const received = ctx.recv(topic("t", schema)).then((it) => ctx.step("after", () => it));
@@ -186,7 +186,9 @@ export const received: Rules<World> = {
     }
   },
 
-  "messages whose text looks like that of a checked one come out as they went in, with any codec": async (world) => {
+  "messages whose text looks like that of a checked message come out as they went in, with any codec": async (
+    world,
+  ) => {
     const codec = { encode: String, decode: (text: string) => text };
     const messages = ["+1", "=1", "1", "+", "=", ""];
     const flow = workflow("flow", async (ctx) => {

@@ -64,7 +64,7 @@ export const waiting: Rules<World> = {
     assert.deepEqual(await world.until(parley.sweep()), { claimed: 0, finished: 0, suspended: 0 });
   },
 
-  "wake: none leaves what became due to a sweep; wake as a function gets its IDs": async (world) => {
+  "wake: none leaves due workflows to a sweep, and wake as a function gets their IDs": async (world) => {
     const woken: string[][] = [];
     const starter = world.isolate(0, [flowOfOneWait]);
     for (const workflowId of ["a", "b"]) await starter.parley.start(flowOfOneWait, null, { workflowId });
@@ -149,7 +149,7 @@ export const waiting: Rules<World> = {
     await assert.rejects(handle.status(), { code: "driver" });
   },
 
-  "woken by one of several waits, the others go on with the rest of their time": async (world) => {
+  "a workflow that one of several waits wakes goes on with the rest of the others' time": async (world) => {
     const flow = workflow("flow", async (ctx) => {
       const never = ctx.recv("never", { timeout: "30s" }).catch((error) => error instanceof TimeoutError);
       return [await ctx.recv("news"), await never];

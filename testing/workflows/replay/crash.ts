@@ -70,7 +70,7 @@ export function crash(makeHarness: MakeHarness, calls: CrashCalls): Rules<World>
     ],
   ]);
   return {
-    "a workflow that uses every operation comes to what it should": async () => {
+    "a workflow that uses every operation ends with the expected result": async () => {
       const { driver } = await runWith(makeHarness);
       assert(driver.calls > 60, `the story made only ${driver.calls} calls`);
     },
@@ -84,7 +84,7 @@ export function crash(makeHarness: MakeHarness, calls: CrashCalls): Rules<World>
       },
     })),
 
-    "two isolates that race for every workflow come to the same": async (world) => {
+    "two isolates that race for every workflow end with the same result": async (world) => {
       const isolates = [
         world.isolate(0, story, { lease: LEASE_MS, hotWait: "1s" }),
         world.isolate(1, story, { lease: LEASE_MS }),

@@ -129,7 +129,7 @@ export const leases: Rules<World> = {
     await assert.rejects(handle.status(), { code: "driver" });
   },
 
-  "a workflow that is taken over too often without progress is given up, and can be resumed": async (world) => {
+  "a workflow that is taken over too often without progress is given up and can be resumed": async (world) => {
     let healthy = false;
     let runs = 0;
     const flow = workflow("flow", async (ctx) => {
@@ -197,7 +197,7 @@ export const leases: Rules<World> = {
     assert.deepEqual(errors, []);
   },
 
-  "disposing of a Parley hands its runs over to another": async (world) => {
+  "disposing of a Parley hands its runs over to another one": async (world) => {
     const { open, opened } = gate();
     const flow = workflow("flow", async (ctx) => {
       await ctx.step("first", () => opened);

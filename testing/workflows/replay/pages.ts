@@ -140,7 +140,9 @@ export const pages: Rules<World> = {
     }),
   ),
 
-  "what a run records beside unread pages is delivered once, and after what they hold": async (world) => {
+  "an outcome that a run records beside unread pages is delivered once, after the outcomes of those pages": async (
+    world,
+  ) => {
     const orders = new Orders();
     const flow = workflow("flow", async (ctx) => {
       const log = orders.begin();

@@ -147,7 +147,7 @@ export const parking: Rules<World> = {
     }
   },
 
-  "another problem of a parked workflow is told again, and the pauses grow to ten minutes": async (world) => {
+  "another problem of a parked workflow is reported again, and the pauses grow to ten minutes": async (world) => {
     const flow = (name: string) => workflow("flow", async (ctx) => (await ctx.step(name, () => {}), await ctx.recv()));
     const old = world.isolate(0, [flow("one")], { wake: "none" });
     await old.parley.start("flow", undefined, { workflowId: "w" });
@@ -216,7 +216,7 @@ export const parking: Rules<World> = {
   ...rulesFor(
     cutShort,
     ([how, options]) => ({
-      [`a replay that awaits something else than an operation beside an open wait is not parked by ${how}`]: async (
+      [`a replay that awaits something other than an operation beside an open wait is not parked by ${how}`]: async (
         world,
       ) => {
         const flow = (elsewhereMs: number) =>

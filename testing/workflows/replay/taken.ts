@@ -32,7 +32,7 @@ const refuse: Validate = () => ({ issues: [{ message: "no" }] });
 
 /** What is taken and what is refused. */
 export const taken: Rules<World> = {
-  "what a schema, a limit or an unknown name refused is refused on replay, whatever they say by then": async (
+  "a call that a schema, a limit or an unknown name refused is refused on replay, whatever they say by then": async (
     world,
   ) => {
     const seen: unknown[][] = [];
