@@ -6,7 +6,9 @@
 
 import type { Outcome } from "../../core/driver/driver.ts";
 
-/** About how many characters of values an answer holds. The first outcome is in it whatever its size. */
+/**
+ * About how many characters of values an answer holds. It always has room for the first outcome.
+ */
 const ANSWER_LENGTH = 1_048_576;
 
 /** The outcomes that an answer holds so far. */

@@ -1,5 +1,5 @@
 /**
- * Taking over what is due.
+ * Claims: a run takes over workflows that are due.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { MemoryStore } from "./store.ts";
 const FIRST_PAGE = 1_000;
 const UNKNOWN_NAMES = 10;
 
-/** About how many characters of values an answer holds. One workflow is taken whatever its input is. */
+/** About how many characters of values an answer holds. It always has room for one workflow. */
 const ANSWER_LENGTH = 4 * 1_048_576;
 
 /** `Driver.claim`. */
@@ -43,7 +43,7 @@ export function claim(store: MemoryStore, request: ClaimRequest): ClaimResult {
   };
 }
 
-/** The rows of a claim by ID that nobody holds. */
+/** The rows that a claim by ID names and that no run holds. */
 function waitingRows(store: MemoryStore, { workflowIds, names }: ClaimRequest): WorkflowRow[] {
   const rows = (workflowIds ?? []).map((id) => store.rows.get(id));
   return rows.filter((row) => row !== undefined).filter((row) => !row.held && names.includes(row.name));
@@ -56,7 +56,10 @@ function nextDueMs(store: MemoryStore, rows: Iterable<WorkflowRow>): number | nu
   return next < Infinity ? next - now : null;
 }
 
-/** What a claim may take, oldest due first. A sort keeps rows of one instant in the order in which they were scheduled. */
+/**
+ * The rows that a claim may take, oldest due first. The sort is stable, so rows of one instant keep
+ * the order in which they were scheduled.
+ */
 function dueRows(store: MemoryStore, { workflowIds, except }: ClaimRequest): WorkflowRow[] {
   const candidates = workflowIds === null ? store.scheduled : new Set(workflowIds.map((id) => store.rows.get(id)));
   const left = new Set(except);
@@ -69,7 +72,7 @@ function dueRows(store: MemoryStore, { workflowIds, except }: ClaimRequest): Wor
   return due.sort((a, b) => a.dueAt - b.dueAt).map(({ row }) => row);
 }
 
-/** The first ones, as many as one answer holds; at least one. */
+/** As many of the first rows as one answer holds, at least one. */
 function fitting<T extends { claimed: Claimed }>(due: readonly T[]): readonly T[] {
   let length = 0;
   const count = due.findIndex(({ claimed: { workflow, journal } }, index) => {

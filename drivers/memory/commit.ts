@@ -1,5 +1,5 @@
 /**
- * The one write of a run.
+ * Commits: every write of a run is one.
  *
  * @module
  */
@@ -34,7 +34,8 @@ export function commit(store: MemoryStore, request: CommitRequest): CommitResult
 /** Applies the operations in their order. Once a wait is deferred, all later ones are. */
 function applyAll(scope: CommitScope, request: CommitRequest): { results: OperationResult[]; deferredFrom: number } {
   const answer = new AnswerSize();
-  // Nobody but the run that commits reads an answer, and it has one commit under way: only the last one is repeated for somebody.
+  // Only the run that commits reads an answer, and it has one commit under way. So only the last
+  // commit can be repeated.
   let deferredFrom = scope.repeated && request.number === scope.row.lastCommit ? scope.row.deferredFrom : Infinity;
   const results = request.operations.map((operation, index): OperationResult => {
     if (index >= deferredFrom && isWait(operation)) return { deferred: true };
@@ -46,7 +47,10 @@ function applyAll(scope: CommitScope, request: CommitRequest): { results: Operat
   return { results, deferredFrom };
 }
 
-/** Whether the transition is made. A suspend is refused where something is there, or where a pause has elapsed. */
+/**
+ * Whether the transition is made. A suspend is refused if a wait has an outcome or a pause has
+ * elapsed.
+ */
 function mayLetGo({ transition, operations }: CommitRequest, results: readonly OperationResult[]): boolean {
   if (results.some((result) => "deferred" in result)) return false;
   if (transition?.to !== "suspend") return true;
@@ -83,7 +87,7 @@ function makeTransition({ store, row, woken }: CommitScope, request: CommitReque
   }
 }
 
-/** It is not registered as a waiter: nothing that comes makes it due sooner. */
+/** A parked workflow is not registered as a waiter, so that no arrival makes it due sooner. */
 function park(store: MemoryStore, row: WorkflowRow, { problem, delayMs }: { problem: string; delayMs: number }): void {
   row.problem = problem;
   row.parks += 1;
@@ -105,7 +109,10 @@ function suspend(store: MemoryStore, row: WorkflowRow, request: CommitRequest): 
   store.register(row, [...signals], alone);
 }
 
-/** Refuses what would fail in the middle: a commit is written as a whole or not at all. */
+/**
+ * Refuses a commit that would fail in the middle, because a commit is written as a whole or not at
+ * all.
+ */
 function validate(request: CommitRequest): void {
   for (const { position, type } of request.operations) {
     if (position === null && type !== "send" && type !== "setEvent" && type !== "writeStream") {

@@ -7,7 +7,10 @@
 import type { Watch, WatchTarget } from "../../core/driver/driver.ts";
 import { Subscriptions } from "../../core/time/subscriptions.ts";
 
-/** Delivers hints in a microtask of their own, so that no caller runs inside the write that caused them. */
+/**
+ * Delivers hints in a microtask of their own, so that no caller runs inside the write that caused
+ * them.
+ */
 export class DeferredHints {
   readonly #subscriptions = new Subscriptions();
   readonly #pending = new Set<WatchTarget>();

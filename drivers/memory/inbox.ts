@@ -11,7 +11,7 @@ import type { MemoryStore } from "./store.ts";
 
 type SendRefusal = Extract<SendResult, { state: "refused" }>["reason"];
 
-/** What would come of a message. `delivered`: it is new. */
+/** What a send does with a message. `delivered`: the message is new. */
 type Verdict =
   | { is: "delivered" }
   | { is: "repeated"; messageId: string; duplicate: boolean }
@@ -31,7 +31,7 @@ export function sendAll(store: MemoryStore, messages: readonly NewMessage[]): Se
   return { state: "sent", receipts, woken: [...woken] };
 }
 
-/** `send` as an operation of a workflow. */
+/** A send as an operation of a workflow. */
 export function sendOne(store: MemoryStore, message: NewMessage, woken: Set<string>): Outcome {
   const verdict = judge(store, message);
   if (verdict.is !== "delivered") return judged(verdict);
@@ -39,13 +39,19 @@ export function sendOne(store: MemoryStore, message: NewMessage, woken: Set<stri
   return { tag: "sent", value: message.messageId };
 }
 
-/** The answer to a `send` of a commit that was made before. What is not known was refused then, and stays so. */
+/**
+ * The answer to a send of a repeated commit. A message that is not known was refused the first
+ * time, and still is.
+ */
 export function sentBefore(store: MemoryStore, message: NewMessage): Outcome {
   const verdict = judge(store, message);
   return verdict.is === "delivered" ? { tag: "workflow_not_found" } : judged(verdict);
 }
 
-/** The topic of the oldest message over all of them that was sent no later than `until`. In one topic none overtakes another. */
+/**
+ * The topic whose oldest message is the oldest over these topics, if it was sent no later than
+ * `until`. Messages of one topic keep their order.
+ */
 export function oldestTopic(row: WorkflowRow, topics: readonly string[], until: number): string | null {
   let oldest: { number: number; topic: string } | null = null;
   for (const topic of topics) {
@@ -63,7 +69,8 @@ function judged(verdict: Exclude<Verdict, { is: "delivered" }>): Outcome {
 }
 
 function findRefusal(store: MemoryStore, messages: readonly NewMessage[]): SendResult | null {
-  // Two messages of one call may carry the same key: the later one is judged as if the earlier one had been sent.
+  // Two messages of one call may carry the same key: the later one is treated as if the earlier one
+  // had been sent.
   const earlier = new Map<string, SentKey>();
   for (const [index, message] of messages.entries()) {
     const id = JSON.stringify([message.destinationId, message.dedupeKey]);
@@ -74,7 +81,10 @@ function findRefusal(store: MemoryStore, messages: readonly NewMessage[]): SendR
   return null;
 }
 
-/** A repeat is known before the status is looked at: it answers as the first did, even if the destination ended since. */
+/**
+ * Looks for a repeat before it looks at the status. A repeat gets the first answer, even if the
+ * destination has ended since.
+ */
 function judge(store: MemoryStore, message: NewMessage, earlier?: SentKey): Verdict {
   const row = store.rows.get(message.destinationId);
   if (!row) return { is: "refused", reason: "workflow_not_found", status: null };

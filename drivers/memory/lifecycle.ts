@@ -1,5 +1,5 @@
 /**
- * The beginning and the end of workflows, as decided from outside.
+ * Calls from outside that create, cancel, resume and remove workflows.
  *
  * @module
  */
@@ -40,7 +40,7 @@ export function purge(store: MemoryStore, request: { olderThanMs: number; limit:
     if (row.endedAt !== null && row.endedAt <= before && !isAwaited(row)) old.push({ row, endedAt: row.endedAt });
   }
   const purged = old.sort((a, b) => a.endedAt - b.endedAt).slice(0, request.limit);
-  // An ended workflow is neither scheduled nor registered as a waiter: its row is all that is left of it.
+  // An ended workflow is neither scheduled nor registered as a waiter, so only its row has to go.
   for (const { row } of purged) {
     store.rows.delete(row.workflowId);
     store.hints.changed(`outbox:${row.workflowId}`);
@@ -48,7 +48,10 @@ export function purge(store: MemoryStore, request: { olderThanMs: number; limit:
   return { purged: purged.length };
 }
 
-/** Whether the workflow that started it may still ask for its result. One that is gone had ended. */
+/**
+ * Whether the workflow that started it may still ask for its result. A parent that is gone had
+ * ended.
+ */
 function isAwaited({ parent }: WorkflowRow): boolean {
   return parent !== null && isActive(parent.status);
 }

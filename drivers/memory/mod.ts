@@ -1,5 +1,6 @@
 /**
- * The reference driver: everything in this process's memory, fenced and timed exactly as in a database.
+ * The reference driver. It keeps everything in the memory of this process, fenced and timed exactly
+ * as in a database.
  *
  * @module
  */
@@ -16,7 +17,7 @@ import { MemoryStore } from "./store.ts";
 export { MemoryStore } from "./store.ts";
 
 /**
- * A driver over a new, empty store in memory. What it holds is gone when the process ends.
+ * A driver over a new, empty store in memory. Its contents are gone when the process ends.
  *
  * @param options `clock`: the store's time, for tests; the runtime's clock otherwise.
  * @returns The driver. It holds no timer and no connection, so there is nothing to close.
@@ -63,7 +64,10 @@ export function memoryDriverOver(store: MemoryStore): Driver {
   };
 }
 
-/** Runs a call at once and to its end: atomic, since nothing else runs in between. What it throws becomes a rejection. */
+/**
+ * Runs a call at once and to its end. Nothing else runs in between, so the call is atomic. A thrown
+ * error becomes a rejection.
+ */
 function atomically<T>(run: () => T): Promise<T> {
   return new Promise((resolve) => resolve(run()));
 }

@@ -1,5 +1,5 @@
 /**
- * One operation of a commit.
+ * Applies the operations of a commit.
  *
  * @module
  */
@@ -12,7 +12,10 @@ import { eventSignal, messageSignal, resultSignal, type Stream, type WorkflowRow
 import { type CommitScope, complete } from "./scope.ts";
 import { wait } from "./waits.ts";
 
-/** Applies one operation, or answers with what was recorded. A wait whose outcome is too large for the answer is deferred. */
+/**
+ * Applies one operation, or answers with the recorded outcome. A wait whose outcome is too large
+ * for the answer is deferred.
+ */
 export function apply(scope: CommitScope, operation: Operation, answer: AnswerSize): OperationResult {
   if (operation.position === null) return { outcome: applyInStep(scope, operation) };
   const { position, label } = operation;
@@ -25,7 +28,10 @@ export function apply(scope: CommitScope, operation: Operation, answer: AnswerSi
   return { outcome: { ...outcome } };
 }
 
-/** What makes a workflow due that is suspended for this wait. Empty where only the deadline does. */
+/**
+ * The signals that make a workflow due while it is suspended for this wait. Empty if only the
+ * deadline does.
+ */
 export function signalsOf(row: WorkflowRow, operation: Operation): string[] {
   switch (operation.type) {
     case "receive":
@@ -39,7 +45,7 @@ export function signalsOf(row: WorkflowRow, operation: Operation): string[] {
   }
 }
 
-/** Whether it may have to wait. */
+/** Whether the operation may have to wait. */
 export function isWait<T extends Effect | Wait>(operation: T): operation is T & Wait {
   switch (operation.type) {
     case "receive":
@@ -53,7 +59,10 @@ export function isWait<T extends Effect | Wait>(operation: T): operation is T & 
   }
 }
 
-/** An operation inside a step leaves no entry: a repeat is known by the commit, a send by its key. */
+/**
+ * Applies an operation inside a step, which leaves no entry. The commit shows a repeat; a send
+ * shows it by its key.
+ */
 function applyInStep(scope: CommitScope, operation: Operation): Outcome {
   if (operation.type === "send") {
     return scope.repeated

@@ -1,5 +1,5 @@
 /**
- * Everything that only reads. Each answer is made anew, so that a caller may keep and change it.
+ * Calls that only read. Each answer is a copy, so that a caller may keep and change it.
  *
  * @module
  */
@@ -18,7 +18,8 @@ import { checkName } from "../../core/values/checks.ts";
 import type { WorkflowRow } from "./rows.ts";
 import type { MemoryStore } from "./store.ts";
 
-// How many characters of values a page holds: of a journal or a stream, and of a list.
+// How many characters of values a page holds: a page of a journal or a stream, and a page of a
+// list.
 const PAGE_LENGTH = 1_048_576;
 const LIST_LENGTH = 4 * PAGE_LENGTH;
 
@@ -52,7 +53,7 @@ export function readJournal(
   return row ? journalPage(row, { ...request, room: Infinity }) : { entries: [], more: false };
 }
 
-/** A page of a journal; empty where not even its first entry fits the room. */
+/** A page of a journal. It is empty if not even its first entry fits the room. */
 export function journalPage(
   { completed }: WorkflowRow,
   request: { after: number; limit: number; room: number },
@@ -128,9 +129,9 @@ function openLabels(row: WorkflowRow): string[] {
 interface PageSize {
   readonly available: number;
   readonly limit: number;
-  /** A page ends before it becomes longer than this, but not before its first item. */
+  /** A page ends before it becomes longer than this, but always has its first item. */
   readonly length: number;
-  /** What a page must not exceed, not even with its first item. */
+  /** A bound for the page that holds even for its first item. */
   readonly room?: number;
 }
 
@@ -163,7 +164,7 @@ function parseCursor(cursor: string): Place {
     checkName(workflowId, "workflow ID");
     if (typeof createdAt === "number") return { createdAt, workflowId };
   } catch {
-    // Not JSON, or no ID: the same error as below.
+    // A cursor that is not JSON or has no ID gets the same error as below.
   }
   throw new ValidationError("Listing workflows: the cursor must be one that an earlier page gave");
 }

@@ -1,5 +1,5 @@
 /**
- * What the memory driver stores: one row for each workflow, with all that is its own.
+ * The rows of the memory driver: one for each workflow, with all its data.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { NewWorkflow, Outcome, WorkflowStatus } from "../../core/driver/dri
 export interface Entry {
   readonly position: number;
   readonly label: string;
-  /** The deadline as an instant; `null`: none, or never open. */
+  /** The deadline as an instant. `null`: it has none, or was never open. */
   deadline: number | null;
   /** How many tries of the step have failed; 0 for any other wait. */
   attempts: number;
@@ -26,7 +26,7 @@ export interface StoredMessage {
   readonly sentAt: number;
 }
 
-/** What became of a dedupe key; kept after the message was received. */
+/** The message of a dedupe key, kept after it was received. */
 export interface SentKey {
   readonly messageId: string;
   readonly topic: string;
@@ -52,13 +52,13 @@ export interface EventRow {
   readonly firstSetAt: number;
 }
 
-/** A workflow with all that is its own. */
+/** A workflow with all its data. */
 export interface WorkflowRow {
   readonly workflowId: string;
   readonly name: string;
   readonly input: string;
   readonly createdAt: number;
-  /** The workflow that started it, until that has recorded its result. */
+  /** The workflow that started it, until the parent has recorded its result. */
   parent: WorkflowRow | null;
   status: WorkflowStatus;
   output: string | null;
@@ -66,14 +66,20 @@ export interface WorkflowRow {
   updatedAt: number;
   endedAt: number | null;
   epoch: number;
-  /** The token of the last `create` or `claim`. It outlives the lease, so that a late repeat of `create` is known. */
+  /**
+   * The token of the last `create` or `claim`. It outlives the lease, so that a late repeat of
+   * `create` is known.
+   */
   owner: string | null;
   /** Whether a run holds it. `dueAt` is then the end of the lease. */
   held: boolean;
   /** The length of its lease. */
   leaseMs: number;
   dueAt: number | null;
-  /** Whether it became due at once, at the instant `dueAt`: it is due whatever the clock says later. */
+  /**
+   * Whether it became due at once, at the instant `dueAt`. Then it is due whatever the clock shows
+   * later.
+   */
   dueAtOnce: boolean;
   recoveryAttempts: number;
   /** The highest commit number at this epoch, and whether that commit released the lease. */
@@ -81,24 +87,24 @@ export interface WorkflowRow {
   released: boolean;
   /** The index of the first wait that the last commit deferred; `Infinity`: it deferred none. */
   deferredFrom: number;
-  /** Its open entries' earliest deadline; from its suspension until the next claim. */
+  /** The earliest deadline of its open entries, set from its suspension to the next claim. */
   suspended: { until: number | null } | null;
-  /** The error for which it is parked, and how often it was. */
+  /** The error for which it is parked, and how often it was parked. */
   problem: string | null;
   parks: number;
-  /** What it is registered for in the waiters of the store. */
+  /** The signals for which it is registered in the waiters of the store. */
   signals: readonly string[];
-  /** Those of the signals that make it due only together: of workflows that have not ended yet. */
+  /** The signals that make it due only together, of workflows that have not ended yet. */
   readonly together: Set<string>;
   readonly entries: Map<number, Entry>;
-  /** The complete entries in recorded order: the one with `seq` n is at n - 1. */
+  /** The complete entries in recorded order. The entry with `seq` n is at index n - 1. */
   readonly completed: Entry[];
   readonly inbox: Inbox;
   readonly events: Map<string, EventRow>;
   readonly streams: Map<string, Stream>;
 }
 
-/** First in, first out, without moving the rest on each take. */
+/** A queue: first in, first out. Taking an item does not move the rest. */
 export class Queue<T> {
   #items: T[] = [];
   #head = 0;
@@ -123,19 +129,20 @@ export class Queue<T> {
   }
 }
 
-// Signals are what a suspended workflow waits for. As JSON they cannot collide, whatever the IDs and keys contain.
+// A suspended workflow waits for signals. They are JSON, so that they cannot collide whatever the
+// IDs and keys contain.
 
-/** A message under this topic came in. */
+/** The signal of a message under this topic. */
 export function messageSignal(workflowId: string, topic: string): string {
   return JSON.stringify(["message", workflowId, topic]);
 }
 
-/** The event was set. */
+/** The signal of an event that was set. */
 export function eventSignal(workflowId: string, key: string): string {
   return JSON.stringify(["event", workflowId, key]);
 }
 
-/** The workflow ended. */
+/** The signal of a workflow that ended. */
 export function resultSignal(workflowId: string): string {
   return JSON.stringify(["result", workflowId]);
 }

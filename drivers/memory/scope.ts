@@ -12,7 +12,10 @@ import type { MemoryStore } from "./store.ts";
 export interface CommitScope {
   readonly store: MemoryStore;
   readonly row: WorkflowRow;
-  /** Whether the commit was made before: then nothing is written, and an open wait does not look again. */
+  /**
+   * Whether the commit was made before. Then nothing is written, and an open wait does not look
+   * again.
+   */
   readonly repeated: boolean;
   readonly woken: Set<string>;
 }

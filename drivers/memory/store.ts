@@ -1,5 +1,5 @@
 /**
- * The store of the memory driver, which keeps its rows in step: when each is due, what would wake it, and who is told.
+ * The store of the memory driver: its rows, when each is due, what wakes it, and who gets a hint.
  *
  * @module
  */
@@ -9,13 +9,16 @@ import type { NewWorkflow, WorkflowStatus } from "../../core/driver/driver.ts";
 import { DeferredHints } from "./deferred_hints.ts";
 import { newRow, resultSignal, type WorkflowRow } from "./rows.ts";
 
-/** A deadline that is nearer than this is hinted at when it is set. */
+/** Setting a deadline that is nearer than this gives a hint. */
 const NEAR_MS = 10_000;
 
-/** What several drivers of one process may share, as several isolates share a database. */
+/** A store that several drivers of one process may share, as several isolates share a database. */
 export class MemoryStore {
   readonly rows: Map<string, WorkflowRow> = new Map();
-  /** All rows with a `dueAt`. Those that are suspended without a deadline, or have ended, cost a claim nothing. */
+  /**
+   * All rows with a `dueAt`. A claim does not look at rows that are suspended without a deadline or
+   * have ended.
+   */
   readonly scheduled: Set<WorkflowRow> = new Set();
   /** The rows that are leased, by their owner. */
   readonly leased: Map<string, Set<WorkflowRow>> = new Map();
@@ -94,24 +97,32 @@ export class MemoryStore {
     this.hints.changed("due");
   }
 
-  /** Makes due what waits for an instant, also where that has passed: the clock may go back. */
+  /**
+   * Makes a row due at an instant, even if the instant has passed, because the clock may go back.
+   */
   hasten(row: WorkflowRow): void {
     this.makeDue(row, Math.min(row.dueAt ?? Infinity, this.now()));
   }
 
-  /** Whether a claim may take it, by its due time as it stands. */
+  /** Whether a claim may take the row by its current due time. */
   isDue(row: WorkflowRow): boolean {
     return row.dueAt !== null && row.dueAt <= this.now();
   }
 
-  /** Mends a due time that the clock, gone back, has left too far ahead: of a lease, and of what was due at once. */
+  /**
+   * Mends a due time that is too far ahead because the clock went back: the end of a lease, or of a
+   * row that was due at once.
+   */
   correct(row: WorkflowRow): void {
     if (row.dueAt === null) return;
     const latest = row.held ? this.now() + row.leaseMs : row.dueAtOnce ? this.now() : Infinity;
     if (row.dueAt > latest) row.dueAt = latest;
   }
 
-  /** Registers a suspended row for what would wake it: each of the signals in `alone` by itself, the others together. */
+  /**
+   * Registers a suspended row for the signals that wake it: each in `alone` by itself, the others
+   * together.
+   */
   register(row: WorkflowRow, signals: readonly string[], alone: ReadonlySet<string>): void {
     row.signals = signals;
     for (const signal of signals) {
@@ -132,7 +143,10 @@ export class MemoryStore {
     row.together.clear();
   }
 
-  /** Makes due what is suspended for this signal, and adds it to `woken`. After a `success` whoever waits for others too, together, waits on. */
+  /**
+   * Makes the rows due that are suspended for this signal, and adds them to `woken`. After a
+   * `success`, a row that also waits for others together keeps waiting.
+   */
   signal(signal: string, woken: Set<string>, success: boolean = false): void {
     const waiters = this.waiters.get(signal);
     if (!waiters) return;
@@ -144,13 +158,13 @@ export class MemoryStore {
     }
   }
 
-  /** It has come further in its journal. */
+  /** Notes that the workflow has come further in its journal. */
   progressed(row: WorkflowRow): void {
     row.recoveryAttempts = 0;
     this.unpark(row);
   }
 
-  /** Forgets why it was parked, and how often. */
+  /** Forgets why the workflow was parked, and how often. */
   unpark(row: WorkflowRow): void {
     row.problem = null;
     row.parks = 0;

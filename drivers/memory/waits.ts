@@ -12,7 +12,7 @@ import type { Entry, WorkflowRow } from "./rows.ts";
 import { type CommitScope, complete } from "./scope.ts";
 import type { MemoryStore } from "./store.ts";
 
-/** One wait of a commit, and what the journal has at its position. */
+/** One wait of a commit, with the journal entry at its position. */
 export interface WaitCall {
   readonly position: number;
   readonly label: string;
@@ -21,17 +21,20 @@ export interface WaitCall {
   readonly answer: AnswerSize;
 }
 
-/** What a wait would find, and what is done when that becomes its outcome. */
+/** The outcome that a wait would find, and the effect of taking it. */
 interface Found {
   readonly outcome: Outcome;
   readonly take?: () => void;
 }
 
-/** Looks, opens the entry where that finds nothing, and defers where the answer has no room for what is found. */
+/**
+ * Looks for an outcome. Opens the entry if there is none, and defers if the answer has no room for
+ * it.
+ */
 export function wait(scope: CommitScope, call: WaitCall): OperationResult {
   const recorded = call.entry?.outcome;
   if (recorded) return call.answer.isFullFor(recorded) ? { deferred: true } : { outcome: { ...recorded } };
-  // A commit that was made before did not open it, so it was deferred then.
+  // The first time, the commit did not open the entry, so the wait was deferred.
   if (scope.repeated) return call.entry ? { remainingMs: remaining(scope.store, call.entry) } : { deferred: true };
   if (call.operation.type === "pause") return pause(scope, call, call.operation);
 
@@ -48,7 +51,7 @@ export function wait(scope: CommitScope, call: WaitCall): OperationResult {
   return { remainingMs: remaining(scope.store, entry) };
 }
 
-/** It never has an outcome of its own. */
+/** A pause never has an outcome of its own. */
 function pause(
   scope: CommitScope,
   call: WaitCall,
@@ -79,13 +82,16 @@ function open({ store, row }: CommitScope, entry: Entry): void {
   store.progressed(row);
 }
 
-/** Until when something must have come to count: the deadline, once it has passed. The first call takes whatever is there. */
+/**
+ * The latest instant of an arrival that counts: the deadline, once it has passed. The first call
+ * takes whatever is there.
+ */
 function latest(store: MemoryStore, entry: Entry | undefined): number {
   const deadline = entry?.deadline ?? null;
   return deadline !== null && deadline <= store.now() ? deadline : Infinity;
 }
 
-/** What is there, if it came no later than `until`. */
+/** The arrival for a wait, if it came no later than `until`. */
 function look(scope: CommitScope, operation: Wait, until: number): Found | null {
   switch (operation.type) {
     case "receive":
@@ -126,7 +132,7 @@ function observeResult(
   const row = store.rows.get(workflowId);
   if (!row) return missing(started);
   if (!endedBy(row, until)) return null;
-  // Its parent has the result now, so a purge may remove it.
+  // The parent has the result now, so a purge may remove the child.
   return {
     outcome: resultOf(row),
     take: () => {
@@ -135,7 +141,10 @@ function observeResult(
   };
 }
 
-/** A workflow that this one has started is gone for good; any other may still come. */
+/**
+ * The outcome of a wait for a workflow that this one has started and that is gone for good. Any
+ * other may still come.
+ */
 function missing(started: boolean): Found | null {
   return started ? { outcome: { tag: "workflow_not_found" } } : null;
 }
