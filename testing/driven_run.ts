@@ -1,5 +1,5 @@
 /**
- * A run, driven by hand.
+ * Runs that a test drives by hand, and assertions about their answers.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import type {
 import { end, receive, SUSPEND } from "./operations.ts";
 import { claimRequest, commitRequest, createRequest, LEASE_MS, listQuery } from "./requests.ts";
 
-/** Positions from here on are used by {@linkcode DrivenRun.drain}. */
+/** {@linkcode DrivenRun.drain} uses the positions from here on. */
 const DRAIN_FROM = 1_000_000;
 
 const MAX_DRAINED = 5_000;
@@ -44,7 +44,7 @@ export class DrivenRun {
     this.owner = owner;
   }
 
-  /** The next commit, to be made by hand, perhaps twice. */
+  /** The next commit. The test makes it, perhaps twice. */
   next(operations: readonly Operation[] = [], transition: Transition | null = null): CommitRequest {
     this.#number += 1;
     return commitRequest(
@@ -63,12 +63,12 @@ export class DrivenRun {
     return committed(await this.commit(operations, transition), "held");
   }
 
-  /** Commits and lets go. */
+  /** Commits and releases the lease. */
   async released(operations: readonly Operation[], transition: Transition): Promise<Committed> {
     return committed(await this.commit(operations, transition), "released");
   }
 
-  /** Commits, keeps the lease, and answers with what came of each operation. */
+  /** Commits, keeps the lease, and answers with the outcome of each operation, or `open`. */
   async outcomes(operations: readonly Operation[]): Promise<OperationAnswer[]> {
     return answers(await this.held(operations));
   }
@@ -81,7 +81,10 @@ export class DrivenRun {
     return await this.released([], end(...ending));
   }
 
-  /** Takes every message there is under these topics; more than any test sends would mean that they are taken twice. */
+  /**
+   * Takes every message under these topics. More messages than any test sends would mean that some
+   * are taken twice.
+   */
   async drain(topics: readonly string[] = [""]): Promise<string[]> {
     const values: string[] = [];
     while (true) {
@@ -120,7 +123,7 @@ export async function enqueue(driver: Driver, ...workflowIds: string[]): Promise
   for (const workflowId of workflowIds) await driver.create(createRequest(workflowId, { leaseMs: null }));
 }
 
-/** Claims one workflow, which must be due. */
+/** Claims one workflow. It must be due. */
 export async function take(
   driver: Driver,
   workflowId: string,
@@ -133,7 +136,7 @@ export async function take(
   return Object.assign(new DrivenRun(driver, workflowId, { epoch: claimed.epoch, owner: request.owner }), { claimed });
 }
 
-/** The IDs of what a claim takes. */
+/** The IDs of the workflows that a claim takes. */
 export async function claimIds(driver: Driver, options: Partial<ClaimRequest> = {}): Promise<string[]> {
   const { claimed } = await driver.claim(claimRequest(options));
   return claimed.map(({ workflow }) => workflow.workflowId);
@@ -155,7 +158,7 @@ export function resume(driver: Driver, workflowId: string): Promise<ControlResul
   return driver.control({ workflowId, action: "resume" });
 }
 
-/** A send that must not have been refused. */
+/** The result of a send that was not refused. */
 export function sent(result: SendResult): Extract<SendResult, { state: "sent" }> {
   assert(result.state === "sent", `the send was refused: ${JSON.stringify(result)}`);
   return result;
@@ -171,20 +174,20 @@ export function messageOutcome(value: string, topic: string = ""): Outcome {
   return { tag: "message", value, topic };
 }
 
-/** An outcome without the fields that are absent or `null`, which mean the same; or `open`. */
+/** The outcome of an operation without fields that are `null`, or `open`. */
 export type OperationAnswer = Outcome | "open";
 
-/** What came of each operation. */
+/** The outcome of each operation of a commit, or `open`. */
 export function answers(result: Committed): OperationAnswer[] {
   return result.results.map((result) => "outcome" in result ? plain(result.outcome) : "open");
 }
 
-/** An outcome without the fields that are absent or `null`, which mean the same. */
+/** An outcome without fields that are `null`: an absent field means the same. */
 export function plain({ tag, value, topic }: Outcome): Outcome {
   return { tag, ...(value == null ? {} : { value }), ...(topic == null ? {} : { topic }) };
 }
 
-/** Makes a commit twice, over both drivers, and asserts that the answers are equal. */
+/** Makes a commit twice, once over each driver, and asserts that the answers are equal. */
 export async function twice(
   [a, b]: readonly [Driver, Driver],
   request: CommitRequest,
@@ -195,21 +198,24 @@ export async function twice(
   return first;
 }
 
-/** How long the wait at `index` still has. */
+/** The remaining milliseconds of the wait at `index`. */
 export function remainingMs(result: Committed, index: number = 0): number | null {
   const wait = result.results[index];
   assert(wait && "remainingMs" in wait, `operation ${index} has an outcome`);
   return wait.remainingMs;
 }
 
-/** A commit that must have got past the fence in this state. */
+/** The result of a commit that was applied, in this state. */
 export function committed(result: CommitResult, state: "held" | "released"): Committed {
   assert.equal(result.state, state);
   assert("results" in result);
   return result;
 }
 
-/** Asserts which entries are open, by position, with their labels and about how long they still have. None of them is a pause. */
+/**
+ * Asserts which entries are open, by position, with their labels and about how long they still
+ * have. No entry may be a pause.
+ */
 export function assertOpen(
   open: readonly OpenEntry[],
   expected: readonly [position: number, label: string, remainingMs: number | null][],
@@ -225,7 +231,10 @@ export function assertOpen(
   }
 }
 
-/** Asserts that a duration in milliseconds is `expected`, less what a store whose clock runs by itself has used up since. */
+/**
+ * Asserts that a duration in milliseconds is `expected`, or slightly less in a store whose clock
+ * runs by itself.
+ */
 export function assertAbout(actual: number | null, expected: number): void {
   assert(
     actual !== null && actual <= expected && actual > expected - 30_000,

@@ -8,7 +8,7 @@ import type { Driver } from "../core/driver/driver.ts";
 import { DriverError } from "../core/errors.ts";
 
 /**
- * When a call fails: before it takes effect, or after it did and only its answer is lost.
+ * When a call fails: before it takes effect, or after it, so that only its answer is lost.
  *
  * @category Tools
  */
@@ -25,9 +25,10 @@ export interface Fault {
   /** Before it takes effect or after. */
   when: FaultTime;
   /**
-   * - `"fails"`: it rejects; the fault passes, and the call may be repeated.
-   * - `"dies"`: it rejects, and so does every later one, as those of a process that died.
-   * - A function: the call is held up until the function's promise settles, as in a process that is frozen; then it goes on.
+   * - `"fails"`: the call rejects. The fault passes, and the call may be repeated.
+   * - `"dies"`: the call and every later one reject, as if the process had died.
+   * - A function: the call waits until the function's promise settles, as in a frozen process, and
+   *   then goes on.
    */
   what: "fails" | "dies" | (() => Promise<void>);
 }

@@ -15,11 +15,14 @@ import type { ManualClock } from "./manual_clock.ts";
 export interface Harness extends AsyncDisposable {
   /** Two driver instances over one store, as two isolates have them. */
   readonly drivers: readonly [Driver, Driver];
-  /** The clock to give to a `Parley` under test. It need not show the store's time: nothing durable depends on it. */
+  /**
+   * The clock to give to a `Parley` under test. Nothing durable depends on it, so it need not show
+   * the store's time.
+   */
   readonly clock: ManualClock;
   /**
-   * Moves the store's clock on by so many milliseconds, then {@linkcode Harness.clock}. A number below 0 moves the store's clock back, and the other one
-   * not at all.
+   * Moves the store's clock forward by `ms` milliseconds, then {@linkcode Harness.clock}. A
+   * negative number moves the store's clock back and leaves the other one.
    */
   advance(ms: number): Promise<void>;
 }

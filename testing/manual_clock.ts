@@ -6,7 +6,10 @@
 
 import { type Clock, nextTask } from "../core/time/clock.ts";
 
-/** How many tasks are given to what a timer started: an await or two on a store in memory, and what follows them. */
+/**
+ * How many tasks the work that a timer started may take: an await or two on a store in memory, and
+ * the work after them.
+ */
 const TASKS_TO_SETTLE = 5;
 
 /**
@@ -16,8 +19,10 @@ const TASKS_TO_SETTLE = 5;
  */
 export interface ManualClockOptions {
   /**
-   * Waits until what is under way is over, as requests to a store are. It is awaited before each timer and after it, so that whatever one sets off has
-   * its answers before the next one fires. Default: nothing is waited for but a few tasks, which is enough for a store in this process.
+   * Waits for the work that is under way, such as requests to a store. The clock awaits it before
+   * and after each timer, so that the requests of one timer have their answers before the next
+   * timer fires. By default the clock waits for a few tasks, which is enough for a store in this
+   * process.
    */
   settled?: () => Promise<unknown>;
 }
@@ -29,10 +34,10 @@ interface Timer {
 }
 
 /**
- * A clock that stands still until it is moved.
+ * A clock that stands still until a test moves it.
  *
- * Timers run on time that has passed, as those of a real runtime do: {@linkcode ManualClock.set} changes what time it is, as when a wall clock is
- * corrected, and fires none.
+ * Timers run on elapsed time, like those of a real runtime. {@linkcode ManualClock.set} changes the
+ * time shown, like a correction of a wall clock, and fires no timer.
  *
  * @example Fire a timer without waiting for it
  * ```ts
@@ -59,10 +64,12 @@ export class ManualClock implements Clock {
   /**
    * Makes a clock that stands still.
    *
-   * @param start The first time it shows, in epoch milliseconds; 2025-01-01T00:00:00Z otherwise.
-   * @param options `settled`: what to wait for around each timer, for a store that takes its time.
+   * @param start The first time that it shows, in epoch milliseconds. The default is
+   * 2025-01-01T00:00:00Z.
+   * @param options `settled`: the work to wait for around each timer, for a store outside of this
+   * process.
    *
-   * @example Fire the next timer only when what the last one asked of a store has been answered
+   * @example Fire the next timer only after the requests of the last one have their answers
    * ```ts
    * import { ManualClock } from "@parley/parley/testing";
    * import assert from "node:assert/strict";
@@ -81,12 +88,15 @@ export class ManualClock implements Clock {
     this.#settled = settled;
   }
 
-  /** How many timers are armed that would keep a process alive. A test that expects none left behind compares it with 0. */
+  /**
+   * How many armed timers would keep a process alive. A test that expects no leftover timer
+   * compares it with 0.
+   */
   get pending(): number {
     return [...this.#timers].filter(({ background }) => !background).length;
   }
 
-  /** The time it shows, in epoch milliseconds. */
+  /** The time that the clock shows, in epoch milliseconds. */
   now(): number {
     return this.#offset + this.#passed;
   }
@@ -94,10 +104,11 @@ export class ManualClock implements Clock {
   /**
    * Arms a timer.
    *
-   * @param ms In how many milliseconds; 0 or less: at the next {@linkcode ManualClock.advance}, also one by 0.
-   * @param run What to call, once.
-   * @param options `background`: it does not count as {@linkcode ManualClock.pending}.
-   * @returns Disarms the timer.
+   * @param ms The delay in milliseconds. A timer of 0 or less fires at the next {@linkcode
+   * ManualClock.advance}, even one by 0.
+   * @param run The function to call once.
+   * @param options `background`: the timer does not count as {@linkcode ManualClock.pending}.
+   * @returns A function that disarms the timer.
    */
   after(ms: number, run: () => void, { background = false }: { background?: boolean } = {}): () => void {
     const timer: Timer = { at: this.#passed + Math.max(0, ms), run, background };
@@ -106,12 +117,14 @@ export class ManualClock implements Clock {
   }
 
   /**
-   * Lets time pass. Timers that become due fire in order of time, each at its own time, those of one time in the order
-   * in which they were armed; what one of them arms within this span fires too. After each the work it started gets a few tasks to settle, and what the
-   * options say is waited for.
+   * Lets time pass. Timers that become due fire in order, each at its own time. Timers of the same
+   * time fire in the order in which they were armed. A timer that another one arms within this span
+   * fires too. After each timer, the clock gives its work a few tasks to settle, and awaits the
+   * option `settled`.
    *
    * @param ms How many milliseconds, 0 or more.
-   * @throws {RangeError} If `ms` is negative or not finite: {@linkcode ManualClock.set} moves the time backwards.
+   * @throws {RangeError} If `ms` is negative or not finite. Use {@linkcode ManualClock.set} to move
+   * the time backwards.
    */
   async advance(ms: number): Promise<void> {
     if (!(ms >= 0 && Number.isFinite(ms))) {
@@ -130,9 +143,9 @@ export class ManualClock implements Clock {
   }
 
   /**
-   * Sets the time without letting any pass: no timer fires, and each still has as long to go as before.
+   * Sets the time without letting any pass. No timer fires, and each keeps its remaining time.
    *
-   * @param ms The new time in epoch milliseconds, earlier or later than it was.
+   * @param ms The new time in epoch milliseconds, earlier or later than before.
    *
    * @example Correct the wall clock backwards
    * ```ts

@@ -1,10 +1,12 @@
 /**
- * For people who write a driver, or test a workflow.
+ * Tests for drivers, and tools to test a workflow.
  *
- * {@linkcode conformance} checks a driver against the contract in `./driver`: each rule is a test of its own, and runs over two instances
- * of the driver that share one fresh store.
+ * {@linkcode conformance} checks a driver against the contract in `./driver`. Each rule is a test
+ * of its own, over two instances of the driver that share one fresh store. {@linkcode workflows}
+ * runs whole workflows over a driver. {@linkcode ManualClock} and {@linkcode withFaults} move time
+ * and break calls by hand.
  *
- * @example Check a driver: with `Deno.test` in place of `register`, this is a test file
+ * @example Check a driver. With `Deno.test` in place of `register`, this is a test file
  * ```ts
  * import { memoryDriver } from "@parley/parley";
  * import { conformance, ManualClock } from "@parley/parley/testing";

@@ -6,7 +6,7 @@
 
 import type { EndStatus, NewMessage, NewWorkflow, Operation, Outcome, Transition } from "../core/driver/driver.ts";
 
-/** Records a value, or any other outcome, as of a step. */
+/** Records an outcome, as a step does. A string is the value of the outcome. */
 export function record(position: number, outcome: string | Outcome, label: string = "step"): Operation {
   return {
     position,
@@ -16,17 +16,17 @@ export function record(position: number, outcome: string | Outcome, label: strin
   };
 }
 
-/** Sends from a workflow; with `null` from a step. */
+/** Sends from a workflow. With `null` as its position, from a step. */
 export function send(position: number | null, message: NewMessage): Operation {
   return { position, label: "send", type: "send", message };
 }
 
-/** Sets an event; with `null` from a step. */
+/** Sets an event. With `null` as its position, from a step. */
 export function setEvent(position: number | null, key: string, value: string): Operation {
   return { position, label: `setEvent ${key}`, type: "setEvent", key, value };
 }
 
-/** Writes to a stream; with `null` from a step. */
+/** Writes to a stream. With `null` as its position, from a step. */
 export function writeStream(position: number | null, key: string, value: string): Operation {
   return { position, label: `writeStream ${key}`, type: "writeStream", key, value };
 }
@@ -75,7 +75,7 @@ export function observeResult(
   };
 }
 
-/** Waits for the ends of several workflows, one of which this is. */
+/** Waits for the end of a workflow together with those of others. */
 export function observeTogether(position: number, workflowId: string, timeoutMs: number | null = null): Operation {
   return {
     position,
@@ -88,28 +88,28 @@ export function observeTogether(position: number, workflowId: string, timeoutMs:
   };
 }
 
-/** Waits. */
+/** Sleeps. */
 export function sleep(position: number, timeoutMs: number): Operation {
   return { position, label: "sleep", type: "sleep", timeoutMs };
 }
 
-/** Waits between two tries of a step, of which so many have failed. */
+/** Pauses between two tries of a step, after `attempts` failed ones. */
 export function pause(position: number, attempts: number, timeoutMs: number, label: string = "step"): Operation {
   return { position, label, type: "pause", attempts, timeoutMs };
 }
 
-/** Suspends. */
+/** Suspends the workflow. */
 export const SUSPEND: Transition = { to: "suspend" };
 
-/** Hands over to another run. */
+/** Hands the workflow over to another run. */
 export const YIELD: Transition = { to: "yield" };
 
-/** Parks, for so many milliseconds. */
+/** Parks the workflow for `delayMs` milliseconds. */
 export function park(problem: string, delayMs: number): Transition {
   return { to: "park", problem, delayMs };
 }
 
-/** Ends; with an output for `SUCCESS`, an error otherwise. */
+/** Ends the workflow. `text` is its output for `SUCCESS`, and its error otherwise. */
 export function end(status: EndStatus = "SUCCESS", text: string | null = "null"): Transition {
   return { to: "end", status, output: status === "SUCCESS" ? text : null, error: status === "SUCCESS" ? null : text };
 }

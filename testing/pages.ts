@@ -11,7 +11,7 @@ import { withFaults } from "./faults.ts";
  * Wraps a driver so that no page of a journal has more than `size` entries.
  *
  * @param driver The driver.
- * @param size The most entries of a page, 1 or more.
+ * @param size The maximum number of entries of a page, 1 or more.
  * @returns The driver with small pages.
  */
 export function withPages(driver: Driver, size: number): Driver {
@@ -20,7 +20,7 @@ export function withPages(driver: Driver, size: number): Driver {
     more: more || entries.length > size,
   });
   return {
-    // Without faults it is the driver as an object whose methods can be copied.
+    // Without faults, this makes the driver an object whose methods can be copied.
     ...withFaults(driver),
     async claim(request) {
       const result = await driver.claim(request);

@@ -15,13 +15,13 @@ import type {
   Transition,
 } from "../core/driver/driver.ts";
 
-/** The lease that requests ask for unless they say otherwise. Long, since a store's clock also runs by itself. */
+/** The default lease of requests. It is long, because the clock of some stores runs by itself. */
 export const LEASE_MS = 60_000;
 
-/** The name of workflows that have no other. */
+/** The default name of workflows. */
 export const NAME = "order";
 
-/** A workflow to be, as for `start`. */
+/** A new workflow, as for a start. */
 export function newWorkflow(
   workflowId: string,
   { name = NAME, input = "null" }: { name?: string; input?: string } = {},
@@ -29,18 +29,18 @@ export function newWorkflow(
   return { workflowId, name, input };
 }
 
-/** A message to be; with an ID and a dedupe key of its own unless they are given. */
+/** A new message. By default it has an ID and a dedupe key of its own. */
 export function newMessage(destinationId: string, options: Partial<NewMessage> = {}): NewMessage {
   const messageId = options.messageId ?? crypto.randomUUID();
   return { destinationId, topic: "", messageId, dedupeKey: messageId, value: '"hello"', ...options };
 }
 
-/** A request for a leased workflow; with `leaseMs: null` for an enqueued one. */
+/** A request for a leased workflow, or with `leaseMs: null` for an enqueued one. */
 export function createRequest(workflowId: string, options: Partial<CreateRequest> = {}): CreateRequest {
   return { ...newWorkflow(workflowId), owner: crypto.randomUUID(), leaseMs: LEASE_MS, ...options };
 }
 
-/** A request for up to 100 workflows, whichever are due. */
+/** A request for up to 100 due workflows. */
 export function claimRequest(options: Partial<ClaimRequest> = {}): ClaimRequest {
   return {
     workflowIds: null,
@@ -62,7 +62,7 @@ export function commitRequest(
   return { ...run, leaseMs: LEASE_MS, operations, transition };
 }
 
-/** A query for up to 100 workflows, whichever there are, with their values. */
+/** A query for up to 100 workflows with their values. */
 export function listQuery(options: Partial<ListQuery> = {}): ListQuery {
   return { problem: false, values: true, statuses: null, name: null, limit: 100, cursor: null, ...options };
 }

@@ -7,10 +7,11 @@
 import assert from "node:assert/strict";
 import type { Harness, MakeHarness, RegisterTest } from "./harness.ts";
 
-/** The rules of one concern. A title names its rule; the check throws if the rule is broken, and gets what its suite makes of a harness. */
+/** The rules of one concern: each title with its check. A check throws if its rule is broken.
+ * It gets a harness, or what its suite makes of one. */
 export type Rules<Subject = Harness> = Readonly<Record<string, (subject: Subject) => Promise<void> | void>>;
 
-/** The rules of several cases, those of one after those of the other. */
+/** The rules of several cases, case after case. */
 export function rulesFor<Case, Subject = Harness>(
   cases: Iterable<Case>,
   toRules: (it: Case) => Rules<Subject>,
@@ -22,7 +23,7 @@ export function rulesFor<Case, Subject = Harness>(
 }
 
 /**
- * Registers a test for each rule, and one more at the end, which fails if fewer ran than were registered.
+ * Registers a test for each rule. One more test at the end fails if fewer ran than were registered.
  *
  * @returns The number of tests registered.
  */
@@ -40,7 +41,8 @@ export function registerSuite(
       executed += 1;
       await using harness = await makeHarness();
       await check(harness);
-      // A run that lost its lease may still have a request under way. Without this its timer would end in the next test.
+      // A run that lost its lease may still have a request under way. Without this its timer would
+      // end in the next test.
       await harness.clock.advance(0);
       assert.equal(harness.clock.pending, 0, "timers were left behind");
     });

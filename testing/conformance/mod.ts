@@ -67,11 +67,13 @@ const RULES: readonly Rules[] = [
 ];
 
 /**
- * Registers the driver conformance suite: one test for each rule of the driver contract, and a last one that fails if fewer
- * ran than were registered, as when a filter leaves some out.
+ * Registers the driver conformance suite: one test for each rule of the driver contract. A last
+ * test fails if fewer ran than were registered, for example under a filter.
  *
- * @param test Registers a test, as `Deno.test` does. The tests must run one after the other, in the order registered.
- * @param makeHarness Makes a fresh, empty store with two driver instances; called once for each test.
+ * @param test Registers a test, as `Deno.test` does. The tests must run one after the other, in the
+ * order registered.
+ * @param makeHarness Makes a fresh, empty store with two driver instances; it is called once for
+ * each test.
  * @returns The number of tests registered.
  * @category Suites
  */

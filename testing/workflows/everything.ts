@@ -1,5 +1,5 @@
 /**
- * A workflow that uses every operation, its partners, and what all of that comes to.
+ * A workflow that uses every operation, its partners, and the expected results.
  *
  * @module
  */
@@ -16,14 +16,14 @@ const status = event<string>("status");
 const progress = stream<unknown>("progress");
 const written = stream<unknown>("written");
 
-/** Doubles its input after a while, and publishes it. */
+/** Publishes its input, and doubles it after a while. */
 const child = workflow("child", async (ctx, n: number) => {
   await ctx.setEvent(status, `child of ${n}`);
   await ctx.sleep("5s");
   return n * 2;
 });
 
-/** Sends back what it gets, and returns all of it. */
+/** Sends back each message, and returns all of them. */
 const partner = workflow("partner", async (ctx) => {
   const received: unknown[] = [];
   for (;;) {
@@ -84,17 +84,17 @@ const everything = workflow("everything", async (ctx, input: { partner: string }
 /** All workflows of the story. */
 export const story = [everything, child, partner] as const;
 
-/** What can be seen of the story from outside. */
+/** What a caller from outside sees of the story. */
 export interface StoryResult {
   output: unknown;
   received: unknown;
   events: unknown[];
   progress: unknown;
-  /** As a set: a step that is tried again writes again. */
+  /** As a set, because a step that is tried again writes again. */
   written: unknown[];
 }
 
-/** What the story comes to when nothing goes wrong. */
+/** The result of the story when nothing goes wrong. */
 export const EXPECTED: StoryResult = {
   output: [
     "a value",
@@ -122,7 +122,7 @@ export const EXPECTED: StoryResult = {
   written: ["from a step"],
 };
 
-/** Stores the story, to be run by any sweep, with the messages that come from outside. */
+/** Stores the story with the messages from outside. Any sweep may run it. */
 export async function tell(parley: Parley): Promise<void> {
   await parley.start(partner, undefined, { workflowId: "partner", enqueue: true });
   await parley.start(everything, { partner: "partner" }, { workflowId: "everything", enqueue: true });
@@ -143,7 +143,7 @@ export async function carryOn(world: World, parley: Parley): Promise<void> {
   }
 }
 
-/** What has become of the story. */
+/** The result of the story. */
 export async function lookBack(parley: Parley): Promise<StoryResult> {
   return {
     output: await parley.handle("everything").result(),

@@ -9,7 +9,10 @@ import { workflow } from "../../core/workflow.ts";
 import type { Rules } from "../suite.ts";
 import type { World } from "./world.ts";
 
-/** Just below the limit of a value when it is encoded, and several times as much with the escapes of the way. */
+/**
+ * Just below the limit of an encoded value, and several times as long with the escapes of the
+ * transport.
+ */
 const QUOTES = '"'.repeat(499_950);
 
 /** Large values. */
@@ -50,7 +53,7 @@ export const largeValues: Rules<World> = {
     world,
   ) => {
     const { limits } = world.harness.drivers[0];
-    // A store that takes more than this is not worth the time that the value takes.
+    // A larger value would take too much time.
     if (!limits || limits.requestBytes > 2 ** 24) return;
     const tooLarge = '"'.repeat(Math.ceil(limits.requestBytes / limits.bytesOf('\\"')) + 1);
     const flow = workflow("flow", async (ctx) => {

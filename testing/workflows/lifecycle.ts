@@ -25,7 +25,7 @@ export const lifecycle: Rules<World> = {
     await world.until(parley.idle());
     assert.equal(runs, 1);
     await handles[1]!.send(null, { topic: "news" });
-    // Both were under way at the same time, so either may have come first.
+    // Both starts were under way at the same time, so either may be first.
     const first = await world.until(handles[0]!.result());
     assert(first === "first" || first === "second");
     await parley.start(flow, "third", { workflowId: "w" });

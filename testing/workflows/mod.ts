@@ -30,8 +30,8 @@ import { waiting } from "./channels/waiting.ts";
  *
  * @param test Registers one test, as `Deno.test` does.
  * @param makeHarness Makes a fresh store for each test.
- * @param crashes Which calls of the crash tests meet trouble: `"all"` by default. A driver with two slow set-ups can give `"odd"` calls to one and
- * `"even"` calls to the other.
+ * @param crashes Which calls of the crash tests meet trouble. The default is `"all"`. A driver with
+ * two slow set-ups can give the odd calls to one and the even calls to the other.
  * @returns The number of tests registered.
  * @category Suites
  */

@@ -1,5 +1,5 @@
 /**
- * Rules for steps: tries, time limits, and what may be called where.
+ * Rules for steps: tries, time limits, and which calls a step may make.
  *
  * @module
  */

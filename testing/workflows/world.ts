@@ -1,5 +1,5 @@
 /**
- * Two isolates over one store, in a time that the test moves.
+ * Two isolates over one store, with time that the test moves.
  *
  * @module
  */
@@ -13,20 +13,20 @@ import { type Fault, type FaultyDriver, withFaults } from "../faults.ts";
 import type { Harness } from "../harness.ts";
 import { withPages } from "../pages.ts";
 
-/** How far time moves between two looks at whether something has happened. */
+/** How far time moves between two looks. */
 const STEP_MS = 25;
-/** No test waits longer than this, in its own time: more than a lease and what follows. */
+/** The longest wait of a test in its own time. It is longer than a lease and the work after it. */
 const PATIENCE_MS = 120_000;
 
 /** A `Parley` whose process can die. */
 export interface Isolate {
   readonly parley: Parley;
   readonly driver: FaultyDriver;
-  /** What was reported to `onError`. */
+  /** The errors that `onError` got. */
   readonly errors: unknown[];
 }
 
-/** What a test makes and waits for. */
+/** Makes isolates, and lets time pass until something has happened. */
 export class World {
   readonly harness: Harness;
 
@@ -34,7 +34,10 @@ export class World {
     this.harness = harness;
   }
 
-  /** An isolate: the first or the second one of the store. `pages`: the most entries of a page of a journal. */
+  /**
+   * Makes an isolate over the first or the second driver. `pages`: the maximum number of entries of
+   * a page of a journal.
+   */
   isolate(
     index: 0 | 1,
     workflows: readonly Workflow<unknown, unknown>[],
@@ -75,7 +78,7 @@ export class World {
   /** Lets time pass until the condition holds. */
   async untilTrue(condition: () => boolean | Promise<boolean>): Promise<void> {
     for (let passed = 0; !await condition(); passed += STEP_MS) {
-      assert(passed < PATIENCE_MS, `it did not come true within ${PATIENCE_MS} ms: ${condition}`);
+      assert(passed < PATIENCE_MS, `the condition did not come true within ${PATIENCE_MS} ms: ${condition}`);
       await this.#settle();
       await this.harness.advance(STEP_MS);
     }
@@ -86,7 +89,7 @@ export class World {
     await this.until(parley.idle());
   }
 
-  /** Lets what is under way go on without letting time pass. */
+  /** Lets work that is under way go on, without letting time pass. */
   async #settle(): Promise<void> {
     for (let task = 0; task < 3; task++) await nextTask();
   }

@@ -1,5 +1,6 @@
 /**
- * Rules for workflows that another one has started or waits for: their end, and how long they are kept.
+ * Rules for workflows that another one has started or waits for: their end, and how long the store
+ * keeps them.
  *
  * @module
  */
@@ -195,7 +196,7 @@ export const children: Rules = {
 
 const purge = async (driver: Driver, limit: number = 10) => (await driver.purge({ olderThanMs: 0, limit })).purged;
 
-/** A run that has started workflow `child`, which has ended with 1. */
+/** A run that has started workflow `child`. The child has ended with 1. */
 async function parentOf(driver: Driver, workflowId: string = "parent"): Promise<DrivenRun> {
   const parent = await begin(driver, workflowId, { leaseMs: LONG_MS });
   await parent.driver.commit({ ...parent.next([start(0, newWorkflow("child"))]), leaseMs: LONG_MS });

@@ -1,5 +1,5 @@
 /**
- * Rules for dedupe keys: a message is sent once per destination and key.
+ * Rules for dedupe keys: a destination gets one message per key.
  *
  * @module
  */

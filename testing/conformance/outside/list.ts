@@ -58,7 +58,7 @@ export const list: Rules = {
 
   "listWorkflows() in pages lists each workflow once, in the same order": async ({ drivers: [a, b], advance }) => {
     for (let group = 0; group < 4; group++) {
-      // Three of each group may have been created at the same instant: then the ID decides.
+      // Three of each group may have been created at the same instant. Then the ID decides.
       await Promise.all(["y", "x", "z"].map((id) => enqueue(a, `${id}${group}`)));
       await advance(1_000);
     }

@@ -1,5 +1,5 @@
 /**
- * Rules for `claim`: what is due, and who gets it.
+ * Rules for `claim`: which workflows are due, and which run gets them.
  *
  * @module
  */
@@ -275,7 +275,8 @@ export const claim: Rules = {
       await enqueue(a, workflowId);
       const request = claimRequest({ workflowIds: [workflowId] });
       const results = await Promise.all([a.claim(request), b.claim(request)]);
-      // The repeat may find the first still under way: then it has nothing to return yet, but never a second epoch.
+      // The repeat may find the first claim still under way. Then it has nothing to return yet, but
+      // never makes a second epoch.
       const taken = results.flatMap(({ claimed }) => epochs(claimed));
       assert(taken.length >= 1);
       assert(taken.every(([, epoch]) => epoch === 1), JSON.stringify(taken));

@@ -1,5 +1,5 @@
 /**
- * Rules for the fence of `commit`: who may write.
+ * Rules for the fence of `commit`: which run may write.
  *
  * @module
  */
@@ -27,7 +27,7 @@ import { claimRequest, commitRequest, createRequest, LEASE_MS, newMessage, newWo
 import { begin, cancel, claimIds, enqueue, resume, take, valueOutcome } from "../../driven_run.ts";
 import type { Rules } from "../../suite.ts";
 
-/** One of each, with effects that can be seen. */
+/** One operation of each kind, with visible effects. */
 function everyOperation(): Operation[] {
   return [
     record(0, "zombie"),

@@ -1,5 +1,6 @@
 /**
- * Rules for what comes in time: before the deadline, by the store's clock, whenever somebody looks.
+ * Rules for arrivals in time: before the deadline by the store's clock, however late the workflow
+ * looks.
  *
  * @module
  */
@@ -23,7 +24,7 @@ import type { Rules } from "../../suite.ts";
 
 const LONG_MS = 100 * LEASE_MS;
 
-/** A wait for what workflow `other` or somebody else brings, what brings it, and its outcome. */
+/** A wait, the call that brings its arrival, and its outcome. */
 interface Case {
   readonly wait: (position: number, timeoutMs: number | null) => Operation;
   readonly bring: (driver: Driver) => Promise<unknown>;
@@ -61,7 +62,7 @@ const CASES: Record<string, Case> = {
   },
 };
 
-/** What is in time. */
+/** Arrivals in time, and late ones. */
 export const inTime: Rules = {
   "an arrival before the deadline is the outcome, even if nobody looks until later": async (
     { drivers: [a, b], advance },

@@ -155,7 +155,7 @@ export const journal: Rules = {
     const page = await b.readJournal({ workflowId: "w", after: -1, limit: 1_000 });
     for (const { entries, more } of [first, page]) {
       assert(entries.length > 0 && more);
-      // The value that crosses the bound may be on either side of it.
+      // The value that crosses the bound may be on either page.
       assert(entries.slice(0, -1).reduce((sum, { outcome }) => sum + (outcome.value?.length ?? 0), 0) <= MIB);
     }
     const large = await b.readJournal({ workflowId: "w", after: (await readAll(b, "w"))[7]?.seq ?? 0, limit: 1_000 });

@@ -1,5 +1,5 @@
 /**
- * Rules for leases: how long they last, and the count of those that lapsed.
+ * Rules for leases: how long they last, and the count of lapsed ones.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Rules for workflows that are parked, because the code did not fit the journal.
+ * Rules for workflows that are parked because their code does not fit the journal.
  *
  * @module
  */
@@ -177,7 +177,7 @@ export const parks: Rules = {
   },
 };
 
-/** The problem of a workflow, and how often it was parked. */
+/** The problem of a workflow, and how often the workflow was parked. */
 async function parked(
   driver: Driver,
   workflowId: string = "w",

@@ -174,7 +174,10 @@ export const pauses: Rules = {
   },
 };
 
-/** Commits a pause at position 0 with a lease that outlives the test, and answers with how long it still has. */
+/**
+ * Commits a pause at position 0 with a lease that outlives the test. Returns the remaining
+ * milliseconds of the pause.
+ */
 async function left(run: DrivenRun, attempts: number, timeoutMs: number): Promise<number | null> {
   const result = await run.driver.commit({ ...run.next([pause(0, attempts, timeoutMs)]), leaseMs: LONG_MS });
   return remainingMs(committed(result, "held"));

@@ -1,5 +1,5 @@
 /**
- * Rules for commits that are made twice: the network does so behind our back.
+ * Rules for commits that are made twice, because a network may repeat a request.
  *
  * @module
  */
@@ -237,7 +237,10 @@ export const repeats: Rules = {
   },
 };
 
-/** One of each kind, and what came of it, in a store where workflow `friend` ended with 7 and has set event `k`. */
+/**
+ * One operation of each kind with its outcome, in a store where workflow `friend` ended with 7 and
+ * has set event `k`.
+ */
 function everyRecorded(): [Operation, ReturnType<typeof answers>[number]][] {
   return [
     [record(0, "step"), valueOutcome("step")],

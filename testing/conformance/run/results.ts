@@ -38,7 +38,7 @@ const children = ["c0", "c1", "c2"];
 
 const waits = children.map((workflowId, position) => observeTogether(position, workflowId));
 
-/** Starting workflows, and waiting for how they end. */
+/** Starting workflows, and waiting for their results. */
 export const results: Rules = {
   "start inserts a workflow that is PENDING and due": async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");

@@ -1,5 +1,5 @@
 /**
- * Rules for what is made inside a step: applied, not recorded.
+ * Rules for operations inside a step: they are applied and not recorded.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Rules for suspending, and for what makes a suspended workflow due: neither can miss the other.
+ * Rules for suspending, and for arrivals that make a suspended workflow due. Neither can miss the
+ * other.
  *
  * @module
  */
@@ -281,7 +282,7 @@ export const suspend: Rules = {
   },
 };
 
-/** For each kind of wait: who brings what it waits for, and what it then answers. */
+/** For each kind of wait, the call that brings its arrival, and its outcome. */
 const ARRIVALS: {
   wait: Operation;
   bring: (driver: Driver) => Promise<readonly string[]>;

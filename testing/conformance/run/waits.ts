@@ -1,5 +1,5 @@
 /**
- * Rules for waits: entries that are open, and their deadlines.
+ * Rules for waits: open entries and their deadlines.
  *
  * @module
  */
@@ -24,7 +24,7 @@ import type { Rules } from "../../suite.ts";
 
 const LONG_MS = 100 * LEASE_MS;
 
-/** Every wait that may time out, at a position; none of them finds anything in an empty store. */
+/** Every wait that may time out, each at a position. In an empty store none has an outcome. */
 const WAITS = [
   (timeoutMs: number | null) => receive(0, ["t"], timeoutMs),
   (timeoutMs: number | null) => observeEvent(1, "other", "k", timeoutMs),

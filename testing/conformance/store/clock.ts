@@ -83,7 +83,7 @@ export const clock: Rules = {
       assert.deepEqual(await claimIds(b, look), []);
     }
     await advance(BACK_MS);
-    // A store may know that it had lapsed.
+    // A store may know that the lease had lapsed.
     const taken = await claimIds(b);
     await advance(LEASE_MS + 1);
     assert.deepEqual(taken.length > 0 ? taken : await claimIds(b), ["w"]);

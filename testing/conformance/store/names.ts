@@ -1,5 +1,6 @@
 /**
- * Rules for IDs, topics, keys and names: whatever they contain comes back as it was, and nothing collides.
+ * Rules for IDs, topics, keys and names: whatever they contain comes back as it was, and nothing
+ * collides.
  *
  * @module
  */
@@ -20,11 +21,14 @@ import { claimRequest, createRequest, listQuery, newMessage } from "../../reques
 import { begin, beginSuspended, cancel, DrivenRun, messageOutcome, sent } from "../../driven_run.ts";
 import type { Rules } from "../../suite.ts";
 
-/** 255 characters of four bytes each: the longest name there is. */
+/** The longest name that there is: 255 characters of four bytes each. */
 const LONGEST = "\u{1F600}".repeat(255);
 
 // deno-fmt-ignore
-/** Legal names that a careless encoding of keys, patterns, paths or properties would change or mix up. */
+/**
+ * Legal names that a careless encoding of keys, patterns, paths or properties would change or mix
+ * up.
+ */
 const NAMES = [
   ":", "::", "/", "//", "a:b", "a::b", "a/b", "a", "A", " ", "  ", " a", "a ", "\t", "\n", "\r\n", "\\", "\\\\", "'", "''", '"', "`", "$1", "$$", "%",
   "%25", "%3A", "_", "*", "?", "[a]", "{a}", "{}", "#", "&", "+", "-", "--", ";", ",", "|", "~", "^", "0", "00", "1e3", "-1", "null", "undefined", "true",

@@ -320,7 +320,10 @@ function shapes({ results }: Committed): string[] {
   });
 }
 
-/** Sends large messages to a workflow, one at a time: together they might be too large for a request. */
+/**
+ * Sends large messages to a workflow, one at a time: together they might be too large for a
+ * request.
+ */
 async function sendLarge(driver: Driver, count: number, workflowId: string = "w"): Promise<void> {
   for (let nth = 0; nth < count; nth++) await driver.send([newMessage(workflowId, { topic: "t", value: LARGE + nth })]);
 }

@@ -1,5 +1,6 @@
 /**
- * Rules for values: they come back as they were given, and a driver shares none with its caller.
+ * Rules for values: they come back as they were given, and a driver shares no reference with its
+ * caller.
  *
  * @module
  */

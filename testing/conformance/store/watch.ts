@@ -1,5 +1,5 @@
 /**
- * Rules for push, where a driver has it.
+ * Rules for push, if a driver has it.
  *
  * @module
  */
@@ -26,7 +26,10 @@ import { newMessage, newWorkflow } from "../../requests.ts";
 import { begin, beginSuspended, cancel, type DrivenRun, enqueue, resume, take } from "../../driven_run.ts";
 import { type Rules, rulesFor } from "../../suite.ts";
 
-/** How long a hint may take before it counts as lost. Real time: a store that pushes does so over a connection. */
+/**
+ * How long a hint may take before it counts as lost. In real time, because a store pushes over a
+ * connection.
+ */
 const PATIENCE_MS = 5_000;
 
 type Watching = Driver & Required<Pick<Driver, "watch">>;

@@ -1,5 +1,5 @@
 /**
- * Rules for workflows that wait for others which they have started.
+ * Rules for workflows that wait for the workflows that they have started.
  *
  * @module
  */
@@ -131,7 +131,7 @@ export const childWorkflows: Rules<World> = {
     const handle = await parley.start(whole, undefined);
     await world.until(parley.idle());
     await world.pass(60_000);
-    // The other child stays: nobody has asked for its result.
+    // The other child stays, because nobody has asked for its result.
     assert.equal(await parley.purge({ olderThan: "1s" }), 1);
     for (const topic of ["purged", "replayed"]) {
       await handle.send(null, { topic });

@@ -12,7 +12,7 @@ import type { World } from "../world.ts";
 
 const log = stream<number>("log");
 
-/** Writes to the stream `log` what it is told to, until it is told `null`. */
+/** Writes each message to the stream `log`, until a message is `null`. */
 const scribe = workflow("scribe", async (ctx) => {
   for (;;) {
     const values = await ctx.recv<number[] | null>();

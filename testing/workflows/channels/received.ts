@@ -1,5 +1,6 @@
 /**
- * Rules for schemas at `recv`: a message that came by the topic's name is checked there, once, and a replay says the same.
+ * Rules for schemas at `recv`: a message that was sent by the topic's name is checked there once,
+ * and a replay gets the same result.
  *
  * @module
  */

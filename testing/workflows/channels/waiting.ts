@@ -1,5 +1,5 @@
 /**
- * Rules for waits: they suspend, cost nothing meanwhile, and are continued.
+ * Rules for waits: they suspend, cost nothing meanwhile, and continue.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const flowOfOneWait = workflow(
     await ctx.recv<unknown>("news", timeout === null ? {} : { timeout }).catch((error) => (error as Error).name),
 );
 
-/** Waiting, suspending and being continued. */
+/** Waiting, suspending and continuing. */
 export const waiting: Rules<World> = {
   "a wait stays in memory for hotWait and then suspends": async (world) => {
     const { parley, driver } = world.isolate(0, [flowOfOneWait], { hotWait: "2s" });
@@ -117,7 +117,7 @@ export const waiting: Rules<World> = {
     const handle = await isolate.parley.start(flow, undefined);
     await world.idle(isolate);
     const before = isolate.driver.calls;
-    // The store's clock moves in one step, and the isolate's after it.
+    // The store's clock moves in one step, and then the isolate's clock.
     for (const ms of [-5_000, 15_000, 4_900, 200, -5_000, 4_900, 4_500]) await world.pass(ms);
     await world.idle(isolate);
     assert.deepEqual(

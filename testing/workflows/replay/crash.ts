@@ -1,5 +1,5 @@
 /**
- * Crash everywhere: whatever call fails, and whenever, the outcome is the same.
+ * Rules for crashes: whichever call fails, and whenever, the outcome is the same.
  *
  * @module
  */
@@ -11,20 +11,26 @@ import { type Rules, rulesFor } from "../../suite.ts";
 import { carryOn, EXPECTED, lookBack, story, tell } from "../everything.ts";
 import { type Isolate, World } from "../world.ts";
 
-/** Short, so that little time has to pass until a workflow is taken over. */
+/** The lease is short, so that a take-over needs little time. */
 const LEASE_MS = 10_000;
 
-/** What happens to the call; `freezes`: it is held up until another isolate has taken over what it can. */
+/**
+ * What happens to the call. `freezes`: the call waits until another isolate has taken over what it
+ * can.
+ */
 type Trouble = "fails" | "dies" | "freezes";
 
 /**
- * Which calls of the story meet trouble, one in each telling. The first call is 1.
+ * Which calls of the story meet trouble, one in each run of the story. The first call is 1.
  *
  * @category Suites
  */
 export type CrashCalls = "all" | "odd" | "even";
 
-/** Runs the story in an isolate that gets into trouble, then carries on what it left behind in another one. */
+/**
+ * Runs the story in an isolate that gets into trouble. Another isolate then carries on what is
+ * left.
+ */
 async function runWith(
   makeHarness: MakeHarness,
   trouble?: { call: number; when: FaultTime; what: Trouble },
@@ -43,13 +49,13 @@ async function runWith(
   const faults = trouble ? [{ ...trouble, what: trouble.what === "freezes" ? freeze : trouble.what }] : [];
   const troubled = world.isolate(0, story, { lease: LEASE_MS, faults });
   for (let sweeps = 0; sweeps < 20 && !troubled.driver.dead; sweeps++) {
-    // That the isolate in trouble rejects is not the point here.
+    // The isolate in trouble may reject; that does not matter here.
     await world.until(troubled.parley.sweep().catch(() => {}));
     await world.until(troubled.parley.idle());
     await world.pass(1_000);
   }
   await carryOn(world, healthy.parley);
-  // A deadline of the isolate in trouble may have made the call that freezes just now.
+  // A deadline of the isolate in trouble may only now have made the call that freezes.
   await world.until(frozen);
   await world.until(troubled.parley.idle());
   assert.deepEqual(await lookBack(healthy.parley), EXPECTED, `with ${JSON.stringify(trouble)}`);

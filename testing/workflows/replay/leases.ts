@@ -1,5 +1,6 @@
 /**
- * Rules for leases: one run at a time owns a workflow, and a run that lost it can change nothing.
+ * Rules for leases: one run at a time owns a workflow, and a run that lost its lease changes
+ * nothing.
  *
  * @module
  */
@@ -13,7 +14,7 @@ import type { World } from "../world.ts";
 
 const log = stream<string>("log");
 
-/** A gate that steps wait at until the test opens it. */
+/** A gate: steps wait at it until the test opens it. */
 function gate(): { open: () => void; opened: Promise<void> } {
   let open = () => {};
   const opened = new Promise<void>((resolve) => open = resolve);
@@ -39,7 +40,7 @@ export const leases: Rules<World> = {
       await ctx.setEvent("state", `try ${mine}`);
       return mine;
     });
-    // The frozen isolate's clock stands still, so it renews nothing; the store's goes on.
+    // The frozen isolate's clock stands still, so it renews nothing. The store's clock goes on.
     const frozen = world.isolate(0, [flow], { lease: "10s", clock: { now: () => 0, after: () => () => {} } });
     const handle = await frozen.parley.start(flow, undefined, { workflowId: "w" });
     await world.untilTrue(() => tries === 1);
@@ -62,7 +63,8 @@ export const leases: Rules<World> = {
       runs++;
       return await ctx.step("blocks", () => opened.then(() => "once"));
     });
-    // The isolate's clock stands still, as while a step blocks its thread, so it renews nothing; the store's goes on.
+    // The isolate's clock stands still, as while a step blocks its thread, so it renews nothing;
+    // the store's goes on.
     const { parley } = world.isolate(0, [flow], { lease: "10s", clock: { now: () => 0, after: () => () => {} } });
     const handle = await parley.start(flow, undefined, { workflowId: "w" });
     await world.untilTrue(() => runs === 1);

@@ -1,5 +1,6 @@
 /**
- * Rules for journals of several pages: outcomes arrive in the recorded order on every replay, whatever the size of a page.
+ * Rules for journals of several pages: outcomes arrive in the recorded order on every replay,
+ * whatever the size of a page.
  *
  * @module
  */
@@ -11,14 +12,14 @@ import type { World } from "../world.ts";
 
 /** Sizes of pages that cut the journals below at every place. */
 const PAGE_SIZES = [1, 2, 3, 4, 5, 1_000];
-/** Two of them fill a page, which ends at about 1 MiB. */
+/** Two such values fill a page, because a page ends at about 1 MiB. */
 const LARGE = "x".repeat(600_000);
 
 /** Logs the order in which outcomes arrive, run by run. */
 class Orders {
   readonly runs: string[][] = [];
 
-  /** A run begins. */
+  /** Begins the log of a run. */
   begin(): <T>(name: string, operation: Promise<T>) => Promise<T> {
     const order: string[] = [];
     this.runs.push(order);
@@ -31,7 +32,7 @@ class Orders {
     };
   }
 
-  /** Each run must begin as the one before it went. */
+  /** Asserts that each run began like the run before it. */
   check(): void {
     this.runs.reduce((before, order) => (assert.deepEqual(order.slice(0, before.length), before), order), []);
   }

@@ -1,5 +1,6 @@
 /**
- * Rules for code that does not fit the journal: the workflow is parked, and goes on when code comes that fits.
+ * Rules for code that does not fit the journal: the workflow is parked, and goes on with code that
+ * fits.
  *
  * @module
  */
@@ -17,7 +18,7 @@ type Code = (ctx: WorkflowContext) => Promise<unknown>;
 
 const CHARGE = { position: 0, expected: 'step "charge"' };
 
-/** Codecs that cannot read values of the other one. */
+/** Two codecs, neither of which can read values of the other. */
 const sealed = {
   encode: (value: unknown) => `sealed ${devalueCodec.encode(value)}`,
   decode: (text: string) => devalueCodec.decode(text.slice(7)),
@@ -136,7 +137,7 @@ export const parking: Rules<World> = {
     assert(parked.workflows.every(({ recoveryAttempts }) => recoveryAttempts === 0));
     await world.pass(19_000);
     assert.equal((await world.until(before.parley.sweep())).claimed, 0, "the second pause is twice as long");
-    // An operator need not wait for its end.
+    // An operator need not wait for the end of the pause.
     await before.parley.resume("a");
     assert.equal((await world.until(before.parley.sweep())).finished, 1);
     await world.pass(1_001);
@@ -197,7 +198,7 @@ export const parking: Rules<World> = {
       seen.push(message);
       return message;
     });
-    // Values of JSON are those of both, so that only the message is unreadable.
+    // Both codecs read all other values, so that only the message is unreadable.
     const codec = {
       ...devalueCodec,
       decode: (text: string) => text.includes("poison") ? assert.fail("unreadable") : devalueCodec.decode(text),
@@ -232,7 +233,7 @@ export const parking: Rules<World> = {
         const handle = await before.parley.start("flow", undefined);
         await world.idle(before);
         await handle.send("went", { topic: "go" });
-        // With it the replay makes progress, and may hand over.
+        // With this message the replay makes progress, and may hand over.
         await handle.send("came", { topic: "early" });
         const errors: unknown[] = [];
         for (let invocation = 0; invocation < 3; invocation++) {

@@ -1,5 +1,6 @@
 /**
- * Rules for the pauses between the tries of a step: the tries are counted in the store, and a pause is a wait like any other.
+ * Rules for the pauses between the tries of a step: the store counts the tries, and a pause is a
+ * wait like any other.
  *
  * @module
  */
@@ -9,7 +10,7 @@ import { type StepOptions, workflow } from "../../../core/workflow.ts";
 import type { Rules } from "../../suite.ts";
 import type { World } from "../world.ts";
 
-/** A workflow with a step that fails, and what its tries saw. */
+/** A workflow with a step that fails, and a log of its tries. */
 function failing(options: StepOptions, succeedsAt = Infinity) {
   const tries: number[] = [];
   let runs = 0;

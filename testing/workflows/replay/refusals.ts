@@ -1,5 +1,5 @@
 /**
- * Rules for bad input: the named error, and nothing written.
+ * Rules for bad input: it gets a named error, and nothing is written.
  *
  * @module
  */
@@ -15,7 +15,7 @@ const LONG = "x".repeat(256);
 const BAD_NAMES = ["", LONG, "a\0b", "\ud800", "😀".repeat(256)];
 const MEBIBYTES = "x".repeat(2 * 2 ** 20);
 
-/** A schema that wants positive numbers, asynchronously. */
+/** An asynchronous schema that accepts positive numbers. */
 const positive: StandardSchemaV1<unknown, number> = {
   "~standard": {
     version: 1,
@@ -29,7 +29,7 @@ const positive: StandardSchemaV1<unknown, number> = {
   },
 };
 
-/** What is refused. */
+/** Refusals. */
 export const refusals: Rules<World> = {
   "bad names, values and durations are refused from outside before any call": async (world) => {
     const flow = workflow("flow", () => {}, { input: positive });

@@ -1,5 +1,5 @@
 /**
- * Rules for replay: what is recorded stays, in the order in which it was recorded.
+ * Rules for replay: recorded outcomes stay, in the order in which they were recorded.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Rules for values and refusals: a value is taken when its operation is called, and what was refused once is refused on every replay.
+ * Rules for values and refusals: a value is taken when its operation is called, and a refused call
+ * is refused on every replay.
  *
  * @module
  */
@@ -24,13 +25,13 @@ function schema<T>(validate: Validate): StandardSchemaV1<unknown, T> {
   };
 }
 
-/** The same schema, whose answer comes two tasks later. */
+/** The same schema with an answer two tasks later. */
 const late =
   (validate: Validate): Validate => async (value) => (await nextTask(), await nextTask(), await validate(value));
 const accept: Validate = (value) => ({ value });
 const refuse: Validate = () => ({ issues: [{ message: "no" }] });
 
-/** What is taken and what is refused. */
+/** Values that are taken, and calls that are refused. */
 export const taken: Rules<World> = {
   "a call that a schema, a limit or an unknown name refused is refused on replay, whatever they say by then": async (
     world,
@@ -187,7 +188,7 @@ export const taken: Rules<World> = {
       });
       await Promise.all([second, ctx.step("second", () => {}), ctx.step("third", () => {})]);
     });
-    // With a budget of 0 what begins after the first outcome is left to the next run.
+    // With a budget of 0, a run leaves operations after the first outcome to the next run.
     const { parley } = world.isolate(0, [flow], { budget: 0, pages: 1 });
     const handle = await parley.start(flow, undefined);
     await world.until(handle.result());

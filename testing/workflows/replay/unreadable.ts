@@ -1,5 +1,6 @@
 /**
- * Rules for stored values that a reader cannot decode: one that another runtime or another codec wrote spoils nothing but itself.
+ * Rules for stored values that a reader cannot decode: a value of another runtime or codec affects
+ * no other value.
  *
  * @module
  */
@@ -12,7 +13,10 @@ import type { World } from "../world.ts";
 
 const STRANGE = "strange";
 
-/** Knows one value more than the default codec: the other isolates cannot decode it. */
+/**
+ * A codec with one more type than the default codec, so that the other isolates cannot decode its
+ * values.
+ */
 const richer: Codec = {
   encode: (value) => value === STRANGE ? STRANGE : devalueCodec.encode(value),
   decode: (text) => text === STRANGE ? STRANGE : devalueCodec.decode(text),
@@ -21,7 +25,7 @@ const richer: Codec = {
 const echo = workflow("echo", (_ctx, input: unknown) => input);
 const fail = workflow("fail", () => Promise.reject(STRANGE));
 
-/** What cannot be decoded. */
+/** Values that cannot be decoded. */
 export const unreadable: Rules<World> = {
   "a workflow whose values cannot be decoded is listed as unreadable, and the rest of the page is untouched": async (
     world,
