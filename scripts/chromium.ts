@@ -1,12 +1,12 @@
 /**
- * The browser of the tests: of the system, installed if need be.
+ * The browser of the tests: the one of the system, or one that this installs.
  *
  * @module
  */
 
 import { findProgram, install } from "./install.ts";
 
-/** Browsers of one kind: each speaks the DevTools protocol. */
+/** Names of Chromium and its relatives. Each speaks the DevTools protocol. */
 const BINARIES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 const MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome";
@@ -14,7 +14,8 @@ const MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome";
 const PACKAGES = { "apt-get": "chromium", "apk": "chromium", "dnf": "chromium" };
 
 /**
- * Where Chromium is; it is installed first where that is allowed without asking.
+ * The path of Chromium. If there is none, and the machine allows it without asking, this installs
+ * it.
  *
  * @throws {Error} If there is none and none can be installed.
  */

@@ -1,5 +1,5 @@
 /**
- * How the scripts run `deno`: the one that runs them, in the root of the repository.
+ * Runs `deno` for the scripts: the same binary that runs them, in the root of the repository.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 /** The root of the repository. */
 export const ROOT: URL = new URL("../", import.meta.url);
 
-/** Runs `deno` with its output passed on, and answers with its exit code. */
+/** Runs `deno`, passes its output on, and returns its exit code. */
 export async function deno(args: readonly string[]): Promise<number> {
   const { code } = await new Deno.Command(Deno.execPath(), { args: [...args], cwd: ROOT, stdin: "null" }).spawn()
     .status;

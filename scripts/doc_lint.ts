@@ -1,13 +1,14 @@
 /**
- * `deno doc --lint` over all entry points, but for what it says of Hono's types: it takes each type that no entry point exports for private, and
- * to export those of a package again would mean to document them.
+ * Runs `deno doc --lint` over all entry points, and leaves out its findings about Hono's types. It
+ * takes a type for private if no entry point exports it. To export types of a package again would
+ * mean to document them.
  *
  * @module
  */
 
 import { entryPoints, ROOT } from "./deno.ts";
 
-/** Types that are public where they come from. */
+/** Types that are public in their own package. */
 const FOREIGN = /^error\[private-type-ref\]: public type '.+' references private type '(Hono|Context|Handler)'$/;
 
 const args = ["doc", "--lint", ...await entryPoints()];
@@ -19,7 +20,8 @@ const { code, stderr } = await new Deno.Command(Deno.execPath(), {
   stdout: "null",
 })
   .output();
-// A finding is a block of lines that begins with its error; the last of all is their number.
+// A finding is a block of lines that begins with its error. The last block is the number of
+// findings.
 const findings = new TextDecoder().decode(stderr).split(/^(?=error)/m).filter((it) => it.startsWith("error["));
 const ours = findings.filter((it) => !FOREIGN.test(it.split("\n")[0]!));
 for (const finding of ours) console.error(finding);

@@ -1,18 +1,19 @@
 /**
- * Installs what the tests need where that is allowed without asking: to root, and to who may become root without a password.
+ * Installs programs for the tests without asking, if the user is root or may become root without a
+ * password.
  *
  * @module
  */
 
-/** A program for the tests, and the packages that have it. */
+/** A program for the tests, and the packages that contain it. */
 export interface Wanted {
-  /** Its name, for people. */
+  /** The name to show. */
   readonly name: string;
-  /** The package, by the program of each package manager. */
+  /** The package, by the command of each package manager. */
   readonly packages: Readonly<Partial<Record<Installer["program"], string>>>;
 }
 
-/** How one package manager does it. */
+/** The commands of one package manager. */
 interface Installer {
   readonly program: "apt-get" | "apk" | "dnf";
   readonly commands: (name: string) => readonly (readonly string[])[];
@@ -27,20 +28,23 @@ const INSTALLERS: readonly Installer[] = [
   { program: "dnf", commands: (name) => [["install", "-y", name]] },
 ];
 
-/** What keeps Debian from starting a service that was installed: this file, if it says 101 (deb-systemd-invoke(1), invoke-rc.d(8)). */
+/**
+ * If this file returns 101, Debian does not start an installed service (deb-systemd-invoke(1),
+ * invoke-rc.d(8)).
+ */
 const POLICY = "/usr/sbin/policy-rc.d";
 
 const INSTALL_MS = 300_000;
 
-/** Where a package manager puts programs, also if that is not on the path of a user. */
+/** Folders into which package managers put programs, even if they are not on the path of a user. */
 const FOLDERS = ["/usr/local/bin", "/usr/bin", "/usr/sbin", "/opt/homebrew/bin"];
 
 /**
- * Installs a program. A service that comes with it is not started. Of several processes that want to, one does.
+ * Installs a program without starting its service. If several processes want to install, one does.
  *
- * @param wanted What.
- * @param isThere Whether it has been installed meanwhile.
- * @returns Why it is not installed, if it is not.
+ * @param wanted The program.
+ * @param isThere Whether another process has installed it meanwhile.
+ * @returns The reason if the program is not installed.
  */
 export async function install({ name, packages }: Wanted, isThere: () => Promise<boolean>): Promise<string> {
   const root = await becomingRoot();
@@ -54,7 +58,9 @@ export async function install({ name, packages }: Wanted, isThere: () => Promise
   return await withoutServices(root, () => runAll(installer, packages[installer.program]!, root));
 }
 
-/** Where a program of one of these names is, on the path or where package managers put it. */
+/**
+ * The path of a program with one of these names, on `PATH` or in the folders of package managers.
+ */
 export async function findProgram(names: readonly string[]): Promise<string | undefined> {
   const folders = [...(Deno.env.get("PATH") ?? "").split(":"), ...FOLDERS].filter((folder) => folder !== "");
   for (const path of names.flatMap((name) => folders.map((folder) => `${folder}/${name}`))) {
@@ -67,19 +73,19 @@ async function runAll({ program, commands }: Installer, name: string, root: read
   let failure = "";
   for (const args of commands(name)) {
     const { success, stderr } = await run([...root, "env", "DEBIAN_FRONTEND=noninteractive", program, ...args]);
-    // An update that failed for one of many sources may have been good enough.
+    // The install may work even if the update failed for one of many sources.
     failure = success ? "" : `${program} ${args[0]} failed: ${stderr.trim().split("\n").at(-1)}`;
   }
   return failure;
 }
 
-/** What goes before a command that only root may run; nothing for root. */
+/** The words before a command that only root may run. None for root. */
 async function becomingRoot(): Promise<string[] | undefined> {
   if (Deno.uid() === 0) return [];
   return (await run(["sudo", "-n", "true"])).success ? ["sudo", "-n"] : undefined;
 }
 
-/** A policy that is there already stays as it is: it is not the tests' to change. */
+/** An existing policy stays as it is, because it does not belong to the tests. */
 async function withoutServices<T>(root: readonly string[], install: () => Promise<T>): Promise<T> {
   const create = `[ ! -e ${POLICY} ] && printf '#!/bin/sh\\nexit 101\\n' >${POLICY} && chmod 755 ${POLICY}`;
   const { success: isOurs } = await run([...root, "sh", "-c", create]);

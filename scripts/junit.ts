@@ -1,5 +1,5 @@
 /**
- * Counts what a JUnit report of `deno test` says.
+ * Counts the tests in a JUnit report of `deno test`.
  *
  * @module
  */
@@ -13,7 +13,10 @@ export interface Counts {
 const SUITE = /<testsuite\s[^>]*>(.*?)<\/testsuite>/gs;
 const CASE = /<testcase\s[^>]*?name="([^"]*)"[^>]*?(?:\/>|>(.*?)<\/testcase>)/gs;
 
-/** Counts tests: neither those that were left out nor steps of a test, which the report lists as `test > step`. */
+/**
+ * Counts tests. Ignored tests do not count, and neither do steps, which the report lists as `test >
+ * step`.
+ */
 export function countTests(report: string): Counts {
   const counts: Counts = { passed: 0, failed: 0 };
   for (const [, suite = ""] of report.matchAll(SUITE)) {
@@ -28,7 +31,7 @@ export function countTests(report: string): Counts {
   return counts;
 }
 
-/** Attribute values hold no bare `>`. */
+/** Attribute values contain no bare `>`. */
 function isStepOf(tests: ReadonlySet<string>, name: string): boolean {
   const parts = name.split(" &gt; ");
   return parts.some((_, index) => index > 0 && tests.has(parts.slice(0, index).join(" &gt; ")));

@@ -1,12 +1,12 @@
 /**
- * `deno task ok`: everything that CI runs. It stops at the first step that fails, and says which.
+ * `deno task ok`: everything that CI runs. It stops at the first failing step and names it.
  *
  * @module
  */
 
 import { deno } from "./deno.ts";
 
-/** What is published and has to run where there is neither Deno nor Node: all but `testing/`. */
+/** The published files that have to run without Deno and Node: all but `testing/`. */
 const EDGE = ["mod.ts", "core/", "drivers/", "http/"];
 
 const steps: [name: string, args: string[]][] = [

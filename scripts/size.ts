@@ -1,5 +1,5 @@
 /**
- * What a Worker has to load: bundles for the edge, minified and gzipped.
+ * The bytes that a Worker has to load: bundles for the edge, minified and gzipped.
  *
  * @module
  */
@@ -7,7 +7,10 @@
 import { gzipSync } from "node:zlib";
 import { deno } from "./deno.ts";
 
-/** A bundle, and how many bytes it may have, gzipped: a little more than it had when the bound was last set. */
+/**
+ * A bundle, and the maximum of its gzipped bytes: slightly more than it had when the bound was last
+ * set.
+ */
 export interface Bundle {
   name: string;
   code: string;
@@ -18,7 +21,7 @@ export interface Bundle {
 
 const CORE = `export { event, Parley, stream, topic, workflow } from "@parley/parley";`;
 
-/** What users combine. */
+/** Combinations of entry points, as users import them. */
 export const BUNDLES: readonly Bundle[] = [
   { name: "core, without its serialiser", code: CORE, external: ["devalue"], limit: 23_700 },
   { name: "core", code: CORE, limit: 27_300 },
@@ -31,7 +34,7 @@ export const BUNDLES: readonly Bundle[] = [
   { name: "client", code: `export { connect } from "@parley/parley/client";`, limit: 13_800 },
 ];
 
-/** Bundles for workerd, which has what browsers have, and counts the bytes. */
+/** Bundles for workerd, which has the APIs of browsers, and counts the bytes. */
 export async function sizeOf({ code, external = [] }: Bundle): Promise<{ bytes: number; gzipped: number }> {
   const directory = await Deno.makeTempDir();
   try {
@@ -49,7 +52,8 @@ export async function sizeOf({ code, external = [] }: Bundle): Promise<{ bytes: 
       throw new Error(`Bundling ${code} failed`);
     }
     const bundle = await Deno.readFile(output);
-    // As small as `gzip -9` makes it, but for some 40 bytes: at 9 Deno's own implementation makes it larger.
+    // About 40 bytes larger than `gzip -9` makes it. At 9, Deno's own implementation makes it
+    // larger still.
     return { bytes: bundle.length, gzipped: gzipSync(bundle, { level: 8 }).length };
   } finally {
     await Deno.remove(directory, { recursive: true });

@@ -1,8 +1,9 @@
 /**
  * `deno task test`: every test, and every example in the documentation.
  *
- * Arguments are passed on to `deno test`; paths among them take the place of the whole. The last line is `N passed, N failed`, counted from the
- * run's own report. It fails if anything failed, and if nothing ran.
+ * It passes its arguments on to `deno test`. Paths among them replace the default, which is
+ * everything. The last line is `N passed, N failed`, counted from the report of the run. It fails
+ * if anything failed or nothing ran.
  *
  * @module
  */
@@ -12,7 +13,7 @@ import { type Counts, countTests } from "./junit.ts";
 import { HAS_OLDEST, startPostgres } from "./postgres.ts";
 import { startRedis } from "./redis.ts";
 
-/** Test files, and whatever has examples in it. */
+/** Test files, and files with examples. */
 const EVERYTHING = [
   "tests/",
   "mod.ts",
@@ -25,16 +26,28 @@ const EVERYTHING = [
   "docs/",
 ];
 
-/** What the tests themselves must not leave behind; Deno looks for it only when told to. */
+/**
+ * Checks that no test leaves operations or resources behind. Deno checks this only with these
+ * flags.
+ */
 const NO_LEAKS = ["--sanitize-ops", "--sanitize-resources"];
 
-/** The local Neon has to know when a client goes away; the old way of telling it comes with a warning. */
+/**
+ * The local Neon has to notice when a client goes away. Deno's older way to tell it prints a
+ * warning.
+ */
 const ABORT = "--unstable-no-legacy-abort";
 
-/** Files that run side by side on each core. Many tests wait for a server or a clock, which leaves the core to another file. */
+/**
+ * Files that run side by side on each core. Many tests wait for a server or a clock, which leaves
+ * the core to another file.
+ */
 const FILES_PER_CORE = 2;
 
-/** How `deno test` reports a file that failed outside its tests, as while it was loaded. The JUnit report leaves it out. */
+/**
+ * The line with which `deno test` reports a file that failed outside its tests, for example while
+ * it was loaded. The JUnit report leaves it out.
+ */
 const UNCAUGHT = /^Uncaught error from .* FAILED$/;
 
 async function run(report: string): Promise<Counts> {
@@ -61,7 +74,7 @@ async function run(report: string): Promise<Counts> {
     stdout: "piped",
     env: { ...env, NO_COLOR: "1", DENO_JOBS: jobs },
   }).spawn();
-  // The tests end first, then what runs for them.
+  // The tests end first, then the servers that run for them.
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => child.kill(signal));
   const uncaught = await passOn(child.stdout, UNCAUGHT);
   const { success } = await child.status;
@@ -70,8 +83,8 @@ async function run(report: string): Promise<Counts> {
 }
 
 /**
- * One server of each version for all files; see `tests/drivers/postgres/support/server.ts` and `tests/drivers/upstash/support/redis_server.ts`, which start what is
- * not given.
+ * One server of each version for all files; see `tests/drivers/postgres/support/server.ts` and
+ * `tests/drivers/upstash/support/redis_server.ts`, which start a server that is not given.
  */
 async function startServers(servers: AsyncDisposableStack): Promise<Record<string, string>> {
   const env: Record<string, string> = {};
@@ -83,13 +96,16 @@ async function startServers(servers: AsyncDisposableStack): Promise<Record<strin
   return env;
 }
 
-/** The other tests can do without. Each file that needs a server tries to start it, and fails if that does. */
+/**
+ * The other tests need no server. Each file that needs one tries to start it, and fails if that
+ * fails.
+ */
 function notStarted(error: unknown): Record<string, string> {
   console.error("The servers for the tests do not start:", error);
   return {};
 }
 
-/** Prints what comes, and answers with how many of its lines match. */
+/** Prints the stream, and returns how many of its lines match. */
 async function passOn(output: ReadableStream<Uint8Array>, pattern: RegExp): Promise<number> {
   const decoder = new TextDecoder();
   let matches = 0;

@@ -4,11 +4,14 @@ import { deno, ROOT, sourceFiles, withDirectory } from "./files.ts";
 interface Import {
   /** The importing file, from the root. */
   from: string;
-  /** The imported file, from the root; of anything else, the specifier as it is written, after `type:` if only types are imported. */
+  /**
+   * The imported file, from the root. For anything else, the specifier as written, with `type:`
+   * before it if only types are imported.
+   */
   to: string;
 }
 
-/** The rule for the files that match, first match wins: what they may import. */
+/** The allowed imports of the files that match. The first match wins. */
 const RULES: readonly { files: RegExp; mayImport: RegExp }[] = [
   { files: /^core\/values\/codec\.ts$/, mayImport: /^(core\/|devalue$)/ },
   { files: /^core\//, mayImport: /^core\// },
@@ -34,7 +37,9 @@ const RULES: readonly { files: RegExp; mayImport: RegExp }[] = [
   { files: /^(examples|bench|scripts)\//, mayImport: /^(?!tests\/)/ },
 ];
 
-/** The layers of the core, top to bottom. A file imports from its own layer and from those below. */
+/**
+ * The layers of the core, top to bottom. A file imports from its own layer and from those below.
+ */
 const LAYERS: readonly RegExp[] = [
   /^core\/(parley|options)\.ts$/,
   /^core\/runner\//,
@@ -61,7 +66,10 @@ function leadsUp({ from, to }: Import): boolean {
   return layerOf(from) >= 0 && layerOf(to) >= 0 && layerOf(to) < layerOf(from);
 }
 
-/** The files that import each other in a circle, each circle once and in alphabetical order. Type imports count. */
+/**
+ * The files that import each other in a circle, each circle once and in alphabetical order. Type
+ * imports count.
+ */
 function circlesOf(imports: readonly Import[]): string[][] {
   const targets = Map.groupBy(imports, ({ from }) => from);
   const reachable = (start: string) => {
@@ -84,7 +92,7 @@ function isAllowed({ from, to }: Import): boolean {
   return RULES.find(({ files }) => files.test(from))?.mayImport.test(to) ?? false;
 }
 
-/** What Deno itself finds: static, dynamic and type imports, resolved. */
+/** The imports that Deno itself finds: static, dynamic and type imports, resolved. */
 async function importsOf(files: readonly string[]): Promise<Import[]> {
   const { stdout } = await withDirectory(async (directory) => {
     const root = `${directory}/all.ts`;

@@ -33,7 +33,7 @@ export async function deno(...args: string[]): Promise<{ code: number; stdout: s
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
-/** Runs with a directory that is gone afterwards. */
+/** Runs a function with a directory that is removed afterwards. */
 export async function withDirectory<T>(run: (directory: string) => Promise<T>): Promise<T> {
   const directory = await Deno.makeTempDir();
   try {

@@ -1,5 +1,6 @@
 /**
- * The commands of the README in a folder that only its owner may enter, as in a clone in the home of the root user.
+ * The commands of the README in a folder that only its owner may enter, as in a clone in the home
+ * of the root user.
  *
  * @module
  */
@@ -8,7 +9,7 @@ import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import { projectFiles, ROOT, withDirectory } from "./files.ts";
 
-/** What names servers that run already. Without it, the tests start their own. */
+/** Variables that name running servers. Without them, the tests start their own. */
 const SERVERS = [
   "DATABASE_URL",
   "REDIS_URL",
@@ -31,7 +32,10 @@ function start(cwd: string, ...args: string[]): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), { ...options, stdin: "null", stdout: "piped", stderr: "null" }).spawn();
 }
 
-/** Reads what a process prints, and stops the process once that matches. The process cleans up after itself. */
+/**
+ * Reads the output of a process, and stops the process once the output matches. The process cleans
+ * up after itself.
+ */
 async function stopWhen(child: Deno.ChildProcess, wanted: RegExp): Promise<string> {
   let printed = "";
   for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { read, ROOT } from "./files.ts";
 
-/** A test as the documents name it: [file](path): "title". Several titles of one file follow each other. */
+/**
+ * A test as the documents name it: [file](path): "title". Several titles of one file follow each
+ * other.
+ */
 const NAMED = /\[[^\]]*\]\(([^)\s]+\.ts)\):((?:,? "[^"]+")+)/g;
 
 function namedTests(markdown: string): { path: string; title: string }[] {
@@ -10,7 +13,9 @@ function namedTests(markdown: string): { path: string; title: string }[] {
   );
 }
 
-/** Whether a file has the title as a whole string; a template may have anything in its places. */
+/**
+ * Whether a file has the title as a whole string. The placeholders of a template match anything.
+ */
 function hasTest({ path, title }: { path: string; title: string }): boolean {
   return [...read(path).matchAll(/"((?:[^"\\\n]|\\.)*)"|`([^`]*)`/g)].some(([, text, template]) =>
     text === title || (template !== undefined && toPattern(template).test(title))

@@ -18,7 +18,7 @@ Deno.test("the lock file names packages, and no host or path", () => {
 
 Deno.test("every package is imported from npm, by its name in deno.json", () => {
   const { imports }: { imports: Record<string, string> } = JSON.parse(read("deno.json"));
-  // What is below a package has to be there twice for import maps, and is at the same version.
+  // Import maps need a package and the paths below it as two entries. Both have the same version.
   const isNpm = (name: string, target: string) =>
     name.endsWith("/")
       ? target === imports[name.slice(0, -1)]?.replace(/^npm:(.*)$/, "npm:/$1/")

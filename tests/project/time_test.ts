@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { read, sourceFiles } from "./files.ts";
 
-/** What is published, but for the one file that may. */
+/** The published files, without the one file that may use time. */
 const CHECKED = /^(mod\.ts|core\/(?!time\/clock\.ts$)|drivers\/|http\/|testing\/)/;
 
-/** Names that mean a timer or the time, wherever they stand. */
+/** Names that always mean a timer or the time. */
 const NAMES = new Set(["setTimeout", "setInterval", "setImmediate", "performance", "Temporal", "MessageChannel"]);
 
-/** Properties of these objects that do. */
+/** Properties of these objects that mean a timer or the time. */
 const MEMBERS: Readonly<Record<string, string>> = { Date: "now", AbortSignal: "timeout", process: "hrtime" };
 
 const plugin: Deno.lint.Plugin = {

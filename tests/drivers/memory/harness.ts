@@ -10,7 +10,9 @@ import type { CountingHarness } from "../../support/costs.ts";
 
 const HOUR_MS = 3_600_000;
 
-/** The store's clock is an hour ahead of the other: a driver that took one for the other would fail. */
+/**
+ * The store's clock is an hour ahead of the other one, so that a driver that confuses them fails.
+ */
 export function memoryHarness(): Promise<CountingHarness> {
   const clock = new ManualClock();
   const storeClock = new ManualClock(clock.now() + HOUR_MS);
