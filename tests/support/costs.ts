@@ -1,5 +1,5 @@
 /**
- * What each operation costs in requests to the store.
+ * The cost of each operation in requests to the store.
  *
  * @module
  */
@@ -15,7 +15,7 @@ export interface CountingHarness extends Harness {
   requests(): number;
 }
 
-/** What a call costs in a store that cannot do it in one request, and why. */
+/** The cost of a call in a store that cannot do it in one request, and the reason. */
 export interface Exception {
   readonly requests: number;
   readonly because: string;
@@ -24,7 +24,7 @@ export interface Exception {
 /**
  * Registers the tests for the costs that `docs/architecture` of a driver promises.
  *
- * @param exceptions Calls from outside that cost more, by their names in the test.
+ * @param exceptions The calls from outside that cost more, by their names in the test.
  */
 export function costs(
   test: RegisterTest,

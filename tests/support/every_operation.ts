@@ -1,5 +1,6 @@
 /**
- * Every operation of a driver once, in a story: each answer depends on what the earlier ones left behind.
+ * Every operation of a driver once, in a story in which each answer depends on the earlier
+ * operations.
  *
  * @module
  */

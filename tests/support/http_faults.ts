@@ -1,34 +1,39 @@
 /**
- * What the local servers answer in place of the truth.
+ * Faults of the local servers: answers in place of the true ones.
  *
  * @module
  */
 
 /** A fault in a server or between it and its clients. */
 export interface HttpFault<Request> {
-  /** Before the request is carried out, which then it is not, or after; `"before"` without it. */
+  /**
+   * Before the request is carried out, so that it never is, or after. The default is `"before"`.
+   */
   readonly at?: "before" | "after";
-  /** Which requests; all without it. */
+  /** The requests that meet the fault. The default is all. */
   readonly matches?: (request: Request) => boolean;
-  /** How many of them; 1 without it. */
+  /** How many of them meet it. The default is 1. */
   readonly times?: number;
-  /** The answer in place of the true one. With none the request goes on: a fault that only takes its time. */
+  /**
+   * The answer in place of the true one. Without an answer the request goes on, so that the fault
+   * only takes time.
+   */
   readonly answer: (request: Request) => Response | undefined | Promise<Response | undefined>;
 }
 
-/** A fault that was asked for. */
+/** A fault of a server. */
 export interface FaultHandle extends Disposable {
-  /** How many requests it has met. */
+  /** How many requests have met it. */
   readonly hits: number;
 }
 
-/** Answers of a gateway between a server and its clients: not JSON. */
+/** Answers of a gateway between a server and its clients. They are not JSON. */
 export const GATEWAY_ANSWERS = {
   badGateway: () => html(502, "Bad Gateway"),
   gatewayTimeout: () => html(504, "Gateway Time-out"),
 } as const satisfies Record<string, () => Response>;
 
-/** The faults to come, first match first. */
+/** The pending faults. The first match wins. */
 export class Faults<Request> {
   readonly #pending: { fault: HttpFault<Request>; left: number; hits: number }[] = [];
   readonly #ended = Promise.withResolvers<undefined>();
@@ -46,7 +51,7 @@ export class Faults<Request> {
     };
   }
 
-  /** Ends those that take their time. */
+  /** Ends the faults that take their time. */
   end(): void {
     this.#ended.resolve(undefined);
   }

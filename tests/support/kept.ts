@@ -1,12 +1,13 @@
 /**
- * Processes of tests that are gone with the test, however that ends.
+ * Processes of tests. They end with the test, however it ends.
  *
  * @module
  */
 
 /**
- * A shell that runs a command, and kills it with `SIGKILL` when its own standard input ends: when this process closes it, or is gone, for whatever
- * reason. Then it removes the folder.
+ * A shell that runs a command. When its standard input ends, it kills the command with `SIGKILL`
+ * and removes the folder. The input ends when this process closes it or is gone, for whatever
+ * reason.
  */
 const KEEPER = `
 trap '' INT TERM HUP PIPE
@@ -20,20 +21,20 @@ cd /
 for _ in 1 2 3 4 5 6 7 8 9 10; do rm -rf "$KEPT_FOLDER" && exit 0; sleep 0.1; done
 `;
 
-/** What to start. */
+/** The command. */
 export interface KeptOptions {
   readonly command: string;
   readonly args: readonly string[];
   readonly env?: Record<string, string>;
-  /** What it prints, on either output, when it is ready. */
+  /** The text that it prints, on either output, when it is ready. */
   readonly ready: RegExp;
-  /** Where it runs, and what is to be gone with it. A new folder without it. */
+  /** The folder in which it runs, which is removed with it. The default is a new folder. */
   readonly folder?: string;
-  /** Whether what it prints after that goes to the errors of the tests. Default `true`. */
+  /** Whether its later output goes to the errors of the tests. The default is `true`. */
   readonly echo?: boolean;
 }
 
-/** A process that runs. Disposing it kills it. */
+/** A running process. Disposing of it kills it. */
 export class KeptProcess implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #output: ReadableStreamDefaultReader<string>;
@@ -46,10 +47,10 @@ export class KeptProcess implements AsyncDisposable {
   }
 
   /**
-   * Starts it.
+   * Starts a process.
    *
-   * @returns The process, and what matched.
-   * @throws {Error} If it ends before it is ready; the message has what it printed.
+   * @returns The process, and the match.
+   * @throws {Error} If it ends before it is ready. The message has its output.
    */
   static async start(
     { command, args, env = {}, ready, folder, echo = true }: KeptOptions,

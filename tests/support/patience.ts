@@ -1,5 +1,5 @@
 /**
- * What tests of connections look at: conditions that come true, watches, warnings, timers.
+ * Helpers for tests of connections: conditions, watches, warnings, timers.
  *
  * @module
  */
@@ -10,14 +10,14 @@ import type { Driver, Watch, WatchTarget } from "../../core/driver/driver.ts";
 
 const PATIENCE_MS = 5_000;
 
-/** Waits for what has to come true soon. */
+/** Waits until a condition is true, for a few seconds at most. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   for (const began = performance.now(); !await condition(); await delay(systemClock, 2)) {
-    assert(performance.now() - began < PATIENCE_MS, `it did not come true: ${condition}`);
+    assert(performance.now() - began < PATIENCE_MS, `the condition did not come true: ${condition}`);
   }
 }
 
-/** What can be watched: a driver, or the push of one. */
+/** A driver, or the push of one. */
 interface Watched {
   readonly push: Required<Pick<Driver, "watch">>;
   readonly driver?: Required<Pick<Driver, "watch">>;
@@ -43,7 +43,7 @@ export class Watching implements Disposable {
   }
 }
 
-/** What was printed as a warning meanwhile. */
+/** The warnings that a function prints. */
 export async function warnings(run: () => void | Promise<void>): Promise<string[]> {
   const said: string[] = [];
   const { warn } = console;

@@ -20,12 +20,12 @@ type Line = Op | { do: "all"; ops: Op[] };
 
 interface Program {
   lines: Line[];
-  /** Messages that are there before the program begins, in order. */
+  /** The messages that are sent before the program begins, in order. */
   inbox: { name: string; value: number; key: string | null }[];
   faults: Fault[];
 }
 
-/** What a program comes to. */
+/** The result of a program. */
 interface Outcome {
   output: unknown[];
   sent: { topic: string; message: unknown }[];
@@ -34,7 +34,7 @@ interface Outcome {
 }
 
 const NAMES = ["a", "b"];
-/** The topic of messages that come only while the program waits for them. */
+/** The topic of messages that are sent only while the program waits for them. */
 const LATE = "late";
 
 const name = fc.constantFrom(...NAMES);
@@ -81,7 +81,7 @@ const interpreter = workflow("interpreter", async (ctx, lines: Line[]) => {
   return output;
 });
 
-/** Receives what the program sent. */
+/** Receives the messages that the program sent. */
 const sink = workflow("sink", async (ctx) => {
   const sent: unknown[] = [];
   for (;;) {
@@ -118,7 +118,7 @@ async function carryOut(ctx: WorkflowContext, op: Op): Promise<unknown> {
   }
 }
 
-/** What the program must come to: each operation once, in the order of the lines. */
+/** The expected result of a program: each operation once, in the order of the lines. */
 function model({ lines, inbox }: Program): Outcome {
   const events: Record<string, unknown> = {};
   const streams: Record<string, { values: unknown[] }> = {};
@@ -176,7 +176,7 @@ async function run(makeHarness: MakeHarness, program: Program): Promise<Outcome>
   await parley.start("sink", undefined, { workflowId: "sink", enqueue: true });
   const handle = await parley.start("interpreter", program.lines, { workflowId: "program", enqueue: true });
   for (const { name, value, key } of program.inbox) {
-    // A key that was used with another topic is refused; the model leaves the message out too.
+    // A key that was used with another topic is refused, so the model leaves the message out too.
     await handle.send(value, { topic: name, ...(key !== null && { idempotencyKey: key }) }).catch((error) =>
       assert.equal(error.code, "idempotency_conflict")
     );
@@ -210,7 +210,10 @@ async function run(makeHarness: MakeHarness, program: Program): Promise<Outcome>
   return outcome;
 }
 
-/** Registers the property: whatever the program and wherever processes die, it comes to what the model says. */
+/**
+ * Registers the property: whatever the program and wherever processes die, its result is that of
+ * the model.
+ */
 export function randomPrograms(test: RegisterTest, makeHarness: MakeHarness, options: { runs: number }): void {
   test("random programs come to what the model says, wherever processes die", async () => {
     const property = fc.asyncProperty(program, async (it) => assert.deepEqual(await run(makeHarness, it), model(it)));

@@ -1,16 +1,16 @@
 /**
- * Numbers that are random, and the same each time for the same seed.
+ * Random numbers that are the same each time for the same seed.
  *
  * @module
  */
 
 /** A source of numbers. */
 export interface Random {
-  /** The next number, `least` or more and less than `most`. */
+  /** The next number, at least `least` and less than `most`. */
   between(least: number, most: number): number;
 }
 
-/** A source that a seed determines: mulberry32, which passes for random in tests. */
+/** A source that a seed determines: mulberry32, which is random enough for tests. */
 export function seeded(seed: number): Random {
   let state = seed | 0;
   const next = () => {

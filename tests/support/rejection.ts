@@ -1,5 +1,5 @@
 /**
- * What a call of a driver must reject with.
+ * The error of a call that must reject.
  *
  * @module
  */

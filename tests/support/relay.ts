@@ -1,5 +1,6 @@
 /**
- * A TCP relay that fails as it is told: it stands between a client and a server and cuts, delays or swallows what they say.
+ * A TCP relay between a client and a server. It cuts, delays or swallows their bytes as a test
+ * tells it.
  *
  * @module
  */
@@ -14,39 +15,45 @@ export type { Ending } from "./relay/socket.ts";
 
 /** Options of {@linkcode startRelay}. */
 export interface RelayOptions {
-  /** Where the server is. */
+  /** The URL of the server. */
   readonly target: { readonly hostname: string; readonly port: number };
   /**
-   * What is spoken: with `"http"`, the default, faults meet requests, and after an upgrade to a WebSocket what the client sends, chunk by
-   * chunk; with `"tcp"`, chunks from the start.
+   * The protocol. With `"http"`, the default, faults meet requests and, after an upgrade to a
+   * WebSocket, the chunks of the client. With `"tcp"` faults meet chunks from the start.
    */
   readonly protocol?: "http" | "tcp";
-  /** How long a connection can be withheld or swallowed before it is cut after all, in ms; 30,000 without it. */
+  /**
+   * How many milliseconds a connection can be withheld or swallowed before it is cut. The default
+   * is 30,000.
+   */
   readonly maxMs?: number;
 }
 
-/** A relay that runs. Disposing it cuts every connection and ends every fault. */
+/** A running relay. Disposing of it cuts every connection and ends every fault. */
 export interface Relay extends AsyncDisposable {
   readonly hostname: string;
   readonly port: number;
-  /** How many requests it has read whole, to meet faults or be passed on; upgrades are among them. */
+  /** How many requests it has read whole, upgrades included. */
   readonly requests: number;
   readonly connections: { readonly opened: number; readonly open: number };
   /** The same URL, through the relay. */
   through(url: string): string;
-  /** Adds a fault; each request, and each new connection, meets the first that matches it. */
+  /** Adds a fault. Each request, and each new connection, meets the first that matches. */
   fault(fault: RelayFault): RelayFaultHandle;
-  /** Cuts the connections that are open, and waits until they are gone. */
+  /** Cuts the open connections, and waits until they are gone. */
   cut(ending?: Ending): Promise<void>;
-  /** Makes black holes of the connections that are open: nothing passes any more, and nobody is told. New connections are not affected. */
+  /**
+   * Makes black holes of the open connections: nothing passes any more, and nobody is told. New
+   * connections are not affected.
+   */
   freeze(): void;
 }
 
-/** A fault that was asked for; disposing it takes it back. */
+/** A fault of a relay. Disposing of it takes it back. */
 export interface RelayFaultHandle extends Disposable {
-  /** How many requests or connections it has met. */
+  /** How many requests or connections have met it. */
   readonly hits: number;
-  /** Settles when it has met the first: what `at` names has happened. */
+  /** Settles when the first has met it, at the moment that `at` names. */
   readonly met: Promise<void>;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What is on its way to a store.
+ * The requests on their way to a store.
  *
  * @module
  */
@@ -8,14 +8,14 @@ import { nextTask } from "../../core/time/clock.ts";
 import type { Driver } from "../../core/driver/driver.ts";
 import type { Queryable } from "../../drivers/postgres/mod.ts";
 
-/** How many tasks are given to what an answer sets off until it makes the next request. */
+/** How many tasks an answer may take to set off the next request. */
 const TASKS_TO_SETTLE = 5;
 
 /** Counts requests, and knows when all of them have been answered. */
 export class Requests {
-  /** How many have been made. */
+  /** How many requests have been made. */
   count = 0;
-  /** What each of them has to wait for. */
+  /** A wait before each request. */
   before: () => Promise<unknown> = () => Promise.resolve();
   readonly #pending: Set<Promise<unknown>> = new Set();
 
@@ -31,7 +31,7 @@ export class Requests {
     }
   }
 
-  /** Waits until there are none under way, and none comes of the answers. */
+  /** Waits until no request is under way, and the answers set off no other. */
   async settled(): Promise<void> {
     for (let tasks = 0; tasks < TASKS_TO_SETTLE; tasks++) {
       if (this.#pending.size > 0) tasks = 0;
@@ -40,13 +40,13 @@ export class Requests {
     }
   }
 
-  /** The client, with its requests counted. */
+  /** Counts the requests of a client. */
   over(queryable: Queryable): Queryable {
     return { query: (text, params) => this.made(() => queryable.query(text, params)) };
   }
 }
 
-/** The driver, with its calls known to whoever waits until they are over. */
+/** Counts the calls of a driver, so that a test can wait for their end. */
 export function counted(driver: Driver, requests: Requests): Driver {
   const made =
     <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) => (...args: Args): Promise<Result> =>

@@ -9,13 +9,13 @@ import { type NeonServer, startNeonServer } from "../../drivers/neon/server/mod.
 import { quoted } from "../../drivers/postgres/support/store.ts";
 import type { Store } from "./process.ts";
 
-/** A store that outlives the processes that use it, and is gone with the test. */
+/** A store that outlives the processes that use it. The test removes it at its end. */
 export interface NeonStore extends AsyncDisposable {
   readonly store: Store;
   readonly server: NeonServer;
 }
 
-/** Starts a local Neon in front of PostgreSQL. The schema is dropped in the end. */
+/** Starts a local Neon in front of PostgreSQL. The schema is dropped at the end. */
 export async function startNeonStore(postgres: string): Promise<NeonStore> {
   const server = await startNeonServer({ postgres });
   const schema = `adapter ${crypto.randomUUID()}`;

@@ -12,27 +12,31 @@ export type Store =
   | { readonly kind: "neon"; readonly url: string; readonly options: NeonDriverOptions }
   | { readonly kind: "upstash"; readonly url: string; readonly token: string; readonly options: { prefix: string } };
 
-/** What the process is told. */
+/** The settings of the process. */
 export interface ServerSettings {
   readonly port: number;
-  /** With which everything is allowed. */
+  /** The token that allows everything. */
   readonly token: string;
-  /** Of the scoped tokens and, in base64, of the webhook. */
+  /** The secret of the scoped tokens and, in base64, of the webhook. */
   readonly secret: string;
   readonly store: Store;
-  /** For how long a dead process keeps its workflows. */
+  /** The lease: how long a dead process keeps its workflows. */
   readonly lease: string;
 }
 
-/** The one and only permissions: those that an edge platform gives. */
+/** The only permissions: those that an edge platform gives. */
 export const PERMISSIONS = ["--allow-net", "--allow-env", "--no-prompt"];
 
-/** Without it Deno warns, once a process, of what it does to the signals of requests; both ways are right for the adapter. */
+/**
+ * Without this flag, Deno warns once per process about the signals of requests. The adapter works
+ * with both settings.
+ */
 const ABORT = "--unstable-no-legacy-abort";
 
 /**
- * Below the ports that systems give to outgoing connections. Of those, one could be taken while the server is away: even by a client of the server
- * itself, which Linux then connects to itself.
+ * Ports below those that systems give to outgoing connections. An outgoing connection could take
+ * one of those while the server is away. It could even be a client of the server, which Linux would
+ * then connect to itself.
  */
 const PORTS = { from: 20_000, count: 10_000 };
 
@@ -53,12 +57,12 @@ export class AdapterProcess implements AsyncDisposable {
     return server;
   }
 
-  /** Where it is, the same over all restarts. */
+  /** The origin, the same over all restarts. */
   get url(): string {
     return `http://127.0.0.1:${this.settings.port}`;
   }
 
-  /** Starts it, and settles when it serves. Its errors go to those of the tests. */
+  /** Starts the process, and settles when it serves. Its errors go to those of the tests. */
   async start(): Promise<void> {
     const main = new URL("server.ts", import.meta.url).href;
     const args = ["run", "--no-check", ABORT, ...PERMISSIONS, main];
@@ -66,7 +70,7 @@ export class AdapterProcess implements AsyncDisposable {
     ({ process: this.#process } = await KeptProcess.start({ command: Deno.execPath(), args, env, ready: /^ready$/m }));
   }
 
-  /** Kills it as `kill -9` does: nothing is flushed, closed or said. */
+  /** Kills the process as `kill -9` does: it flushes, closes and says nothing. */
   async kill(): Promise<void> {
     await this.#process?.kill();
   }
@@ -76,7 +80,7 @@ export class AdapterProcess implements AsyncDisposable {
   }
 }
 
-/** A port that nobody listens at, and that no outgoing connection takes. */
+/** A port on which nobody listens and that no outgoing connection takes. */
 export function freePort(): number {
   for (;;) {
     const port = PORTS.from + Math.floor(Math.random() * PORTS.count);

@@ -1,5 +1,6 @@
 /**
- * The adapter as a process of its own, for tests that kill it. It gets by on the network and the environment: `--allow-net --allow-env`.
+ * The adapter as a process of its own, for tests that kill it. It needs only `--allow-net
+ * --allow-env`.
  *
  * @module
  */
@@ -17,7 +18,7 @@ function openDriver(store: Store): Driver {
   return store.kind === "neon" ? neonDriver(store.url, store.options) : openUpstash(store, store.options).driver;
 }
 
-/** What this process may do, for a test that wants to be sure. */
+/** The permissions of this process, so that a test can check them. */
 async function permissions(): Promise<Record<string, string>> {
   const names = ["net", "env", "read", "write", "run", "sys", "ffi", "import"] as const;
   return Object.fromEntries(
@@ -43,5 +44,5 @@ app.post(
 );
 
 Deno.serve({ hostname: "127.0.0.1", port, onListen: () => console.log("ready") }, app.fetch);
-// Takes up what the process before this one left behind, once its leases have lapsed.
+// Takes over the workflows of the process before this one, once its leases have lapsed.
 await parley.work({ signal: new AbortController().signal });

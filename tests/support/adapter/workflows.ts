@@ -1,5 +1,5 @@
 /**
- * What the adapter of the tests runs.
+ * The workflows of the tests' adapter.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { type Workflow, workflow } from "../../../mod.ts";
 /** The message that ends {@linkcode collect}. */
 export const END = "end";
 
-/** Takes messages until the end, and tells of each as it comes; returns them all. */
+/** Receives messages until the end, publishes each as it comes, and returns all of them. */
 export const collect: Workflow<string, string[]> = workflow("collect", async (ctx, greeting: string) => {
   const items: string[] = [];
   await ctx.writeStream("log", greeting);
@@ -21,7 +21,7 @@ export const collect: Workflow<string, string[]> = workflow("collect", async (ct
   return items;
 });
 
-/** Writes so many numbers, each a moment after the one before. */
+/** Writes numbers, each a moment after the one before. */
 export const count: Workflow<{ to: number; everyMs: number }, number> = workflow(
   "count",
   async (ctx, { to, everyMs }: { to: number; everyMs: number }) => {

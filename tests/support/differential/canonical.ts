@@ -1,5 +1,5 @@
 /**
- * Answers of drivers in one form: what the contract leaves open is left out.
+ * Answers of drivers in one form, without the parts that the contract leaves open.
  *
  * @module
  */
@@ -8,16 +8,17 @@
 const IN_ANY_ORDER = new Set(["woken", "unknown", "claimed"]);
 
 /**
- * An answer of which every driver must give the same.
+ * The part of an answer that every driver must give alike.
  *
- * @param answer What a driver answered.
- * @param isRepeat Of a repeat, whom it woke is left open: whoever was woken by the first may have been claimed since. So is whether a claim has left some.
+ * @param answer The answer of a driver.
+ * @param isRepeat For a repeat, the contract leaves open whom it woke, because a run may have
+ * claimed the workflow since. It also leaves open whether a claim has left some.
  */
 export function canonical(answer: unknown, isRepeat: boolean): unknown {
   return JSON.parse(
     JSON.stringify(answer, (name, value) => {
       if (value === null || (isRepeat && (name === "woken" || name === "more"))) return undefined;
-      // A claim may or may not count what it has just leased.
+      // A claim may or may not count the workflows that it has just leased.
       if (name === "nextDueMs") return undefined;
       return IN_ANY_ORDER.has(name) && Array.isArray(value) ? value.toSorted(byText) : value;
     }) ?? "null",

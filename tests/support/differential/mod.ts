@@ -1,5 +1,6 @@
 /**
- * Random calls to a driver and to the memory driver, which is the reference: both must answer alike.
+ * Random calls to a driver and to the memory driver, which is the reference. Both must answer
+ * alike.
  *
  * @module
  */
@@ -18,7 +19,7 @@ const HOUR_MS = 3_600_000;
 
 type Asked<Do extends Command["do"]> = Extract<Command, { do: Do }>;
 
-/** A call, as any driver can be asked. */
+/** A call of any driver. */
 type Ask = (driver: Driver) => Promise<unknown>;
 
 interface Run {
@@ -28,14 +29,14 @@ interface Run {
   number: number;
 }
 
-/** Tells a story to both drivers. */
+/** Makes the calls of a story on both drivers. */
 class Telling {
   readonly #story: Story;
   readonly #clock = new ManualClock(new ManualClock().now() + HOUR_MS);
   readonly #store: MemoryStore = memoryStore({ clock: this.#clock });
   readonly #reference = memoryDriverOver(this.#store);
   readonly #runs: Run[] = [];
-  /** What may be repeated. */
+  /** The calls that may be repeated. */
   readonly #asked: Ask[] = [];
   readonly #claims = new Set<Ask>();
   #count = 0;
@@ -48,7 +49,8 @@ class Telling {
     await using harness = await makeHarness();
     for (const [instance, command] of this.#story.calls) {
       this.#count += 1;
-      // No two calls at one instant: in which order things are due that are so since the same one is left open.
+      // No two calls happen at one instant, because the contract leaves the order of workflows open
+      // that are due since the same one.
       const ms = command.do === "advance" ? command.ms : 1;
       await Promise.all([this.#clock.advance(ms), harness.advance(ms)]);
       const ask = command.do === "repeat" ? this.#repeat(command) : this.#ask(command);
@@ -63,7 +65,7 @@ class Telling {
     assert.deepEqual(canonical(await ask(driver), isRepeat), canonical(expected, isRepeat), `call ${this.#count}`);
   }
 
-  /** To cancel what is cancelled is a repeat, whoever asks. */
+  /** A cancel of a cancelled workflow is a repeat, whichever driver gets it. */
   #isCancelled(command: Command): boolean {
     return command.do === "control" && command.action === "cancel" &&
       this.#store.rows.get(command.id)?.status === "CANCELLED";
@@ -121,7 +123,8 @@ class Telling {
   }
 
   #claim({ ids: workflowIds, names, limit, leaseMs, ...rest }: Asked<"claim">): Ask {
-    // What a process runs it can run: whether one of except counts as unknown is left open.
+    // A process can run the workflows that it runs, so the contract leaves open whether one of
+    // `except` counts as unknown.
     const except = NAMES.every((name) => names.includes(name)) ? rest.except : [];
     const request = {
       workflowIds,
@@ -142,8 +145,9 @@ class Telling {
   }
 
   /**
-   * Which of two comes first that are due since the same instant is left open, so both are taken. So are leases that have lapsed: a store may note a renewal
-   * later than it is made, to write less.
+   * Two workflows may be due since the same instant. The contract leaves their order open, so both
+   * are taken. It also leaves the order of lapsed leases open, because a store may note a renewal
+   * late, to write less.
    */
   #isOrderOpen(): boolean {
     const now = this.#clock.now();
@@ -159,7 +163,7 @@ class Telling {
   #commit({ run: nth, positions, steps, skips, ...rest }: Asked<"commit">): Ask | undefined {
     const inSteps = (id: string) => steps.flatMap((nth) => this.#story.steps[nth]?.(id, this.#count) ?? []);
     const run = this.#runs.at(-1 - nth);
-    // A number that was skipped stays free: the next commit has it.
+    // A skipped number stays free, and the next commit has it.
     const writer = run && skips ? { ...run, number: run.number + 1 } : run;
     return this.#write(writer, (id) => [...this.#code(positions, id), ...inSteps(id)], this.#goal(rest));
   }
@@ -179,12 +183,12 @@ class Telling {
     }
   }
 
-  /** All the waits that are open belong to it. */
+  /** Every open wait belongs to a suspend. */
   #suspend({ run: nth, waits }: Asked<"suspend">): Ask | undefined {
     const run = this.#runs.at(-1 - nth);
     const entries = run ? [...this.#store.rows.get(run.workflowId)?.entries.values() ?? []] : [];
     const open = entries.filter(({ outcome }) => outcome === null).map(({ position }) => position);
-    // Those that have an outcome would keep it from suspending.
+    // A wait with an outcome would prevent the suspend.
     const others = waits.map((wait) => wait + SOME).filter((wait) =>
       !entries.some(({ position }) => position === wait)
     );
@@ -249,7 +253,7 @@ async function readAt(
   ];
 }
 
-/** What is there of a workflow. */
+/** All that a driver shows of a workflow. */
 function everything(id: string): Ask {
   return async (driver) => {
     const parts = await Promise.all(KEYS.map((key) => readAt(driver, { id, key, from: 0, limit: 1_000 })));

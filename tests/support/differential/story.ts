@@ -21,7 +21,7 @@ import {
 } from "../../../testing/operations.ts";
 import { newWorkflow } from "../../../testing/requests.ts";
 
-// Few of each, so that calls meet: and of those that begin alike, or have in them what separates the parts of a key.
+// Few of each, so that calls meet. Some begin alike, and some contain the separators of keys.
 export const IDS = ["a", "a\u0001/%2F", "c:\u{1F600}"];
 export const NAMES = ["order", "order\u0001"];
 export const KEYS = ["k", "k/0"];
@@ -35,13 +35,16 @@ const STATUSES: readonly WorkflowStatus[] = [
   "MAX_RECOVERY_ATTEMPTS_EXCEEDED",
 ];
 
-/** What a workflow does at one position: the same in every run, as code does that is deterministic. Only a pause knows which call it is of. */
+/**
+ * The operation of a workflow at one position, the same in every run, as in deterministic code.
+ * Only a pause knows the number of its call.
+ */
 type Maker = (position: number, id: string, nth: number) => Operation;
 
-/** How a commit that does not suspend lets go. */
+/** The transition of a commit that does not suspend. */
 export type Goal = "none" | "yield" | "end" | "park";
 
-/** What is asked. Where it says which one, 0 is the latest. */
+/** The call. An index of 0 means the latest one. */
 export type Command =
   | { do: "create"; id: string; name: string; leaseMs: number | null }
   | { do: "claim"; ids: string[] | null; except: string[]; names: string[]; limit: number; leaseMs: number }
@@ -74,15 +77,18 @@ export type Command =
 
 /** A story. */
 export interface Story {
-  /** What the code of all workflows does: {@linkcode SOME} operations that have an outcome at once, then as many that may have to wait. */
+  /**
+   * The code of all workflows: {@linkcode SOME} operations that have an outcome at once, then as
+   * many that may have to wait.
+   */
   readonly code: readonly Maker[];
-  /** What it does inside steps. */
+  /** The operations inside steps. */
   readonly steps: readonly ((id: string, nth: number) => Operation)[];
-  /** Which of the two instances of a driver is asked, and what. */
+  /** The calls, each with the instance of the driver that gets it. */
   readonly calls: readonly [instance: 0 | 1, command: Command][];
 }
 
-/** How many operations, and steps, there are of a kind. */
+/** The number of operations, and of steps, of each kind. */
 export const SOME = 6;
 
 const id = fc.constantFrom(...IDS);
@@ -105,7 +111,7 @@ const effect: fc.Arbitrary<Maker> = fc.oneof(
   fc.tuple(id, topic).map(([to, topic]): Maker => (position, id) =>
     send(position, fixed(to, topic, `${id} ${position}`))
   ),
-  // To itself.
+  // The workflow sends to itself.
   topic.map((topic): Maker => (position, id) => send(position, fixed(id, topic, `${id} ${position}`))),
   key.map((key): Maker => (position) => setEvent(position, key, `event ${position}`)),
   key.map((key): Maker => (position) => writeStream(position, key, `value ${position}`)),
@@ -151,7 +157,7 @@ const step: fc.Arbitrary<Story["steps"][number]> = fc.oneof(
 
 type With<Do extends Command["do"]> = Omit<Extract<Command, { do: Do }>, "do">;
 
-/** A command, and how often it comes, of 50 times. */
+/** A command, and its share of 50 calls. */
 function of<Do extends Command["do"]>(
   weight: number,
   does: Do,

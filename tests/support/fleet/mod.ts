@@ -1,5 +1,5 @@
 /**
- * Many processes over one store, which are killed at random and started again.
+ * Many processes over one store, killed at random and started again.
  *
  * @module
  */
@@ -9,11 +9,11 @@ import { Parley } from "../../../mod.ts";
 import type { Driver } from "../../../core/driver/driver.ts";
 import { check, tell, unfinished } from "./story.ts";
 
-/** What a fleet is told. */
+/** The options of a fleet. */
 export interface FleetOptions {
-  /** A module with `openDriver(argument)`, for the processes. */
+  /** The module with `openDriver(argument)` for the processes. */
   module: URL;
-  /** What its `openDriver` gets. */
+  /** The argument of its `openDriver`. */
   argument: string;
   /** A driver over the same store, for this process. */
   driver: Driver;
@@ -21,20 +21,22 @@ export interface FleetOptions {
   workflows: number;
   /** How many processes. Default 8. */
   processes?: number;
-  /** For how many milliseconds processes are killed; then they carry on in peace. */
+  /** How many milliseconds long processes are killed. After that they carry on in peace. */
   killForMs: number;
-  /** Called each time before a process is killed: what else is to go wrong. */
+  /** Called each time before a process is killed, to break something else. */
   disturb?: () => void;
-  /** How long all of it may take. */
+  /** The maximum duration of the whole. */
   timeoutMs: number;
 }
 
-/** What a module for {@linkcode FleetOptions.module} exports. */
+/** The exports of a module for {@linkcode FleetOptions.module}. */
 export type OpenDriver = (argument: string) => { driver: Driver; close?: () => Promise<void> };
 
 const HOUR_MS = 3_600_000;
 
-/** Runs the ring in many processes and checks what came of it. Answers with how many processes were killed. */
+/**
+ * Runs the ring in many processes and checks its results. Returns how many processes were killed.
+ */
 export async function runFleet(options: FleetOptions): Promise<{ killed: number; tookMs: number }> {
   const { driver, workflows, processes = 8, killForMs, timeoutMs } = options;
   await using parley = new Parley({ driver, wake: "none" });
@@ -66,7 +68,10 @@ export async function runFleet(options: FleetOptions): Promise<{ killed: number;
 class Member {
   readonly #args: string[];
   #child: Deno.ChildProcess | undefined;
-  /** How it ended, if nobody had killed it: whatever fails, a process must go on. */
+  /**
+   * The end of a process that nobody killed, which is an error: a process must go on whatever
+   * fails.
+   */
   died: Deno.CommandStatus | undefined;
 
   constructor({ module, argument }: FleetOptions, index: number) {
@@ -94,7 +99,7 @@ class Member {
     try {
       child.kill("SIGKILL");
     } catch {
-      // It has died by itself.
+      // The process has died by itself.
     }
     await child.status;
     return true;

@@ -1,5 +1,6 @@
 /**
- * Workflows in a ring, each of which sends to the next and receives from the one before, and what must come of them.
+ * Workflows in a ring, each of which sends to the next and receives from the one before, and their
+ * expected results.
  *
  * @module
  */
@@ -13,7 +14,7 @@ export const ROUNDS = 3;
 const news = topic<{ from: number; round: number; part: number }>("news");
 const diary = stream<number>("diary");
 
-/** Which place a workflow has in which ring. */
+/** The place of a workflow in a ring. */
 export interface Place {
   index: number;
   size: number;
@@ -43,7 +44,7 @@ export const ring = workflow("ring", async (ctx, { index, size }: Place) => {
 /** Stores the ring. */
 export async function tell(parley: Parley, size: number): Promise<void> {
   const indexes = Array.from({ length: size }, (_, index) => index);
-  // Workflows that are not there yet cannot be sent to, so all are stored before any runs.
+  // A workflow that does not exist yet takes no message, so all are stored before any runs.
   for (let from = 0; from < size; from += 100) {
     await Promise.all(
       indexes.slice(from, from + 100).map((index) => {
@@ -53,7 +54,7 @@ export async function tell(parley: Parley, size: number): Promise<void> {
   }
 }
 
-/** Up to so many that have not ended. */
+/** The IDs of workflows that have not ended, up to a limit. */
 export async function unfinished(parley: Parley, limit: number): Promise<string[]> {
   const { workflows } = await parley.list({ status: ["ENQUEUED", "PENDING"], limit });
   return workflows.map(({ workflowId }) => workflowId);

@@ -7,12 +7,12 @@
 import { upstashDriver } from "../../../drivers/upstash/mod.ts";
 import type { OpenDriver } from "./mod.ts";
 
-/** What {@linkcode openDriver} is told, as JSON. */
+/** The argument of {@linkcode openDriver}, as JSON. */
 export interface UpstashArgument {
   readonly url: string;
   readonly token: string;
   readonly prefix: string;
-  /** How likely it is that a process has push. */
+  /** The probability that a process has push. */
   readonly push: number;
 }
 

@@ -19,7 +19,7 @@ const parley = new Parley({
   clock,
   lease: "3s",
   hotWait: "200ms",
-  // The store may be made to fail; anything else is a bug, and must be seen.
+  // A test may make the store fail. Any other error is a bug, and must show.
   onError: (error) => error instanceof DriverError || console.error(error),
 });
 await parley.work({ signal: new AbortController().signal, concurrency: 20 });

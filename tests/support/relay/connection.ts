@@ -8,7 +8,7 @@ import type { Faults, RelayRequest, Strike } from "./faults.ts";
 import { join, readHead, readRequestBody, readResponseBody, type Sink } from "./http.ts";
 import { type Ending, open, type Side } from "./socket.ts";
 
-/** What a connection needs of its relay. */
+/** The part of a relay that a connection needs. */
 export interface ConnectionOptions {
   readonly client: Side;
   readonly number: number;
@@ -19,21 +19,21 @@ export interface ConnectionOptions {
   readonly nextNumber: (kind: RelayRequest["kind"]) => number;
 }
 
-/** A request, with the bytes that it came in. */
+/** A request, with its bytes. */
 interface Incoming extends RelayRequest {
   readonly raw: Uint8Array;
 }
 
 const NOTHING = new Uint8Array(0);
 
-/** A fault wants the connection cut. */
+/** A fault cuts the connection. */
 class Cut extends Error {
   constructor(readonly ending: Ending) {
     super(`Cut with ${ending}`);
   }
 }
 
-/** A client's connection and the one to the target that goes with it. */
+/** A client's connection, with its connection to the target. */
 export class Connection {
   /** Settles when both are gone. */
   readonly done: Promise<void>;
@@ -57,7 +57,7 @@ export class Connection {
     await this.done;
   }
 
-  /** Lets nothing pass any more; after the longest time that the relay allows, it is cut. */
+  /** Lets nothing pass any more. The relay cuts the connection after its longest time. */
   freeze(): void {
     this.#thawed ??= this.#options.faults.blackHole(this.#isCut.promise).then(() => {
       this.#client.close("reset");
@@ -120,7 +120,7 @@ export class Connection {
     return reusable && !isUpgraded;
   }
 
-  /** Sends an answer that a fault has held back, or what the fault lets through of it. */
+  /** Sends an answer that a fault has held back, or the part that the fault lets through. */
   async #release([head = NOTHING, ...body]: readonly Uint8Array[], fault: Strike | undefined): Promise<void> {
     await this.#strike(fault, "after");
     await this.#halves(head, fault, "head");
@@ -166,13 +166,15 @@ export class Connection {
   async #connect(): Promise<Side | undefined> {
     if (this.#target) return this.#target;
     const target = this.#target = await open(this.#options.target);
-    // A client that goes away is none of the target's business once a fault is at work: what was sent is on its way.
+    // Once a fault is at work, the target does not notice that a client goes away, because the
+    // request is on its way.
     if (this.#options.protocol === "http") {
       this.#client.ended.then(() => {
         if (!this.#isFaulty && !this.#thawed) target?.close();
       });
     }
-    // A connection that the target closes between two requests is closed for the client too.
+    // If the target closes a connection between two requests, the relay closes it for the client
+    // too.
     target?.ended.then(() => {
       if (this.#isIdle && !this.#thawed) this.#client.end();
     });

@@ -6,15 +6,18 @@
 
 import type { Ending } from "./socket.ts";
 
-/** What a client sent that a fault can meet. */
+/** A request or bytes of a client that a fault can meet. */
 export interface RelayRequest {
-  /** 1 for the first that the relay read, over all connections. Bytes are counted by themselves. */
+  /** The number over all connections, from 1. Bytes are counted by themselves. */
   readonly number: number;
-  /** 1 for the first connection. */
+  /** The number of the connection, from 1. */
   readonly connection: number;
-  /** A request, an upgrade to a WebSocket, or bytes that the relay does not understand: frames, or PostgreSQL's messages. */
+  /**
+   * A request, an upgrade to a WebSocket, or bytes that the relay does not understand: frames, or
+   * PostgreSQL's messages.
+   */
   readonly kind: "http" | "upgrade" | "bytes";
-  /** The first line, as `POST /sql HTTP/1.1`; empty for bytes. */
+  /** The first line, such as `POST /sql HTTP/1.1`. Empty for bytes. */
   readonly firstLine: string;
   /** The body, or the bytes. */
   readonly body: Uint8Array;
@@ -23,16 +26,20 @@ export interface RelayRequest {
 /**
  * When a fault strikes:
  *
- * - `"connect"`: a connection was accepted, and nothing read from it;
- * - `"before"`: the request was read, and nothing of it has reached the target;
+ * - `"connect"`: the relay has accepted a connection, and read nothing;
+ * - `"before"`: the relay has read the request, and nothing of it has reached the target;
  * - `"after"`: the target has answered, and nothing of it has reached the client;
- * - `"head"`, `"body"`: the first half of the answer's head, or the head and the first half of the body, has reached the client.
+ * - `"head"`, `"body"`: the first half of the answer's head, or the head and the first half of the
+ *   body, has reached the client.
  *
- * Of bytes, the answer is the next chunk that the target sends, and all of it is body.
+ * The answer to bytes is the next chunk of the target, and all of it is body.
  */
 export type RelayMoment = "connect" | "before" | "after" | "head" | "body";
 
-/** What a fault does. A black hole swallows everything from then on, and tells nobody; a delay goes on after the time or the promise. */
+/**
+ * The effect of a fault. A black hole swallows everything from then on, and tells nobody. A delay
+ * goes on after the time or the promise.
+ */
 export type RelayAction =
   | { readonly kind: "cut"; readonly ending?: Ending }
   | { readonly kind: "blackHole" }
@@ -42,17 +49,23 @@ export type RelayAction =
 export interface RelayFault {
   readonly at: RelayMoment;
   readonly action: RelayAction;
-  /** How many requests or connections it meets; 1 without it, `Infinity` for all. */
+  /** How many requests or connections meet it. The default is 1; `Infinity` means all. */
   readonly times?: number;
-  /** Which requests; without it all but the bytes that follow an upgrade. For `"connect"`, only `connection` says something. */
+  /**
+   * The requests that meet it. The default is all but the bytes that follow an upgrade. For
+   * `"connect"`, only `connection` is set.
+   */
   readonly matches?: (request: RelayRequest) => boolean;
 }
 
-/** A fault that has met something, and has yet to strike. */
+/** A fault that a request has met, and that has yet to strike. */
 export interface Strike {
   readonly at: RelayMoment;
   readonly isBlackHole: boolean;
-  /** Does what the fault does, for as long as the connection is not cut. The answer: it is to be cut in this way, or goes on. */
+  /**
+   * Carries out the fault while the connection is not cut. Returns how to cut the connection, or
+   * that it goes on.
+   */
   run(isCut: Promise<void>): Promise<Ending | undefined>;
 }
 
@@ -81,13 +94,13 @@ export class Faults {
     };
   }
 
-  /** Ends what goes on, and what is to come. */
+  /** Ends the running faults and the pending ones. */
   end(): void {
     this.#pending.length = 0;
     this.#ended.resolve();
   }
 
-  /** What is to happen to a new connection, or to a request. */
+  /** The fault for a new connection, or for a request. */
   find(request: RelayRequest, isNew: boolean, byDefault: boolean): Strike | undefined {
     const entry = this.#pending.find(({ fault, left }) =>
       left > 0 && (fault.at === "connect") === isNew && (fault.matches?.(request) ?? byDefault)

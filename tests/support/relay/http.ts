@@ -1,5 +1,5 @@
 /**
- * Where the messages of HTTP/1.1 begin and end.
+ * Finds where the messages of HTTP/1.1 begin and end.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { Buffer } from "node:buffer";
 import type { Side } from "./socket.ts";
 
-/** Takes bytes as they come. */
+/** Takes bytes as they arrive. */
 export type Sink = (bytes: Uint8Array) => Promise<void> | void;
 
 /** The first line and the headers of a message. */
@@ -20,7 +20,7 @@ const BLANK_LINE = new TextEncoder().encode("\r\n\r\n");
 const LINE_END = BLANK_LINE.subarray(0, 2);
 const decoder = new TextDecoder("latin1");
 
-/** Reads up to the end of a head and passes it on; undefined if the connection ends before. */
+/** Reads up to the end of a head and passes it on. `undefined` if the connection ends before. */
 export async function readHead(from: Side, sink: Sink): Promise<Head | undefined> {
   const bytes = await readUntil(from, BLANK_LINE);
   if (!bytes) return undefined;
@@ -33,12 +33,15 @@ export async function readHead(from: Side, sink: Sink): Promise<Head | undefined
   return { firstLine, headers: new Map(headers) };
 }
 
-/** Passes the body of a request on. True if it came whole. */
+/** Passes the body of a request on. True if the whole body came. */
 export async function readRequestBody(from: Side, head: Head, sink: Sink): Promise<boolean> {
   return await readFramed(from, head, sink) ?? true;
 }
 
-/** Passes the body of an answer on; its end may be the connection's. True if it came whole and the connection can be used again. */
+/**
+ * Passes the body of an answer on. Its end may be that of the connection. True if the whole body
+ * came and the connection can be used again.
+ */
 export async function readResponseBody(from: Side, head: Head, method: string, sink: Sink): Promise<boolean> {
   if (method === "HEAD" || /^HTTP\/1\.1 (1\d\d|204|304)/.test(head.firstLine)) return true;
   const whole = await readFramed(from, head, sink);
@@ -47,7 +50,7 @@ export async function readResponseBody(from: Side, head: Head, method: string, s
   return false;
 }
 
-/** Undefined if the head does not say how long the body is. */
+/** `undefined` if the head does not say how long the body is. */
 async function readFramed(from: Side, head: Head, sink: Sink): Promise<boolean | undefined> {
   if (head.headers.get("transfer-encoding")?.toLowerCase() === "chunked") return await readChunked(from, sink);
   const length = head.headers.get("content-length");

@@ -54,7 +54,8 @@ neonTest(
     await sql`select 1`;
     relay.fault({ at: "after", action: { kind: "cut" } });
     const rows = await sql.query(`insert into ${table} default values returning id`);
-    // If this is 1 and the call rejects, Deno has mended it (denoland/deno#35610): the drivers' bodies that cannot be sent again are then a precaution.
+    // If this is 1 and the call rejects, Deno has fixed denoland/deno#35610. Then the drivers need
+    // no bodies that cannot be sent twice.
     assert.deepEqual([rows, await count()], [[{ id: 2 }], 2]);
   },
 );

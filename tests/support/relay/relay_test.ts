@@ -4,9 +4,9 @@ import { type Relay, type RelayFault, startRelay } from "../relay.ts";
 
 interface Setting {
   readonly relay: Relay;
-  /** What has reached the target. */
+  /** The requests that have reached the target. */
   readonly seen: string[];
-  /** Sends through the relay, and answers with the body, or with what became of it. */
+  /** Sends through the relay, and returns the body or the failure. */
   send(text: string, signal?: AbortSignal): Promise<string>;
 }
 

@@ -1,15 +1,16 @@
 /**
- * A TCP connection to read from at one's own pace. Of what Deno has, only `node:net` can reset a connection.
+ * A TCP connection that the reader reads at its own pace. In Deno, only `node:net` can reset a
+ * connection.
  *
  * @module
  */
 
 import { connect, type Socket } from "node:net";
 
-/** How a connection ends: as if its process had closed it, or as if it had died. */
+/** How a connection ends: as if its process had closed it, or as if the process had died. */
 export type Ending = "fin" | "reset";
 
-/** One side of a relayed connection. Nothing that happens to it throws: it is at its end, then. */
+/** One side of a relayed connection. It never throws; after an error it is at its end. */
 export class Side {
   /** Settles when the other end has closed its direction, or the connection is gone. */
   readonly ended: Promise<void>;
@@ -42,18 +43,18 @@ export class Side {
     });
   }
 
-  /** The next bytes, or undefined at the end. */
+  /** The next bytes, or `undefined` at the end. */
   async read(): Promise<Uint8Array | undefined> {
     while (this.#chunks.length === 0 && !this.#atEnd) await new Promise<void>((resolve) => this.#wake = resolve);
     return this.#chunks.shift();
   }
 
-  /** Puts bytes back in front of those to come. */
+  /** Puts bytes back before the next ones. */
   unread(bytes: Uint8Array): void {
     if (bytes.length > 0) this.#chunks.unshift(bytes);
   }
 
-  /** Sends, if there is still somebody to send to. */
+  /** Sends, unless the connection is gone. */
   async write(bytes: Uint8Array): Promise<void> {
     if (!this.#socket.writable) return;
     await Promise.race([this.closed, new Promise<void>((resolve) => void this.#socket.write(bytes, () => resolve()))]);
@@ -73,7 +74,7 @@ export class Side {
   }
 }
 
-/** Connects; undefined if nobody is there. */
+/** Connects. `undefined` if nobody listens. */
 export function open(target: { hostname: string; port: number }): Promise<Side | undefined> {
   const { promise, resolve } = Promise.withResolvers<Side | undefined>();
   const socket = connect({ host: target.hostname, port: target.port, allowHalfOpen: true });

@@ -1,5 +1,5 @@
 /**
- * A random program as a workflow that logs in which order outcomes reach its code.
+ * A random program as a workflow that logs the order in which outcomes reach its code.
  *
  * @module
  */
@@ -16,35 +16,35 @@ import {
 } from "../../../mod.ts";
 import { type Line, type Op, TOPICS } from "./program.ts";
 
-/** The workflow that gets what programs send. */
+/** The workflow that gets the messages of programs. */
 export const SINK = "sink";
 
-/** What came of an operation, as the code sees it: its number, what it did, and the outcome. */
+/** The outcome of an operation as the code sees it, with its number and its kind. */
 export interface Arrival {
   readonly op: number;
   readonly what: string;
   readonly outcome: unknown;
 }
 
-/** What the isolates of one program leave behind, outside of the store. */
+/** The logs of a program's isolates, outside of the store. */
 export class Record {
   /** One log for each run of code that fits, in the order in which outcomes arrived. */
   readonly logs: Arrival[][] = [];
   /** How often steps were tried, over all runs. */
   tries = 0;
-  /** Whether the schemas of the isolate at hand are strict. */
+  /** Whether the schemas of the current isolate are strict. */
   strict = false;
 }
 
-/** Errors that say that a run is over. They are in no journal. */
+/** Errors that end a run. No journal has them. */
 const OVER = new Set(["workflow_cancelled", "lease_lost", "invalid_context"]);
 
-/** The workflow. With `misfit` its first operation is another than before. */
+/** The workflow. With `misfit`, its first operation is not the same as before. */
 export function interpreter(record: Record, { misfit }: { misfit: boolean }): Workflow<readonly Line[], Arrival[]> {
   return workflow("program", async (ctx, lines: readonly Line[]): Promise<Arrival[]> => {
     if (misfit) await ctx.step("misfit", () => {});
     const fiber = new Fiber(ctx, record);
-    // Its entry is how the test knows that there is something that does not fit.
+    // By this entry the test knows that some code does not fit.
     await ctx.now();
     for (const line of lines) await fiber.carryOut(line);
     await Promise.all(fiber.open);
@@ -52,7 +52,7 @@ export function interpreter(record: Record, { misfit }: { misfit: boolean }): Wo
   });
 }
 
-/** What programs start. It ends after so many seconds. */
+/** The workflow that programs start. It ends after `seconds` seconds. */
 export const child: Workflow<number, number> = workflow("child", async (ctx, seconds: number) => {
   await ctx.sleep(seconds * 1_000);
   return seconds;
@@ -93,7 +93,9 @@ class Fiber {
     }
   }
 
-  /** Calls an operation. It settles with what came of it, an error too, which is logged at that moment. */
+  /**
+   * Calls an operation. It settles with the outcome, errors included, and logs it at that moment.
+   */
   #call(op: Op): Promise<Arrival> {
     const number = this.#ops++;
     const arrived = (outcome: unknown): Arrival => {

@@ -1,8 +1,10 @@
 /**
- * Random programs under everything that may happen to a workflow: every run must see outcomes in the order in which the runs before it did.
+ * Random programs under everything that may happen to a workflow. Every run must see outcomes in
+ * the same order as the runs before it.
  *
- * Waits are opened early and awaited late, journals come in pages of one to five entries, schemas refuse in one isolate and not in the next, isolates die,
- * lose answers, hand over, are cancelled and resumed, and some have code that does not fit.
+ * Waits are opened early and awaited late. Journals come in pages of one to five entries. Schemas
+ * refuse in one isolate and not in the next. Isolates die, lose answers, hand over, are cancelled
+ * and resumed, and some have code that does not fit.
  *
  * @module
  */
@@ -15,13 +17,13 @@ import { type Isolate, World } from "../../../testing/workflows/world.ts";
 import { type Arrival, child, interpreter, Record, SINK } from "./interpreter.ts";
 import { type IsolatePlan, type Op, type Program, programs, QUIET, TOPICS } from "./program.ts";
 
-/** How many programs are run in place of the usual number: for a night. */
+/** The number of programs in place of the usual one, for a long run. */
 const PROGRAMS = "PARLEY_REPLAY_PROGRAMS";
 
-/** No program of this size needs more. */
+/** The maximum number of isolates that a program of this size needs. */
 const MAX_ISOLATES = 100;
 
-/** Receives what the program sent, in order. */
+/** Receives the messages of the program, in order. */
 const sink = workflow(SINK, async (ctx) => {
   const sent: { topic: string; message: unknown }[] = [];
   for (;;) {
@@ -31,7 +33,10 @@ const sink = workflow(SINK, async (ctx) => {
   }
 });
 
-/** Registers the property, for so many programs. `PARLEY_REPLAY_PROGRAMS` overrides the number, `PARLEY_REPLAY_SEED` the seed. */
+/**
+ * Registers the property for `runs` programs. `PARLEY_REPLAY_PROGRAMS` overrides the number,
+ * `PARLEY_REPLAY_SEED` the seed.
+ */
 export function replayPrograms(test: RegisterTest, makeHarness: MakeHarness, options: { runs: number }): void {
   const numRuns = Number(Deno.env.get(PROGRAMS) ?? options.runs);
   const seed = Deno.env.get("PARLEY_REPLAY_SEED");
@@ -107,13 +112,16 @@ class Story {
     return this.#parley.handle("program").status();
   }
 
-  /** Whether something is recorded that other code would not fit. */
+  /** Whether the journal has an entry that other code would not fit. */
   async #hasBegun(): Promise<boolean> {
     const { entries } = await this.#outside.driver.readJournal({ workflowId: "program", after: 0, limit: 1 });
     return entries.length > 0;
   }
 
-  /** Any two runs saw the same outcomes in the same order, as far as the shorter one came. */
+  /**
+   * Asserts that any two runs saw the same outcomes in the same order, up to the end of the shorter
+   * one.
+   */
   checkOrder(): void {
     let longest: Arrival[] = [];
     for (const log of this.#record.logs) {
@@ -127,7 +135,7 @@ class Story {
     }
   }
 
-  /** Every operation that the code saw succeed took effect once, and no other did. */
+  /** Asserts that every operation that the code saw succeed took effect once, and no other did. */
   async checkEffects(): Promise<void> {
     const { output } = await this.#status();
     const arrivals = (output as Arrival[]).toSorted((a, b) => a.op - b.op);
@@ -154,7 +162,10 @@ class Story {
     }
   }
 
-  /** No message was received twice, and an earlier `recv` of a topic got the earlier message. */
+  /**
+   * Asserts that no message was received twice, and that an earlier `recv` of a topic got the
+   * earlier message.
+   */
   #checkMessages(arrivals: readonly Arrival[]): void {
     const received = arrivals.flatMap(({ what, outcome }): { topic: string; message: number }[] => {
       if (what === "recvAny") return typeof outcome === "string" ? [] : [outcome as { topic: string; message: number }];
@@ -169,14 +180,17 @@ class Story {
   }
 }
 
-/** The values of the operations of one kind and name that succeeded, in the order of the calls. A value is the number of its operation. */
+/**
+ * The values of the operations of one kind and name that succeeded, in the order of the calls. A
+ * value is the number of its operation.
+ */
 function succeeded(arrivals: readonly Arrival[], what: Op["do"], name: string): number[] {
   return arrivals.filter((it) => it.what === `${what} ${name}` && (it.outcome === "done" || it.outcome === "sent")).map(
     ({ op }) => op,
   );
 }
 
-/** A cancel or a resume may come when the workflow has ended. */
+/** A cancel or a resume may come after the workflow has ended. */
 function isEnded(error: { code?: string }): void {
   if (error.code !== "workflow_ended") throw error;
 }

@@ -1,5 +1,5 @@
 /**
- * Random programs: what a workflow does, and what happens to it meanwhile.
+ * Random programs: the operations of a workflow, and the events around it.
  *
  * @module
  */
@@ -10,7 +10,10 @@ import type { Fault } from "../../../testing/mod.ts";
 /** Topics and keys. */
 export const TOPICS = ["a", "b"];
 
-/** One operation. `odd: true`: an isolate whose schema is strict refuses its value. `slow: true`: the schema is asynchronous. */
+/**
+ * One operation. `odd: true`: an isolate with a strict schema refuses its value. `slow: true`: the
+ * schema is asynchronous.
+ */
 export type Op =
   | { do: "step"; tries: number }
   | { do: "fail" | "now" | "uuid" }
@@ -21,21 +24,26 @@ export type Op =
   | { do: "children"; count: number; together: boolean }
   | { do: "setEvent" | "write" | "send"; name: string; odd: boolean; slow: boolean };
 
-/** One line. `open`: the operation is called and awaited at the end of the program; `race` and `all` are over their own operations and all open ones. */
+/**
+ * One line. `open`: the operation is called now and awaited at the end of the program. `race` and
+ * `all` are over their own operations and all open ones.
+ */
 export type Line = { do: "open"; op: Op } | { do: "await"; op: Op } | { do: "race" | "all"; ops: Op[] };
 
 /** One isolate that carries the workflow on for a while. */
 export interface IsolatePlan {
   readonly faults: readonly Fault[];
-  /** How many requests it may make before it hands over; `null`: any number. */
+  /** How many requests it may make before it hands over. `null`: any number. */
   readonly maxRequests: number | null;
-  /** How many entries a page of the journal has at most. */
+  /** The maximum number of entries of a page of the journal. */
   readonly pages: number;
   /** Whether schemas refuse odd values. */
   readonly strict: boolean;
   /** Whether the code does not fit the journal, as after a bad deploy. */
   readonly misfit: boolean;
-  /** Whether it runs while the other process cancels the workflow, at this call; it is resumed after that. */
+  /**
+   * The call at which the other process cancels the workflow. The workflow is resumed after that.
+   */
   readonly cancelAt: number | null;
   /** Topics of the messages that are sent before it begins. */
   readonly messages: readonly string[];
@@ -43,7 +51,10 @@ export interface IsolatePlan {
   readonly pauseMs: number;
 }
 
-/** A workflow, and the isolates that run it one after the other. When they are used up, others without faults follow. */
+/**
+ * A workflow, and the isolates that run it one after the other. Isolates without faults follow
+ * them.
+ */
 export interface Program {
   readonly lines: readonly Line[];
   readonly isolates: readonly IsolatePlan[];
@@ -97,7 +108,10 @@ export const programs: fc.Arbitrary<Program> = fc.record({
   isolates: fc.array(isolate, { maxLength: 8 }),
 });
 
-/** An isolate in which nothing goes wrong, with a message for each topic: with these every program ends. */
+/**
+ * An isolate in which nothing goes wrong, with a message for each topic. With such isolates every
+ * program ends.
+ */
 export const QUIET: IsolatePlan = {
   faults: [],
   maxRequests: null,

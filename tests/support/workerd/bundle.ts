@@ -1,5 +1,5 @@
 /**
- * One module of a worker and all that it imports, packages included: what wrangler uploads, made by Deno.
+ * A bundle of a worker and its imports, packages included, as wrangler uploads it. Deno makes it.
  *
  * @module
  */
@@ -7,10 +7,10 @@
 const ROOT = new URL("../../../", import.meta.url);
 
 /**
- * Bundles a worker for a runtime that has what browsers have.
+ * Bundles a worker for a runtime with the APIs of browsers.
  *
- * @param entry Its path from the root of the repository.
- * @returns The module's text. It imports nothing: `node:` modules would be left for a runtime that has them.
+ * @param entry The path of the worker from the root of the repository.
+ * @returns The module's text. It imports nothing. Only imports of `node:` modules would stay.
  */
 export async function bundle(entry: string): Promise<string> {
   const args = ["bundle", "--quiet", "--config", "deno.json", "--platform", "browser", entry];

@@ -1,5 +1,6 @@
 /**
- * Harnesses whose adapter runs in a worker. The drivers of the harness are in this process, over the same store.
+ * Harnesses whose adapter runs in a worker. The drivers of the harness are in this process, over
+ * the same store.
  *
  * @module
  */
@@ -20,10 +21,13 @@ import { startUpstashServer } from "../../drivers/upstash/server/mod.ts";
 import { Redis } from "../../drivers/upstash/server/redis.ts";
 import type { RunningWorker } from "./mod.ts";
 
-/** A tick of the suites' clock takes at least this long here, so that a worker, whose clock is real, has the time to answer. */
+/**
+ * The minimum duration of a tick of the suites' clock, so that a worker, whose clock is real, has
+ * time to answer.
+ */
 const TICK_MS = 1;
 
-/** What the suites' tokens are. */
+/** The tokens of the suites. */
 const CREDENTIALS = { tokens: ["s3cret", "a-token"], secret: "a secret of the tests, and of nobody else" };
 
 /** Makes harnesses with a store of their own. */
@@ -84,13 +88,13 @@ function remote(
       await delay(systemClock, TICK_MS);
       await harness.advance(ms);
     },
-    // Functions are left out by JSON; a test that needs its own is one of those that are not for workers.
+    // JSON leaves functions out. A test that needs a function of its own is not for workers.
     mount: (options) => passOn(worker, { store, options, ...CREDENTIALS }),
     mountHooks: (settings) => passOn(worker, { store, options: {}, hooks: settings, ...CREDENTIALS }),
   };
 }
 
-/** Has the worker answer, as the wish has it. */
+/** Makes the worker answer as the test wishes. */
 function passOn(worker: Pick<RunningWorker, "fetch">, wish: Omit<Wish, "path">): Hono {
   return new Hono().all("*", async ({ req: { raw, routePath } }) => {
     const headers = new Headers(raw.headers);
@@ -100,19 +104,21 @@ function passOn(worker: Pick<RunningWorker, "fetch">, wish: Omit<Wish, "path">):
   });
 }
 
-/** With all of its body, as an answer has it that comes from this process, unless that goes on. */
+/** Reads the whole body, as of an answer from this process, unless the body goes on. */
 async function whole(response: Response): Promise<Response> {
   if (!response.body || /event-stream|ndjson/.test(response.headers.get("content-type") ?? "")) return response;
   return new Response(await response.bytes(), response);
 }
 
-/** The longest that one of the suites' tests may take. */
+/** The maximum duration of a test of the suites. */
 const MAX_TEST_MS = 15_000;
 
 /**
- * Registers tests, but for those that are not for workers, which it names with the reason; `done` registers one that fails if any of those is not there.
+ * Registers the tests that are for workers, and names the others with the reason. `done` registers
+ * a test that fails if one of the others does not exist.
  *
- * Leaks are not looked for: the suites drop answers that are there at once in one process, and are on their way here.
+ * These tests do not check for leaks, because the suites drop answers that are complete within one
+ * process and still on their way here.
  */
 export function except(exemptions: Readonly<Record<string, string>>): RegisterTest & { done(): void } {
   const stale = new Set(Object.keys(exemptions));

@@ -1,5 +1,6 @@
 /**
- * What the tests of a worker's limits are given: a store, a worker whose time goes by faster, and what each of its invocations has fetched.
+ * The set-up of the tests of a worker's limits: a store, a worker with faster time, and the
+ * requests of each of its invocations.
  *
  * @module
  */
@@ -15,21 +16,21 @@ import { startUpstashServer } from "../../drivers/upstash/server/mod.ts";
 import { Redis } from "../../drivers/upstash/server/redis.ts";
 import { type RunningWorker, startWorker } from "./mod.ts";
 
-/** How many times faster time goes by in these workers. */
+/** How many times faster time passes in these workers. */
 export const SPEED = 50;
 
-/** What Cloudflare allows an invocation on its free plan. */
+/** The limits of an invocation on Cloudflare's free plan. */
 export const FREE = { requests: 50, waiting: 6 };
 
-/** What the workers say that they may do, so that there is room for what is not counted. */
+/** The limits that the workers state, with room for requests that are not counted. */
 export const MAX_REQUESTS = 40;
 
-/** Writes each message to the stream `log`, until it is told to stop. */
+/** Writes each message to the stream `log`, until a message stops it. */
 const scribe: Workflow<unknown, void> = workflow("scribe", async (ctx) => {
   for (let value = await ctx.recv(); value !== "stop"; value = await ctx.recv()) await ctx.writeStream("log", value);
 });
 
-/** A store, and one who writes there from outside of any worker. */
+/** A store, and a writer outside of any worker. */
 export interface Site {
   /** The bindings of a worker that has the same store. */
   readonly bindings: Record<string, string>;
@@ -71,7 +72,10 @@ export async function upstashSite(redisUrl: string): Promise<Site> {
   };
 }
 
-/** Starts a worker at a site. `waitUntil: false`: the platform is not told what goes on after an answer. */
+/**
+ * Starts a worker over a store. `waitUntil: false`: the platform does not learn what goes on after
+ * an answer.
+ */
 export async function startAt(
   { bindings }: Site,
   options: { maxRequests?: number; waitUntil?: boolean } = {},
@@ -86,7 +90,7 @@ export async function startAt(
   return await startWorker({ entry: "tests/workerd/entries/limits.ts", bindings: own });
 }
 
-/** Starts a workflow `scribe` outside of the worker; what it is told it writes to its stream. */
+/** Starts a workflow `scribe` outside of the worker. It writes its messages to its stream. */
 export async function startScribe(
   { outside }: Site,
   workflowId: string,
@@ -109,7 +113,10 @@ export async function ask(worker: RunningWorker, path: string, init: RequestInit
   return await worker.fetch(`/parley${path}`, { ...init, headers });
 }
 
-/** Follows a stream as `EventSource` does, coming back after each end but the last, until the stream has ended or enough time has passed. */
+/**
+ * Follows a stream as `EventSource` does. It comes back after each end but the last, until the
+ * stream has ended or enough time has passed.
+ */
 export async function follow(
   worker: RunningWorker,
   path: string,

@@ -1,5 +1,6 @@
 /**
- * Workers in workerd, the runtime of Cloudflare, by its own simulator Miniflare: nothing is uploaded, and nothing leaves this machine.
+ * Workers in workerd, the runtime of Cloudflare, in its own simulator Miniflare. Nothing is
+ * uploaded, and nothing leaves this machine.
  *
  * @module
  */
@@ -22,26 +23,26 @@ export interface WorkerOptions {
   readonly self?: string;
 }
 
-/** A worker that runs. Disposing of it ends its process, and whatever it has under way. */
+/** A running worker. Disposing of it ends its process and its work. */
 export interface RunningWorker {
-  /** Where it listens. */
+  /** The origin on which it listens. */
   readonly url: string;
-  /** What it fetches. {@linkcode HOST} is the worker itself. */
+  /** The requests that it makes. {@linkcode HOST} is the worker itself. */
   readonly outgoing: Outgoing;
-  /** What it has written to the console. */
+  /** The lines that it has written to the console. */
   readonly logs: readonly string[];
-  /** Requests a path of it. */
+  /** Requests a path of the worker. */
   fetch(path: string, init?: RequestInit): Promise<Response>;
-  /** Has its cron trigger go off, and settles when the worker's handler has. */
+  /** Fires its cron trigger, and settles when the worker's handler has settled. */
   scheduled(cron?: string): Promise<void>;
   /** As of `AsyncDisposable`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** The worker's own host, for what it fetches from itself. */
+/** The worker's own host, for requests to itself. */
 export const HOST = "worker.test";
 
-/** What the bundles are tested with. No flags: neither `nodejs_compat` nor any other. */
+/** The compatibility date of the tests. No flags: neither `nodejs_compat` nor any other. */
 const COMPATIBILITY_DATE = "2026-07-01";
 
 const NAME = "worker";
@@ -50,7 +51,8 @@ const STOP_MS = 5_000;
 /**
  * Bundles a worker and starts it in a process of its own. It takes about half a second.
  *
- * To be called while a test file is loaded, and disposed of after its tests: in a test, Deno would count its connections as a leak.
+ * Call it while a test file is loaded, and dispose of the worker after its tests. In a test, Deno
+ * would count its connections as a leak.
  */
 export async function startWorker({ entry, bindings = {}, self }: WorkerOptions): Promise<RunningWorker> {
   const outgoing = new Outgoing();
@@ -63,7 +65,7 @@ export async function startWorker({ entry, bindings = {}, self }: WorkerOptions)
     bindings,
     ...(self !== undefined && { serviceBindings: { [self]: NAME } }),
     outboundService: { external: { address: outgoing.address, http: {} } },
-    // Otherwise it fetches what `request.cf` is to be from Cloudflare, and keeps it in a folder.
+    // Otherwise it fetches `request.cf` from Cloudflare, and keeps it in a folder.
     cf: false,
     telemetry: { enabled: false },
     unsafeRuntimeEnv: keepWorkerd(),
@@ -72,7 +74,7 @@ export async function startWorker({ entry, bindings = {}, self }: WorkerOptions)
   });
   const { origin } = await miniflare.ready;
   outgoing.route(HOST, origin);
-  // Its types are those of a package that only Cloudflare's own tools install.
+  // Its types come from a package that only Cloudflare's own tools install.
   const worker = await miniflare.getWorker() as unknown as {
     scheduled(event: { cron: string }): Promise<{ outcome: string }>;
   };
@@ -82,7 +84,7 @@ export async function startWorker({ entry, bindings = {}, self }: WorkerOptions)
     logs,
     fetch: async (path, init = {}) => {
       const headers = new Headers(init.headers);
-      // Miniflare compresses as Cloudflare does, and holds back what is sent in small pieces.
+      // Miniflare compresses as Cloudflare does, and so holds back small pieces.
       headers.set("accept-encoding", "identity");
       return await fetch(`${origin}${path}`, { redirect: "manual", ...init, headers });
     },
@@ -91,7 +93,7 @@ export async function startWorker({ entry, bindings = {}, self }: WorkerOptions)
       if (outcome !== "ok") throw new Error(`The worker's scheduled() ended with ${outcome}`);
     },
     async [Symbol.asyncDispose]() {
-      // It kills the process by its ID, and waits until that is gone.
+      // This kills the process by its ID, and waits until the process is gone.
       await within(STOP_MS, miniflare.dispose());
       await outgoing[Symbol.asyncDispose]();
     },

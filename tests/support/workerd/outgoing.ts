@@ -1,14 +1,18 @@
 /**
- * The way out of a worker: everything that it fetches comes through here, is counted, and goes no further than this machine.
+ * The way out of a worker. Each of its requests comes through here, is counted, and stays on this
+ * machine.
  *
  * @module
  */
 
-/** What one invocation has fetched, or all of them together. */
+/** The requests of one invocation, or of all of them together. */
 export interface Count {
-  /** How many requests: what Cloudflare calls subrequests. */
+  /** How many requests, which Cloudflare calls subrequests. */
   requests: number;
-  /** The most that waited for the head of an answer at one time: what Cloudflare calls open connections. */
+  /**
+   * The maximum that waited for the head of an answer at one time, which Cloudflare calls open
+   * connections.
+   */
   mostWaiting: number;
 }
 
@@ -17,14 +21,14 @@ const INVOCATION = /^\/-\/([^/]+)/;
 
 const HERE = "127.0.0.1";
 
-/** Counts and passes on. Disposing of it ends what is under way. */
+/** Counts requests and passes them on. Disposing of it ends those that are under way. */
 export class Outgoing implements AsyncDisposable {
-  /** Those whose URLs name no invocation are counted as that of the empty name. */
+  /** Requests whose URLs name no invocation count for the empty name. */
   readonly #counts = new Map<string, Count & { waiting: number }>();
   readonly #hosts = new Map<string, string>();
   readonly #stop = new AbortController();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
-  /** Requests to somewhere else than this machine, which were refused. */
+  /** Refused requests to other machines. */
   readonly refused: string[] = [];
   /** Answers that have not ended. */
   open = 0;
@@ -37,17 +41,19 @@ export class Outgoing implements AsyncDisposable {
     );
   }
 
-  /** Where the worker's runtime has to send what the worker fetches. */
+  /** The address to which the worker's runtime sends its requests. */
   get address(): string {
     return `${HERE}:${this.#server.addr.port}`;
   }
 
-  /** Has requests to a host that does not exist, as the worker's own, end at this origin. */
+  /** Sends requests to a host that does not exist, such as the worker's own, to this origin. */
   route(host: string, origin: string): void {
     this.#hosts.set(host, origin);
   }
 
-  /** What an invocation has fetched that began its paths with `/-/` and this name, or all together. */
+  /**
+   * The requests of the invocation whose paths begin with `/-/` and this name, or of all together.
+   */
   count(invocation?: string): Count {
     const counts = invocation === undefined
       ? [...this.#counts.values()]
@@ -58,7 +64,10 @@ export class Outgoing implements AsyncDisposable {
     };
   }
 
-  /** What each invocation has fetched since the last call of this; in the order of their first requests. */
+  /**
+   * The requests of each invocation since the last call of this, in the order of their first
+   * requests.
+   */
   take(): Count[] {
     const counts = [...this.#counts.values()].map(({ requests, mostWaiting }) => ({ requests, mostWaiting }));
     this.#counts.clear();
@@ -127,7 +136,7 @@ export class Outgoing implements AsyncDisposable {
 async function forward({ method, headers, body, signal }: Request, target: URL, stop: AbortSignal): Promise<Response> {
   const own = new Headers(headers);
   for (const name of ["host", "content-length", "connection"]) own.delete(name);
-  // Deno would take the answer's compression off, and leave the header that tells of it.
+  // Deno would decompress the answer, and leave the header that names the compression.
   own.set("accept-encoding", "identity");
   try {
     const bytes = body && await new Response(body).bytes();
