@@ -5,7 +5,7 @@ import { reviveError, serializeError } from "../../core/values/serialized_error.
 
 const cause = new TypeError("why");
 
-/** One of every class. The type holds it to the closed list of codes. */
+/** An error of every class. The type checks that every code has one. */
 const samples: Record<errors.ParleyErrorCode, errors.ParleyError> = {
   timeout: new errors.TimeoutError('recv "t"', 5),
   workflow_not_found: new errors.WorkflowNotFoundError("w"),
@@ -34,7 +34,7 @@ const roundTrip = (error: unknown) =>
   devalueCodec.decode(devalueCodec.encode(error)) as Error & Record<string, unknown>;
 
 for (const [code, error] of Object.entries(samples)) {
-  Deno.test(`${error.constructor.name} has its code and name, and comes back from the store as itself`, () => {
+  Deno.test(`${error.constructor.name} has its code and name, and is decoded as the same error`, () => {
     assert.deepEqual([error.code, error.name], [code, error.constructor.name]);
     const back = roundTrip(error);
     assert(back instanceof errors.ParleyError);
@@ -46,12 +46,12 @@ for (const [code, error] of Object.entries(samples)) {
   });
 }
 
-Deno.test("every class has a code of its own", () => {
+Deno.test("every class has its own code", () => {
   assert.deepEqual(new Set(Object.values(samples).map((it) => it.constructor)), new Set(classes));
   assert.equal(classes.length, Object.keys(samples).length);
 });
 
-Deno.test("an error comes back as the built-in class of its name, with causes and fields", () => {
+Deno.test("an error is decoded as the built-in class of its name, with causes and fields", () => {
   for (const Class of [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError]) {
     const error = Object.assign(new Class("m", { cause: new Error("c", { cause: "root" }) }), {
       code: "E_X",
@@ -66,14 +66,14 @@ Deno.test("an error comes back as the built-in class of its name, with causes an
   }
 });
 
-Deno.test("an AggregateError comes back with its errors", () => {
+Deno.test("an AggregateError is decoded with its errors", () => {
   const back = roundTrip(new AggregateError([new RangeError("a"), "b"], "m"));
   assert(back instanceof AggregateError);
   assert(back.errors[0] instanceof RangeError);
   assert.deepEqual([back.message, back.errors[0].message, back.errors[1]], ["m", "a", "b"]);
 });
 
-Deno.test("an error of a class that is not known comes back as an Error of its name", () => {
+Deno.test("an error of an unknown class is decoded as an Error with its name", () => {
   class PaymentError extends Error {
     override name = "PaymentError";
     amount = 5;
@@ -88,7 +88,7 @@ Deno.test("an error of a class that is not known comes back as an Error of its n
   ]);
 });
 
-Deno.test("an error is Parley's only where name and code agree", () => {
+Deno.test("an error is Parley's only if its name and code match", () => {
   const web = new DOMException("took too long", "TimeoutError");
   assert(!(roundTrip(web) instanceof errors.ParleyError));
   assert.equal(roundTrip(web).name, "TimeoutError");
@@ -97,7 +97,7 @@ Deno.test("an error is Parley's only where name and code agree", () => {
   assert.equal(roundTrip(other).code, "timeout");
 });
 
-Deno.test("an error without a stack or cause comes back without", () => {
+Deno.test("an error without a stack or cause is decoded without them", () => {
   const bare = new Error("m");
   delete bare.stack;
   const back = roundTrip(bare);
@@ -107,7 +107,7 @@ Deno.test("an error without a stack or cause comes back without", () => {
   assert.equal("cause" in roundTrip(new Error("m", { cause: null })), true);
 });
 
-Deno.test("name, stack and message of a revived error are not enumerable, as those of any error", () => {
+Deno.test("name, stack and message of a decoded error are not enumerable", () => {
   const back = roundTrip(Object.assign(new Error("m"), { name: "Named", extra: 1 }));
   assert.deepEqual(Object.keys(back), ["extra"]);
 });

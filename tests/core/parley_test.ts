@@ -5,7 +5,7 @@ import { settle, setup } from "./setup.ts";
 
 const waiting = workflow("waiting", async (ctx) => await ctx.recv<number>());
 
-Deno.test("sendAll() of nothing makes no call, and refuses a key twice only for one destination", async () => {
+Deno.test("sendAll() of nothing makes no call, and sendAll() refuses a repeated key only for one destination", async () => {
   const { world } = await setup();
   const { parley, driver } = world.isolate(0, []);
   assert.deepEqual(await parley.sendAll([]), []);
@@ -24,7 +24,7 @@ Deno.test("sendAll() of nothing makes no call, and refuses a key twice only for 
   assert.deepEqual(await parley.sendAll([keyed("a", "t")]), [{ ...receipts[0], duplicate: true }]);
 });
 
-Deno.test("sendAll() with one bad destination sends nothing, and says which", async () => {
+Deno.test("sendAll() with one unknown destination sends nothing, and names it", async () => {
   const { world } = await setup();
   const { parley } = world.isolate(0, [waiting]);
   const handle = await parley.start(waiting, undefined);
@@ -35,7 +35,7 @@ Deno.test("sendAll() with one bad destination sends nothing, and says which", as
   assert.deepEqual((await handle.status()).waiting?.operations, ['recv ""']);
 });
 
-Deno.test("a caller's key never meets one of the library's own", async () => {
+Deno.test("a caller's idempotency key never equals one of the library's own", async () => {
   const { world } = await setup();
   const { parley } = world.isolate(0, []);
   await parley.start("waiting", null, { workflowId: "w", enqueue: true });
@@ -45,7 +45,7 @@ Deno.test("a caller's key never meets one of the library's own", async () => {
   }
 });
 
-Deno.test("getEvent() from outside waits a minute unless told otherwise", async () => {
+Deno.test("getEvent() from outside waits a minute by default", async () => {
   const { world } = await setup();
   const { parley } = world.isolate(0, []);
   const errors: { code?: string; timeoutMs?: number }[] = [];
@@ -56,7 +56,7 @@ Deno.test("getEvent() from outside waits a minute unless told otherwise", async 
   assert.deepEqual(errors.map(({ code, timeoutMs }) => [code, timeoutMs]), [["timeout", 60_000]]);
 });
 
-Deno.test("start() checks the input with the definition's schema, also where only the caller knows it", async () => {
+Deno.test("start() checks the input with the definition's schema, even if only the caller knows it", async () => {
   const { world } = await setup();
   const validate = (value: unknown) =>
     typeof value === "number" ? { value: value + 1 } : { issues: [{ message: "no" }] };
@@ -82,7 +82,7 @@ Deno.test("handle.result() waits for a workflow that is only enqueued, within it
   assert.equal(await world.until(result), 5);
 });
 
-Deno.test("what a workflow threw that is no error is told by status() and list(), and thrown as it was", async () => {
+Deno.test("status() and list() show a thrown value that is not an error, and result() rejects with it as the cause", async () => {
   const { world } = await setup();
   for (
     const thrown of [null, undefined, "text", 5, { reason: 1 }, Object.assign(Object.create(null), { a: 1 }), [1], 1n]
@@ -102,7 +102,7 @@ Deno.test("what a workflow threw that is no error is told by status() and list()
   assert.equal(workflows.length, 8);
 });
 
-Deno.test("start() says whether it made the workflow", async () => {
+Deno.test("start() tells whether it made the workflow", async () => {
   const { world } = await setup();
   const flow = workflow("flow", () => "done");
   const { parley } = world.isolate(0, [flow]);
@@ -112,7 +112,7 @@ Deno.test("start() says whether it made the workflow", async () => {
   assert.equal(await world.until(second.result()), "done");
 });
 
-Deno.test("status() and result() by an ID do what those of a handle do, and refuse what is no ID", async () => {
+Deno.test("status() and result() by an ID equal those of a handle, and refuse an invalid ID", async () => {
   const { world } = await setup();
   const { parley } = world.isolate(0, [waiting]);
   const handle = await parley.start(waiting, undefined, { workflowId: "w" });

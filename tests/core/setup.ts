@@ -1,5 +1,5 @@
 /**
- * What the tests of the core share.
+ * Helpers of the core's tests.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { ManualClock } from "../../testing/mod.ts";
 import { World } from "../../testing/workflows/world.ts";
 import { memoryHarness } from "../drivers/memory/harness.ts";
 
-/** Two isolates over one store in memory, and the clock of both. */
+/** Two isolates over one store in memory, and their clock. */
 export interface Setup {
   readonly world: World;
   readonly clock: ManualClock;
@@ -24,18 +24,18 @@ export async function setup(): Promise<Setup> {
   return { world: new World(harness), clock: harness.clock, driver: harness.drivers[0] };
 }
 
-/** Lets what is under way go on without letting time pass. */
+/** Lets pending work continue without letting time pass. */
 export async function settle(tasks: number = 20): Promise<void> {
   for (let task = 0; task < tasks; task++) await nextTask();
 }
 
-/** A promise that the test opens. */
+/** Returns a promise and a function that resolves it. */
 export function gate<T = void>(): { open: (value: T) => void; opened: Promise<T> } {
   const { promise, resolve } = Promise.withResolvers<T>();
   return { open: resolve, opened: promise };
 }
 
-/** A signal that counts who listens to it. */
+/** Makes a signal that counts its listeners. */
 export function countedSignal(): {
   controller: AbortController;
   signal: AbortSignal;
@@ -60,7 +60,7 @@ export function countedSignal(): {
   return { controller, signal, listeners: () => listening.size, added: () => added };
 }
 
-/** How many subscriptions of `watch` are open. */
+/** Wraps a driver, so that it counts the open subscriptions of `watch`. */
 export function countedWatches(
   driver: Driver,
   options: { live?: boolean } = {},
@@ -86,7 +86,10 @@ export function countedWatches(
   return { driver: { ...driver, watch }, open: () => open, targets };
 }
 
-/** Counts, until it is disposed of, the listeners of all abort signals: those that are there and those that were ever added. */
+/**
+ * Counts the listeners of all abort signals, until it is disposed: the current ones, and all that
+ * were ever added.
+ */
 export function countListeners(): Disposable & { left: () => number; added: () => number } {
   const listening = new Map<AbortSignal, Set<unknown>>();
   let added = 0;
@@ -114,12 +117,12 @@ export function countListeners(): Disposable & { left: () => number; added: () =
   };
 }
 
-/** Tells of each commit, and may hold it up. */
+/** Wraps a driver, so that it calls a function before each commit. The commit waits for the function. */
 export function onCommit(driver: Driver, tell: (request: CommitRequest) => void | Promise<void>): Driver {
   return { ...driver, commit: async (request) => (await tell(request), await driver.commit(request)) };
 }
 
-/** A workflow whose steps wait at one gate, and how many of them are there. */
+/** Makes a workflow whose steps wait at one gate, and counts these steps. */
 export function gatedWorkflow(): {
   flow: Workflow<boolean | undefined, void>;
   open: () => void;

@@ -1,5 +1,5 @@
 /**
- * What the types say, checked when this file is type-checked: each line after `@ts-expect-error` must be refused.
+ * Tests of the types. The type check of this file must refuse each line after `@ts-expect-error`.
  *
  * @module
  */
@@ -38,7 +38,7 @@ const parent = workflow("parent", async (ctx) => {
   return `${result} and ${read}`;
 });
 
-/** Never called: only the checker reads it. */
+/** Never called, because only the type check reads it. */
 export async function refused(ctx: WorkflowContext, parley: Parley): Promise<void> {
   // @ts-expect-error the message is not what the topic's schema says
   await ctx.send("w", { paid: 1 }, { topic: payment });
@@ -60,7 +60,7 @@ export async function refused(ctx: WorkflowContext, parley: Parley): Promise<voi
   });
 }
 
-Deno.test("workflow() and topic() take their types from Valibot schemas and from annotations", async () => {
+Deno.test("workflow() and topic() infer their types from Valibot schemas and from annotations", async () => {
   const workflows: readonly Workflow<unknown, unknown>[] = [shop, double, parent];
   await using parley = new Parley({ driver: memoryDriver(), workflows });
   const sale = await parley.start(shop, { item: "a lamp" });

@@ -4,7 +4,7 @@ import type { StandardSchemaV1 } from "../../../core/standard_schema.ts";
 import { workflow } from "../../../core/workflow.ts";
 import { settle, setup } from "../setup.ts";
 
-Deno.test("writable() has at most 100 values under way, in the order written, and its close closes the stream", async () => {
+Deno.test("writable() writes in order, with at most 100 values under way, and its close closes the stream", async () => {
   const { world, driver } = await setup();
   const sizes: number[] = [];
   const counting: Driver = {
@@ -20,7 +20,7 @@ Deno.test("writable() has at most 100 values under way, in the order written, an
   assert(Math.max(...sizes) <= 101, `${Math.max(...sizes)} in one commit`);
 });
 
-Deno.test("writable() tells of a write that was refused, in a later write or in close", async () => {
+Deno.test("writable() reports a refused write, in a later write or in close", async () => {
   const { world } = await setup();
   const flow = workflow("flow", async (ctx) => {
     await ctx.closeStream("log");
@@ -56,7 +56,7 @@ Deno.test("writable() does not close the stream after a value that could not be 
   assert.deepEqual((await handle.readStream("log").collect()).values, ["good", "still open"]);
 });
 
-Deno.test("recvAny() of a topic that is named twice waits for it once", async () => {
+Deno.test("recvAny() waits once for a topic that is named twice", async () => {
   const { world } = await setup();
   const flow = workflow("flow", async (ctx) => await ctx.recvAny(["a", "b", "a"]));
   const { parley } = world.isolate(0, [flow]);
@@ -67,7 +67,7 @@ Deno.test("recvAny() of a topic that is named twice waits for it once", async ()
   assert.deepEqual(await world.until(handle.result()), { topic: "a", message: 1 });
 });
 
-Deno.test("start() in a workflow checks the child's input with its schema, and hands on what that makes of it", async () => {
+Deno.test("start() in a workflow checks the child's input with its schema, and passes on the schema's result", async () => {
   const { world } = await setup();
   const validate = (value: unknown) =>
     typeof value === "number" ? { value: value * 10 } : { issues: [{ message: "no" }] };
@@ -83,7 +83,7 @@ Deno.test("start() in a workflow checks the child's input with its schema, and h
   assert.equal((await parley.list({ name: "child" })).workflows.length, 1);
 });
 
-Deno.test("the failure of a child holds its error, also where the child was given up", async () => {
+Deno.test("the failure of a child has its error, also after its recovery attempts are used up", async () => {
   const { world, driver } = await setup();
   const child = workflow("child", () => Promise.reject(new RangeError("broken")));
   const stuck = workflow("stuck", async () => await new Promise(() => {}), { maxRecoveryAttempts: 0 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type StepContext, type StepOptions, workflow } from "../../../core/workflow.ts";
 import { countListeners, gate, settle, setup } from "../setup.ts";
 
-Deno.test("step() is not tried again once its workflow is cancelled, and leaves no timer", async () => {
+Deno.test("step() is not tried again after a cancel, and leaves no timer", async () => {
   for (const delay of ["1h", 0] as const) {
     const { world, clock } = await setup();
     let tries = 0;
@@ -25,7 +25,7 @@ Deno.test("step() is not tried again once its workflow is cancelled, and leaves 
   }
 });
 
-Deno.test("a StepContext is of no use after its try, though its workflow goes on", async () => {
+Deno.test("a StepContext refuses calls after its try, even if the workflow goes on", async () => {
   const { world } = await setup();
   const flow = workflow("flow", async (ctx) => {
     const contexts: StepContext[] = [];
@@ -45,7 +45,7 @@ Deno.test("a StepContext is of no use after its try, though its workflow goes on
   assert.equal((await handle.readStream("log").collect()).nextOffset, 0);
 });
 
-Deno.test("a step that nobody waits for writes nothing once its workflow has returned", async () => {
+Deno.test("a step that nobody awaits writes nothing after its workflow has returned", async () => {
   const { world } = await setup();
   const { open, opened } = gate();
   const errors: unknown[] = [];
@@ -66,7 +66,7 @@ Deno.test("a step that nobody waits for writes nothing once its workflow has ret
   assert.equal((await handle.readStream("log").collect()).nextOffset, 0);
 });
 
-Deno.test("a value that a step cannot write is refused to it, and to nobody else", async () => {
+Deno.test("a value that a step cannot write is refused to that step alone", async () => {
   const { world } = await setup();
   const flow = workflow("flow", async (ctx) => {
     return await ctx.step("writing", async (step) => {
@@ -84,7 +84,7 @@ Deno.test("a value that a step cannot write is refused to it, and to nobody else
   assert.deepEqual(await world.until(handle.result()), ["invalid_value", "invalid_value", "invalid_value", "done"]);
 });
 
-Deno.test("messages of different steps, and of a workflow that is made anew under its ID, are different messages", async () => {
+Deno.test("messages of different steps are different messages, as are those of a new workflow with the same ID", async () => {
   const { world } = await setup();
   const sink = workflow("sink", async (ctx) => {
     const received: unknown[] = [];
@@ -110,7 +110,7 @@ Deno.test("messages of different steps, and of a workflow that is made anew unde
   assert.deepEqual(await world.until(handle.result()), ["first one", "first two", "second one", "second two", "end"]);
 });
 
-Deno.test("a caller's idempotency key in a step is the caller's: a repeat of it is a duplicate", async () => {
+Deno.test("a caller's idempotency key in a step makes a repeat a duplicate", async () => {
   const { world } = await setup();
   const flow = workflow("flow", async (ctx) => {
     return await ctx.step("sending", async (step) => {
@@ -140,7 +140,7 @@ Deno.test("1,000 steps leave no listener on any signal, and no timer", async () 
   assert.deepEqual([listeners.left(), clock.pending], [0, 0]);
 });
 
-Deno.test("step() runs in the turn of its call and passes on what it returns, throws or is late with", async () => {
+Deno.test("step() starts its function within the call, and passes on its result, its error or its timeout", async () => {
   const { world, clock } = await setup();
   const flow = workflow("flow", async (ctx) => {
     let began = false;
@@ -162,7 +162,7 @@ Deno.test("step() runs in the turn of its call and passes on what it returns, th
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("a step that lost a race is not tried again once its workflow has ended", async () => {
+Deno.test("a step that lost a race is not tried again after its workflow has ended", async () => {
   const { world, clock } = await setup();
   let tries = 0;
   const flow = workflow("flow", async (ctx) => {
@@ -179,7 +179,7 @@ Deno.test("a step that lost a race is not tried again once its workflow has ende
   assert.deepEqual([tries, clock.pending], [before, 0]);
 });
 
-Deno.test("a step whose value cannot be stored fails, and is not run again for that", async () => {
+Deno.test("a step whose value cannot be stored fails without another try", async () => {
   const { world } = await setup();
   let tries = 0;
   const flow = workflow(
@@ -205,7 +205,7 @@ Deno.test("methods of both contexts can be taken off them", async () => {
   assert.deepEqual(await world.until(handle.result()), ["number", "w"]);
 });
 
-Deno.test("a message from a step is known by its destination and topic, whatever else another try sends before it", async () => {
+Deno.test("a message of a step keeps its identity if another try sends others before it", async () => {
   const { world } = await setup();
   const sink = workflow(
     "sink",
@@ -230,7 +230,7 @@ Deno.test("a message from a step is known by its destination and topic, whatever
   assert.deepEqual(received.map((it) => it.map(({ message }) => message)), [["first", "end"], ["second", "end"]]);
 });
 
-Deno.test("2,000 tries without a delay, and a delay that grows beyond every number, end", async () => {
+Deno.test("2,000 tries without a delay end, and a delay that grows beyond any number is 1,000 years", async () => {
   const { world, clock } = await setup();
   const tries: number[] = [];
   const flow = workflow("flow", async (ctx, options: StepOptions) => {

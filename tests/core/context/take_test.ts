@@ -25,7 +25,7 @@ Deno.test("take() checks with a schema before it encodes, and is asynchronous on
   assert.throws(() => values.take(() => 1, "message", undefined), { message: /^Encoding/ });
 });
 
-Deno.test("take() takes the value when it is called, also where a schema sees it later", async () => {
+Deno.test("take() takes the value when it is called, even if a schema sees it later", async () => {
   class Money {
     constructor(readonly cents: number) {}
   }
@@ -59,7 +59,7 @@ Deno.test("take() takes the value when it is called, also where a schema sees it
   );
 });
 
-Deno.test("snapshot() keeps symbols, functions, getters and what nests too deep for the encoder to refuse", () => {
+Deno.test("snapshot() keeps symbols, functions, getters and too deep values, so that the encoder refuses them", () => {
   const symbol = Symbol();
   const value = {
     [symbol]: 1,

@@ -9,7 +9,7 @@ import { settle } from "../setup.ts";
 setFlagsFromString("--expose-gc");
 const collectGarbage: () => void = runInNewContext("gc");
 
-Deno.test("readStream() that is ahead of its stream says so, at its first look and when the stream turns out to be shorter", async () => {
+Deno.test("readStream() rejects if it is ahead of its stream, at once or when the stream is found shorter", async () => {
   const { world, outside, send, clock, open } = await make();
   await send(1, 2);
   const refusal = (offset: number, end: number) => ({
@@ -39,7 +39,7 @@ Deno.test("readStream() that is ahead of its stream says so, at its first look a
   assert.deepEqual([open(), clock.pending], [0, 0]);
 });
 
-Deno.test("readers of one stream that come and go while others look are never told that they are ahead of it", async () => {
+Deno.test("readers of one stream that come and go while others look are never reported as ahead of it", async () => {
   const { world, outside, send } = await make();
   const readers = Array.from({ length: 10 }, async (_, n) => {
     const seen: unknown[] = [];
@@ -57,7 +57,7 @@ Deno.test("readers of one stream that come and go while others look are never to
   for (const seen of await world.until(all)) assert.deepEqual(seen, Array.from({ length: 20 }, (_, n) => n));
 });
 
-Deno.test("getEventEntry() of a workflow that has ended without the value rejects at once, also if it ends meanwhile", async () => {
+Deno.test("getEventEntry() rejects at once if the workflow has ended, or ends, without the value", async () => {
   const { world, outside, handle, send, clock } = await make();
   await send(1);
   const waiting = ["none", "other"].map((key) =>
@@ -78,7 +78,7 @@ Deno.test("getEventEntry() of a workflow that has ended without the value reject
   assert.equal(clock.pending, 0);
 });
 
-/** An isolate whose store is away until it is told otherwise. */
+/** An isolate whose store is away until the test brings it back. */
 async function makeFlaky() {
   const { world, send, clock, parley } = await make();
   const state = { away: false, retryable: true };
@@ -94,7 +94,7 @@ async function makeFlaky() {
   return { world, send, clock, parley, outside, state };
 }
 
-Deno.test("readers outlive an outage of the store, until their own signal or timeout", async () => {
+Deno.test("readers outlive an outage of the store until their own signal or timeout", async () => {
   const { world, send, outside, state, clock } = await makeFlaky();
   await send(1);
   const seen: unknown[] = [];
@@ -121,12 +121,12 @@ Deno.test("readers outlive an outage of the store, until their own signal or tim
   await world.until(Promise.all(readers));
   const of = (n: number) => seen.filter((it) => (it as number[])[0] === n).map((it) => (it as number[])[1]);
   assert.deepEqual([of(0), of(1), of(2)], [[1, 2], [2], [1, 2]]);
-  // Calls that nobody waits for any more may still be between two of their tries.
+  // Calls that nothing awaits any more may still be between two tries.
   await world.pass(5_000);
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("a fault that does not pass ends a reader at any look", async () => {
+Deno.test("a permanent fault ends a reader at any look", async () => {
   const { world, send, outside, state } = await makeFlaky();
   await send(1);
   const readers = [outside.readStream("w", "log"), outside.watchEvent("w", "state")].map(async (reader) => {
@@ -137,7 +137,7 @@ Deno.test("a fault that does not pass ends a reader at any look", async () => {
   await world.until(Promise.all(readers));
 });
 
-Deno.test("watchEvent() of a workflow that is purged ends", async () => {
+Deno.test("watchEvent() ends when its workflow is purged", async () => {
   const { world, outside, parley, send, open, clock } = await make({ push: false });
   await send(1);
   const seen: unknown[] = [];
@@ -151,7 +151,7 @@ Deno.test("watchEvent() of a workflow that is purged ends", async () => {
   assert.deepEqual([seen, open(), clock.pending], [[1], 0, 0]);
 });
 
-Deno.test("an iterator that nobody reads on or ends leaves nothing when it is garbage", async () => {
+Deno.test("an abandoned iterator leaves nothing once it is garbage", async () => {
   const { outside, send, open, clock } = await make();
   await send(1);
   const abandon = async () => {
@@ -171,7 +171,7 @@ Deno.test("an iterator that nobody reads on or ends leaves nothing when it is ga
   assert.deepEqual([open(), clock.pending], [0, 0]);
 });
 
-Deno.test("an iterator is no garbage while somebody waits for its next value", async () => {
+Deno.test("an iterator is not garbage while something awaits its next value", async () => {
   const { world, outside, send, open } = await make();
   const next = outside.watchEvent("w", "state")[Symbol.asyncIterator]().next();
   for (let tries = 0; tries < 5; tries++) {

@@ -1,5 +1,5 @@
 /**
- * A workflow that publishes what it is told, and readers of it.
+ * A workflow that publishes the values that it receives, and readers of these values.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const scribe = workflow("scribe", async (ctx) => {
   }
 });
 
-/** A workflow that writes what it is sent, and a reader in another isolate whose subscriptions are counted. */
+/** A workflow that writes the values that it receives, and a reader in another isolate with counted watches. */
 export async function make({ push = true }: { push?: boolean } = {}) {
   const { world, clock, driver } = await setup();
   const { parley } = world.isolate(0, [scribe]);

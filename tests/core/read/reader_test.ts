@@ -4,7 +4,7 @@ import { workflow } from "../../../core/workflow.ts";
 import { make } from "./reader_setup.ts";
 import { countListeners, settle, setup } from "../setup.ts";
 
-Deno.test("readStream() yields every value once, whether it was there before or comes later, and ends with the workflow", async () => {
+Deno.test("readStream() yields every earlier and later value once, and ends with the workflow", async () => {
   const { world, outside, send, open, clock } = await make();
   await send(1, 2);
   const seen: unknown[] = [];
@@ -20,7 +20,7 @@ Deno.test("readStream() yields every value once, whether it was there before or 
   assert.deepEqual([open(), clock.pending], [0, 0]);
 });
 
-Deno.test("readStream() ends where the stream is closed, though its workflow goes on", async () => {
+Deno.test("readStream() ends where the stream is closed, even if its workflow goes on", async () => {
   const { world, outside, send, handle } = await make();
   await send(1);
   const reading = outside.readStream("w", "log").collect();
@@ -29,7 +29,7 @@ Deno.test("readStream() ends where the stream is closed, though its workflow goe
   assert.equal((await handle.status()).status, "PENDING");
 });
 
-Deno.test("readStream({ wait: false }) returns what is there in all its pages, and says whether more may come", async () => {
+Deno.test("readStream({ wait: false }) returns all pages of stored values, and tells whether more may come", async () => {
   const { outside, send, reads, open } = await make();
   const values = Array.from({ length: 1_500 }, (_, n) => n);
   for (let from = 0; from < values.length; from += 500) await send(...values.slice(from, from + 500));
@@ -53,7 +53,7 @@ Deno.test("readStream({ wait: false }) returns what is there in all its pages, a
   assert.equal(open(), 0);
 });
 
-Deno.test("readStream() that is behind reads page after page without a pause", async () => {
+Deno.test("readStream() reads page after page without a pause while it is behind", async () => {
   const { outside, send, reads, clock } = await make({ push: false });
   const values = Array.from({ length: 2_500 }, (_, n) => n);
   for (let from = 0; from < values.length; from += 500) await send(...values.slice(from, from + 500));
@@ -73,7 +73,7 @@ Deno.test("readStream() may be read twice at once, each from its beginning", asy
   assert.deepEqual(await world.until(Promise.all([reader.collect(), reader.collect()])), [expected, expected]);
 });
 
-Deno.test("a reader that leaves early, however it leaves, leaves no subscription, timer or listener", async () => {
+Deno.test("a reader that leaves early in any way leaves no subscription, timer or listener", async () => {
   using listeners = countListeners();
   for (const push of [true, false]) {
     const { outside, send, open, clock } = await make({ push });
@@ -117,7 +117,7 @@ Deno.test("a reader that leaves early, however it leaves, leaves no subscription
   assert.equal(listeners.left(), 0);
 });
 
-Deno.test("a reader whose signal aborts rejects with its reason, before, in and between reads, and leaves nothing behind", async () => {
+Deno.test("a reader whose signal aborts rejects with its reason, at any time, and leaves nothing", async () => {
   using listeners = countListeners();
   const { outside, send, open, clock, reads } = await make();
   await send(1);
@@ -154,7 +154,7 @@ function leaving(reason: Error): { signal: AbortSignal; abort: () => void } {
   return { signal: controller.signal, abort: () => controller.abort(reason) };
 }
 
-Deno.test("a reader need not wait for a read that is under way when its signal aborts", async () => {
+Deno.test("a reader whose signal aborts does not wait for its read", async () => {
   const { world, driver } = await setup();
   const hanging: Driver = {
     ...driver,
@@ -172,7 +172,7 @@ Deno.test("a reader need not wait for a read that is under way when its signal a
   }
 });
 
-Deno.test("toReadableStream() reads only as it is read", async () => {
+Deno.test("toReadableStream() reads no faster than its consumer", async () => {
   const { outside, send, reads } = await make();
   await send(1, 2);
   const stream = outside.readStream("w", "log").toReadableStream();
@@ -225,7 +225,7 @@ Deno.test("watchEvent() of a workflow that has ended yields the last value and e
   assert.deepEqual(seen, [2]);
 });
 
-Deno.test("watchEvent().entries() yields versions, those above `after` alone", async () => {
+Deno.test("watchEvent().entries() yields only versions above `after`", async () => {
   const { world, outside, send } = await make();
   await send(1);
   const seen: unknown[] = [];

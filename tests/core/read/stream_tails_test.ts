@@ -9,14 +9,14 @@ const scribe = workflow("scribe", async (ctx) => {
   for (;;) {
     const value = await ctx.recv<unknown>();
     if (value === "end") return;
-    // All in one write, which gives one hint.
+    // All values in one write, which gives one hint.
     await Promise.all([value].flat().map((it) => ctx.writeStream("log", it)));
   }
 });
 
 type Read = Driver["readStream"];
 
-/** A workflow that writes what it is sent, and an isolate whose reads of streams go through `read`. */
+/** A workflow that writes the values that it receives, and an isolate that reads streams through `read`. */
 async function make({ push = true }: { push?: boolean } = {}) {
   const { world, clock, driver } = await setup();
   const { parley } = world.isolate(0, [scribe]);
@@ -34,7 +34,7 @@ async function make({ push = true }: { push?: boolean } = {}) {
   return { world, clock, driver, parley, handle, outside, send, at, open: counted.open };
 }
 
-/** Reads on, and notes what comes. */
+/** Reads on, and collects the values. */
 function follow(
   parley: Parley,
   seen: unknown[] = [],
@@ -49,7 +49,7 @@ function follow(
   return { seen, ended };
 }
 
-Deno.test("readers that have caught up share one subscription and one read a value", async () => {
+Deno.test("readers that have caught up share one subscription, and one read for each value", async () => {
   const { outside, send, at, open, clock } = await make();
   const readers = Array.from({ length: READERS }, () => follow(outside));
   await settle();
@@ -76,7 +76,7 @@ Deno.test("readers that have caught up share the polls of a store without push",
   assert(readers.every(({ seen }) => seen.length === 2));
 });
 
-Deno.test("a value, and the end, that others were told of while a reader looked for itself is not missed", async () => {
+Deno.test("a reader misses no value and no end that others find while it looks for itself", async () => {
   for (const message of ["b", "end"]) {
     const { outside, send, at, driver } = await make();
     await send("a");
@@ -95,7 +95,7 @@ Deno.test("a value, and the end, that others were told of while a reader looked 
     await settle();
     held.open();
     await settle();
-    // No time has passed since, so that no poll can have found it.
+    // No time has passed since, so no poll can have found it.
     assert.equal(before.seen.length, 2);
     assert.deepEqual(late.seen, before.seen);
     await send("end").catch(() => {});
@@ -103,7 +103,7 @@ Deno.test("a value, and the end, that others were told of while a reader looked 
   }
 });
 
-Deno.test("a reader that leaves during a look that others share disturbs none of them", async () => {
+Deno.test("a reader that leaves during a shared look does not affect the others", async () => {
   const { outside, send, at, driver } = await make();
   const leaving = new AbortController();
   const [gone, stays] = [follow(outside, [], leaving.signal), follow(outside)];
@@ -121,7 +121,7 @@ Deno.test("a reader that leaves during a look that others share disturbs none of
   await stays.ended;
 });
 
-Deno.test("a look that fails fails for all who wait, and a reader after them reads on", async () => {
+Deno.test("a failed look fails all of its readers, and a later reader reads on", async () => {
   const { outside, send, at, driver, open } = await make();
   const readers = [follow(outside), follow(outside)];
   await settle();
@@ -136,7 +136,7 @@ Deno.test("a look that fails fails for all who wait, and a reader after them rea
   assert.deepEqual(after.seen, [[0, "a"], "end"]);
 });
 
-Deno.test("readers at other offsets, and with parts of other lengths, each get their own of what one look brought", async () => {
+Deno.test("readers with other offsets and page lengths each get their own part of one look", async () => {
   for (const first of [{ limit: 1 }, { limit: 1_000 }]) {
     const { outside, send } = await make();
     await send(["a", "b", "c"]);
@@ -148,7 +148,7 @@ Deno.test("readers at other offsets, and with parts of other lengths, each get t
     await settle();
     await send(["d", "e", "f"]);
     await settle();
-    // No time has passed, so that no poll can have found any of it.
+    // No time has passed, so no poll can have found any of it.
     assert.deepEqual(parts['{"limit":2}']?.flat().filter((it) => typeof it === "string"), [
       "a",
       "b",
@@ -164,7 +164,7 @@ Deno.test("readers at other offsets, and with parts of other lengths, each get t
   }
 });
 
-Deno.test("a stream that went on after its end was told is read on, and waited for", async () => {
+Deno.test("a stream that continues after a reported end is read on and watched", async () => {
   const { outside, parley, handle, send, world, at } = await make();
   const stays = outside.readStreamPages("w", "log");
   await stays.next();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { workflow } from "../../../core/workflow.ts";
 import { countedWatches, gate, settle, setup } from "../setup.ts";
 
-/** A workflow whose step ends when its signal aborts, and what it was told. */
+/** A workflow whose step ends when its signal aborts, and the reason that the step got. */
 function stepping() {
   const told: { code?: string }[] = [];
   const flow = workflow("flow", async (ctx) => {
@@ -15,7 +15,7 @@ function stepping() {
   return { flow, told };
 }
 
-Deno.test("cancel() from another isolate reaches a step in flight within a hint, where there is push", async () => {
+Deno.test("cancel() from another isolate reaches a running step with the next hint, if there is push", async () => {
   const { world, clock } = await setup();
   const { flow, told } = stepping();
   const { parley } = world.isolate(0, [flow]);
@@ -42,7 +42,7 @@ Deno.test("cancel() from another isolate in the first second of a step reaches i
   await world.until(parley.idle());
 });
 
-Deno.test("without push, cancel() from another isolate reaches a step in flight with the next renewal of the lease", async () => {
+Deno.test("cancel() from another isolate without push reaches a running step with the next lease renewal", async () => {
   const { world, driver, clock } = await setup();
   const { watch: _, ...poll } = driver;
   const { flow, told } = stepping();
@@ -59,7 +59,7 @@ Deno.test("without push, cancel() from another isolate reaches a step in flight 
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("a step that is soon over subscribes to nothing, and one that is not leaves nothing behind", async () => {
+Deno.test("a short step does not subscribe, and a longer step leaves no subscription", async () => {
   const { world, driver, clock } = await setup();
   const watches = countedWatches(driver, { live: true });
   const gates = [gate(), gate(), gate()];
@@ -84,7 +84,7 @@ Deno.test("a step that is soon over subscribes to nothing, and one that is not l
   assert.deepEqual([watches.open(), clock.pending], [0, 0]);
 });
 
-Deno.test("a workflow that gets many messages during a step looks once a second at most", async () => {
+Deno.test("a workflow that gets many messages during a step looks at most once a second", async () => {
   const { world } = await setup();
   const { opened, open } = gate();
   const flow = workflow("flow", async (ctx) => await ctx.step("slow", () => opened));

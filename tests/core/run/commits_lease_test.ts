@@ -4,7 +4,7 @@ import { DriverError } from "../../../core/errors.ts";
 import { LEASE_MS, make, write } from "./commits_setup.ts";
 import { settle } from "../setup.ts";
 
-Deno.test("the lease is renewed every third of it, by every commit anew, and not while a commit is under way", async () => {
+Deno.test("the lease is renewed a third of its length after each commit, and never during a commit", async () => {
   const { push, answer, requests, clock, commits } = make();
   await clock.advance(LEASE_MS / 3 - 1);
   assert.equal(requests.length, 0);
@@ -28,7 +28,7 @@ Deno.test("the lease is renewed every third of it, by every commit anew, and not
 });
 
 for (const state of ["lost", "cancelled"] as const) {
-  Deno.test(`a commit that is answered ${state} is the last: nothing is sent after it, and nobody is left waiting for a look`, async () => {
+  Deno.test(`a commit that is answered ${state} is the last, and ends all waiting looks`, async () => {
     const { push, reply, requests, told, clock, commits, results } = make();
     push("a", 0, write);
     await settle();
@@ -46,7 +46,7 @@ for (const state of ["lost", "cancelled"] as const) {
   });
 }
 
-Deno.test("a store that fails is told once, and nothing is sent after it", async () => {
+Deno.test("a failure of the store is reported once, and no commit follows it", async () => {
   const { push, reply, requests, told, clock, commits } = make();
   const failure = new DriverError("refused", { retryable: false });
   push("a", 0, write);
@@ -60,7 +60,7 @@ Deno.test("a store that fails is told once, and nothing is sent after it", async
   assert.deepEqual([requests.length, clock.pending], [1, 0]);
 });
 
-Deno.test("close() makes an answer that comes later count for nothing", async () => {
+Deno.test("close() makes later answers have no effect", async () => {
   for (
     const late of [{ state: "lost" }, new Error("away"), {
       state: "held",
@@ -78,7 +78,7 @@ Deno.test("close() makes an answer that comes later count for nothing", async ()
   }
 });
 
-Deno.test("onCommit gets the store's time, the woken, and whose watchers should look again", async () => {
+Deno.test("onCommit gets the store's time, the woken workflows, and the targets to look at again", async () => {
   const { push, answer, told, commits } = make();
   push("sleep", 0, { type: "sleep", timeoutMs: 1 });
   push("record", 1, { type: "record", outcome: { tag: "value", value: "1" } });

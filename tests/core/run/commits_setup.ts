@@ -1,5 +1,5 @@
 /**
- * A pipeline of commits over a store whose answers the test gives by hand.
+ * A pipeline of commits to a store that the test answers by hand.
  *
  * @module
  */
@@ -10,10 +10,10 @@ import type { CommitRequest, CommitResult, Driver, Operation, OperationResult } 
 import { ManualClock } from "../../../testing/mod.ts";
 import { settle } from "../setup.ts";
 
-/** For how long the lease holds, in milliseconds. */
+/** The length of the lease, in milliseconds. */
 export const LEASE_MS = 30_000;
 
-/** A pipeline over a store whose answers the test gives by hand. */
+/** A pipeline to a store that the test answers by hand. */
 export function make(options: Partial<CommitsOptions> = {}) {
   const clock = new ManualClock();
   const requests: CommitRequest[] = [];
@@ -51,7 +51,7 @@ export function make(options: Partial<CommitsOptions> = {}) {
       results.set(label, of);
       commits.push({ position, label, action, onResult: (result) => of.push(result) });
     },
-    /** Answers the request under way; `open`: the waits that have no outcome. */
+    /** Answers the current request. `open` lists the waits without an outcome. */
     async answer({ open = [] as string[], state = "held" as "held" | "released", woken = [] as string[] } = {}) {
       const request = requests.at(-1)!;
       const result = ({ label }: Operation): OperationResult =>

@@ -4,7 +4,7 @@ import { DriverError } from "../../../core/errors.ts";
 import { LEASE_MS, make, write } from "./commits_setup.ts";
 import { gate, settle } from "../setup.ts";
 
-Deno.test("push() sends what is issued together in one commit, in the order of the calls, and what is issued meanwhile in the next", async () => {
+Deno.test("push() sends concurrent operations in one commit, in the order of the calls, and later ones in the next", async () => {
   const { push, answer, labels, requests, commits } = make();
   push("a", 0, write);
   push("b", 1, write);
@@ -28,7 +28,7 @@ Deno.test("push() sends what is issued together in one commit, in the order of t
   commits.close();
 });
 
-Deno.test("push() keeps the place of an operation whose value is still being checked, and leaves out one that is refused", async () => {
+Deno.test("push() keeps the place of an operation during its value's check, and omits a refused operation", async () => {
   const { push, answer, labels, results, commits } = make();
   const { open, opened } = gate<EffectOrWait>();
   push("slow", 0, opened);
@@ -44,7 +44,7 @@ Deno.test("push() keeps the place of an operation whose value is still being che
   commits.close();
 });
 
-Deno.test("push() holds up what is behind a value that is being checked, and neither what is before it nor a look", async () => {
+Deno.test("push() holds back only the operations behind a value that is being checked, and no look", async () => {
   const { push, answer, labels, commits } = make();
   const { open, opened } = gate<EffectOrWait>();
   push("before", 0, write);
@@ -66,7 +66,7 @@ Deno.test("push() holds up what is behind a value that is being checked, and nei
   assert.equal(await released, true);
 });
 
-Deno.test("a commit that fails is repeated as it was while the lease may hold and the fault may pass", async () => {
+Deno.test("a failed commit is repeated unchanged while the lease may be valid and the fault may pass", async () => {
   const { push, reply, answer, requests, clock, told, results, commits } = make();
   push("a", 0, write);
   await settle();
@@ -80,7 +80,7 @@ Deno.test("a commit that fails is repeated as it was while the lease may hold an
   await answer();
   assert.deepEqual([results.get("a")!.length, told.length], [1, 1]);
 
-  // The answer counts as a renewal: from here the lease may hold for 30 s more.
+  // The answer renews the lease, which may be valid for another 30 s from here.
   push("b", 1, write);
   await settle();
   const before = requests.length;
@@ -95,7 +95,7 @@ Deno.test("a commit that fails is repeated as it was while the lease may hold an
   commits.close();
 });
 
-Deno.test("close() ends the repeating of a commit that fails, and leaves no timer", async () => {
+Deno.test("close() ends the retries of a failed commit, and leaves no timer", async () => {
   const { push, reply, requests, clock, told, commits } = make();
   push("a", 0, write);
   await settle();
@@ -116,7 +116,7 @@ Deno.test("a commit carries at most 1,000 operations", async () => {
   commits.close();
 });
 
-Deno.test("a commit of large values is split, whichever operations hold them", async () => {
+Deno.test("a commit with large values is split, whichever operations contain them", async () => {
   const value = "x".repeat(2 ** 20);
   const message = { destinationId: "d", topic: "", messageId: "m", dedupeKey: "k", value };
   const large: EffectOrWait[] = [
@@ -134,7 +134,7 @@ Deno.test("a commit of large values is split, whichever operations hold them", a
   commits.close();
 });
 
-Deno.test("push() cuts a commit where the names of its operations come to more than 2 MiB, since they travel too", async () => {
+Deno.test("push() splits a commit whose operations have more than 2 MiB of names", async () => {
   const { driver, push, answer, requests, commits } = make();
   Object.assign(driver, {
     limits: { requestBytes: 2 ** 23, bytesOf: (text: string) => new TextEncoder().encode(text).length },

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { END, make, receive, write } from "./commits_setup.ts";
 import { settle } from "../setup.ts";
 
-Deno.test("a new receive takes all open waits along, before it and in the order of their positions", async () => {
+Deno.test("a new receive travels behind all open waits, which are in the order of their positions", async () => {
   const { push, answer, labels, commits } = make();
   push("second", 4, receive("t"));
   push("first", 2, receive("t"));
@@ -21,7 +21,7 @@ Deno.test("a new receive takes all open waits along, before it and in the order 
   commits.close();
 });
 
-Deno.test("look() looks at all open waits, and settles after its results were handed out", async () => {
+Deno.test("look() looks at all open waits, and settles after their outcomes are delivered", async () => {
   const { push, answer, labels, results, commits } = make();
   push("wait", 0, receive("t"));
   push("sleep", 1, { type: "sleep", timeoutMs: 5 });
@@ -45,7 +45,7 @@ Deno.test("look() looks at all open waits, and settles after its results were ha
   commits.close();
 });
 
-Deno.test("release() goes with the last of the queue, and a suspend carries all open waits", async () => {
+Deno.test("release() travels with the end of the queue, and a suspend carries all open waits", async () => {
   const { push, answer, labels, requests, commits, clock } = make();
   push("wait", 0, receive("t"));
   await settle();
@@ -64,7 +64,7 @@ Deno.test("release() goes with the last of the queue, and a suspend carries all 
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("release() waits for all of a queue that is more than one commit", async () => {
+Deno.test("release() waits for a queue that needs more than one commit", async () => {
   const { push, answer, requests, commits } = make();
   for (let n = 0; n < 1_001; n++) push(`${n}`, n, write);
   const released = commits.release(END);
@@ -76,7 +76,7 @@ Deno.test("release() waits for all of a queue that is more than one commit", asy
   assert.equal(await released, true);
 });
 
-Deno.test("release() is not made when it is no longer allowed right before it is sent", async () => {
+Deno.test("release() is dropped if it is no longer allowed right before the commit", async () => {
   const { push, answer, requests, commits } = make();
   push("a", 0, write);
   await settle();
@@ -89,7 +89,7 @@ Deno.test("release() is not made when it is no longer allowed right before it is
   commits.close();
 });
 
-Deno.test("waits() holds what has begun and has no outcome", async () => {
+Deno.test("waits() has the waits that have begun and have no outcome", async () => {
   const { push, answer, commits } = make();
   push("wait", 3, receive("t"));
   push("write", 4, write);
@@ -103,7 +103,7 @@ Deno.test("waits() holds what has begun and has no outcome", async () => {
   commits.close();
 });
 
-Deno.test("waits whose answers are deferred are committed again in their order, with the release that was not made", async () => {
+Deno.test("deferred waits are committed again in order, with the release that was not made", async () => {
   const { push, reply, labels, results, commits, requests } = make();
   for (const [position, label] of ["a", "b", "c"].entries()) push(label, position, receive(label));
   const released = commits.release(END);

@@ -12,7 +12,7 @@ const entry = (position: number, seq: number, label: string = `op ${position}`):
 
 interface Made {
   journal: Journal;
-  /** Calls the next operation; its number goes to `delivered` when it has its outcome. */
+  /** Calls the next operation. Its number goes to `delivered` with its outcome. */
   call(label?: string): Recorded | Difference | Promise<Recorded | Difference>;
   delivered: unknown[];
   loads: number[];
@@ -54,7 +54,7 @@ function make(
   };
 }
 
-Deno.test("ask() tells complete, open, new and different apart", () => {
+Deno.test("ask() tells complete, open, new and different operations apart", () => {
   const { call } = make([{ entries: [entry(0, 1)], more: false }], {
     open: [{ position: 1, label: "recv" }, { position: 2, label: "sleep" }],
   });
@@ -66,7 +66,7 @@ Deno.test("ask() tells complete, open, new and different apart", () => {
   ]);
 });
 
-Deno.test("outcomes are delivered in recorded order, each in a task of its own, whatever the order of the calls", async () => {
+Deno.test("outcomes are delivered in recorded order, each in its own task, in any order of the calls", async () => {
   const { call, delivered } = make([{ entries: [entry(2, 1), entry(0, 2), entry(1, 3)], more: false }]);
   for (let n = 0; n < 3; n++) assert.equal(call(), "complete");
   assert.deepEqual(delivered, [], "nothing is delivered in the turn of the call");
@@ -91,7 +91,7 @@ Deno.test("a recorded outcome waits for its call, and all later ones wait for it
   assert.deepEqual(delivered, ["1", "0"]);
 });
 
-Deno.test("an operation without an outcome begins when the last page is read, so that live outcomes come after all recorded ones", async () => {
+Deno.test("an operation without an outcome begins after the last page, so live outcomes follow recorded ones", async () => {
   const { open, opened } = gate();
   const pages = [{ entries: [entry(1, 1)], more: true }, { entries: [entry(2, 2)], more: false }];
   const made = make(pages, { open: [{ position: 0, label: "recv" }], beforePage: () => opened });
@@ -109,7 +109,7 @@ Deno.test("an operation without an outcome begins when the last page is read, so
   assert.deepEqual([...made.journal.receivers.keys()], [3]);
 });
 
-Deno.test("a page is read when nothing else can be delivered, and only if the code waits for it", async () => {
+Deno.test("a page is read only when no outcome can be delivered and the code waits for one", async () => {
   const pages = [1, 2, 3].map((seq) => ({ entries: [entry(seq - 1, seq)], more: seq < 3 }));
   const { call, loads, journal } = make(pages, { open: [{ position: 3, label: "op 3" }] });
   call();
@@ -135,13 +135,13 @@ Deno.test("a page that cannot be read fails every operation that waits for it", 
   assert.equal(journal.delivering, false);
 });
 
-Deno.test("another operation on a later page is a difference", async () => {
+Deno.test("a different operation on a later page is a difference", async () => {
   const { call } = make([{ entries: [entry(0, 1)], more: true }, { entries: [entry(1, 2, "step")], more: false }]);
   assert.equal(call(), "complete");
   assert.deepEqual(await call("sleep"), { position: 1, expected: "step", actual: "sleep" });
 });
 
-Deno.test("pages are loaded once each, from the last place in the recorded order", async () => {
+Deno.test("each page is loaded once, from the last place in the recorded order", async () => {
   const pages = [{ entries: [entry(0, 3), entry(1, 7)], more: true }, { entries: [entry(2, 9)], more: true }, {
     entries: [entry(3, 12)],
     more: false,
@@ -154,7 +154,7 @@ Deno.test("pages are loaded once each, from the last place in the recorded order
   assert.deepEqual(delivered, ["0", "1", "2", "3"]);
 });
 
-Deno.test("firstUnasked() names the lowest position that was not asked for, also on a later page", async () => {
+Deno.test("firstUnasked() names the lowest unasked position, also on a later page", async () => {
   const { call, journal } = make([{ entries: [entry(0, 1)], more: true }, {
     entries: [entry(3, 2), entry(2, 3)],
     more: false,
@@ -163,7 +163,7 @@ Deno.test("firstUnasked() names the lowest position that was not asked for, also
   assert.deepEqual(await journal.firstUnasked("the end"), { position: 2, expected: "op 2", actual: "the end" });
 });
 
-Deno.test("firstUnasked() finds open entries too, and nothing where all was asked for", async () => {
+Deno.test("firstUnasked() finds open entries too, and nothing after all were asked for", async () => {
   const { call, journal } = make([{ entries: [entry(0, 1)], more: false }], { open: [{ position: 1, label: "recv" }] });
   call();
   assert.deepEqual(await journal.firstUnasked("the end"), { position: 1, expected: "recv", actual: "the end" });
@@ -171,7 +171,7 @@ Deno.test("firstUnasked() finds open entries too, and nothing where all was aske
   assert.equal(await journal.firstUnasked("the end"), undefined);
 });
 
-Deno.test("onDelivered is called when there is nothing to deliver for the moment, and delivering is over", async () => {
+Deno.test("onDelivered is called when delivery is over and no outcome is left for the moment", async () => {
   const { call, journal, idles } = make([{ entries: [entry(0, 1)], more: false }]);
   call();
   assert.equal(journal.delivering, true);
@@ -184,7 +184,7 @@ Deno.test("onDelivered is called when there is nothing to deliver for the moment
   assert.deepEqual([journal.delivering, idles()], [false, 2]);
 });
 
-Deno.test("failAll() ends calls once; what is delivered after that goes nowhere", async () => {
+Deno.test("failAll() ends calls once, and later outcomes go nowhere", async () => {
   const { call, journal, delivered } = make([]);
   for (let n = 0; n < 3; n++) call();
   journal.failAll("gone");

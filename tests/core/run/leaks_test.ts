@@ -34,7 +34,7 @@ Deno.test("1,000 waits on one signal leave no listener, timer or subscription", 
   assert.deepEqual([listeners.left(), watches.open(), clock.pending], [0, 0, 0]);
 });
 
-Deno.test("a signal that aborts 1,000 waits ends them all with its reason, and leaves nothing", async () => {
+Deno.test("a signal ends 1,000 waits with its reason, and leaves nothing", async () => {
   using listeners = countListeners();
   const { world, clock, driver } = await setup();
   const watches = countedWatches(driver);
@@ -51,7 +51,7 @@ Deno.test("a signal that aborts 1,000 waits ends them all with its reason, and l
   assert.deepEqual([listeners.left(), watches.open(), clock.pending], [0, 0, 0]);
 });
 
-Deno.test("workflows that use everything, end, suspend or are cancelled leave no listener, timer or subscription", async () => {
+Deno.test("workflows that use every operation leave no listener, timer or subscription, however they end", async () => {
   using listeners = countListeners();
   const { world, clock, driver } = await setup();
   const watches = countedWatches(driver);
@@ -78,11 +78,11 @@ Deno.test("workflows that use everything, end, suspend or are cancelled leave no
   assert.deepEqual(statuses, ["SUCCESS", "ERROR", "CANCELLED"]);
   await settle();
   assert.deepEqual([watches.open(), clock.pending], [0, 0]);
-  // The listener of the step that never ends is on a signal of its own, which nothing else holds.
+  // The step that never ends has its listener on its own signal, which nothing else refers to.
   assert(listeners.left() <= handles.length, `${listeners.left()} listeners`);
 });
 
-Deno.test("1,000 suspended workflows hold nothing of their runs in memory", async () => {
+Deno.test("1,000 suspended workflows keep nothing of their runs in memory", async () => {
   const held: WeakRef<object>[] = [];
   const { world, clock, driver } = await setup();
   const watches = countedWatches(driver);
@@ -99,13 +99,13 @@ Deno.test("1,000 suspended workflows hold nothing of their runs in memory", asyn
   const { workflows } = await parley.list({ limit: 1_000 });
   assert.equal(workflows.filter(({ waiting }) => waiting?.operations.length === 3).length, 1_000);
   assert.deepEqual([watches.open(), clock.pending], [0, 0]);
-  // What was looked at through a WeakRef lives on until its task is over.
+  // A target that a WeakRef has returned lives until the end of that task.
   for (let round = 0; round < 5; round++) {
     collectGarbage();
     await settle();
   }
   const alive = held.filter((it) => it.deref() !== undefined).length;
   assert.equal(held.length, 1_000);
-  // The collector is not exact about what the stack holds.
+  // The collector is not exact about references on the stack.
   assert(alive < 10, `${alive} of 1,000 are still in memory`);
 });

@@ -4,10 +4,11 @@ import { Parley } from "../../../core/parley.ts";
 import { workflow } from "../../../core/workflow.ts";
 import { gate, settle, setup } from "../setup.ts";
 
-Deno.test("a run whose store has lost commits stops, is reported, and is taken up again when the older lease has lapsed", async () => {
+Deno.test("a run whose store has lost commits stops, is reported, and continues after the older lease expires", async () => {
   const { world, driver } = await setup();
   let dropping = false;
-  // As after a failover to an older copy: the store has never heard of these commits, though it has answered them.
+  // As after a failover to an older copy, the store does not have these commits, though it has
+  // answered them.
   const forgetful: Driver = {
     ...driver,
     async commit(request) {
@@ -41,7 +42,7 @@ Deno.test("a run whose store has lost commits stops, is reported, and is taken u
   assert.deepEqual(ran, ["first", "lost", "next", "lost", "next"]);
 });
 
-Deno.test("a Parley refuses options that are not finite, or out of their bounds", async () => {
+Deno.test("a Parley refuses options that are not finite or out of bounds", async () => {
   const { driver } = await setup();
   for (
     const options of [

@@ -4,7 +4,7 @@ import { DriverError } from "../../../core/errors.ts";
 import { workflow } from "../../../core/workflow.ts";
 import { gate, onCommit, settle, setup } from "../setup.ts";
 
-Deno.test("code that differs from its journal writes nothing of what it called beside that", async () => {
+Deno.test("code that differs from its journal writes no other operation either", async () => {
   const { world } = await setup();
   const before = workflow("flow", async (ctx) => {
     await ctx.setEvent("", 1).catch(() => {});
@@ -25,7 +25,7 @@ Deno.test("code that differs from its journal writes nothing of what it called b
   assert.equal((await handle.readStream("log", { wait: false }).collect()).nextOffset, 0);
 });
 
-Deno.test("a run that finds its workflow cancelled while it reports other code is over", async () => {
+Deno.test("a run ends if its workflow is cancelled while it reports a difference in the code", async () => {
   const { world, driver, clock } = await setup();
   const before = workflow("flow", async (ctx) => {
     await ctx.step("charge", () => {});
@@ -48,7 +48,7 @@ Deno.test("a run that finds its workflow cancelled while it reports other code i
   assert.equal((await handle.status()).status, "CANCELLED");
 });
 
-Deno.test("a store that fails for good ends the run: told once, its signal aborted, no timer left", async () => {
+Deno.test("a permanent fault of the store ends the run, is reported once, and leaves no timer", async () => {
   const { world, clock, driver } = await setup();
   let reason: unknown;
   let isAway = false;
@@ -75,7 +75,7 @@ Deno.test("a store that fails for good ends the run: told once, its signal abort
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("a page of the journal that cannot be read ends the run: told once, nothing sent after it", async () => {
+Deno.test("an unreadable page of the journal ends the run, is reported once, and nothing is sent after it", async () => {
   const { world, clock, driver } = await setup();
   const flow = workflow("flow", async (ctx) => {
     for (let n = 0; n < 1_100; n++) void ctx.writeStream("log", n);
@@ -100,7 +100,7 @@ Deno.test("a page of the journal that cannot be read ends the run: told once, no
   assert.equal((await handle.status()).status, "PENDING");
 });
 
-Deno.test("a loop that swallows what it gets after a cancel lets other work go on, and its run ends", async () => {
+Deno.test("a loop that swallows its errors after a cancel lets other work go on, and its run ends", async () => {
   const { world, clock } = await setup();
   let turns = 0;
   const flow = workflow("flow", async (ctx) => {
@@ -118,7 +118,7 @@ Deno.test("a loop that swallows what it gets after a cancel lets other work go o
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("code that hangs in something that is no operation does not keep a cancelled run for ever", async () => {
+Deno.test("code that hangs outside of an operation does not keep a cancelled run forever", async () => {
   const { world, clock } = await setup();
   const flow = workflow("flow", async (ctx) => {
     await ctx.setEvent("state", 1);
@@ -132,7 +132,7 @@ Deno.test("code that hangs in something that is no operation does not keep a can
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("the code of a run whose store is gone gets no answer, not even from a step that is aborted", async () => {
+Deno.test("the code of a run whose store is gone gets no answer, not even from an aborted step", async () => {
   const { world } = await setup();
   const seen: unknown[] = [];
   const flow = workflow("flow", async (ctx) => {
@@ -155,19 +155,19 @@ Deno.test("the code of a run whose store is gone gets no answer, not even from a
   assert.equal(errors.length, 1);
 });
 
-/** The driver, whose pages of the journal come late: after the code has gone on as far as it can. */
+/** The driver, with pages of the journal that arrive after the code has gone on as far as it can. */
 function withLatePages(driver: Driver): Driver {
   return { ...driver, readJournal: async (request) => (await settle(3_000), await driver.readJournal(request)) };
 }
 
-Deno.test("a race whose loser is on a page of the journal that comes late ends as it did before", async () => {
+Deno.test("a race has the same winner on replay if its loser is on a late page of the journal", async () => {
   const { world, driver } = await setup();
   let isHeld = true;
   const flow = workflow("flow", async (ctx) => {
     for (let n = 0; n < 999; n++) void ctx.writeStream("log", n);
     const both = [ctx.step("winner", () => "winner"), ctx.step("loser", () => "loser")];
     const winner = await Promise.race(both);
-    // The first run dies between what it recorded and its end.
+    // The first run dies between its last record and its end.
     if (isHeld) await Promise.all(both).then(() => new Promise(() => {}));
     return winner;
   });
@@ -183,7 +183,7 @@ Deno.test("a race whose loser is on a page of the journal that comes late ends a
   assert.deepEqual([status, output], ["SUCCESS", "winner"]);
 });
 
-Deno.test("operations that nobody awaits are written before the end also where pages of the journal come late", async () => {
+Deno.test("operations that nobody awaits are written before the end, even with late pages of the journal", async () => {
   const { world, driver } = await setup();
   const flow = workflow("flow", (ctx) => {
     for (let n = 0; n < 2_500; n++) void ctx.writeStream("log", n);
@@ -202,7 +202,7 @@ Deno.test("operations that nobody awaits are written before the end also where p
   assert.equal((await handle.readStream("log").collect()).nextOffset, 2_500);
 });
 
-Deno.test("a recorded start is replayed also where the child is not known", async () => {
+Deno.test("a recorded start is replayed even if the child is unknown", async () => {
   const { world } = await setup();
   const child = workflow("child", () => 7);
   const flow = workflow("flow", async (ctx) => {
@@ -218,7 +218,7 @@ Deno.test("a recorded start is replayed also where the child is not known", asyn
   assert.equal(await world.until(handle.result()), 7);
 });
 
-Deno.test("a replay beside an open wait is not taken for a wait", async () => {
+Deno.test("a replay beside an open wait does not count as a wait", async () => {
   const { world } = await setup();
   const flow = workflow("flow", async (ctx) => {
     void ctx.recv("never");
@@ -264,7 +264,7 @@ for (const [when, options] of [["its budget is used up", { budget: 0 }], ["its P
   });
 }
 
-Deno.test("a run that has abandoned its code settles when its last commit fails, and tells of it", async () => {
+Deno.test("a run that has abandoned its code settles when its last commit fails, and reports it", async () => {
   for (const last of ["park", "yield"]) {
     const { world, clock, driver } = await setup();
     const flow = (name: string) =>
@@ -293,7 +293,7 @@ Deno.test("a run that has abandoned its code settles when its last commit fails,
   }
 });
 
-Deno.test("a workflow that throws what nothing can be asked of ends with an error", async () => {
+Deno.test("a workflow that throws a value that cannot be inspected ends with an error", async () => {
   const { world } = await setup();
   const flow = workflow("flow", async (ctx) => {
     const { proxy, revoke } = Proxy.revocable({}, {});

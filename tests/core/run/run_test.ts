@@ -4,7 +4,7 @@ import type { StandardSchemaV1 } from "../../../core/standard_schema.ts";
 import { workflow } from "../../../core/workflow.ts";
 import { countedWatches, gate, onCommit, settle, setup } from "../setup.ts";
 
-/** A schema whose answer the test gives. */
+/** A schema whose answer comes from the test. */
 function gatedSchema(): { schema: StandardSchemaV1<unknown, number>; answer: (isGood: boolean) => void } {
   const { open, opened } = gate<boolean>();
   const validate = async (value: unknown) =>
@@ -22,7 +22,7 @@ Deno.test("a run suspends at once when hotWait is 0, and leaves no timer", async
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("a run stays in memory for hotWait from when it only waits, and anew after each operation", async () => {
+Deno.test("a run that only waits stays in memory for hotWait, which restarts after each operation", async () => {
   const { world, clock } = await setup();
   const flow = workflow("flow", async (ctx) => {
     const never = ctx.recv("never");
@@ -34,7 +34,7 @@ Deno.test("a run stays in memory for hotWait from when it only waits, and anew a
   const handle = await parley.start(flow, undefined);
   await world.pass(900);
   await handle.send(null, { topic: "go" });
-  // The step is done at 1.9 s: the two seconds begin again there.
+  // The step ends at 1.9 s, and the two seconds restart there.
   await world.pass(2_900);
   assert.equal((await handle.status()).waiting, undefined);
   await world.pass(150);
@@ -42,7 +42,7 @@ Deno.test("a run stays in memory for hotWait from when it only waits, and anew a
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("a message that comes while a suspend waits for its turn keeps the run going", async () => {
+Deno.test("a message that arrives while a suspend waits for its turn keeps the run going", async () => {
   const { world, driver } = await setup();
   const { open, opened } = gate();
   let held = false;
@@ -63,7 +63,7 @@ Deno.test("a message that comes while a suspend waits for its turn keeps the run
   await world.pass(900);
   clockIsAt = 900;
   await handle.send(null, { topic: "go" });
-  // The look that takes the message is under way when the idle timer fires.
+  // The idle timer fires during the look that takes the message.
   await world.pass(200);
   assert(held);
   open();
@@ -71,7 +71,7 @@ Deno.test("a message that comes while a suspend waits for its turn keeps the run
   assert.equal((await handle.status()).output, "done");
 });
 
-Deno.test("a run whose budget is 0 still gets on by one operation, also through a replay that takes long", async () => {
+Deno.test("a run with a budget of 0 still makes one operation, even after a long replay", async () => {
   const { world } = await setup();
   let runs = 0;
   const flow = workflow("flow", async (ctx) => {
@@ -85,7 +85,7 @@ Deno.test("a run whose budget is 0 still gets on by one operation, also through 
   assert.equal((await handle.status()).output, 4);
 });
 
-Deno.test("a run that only waits suspends when its budget is used up, and a run that ends leaves no timer for it", async () => {
+Deno.test("a run that only waits suspends when its budget is used up, and the end of a run leaves no timer", async () => {
   for (const progress of [true, false]) {
     const { world, clock } = await setup();
     const flow = workflow("flow", async (ctx, waits: boolean) => {
@@ -123,7 +123,7 @@ Deno.test("now() is the store's time, not that of a clock that stands still", as
   assert(createdAt > 0);
 });
 
-Deno.test("operations with an asynchronous schema keep their place among the others", async () => {
+Deno.test("operations with an asynchronous schema keep their places among the others", async () => {
   const { world } = await setup();
   const { schema, answer } = gatedSchema();
   const flow = workflow("flow", async (ctx) => {
@@ -137,7 +137,7 @@ Deno.test("operations with an asynchronous schema keep their place among the oth
   assert.deepEqual(await handle.readStream("log").collect(), { values: [1, 2], closed: true, nextOffset: 2 });
 });
 
-Deno.test("a run suspends also when the last that happened was a refusal", async () => {
+Deno.test("a run also suspends after a refusal", async () => {
   const { world } = await setup();
   const { schema, answer } = gatedSchema();
   const flow = workflow("flow", async (ctx) => {
@@ -152,7 +152,7 @@ Deno.test("a run suspends also when the last that happened was a refusal", async
   assert.deepEqual((await handle.status()).waiting?.operations, ['recv "never"']);
 });
 
-Deno.test("waits in memory are looked at when there is a hint or a deadline, and polled as far as they can end early", async () => {
+Deno.test("a run looks at its waits on a hint and at a deadline, and polls those that can end early", async () => {
   const { world, driver } = await setup();
   const looks: string[][] = [];
   const { watch: _, ...poll } = onCommit(
@@ -172,7 +172,7 @@ Deno.test("waits in memory are looked at when there is a hint or a deadline, and
     const { workflowId } = await parley.start(flow, kind);
     await settle();
     await during(workflowId);
-    // In small steps: the store's clock goes ahead of the other by one.
+    // Small steps, because the store's clock goes ahead of the isolate's by one step.
     for (let passed = 0; passed < 8_900; passed += 100) await world.pass(100);
     const before = looks.length;
     await world.pass(200);
@@ -183,10 +183,10 @@ Deno.test("waits in memory are looked at when there is a hint or a deadline, and
   const polls = await count("timeout");
   assert(polls > 5 && polls < 30, `${polls} looks`);
   const stale = await count("stale", (workflowId) => parley.send(workflowId, 1, { topic: "go" }));
-  assert(stale <= 3, `${stale} looks: the deadline of a wait that has ended counts no more`);
+  assert(stale <= 3, `${stale} looks: the deadline of an ended wait no longer counts`);
 });
 
-Deno.test("a wait that begins beside one that is looked at rarely ends at its own deadline", async () => {
+Deno.test("a wait that begins beside a rarely polled wait ends at its own deadline", async () => {
   const { world, driver } = await setup();
   const { watch: _, ...poll } = driver;
   const { open, opened } = gate();
@@ -204,7 +204,7 @@ Deno.test("a wait that begins beside one that is looked at rarely ends at its ow
   assert.equal((await handle.status()).output, "short");
 });
 
-Deno.test("a run that waits no more has no subscription, though a step goes on", async () => {
+Deno.test("a run that no longer waits has no subscription, even during a step", async () => {
   const { world, driver } = await setup();
   const watches = countedWatches(driver);
   const { open, opened } = gate();
@@ -227,7 +227,7 @@ Deno.test("a run that waits no more has no subscription, though a step goes on",
   await world.until(handle.result());
 });
 
-Deno.test("a new wait begins the back-off anew for all waits of its run", async () => {
+Deno.test("a new wait restarts the back-off for all waits of its run", async () => {
   const { world, driver } = await setup();
   const { watch: _, ...poll } = driver;
   const { open, opened } = gate();
@@ -243,12 +243,13 @@ Deno.test("a new wait begins the back-off anew for all waits of its run", async 
   open();
   await settle();
   await world.isolate(1, [owner]).parley.start(owner, undefined, { workflowId: "owner" });
-  // The first poll comes after 20 ms, give or take a quarter; without a new beginning it would be about a second.
+  // The first poll comes after 20 ms, give or take a quarter. Without the restart it would come after
+  // about a second.
   await world.pass(30);
   assert.equal((await handle.status()).output, 1);
 });
 
-Deno.test("a run yields, and does not suspend, when an operation was left to the next run while the suspend waited for its turn", async () => {
+Deno.test("a run yields and does not suspend if an operation was left to the next run before the suspend's turn", async () => {
   const { world, driver } = await setup();
   const outside = gate();
   const { open, opened } = gate();
@@ -264,7 +265,7 @@ Deno.test("a run yields, and does not suspend, when an operation was left to the
   const { parley } = world.isolate(0, [flow], { driver: slow, hotWait: "2s", budget: "1500ms", wake: "none" });
   const handle = await parley.start(flow, undefined);
   await world.pass(1_000);
-  // A look is under way when the budget is used up; the suspend has to wait for it.
+  // The budget runs out during a look, and the suspend has to wait for that look.
   isHeld = true;
   await handle.send(1, { topic: "nobody waits for this" });
   await world.pass(1_100);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { AsyncScope } from "../../../core/run/step_scope.ts";
 
-Deno.test("AsyncScope.get() follows the code through its awaits, side by side, and ends with it", async () => {
+Deno.test("AsyncScope.get() follows concurrent code through its awaits, and ends with the code", async () => {
   const scope = new AsyncScope<string>();
   const seen = await Promise.all(["a", "b"].map((value) =>
     scope.run(value, async () => {
@@ -15,7 +15,7 @@ Deno.test("AsyncScope.get() follows the code through its awaits, side by side, a
   assert.equal(scope.get(), undefined);
 });
 
-Deno.test("AsyncScope.get() tells what is called before the first await where the runtime has no async context", async () => {
+Deno.test("AsyncScope.get() works until the first await in a runtime without async context", async () => {
   const { getBuiltinModule } = process;
   Reflect.set(process, "getBuiltinModule", undefined);
   const scope = new AsyncScope<string>();

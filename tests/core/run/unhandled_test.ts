@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { workflow } from "../../../core/workflow.ts";
 import { settle, setup } from "../setup.ts";
 
-/** Collects, until it is disposed of, the rejections that would end the process. */
+/** Collects the rejections that would end the process, until it is disposed. */
 function unhandledRejections(): Disposable & { told: () => Promise<unknown[]> } {
   const reasons: unknown[] = [];
   const onUnhandled = (event: PromiseRejectionEvent) => (event.preventDefault(), reasons.push(event.reason));
@@ -16,7 +16,7 @@ function unhandledRejections(): Disposable & { told: () => Promise<unknown[]> } 
   };
 }
 
-Deno.test("an operation that nobody awaits and that fails is no unhandled rejection", async () => {
+Deno.test("a failing operation that nobody awaits is not an unhandled rejection", async () => {
   const { world } = await setup();
   using rejections = unhandledRejections();
   const failing = workflow("failing", () => Promise.reject(new Error("no")));
@@ -46,7 +46,7 @@ Deno.test("an operation that nobody awaits and that fails is no unhandled reject
   assert.deepEqual(await rejections.told(), []);
 });
 
-Deno.test("an onError that throws, at once or later, ends no process", async () => {
+Deno.test("an onError that throws or rejects does not end the process", async () => {
   const { world } = await setup();
   using rejections = unhandledRejections();
   const flow = workflow("flow", async (ctx) => await ctx.recv());

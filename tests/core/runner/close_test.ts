@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { workflow } from "../../../core/workflow.ts";
 import { gate, settle, setup } from "../setup.ts";
 
-Deno.test("close() waits for a step in flight until its timeout, then aborts its signal and hands over without it", async () => {
+Deno.test("close() waits for a running step until the timeout, then aborts its signal and hands over", async () => {
   for (const [options, limitMs] of [[undefined, 10_000], [{ timeout: "3s" }, 3_000], [{ timeout: 0 }, 0]] as const) {
     const { world, clock } = await setup();
     const reasons: unknown[] = [];
@@ -48,7 +48,7 @@ Deno.test("close() hands over at once during the pause between two tries of a st
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("close() does not wait for ever for code that awaits something else than an operation", async () => {
+Deno.test("close() does not wait forever for code that awaits something other than an operation", async () => {
   const { world } = await setup();
   const flow = workflow("flow", async (ctx) => {
     await ctx.step("first", () => {});
@@ -64,7 +64,7 @@ Deno.test("close() does not wait for ever for code that awaits something else th
   assert.equal((await world.until(world.isolate(1, [flow]).parley.list({ status: "PENDING" }))).workflows.length, 1);
 });
 
-Deno.test("close() lets what was written before its timeout count, and what comes later not", async () => {
+Deno.test("close() keeps what was written before its timeout, and ignores later writes", async () => {
   const { world } = await setup();
   const { open, opened } = gate();
   let late: Promise<unknown> | undefined;
@@ -86,7 +86,7 @@ Deno.test("close() lets what was written before its timeout count, and what come
   assert.deepEqual((await handle.readStream("log", { wait: false }).collect()).values, ["before"]);
 });
 
-Deno.test("close() ends a run that was cancelled and whose code does not", async () => {
+Deno.test("close() ends a cancelled run whose code does not end", async () => {
   const { world } = await setup();
   const flow = workflow("flow", async (ctx) => {
     await ctx.recv().catch(() => {});
@@ -115,7 +115,7 @@ Deno.test("close() may be called twice, and the shorter timeout counts", async (
   await assert.rejects(parley.close({ timeout: -1 }), { code: "invalid_value" });
 });
 
-Deno.test("close() waits for a call of wake, and for one that never settles a second after its timeout", async () => {
+Deno.test("close() waits for a call of wake, at most until a second after its timeout", async () => {
   const { world, clock } = await setup();
   const flow = workflow("flow", async (ctx) => await ctx.step("slow", () => new Promise(() => {})));
   const woken: string[][] = [];
@@ -136,7 +136,7 @@ Deno.test("close() waits for a call of wake, and for one that never settles a se
   assert.deepEqual([clock.pending, errors], [0, []]);
 });
 
-Deno.test("close() during a replay leaves what the code has not come to yet to the next run", async () => {
+Deno.test("close() during a replay leaves the rest of the code to the next run", async () => {
   const { world } = await setup();
   const { open, opened } = gate();
   let runs = 0;

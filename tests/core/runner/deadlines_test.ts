@@ -22,7 +22,7 @@ Deno.test("sleep() ends on time in an isolate that neither works nor sweeps", as
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("a timeout that was suspended twice ends on time, and one that a message has ended leaves no claim behind", async () => {
+Deno.test("a timeout that was suspended twice ends on time, and an obsolete deadline causes no claim", async () => {
   const { world, driver } = await setup();
   let claims = 0;
   const counting = {
@@ -46,7 +46,7 @@ Deno.test("a timeout that was suspended twice ends on time, and one that a messa
   assert.equal((await handle.status()).output, "timeout");
 });
 
-Deno.test("deadlines call a wake function with the IDs, and nobody where wake is none", async () => {
+Deno.test("deadlines call a wake function with the IDs, and do nothing if wake is none", async () => {
   const woken: string[][] = [];
   const call = (workflowIds: string[]) => Promise.resolve(void woken.push(workflowIds));
   for (const [wake, expected] of [[call, [["a", "b"]]], ["none", []]] as const) {
@@ -60,7 +60,7 @@ Deno.test("deadlines call a wake function with the IDs, and nobody where wake is
   }
 });
 
-Deno.test("under work() with push, deadlines of workflows that other calls have started are on time", async () => {
+Deno.test("work() with push is on time for deadlines of workflows that other calls have started", async () => {
   for (const wake of ["none", "inline"] as const) {
     const { world } = await setup();
     const { parley } = world.isolate(0, [sleeper], { wake });
@@ -86,7 +86,7 @@ Deno.test("disposing forgets all deadlines", async () => {
   assert.equal(driver.calls, calls);
 });
 
-Deno.test("Deadlines keeps the nearest 1,000, with one timer, and tells those that have passed together", async () => {
+Deno.test("Deadlines keeps the nearest 1,000 with one timer, and reports passed ones together", async () => {
   const clock = new ManualClock();
   let timers = 0;
   const counting = {
@@ -104,7 +104,7 @@ Deno.test("Deadlines keeps the nearest 1,000, with one timer, and tells those th
   for (const group of told) assert.equal(group.length, 2);
 });
 
-Deno.test("Deadlines does not fire for what was deleted or set anew", async () => {
+Deno.test("Deadlines does not fire for a deadline that was deleted or changed", async () => {
   const clock = new ManualClock();
   const told: [number, string[]][] = [];
   const start = clock.now();
@@ -120,7 +120,7 @@ Deno.test("Deadlines does not fire for what was deleted or set anew", async () =
   deadlines.clear();
 });
 
-Deno.test("a process that has nothing to do but to wait for a deadline ends", async () => {
+Deno.test("a process that only waits for a deadline exits", async () => {
   const code = `
     import { memoryDriver, Parley, workflow } from "${import.meta.resolve("../../../mod.ts")}";
     const flow = workflow("flow", async (ctx) => await ctx.sleep("1h"));
@@ -142,7 +142,7 @@ Deno.test("a process that has nothing to do but to wait for a deadline ends", as
   );
 });
 
-Deno.test("a deadline that passes while its workflow runs here harms nothing", async () => {
+Deno.test("a deadline that passes during a run of its workflow does no harm", async () => {
   const { world, clock } = await setup();
   const flow = workflow(
     "flow",
@@ -155,7 +155,7 @@ Deno.test("a deadline that passes while its workflow runs here harms nothing", a
   assert.deepEqual([(await handle.status()).output, errors, clock.pending], ["timeout", [], 0]);
 });
 
-/** Counts claims, and has them fail while the store is away. */
+/** Counts claims, which fail while the store is away. */
 function watched(
   { driver, clock }: Pick<Setup, "driver" | "clock">,
 ): { driver: Driver; claims: number[]; away: { is: boolean } } {
@@ -170,7 +170,7 @@ function watched(
   return { driver: { ...driver, claim }, claims, away };
 }
 
-Deno.test("deadlines that are looked at too early are looked at again together, when they pass in the store", async () => {
+Deno.test("deadlines that are checked too early are checked again together, when they pass in the store", async () => {
   const { world, driver, clock } = await setup();
   const { claims, ...counting } = watched({ driver, clock });
   const { parley } = world.isolate(0, [sleeper], { driver: counting.driver });
@@ -185,7 +185,7 @@ Deno.test("deadlines that are looked at too early are looked at again together, 
   assert.equal(claims.length, 2);
 });
 
-Deno.test("a store whose clock stands still is asked less and less often", async () => {
+Deno.test("a store whose clock stands still is polled less and less often", async () => {
   const { world, driver, clock } = await setup();
   const { claims, ...counting } = watched({ driver, clock });
   const { parley } = world.isolate(0, [sleeper], { driver: counting.driver });
@@ -197,7 +197,7 @@ Deno.test("a store whose clock stands still is asked less and less often", async
   assert(claims.length > 1 && claims.length < 20, `${claims.length} claims`);
 });
 
-Deno.test("a workflow that runs in another isolate at its deadline is not looked at again", async () => {
+Deno.test("a workflow that runs in another isolate at its deadline is not checked again", async () => {
   const { world, driver, clock } = await setup();
   const { claims, ...counting } = watched({ driver, clock });
   const { parley } = world.isolate(0, [sleeper], { driver: counting.driver });
@@ -217,7 +217,7 @@ Deno.test("a workflow that runs in another isolate at its deadline is not looked
   assert.equal(claims.length, 1);
 });
 
-Deno.test("a deadline that passes while the store is away is looked at again, less and less often", async () => {
+Deno.test("a deadline that passes during an outage of the store is checked again, less and less often", async () => {
   const { world, driver, clock } = await setup();
   const { away, ...counting } = watched({ driver, clock });
   const { parley, errors } = world.isolate(0, [sleeper], { driver: counting.driver });

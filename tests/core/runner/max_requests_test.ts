@@ -8,7 +8,7 @@ const steps = workflow("steps", async (ctx, count: number) => {
 });
 const listener = workflow("listener", async (ctx) => await ctx.recv());
 
-Deno.test("maxRequests has a run hand over after the operation at hand, and the next one carries on", async () => {
+Deno.test("maxRequests makes a run hand over after the current operation, and the next run goes on", async () => {
   const { world } = await setup();
   const woken: string[][] = [];
   const wake = (workflowIds: string[]) => Promise.resolve(void woken.push(workflowIds));
@@ -36,7 +36,7 @@ Deno.test("maxRequests lets every run make progress, however small it is", async
   assert.equal(await starting.parley.handle("w").result(), 5);
 });
 
-Deno.test("maxRequests has a sweep take no more, and an inline wake leave the others to a sweep", async () => {
+Deno.test("maxRequests stops claims of a sweep, and an inline wake leaves the rest to a sweep", async () => {
   const { world } = await setup();
   const other = world.isolate(0, []);
   for (let n = 0; n < 40; n++) await other.parley.start("listener", null, { workflowId: `w${n}`, enqueue: true });
@@ -58,7 +58,7 @@ Deno.test("maxRequests ends waits from outside that have a timeout", async () =>
   assert(driver.calls <= 7, `${driver.calls} calls`);
 });
 
-Deno.test("maxRequests ends work(), once what it has taken is handed over", async () => {
+Deno.test("maxRequests ends work() once its workflows are handed over", async () => {
   const { world, clock } = await setup();
   const other = world.isolate(0, [], { wake: "none" });
   for (let n = 0; n < 40; n++) await other.parley.start("steps", 3, { workflowId: `w${n}`, enqueue: true });

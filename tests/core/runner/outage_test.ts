@@ -39,14 +39,14 @@ const waits: Record<string, (parley: Parley, signal?: AbortSignal) => Promise<un
 };
 
 for (const [name, wait] of Object.entries(waits)) {
-  Deno.test(`${name} goes on through an outage of the store, which is reported once`, async () => {
+  Deno.test(`${name} outlives an outage of the store, which is reported once`, async () => {
     for (const before of [true, false]) {
       const { world, clock, driver } = await setup();
       const faulty = outages(driver);
       const running = world.isolate(1, [flow], { hotWait: "1h" }).parley;
       await running.start(flow, undefined, { workflowId: "w" });
       const { parley, errors } = world.isolate(0, [], { driver: faulty.driver });
-      // The store is away at the first look, or later.
+      // The outage begins at the first look, or later.
       if (before) faulty.state.error = away;
       const waiting = wait(parley);
       await settle();
@@ -65,7 +65,7 @@ for (const [name, wait] of Object.entries(waits)) {
     }
   });
 
-  Deno.test(`${name} ends in an outage with its signal, and with a fault that does not pass`, async () => {
+  Deno.test(`${name} ends with its signal during an outage, and with a permanent fault`, async () => {
     const { world, clock, driver } = await setup();
     const faulty = outages(driver);
     const { parley } = world.isolate(0, [flow], { driver: faulty.driver, hotWait: "1h" });
@@ -86,7 +86,7 @@ for (const [name, wait] of Object.entries(waits)) {
   });
 }
 
-Deno.test("a wait whose time is up while the store is away rejects with the fault of the store, on time", async () => {
+Deno.test("a wait that times out during an outage rejects on time with the store's fault", async () => {
   const { world, clock, driver } = await setup();
   const faulty = outages(driver);
   const { parley } = world.isolate(0, [], { driver: faulty.driver });
@@ -108,7 +108,7 @@ Deno.test("a wait whose time is up while the store is away rejects with the faul
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("readStream() that does not wait ends with the fault of the store", async () => {
+Deno.test("readStream() that does not wait ends with the store's fault", async () => {
   const { world, driver } = await setup();
   const faulty = outages(driver);
   const { parley, errors } = world.isolate(0, [], { driver: faulty.driver });
@@ -117,7 +117,7 @@ Deno.test("readStream() that does not wait ends with the fault of the store", as
   assert.deepEqual(errors, []);
 });
 
-Deno.test("three hundred readers of a store that is away report one outage", async () => {
+Deno.test("300 readers report an outage of the store once", async () => {
   const { world, clock, driver } = await setup();
   const faulty = outages(driver);
   const { parley, errors } = world.isolate(0, [flow], { driver: faulty.driver, hotWait: "1h" });

@@ -6,7 +6,7 @@ import { memoryDriver, memoryDriverOver, memoryStore } from "../../../drivers/me
 import { ManualClock } from "../../../testing/mod.ts";
 import { gate, settle } from "../setup.ts";
 
-/** An isolate whose thread can be blocked: its own clock stands still then, and the store's goes on. */
+/** An isolate whose thread a test can block. Its own clock then stands still, and the store's goes on. */
 function blockable() {
   const [storeClock, clock] = [new ManualClock(), new ManualClock()];
   const { watch: _, ...inner } = memoryDriverOver(memoryStore({ clock: storeClock }));
@@ -43,7 +43,7 @@ Deno.test("work() beside a step that blocks the thread for three leases executes
   await working;
 });
 
-Deno.test("a claim by due time names what runs here, until the run has let go of it", async () => {
+Deno.test("a claim by due time excludes workflows that run here, until their runs have let go of them", async () => {
   const { driver, clock, claims, pass } = blockable();
   const { open, opened } = gate();
   const flow = workflow("flow", async (ctx) => await ctx.step("slow", () => opened));
@@ -57,7 +57,7 @@ Deno.test("a claim by due time names what runs here, until the run has let go of
   assert.deepEqual(claims.map(({ except }) => except), [["w"], []]);
 });
 
-Deno.test("a lease that may have lapsed is renewed by the time that others are claimed", async () => {
+Deno.test("a lease that may have expired is renewed before other workflows are claimed", async () => {
   const { driver, clock, block } = blockable();
   const { open, opened } = gate();
   const flow = workflow("flow", async (ctx) => await ctx.step("slow", () => opened));
@@ -81,7 +81,7 @@ Deno.test("a lease that may have lapsed is renewed by the time that others are c
   await settle();
 });
 
-Deno.test("a wake for a workflow that is being suspended here continues it once that is done", async () => {
+Deno.test("a wake for a workflow that is being suspended continues it after the suspend", async () => {
   const { clock, driver } = blockable();
   const { open, opened } = gate();
   let held = false;
@@ -108,7 +108,7 @@ Deno.test("a wake for a workflow that is being suspended here continues it once 
   assert.equal((await handle.status()).output, 7);
 });
 
-Deno.test("a step that really blocks the thread beside work() runs once", async () => {
+Deno.test("a step that blocks the real thread beside work() runs once", async () => {
   let runs = 0;
   const flow = workflow("flow", async (ctx) => {
     await ctx.step("blocks", async () => {

@@ -8,7 +8,7 @@ const waiting = workflow("waiting", async (ctx) => await ctx.recv<number>());
 
 const messages = (count: number) => ids(count).map((destinationId) => ({ destinationId, message: 1 }));
 
-Deno.test("sweep() runs 16 side by side, takes no more than its limit, and settles when none runs any more", async () => {
+Deno.test("sweep() runs 16 workflows at a time, claims at most its limit, and settles after the last run", async () => {
   const { world } = await setup();
   const { flow, open, at } = gatedWorkflow();
   const { parley } = world.isolate(0, [flow]);
@@ -25,7 +25,7 @@ Deno.test("sweep() runs 16 side by side, takes no more than its limit, and settl
   assert.equal(claimed, 1);
 });
 
-Deno.test("sweep() with a limit settles after the run that it took", async () => {
+Deno.test("sweep() with a limit settles after its run", async () => {
   const { world } = await setup();
   const { flow, open } = gatedWorkflow();
   const { parley } = world.isolate(0, [flow]);
@@ -38,7 +38,7 @@ Deno.test("sweep() with a limit settles after the run that it took", async () =>
   await world.until(sweeping);
 });
 
-Deno.test("sweep() takes no more once its signal has aborted", async () => {
+Deno.test("sweep() claims nothing after its signal has aborted", async () => {
   const { world } = await setup();
   const { flow, open, at } = gatedWorkflow();
   const { parley } = world.isolate(0, [flow]);
@@ -53,7 +53,7 @@ Deno.test("sweep() takes no more once its signal has aborted", async () => {
   assert.equal((await parley.sweep({ signal: controller.signal })).claimed, 0);
 });
 
-Deno.test("inline wakes continue what a send made due, 16 side by side, all of them, beside the send", async () => {
+Deno.test("inline wakes continue all workflows that a send made due, 16 at a time, without delaying it", async () => {
   const { world } = await setup();
   const { flow, open, at } = gatedWorkflow();
   const { parley } = world.isolate(0, [flow]);
@@ -68,7 +68,7 @@ Deno.test("inline wakes continue what a send made due, 16 side by side, all of t
   assert.deepEqual([at.most, at.ever], [16, 40]);
 });
 
-Deno.test("inline wakes that find nothing to run, or fail, give their slots back and fail no send", async () => {
+Deno.test("inline wakes that fail or find no workflow free their slots and fail no send", async () => {
   const { world, driver } = await setup();
   const other = world.isolate(1, [waiting], { wake: "none" });
   for (const workflowId of ids(40)) await other.parley.start(waiting, undefined, { workflowId });
@@ -95,7 +95,7 @@ Deno.test("inline wakes that find nothing to run, or fail, give their slots back
   assert.equal((await parley.handle("own").status()).output, 7);
 });
 
-Deno.test("inline wakes continue all of 5,000 workflows that one event made due", async () => {
+Deno.test("inline wakes continue all 5,000 workflows that one event made due", async () => {
   const { world } = await setup();
   const flow = workflow("flow", async (ctx) => await ctx.getEvent("source", "state"));
   const source = workflow("source", async (ctx) => (await ctx.recv(), await ctx.setEvent("state", 1)));
@@ -110,7 +110,7 @@ Deno.test("inline wakes continue all of 5,000 workflows that one event made due"
   assert.deepEqual(errors, []);
 });
 
-Deno.test("inline wakes are bounded: what is too much at once is left to a sweep, which is reported once", async () => {
+Deno.test("inline wakes are bounded, and the excess is left to a sweep and reported once", async () => {
   const { world, driver } = await setup();
   const { open, opened } = gate();
   let claims = 0;
@@ -133,7 +133,7 @@ Deno.test("inline wakes are bounded: what is too much at once is left to a sweep
   assert(claims > 100_000 / 16, `${claims}`);
 });
 
-Deno.test("wake gets the IDs of what became due; its failure is told and fails no send", async () => {
+Deno.test("wake gets the IDs of due workflows, and its failure is reported and fails no send", async () => {
   const { world } = await setup();
   const woken: string[][] = [];
   for (const fails of [() => Promise.reject(new Error("no route")), () => assert.fail("no route")]) {
@@ -150,7 +150,7 @@ Deno.test("wake gets the IDs of what became due; its failure is told and fails n
   }
 });
 
-Deno.test("waitUntil gets every piece of work that goes on, none of which rejects", async () => {
+Deno.test("waitUntil gets all background work, which never rejects", async () => {
   const { world } = await setup();
   const given: Promise<unknown>[] = [];
   const { parley, driver, errors } = world.isolate(0, [waiting], { waitUntil: (work) => void given.push(work) });
@@ -168,7 +168,7 @@ Deno.test("waitUntil gets every piece of work that goes on, none of which reject
   await Promise.all(given);
 });
 
-Deno.test("without push, hints within the isolate are enough: nobody waits for a poll", async () => {
+Deno.test("waits of one isolate need no poll, because the isolate's own hints end them without push", async () => {
   const { world, driver, clock } = await setup();
   const { watch: _, ...poll } = driver;
   const owner = workflow("owner", async (ctx) => {
@@ -208,7 +208,7 @@ Deno.test("without push, hints within the isolate are enough: nobody waits for a
   await working;
 });
 
-Deno.test("cancel() in the isolate of the run aborts a step in flight at once, without push", async () => {
+Deno.test("cancel() in the isolate of the run aborts a running step at once, without push", async () => {
   const { world, driver, clock } = await setup();
   const { watch: _, ...poll } = driver;
   let reason: { code?: string } | undefined;
@@ -228,7 +228,7 @@ Deno.test("cancel() in the isolate of the run aborts a step in flight at once, w
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("a waitUntil or an onError that throws harms no run", async () => {
+Deno.test("a waitUntil or an onError that throws does not affect a run", async () => {
   const { world } = await setup();
   const options = {
     waitUntil: () => assert.fail("no request any more"),
@@ -244,7 +244,7 @@ Deno.test("a waitUntil or an onError that throws harms no run", async () => {
   await world.until(parley.idle());
 });
 
-Deno.test("a workflow that is given up wakes who waits for its result, and tells who watches it", async () => {
+Deno.test("a workflow that exhausts its recoveries wakes those that wait for its result or watch it", async () => {
   const { world, driver, clock } = await setup();
   const { watch: _, ...poll } = driver;
   const stuck = workflow("stuck", async () => await new Promise(() => {}), { maxRecoveryAttempts: 0 });

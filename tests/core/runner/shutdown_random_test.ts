@@ -8,7 +8,10 @@ import { settle, setup } from "../setup.ts";
 const RUNS = 60;
 const WORKFLOWS = 6;
 
-/** One random story: isolates come, work, close and die; workflows are sent to, cancelled and resumed meanwhile. */
+/**
+ * One random story. Isolates join, work, close and die. Meanwhile, workflows get messages, are
+ * cancelled, and are resumed.
+ */
 async function story(seed: number): Promise<void> {
   const source = seeded(seed);
   const int = (most: number) => Math.floor(source.between(0, most));
@@ -112,7 +115,7 @@ async function story(seed: number): Promise<void> {
   assert.equal(clock.pending, 0, `timers were left behind by seed ${seed}`);
 }
 
-Deno.test("isolates that join, work, close and die at random moments lose no workflow and leave nothing behind", async () => {
+Deno.test("isolates that join, work, close and die at random lose no workflow and leave nothing behind", async () => {
   const only = Deno.env.get("SHUTDOWN_SEED");
   for (let seed = 1; seed <= RUNS; seed++) if (!only || Number(only) === seed) await story(seed);
 });

@@ -3,7 +3,7 @@ import { Slots } from "../../../core/runner/slots.ts";
 import { type Workflow, workflow } from "../../../core/workflow.ts";
 import { ids, settle, setup } from "../setup.ts";
 
-/** A workflow that starts one of itself, and so on, and waits for its result. */
+/** A workflow that starts itself as a child, to some depth, and waits for the child's result. */
 function nested(): Workflow<number, number> {
   const flow: Workflow<number, number> = workflow("nested", async (ctx, depth: number) => {
     if (depth === 0) return 0;
@@ -13,7 +13,7 @@ function nested(): Workflow<number, number> {
   return flow;
 }
 
-Deno.test("64 nested children need none of their parents' hot waits, whoever runs them", async () => {
+Deno.test("64 nested children need no hot waits of their parents, whichever call runs them", async () => {
   for (const how of ["inline", "work", "sweep"] as const) {
     const { world, clock, driver } = await setup();
     const { watch: _, ...poll } = driver;
@@ -34,7 +34,7 @@ Deno.test("64 nested children need none of their parents' hot waits, whoever run
   }
 });
 
-Deno.test("under work(), workflows that only wait leave their slots to others at once", async () => {
+Deno.test("under work(), workflows that only wait free their slots at once", async () => {
   const { world, clock } = await setup();
   const flow = workflow("flow", async (ctx) => {
     await ctx.step("first", () => {});
@@ -54,7 +54,7 @@ Deno.test("under work(), workflows that only wait leave their slots to others at
   await world.until(working);
 });
 
-Deno.test("no more than 100 runs wait in memory: those that have waited longest suspend", async () => {
+Deno.test("at most 100 runs wait in memory, and those that have waited longest suspend", async () => {
   const { world } = await setup();
   const flow = workflow("flow", async (ctx) => await ctx.recv());
   const { parley } = world.isolate(0, [flow], { hotWait: "1h" });
@@ -73,7 +73,7 @@ Deno.test("no more than 100 runs wait in memory: those that have waited longest 
   await parley[Symbol.asyncDispose]();
 });
 
-Deno.test("a run that goes on takes a place again", async () => {
+Deno.test("a run that continues takes a slot again", async () => {
   const { world, driver } = await setup();
   const { watch: _, ...poll } = driver;
   let busy = 0;
@@ -103,7 +103,7 @@ Deno.test("a run that goes on takes a place again", async () => {
   await working;
 });
 
-Deno.test("Slots tells when a place is free, and counts each run once", () => {
+Deno.test("Slots reports when a slot is free, and counts each run once", () => {
   let told = 0;
   const slots = new Slots(2, () => told++);
   const [first, second] = [slots.take(), slots.take()];

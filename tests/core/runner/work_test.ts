@@ -7,7 +7,7 @@ import { countedWatches, gate, gatedWorkflow, ids, settle, setup } from "../setu
 
 const waiting = workflow("waiting", async (ctx) => await ctx.recv<number>());
 
-Deno.test("work() runs no more than its concurrency side by side, and settles after the abort when none runs any more", async () => {
+Deno.test("work() runs at most its concurrency at a time, and settles after the abort and the last run", async () => {
   const { world, clock, driver } = await setup();
   const { flow, open, at } = gatedWorkflow();
   const watches = countedWatches(driver);
@@ -28,7 +28,7 @@ Deno.test("work() runs no more than its concurrency side by side, and settles af
   assert.deepEqual([watches.open(), clock.pending], [0, 0]);
 });
 
-Deno.test("work() asks for nothing while it is full, and goes on as soon as it is not", async () => {
+Deno.test("work() claims nothing while it is full, and goes on as soon as a slot is free", async () => {
   const { world, driver } = await setup();
   const { watch: _, ...poll } = driver;
   let claims = 0;
@@ -49,7 +49,7 @@ Deno.test("work() asks for nothing while it is full, and goes on as soon as it i
   await world.until(working);
 });
 
-Deno.test("work() outlives faults of the store and tells of them", async () => {
+Deno.test("work() outlives faults of the store and reports them", async () => {
   const { world, driver } = await setup();
   let away = true;
   const flaky: Driver = {
@@ -68,7 +68,7 @@ Deno.test("work() outlives faults of the store and tells of them", async () => {
   await world.until(working);
 });
 
-Deno.test("work() finds by polling what becomes due by time, within about a second where there is no push", async () => {
+Deno.test("work() without push finds a workflow that becomes due within about a second", async () => {
   const { world, driver } = await setup();
   const { watch: _, ...poll } = driver;
   const sleeper = workflow("sleeper", async (ctx) => await ctx.sleep("1m"));
@@ -82,7 +82,7 @@ Deno.test("work() finds by polling what becomes due by time, within about a seco
   await world.until(working);
 });
 
-Deno.test("disposing ends work(), suspends what only waits at once, takes nothing more, and leaves no timer", async () => {
+Deno.test("disposing ends work(), suspends waits at once, claims nothing more and leaves no timer", async () => {
   const { world, clock, driver } = await setup();
   let claims = 0;
   const counting: Driver = { ...driver, claim: (request) => (claims++, driver.claim(request)) };
@@ -102,7 +102,7 @@ Deno.test("disposing ends work(), suspends what only waits at once, takes nothin
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("idle() settles only when what the running work brought about is done too", async () => {
+Deno.test("idle() settles only after the work that its runs caused", async () => {
   const { world } = await setup();
   const relay = workflow("relay", async (ctx, next: string | null) => {
     const value = await ctx.recv<number>();
@@ -117,7 +117,7 @@ Deno.test("idle() settles only when what the running work brought about is done 
   assert.equal((await parley.handle("r9").status()).output, 9);
 });
 
-Deno.test("disposing still wakes by a function what its runs hand over", async () => {
+Deno.test("disposing still calls wake for workflows that its runs hand over", async () => {
   const { world } = await setup();
   const woken: string[] = [];
   const { open, opened } = gate();
@@ -136,7 +136,7 @@ Deno.test("disposing still wakes by a function what its runs hand over", async (
   assert.deepEqual(woken, ["w"]);
 });
 
-Deno.test("work() continues what sleeps on time, with push too", async () => {
+Deno.test("work() continues a sleep on time, also with push", async () => {
   const { world } = await setup();
   const sleeper = workflow("sleeper", async (ctx) => await ctx.sleep("3s"));
   const { parley } = world.isolate(0, [sleeper]);
@@ -150,7 +150,7 @@ Deno.test("work() continues what sleeps on time, with push too", async () => {
   await world.until(working);
 });
 
-Deno.test("work() hears without push what its own isolate makes due, though nothing is woken inline", async () => {
+Deno.test("work() without push finds what its own isolate makes due, even without inline wakes", async () => {
   const { world, driver, clock } = await setup();
   const { watch: _, ...poll } = driver;
   const { parley } = world.isolate(0, [waiting], { driver: poll, wake: "none" });
@@ -167,7 +167,7 @@ Deno.test("work() hears without push what its own isolate makes due, though noth
   await world.until(working);
 });
 
-Deno.test("work() with push is on time for a deadline that another isolate has left behind since the last look", async () => {
+Deno.test("work() with push is on time for a deadline that another isolate has left since the last look", async () => {
   for (const sleep of ["3s", "9.9s", "10s", "10.5s", "11s", "12s", "25s"] as const) {
     const { world } = await setup();
     const sleeper = workflow("sleeper", async (ctx) => await ctx.sleep(sleep));
@@ -184,7 +184,7 @@ Deno.test("work() with push is on time for a deadline that another isolate has l
   }
 });
 
-/** A driver with push whose first claims leave what they would have taken. */
+/** A driver with push whose first claims leave the workflows that they would have leased. */
 function leaving(driver: Driver, times: number): { driver: Driver; claims: () => number } {
   let claims = 0;
   const claim: Driver["claim"] = async (request) => {
@@ -194,7 +194,7 @@ function leaving(driver: Driver, times: number): { driver: Driver; claims: () =>
   return { driver: { ...driver, claim }, claims: () => claims };
 }
 
-Deno.test("a claim that has left something is made again soon, by work(), sweep() and wakes", async () => {
+Deno.test("a claim that has left workflows is repeated soon, by work(), sweep() and wakes", async () => {
   for (const how of ["work", "sweep", "wake", "send"] as const) {
     const { world, clock, driver } = await setup();
     const left = leaving(driver, 4);
@@ -215,7 +215,7 @@ Deno.test("a claim that has left something is made again soon, by work(), sweep(
   }
 });
 
-Deno.test("a claim that leaves something again and again is made with growing pauses, and by a sweep not for ever", async () => {
+Deno.test("a claim that always leaves workflows is repeated with growing pauses, and by a sweep a few times", async () => {
   const { world, clock, driver } = await setup();
   const left = leaving(driver, Infinity);
   const { parley } = world.isolate(0, [waiting], { driver: left.driver });
@@ -233,7 +233,7 @@ Deno.test("a claim that leaves something again and again is made with growing pa
   await world.until(working);
 });
 
-Deno.test("sweep() that can claim no more rejects when nothing of what it has taken runs any more", async () => {
+Deno.test("sweep() whose claim fails rejects after its last run has ended", async () => {
   const { world, driver } = await setup();
   const { open, opened } = gate();
   const flow = workflow(

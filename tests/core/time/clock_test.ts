@@ -3,7 +3,7 @@ import { delay, StoreTime, systemClock } from "../../../core/time/clock.ts";
 import { ManualClock } from "../../../testing/mod.ts";
 import { countedSignal } from "../setup.ts";
 
-Deno.test("delay() leaves neither timer nor listener, whichever way it ends", async () => {
+Deno.test("delay() leaves neither timer nor listener, however it ends", async () => {
   const clock = new ManualClock();
   const { controller, signal, listeners, added } = countedSignal();
   const passing = delay(clock, 10, signal);
@@ -21,7 +21,7 @@ Deno.test("delay() leaves neither timer nor listener, whichever way it ends", as
   assert.deepEqual([clock.pending, listeners(), added()], [0, 0, 3]);
 });
 
-Deno.test("systemClock.after() takes a negative time for 0 and does not fire at once what lies beyond a timer's range", async () => {
+Deno.test("systemClock.after() treats a negative time as 0, and does not fire times beyond a timer's range at once", async () => {
   await new Promise<void>((resolve) => systemClock.after(-1, resolve));
   let fired = false;
   const stop = systemClock.after(2 ** 40, () => fired = true);
@@ -30,7 +30,7 @@ Deno.test("systemClock.after() takes a negative time for 0 and does not fire at 
   assert.equal(fired, false);
 });
 
-Deno.test("StoreTime.now() goes on by the clock at hand and never goes back", async () => {
+Deno.test("StoreTime.now() advances with the isolate's clock and never goes back", async () => {
   const clock = new ManualClock();
   const time = new StoreTime(clock, 5_000);
   assert.equal(time.now(), 5_000);

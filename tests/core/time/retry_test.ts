@@ -5,7 +5,7 @@ import { withRetries } from "../../../core/time/retry.ts";
 import { memoryDriver } from "../../../drivers/memory/mod.ts";
 import { ManualClock } from "../../../testing/mod.ts";
 
-/** A driver whose `purge` fails as often as it is told to, and when it was called. */
+/** A driver whose `purge` fails as often as the test says, and the times of its calls. */
 function failing(times: number, error: () => unknown) {
   const clock = new ManualClock();
   const calls: number[] = [];
@@ -22,7 +22,7 @@ function failing(times: number, error: () => unknown) {
 
 const away = () => new DriverError("away", { retryable: true });
 
-Deno.test("withRetries() repeats a call up to four times, each after about three times the pause", async () => {
+Deno.test("withRetries() repeats a call up to four times, with pauses that grow about threefold", async () => {
   const { clock, calls, purge } = failing(4, away);
   const purging = purge();
   await clock.advance(10_000);
@@ -44,7 +44,7 @@ Deno.test("withRetries() gives up after the fifth call, with its error", async (
   assert.equal(calls.length, 5);
 });
 
-Deno.test("withRetries() repeats nothing but what may pass, and wraps what a driver must not throw", async () => {
+Deno.test("withRetries() repeats only temporary faults, and wraps errors that a driver must not throw", async () => {
   const bug = new TypeError("a bug of the driver");
   for (
     const [error, expected] of [
@@ -60,7 +60,7 @@ Deno.test("withRetries() repeats nothing but what may pass, and wraps what a dri
   }
 });
 
-Deno.test("withRetries() takes a throw of the call itself like a rejection, and keeps the driver's `this`", async () => {
+Deno.test("withRetries() treats a synchronous throw like a rejection, and keeps the driver's `this`", async () => {
   const clock = new ManualClock();
   class Custom {
     readonly contract = 1;

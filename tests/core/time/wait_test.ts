@@ -25,7 +25,7 @@ function make({ push = false, live = true }: { push?: boolean; live?: boolean } 
   };
 }
 
-/** When the waiter says that it is time to look, in milliseconds from the start. */
+/** The times at which the waiter asks for a look, in milliseconds from the start. */
 async function looks(made: ReturnType<typeof make>, waiter: Waiter, forMs: number): Promise<number[]> {
   const start = made.clock.now();
   const at: number[] = [];
@@ -55,7 +55,7 @@ Deno.test("Waiter.next() polls with back-off from 20 ms to 1 s, give or take a q
   assert.deepEqual([made.clock.pending, made.open()], [0, 0]);
 });
 
-Deno.test("Waiter.next() polls rarely while every push is live, and as without push while one is not", async () => {
+Deno.test("Waiter.next() polls rarely while every push is live, and as often as without push otherwise", async () => {
   const live = make({ push: true });
   const waiter = new Waiter(live.sources);
   waiter.listen(["inbox:w", "outbox:v"]);
@@ -76,7 +76,7 @@ Deno.test("Waiter.next() polls rarely while every push is live, and as without p
   assert((await looks(half, mixed, 10_000)).length > 10);
 });
 
-Deno.test("Waiter.next() looks as rarely as every live push allows", async () => {
+Deno.test("Waiter.next() asks for a look as rarely as every live push allows", async () => {
   const { sources, ...rest } = make({ push: true });
   const lookMs: Record<string, number> = { "inbox:w": 60_000, "inbox:v": 600_000 };
   const watch: Driver["watch"] = (target) => ({
@@ -99,7 +99,7 @@ Deno.test("Waiter.next() looks as rarely as every live push allows", async () =>
   assert(due >= 48, `${due} looks in 10 minutes`);
 });
 
-Deno.test("Waiter.next() says at once when a hint came, also one that came before it was called, and once", async () => {
+Deno.test("Waiter.next() reports a hint at once and only once, also an earlier one", async () => {
   const { sources, hints, pushed, clock } = make({ push: true });
   const waiter = new Waiter(sources);
   waiter.listen(["inbox:w"]);
@@ -122,7 +122,7 @@ Deno.test("Waiter.next() says at once when a hint came, also one that came befor
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("Waiter.next() is no reason to look when the limit, a poke or an abort ended it", async () => {
+Deno.test("Waiter.next() asks for no look when the limit, a poke or an abort ended it", async () => {
   const { sources, clock } = make();
   const waiter = new Waiter(sources);
   const { controller, signal, listeners } = countedSignal();
@@ -141,7 +141,7 @@ Deno.test("Waiter.next() is no reason to look when the limit, a poke or an abort
   assert.deepEqual([listeners(), clock.pending], [0, 0]);
 });
 
-Deno.test("Waiter.next() keeps a hint that comes while it is poked", async () => {
+Deno.test("Waiter.next() keeps a hint that comes during a poke", async () => {
   const { sources, hints } = make();
   const waiter = new Waiter(sources);
   waiter.listen(["inbox:w"]);
@@ -152,7 +152,7 @@ Deno.test("Waiter.next() keeps a hint that comes while it is poked", async () =>
   waiter.close();
 });
 
-Deno.test("Waiter.reset() begins the back-off anew", async () => {
+Deno.test("Waiter.reset() restarts the back-off", async () => {
   const made = make();
   const waiter = new Waiter(made.sources);
   await looks(made, waiter, 60_000);
@@ -160,7 +160,7 @@ Deno.test("Waiter.reset() begins the back-off anew", async () => {
   assert((await looks(made, waiter, 25))[0]! <= 25);
 });
 
-Deno.test("Waiter.listen() subscribes to what is wanted, once each, and ends the rest", () => {
+Deno.test("Waiter.listen() subscribes to each wanted target once, and ends the other subscriptions", () => {
   const { sources, open, pushed } = make({ push: true });
   const waiter = new Waiter(sources);
   waiter.listen(["inbox:w", "outbox:v", "outbox:v"]);
@@ -182,7 +182,7 @@ Deno.test("Waiter.close() ends the hints of the isolate too", async () => {
   assert.equal(await waiting, false);
 });
 
-Deno.test("Subscriptions.add() leaves nothing behind when it is closed, and closing twice harms no other", () => {
+Deno.test("Subscriptions.add() leaves nothing when it is closed, and closing twice affects no other", () => {
   const hints = new Subscriptions();
   const heard: string[] = [];
   const first = hints.add("due", () => heard.push("first"));
@@ -196,7 +196,7 @@ Deno.test("Subscriptions.add() leaves nothing behind when it is closed, and clos
   assert.deepEqual(heard, ["first", "second"]);
 });
 
-Deno.test("waitFor() looks once and subscribes to nothing when the timeout is 0", async () => {
+Deno.test("waitFor() looks once and does not subscribe when the timeout is 0", async () => {
   const { sources, open, pushed } = make({ push: true });
   let looked = 0;
   const options = { target: "outbox:w", timeoutMs: 0, onTimeout: () => new Error("late") } as const;
@@ -212,7 +212,7 @@ Deno.test("waitFor() subscribes before it looks", async () => {
   assert.equal(open(), 0);
 });
 
-Deno.test("waitFor() ends at its deadline without a further look, and leaves nothing behind", async () => {
+Deno.test("waitFor() ends at its deadline without another look, and leaves nothing", async () => {
   const { sources, clock, open } = make({ push: true });
   const start = clock.now();
   const at: number[] = [];
@@ -226,7 +226,7 @@ Deno.test("waitFor() ends at its deadline without a further look, and leaves not
   assert.deepEqual([at, open(), clock.pending], [[0], 0, 0]);
 });
 
-Deno.test("waitFor() does not look when it was only poked by the limit of a poll", async () => {
+Deno.test("waitFor() does not look when only the limit of a poll poked it", async () => {
   const { sources, clock, hints } = make();
   let looked = 0;
   const waiting = waitFor(sources, () => Promise.resolve(++looked === 3 ? looked : undefined), {
@@ -244,7 +244,7 @@ Deno.test("waitFor() does not look when it was only poked by the limit of a poll
   assert.equal(looked, 2);
 });
 
-Deno.test("waitFor() rejects with the signal's reason, before, in and between looks", async () => {
+Deno.test("waitFor() rejects with the signal's reason before, during and between looks", async () => {
   const { sources, clock, open } = make({ push: true });
   const reason = new Error("left");
   const options = { target: "outbox:w", timeoutMs: null, onTimeout: () => new Error() } as const;
@@ -266,7 +266,7 @@ Deno.test("waitFor() rejects with the signal's reason, before, in and between lo
   }
 });
 
-Deno.test("waitFor() passes a failed look on and leaves nothing behind", async () => {
+Deno.test("waitFor() rejects with the error of a failed look, and leaves nothing", async () => {
   const { sources, clock, open } = make({ push: true });
   const { signal, listeners } = countedSignal();
   const look = () => Promise.reject(new Error("away"));
@@ -276,7 +276,7 @@ Deno.test("waitFor() passes a failed look on and leaves nothing behind", async (
   assert.deepEqual([open(), clock.pending, listeners()], [0, 0, 0]);
 });
 
-Deno.test("unlessAborted() leaves no listener, and no rejection that nobody handles", async () => {
+Deno.test("unlessAborted() leaves no listener and no unhandled rejection", async () => {
   const { controller, signal, listeners } = countedSignal();
   assert.equal(await unlessAborted(Promise.resolve(1), signal), 1);
   await assert.rejects(unlessAborted(Promise.reject(new Error("no")), signal), { message: "no" });

@@ -77,7 +77,7 @@ const odd = fc.constantFrom<() => unknown>(
     })(),
 );
 
-/** As functions, since fast-check cannot print what throws when it is looked at. */
+/** Functions, because fast-check cannot print a value that throws when it is read. */
 const made = <T>(...arbitraries: fc.Arbitrary<T>[]): fc.Arbitrary<() => unknown> =>
   fc.oneof(...arbitraries).map((it) => () => it);
 const leaf: fc.Arbitrary<() => unknown> = fc.oneof(
@@ -98,7 +98,7 @@ const leaf: fc.Arbitrary<() => unknown> = fc.oneof(
 type Make = () => unknown;
 const all = (makes: Make[]) => makes.map((make) => make());
 
-/** What holds something of the value that was made last. */
+/** Containers for a part of the value that was made last. */
 const containers: object[] = [];
 const noted = <T extends object>(container: T): T => (containers.push(container), container);
 
@@ -128,7 +128,10 @@ function withFields(error: Error, fields: [string, unknown][]): Error {
   return error;
 }
 
-/** Makes the value, and ties things that lead to each other, or to one thing over several ways: the numbers say what is put where. */
+/**
+ * Makes a value in which parts refer to each other, or to one part in several ways. The numbers say
+ * which part goes where.
+ */
 function tied(make: Make, knots: [number, number][]): unknown {
   containers.length = 0;
   const value = make();
@@ -144,7 +147,7 @@ function tied(make: Make, knots: [number, number][]): unknown {
 
 const knots = fc.array(fc.tuple(fc.nat(50), fc.nat(50)), { maxLength: 3 });
 
-/** The value, or `undefined` where a `ParleyError` refused it. */
+/** Returns the value, or `undefined` if a `ParleyError` refused it. */
 function refusedOr<T>(read: () => T): { value: T } | undefined {
   try {
     return { value: read() };
@@ -154,7 +157,7 @@ function refusedOr<T>(read: () => T): { value: T } | undefined {
   }
 }
 
-Deno.test("whatever encode() takes decodes, and what was decoded is encoded as the same text", () => {
+Deno.test("decode() decodes whatever encode() accepts, and the result is encoded as the same text", () => {
   let taken = 0;
   fc.assert(
     fc.property(anything, knots, (make, pairs) => {
@@ -171,7 +174,7 @@ Deno.test("whatever encode() takes decodes, and what was decoded is encoded as t
   assert(taken > numRuns / 4, `${taken} of ${numRuns}`);
 });
 
-Deno.test("encodeError() never fails, within the limit, and decodes to an error where one was thrown", () => {
+Deno.test("encodeError() never fails, stays within the limit, and keeps a thrown error an error", () => {
   const small = new Values(devalueCodec, 2_000);
   fc.assert(
     fc.property(anything, knots, fc.string({ maxLength: 3_000 }), (make, pairs, message) => {
@@ -188,7 +191,10 @@ Deno.test("encodeError() never fails, within the limit, and decodes to an error 
   );
 });
 
-/** Texts that are nearly of the codec: entries that name others at random, as somebody may send them over HTTP. */
+/**
+ * Texts that nearly have the codec's format. Their entries refer to others at random, as a client may
+ * send them over HTTP.
+ */
 const entry = fc.oneof(
   fc.integer({ min: -8, max: 6 }),
   fc.string(),
@@ -217,7 +223,7 @@ const entry = fc.oneof(
   }),
 );
 
-Deno.test("decode() of any text gives a value or an UnreadableValueError, and the value is refused or comes back equal", () => {
+Deno.test("decode() of any text returns a value or throws UnreadableValueError, and encode() refuses or keeps the value", () => {
   let decoded = 0;
   fc.assert(
     fc.property(fc.array(entry, { minLength: 1, maxLength: 7 }), (entries) => {

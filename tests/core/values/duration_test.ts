@@ -16,7 +16,7 @@ Deno.test("toMilliseconds() reads whole numbers in every unit", () => {
   );
 });
 
-Deno.test("toMilliseconds() rounds up, so that nothing is waited for too short", () => {
+Deno.test("toMilliseconds() rounds up, so that no wait is too short", () => {
   fc.assert(fc.property(fc.double({ min: 0, max: 1e9, noNaN: true }), (ms) => {
     const read = toMilliseconds(ms, "timeout");
     assert(Number.isInteger(read) && read >= ms && read - 1 < ms);
@@ -28,7 +28,7 @@ Deno.test("toMilliseconds() rounds up, so that nothing is waited for too short",
   ], [1, 1_500, 1]);
 });
 
-Deno.test("toMilliseconds() refuses what is no duration, and says what it was for", () => {
+Deno.test("toMilliseconds() refuses an invalid duration, and names its purpose", () => {
   const invalid = [
     "",
     "5",

@@ -14,10 +14,10 @@ const isLegal = (name: unknown) => {
   }
 };
 
-/** Whole characters, so that the count is that of code points. */
+/** Whole characters, so that one counts as one code point. */
 const legal = fc.string({ unit: "binary", minLength: 1, maxLength: 255 }).filter((it) => !it.includes("\0"));
 
-Deno.test("checkName() takes 1 to 255 characters of any well-formed Unicode without NUL", () => {
+Deno.test("checkName() accepts 1 to 255 characters of well-formed Unicode without NUL", () => {
   fc.assert(fc.property(legal, (name) => assert(isLegal(name))));
   for (
     const name of [
@@ -48,16 +48,16 @@ Deno.test("checkName() counts characters, not UTF-16 units", () => {
   assert(!isLegal("😀".repeat(127) + "x".repeat(129)));
 });
 
-Deno.test("checkName() refuses NUL and lone surrogates, wherever they stand", () => {
+Deno.test("checkName() refuses NUL and lone surrogates at any place", () => {
   fc.assert(fc.property(legal, legal, fc.constantFrom("\0", "\ud800", "\udc00"), (before, after, bad) => {
-    // A surrogate that meets its other half would be a character.
+    // A surrogate next to its other half would be a character.
     fc.pre(!/^[\udc00-\udfff]/.test(after) && !/[\ud800-\udbff]$/.test(before));
     assert(!isLegal(bad + after.slice(0, 100)));
     assert(!isLegal(before.slice(0, 100) + bad));
   }));
 });
 
-Deno.test("checkName() refuses what is no string, and the empty one", () => {
+Deno.test("checkName() refuses the empty string, and any other type", () => {
   for (const it of ["", undefined, null, 0, 1, true, {}, ["a"], Symbol("a"), new String("a")]) assert(!isLegal(it));
 });
 

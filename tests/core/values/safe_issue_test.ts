@@ -8,7 +8,7 @@ import { event, memoryDriver, Parley, stream, topic, workflow } from "../../../m
 
 type Schema = StandardSchemaV1<unknown, unknown>;
 
-/** What schemas say of values that they refuse. */
+/** Issues of schemas that refuse a value. */
 const REFUSALS: [Schema, unknown, string][] = [
   [v.object({ a: v.string() }), { a: 4_242 }, "Invalid type: Expected string"],
   [v.object({ a: v.string() }), {}, 'Invalid key: Expected "a" but received undefined'],
@@ -34,7 +34,7 @@ const REFUSALS: [Schema, unknown, string][] = [
   [type("'a' | 'b'"), "hunter2", 'must be "a" or "b"'],
 ];
 
-Deno.test("a refusal by Valibot, Zod and ArkType tells what was expected, and nothing of the value", async () => {
+Deno.test("a refusal by Valibot, Zod or ArkType tells what was expected, and nothing about the value", async () => {
   for (const [schema, value, message] of REFUSALS) {
     const error = await validate(schema, value, "message").then(() => assert.fail(), (error) => error);
     assert.equal(error.issues[0].message, message);
@@ -43,7 +43,7 @@ Deno.test("a refusal by Valibot, Zod and ArkType tells what was expected, and no
   }
 });
 
-Deno.test("what is no Standard Schema is refused where a channel or a workflow is defined", () => {
+Deno.test("an invalid Standard Schema is refused when the channel or workflow is defined", () => {
   const typeBox = { type: "string", "~kind": "String" };
   const effect = Object.assign(() => {}, { ast: {}, annotations: () => {} });
   const none = [typeBox, effect, {}, null, 0, "string", [], { "~standard": 1 }, {
@@ -64,7 +64,7 @@ Deno.test("what is no Standard Schema is refused where a channel or a workflow i
   for (const schema of [v.string(), z.string(), type("string")]) topic("a", schema as Schema);
 });
 
-Deno.test("what a schema of Valibot, Zod or ArkType returns is what is stored: defaults and transforms are applied once, at the sender", async () => {
+Deno.test("defaults and transforms of Valibot, Zod and ArkType are applied once, at the sender", async () => {
   const schemas: Schema[] = [
     v.pipe(v.string(), v.transform((text) => `${text}!`)),
     z.string().transform((text) => `${text}!`),

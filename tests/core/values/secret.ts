@@ -1,13 +1,13 @@
 /**
- * A value that no message may show, and how to look for it.
+ * A value that no message may show, and a way to find it.
  *
  * @module
  */
 
-/** Stands for a payload. */
+/** A payload that must stay secret. */
 export const SECRET = "hunter2-4242";
 
-/** Any error with everything that can be reached from it, its hidden fields too. */
+/** Returns a text of a value and everything that it refers to, including hidden fields. */
 export function everythingIn(value: unknown, seen: Set<unknown> = new Set()): string {
   if (typeof value !== "object" || value === null) return String(value);
   if (seen.has(value)) return "";

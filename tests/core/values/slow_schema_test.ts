@@ -12,7 +12,7 @@ const never: StandardSchemaV1<unknown, number> = {
 
 const state = event("state", never);
 
-Deno.test("a schema that never settles refuses its value after 10 s, and holds up later operations no longer", async () => {
+Deno.test("a schema that never settles refuses its value after 10 s, and delays later operations until then", async () => {
   const { world, clock } = await setup();
   const flow = workflow("flow", async (ctx) => {
     const stuck = ctx.setEvent(state, 1).catch((error) => error.message);
@@ -32,7 +32,7 @@ Deno.test("a schema that never settles refuses its value after 10 s, and holds u
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("a schema that never settles refuses a message and an input from outside after 10 s, and names which", async () => {
+Deno.test("a schema that never settles refuses a message or an input from outside after 10 s, and names it", async () => {
   const { world, clock } = await setup();
   const flow = workflow("flow", (_ctx, input: number) => input, { input: never });
   const { parley, driver } = world.isolate(0, [flow]);
@@ -46,7 +46,7 @@ Deno.test("a schema that never settles refuses a message and an input from outsi
   assert.deepEqual([driver.calls, clock.pending], [0, 0]);
 });
 
-Deno.test("validate() leaves no timer of the runtime behind, whether an asynchronous schema accepts, refuses or throws", async () => {
+Deno.test("validate() leaves no timer of the runtime if an asynchronous schema accepts, refuses or throws", async () => {
   for (
     const answer of [
       () => Promise.resolve({ value: 1 }),

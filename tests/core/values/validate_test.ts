@@ -16,7 +16,7 @@ const refusing: StandardSchemaV1<unknown, string> = {
   },
 };
 
-Deno.test("validate() tells message and path of each issue, and nothing of the value", async () => {
+Deno.test("validate() tells the message and path of each issue, and nothing about the value", async () => {
   const error = await validate(refusing, { card: SECRET }, "message").then(() => assert.fail(), (error) => error);
   assert.equal(error.code, "invalid_value");
   assert.deepEqual(error.issues, [{ message: "no", path: ["user", 0, "card"] }, { message: "nor this" }]);
@@ -24,7 +24,7 @@ Deno.test("validate() tells message and path of each issue, and nothing of the v
   assert(!everythingIn(error).includes(SECRET));
 });
 
-Deno.test("validate() shows of a path what looks like a field, since the key of a record may be data", async () => {
+Deno.test("validate() shows only field names of a path, because a record's key may be data", async () => {
   const issues = [{ message: "no", path: ["cards", "4242 4242", { key: Symbol("s") }, 0] }];
   const schema: StandardSchemaV1<unknown, string> = {
     "~standard": { version: 1, vendor: "test", validate: () => ({ issues }) },
@@ -35,7 +35,7 @@ Deno.test("validate() shows of a path what looks like a field, since the key of 
   assert(!Deno.inspect(error).includes("4242"), "nor is it printed");
 });
 
-Deno.test("validate() answers with what the schema makes of the value, also with undefined and with a promise", async () => {
+Deno.test("validate() returns what the schema makes of the value, also undefined and a promise", async () => {
   const making = (value: unknown): StandardSchemaV1<unknown, unknown> => ({
     "~standard": { version: 1, vendor: "test", validate: () => Promise.resolve({ value }) },
   });

@@ -34,7 +34,7 @@ const { value: anything } = fc.letrec((tie) => ({
   ),
 }));
 
-Deno.test("encode() and decode() bring every type back equal, however it is nested", () => {
+Deno.test("encode() and decode() bring every type back equal at any depth", () => {
   fc.assert(fc.property(anything, (value) => assert.deepStrictEqual(roundTrip(value), value)), { numRuns: 500 });
 });
 
@@ -85,7 +85,7 @@ function nothing(): never {
   throw error;
 }
 
-Deno.test("encode() refuses what it cannot bring back, tells where, and does not tell what", () => {
+Deno.test("encode() refuses a value that cannot be decoded, and tells where it is but not what", () => {
   class Account {
     password = SECRET;
   }
@@ -119,7 +119,7 @@ Deno.test("encode() refuses what it cannot bring back, tells where, and does not
   assert.throws(() => values.encode({ deep: [{ f: () => 1 }] }, "message"), { message: /\.deep\[0\]\.f/ });
 });
 
-Deno.test("encode() does not pass on what a codec says of a value", () => {
+Deno.test("encode() does not show a codec's message about a value", () => {
   const codec = { ...devalueCodec, encode: () => assert.fail(SECRET) };
   assert.throws(() => new Values(codec, LIMIT).encode(1, "message"), (error: Error) => {
     assert(!everythingIn(error).includes(SECRET));
@@ -127,7 +127,7 @@ Deno.test("encode() does not pass on what a codec says of a value", () => {
   });
 });
 
-Deno.test("encode() counts bytes of UTF-8 and takes exactly the limit", () => {
+Deno.test("encode() counts bytes of UTF-8, and accepts exactly the limit", () => {
   const small = new Values(devalueCodec, 32);
   const bytes = (text: string) => new TextEncoder().encode(devalueCodec.encode(text)).length;
   for (const unit of ["x", "é", "€", "😀"]) {
@@ -140,7 +140,7 @@ Deno.test("encode() counts bytes of UTF-8 and takes exactly the limit", () => {
   small.encode("x".repeat(28), "value");
 });
 
-Deno.test("encodeError() drops of an error only the fields that cannot be stored, also of its causes and of the errors of an AggregateError", () => {
+Deno.test("encodeError() drops only fields that cannot be stored, also in causes and in an AggregateError", () => {
   const failing = (message: string, cause?: unknown) =>
     Object.assign(new RangeError(message, { cause }), {
       status: 503,
@@ -167,7 +167,7 @@ Deno.test("encodeError() drops of an error only the fields that cannot be stored
   assert.equal("cause" in back.cause.cause, false);
 });
 
-Deno.test("encodeError() keeps cycles of errors, and cuts a long chain of causes that cannot be stored as it is", () => {
+Deno.test("encodeError() keeps cycles of errors, and cuts a chain of causes that is too long", () => {
   const error: Error & { self?: Error } = Object.assign(new Error("m"), { f: () => 1, code: 1 });
   error.cause = new TypeError("t", { cause: error });
   error.self = error;
@@ -209,7 +209,7 @@ Deno.test("encodeError() keeps the name and the beginning of a message that is t
   assert.deepEqual([kept.message, kept.stack, "payload" in kept], ["small", large.stack, false]);
 });
 
-Deno.test("encode() makes strings of the name, message and stack of an error, whatever is there, and leaves out what cannot be read", () => {
+Deno.test("encode() turns an error's name, message and stack into strings, and omits unreadable ones", () => {
   const bare = Object.create(null);
   const throwing = { get: () => assert.fail(SECRET), enumerable: true };
   const cases: [Error, [string, string, string | undefined]][] = [
@@ -246,7 +246,7 @@ Deno.test("encode() makes strings of the name, message and stack of an error, wh
   assert.deepEqual({ ...roundTrip(error) as Error }, { ok: 2 });
 });
 
-Deno.test("encode() refuses what is nested so deep that it could not be decoded everywhere", () => {
+Deno.test("encode() refuses a value that is nested too deep for some runtime to decode", () => {
   const wrappers: Record<string, (value: unknown) => unknown> = {
     array: (it) => [it],
     object: (it) => ({ a: it, b: 1 }),
@@ -282,7 +282,7 @@ Deno.test("encode() refuses what is nested so deep that it could not be decoded 
   );
 });
 
-Deno.test("encode() refuses types that are not in every runtime, and objects that only pretend to be of one", () => {
+Deno.test("encode() refuses types that some runtime lacks, and objects that imitate a type", () => {
   const tagged = (tag: string, text: string) => Object.create({ [Symbol.toStringTag]: tag, toString: () => text });
   const runtime = globalThis as {
     Temporal?: { Now: { instant(): unknown } };
@@ -303,7 +303,7 @@ Deno.test("encode() refuses types that are not in every runtime, and objects tha
   assert.throws(() => values.encode({ a: [refused.at(-1)] }, "value"), { message: /at \.a\[0\]/ });
 });
 
-Deno.test("encode() keeps errors that lead to themselves, and errors of another realm", () => {
+Deno.test("encode() keeps errors that refer to themselves, and errors of another realm", () => {
   const error: Error & { self?: unknown } = new TypeError("m");
   error.cause = { list: [error] };
   error.self = error;
@@ -317,7 +317,7 @@ Deno.test("encode() keeps errors that lead to themselves, and errors of another 
   assert.deepEqual([here instanceof RangeError, here.message, here.code], [true, "far", "E"]);
 });
 
-Deno.test("decode() tells of a value that it cannot decode, what it is and what this runtime lacks, and nothing of the value", () => {
+Deno.test("decode() names an unreadable value and the type that this runtime lacks, and nothing of its content", () => {
   for (
     const text of [
       SECRET,
@@ -337,7 +337,7 @@ Deno.test("decode() tells of a value that it cannot decode, what it is and what 
   }
 });
 
-Deno.test("encodeError() never fails, whatever the error's fields are", () => {
+Deno.test("encodeError() never fails, with any fields", () => {
   const getter = Object.defineProperty(new Error("m"), "boom", { enumerable: true, get: () => assert.fail("boom") });
   const odd = [
     Object.assign(new Error(), { message: () => 1 }),
@@ -349,7 +349,7 @@ Deno.test("encodeError() never fails, whatever the error's fields are", () => {
   for (const error of odd) assert(values.decode(values.encodeError(error)) instanceof Error);
 });
 
-Deno.test("encodeError() keeps thrown values that are no errors, and says so of those it cannot keep", () => {
+Deno.test("encodeError() keeps thrown values that are not errors, or says that it cannot keep them", () => {
   assert.deepEqual(values.decode(values.encodeError({ reason: 1 })), { reason: 1 });
   assert.equal(values.decode(values.encodeError(undefined)), undefined);
   assert.match((values.decode(values.encodeError(() => SECRET)) as Error).message, /^A thrown function /);
