@@ -219,7 +219,9 @@ create table parley.listeners (
 -- the clock by replacing this function.
 create function parley.now_ms() returns bigint
 language sql volatile
-as $parley$select floor(extract(epoch from pg_catalog.clock_timestamp()) * 1000)::bigint$parley$;
+as $parley$
+select floor(extract(epoch from pg_catalog.clock_timestamp()) * 1000)::bigint
+$parley$;
 
 -- -------------------------------------------------------------------------------------------------
 -- Slots: what a workflow can wait for beside messages and deadlines. Each is named by a 64-bit
@@ -239,24 +241,32 @@ as $parley$select floor(extract(epoch from pg_catalog.clock_timestamp()) * 1000)
 -- The slot of an event. It is filled when the event is set.
 create function parley.event_slot_v1(id text, key text) returns bigint
 language sql immutable
-as $parley$select hashtextextended(key, hashtextextended(id, hashtextextended('parley', 1)))$parley$;
+as $parley$
+select hashtextextended(key, hashtextextended(id, hashtextextended('parley', 1)))
+$parley$;
 
 -- The slot of a workflow's result. The end of the workflow fills it.
 create function parley.result_slot_v1(id text) returns bigint
 language sql immutable
-as $parley$select hashtextextended(id, hashtextextended('parley', 2))$parley$;
+as $parley$
+select hashtextextended(id, hashtextextended('parley', 2))
+$parley$;
 
 -- The slot of a workflow that a commit starts. Without it, two commits that start the same children
 -- in another order would wait for each other's inserts.
 create function parley.start_slot_v1(id text) returns bigint
 language sql immutable
-as $parley$select hashtextextended(id, hashtextextended('parley', 3))$parley$;
+as $parley$
+select hashtextextended(id, hashtextextended('parley', 3))
+$parley$;
 
 -- The slot of an owner. A claim and its repeat may arrive at the same time, and without this slot
 -- both would find nothing claimed yet.
 create function parley.owner_slot_v1(owner text) returns bigint
 language sql immutable
-as $parley$select hashtextextended(owner, hashtextextended('parley', 4))$parley$;
+as $parley$
+select hashtextextended(owner, hashtextextended('parley', 4))
+$parley$;
 
 -- Refuses an isolation level at which a call would miss what it has waited for.
 create function parley.check_isolation_v1() returns void
@@ -393,7 +403,9 @@ $parley$;
 -- How many milliseconds are left until a deadline; `null` if there is none.
 create function parley.remaining_v1(deadline bigint, now bigint) returns bigint
 language sql immutable
-as $parley$select case when deadline is not null then greatest(deadline - now, 0) end$parley$;
+as $parley$
+select case when deadline is not null then greatest(deadline - now, 0) end
+$parley$;
 
 -- An `Outcome`, with exactly the members that its tag has.
 create function parley.outcome_v1(tag text, value text, topic text) returns json
@@ -2263,10 +2275,12 @@ begin
 end;
 $parley$;
 
--- Removes a listener whose connection is about to close.
+-- Removes a listener whose connection is about to close. It is atomic because it is one statement.
 create function parley.unlisten_v1(listener text) returns void
 language sql volatile
-as $parley$delete from parley.listeners as l where l.id = listener$parley$;
+as $parley$
+delete from parley.listeners as l where l.id = listener
+$parley$;
 
 -- -------------------------------------------------------------------------------------------------
 insert into parley.migrations (version) values (1), (2);

@@ -21,10 +21,9 @@ export const controlSql: readonly SqlPart[] = [cancelOrResume, purge];
  */
 function cancelOrResume(schema: SchemaName): string {
   const { identifier: s } = schema;
-  return entryPoint(
-    `${s}.control_v1(request jsonb) returns json`,
-    "volatile",
-    `
+  return entryPoint(`
+create function ${s}.control_v1(request jsonb) returns json
+language plpgsql volatile as
 declare
   own constant text := request->>'workflowId';
   cancels constant boolean := request->>'action' = 'cancel';
@@ -106,8 +105,7 @@ begin
   end if;
   return json_build_object('state', 'ended', 'status', w.status);
 end;
-`,
-  );
+`);
 }
 
 /**
@@ -125,10 +123,9 @@ end;
  */
 function purge(schema: SchemaName): string {
   const { identifier: s } = schema;
-  return entryPoint(
-    `${s}.purge_v1(request jsonb) returns json`,
-    "volatile",
-    `
+  return entryPoint(`
+create function ${s}.purge_v1(request jsonb) returns json
+language plpgsql volatile as
 declare
   before constant bigint := ${s}.now_ms() - (request->>'olderThanMs')::numeric::bigint;
   size constant integer := (request->>'limit')::integer;
@@ -163,6 +160,5 @@ begin
   end if;
   return json_build_object('purged', cardinality(ids));
 end;
-`,
-  );
+`);
 }

@@ -19,10 +19,9 @@ export const createSql: readonly SqlPart[] = [insertWorkflow, createWorkflow];
  */
 function createWorkflow(schema: SchemaName): string {
   const { identifier: s } = schema;
-  return entryPoint(
-    `${s}.create_v1(request jsonb) returns json`,
-    "volatile",
-    `
+  return entryPoint(`
+create function ${s}.create_v1(request jsonb) returns json
+language plpgsql volatile as
 declare
   leased constant boolean := request->>'leaseMs' is not null;
   fresh boolean;
@@ -46,8 +45,7 @@ begin
   end if;
   return answer;
 end;
-`,
-  );
+`);
 }
 
 /**
@@ -58,12 +56,10 @@ end;
  * waits until the first has committed.
  */
 function insertWorkflow({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.insert_workflow_v1(workflow jsonb, status text, owner text, lease_ms text, parent text)
-returns boolean`,
-    "plpgsql",
-    "volatile",
-    `
+  return helper(`
+create function ${s}.insert_workflow_v1(workflow jsonb, status text, owner text, lease_ms text, parent text)
+returns boolean
+language plpgsql volatile as
 declare
   now constant bigint := ${s}.now_ms();
   lease_end constant bigint := ${s}.after_v1(now, lease_ms);
@@ -80,6 +76,5 @@ begin
   on conflict (id) do nothing;
   return found;
 end;
-`,
-  );
+`);
 }

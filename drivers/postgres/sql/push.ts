@@ -30,17 +30,14 @@ export function listening({ identifier: s }: SchemaName): string {
  * write more than the check does.
  */
 function hint(schema: SchemaName): string {
-  return helper(
-    `${schema.identifier}.hint_v1(targets text[]) returns void`,
-    "plpgsql",
-    "volatile",
-    `
+  return helper(`
+create function ${schema.identifier}.hint_v1(targets text[]) returns void
+language plpgsql volatile as
 begin
   perform pg_notify(${channel(schema)}, t.target)
   from (select distinct given.target from unnest(targets) as given (target) where given.target is not null) as t;
 end;
-`,
-  );
+`);
 }
 
 /**
@@ -58,11 +55,9 @@ function channel({ literal }: SchemaName): string {
  */
 function listen(schema: SchemaName): string {
   const { identifier: s } = schema;
-  return helper(
-    `${s}.listen_v1(listener text, for_ms integer) returns boolean`,
-    "plpgsql",
-    "volatile",
-    `
+  return helper(`
+create function ${s}.listen_v1(listener text, for_ms integer) returns boolean
+language plpgsql volatile as
 declare
   kept boolean;
 begin
@@ -78,8 +73,7 @@ begin
   ));
   return kept;
 end;
-`,
-  );
+`);
 }
 
 /**
@@ -95,11 +89,9 @@ function settle({ identifier: s }: SchemaName): string {
     select l.virtualtransaction from pg_catalog.pg_locks as l
     where l.relation = to_regclass(listeners) and l.pid <> pg_backend_pid()
       and l.database = (select d.oid from pg_catalog.pg_database as d where d.datname = current_database())`;
-  return helper(
-    `${s}.settle_v1() returns void`,
-    "plpgsql",
-    "volatile",
-    `
+  return helper(`
+create function ${s}.settle_v1() returns void
+language plpgsql volatile as
 declare
   listeners constant text := ${literal(`${s}.listeners`)};
   earlier constant text[] := array(${holders}
@@ -112,16 +104,16 @@ begin
     perform pg_sleep(0.01);
   end loop;
 end;
-`,
-  );
+`);
 }
 
-/** Removes a listener whose connection is about to close. */
+/**
+ * Removes a listener whose connection is about to close. It is atomic because it is one statement.
+ */
 function unlisten({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.unlisten_v1(listener text) returns void`,
-    "sql",
-    "volatile",
-    `delete from ${s}.listeners as l where l.id = listener`,
-  );
+  return helper(`
+create function ${s}.unlisten_v1(listener text) returns void
+language sql volatile as
+delete from ${s}.listeners as l where l.id = listener
+`);
 }

@@ -16,33 +16,29 @@ export const readSql: readonly SqlPart[] = [readWorkflow, readJournal, listWorkf
 
 /** `Driver.readWorkflow`: a workflow as it is, or null. */
 function readWorkflow({ identifier: s }: SchemaName): string {
-  return entryPoint(
-    `${s}.read_workflow_v1(request jsonb) returns json`,
-    "stable",
-    `
+  return entryPoint(`
+create function ${s}.read_workflow_v1(request jsonb) returns json
+language plpgsql stable as
 declare
   answer json;
 begin
   select ${s}.record_v1(w) into answer from ${s}.workflows as w where w.id = request->>'workflowId';
   return answer;
 end;
-`,
-  );
+`);
 }
 
 /** `Driver.readJournal`: a page of recorded entries. */
 function readJournal({ identifier: s }: SchemaName): string {
-  return entryPoint(
-    `${s}.read_journal_v1(request jsonb) returns json`,
-    "stable",
-    `
+  return entryPoint(`
+create function ${s}.read_journal_v1(request jsonb) returns json
+language plpgsql stable as
 begin
   return ${s}.journal_page_v1(
     request->>'workflowId', (request->>'after')::bigint, (request->>'limit')::integer, ${MAX_PAGE_BYTES}, true
   );
 end;
-`,
-  );
+`);
 }
 
 /**
@@ -68,10 +64,9 @@ function listWorkflows({ identifier: s }: SchemaName): string {
     texts: ["id", "name", "labels", "shown_input", "shown_output", "shown_error", "problem"],
     bytes: `${MAX_LIST_BYTES}`,
   });
-  return entryPoint(
-    `${s}.list_workflows_v1(request jsonb) returns json`,
-    "stable",
-    `
+  return entryPoint(`
+create function ${s}.list_workflows_v1(request jsonb) returns json
+language plpgsql stable as
 declare
   wanted constant text := request->>'name';
   statuses text[] := array(select distinct jsonb_array_elements_text(
@@ -102,16 +97,15 @@ begin
   with page as materialized (select p.* from ${rows} as p where p.fits)
   select json_build_object(
     'workflows', coalesce(json_agg(${
-      recordOf("p", "p.shown_input", "p.shown_output", "p.shown_error")
-    } order by p.place), '[]'),
+    recordOf("p", "p.shown_input", "p.shown_output", "p.shown_error")
+  } order by p.place), '[]'),
     'cursor', case when cardinality(ids) > count(*) then (
       select json_build_array(last.created_at, last.id) from page as last order by last.place desc limit 1
     ) end
   ) into answer from page as p;
   return answer;
 end;
-`,
-  );
+`);
 }
 
 /** Returns an expression for the IDs of a page and one more. */
@@ -131,10 +125,9 @@ function page(s: string, condition: string): string {
 
 /** `Driver.readEvent`: an event, and the status of its workflow. */
 function readEvent({ identifier: s }: SchemaName): string {
-  return entryPoint(
-    `${s}.read_event_v1(request jsonb) returns json`,
-    "stable",
-    `
+  return entryPoint(`
+create function ${s}.read_event_v1(request jsonb) returns json
+language plpgsql stable as
 declare
   answer json;
 begin
@@ -147,8 +140,7 @@ begin
   ) into answer;
   return answer;
 end;
-`,
-  );
+`);
 }
 
 /** `Driver.readStream`: a page of values, the end of the stream, and the status of its workflow. */
@@ -162,10 +154,9 @@ function readStream({ identifier: s }: SchemaName): string {
     texts: ["value"],
     bytes: `${MAX_PAGE_BYTES}`,
   });
-  return entryPoint(
-    `${s}.read_stream_v1(request jsonb) returns json`,
-    "stable",
-    `
+  return entryPoint(`
+create function ${s}.read_stream_v1(request jsonb) returns json
+language plpgsql stable as
 declare
   own constant text := request->>'workflowId';
   stream_key constant text := request->>'key';
@@ -181,6 +172,5 @@ begin
   left join ${s}.workflows as w on w.id = own;
   return answer;
 end;
-`,
-  );
+`);
 }

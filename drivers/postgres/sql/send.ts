@@ -27,10 +27,9 @@ export const sendSql: readonly SqlPart[] = [sendAll, deliver, takeMessage];
  */
 function sendAll(schema: SchemaName): string {
   const { identifier: s } = schema;
-  return entryPoint(
-    `${s}.send_v1(messages jsonb) returns json`,
-    "volatile",
-    `
+  return entryPoint(`
+create function ${s}.send_v1(messages jsonb) returns json
+language plpgsql volatile as
 declare
   destinations constant text[] := array(select distinct m->>'destinationId' from jsonb_array_elements(messages) as m);
   locked constant text[] := array(
@@ -120,8 +119,7 @@ begin
   end if;
   return answer;
 end;
-`,
-  );
+`);
 }
 
 /**
@@ -140,13 +138,11 @@ function wakes(w: string, topics: string): string {
  * received or ended there meanwhile.
  */
 function deliver({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.deliver_v1(
+  return helper(`
+create function ${s}.deliver_v1(
   message jsonb, now bigint, out tag text, out value text, out woken boolean, out fresh boolean
-)`,
-    "plpgsql",
-    "volatile",
-    `
+)
+language plpgsql volatile as
 declare
   destination constant text := message->>'destinationId';
   message_topic constant text := message->>'topic';
@@ -184,8 +180,7 @@ begin
   select w.id, w.inbox_seq, message_topic, message->>'messageId', message->>'dedupeKey', now, message->>'value'
   from ${s}.workflows as w where w.id = destination;
 end;
-`,
-  );
+`);
 }
 
 /**
@@ -200,11 +195,9 @@ end;
  * received there meanwhile.
  */
 function takeMessage({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.take_message_v1(receiver text, topics text[], latest bigint, out value text, out topic text)`,
-    "plpgsql",
-    "volatile",
-    `
+  return helper(`
+create function ${s}.take_message_v1(receiver text, topics text[], latest bigint, out value text, out topic text)
+language plpgsql volatile as
 declare
   place bigint;
 begin
@@ -230,6 +223,5 @@ begin
     on conflict on constraint inbox_heads_pkey do update set seq = excluded.seq;
   end if;
 end;
-`,
-  );
+`);
 }

@@ -55,28 +55,23 @@ export const sizesSql: readonly SqlPart[] = [wireBytes, claimBytes, echoedBytes]
  * time of `translate` where there are few of both.
  */
 function wireBytes({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.wire_bytes_v1(value text) returns bigint`,
-    "sql",
-    "stable",
-    `
+  return helper(`
+create function ${s}.wire_bytes_v1(value text) returns bigint
+language sql stable as
 select case
   when value is null then 0
   when octet_length(value) <= 256 then 4 * octet_length(value)
   when value ~ '[\\x01-\\x1f]' then octet_length(to_json(to_json(value)::text)::text)
   else 4 * octet_length(value) - 3 * octet_length(replace(replace(value, '"', ''), '\\', ''))
 end::bigint
-`,
-  );
+`);
 }
 
 /** How many bytes a claim carries for a workflow, without its journal. */
 function claimBytes({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.claim_bytes_v1(workflow_id text, name text, input text, problem text) returns bigint`,
-    "sql",
-    "stable",
-    `
+  return helper(`
+create function ${s}.claim_bytes_v1(workflow_id text, name text, input text, problem text) returns bigint
+language sql stable as
 select ${MAX_ENVELOPE_BYTES}
   + ${s}.wire_bytes_v1(workflow_id) + ${s}.wire_bytes_v1(name)
   + ${s}.wire_bytes_v1(input) + ${s}.wire_bytes_v1(problem)
@@ -84,8 +79,7 @@ select ${MAX_ENVELOPE_BYTES}
     select sum(100 + ${s}.wire_bytes_v1(j.label)) from ${s}.journal as j
     where j.workflow_id = claim_bytes_v1.workflow_id and j.seq is null
   ), 0)::bigint
-`,
-  );
+`);
 }
 
 /**
@@ -93,15 +87,12 @@ select ${MAX_ENVELOPE_BYTES}
  * itself.
  */
 function echoedBytes({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.echoed_bytes_v1(operations jsonb) returns bigint`,
-    "sql",
-    "stable",
-    `
+  return helper(`
+create function ${s}.echoed_bytes_v1(operations jsonb) returns bigint
+language sql stable as
 select coalesce(sum(${s}.wire_bytes_v1(o->'outcome'->>'value')), 0)::bigint
 from jsonb_array_elements(operations) as o
-`,
-  );
+`);
 }
 
 /** Where {@linkcode cut} ends a page. */

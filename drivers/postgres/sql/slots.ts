@@ -32,22 +32,20 @@ export const slotsSql: readonly SqlPart[] = [
 
 /** The slot of an event. It is filled when the event is set. */
 function eventSlot({ identifier: s, literal: schema }: SchemaName): string {
-  return helper(
-    `${s}.event_slot_v1(id text, key text) returns bigint`,
-    "sql",
-    "immutable",
-    `select hashtextextended(key, hashtextextended(id, hashtextextended(${schema}, 1)))`,
-  );
+  return helper(`
+create function ${s}.event_slot_v1(id text, key text) returns bigint
+language sql immutable as
+select hashtextextended(key, hashtextextended(id, hashtextextended(${schema}, 1)))
+`);
 }
 
 /** The slot of a workflow's result. The end of the workflow fills it. */
 function resultSlot({ identifier: s, literal: schema }: SchemaName): string {
-  return helper(
-    `${s}.result_slot_v1(id text) returns bigint`,
-    "sql",
-    "immutable",
-    `select hashtextextended(id, hashtextextended(${schema}, 2))`,
-  );
+  return helper(`
+create function ${s}.result_slot_v1(id text) returns bigint
+language sql immutable as
+select hashtextextended(id, hashtextextended(${schema}, 2))
+`);
 }
 
 /**
@@ -55,12 +53,11 @@ function resultSlot({ identifier: s, literal: schema }: SchemaName): string {
  * in another order would wait for each other's inserts.
  */
 function startSlot({ identifier: s, literal: schema }: SchemaName): string {
-  return helper(
-    `${s}.start_slot_v1(id text) returns bigint`,
-    "sql",
-    "immutable",
-    `select hashtextextended(id, hashtextextended(${schema}, 3))`,
-  );
+  return helper(`
+create function ${s}.start_slot_v1(id text) returns bigint
+language sql immutable as
+select hashtextextended(id, hashtextextended(${schema}, 3))
+`);
 }
 
 /**
@@ -68,12 +65,11 @@ function startSlot({ identifier: s, literal: schema }: SchemaName): string {
  * both would find nothing claimed yet.
  */
 function ownerSlot({ identifier: s, literal: schema }: SchemaName): string {
-  return helper(
-    `${s}.owner_slot_v1(owner text) returns bigint`,
-    "sql",
-    "immutable",
-    `select hashtextextended(owner, hashtextextended(${schema}, 4))`,
-  );
+  return helper(`
+create function ${s}.owner_slot_v1(owner text) returns bigint
+language sql immutable as
+select hashtextextended(owner, hashtextextended(${schema}, 4))
+`);
 }
 
 /**
@@ -91,14 +87,11 @@ export const CHECK_ISOLATION = `
 
 /** Refuses an isolation level at which a call would miss what it has waited for. */
 function checkIsolation({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.check_isolation_v1() returns void`,
-    "plpgsql",
-    "volatile",
-    `
+  return helper(`
+create function ${s}.check_isolation_v1() returns void
+language plpgsql volatile as
 begin${CHECK_ISOLATION}end;
-`,
-  );
+`);
 }
 
 /**
@@ -108,18 +101,15 @@ begin${CHECK_ISOLATION}end;
  * takes: an older snapshot would not contain what the call has waited for.
  */
 function lockSlots({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.lock_slots_v1(slots bigint[]) returns void`,
-    "plpgsql",
-    "volatile",
-    `
+  return helper(`
+create function ${s}.lock_slots_v1(slots bigint[]) returns void
+language plpgsql volatile as
 begin
   perform ${s}.check_isolation_v1();
   perform pg_advisory_xact_lock(sorted.slot)
   from (select distinct given.slot from unnest(slots) as given (slot) order by 1) as sorted;
 end;
-`,
-  );
+`);
 }
 
 /**
@@ -130,11 +120,9 @@ end;
  * the later one sees which slots the earlier one has filled.
  */
 function completeWaiters({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.complete_waiters_v1(filled bigint, waiters text[]) returns text[]`,
-    "plpgsql",
-    "volatile",
-    `
+  return helper(`
+create function ${s}.complete_waiters_v1(filled bigint, waiters text[]) returns text[]
+language plpgsql volatile as
 declare
   counted text[];
 begin
@@ -152,8 +140,7 @@ begin
       or not exists (select from ${s}.waiters as r where r.waiter_id = given.id and r.together)
   );
 end;
-`,
-  );
+`);
 }
 
 /**
@@ -163,11 +150,9 @@ end;
  * It is atomic because the caller holds their rows: none of them is claimed or suspends meanwhile.
  */
 function wake({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.wake_v1(ids text[], now bigint) returns text[]`,
-    "plpgsql",
-    "volatile",
-    `
+  return helper(`
+create function ${s}.wake_v1(ids text[], now bigint) returns text[]
+language plpgsql volatile as
 declare
   woken text[];
 begin
@@ -179,6 +164,5 @@ begin
   select coalesce(array_agg(c.id order by c.id), '{}') into woken from changed as c;
   return woken;
 end;
-`,
-  );
+`);
 }

@@ -31,28 +31,35 @@ import { dollarQuoted, type SchemaName } from "./schema_name.ts";
  */
 export type SqlPart = (schema: SchemaName) => string;
 
-/** Returns the SQL that creates an entry point, which is written in PL/pgSQL. */
-export function entryPoint(signature: string, volatility: "volatile" | "stable", body: string): string {
-  return `create function ${signature}
-language plpgsql ${volatility}
-set plan_cache_mode = force_generic_plan
+const SETTINGS = `set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
 set jit = off
 set max_parallel_workers_per_gather = 0
-as ${dollarQuoted(body)};
 `;
+
+/** Returns the SQL that creates an entry point: see {@linkcode helper}. */
+export function entryPoint(definition: string): string {
+  return define(definition, SETTINGS);
 }
 
-/** Returns the SQL that creates a helper. */
-export function helper(
-  signature: string,
-  language: "sql" | "plpgsql",
-  volatility: "volatile" | "stable" | "immutable",
-  body: string,
-): string {
-  return `create function ${signature}
-language ${language} ${volatility}
-as ${dollarQuoted(body)};
-`;
+/**
+ * Returns the SQL that creates a helper. The definition is a `create function` whose body begins
+ * after `as`, unquoted.
+ */
+export function helper(definition: string): string {
+  return define(definition, "");
+}
+
+/**
+ * Ends the head of a definition. The name of a schema, which stands before it, may contain nearly
+ * anything.
+ */
+const LANGUAGE = /\nlanguage (?:sql|plpgsql) (?:volatile|stable|immutable)(?= as\n)/;
+
+function define(definition: string, settings: string): string {
+  const [language = ""] = LANGUAGE.exec(definition) ?? [];
+  const end = definition.indexOf(language) + language.length;
+  const body = definition.slice(end + " as".length);
+  return `${definition.slice(0, end).trimStart()}\n${settings}as ${dollarQuoted(body)};\n`;
 }

@@ -239,10 +239,9 @@ function listeners({ identifier: s }: SchemaName): string {
  * the clock by replacing this function.
  */
 function nowMs({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.now_ms() returns bigint`,
-    "sql",
-    "volatile",
-    `select floor(extract(epoch from pg_catalog.clock_timestamp()) * 1000)::bigint`,
-  );
+  return helper(`
+create function ${s}.now_ms() returns bigint
+language sql volatile as
+select floor(extract(epoch from pg_catalog.clock_timestamp()) * 1000)::bigint
+`);
 }

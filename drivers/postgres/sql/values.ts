@@ -16,52 +16,42 @@ export const valuesSql: readonly SqlPart[] = [after, remaining, outcome, record,
  * last instant of a JavaScript date.
  */
 function after({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.after_v1(now bigint, ms text) returns bigint`,
-    "sql",
-    "immutable",
-    `
+  return helper(`
+create function ${s}.after_v1(now bigint, ms text) returns bigint
+language sql immutable as
 select case when ms is not null then now + least(ceil(ms::numeric), 8640000000000000 - now)::bigint end
-`,
-  );
+`);
 }
 
 /** How many milliseconds are left until a deadline; `null` if there is none. */
 function remaining({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.remaining_v1(deadline bigint, now bigint) returns bigint`,
-    "sql",
-    "immutable",
-    `select case when deadline is not null then greatest(deadline - now, 0) end`,
-  );
+  return helper(`
+create function ${s}.remaining_v1(deadline bigint, now bigint) returns bigint
+language sql immutable as
+select case when deadline is not null then greatest(deadline - now, 0) end
+`);
 }
 
 /** An `Outcome`, with exactly the members that its tag has. */
 function outcome({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.outcome_v1(tag text, value text, topic text) returns json`,
-    "sql",
-    "stable",
-    `
+  return helper(`
+create function ${s}.outcome_v1(tag text, value text, topic text) returns json
+language sql stable as
 select case
   when topic is not null then json_build_object('tag', tag, 'value', value, 'topic', topic)
   when value is not null or tag in ('value', 'error') then json_build_object('tag', tag, 'value', value)
   else json_build_object('tag', tag)
 end
-`,
-  );
+`);
 }
 
 /** A `WorkflowRecord`. */
 function record({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.record_v1(w ${s}.workflows) returns json`,
-    "sql",
-    "stable",
-    `
+  return helper(`
+create function ${s}.record_v1(w ${s}.workflows) returns json
+language sql stable as
 select ${recordOf("w", "w.input", "w.output", "w.error")}
-`,
-  );
+`);
 }
 
 /**
@@ -111,12 +101,10 @@ function journalPage({ identifier: s }: SchemaName): string {
     bytes: "journal_page_v1.bytes",
     first: "journal_page_v1.never_empty",
   });
-  return helper(
-    `${s}.journal_page_v1(workflow_id text, after bigint, count integer, bytes bigint, never_empty boolean)
-returns json`,
-    "plpgsql",
-    "stable",
-    `
+  return helper(`
+create function ${s}.journal_page_v1(workflow_id text, after bigint, count integer, bytes bigint, never_empty boolean)
+returns json
+language plpgsql stable as
 declare
   page json;
 begin
@@ -136,21 +124,17 @@ begin
   from ${entries} as e;
   return page;
 end;
-`,
-  );
+`);
 }
 
 /** The open entries of a workflow, by position. */
 function openEntries({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.open_entries_v1(workflow_id text, now bigint) returns json`,
-    "sql",
-    "stable",
-    `
+  return helper(`
+create function ${s}.open_entries_v1(workflow_id text, now bigint) returns json
+language sql stable as
 select coalesce(json_agg(json_build_object(
   'position', j.position, 'label', j.label, 'attempts', j.attempts, 'remainingMs', ${s}.remaining_v1(j.deadline, now)
 ) order by j.position), '[]')
 from ${s}.journal as j where j.workflow_id = open_entries_v1.workflow_id and j.seq is null
-`,
-  );
+`);
 }

@@ -186,7 +186,7 @@ test("two schemas in one database do not see each other", async (database, schem
 
 // deno-fmt-ignore
 const ODD_SCHEMAS = [
-  "Upper", "with space", 'a"b', "it's", "$parley$", "$$", "back\\slash", "a.b", "select", "%s", "\u{1F600}", "--", "x".repeat(63),
+  "Upper", "with space", 'a"b', "it's", "$parley$", "$$", "back\\slash", "a.b", "select", "%s", "\u{1F600}", "--", "a as\nb", "x".repeat(63),
 ];
 
 for (const odd of ODD_SCHEMAS) {

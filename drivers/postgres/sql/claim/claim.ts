@@ -32,10 +32,9 @@ export const claimSql: readonly SqlPart[] = [
  * took. No other call changes the workflows between the look and the lease.
  */
 function claimDue({ identifier: s }: SchemaName): string {
-  return entryPoint(
-    `${s}.claim_v1(request jsonb) returns json`,
-    "volatile",
-    `
+  return entryPoint(`
+create function ${s}.claim_v1(request jsonb) returns json
+language plpgsql volatile as
 declare
   by_due_time constant boolean := jsonb_typeof(request->'workflowIds') = 'null';
   names constant text[] := array(select jsonb_array_elements_text(request->'names'));
@@ -73,8 +72,7 @@ begin
     'claimed', ${s}.claimed_v1(taken, room), 'unknown', unknown, 'nextDueMs', next_due_ms, 'more', more
   );
 end;
-`,
-  );
+`);
 }
 
 /**
@@ -83,11 +81,9 @@ end;
  * rows.
  */
 function fitting({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.fitting_v1(ids text[], out taken text[], out room bigint)`,
-    "plpgsql",
-    "volatile",
-    `
+  return helper(`
+create function ${s}.fitting_v1(ids text[], out taken text[], out room bigint)
+language plpgsql volatile as
 declare
   place integer := 0;
   bytes bigint;
@@ -104,8 +100,7 @@ begin
   end loop;
   taken := ids[:place];
 end;
-`,
-  );
+`);
 }
 
 /**
@@ -115,11 +110,9 @@ end;
  */
 function lease(schema: SchemaName): string {
   const { identifier: s } = schema;
-  return helper(
-    `${s}.lease_v1(ids text[], owner text, lease_ms text) returns void`,
-    "plpgsql",
-    "volatile",
-    `
+  return helper(`
+create function ${s}.lease_v1(ids text[], owner text, lease_ms text) returns void
+language plpgsql volatile as
 declare
   now constant bigint := ${s}.now_ms();
   lease_end constant bigint := ${s}.after_v1(now, lease_ms);
@@ -141,8 +134,7 @@ begin
   where w.id = any (ids);
   delete from ${s}.waiters as r where r.waiter_id = any (ids);
 end;
-`,
-  );
+`);
 }
 
 /**
@@ -151,11 +143,9 @@ end;
  * all is read by the run itself.
  */
 function claimed({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.claimed_v1(ids text[], room bigint) returns json`,
-    "plpgsql",
-    "volatile",
-    `
+  return helper(`
+create function ${s}.claimed_v1(ids text[], room bigint) returns json
+language plpgsql volatile as
 declare
   now constant bigint := ${s}.now_ms();
   workflow_id text;
@@ -165,8 +155,8 @@ begin
   foreach workflow_id in array coalesce(ids, '{}') loop
     page := ${s}.journal_page_v1(
       workflow_id, 0, case when room > 0 then 1000 else 0 end, least(${MAX_PAGE_BYTES}, room), room > ${
-      1.1 * MAX_REQUEST_BYTES
-    }
+    1.1 * MAX_REQUEST_BYTES
+  }
     );
     room := room - octet_length(to_json(page::text)::text);
     answer := array_append(answer, (
@@ -178,6 +168,5 @@ begin
   end loop;
   return to_json(answer);
 end;
-`,
-  );
+`);
 }

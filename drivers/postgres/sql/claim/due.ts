@@ -37,11 +37,9 @@ const WANTED = "array_position(names, w.name) is not null and array_position(exc
  * all other locks are taken.
  */
 export function correctLeases({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.correct_leases_v1() returns void`,
-    "plpgsql",
-    "volatile",
-    `
+  return helper(`
+create function ${s}.correct_leases_v1() returns void
+language plpgsql volatile as
 declare
   now constant bigint := ${s}.now_ms();
   early constant text[] := array(
@@ -55,8 +53,7 @@ begin
     update ${s}.workflows as w set due_at = now + w.lease_ms, lease_until = now + w.lease_ms where w.id = any (early);
   end if;
 end;
-`,
-  );
+`);
 }
 
 /**
@@ -71,11 +68,9 @@ end;
  * kind, only those are locked that may be among the longest due of both.
  */
 export function lockDue({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.lock_due_v1(request jsonb, names text[], except_ids text[], size integer) returns text[]`,
-    "plpgsql",
-    "volatile",
-    `
+  return helper(`
+create function ${s}.lock_due_v1(request jsonb, names text[], except_ids text[], size integer) returns text[]
+language plpgsql volatile as
 declare
   now bigint := ${s}.now_ms();
   locked text[];
@@ -115,8 +110,7 @@ begin
     order by w.due_at, w.id limit size
   );
 end;
-`,
-  );
+`);
 }
 
 /**
@@ -124,11 +118,9 @@ end;
  * moment. It does not use `exists`, which would drop the order, and with it the index.
  */
 export function someAreDue({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.some_are_due_v1(names text[], except_ids text[]) returns boolean`,
-    "plpgsql",
-    "volatile",
-    `
+  return helper(`
+create function ${s}.some_are_due_v1(names text[], except_ids text[]) returns boolean
+language plpgsql volatile as
 declare
   now constant bigint := ${s}.now_ms();
 begin
@@ -147,8 +139,7 @@ begin
     false
   );
 end;
-`,
-  );
+`);
 }
 
 /** Returns some names of due workflows that are not among the given ones. */
@@ -160,24 +151,21 @@ export function unknownNames({ identifier: s }: SchemaName): string {
         and array_position(names, w.name) is null
       order by w.due_at limit ${MAX_UNKNOWN_SCANNED}
     )`;
-  return helper(
-    `${s}.unknown_names_v1(names text[]) returns json`,
-    "plpgsql",
-    "volatile",
-    `
+  return helper(`
+create function ${s}.unknown_names_v1(names text[]) returns json
+language plpgsql volatile as
 declare
   now constant bigint := ${s}.now_ms();
   found_names json;
 begin
   select coalesce(json_agg(picked.name), '[]') into found_names from (
     select due.name from (${unknown("w.phase = 'ready'")} union all ${
-      unknown(TIMED)
-    }) as due group by due.name limit ${MAX_UNKNOWN_NAMES}
+    unknown(TIMED)
+  }) as due group by due.name limit ${MAX_UNKNOWN_NAMES}
   ) as picked;
   return found_names;
 end;
-`,
-  );
+`);
 }
 
 /**
@@ -185,11 +173,9 @@ end;
  * was renewed, its due_at may pass before it ends.
  */
 export function nextDue({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.next_due_ms_v1() returns bigint`,
-    "plpgsql",
-    "volatile",
-    `
+  return helper(`
+create function ${s}.next_due_ms_v1() returns bigint
+language plpgsql volatile as
 declare
   now constant bigint := ${s}.now_ms();
 begin
@@ -201,8 +187,7 @@ begin
     )
   ) - now;
 end;
-`,
-  );
+`);
 }
 
 /**
@@ -210,11 +195,9 @@ end;
  * moment ago counts as 0.
  */
 export function nextDueOf({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.next_due_of_v1(request jsonb, names text[]) returns bigint`,
-    "plpgsql",
-    "volatile",
-    `
+  return helper(`
+create function ${s}.next_due_of_v1(request jsonb, names text[]) returns bigint
+language plpgsql volatile as
 declare
   now constant bigint := ${s}.now_ms();
 begin
@@ -224,6 +207,5 @@ begin
     and w.phase in ('suspended', 'parked') and w.due_at is not null and array_position(names, w.name) is not null
   );
 end;
-`,
-  );
+`);
 }

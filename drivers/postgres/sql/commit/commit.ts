@@ -44,11 +44,9 @@ const MIN_UNHINTED_MS = 10_000;
  */
 function commitRun(schema: SchemaName): string {
   const { identifier: s } = schema;
-  return entryPoint(
-    `${s}.commit_v1(request jsonb) returns json`,
-    "volatile",
-    declarations(s) + beginning(s) + applyOperations(s) + ending(schema),
-  );
+  return entryPoint(`
+create function ${s}.commit_v1(request jsonb) returns json
+language plpgsql volatile as${declarations(s)}${beginning(s)}${applyOperations(s)}${ending(schema)}`);
 }
 
 function declarations(s: string): string {

@@ -21,11 +21,9 @@ import { helper } from "../sql_function.ts";
  * misses none of them.
  */
 export function commitLocks({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.commit_locks_v1(request jsonb, out waiters text[], out locked text[], out observed bigint[])`,
-    "plpgsql",
-    "volatile",
-    `
+  return helper(`
+create function ${s}.commit_locks_v1(request jsonb, out waiters text[], out locked text[], out observed bigint[])
+language plpgsql volatile as
 declare
   own constant text := request->>'workflowId';
   operations constant jsonb := request->'operations';
@@ -86,6 +84,5 @@ begin
     waiters := array(select r.id from unnest(waiters) as r (id) where r.id = any (locked));
   end if;
 end;
-`,
-  );
+`);
 }

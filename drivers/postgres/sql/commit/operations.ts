@@ -16,11 +16,9 @@ import { helper } from "../sql_function.ts";
  * of a workflow with 20,000 entries.
  */
 export function recordedEntries({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.recorded_entries_v1(own text, operations jsonb) returns jsonb`,
-    "plpgsql",
-    "volatile",
-    `
+  return helper(`
+create function ${s}.recorded_entries_v1(own text, operations jsonb) returns jsonb
+language plpgsql volatile as
 declare
   positions integer[] := '{}';
   answer jsonb;
@@ -39,8 +37,7 @@ begin
   ) as j;
   return answer;
 end;
-`,
-  );
+`);
 }
 
 /**
@@ -52,11 +49,9 @@ end;
  * result as recorded, or if the child needs no mark.
  */
 export function observe({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.observe_v1(op jsonb, own text, locked text[], latest bigint, out tag text, out value text)`,
-    "plpgsql",
-    "volatile",
-    `
+  return helper(`
+create function ${s}.observe_v1(op jsonb, own text, locked text[], latest bigint, out tag text, out value text)
+language plpgsql volatile as
 declare
   started constant boolean := op->>'started';
 begin
@@ -90,8 +85,7 @@ begin
     value := null;
   end if;
 end;
-`,
-  );
+`);
 }
 
 /**
@@ -102,11 +96,9 @@ end;
  * other commit starts the same child meanwhile.
  */
 export function startChild({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.start_v1(workflow jsonb, parent text) returns text`,
-    "plpgsql",
-    "volatile",
-    `
+  return helper(`
+create function ${s}.start_v1(workflow jsonb, parent text) returns text
+language plpgsql volatile as
 declare
   existing text;
 begin
@@ -119,6 +111,5 @@ begin
   end loop;
   return case when existing = workflow->>'name' then 'done' else 'workflow_conflict' end;
 end;
-`,
-  );
+`);
 }

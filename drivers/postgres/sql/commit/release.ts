@@ -19,13 +19,11 @@ import { helper } from "../sql_function.ts";
  * waits.
  */
 export function release({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.release_v1(
+  return helper(`
+create function ${s}.release_v1(
   request jsonb, w ${s}.workflows, until bigint, observed bigint[], locked text[], now bigint
-) returns bigint`,
-    "plpgsql",
-    "volatile",
-    `
+) returns bigint
+language plpgsql volatile as
 declare
   operations constant jsonb := request->'operations';
   transition constant jsonb := request->'transition';
@@ -75,6 +73,5 @@ begin
   where released.id = w.id;
   return next_due;
 end;
-`,
-  );
+`);
 }

@@ -16,11 +16,9 @@ import { defer, WAITS } from "./defer.ts";
  * because the first answer may have been lost.
  */
 export function repeatCommit({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.repeat_commit_v1(request jsonb, w ${s}.workflows) returns json`,
-    "plpgsql",
-    "volatile",
-    `
+  return helper(`
+create function ${s}.repeat_commit_v1(request jsonb, w ${s}.workflows) returns json
+language plpgsql volatile as
 declare
   is_last constant boolean := (request->>'number')::bigint = w.last_commit;
   released constant boolean := w.released and is_last;
@@ -72,19 +70,16 @@ ${defer(s)}
     'results', to_json(results), 'woken', ${s}.still_due_workflows_v1(request), 'now', now
   );
 end;
-`,
-  );
+`);
 }
 
 /**
  * Returns the outcome of an operation that a step has made, which leaves no entry in the journal.
  */
 export function stepOutcome({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.step_outcome_v1(own text, op jsonb) returns json`,
-    "plpgsql",
-    "volatile",
-    `
+  return helper(`
+create function ${s}.step_outcome_v1(own text, op jsonb) returns json
+language plpgsql volatile as
 declare
   message constant jsonb := op->'message';
   answer json;
@@ -105,8 +100,7 @@ begin
   where d.id = message->>'destinationId';
   return coalesce(answer, ${s}.outcome_v1('workflow_not_found', null, null));
 end;
-`,
-  );
+`);
 }
 
 /**
@@ -114,11 +108,9 @@ end;
  * name one that something else made due.
  */
 export function stillDueWorkflows({ identifier: s }: SchemaName): string {
-  return helper(
-    `${s}.still_due_workflows_v1(request jsonb) returns json`,
-    "plpgsql",
-    "volatile",
-    `
+  return helper(`
+create function ${s}.still_due_workflows_v1(request jsonb) returns json
+language plpgsql volatile as
 declare
   own constant text := request->>'workflowId';
   filled bigint[] := '{}';
@@ -148,6 +140,5 @@ begin
   from ${s}.workflows as w where w.id = any (touched) and w.phase = 'ready' and w.id <> own;
   return answer;
 end;
-`,
-  );
+`);
 }
