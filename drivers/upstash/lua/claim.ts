@@ -3,8 +3,8 @@
  * workflows are due, so a request cannot declare their keys.
  */
 export const peekMain = String.raw`
-local CHUNK = 100
-local UNKNOWN_NAMES = 10
+local MAX_READ = 100
+local MAX_UNKNOWN_NAMES = 10
 
 -- This may be a repeat: the first call took these workflows, and its answer was lost. An empty ID
 -- says that the first call left some.
@@ -40,7 +40,7 @@ local isExcepted, isKnown = setOf(request.except), setOf(request.names)
 
 -- Leases that end later than one that began now: the last ones that were read. If such a lease is
 -- no longer than others, the clock has gone back.
-local SUSPECTS = 10
+local MAX_SUSPECTS = 10
 local suspects, isSuspect = {}, {}
 local longest = after(request.leaseMs)
 
@@ -49,7 +49,7 @@ local function suspect(member, at)
   if at > longest and not isSuspect[id] and isKnown[nameOf(member)] and not isExcepted[id] then
     isSuspect[id] = true
     append(suspects, id)
-    if #suspects > SUSPECTS then
+    if #suspects > MAX_SUSPECTS then
       table.remove(suspects, 1)
     end
   end
@@ -58,7 +58,7 @@ end
 -- Looks at the leases that end last. This is for the case that there are more leases than were read.
 local function lookAhead()
   local first = '(' .. digits(longest)
-  local found = call('ZREVRANGEBYSCORE', LEASED, '+inf', first, 'WITHSCORES', 'LIMIT', '0', digits(SUSPECTS))
+  local found = call('ZREVRANGEBYSCORE', LEASED, '+inf', first, 'WITHSCORES', 'LIMIT', '0', digits(MAX_SUSPECTS))
   for index = 1, #found, 2 do
     suspect(found[index], tonumber(found[index + 1]))
   end
@@ -68,12 +68,12 @@ end
 -- clock goes back. Their runs can still commit until another run takes over.
 local function moveLapsed()
   for _ = 1, 10 do
-    local lapsed, nextAt, isFull = passed(LEASED, '-inf', CHUNK, suspect)
+    local lapsed, nextAt, isFull = passed(LEASED, '-inf', MAX_READ, suspect)
     for _, one in ipairs(lapsed) do
       call('ZREM', LEASED, one[1])
       putOn(one[1], one[3] - LATEST)
     end
-    if #lapsed < CHUNK then
+    if #lapsed < MAX_READ then
       if isFull then
         lookAhead()
       end
@@ -89,7 +89,7 @@ local unknown, isUnknown = {}, {}
 local function see(member, at)
   local name = nameOf(member)
   if not isKnown[name] then
-    if not isUnknown[name] and #unknown < UNKNOWN_NAMES then
+    if not isUnknown[name] and #unknown < MAX_UNKNOWN_NAMES then
       isUnknown[name] = true
       append(unknown, name)
     end
@@ -144,7 +144,7 @@ end
 
 local nextLapse = moveLapsed()
 local wanted = request.limit + #request.except
-local isCut, nextDue = lookByAge(math.max(CHUNK, wanted + 1))
+local isCut, nextDue = lookByAge(math.max(MAX_READ, wanted + 1))
 if isCut and #due < request.limit then
   lookByName(wanted)
 end
@@ -162,9 +162,9 @@ return reply({ due = ids, suspects = suspects, unknown = unknown, nextDueMs = (n
 /** Claims workflows by ID. */
 export const claimMain = String.raw`
 -- About the most bytes of an answer: for workflows without their journals, and for journals.
-local WORKFLOWS_BYTES = 4194304
-local JOURNALS_BYTES = 4194304
-local PAGE_ENTRIES = 1000
+local MAX_WORKFLOWS_BYTES = 4194304
+local MAX_JOURNALS_BYTES = 4194304
+local MAX_PAGE_ENTRIES = 1000
 
 local isKnown = setOf(request.names)
 
@@ -215,7 +215,7 @@ local function fits(one)
   end
   one.open = openEntries(one.row)
   bytes = bytes + wireSize(cjson.encode(one.open))
-  return #taken == 0 or bytes <= WORKFLOWS_BYTES
+  return #taken == 0 or bytes <= MAX_WORKFLOWS_BYTES
 end
 
 local function lease(one)
@@ -290,11 +290,11 @@ end
 publish()
 
 local claimed = {}
-local budget = math.min(PAGE_BYTES, JOURNALS_BYTES / math.max(#taken, 1))
+local budget = math.min(MAX_PAGE_BYTES, MAX_JOURNALS_BYTES / math.max(#taken, 1))
 local least = #taken == 1 and 1 or 0
 for index, one in ipairs(taken) do
   local workflow = record(one.row, unpack(one.texts, 1, 4))
-  local journal = journalPage(one.row, 0, PAGE_ENTRIES, budget, least)
+  local journal = journalPage(one.row, 0, MAX_PAGE_ENTRIES, budget, least)
   claimed[index] = { workflow = workflow, epoch = one.row.epoch, now = now, journal = journal, open = one.open }
 end
 return reply({ claimed = claimed, more = isCut, nextDueMs = nextAt and nextAt - now or cjson.null })

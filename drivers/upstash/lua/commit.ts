@@ -130,9 +130,7 @@ local function write(row)
   row.lastCommit, row.released, row.updatedAt = request.number, isReleased, now
   save(row, unpack(isReleased and transitionFields() or {}))
   writeEntries()
-  for _, inbox in ipairs(inboxes) do
-    writeInbox(inbox)
-  end
+  writeInboxes()
   if row.expires then
     expireKeys(row)
   end
@@ -161,7 +159,7 @@ if refusal then
 end
 findEntries()
 openStreams()
-openInboxes()
+openInboxes(nameQueues())
 local results
 if isRepeated then
   results = repeatAll(row)

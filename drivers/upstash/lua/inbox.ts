@@ -41,6 +41,15 @@ local function openInbox(inbox)
   inbox.bytesBefore, inbox.sentBytesBefore = inbox.bytes, inbox.sentBytes
 end
 
+-- Reads the inboxes of workflows that exist or that the request starts.
+local function openInboxes(isStarted)
+  for _, inbox in ipairs(inboxes) do
+    if isStarted[inbox.id] or load(inbox.id) then
+      openInbox(inbox)
+    end
+  end
+end
+
 local function messageField(queue, place)
   return digits(place) .. ':' .. queue.topic
 end
@@ -116,6 +125,12 @@ local function writeInbox(inbox)
   callWith('HDEL', inbox.key, inbox.removed)
   callWith('HSET', inbox.key, fields)
   callWith('HSET', keyOf(inbox.id, 'sent'), sent)
+end
+
+local function writeInboxes()
+  for _, inbox in ipairs(inboxes) do
+    writeInbox(inbox)
+  end
 end
 
 -- The first collection that would outgrow its key. Scripts check this before their first write.

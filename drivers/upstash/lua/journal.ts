@@ -101,7 +101,7 @@ local function page(key, fieldAt, from, limit, budget, least)
   local values, bytes, run = {}, 0, FIRST_RUN
   while #values < limit do
     local fields = {}
-    for place = from + #values, from + #values + math.min(run, limit - #values, PORTION) - 1 do
+    for place = from + #values, from + #values + math.min(run, limit - #values, MAX_ARGUMENTS) - 1 do
       append(fields, fieldAt(place))
     end
     for _, text in ipairs(call('HMGET', key, unpack(fields))) do
@@ -118,8 +118,8 @@ local function page(key, fieldAt, from, limit, budget, least)
 end
 
 -- The bytes and the items that a page of a journal or a stream has at most.
-local PAGE_BYTES = 1048576
-local PAGE_ITEMS = 65536
+local MAX_PAGE_BYTES = 1048576
+local MAX_PAGE_ITEMS = 65536
 
 local function journalPage(row, after, limit, budget, least)
   local function fieldAt(place)

@@ -28,11 +28,7 @@ export const sendMain = String.raw`
 for _, message in ipairs(request.messages) do
   nameQueue(message.destinationId, message.topic)
 end
-for _, inbox in ipairs(inboxes) do
-  if load(inbox.id) then
-    openInbox(inbox)
-  end
-end
+openInboxes({})
 local receipts, fresh = {}, {}
 for index, message in ipairs(request.messages) do
   local verdict = judge(message)
@@ -55,9 +51,7 @@ end
 for _, message in ipairs(fresh) do
   wakeReceiver(message)
 end
-for _, inbox in ipairs(inboxes) do
-  writeInbox(inbox)
-end
+writeInboxes()
 publish()
 return reply({ state = 'sent', receipts = receipts, woken = woken })
 `;

@@ -3,11 +3,10 @@
  * is none yet.
  */
 export const operations = String.raw`
--- By ID: the workflows that the commit starts.
-local isStarted = {}
-
--- Opens the inboxes that the operations name. The commit may send to a workflow that it starts.
-local function openInboxes()
+-- Names the queues of all operations. Returns the workflows that the commit starts, because it may
+-- send to them.
+local function nameQueues()
+  local isStarted = {}
   for _, op in ipairs(request.operations) do
     if op.type == 'start' then
       isStarted[op.workflow.workflowId] = true
@@ -18,11 +17,7 @@ local function openInboxes()
       nameQueue(own, topic)
     end
   end
-  for _, inbox in ipairs(inboxes) do
-    if isStarted[inbox.id] or load(inbox.id) then
-      openInbox(inbox)
-    end
-  end
+  return isStarted
 end
 
 -- Writes to make when all operations have been applied and there is room for all.
@@ -223,12 +218,12 @@ local function pause(op, entry)
 end
 
 -- When an answer has more bytes than this, it defers all later waits.
-local ANSWER_BYTES = 1048576
+local MAX_ANSWER_BYTES = 1048576
 local isDeferred = false
 
 local function defers(op)
   local isWait = look[op.type] or op.type == 'pause'
-  isDeferred = isDeferred or (isWait and answered > ANSWER_BYTES)
+  isDeferred = isDeferred or (isWait and answered > MAX_ANSWER_BYTES)
   return isWait and isDeferred
 end
 

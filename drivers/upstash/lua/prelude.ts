@@ -65,11 +65,11 @@ local function setOf(list)
 end
 
 -- Lua's stack limits the number of arguments of one call.
-local PORTION = 1000
+local MAX_ARGUMENTS = 1000
 
 local function portions(list, use)
-  for first = 1, #list, PORTION do
-    use({ unpack(list, first, math.min(first + PORTION - 1, #list)) }, first - 1)
+  for first = 1, #list, MAX_ARGUMENTS do
+    use({ unpack(list, first, math.min(first + MAX_ARGUMENTS - 1, #list)) }, first - 1)
   end
 end
 
@@ -100,11 +100,11 @@ local function changed(target)
 end
 
 -- Readers limit the length of a line.
-local TARGETS_OF_A_HINT = 50
+local MAX_HINT_TARGETS = 50
 
 local function publish()
-  for first = 1, #targets, TARGETS_OF_A_HINT do
-    local last = math.min(first + TARGETS_OF_A_HINT - 1, #targets)
+  for first = 1, #targets, MAX_HINT_TARGETS do
+    local last = math.min(first + MAX_HINT_TARGETS - 1, #targets)
     call('PUBLISH', request.prefix .. ':hints', cjson.encode({ unpack(targets, first, last) }))
   end
 end

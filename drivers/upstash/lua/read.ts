@@ -1,11 +1,11 @@
 /** Reads workflows, as many as fit into one answer. */
 export const readWorkflowsMain = String.raw`
 -- About the most bytes of values in an answer.
-local ANSWER_BYTES = 4194304
+local MAX_ANSWER_BYTES = 4194304
 
 local shown = request.values and { 'problem', 'error', 'input', 'output' } or { 'problem', 'error' }
 local ids, found, read = request.workflowIds, {}, 0
-while read < #ids and (read == 0 or answered < ANSWER_BYTES) do
+while read < #ids and (read == 0 or answered < MAX_ANSWER_BYTES) do
   read = read + 1
   local texts = call('HMGET', keyOf(ids[read], 'workflow'), 'row', unpack(shown))
   if texts[1] then
@@ -21,7 +21,7 @@ local row = load(request.workflowId)
 if not row then
   return reply({ after = 0, entries = {}, more = false })
 end
-return reply(journalPage(row, math.max(0, request.after), math.min(request.limit, PAGE_ITEMS), PAGE_BYTES, 1))
+return reply(journalPage(row, math.max(0, request.after), math.min(request.limit, MAX_PAGE_ITEMS), MAX_PAGE_BYTES, 1))
 `;
 
 /** Reads an event and the status of its workflow. */
@@ -43,8 +43,8 @@ local tail, isClosed = parseStream(row and call('HGET', key, 't' .. request.key)
 local function fieldAt(place)
   return streamField(request.key, place)
 end
-local limit = math.min(request.limit, tail - request.from, PAGE_ITEMS)
-local values = page(key, fieldAt, request.from, limit, PAGE_BYTES, 1)
+local limit = math.min(request.limit, tail - request.from, MAX_PAGE_ITEMS)
+local values = page(key, fieldAt, request.from, limit, MAX_PAGE_BYTES, 1)
 return reply({ status = row and row.status or cjson.null, tail = tail, closed = isClosed, values = values })
 `;
 

@@ -92,10 +92,10 @@ end
 /** A row as callers see it. */
 export const records = String.raw`
 -- Without values, longer errors are left out: 4,096 characters have at most this many bytes.
-local ERROR_BYTES = 12288
+local MAX_ERROR_BYTES = 12288
 
 local function record(row, problem, failure, input, output)
-  if not input and failure and #failure > ERROR_BYTES then
+  if not input and failure and #failure > MAX_ERROR_BYTES then
     failure = nil
   end
   local waiting = row.suspended and {
