@@ -5,11 +5,32 @@
  * @module
  */
 
-import type { WorkflowStatus } from "./driver/driver.ts";
 import { ParleyError, type ParleyErrorCode, quote } from "./parley_error.ts";
 import type { StandardSchemaV1 } from "./standard_schema.ts";
+import {
+  LeaseLostError,
+  NonDeterminismError,
+  UnknownWorkflowError,
+  WorkflowCancelledError,
+  WorkflowConflictError,
+  WorkflowEndedError,
+  WorkflowFailedError,
+  WorkflowNotFoundError,
+} from "./workflow_errors.ts";
 
-export { ParleyError, type ParleyErrorCode, quote };
+export {
+  LeaseLostError,
+  NonDeterminismError,
+  ParleyError,
+  type ParleyErrorCode,
+  quote,
+  UnknownWorkflowError,
+  WorkflowCancelledError,
+  WorkflowConflictError,
+  WorkflowEndedError,
+  WorkflowFailedError,
+  WorkflowNotFoundError,
+};
 
 /**
  * A wait reached its deadline.
@@ -30,154 +51,6 @@ export class TimeoutError extends ParleyError {
    */
   constructor(operation: string, timeoutMs: number) {
     super("timeout", `${operation}: nothing came within ${timeoutMs} ms`, { operation, timeoutMs });
-  }
-}
-
-/**
- * There is no workflow with this ID.
- *
- * @category Errors
- */
-export class WorkflowNotFoundError extends ParleyError {
-  /** The ID that was asked for. */
-  declare readonly workflowId: string;
-
-  /** Creates the error for this ID. */
-  constructor(workflowId: string) {
-    super("workflow_not_found", `Workflow ${quote(workflowId)} does not exist`, { workflowId });
-  }
-}
-
-/**
- * The workflow has ended, so the operation is no longer possible.
- *
- * @category Errors
- */
-export class WorkflowEndedError extends ParleyError {
-  /** The workflow. */
-  declare readonly workflowId: string;
-  /** How it ended. */
-  declare readonly status: WorkflowStatus;
-
-  /**
-   * Creates the error.
-   *
-   * @param workflowId The workflow.
-   * @param status How it ended.
-   */
-  constructor(workflowId: string, status: WorkflowStatus) {
-    super(
-      "workflow_ended",
-      `Workflow ${quote(workflowId)} has ended: it is ${status}, and must be ENQUEUED or PENDING`,
-      { workflowId, status },
-    );
-  }
-}
-
-/**
- * The ID belongs to a workflow of another name.
- *
- * @category Errors
- */
-export class WorkflowConflictError extends ParleyError {
-  /** The ID that is taken. */
-  declare readonly workflowId: string;
-
-  /** Creates the error for this ID. */
-  constructor(workflowId: string) {
-    super("workflow_conflict", `Starting workflow ${quote(workflowId)}: the ID exists under another workflow name`, {
-      workflowId,
-    });
-  }
-}
-
-/**
- * The name is not among the `workflows` of this `Parley`, and the call was not an enqueue.
- *
- * @category Errors
- */
-export class UnknownWorkflowError extends ParleyError {
-  /** The name. */
-  declare readonly workflow: string;
-
-  /** Creates the error for this name. */
-  constructor(workflow: string) {
-    super(
-      "unknown_workflow",
-      `There is no workflow named ${quote(workflow)} here: it must be among the workflows of this Parley, ` +
-        "or be started with { enqueue: true }",
-      { workflow },
-    );
-  }
-}
-
-/**
- * The workflow ended in `ERROR` or used up its recovery attempts. `cause` is its error.
- *
- * @category Errors
- */
-export class WorkflowFailedError extends ParleyError {
-  /** The workflow. */
-  declare readonly workflowId: string;
-
-  /**
-   * Creates the error.
-   *
-   * @param workflowId The workflow.
-   * @param cause Its error.
-   */
-  constructor(workflowId: string, cause: unknown) {
-    super("workflow_failed", `Workflow ${quote(workflowId)} failed; its error is the cause`, { workflowId }, { cause });
-  }
-}
-
-/**
- * The workflow was cancelled.
- *
- * @category Errors
- */
-export class WorkflowCancelledError extends ParleyError {
-  /** The workflow. */
-  declare readonly workflowId: string;
-
-  /**
-   * Creates the error.
-   *
-   * @param workflowId The workflow.
-   */
-  constructor(workflowId: string) {
-    super("workflow_cancelled", `Workflow ${quote(workflowId)} was cancelled`, { workflowId });
-  }
-}
-
-/**
- * The code did not do what its journal says it did before.
- *
- * @category Errors
- */
-export class NonDeterminismError extends ParleyError {
-  /** The workflow. */
-  declare readonly workflowId: string;
-  /** The position at which code and journal differ. */
-  declare readonly position: number;
-  /** What the journal has there. */
-  declare readonly expected: string;
-  /** What the code did. */
-  declare readonly actual: string;
-
-  /**
-   * Creates the error.
-   *
-   * @param workflowId The workflow.
-   * @param difference The position, and the operation of the journal and of the code there.
-   */
-  constructor(workflowId: string, difference: { position: number; expected: string; actual: string }) {
-    super(
-      "non_determinism",
-      `Replaying workflow ${quote(workflowId)}: position ${difference.position} is ${difference.actual}, ` +
-        `but the journal has ${difference.expected} there`,
-      { workflowId, ...difference },
-    );
   }
 }
 
@@ -385,22 +258,6 @@ export class ContextError extends ParleyError {
    */
   constructor(message: string) {
     super("invalid_context", message);
-  }
-}
-
-/**
- * Another run took the workflow over, so this run can no longer change anything.
- *
- * @category Errors
- */
-export class LeaseLostError extends ParleyError {
-  /**
-   * Creates the error.
-   *
-   * @param workflowId The workflow.
-   */
-  constructor(workflowId: string) {
-    super("lease_lost", `Workflow ${quote(workflowId)}: another run took it over`);
   }
 }
 

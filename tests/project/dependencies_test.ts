@@ -51,7 +51,7 @@ const LAYERS: readonly RegExp[] = [
   /^core\/channel\.ts$/,
   /^core\/values\//,
   /^core\/time\//,
-  /^core\/(errors|parley_error)\.ts$/,
+  /^core\/(errors|parley_error|workflow_errors)\.ts$/,
   /^core\/standard_schema\.ts$/,
   /^core\/driver\//,
 ];
