@@ -4,9 +4,9 @@
  * @module
  */
 
+import { listening } from "./push.ts";
 import type { SchemaName } from "./schema_name.ts";
 import { entryPoint, helper, type SqlPart } from "./sql_function.ts";
-import { listening } from "./push.ts";
 
 /** `Driver.create`, and the insert that it shares with the start of a child. */
 export const createSql: readonly SqlPart[] = [insertWorkflow, createWorkflow];
