@@ -1,5 +1,5 @@
 /**
- * The adapter: every operation as a Hono app, to be mounted where the user likes.
+ * The adapter: a Hono app with every operation, which the user mounts.
  *
  * @module
  */
@@ -12,7 +12,9 @@ import { goneResponse, isReportable, refusal, toResponse } from "./wire/problem.
 import { ROUTES } from "./routes/mod.ts";
 import { toPattern } from "./routes/route.ts";
 
-/** What a page of another origin may read, beside what every page may. */
+/**
+ * Headers that a page of another origin may read, in addition to those that every page may read.
+ */
 const EXPOSED = [
   "etag",
   "location",
@@ -25,10 +27,10 @@ const EXPOSED = [
 ];
 
 /**
- * A Hono app with a route for every operation of `Client`, and those that schedulers call.
+ * Creates a Hono app with a route for every operation of `Client`, and routes for schedulers.
  *
- * @param options What is served, to whom, and with what limits.
- * @returns The app; `app.route("/parley", parleyHttp({ ... }))` mounts it.
+ * @param options What the app serves, to whom, and its limits.
+ * @returns The app. Mount it with `app.route("/parley", parleyHttp({ ... }))`.
  * @throws {ValidationError} If there is no `auth`, or another option is not legal.
  *
  * @example Start a workflow over HTTP
@@ -52,9 +54,10 @@ const EXPOSED = [
 export function parleyHttp(options: ParleyHttpOptions): Hono {
   const settings = toSettings(options);
   const app = new Hono();
-  // Older versions of Hono take no function that takes its time.
+  // The types of older versions of Hono take no asynchronous function here.
   const allow = settings.cors && cors({ exposeHeaders: EXPOSED, ...settings.cors } as Parameters<typeof cors>[0]);
-  // By path, and not for the whole app: one that is mounted at / must leave the routes of others alone.
+  // CORS is set per path and not for the whole app, because an app that is mounted at / must not
+  // change the routes of others.
   if (allow) {
     for (const path of new Set(ROUTES.map(({ spec }) => toPattern(spec.path)))) {
       app.use(path, varying, allow);
@@ -64,7 +67,7 @@ export function parleyHttp(options: ParleyHttpOptions): Hono {
   app.notFound((c) => toResponse(refusal("no_such_route", `There is no ${c.req.method} of this path`)));
   app.onError((error, c) => {
     const { signal } = c.req.raw;
-    // Nobody is there to read it, and nothing was wrong.
+    // The client has gone away, which is no error.
     if (signal.aborted && error === signal.reason) return goneResponse();
     if (isReportable(error)) settings.report(error);
     return toResponse(error, { encoded: isEncoded(c) });
@@ -72,7 +75,10 @@ export function parleyHttp(options: ParleyHttpOptions): Hono {
   return app;
 }
 
-/** Some versions of Hono's `cors` put their own `Vary` in the place of ours. */
+/**
+ * Restores `Vary: accept`, because some versions of Hono's `cors` replace it with a `Vary` of their
+ * own.
+ */
 async function varying(c: Context, next: Next): Promise<void> {
   await next();
   const vary = c.res.headers.get("vary");

@@ -8,22 +8,26 @@ import { wireCodec } from "../core/values/codec.ts";
 
 export { decodeParts as decodeValue } from "../core/values/codec.ts";
 
-/** Text that is JSON already. */
+/** Text that is already JSON. */
 export class JsonText {
   /**
-   * Makes it.
+   * Wraps a text.
    *
    * @param text The text.
    */
   constructor(readonly text: string) {}
 }
 
-/** A value as a member of a body in `PARLEY_JSON`. It throws if the value cannot be encoded. */
+/**
+ * Encodes a value as a member of a body in `PARLEY_JSON`. It throws if the value cannot be encoded.
+ */
 export function encodeValue(value: unknown): JsonText {
   return new JsonText(wireCodec.encode(value));
 }
 
-/** The text of a body in `PARLEY_JSON`. Its values come from {@linkcode encodeValue}. */
+/**
+ * The text of a body in `PARLEY_JSON`. The values in the body come from {@linkcode encodeValue}.
+ */
 export function envelope(body: unknown): string {
   if (body instanceof JsonText) return body.text;
   if (typeof body !== "object" || body === null) return JSON.stringify(body);

@@ -1,5 +1,5 @@
 /**
- * Every operation from an edge function, over HTTP: a Hono app with auth.
+ * Parley over HTTP: a Hono app with auth and a route for every operation, and webhook receivers.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The options of `parleyHttp`, and what they default to.
+ * The options of `parleyHttp` and their defaults.
  *
  * @module
  */
@@ -12,21 +12,22 @@ import type { Auth } from "./auth/auth.ts";
 import { quietly } from "./quietly.ts";
 
 /**
- * Who may call from pages of other origins; the options of Hono's `cors`, which says more of each.
+ * Which pages of other origins may call. These are the options of Hono's `cors`, whose
+ * documentation says more about each.
  *
  * @category Adapter
  */
 export interface CorsOptions {
-  /** The origins that are let in; a function gets the origin and answers with it, or with nothing. */
+  /** The allowed origins. A function takes the origin and returns it, or nothing to refuse it. */
   origin:
     | string
     | string[]
     | ((origin: string, c: Context) => Promise<string | undefined | null> | string | undefined | null);
-  /** The methods that are allowed. Default those of the adapter and more. */
+  /** The allowed methods. Default those of the adapter and more. */
   allowMethods?: string[];
-  /** The headers that a request may have. Default those that it asks for. */
+  /** The headers that a request may have. Default those that the request asks for. */
   allowHeaders?: string[];
-  /** For how many seconds a browser may keep the answer to a preflight. */
+  /** How long a browser may cache the answer to a preflight, in seconds. */
   maxAge?: number;
   /** Whether a page may send cookies. */
   credentials?: boolean;
@@ -40,27 +41,39 @@ export interface CorsOptions {
  * @category Adapter
  */
 export interface ParleyHttpOptions {
-  /** What is served, or how to get it for a request: on Cloudflare Workers a `Parley` is made for each. */
+  /**
+   * The `Parley` to serve, or a function that returns one for a request. On Cloudflare Workers,
+   * each request needs its own `Parley`.
+   */
   parley: Parley | ((c: Context) => Parley);
-  /** Who may do what. Nothing is open by default. */
+  /** Who may do what. There is no default. */
   auth: Auth;
-  /** Options of Hono's `cors`, to let pages of other origins in. Default: they are not. */
+  /** Options of Hono's `cors`, to admit pages of other origins. Default: none are admitted. */
   cors?: CorsOptions;
-  /** The longest that one request waits for a result, an event or a stream value. Default `"60s"`. */
+  /**
+   * The longest time that one request waits for a result, an event or a stream value. Default
+   * `"60s"`.
+   */
   maxWait?: Duration;
-  /** The longest that a stream's connection is kept; the client connects again where it left off. More than 0. Default `"5m"`. */
+  /**
+   * The longest time that a stream's connection stays open; more than 0. The client then reconnects
+   * and continues. Default `"5m"`.
+   */
   maxConnection?: Duration;
-  /** After how long without a value a connection carries a comment; more than 0. Default `"8s"`: Bun cuts what is idle after 10 s, proxies later. */
+  /**
+   * How long a connection may be silent before it carries a comment; more than 0. Default `"8s"`,
+   * because Bun cuts an idle connection after 10 s and proxies cut it later.
+   */
   heartbeat?: Duration;
   /** The largest body of a request, in bytes. Default 2 MiB. */
   bodyLimit?: number;
-  /** How long the body of a request may take to come; more than 0. Default `"30s"`. */
+  /** How long the body of a request may take to arrive; more than 0. Default `"30s"`. */
   bodyTimeout?: Duration;
-  /** Gets every error that the caller did not cause. Default `console.error`. */
+  /** Receives every error that the caller did not cause. Default `console.error`. */
   onError?: (error: unknown) => void;
 }
 
-/** The options, checked. */
+/** The checked options. */
 export interface Settings {
   readonly parley: Parley | ((c: Context) => Parley);
   readonly auth: Auth;
@@ -109,7 +122,7 @@ export function toSettings(options: ParleyHttpOptions): Settings {
   };
 }
 
-/** @throws {ValidationError} If it is not a number of bytes. */
+/** Checks a limit of bodies. @throws {ValidationError} If it is not a number of bytes. */
 export function checkBodyLimit(bodyLimit: number): void {
   checkWholeNumber(bodyLimit, "bodyLimit", 1);
 }

@@ -7,50 +7,68 @@
 import { ValidationError } from "../core/errors.ts";
 
 /**
- * The content type of the library's own bodies: JSON in which each value, such as an input or a message, is encoded as devalue does. All
- * other members are plain, so that a body can be authorised before any value is decoded.
+ * The content type of the library's own bodies: JSON in which each value, such as an input or a
+ * message, is encoded as devalue does. All other members are plain, so that a body can be
+ * authorised before any of its values is decoded.
  */
 export const PARLEY_JSON = "application/vnd.parley+json";
 /** Lines of {@linkcode PARLEY_JSON}. */
 export const PARLEY_NDJSON = "application/vnd.parley+ndjson";
 
-/** `.` and `..`, which URL parsers remove even if they are percent-encoded, and their stand-ins. */
+/**
+ * `.` and `..`, and their stand-ins. URL parsers remove dot segments, even percent-encoded ones.
+ */
 const DOTS = /^\.{1,2}~*$/;
 
-/** An ID or a key as a percent-encoded segment of a path. A segment of one or two dots gets a trailing `~`; so does one that has some already. */
+/**
+ * An ID or a key as a percent-encoded segment of a path. A segment of one or two dots, with or
+ * without trailing `~`, gets one more `~`.
+ */
 export function toSegment(text: string): string {
   return encodeURIComponent(DOTS.test(text) ? `${text}~` : text);
 }
 
-/** The ID or key of a segment that is percent-decoded already. */
+/** The ID or key of a percent-decoded segment. */
 export function fromSegment(decoded: string): string {
   return DOTS.test(decoded) && decoded.endsWith("~") ? decoded.slice(0, -1) : decoded;
 }
 
-/** The part of an absolute URL before its path. A client may send any `Host`, and `new URL()` throws for some. */
+/**
+ * The part of an absolute URL before its path. A client may send any `Host`, and for some of them
+ * `new URL()` throws.
+ */
 const AUTHORITY = /^[^/]*\/\/[^/]*/;
 
-/** The path of a request as it was sent, in ASCII, as a header needs it. It begins with one slash, because two would name another server. */
+/**
+ * The path of a request, in ASCII for use in a header. It begins with one slash, because two
+ * slashes would name another server.
+ */
 export function pathOf(url: string): string {
   const [path = ""] = url.replace(AUTHORITY, "").split(/[?#]/, 1);
   return path.toWellFormed().replace(/^[\\/]+/, "/").replace(/[^\x21-\x7e]/gu, encodeURIComponent);
 }
 
-/** The URL of a request. If its `Host` fits in no URL, the result has another host, so that `new Request()` takes it. */
+/**
+ * The URL of a request. If its `Host` fits in no URL, the result has another host, because `new
+ * Request()` refuses such a URL.
+ */
 export function toLegalUrl(url: string): string {
   return URL.canParse(url) ? url : url.replace(AUTHORITY, "http://host.invalid");
 }
 
-/** Whether a value can be a token. Only visible ASCII characters pass a header unchanged; a newline from a file of secrets does not. */
+/**
+ * Whether a value can be a token. Only visible ASCII characters pass a header unchanged. A newline
+ * at the end of a file of secrets does not.
+ */
 export function isToken(token: unknown): token is string {
   return typeof token === "string" && /^[\x21-\x7e]+$/.test(token);
 }
 
 /**
- * Refuses what cannot be a token.
+ * Checks that a value can be a token.
  *
- * @param doing What the token is for, for the error, which omits the token.
- * @throws {ValidationError} If no header can carry it.
+ * @param doing What the token is for. The error contains this, and omits the token.
+ * @throws {ValidationError} If no header can carry the value.
  */
 export function checkToken(token: unknown, doing: string): asserts token is string {
   if (isToken(token)) return;
@@ -60,7 +78,8 @@ export function checkToken(token: unknown, doing: string): asserts token is stri
 /**
  * The URL at which an adapter is mounted, without a trailing slash.
  *
- * @param doing What the URL is for, for the error. The error omits the URL, which may contain a password.
+ * @param doing What the URL is for. The error contains this, and omits the URL, which may contain a
+ * password.
  * @throws {ValidationError} If no adapter can have this URL.
  */
 export function toMountUrl(url: string, doing: string): string {

@@ -1,5 +1,5 @@
 /**
- * Who may do what.
+ * Permissions of callers.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { ValidationError } from "../../core/errors.ts";
 import { checkToken } from "../protocol.ts";
 
 /**
- * What a request wants to do. A closed list: a new route must be one of these.
+ * What a request wants to do. The list is closed: a new route uses one of these.
  *
  * @category Auth
  */
@@ -26,7 +26,7 @@ export type Action =
   | "sweep"
   | "wake";
 
-/** Everything that can be asked of the adapter. */
+/** Every action of the adapter. */
 export const ACTIONS = Object.keys(
   {
     start: true,
@@ -44,31 +44,35 @@ export const ACTIONS = Object.keys(
 ) as readonly Action[];
 
 /**
- * What a request wants to do, and with what.
+ * What a request wants to do, and with which workflow.
  *
  * @category Auth
  */
 export interface AuthRequest {
-  /** What it wants to do. */
+  /** The action. */
   action: Action;
-  /** With which workflow; not there where it concerns none, or more than one. */
+  /** The workflow; missing if the request concerns none, or more than one. */
   workflowId?: string;
-  /** With which event, stream or topic. */
+  /** The key of the event or stream, or the topic. */
   key?: string;
 }
 
 /**
- * Says whether a request may go on. It is asked once for each workflow that a request concerns, before anything is read or written, and before the
- * request is validated. What it throws is an answer if it is Hono's `HTTPException`, and otherwise a fault of the server.
+ * Decides whether a request is allowed. The adapter asks once for each workflow that a request
+ * concerns, before it reads or writes anything and before it validates the request. If the function
+ * throws Hono's `HTTPException`, that is the answer. Any other error is a fault of the server.
  *
  * @category Auth
  */
 export type Auth = (c: Context, request: AuthRequest) => boolean | Promise<boolean>;
 
-/** Why a request was refused: nobody is known by its credentials, or who is may not do this. Set by whoever knows. */
+/**
+ * Marks a request whose credentials are good. Its refusal then means that they do not allow the
+ * action.
+ */
 const KNOWN = "parley.known";
 
-/** Says that the credentials are good, whatever they allow: the refusal is then a 403 and not a 401. */
+/** Marks the credentials as good, whatever they allow. A refusal is then a 403 and not a 401. */
 export function markKnown(c: Context): void {
   c.set(KNOWN, true);
 }
@@ -78,22 +82,31 @@ export function isKnown(c: Context): boolean {
   return c.get(KNOWN) === true;
 }
 
-/** Those that can tell by the headers alone whether anybody is there. */
+/** The auths that recognise good credentials by the headers alone. */
 const RECOGNISERS = new WeakMap<Auth, (c: Context) => Promise<boolean>>();
 
-/** Says how to tell whether a request has good credentials, whatever they allow: one without them has its body left unread. */
+/**
+ * Registers how an auth recognises good credentials, whatever they allow. The body of a request
+ * without them is not read.
+ */
 export function recognising<A extends Auth>(auth: A, recognises: (c: Context) => Promise<boolean>): A {
   RECOGNISERS.set(auth, recognises);
   return auth;
 }
 
-/** Whether the credentials of a request are known not to be good. Of an auth of the owner's own nothing is known before it is asked. */
+/**
+ * Whether the credentials of a request are known to be bad. For an auth of the user's own, nothing
+ * is known before it decides.
+ */
 export async function isStranger(c: Context, auth: Auth): Promise<boolean> {
   const recognises = RECOGNISERS.get(auth);
   return recognises !== undefined && !await recognises(c);
 }
 
-/** Reads the credentials of a request once, which may concern thousands of workflows: 10,000 took 0.9 s. */
+/**
+ * Reads the credentials once per request. A request may concern thousands of workflows, and reading
+ * them 10,000 times took 0.9 s.
+ */
 export function oncePerRequest<T>(read: (c: Context) => Promise<T>): (c: Context) => Promise<T> {
   const known = new WeakMap<Context, Promise<T>>();
   return (c) => {
@@ -104,10 +117,12 @@ export function oncePerRequest<T>(read: (c: Context) => Promise<T>): (c: Context
 }
 
 /**
- * Allows everything to whoever has the token.
+ * Allows everything to callers with the token.
  *
- * @param token The token, or several while one is being replaced; each of visible ASCII characters. Compared in constant time.
- * @throws {ValidationError} If there is no token, or an empty one, as where the environment lacks it, or one that no header can carry.
+ * @param token The token, or several during a rotation; each of visible ASCII characters. They are
+ * compared in constant time.
+ * @throws {ValidationError} If there is no token, or a token is empty or cannot be sent in a
+ * header. A missing environment variable leads to that.
  *
  * @example Ask for a token
  * ```ts
@@ -130,7 +145,7 @@ export function bearer(token: string | string[]): Auth {
   const allows = oncePerRequest(async (c) => {
     const given = bearerToken(c);
     if (given === undefined) return false;
-    // All of them, so that the time does not tell which one it was.
+    // All tokens are compared, so that the time does not show which one matched.
     const matches = await Promise.all(tokens.map((it) => isSame(it, given)));
     return matches.includes(true);
   });
@@ -138,9 +153,9 @@ export function bearer(token: string | string[]): Auth {
 }
 
 /**
- * Allows what any of these allows, asked in order.
+ * Allows what any of these auths allows. They are asked in order.
  *
- * @param auth The ways to be allowed.
+ * @param auth The auths.
  * @category Auth
  */
 export function anyOf(...auth: Auth[]): Auth {
@@ -165,7 +180,10 @@ export function bearerToken(c: Context): string | undefined {
   return /^Bearer +(\S+) *$/i.exec(c.req.header("authorization") ?? "")?.[1];
 }
 
-/** Compares digests under a key that nobody knows: how long that takes tells nothing of the texts, nor of their lengths. */
+/**
+ * Compares digests under a random key, so that the time shows nothing about the texts or their
+ * lengths.
+ */
 async function isSame(a: string, b: string): Promise<boolean> {
   const key = await crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign", "verify"]);
   const encoder = new TextEncoder();

@@ -1,6 +1,7 @@
 /**
- * JSON Web Tokens (RFC 7519) signed with HS256, and nothing else. Made here: some versions of Hono take a `CryptoKey` for the text
- * `[object CryptoKey]`, so that anybody could sign.
+ * JSON Web Tokens (RFC 7519), signed with HS256 only. This file does not use Hono's, because some
+ * versions of Hono take a `CryptoKey` for the text `[object CryptoKey]`, with which anybody could
+ * sign.
  *
  * @module
  */
@@ -16,13 +17,14 @@ export async function signToken(claims: Record<string, unknown>, secret: string)
 }
 
 /**
- * What a token says.
+ * Reads a token.
  *
- * @returns Its claims, of whatever kind, once the signature is known to be good; whether they hold now is for the caller to say. `undefined` for what is no token of this secret.
+ * @returns Its claims, of any kind, if the signature is good; otherwise `undefined`. The caller
+ * must check whether the claims hold now.
  */
 export async function readToken(token: string, secret: string): Promise<unknown> {
   const [header, claims, signature, ...rest] = token.split(".");
-  // The header has nothing to choose: it has to be the very one that is written here.
+  // The header allows no choice: it must equal the one that this file writes.
   if (header !== HEADER || claims === undefined || signature === undefined || rest.length > 0) return undefined;
   const bytes = fromBase64Url(signature);
   if (!bytes) return undefined;
@@ -48,7 +50,10 @@ function toBase64Url(bytes: Uint8Array): string {
     );
 }
 
-/** Only as it is written here, since the last digit has bits to spare. */
+/**
+ * Decodes base64url. The text must be exactly what this file writes, because the last digit has
+ * spare bits.
+ */
 function fromBase64Url(text: string): Uint8Array<ArrayBuffer> | undefined {
   try {
     const bytes = Uint8Array.from(

@@ -1,5 +1,5 @@
 /**
- * Tokens for a browser: signed, short-lived, good for little.
+ * Tokens for a browser: signed, short-lived and narrow.
  *
  * @module
  */
@@ -11,28 +11,34 @@ import { ValidationError } from "../../core/errors.ts";
 import { type Action, ACTIONS, type Auth, bearerToken, markKnown, oncePerRequest, recognising } from "./auth.ts";
 import { readToken, signToken } from "./jwt.ts";
 
-/** So that a token that another service signed with the same secret is none of ours. */
+/** Distinguishes these tokens from those that another service signs with the same secret. */
 const AUDIENCE = "parley";
 
-/** Methods that change nothing: a link with a token in it can do no harm. */
+/** Methods that change nothing, so that a link with a token in it can do no harm. */
 const SAFE = new Set(["GET", "HEAD"]);
 
-/** Too few bits to sign with can be guessed from one token. */
+/** A secret with too few bits can be guessed from one token. */
 const MIN_SECRET_LENGTH = 16;
 
 /**
- * What a token is good for.
+ * What a token allows.
  *
  * @category Auth
  */
 export interface Scope {
-  /** What may be done with it. */
+  /** The allowed actions. */
   actions: Action[];
-  /** With which workflow alone. Default any, where it is not there at all: `undefined` is refused. */
+  /**
+   * The only workflow that it allows. Default any. Omit the member for the default, because
+   * `undefined` is refused.
+   */
   workflowId?: string;
-  /** With which events, streams and topics alone. Default any, where it is not there at all: `undefined` is refused. */
+  /**
+   * The only events, streams and topics that it allows. Default any. Omit the member for the
+   * default, because `undefined` is refused.
+   */
   keys?: string[];
-  /** For how long from now. */
+  /** How long the token is valid from now; more than 0. */
   expiresIn: Duration;
 }
 
@@ -45,10 +51,11 @@ const Claims = v.object({
 });
 
 /**
- * Allows what a token says that was minted with the same secret. The token comes in the `Authorization` header, or, since a browser's
- * `EventSource` has no headers, as the parameter `token` of a `GET`.
+ * Allows what a token says that was minted with the same secret. The token comes in the
+ * `Authorization` header. Since a browser's `EventSource` sends no headers, a `GET` may also carry
+ * it in the parameter `token`.
  *
- * @param secret At least 16 characters, and secret.
+ * @param secret At least 16 characters.
  * @returns The auth, with `mint`.
  * @throws {ValidationError} If the secret is too short.
  *
@@ -83,7 +90,10 @@ export function scopedTokens(secret: string): Auth & { mint(scope: Scope): Promi
   return Object.assign(auth, { mint: (scope: Scope) => mint(scope, secret) });
 }
 
-/** A restriction that came to nothing, as of an ID that a request lacks, would make a token that is good for everything. */
+/**
+ * Mints a token. It refuses a restriction without a value, such as a missing ID, because the token
+ * would then allow everything.
+ */
 async function mint(scope: Scope, secret: string): Promise<string> {
   const { actions, workflowId, keys, expiresIn } = scope;
   const unknown = actions.find((action) => !ACTIONS.includes(action));
@@ -109,7 +119,7 @@ async function mint(scope: Scope, secret: string): Promise<string> {
   }, secret);
 }
 
-/** What the token says, if it is one of ours and has not expired. */
+/** The claims of a token, if it is one of these and has not expired. */
 async function read(token: string, secret: string): Promise<v.InferOutput<typeof Claims> | undefined> {
   const { success, output } = v.safeParse(Claims, await readToken(token, secret));
   return success && output.exp > wallClock.now() / 1_000 ? output : undefined;

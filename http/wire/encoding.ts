@@ -1,5 +1,6 @@
 /**
- * Bodies of answers: plain JSON for curl and browsers, or the library's own encoding, in which values come back equal.
+ * Bodies of answers: plain JSON for curl and browsers, or the library's own encoding, in which
+ * values come back equal.
  *
  * @module
  */
@@ -10,7 +11,7 @@ import { PARLEY_JSON, PARLEY_NDJSON } from "../protocol.ts";
 import { preferred } from "./negotiate.ts";
 import { plainText } from "./plain_json.ts";
 
-/** Shows a value as a member of a body. */
+/** Turns a value into a member of a body. */
 export type Show = (value: unknown) => unknown;
 
 /** Whether the caller accepts the library's own encoding, and prefers it to JSON. */

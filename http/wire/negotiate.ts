@@ -1,5 +1,5 @@
 /**
- * Which of several content types a caller gets.
+ * The choice of a content type.
  *
  * @module
  */
@@ -14,12 +14,13 @@ interface Range {
 }
 
 /**
- * Chooses by the header `Accept` (RFC 9110): the highest quality, then the most exact range, then the order of `types`.
+ * Chooses a content type by the header `Accept` (RFC 9110): the highest quality, then the most
+ * exact range, then the order of `types`.
  *
- * @param c The request. One without the header takes anything.
- * @param types What there is, in the order of the server's preference.
+ * @param c The request. A request without the header accepts any type.
+ * @param types The available types, in the server's order of preference.
  * @returns One of them.
- * @throws A refusal, 406, where none of them is accepted.
+ * @throws {HTTPException} 406, if the request accepts none of them.
  */
 export function negotiate<Type extends string>(c: Context, types: readonly [Type, ...Type[]]): Type {
   const type = preferred(c, types);
@@ -30,14 +31,17 @@ export function negotiate<Type extends string>(c: Context, types: readonly [Type
   );
 }
 
-/** As {@linkcode negotiate}, but `undefined` where none of them is accepted. */
+/** Like {@linkcode negotiate}, but returns `undefined` if the request accepts none of them. */
 export function preferred<Type extends string>(c: Context, types: readonly [Type, ...Type[]]): Type | undefined {
   const header = c.req.header("accept");
   const chosen = header === undefined ? types[0] : best(rangesOf(header), types);
   return types.find((it) => it === chosen);
 }
 
-/** Read here, since versions of Hono differ in how they do. What is no quality is the highest one. */
+/**
+ * Parses the header. Hono's own parsers differ between versions. An invalid quality counts as the
+ * highest.
+ */
 function rangesOf(header: string): Range[] {
   return header.split(",").map((range) => {
     const [type = "", ...parameters] = range.split(";").map((it) => it.trim());
@@ -55,7 +59,10 @@ function best(ranges: readonly Range[], types: readonly string[]): string {
   return chosen.type;
 }
 
-/** The quality of a type is that of the most exact range that it is in, so that `q=0` for the type itself beats a wildcard. */
+/**
+ * The quality of a type: that of the most exact range that contains it, so that `q=0` for the type
+ * itself beats a wildcard.
+ */
 function rate(type: string, ranges: readonly Range[]): { q: number; exactness: number } {
   const wildcards = ["*/*", `${type.split("/")[0]}/*`, type];
   let rated = { q: 0, exactness: -1 };

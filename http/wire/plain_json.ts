@@ -12,19 +12,20 @@ import { refusal } from "./problem.ts";
 const MAX_DEPTH = 1_000;
 
 /**
- * How much JSON an answer may take, in characters, about. A value in the library's own encoding can be much smaller than its JSON, because it may
- * refer to one part many times, and give the length of a list in place of its items. Honest lists of workflows are large too.
+ * The largest JSON of an answer, in characters, about. A value in the library's own encoding can be
+ * much smaller than its JSON, because it may refer to one part many times, and give the length of a
+ * list instead of its items. Honest lists of workflows are large too.
  */
 const MAX_LENGTH = 64 * 2 ** 20;
 
-/** What an item of a list costs beside its own text, as `null,` does. */
+/** The cost of a list's item beside its own text, such as `null,`. */
 const ITEM_LENGTH = 5;
 
 /**
- * A value as JSON text, as near as JSON can show it. A part that JSON does not know becomes text, a list, an object or `null`; so does a part that
- * contains itself.
+ * A value as JSON text, as near as JSON can show it. A part that JSON does not know becomes text, a
+ * list, an object or `null`. So does a part that contains itself.
  *
- * @throws {HTTPException} 406, if the value is nested too deep, or is too large.
+ * @throws {HTTPException} 406, if the value is nested too deep or is too large.
  */
 export function plainText(value: unknown): string {
   return JSON.stringify(new Writer().write(value)) ?? "null";
@@ -71,7 +72,7 @@ class Writer {
   }
 
   #writeList(list: readonly unknown[]): unknown[] {
-    // Before the list is walked, because it may have four billion holes.
+    // The list is not walked yet, because it may have four billion holes.
     this.#spend(list.length * ITEM_LENGTH);
     return Array.from(list, (it) => this.write(it));
   }

@@ -1,5 +1,5 @@
 /**
- * Errors as answers: problem JSON (RFC 9457). The only file that knows which status an error has.
+ * Errors as answers: problem JSON (RFC 9457). Only this file knows the status of an error.
  *
  * @module
  */
@@ -14,10 +14,16 @@ import {
   WorkflowEndedError,
 } from "../../core/errors.ts";
 
-/** The statuses that Hono has answers with a body for; each version has its own name for them. */
+/**
+ * The statuses for which Hono allows a body. The name of this type differs between versions of
+ * Hono.
+ */
 type ErrorStatus = NonNullable<ConstructorParameters<typeof HTTPException>[0]>;
 
-/** No code is a 5xx that a caller can cause. What only a workflow's own code meets never comes from an operation from outside. */
+/**
+ * A caller cannot cause a 5xx. Some codes occur only in a workflow's own code, and never come from
+ * an operation from outside.
+ */
 const STATUS: Readonly<Record<ParleyErrorCode, ErrorStatus>> = {
   invalid_value: 400,
   workflow_not_found: 404,
@@ -39,7 +45,7 @@ const STATUS: Readonly<Record<ParleyErrorCode, ErrorStatus>> = {
   unreadable_value: 500,
 };
 
-/** Codes of answers that come from HTTP itself, beside those of `ParleyError`. */
+/** Codes of HTTP errors, in addition to those of `ParleyError`. */
 export type HttpErrorCode =
   | "unauthorized"
   | "forbidden"
@@ -61,13 +67,13 @@ const HTTP_STATUS: Readonly<Record<HttpErrorCode, ErrorStatus>> = {
   internal: 500,
 };
 
-/** nginx's status for it, and by now that of many; HTTP has none. */
+/** The status that nginx and others use for this; HTTP has none. */
 const CALLER_GONE = 499;
 
-/** How long a client had better wait until it asks again, in seconds, where the store was in trouble. */
+/** How long a client should wait before it retries after a fault of the store, in seconds. */
 const RETRY_AFTER_S = 1;
 
-/** The body of an error, in members of RFC 9457 and those of the error. */
+/** The body of an error: members of RFC 9457 and those of the error. */
 export interface Problem {
   /** Which error it is, as a URN. */
   type: string;
@@ -75,15 +81,15 @@ export interface Problem {
   title: string;
   /** The status of the answer. */
   status: number;
-  /** What was being done, the value at hand, what was required. */
+  /** What was being done, the value in question, and what was required. */
   detail: string;
-  /** The code of the `ParleyError`, or of HTTP. */
+  /** The code of the `ParleyError` or of HTTP. */
   code: ParleyErrorCode | HttpErrorCode;
-  /** What a schema said. */
+  /** The issues of a schema. */
   issues?: { message: string; path?: (string | number)[] }[];
   /** Why a workflow failed. */
   cause?: unknown;
-  /** The error, encoded as values are, for `connect`. */
+  /** The error in the encoding of values, for `connect`. */
   error?: unknown;
   /** The error's own fields, such as `workflowId`. */
   [field: string]: unknown;
@@ -94,10 +100,10 @@ export function statusOf(code: ParleyErrorCode | HttpErrorCode): ErrorStatus {
   return ({ ...STATUS, ...HTTP_STATUS })[code];
 }
 
-/** The status of a fault of the store that may pass. */
+/** The status of a temporary fault of the store. */
 export const TEMPORARY_STATUS = 503;
 
-/** An answer that is an error of HTTP. `fields`: more members of the problem. */
+/** Creates an answer that is an error of HTTP. `fields` adds members to the problem. */
 export function refusal(
   code: HttpErrorCode,
   detail: string,
@@ -110,10 +116,11 @@ export function refusal(
 }
 
 /**
- * The answer for whatever was thrown.
+ * The answer for a thrown value.
  *
- * @param error It, of whatever kind. What is not of this library is not shown: nobody knows what it holds.
- * @param options `encoded`: whether the caller takes the library's own encoding.
+ * @param error The value, of any kind. An error of another library is not shown, because its
+ * content is unknown.
+ * @param options `encoded`: whether the caller accepts the library's own encoding.
  */
 export function toResponse(error: unknown, { encoded = false }: { encoded?: boolean } = {}): Response {
   if (isHttpException(error)) return error.getResponse();
@@ -122,7 +129,7 @@ export function toResponse(error: unknown, { encoded = false }: { encoded?: bool
   }
   const isTemporary = error instanceof DriverError && error.retryable;
   const status = isTemporary ? TEMPORARY_STATUS : STATUS[error.code];
-  // A store's own words are for the log of the server.
+  // The store's own words belong in the server's log only.
   const detail = error instanceof DriverError ? "The store could not do it" : error.message;
   const problem: Problem = { ...fieldsOf(error), ...head(error.code, error.name, status), detail };
   if (encoded) Object.assign(problem, encodedError(error instanceof DriverError ? hidden(error) : error));
@@ -130,10 +137,10 @@ export function toResponse(error: unknown, { encoded = false }: { encoded?: bool
 }
 
 /**
- * The answer for an error of this library, with nothing of what it holds: for callers who may not even know an ID. A fault of the store may
- * always pass here, so that the caller tries again.
+ * The answer for an error of this library without any of its data, for callers who may not even
+ * know an ID. Every fault of the store counts as temporary here, so that the caller retries.
  *
- * @param detail What to say in place of the error's message.
+ * @param detail The text that replaces the error's message.
  */
 export function toBareResponse(error: ParleyError, detail: string): Response {
   const isFault = error instanceof DriverError;
@@ -144,7 +151,7 @@ export function toBareResponse(error: ParleyError, detail: string): Response {
   );
 }
 
-/** By its shape: what an app throws may be of another copy of Hono than this one. */
+/** Recognises an `HTTPException` by its shape, because the app may use another copy of Hono. */
 export function isHttpException(error: unknown): error is HTTPException {
   if (error instanceof HTTPException) return true;
   if (!(error instanceof Error)) return false;
@@ -153,12 +160,12 @@ export function isHttpException(error: unknown): error is HTTPException {
     typeof getResponse === "function";
 }
 
-/** The answer to a caller who has gone away meanwhile; for the access log. */
+/** The answer to a caller who has gone away. Only the access log sees it. */
 export function goneResponse(): Response {
   return new Response(null, { status: CALLER_GONE });
 }
 
-/** Whether the server's owner should hear of it: everything that the caller did not cause. */
+/** Whether to report an error to the server's owner: every error that the caller did not cause. */
 export function isReportable(error: unknown): boolean {
   return !isHttpException(error) && !(error instanceof ParleyError && STATUS[error.code] < 500);
 }
@@ -171,7 +178,10 @@ function head(
   return { type: `urn:parley:error:${code}`, title, status, code };
 }
 
-/** Not there where another codec stored an error that this one does not know. */
+/**
+ * The error in the encoding of values. It is missing if another codec stored an error that this
+ * codec does not know.
+ */
 function encodedError(error: ParleyError): { error?: unknown } {
   try {
     return { error: JSON.parse(wireCodec.encode(withoutStacks(error))) };
@@ -189,7 +199,7 @@ function fieldsOf(error: ParleyError): Record<string, unknown> {
   if (error instanceof ValidationError) {
     fields.issues = error.issues.map(({ message, path }) => ({ message, ...(path && { path: path.map(String) }) }));
   }
-  // Problem JSON has a status of its own.
+  // Problem JSON has its own `status`.
   if (error instanceof WorkflowEndedError) fields.workflowStatus = error.status;
   if (error.code === "workflow_failed" && error.cause instanceof Error) {
     fields.cause = { name: nameOf(error.cause), message: error.cause.message };
@@ -197,7 +207,7 @@ function fieldsOf(error: ParleyError): Record<string, unknown> {
   return fields;
 }
 
-/** Of an error that came out of the store: anything may have been its name. */
+/** The name of an error from the store, which may have anything there. */
 function nameOf({ name }: { name: unknown }): string {
   return typeof name === "string" ? name : "Error";
 }
@@ -219,7 +229,7 @@ export function withoutStacks<T>(value: T): T {
   return copy(value, new Map()) as T;
 }
 
-/** @param copies The copies made so far, because a value may hold a part twice, or itself. */
+/** @param copies The copies made so far, because a value may contain a part twice, or itself. */
 function copy(value: unknown, copies: Map<object, object>): unknown {
   if (typeof value !== "object" || value === null) return value;
   const known = copies.get(value);
@@ -227,7 +237,7 @@ function copy(value: unknown, copies: Map<object, object>): unknown {
   const empty = emptyCopy(value);
   if (!empty) return value;
   copies.set(value, empty);
-  // Only the keys, because a list may have billions of holes.
+  // Only the keys are visited, because a list may have billions of holes.
   for (const key of Reflect.ownKeys(value)) {
     if (key === "stack" && value instanceof Error) continue;
     const { enumerable = true } = Object.getOwnPropertyDescriptor(value, key) ?? {};
@@ -242,7 +252,10 @@ function copy(value: unknown, copies: Map<object, object>): unknown {
   return empty;
 }
 
-/** An empty object of the same kind; `undefined` if the value is no error and holds none that the library shows. */
+/**
+ * An empty object of the same kind; `undefined` if the value is no error and contains none that the
+ * library shows.
+ */
 function emptyCopy(value: object): object | undefined {
   if (Array.isArray(value)) return [];
   const prototype = Object.getPrototypeOf(value);

@@ -1,5 +1,5 @@
 /**
- * The body of a request: its bytes and its JSON. Values in it stay encoded.
+ * The body of a request: its bytes and its JSON. The values in it stay encoded.
  *
  * @module
  */
@@ -21,13 +21,16 @@ export interface BodyLimits {
 
 /** The body of a request. */
 export interface RequestBody {
-  /** Its JSON, not checked yet. Members that hold values may be of any kind. */
+  /** Its unchecked JSON. Members that hold values may be of any kind. */
   readonly json: unknown;
-  /** Whether the values in it are encoded as devalue does. */
+  /** Whether its values are encoded as devalue does. */
   readonly isEncoded: boolean;
 }
 
-/** How deep a plain body may be nested. A schema that calls itself for each level would overflow the stack of some runtimes. */
+/**
+ * How deep a plain body may be nested. A recursive schema would overflow the stack of some
+ * runtimes.
+ */
 const MAX_DEPTH = 1_000;
 
 /** Reads a JSON body of either content type. */
@@ -42,7 +45,12 @@ export async function readBody(c: Context, limits: BodyLimits): Promise<RequestB
   return { json, isEncoded };
 }
 
-/** @throws {ValidationError} With this message, if the bytes are not JSON in UTF-8. Other bytes would be stored as other text. */
+/**
+ * Parses JSON.
+ *
+ * @throws {ValidationError} With this message, if the bytes are not JSON in UTF-8. Decoding other
+ * bytes would change the text that is stored.
+ */
 export function parseJson(bytes: Uint8Array, message: string): unknown {
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
@@ -62,8 +70,9 @@ function checkDepth(value: unknown, left: number): void {
  *
  * @param member The value of the member, if the body has it.
  * @param doing What the request does, and the member's name, for the error.
- * @throws {ValidationError} If the body and the header have different keys, or the header is not ASCII. Clients send such a header as UTF-8 or
- * as ISO 8859-1, and no server can tell which, so that two clients could mean one key and get two.
+ * @throws {ValidationError} If the body and the header have different keys, or the header is not
+ * ASCII. Clients send such a header as UTF-8 or as ISO 8859-1. No server can tell which, so one key
+ * could become two.
  */
 export function idempotencyKeyOf(
   c: Context,
@@ -80,11 +89,13 @@ export function idempotencyKeyOf(
 }
 
 /**
- * Reads the bytes of a body to its end, however it is framed.
+ * Reads all bytes of a body, however it is framed.
  *
  * @returns The bytes.
- * @throws {ValidationError} If the body breaks off, as when the client goes away, or was read before.
- * @throws {HTTPException} 413 if there are too many bytes; reading stops as soon as that is known. 408 if they take too long.
+ * @throws {ValidationError} If the body breaks off, as when the client goes away, or was read
+ * before.
+ * @throws {HTTPException} 413 if there are too many bytes; reading stops as soon as that is known.
+ * 408 if they take too long.
  */
 export async function readBytes(c: Context, limits: BodyLimits, what: string): Promise<Uint8Array<ArrayBuffer>> {
   const tooLarge = () =>
@@ -98,7 +109,7 @@ export async function readBytes(c: Context, limits: BodyLimits, what: string): P
   const bytes = body === null ? new Uint8Array() : await collect(body, limits, what);
   if (!bytes) throw tooLarge();
   if (bytes.length === 0 && declared > 0) throw readBefore(what, ValidationError);
-  // For code that reads the body after this, such as an auth that checks a signature.
+  // Code that runs later may read the body too, such as an auth that checks a signature.
   Object.assign(c.req.bodyCache, { arrayBuffer: Promise.resolve(bytes.buffer) });
   return bytes;
 }
@@ -114,14 +125,20 @@ async function bodyOf(c: Context, what: string): Promise<ReadableStream<Uint8Arr
   }
 }
 
-/** A body that is known to have been read is the server's mistake. An empty body may be the caller's. */
+/**
+ * The error for a body without bytes. If the body was certainly read before, that is the server's
+ * mistake. An empty body may be the caller's.
+ */
 function readBefore(what: string, Kind: new (message: string) => Error): Error {
   return new Kind(
     `Reading the ${what}: there is nothing left of it; middleware that reads bodies, such as express.json(), must come after this, or use the methods of Hono's request`,
   );
 }
 
-/** The bytes of a stream; `undefined` if there are too many. The time limit is for the whole body, so a byte now and then does not extend it. */
+/**
+ * Reads the bytes of a stream; `undefined` if there are too many. The time limit is for the whole
+ * body, so a byte now and then does not extend it.
+ */
 async function collect(
   body: ReadableStream<Uint8Array>,
   { bytes: maxBytes, ms }: BodyLimits,

@@ -9,11 +9,11 @@ import { EncodedValue } from "../../core/values/encoded_value.ts";
 import { ValidationError } from "../../core/errors.ts";
 
 /**
- * The value of a member of a body, not decoded yet. Its `decode` throws a `ValidationError` if some runtime could not decode it, it is nested more than
- * 500 deep, or it takes too much as JSON.
+ * A member of a body as a value that is not decoded yet. Its `decode` throws a `ValidationError` if
+ * some runtime could not decode it, it is nested more than 500 deep, or its JSON is too large.
  *
- * @param parts What devalue wrote, parsed as JSON. It may be anything that JSON can hold.
- * @param maxJsonLength How many characters the value may take as JSON, about.
+ * @param parts The output of devalue, parsed as JSON. A hostile client may send any JSON.
+ * @param maxJsonLength How many characters its JSON may have, about.
  */
 export function untrustedValue(parts: unknown, maxJsonLength: number): EncodedValue {
   const text = JSON.stringify(parts);
@@ -30,12 +30,13 @@ export function untrustedValue(parts: unknown, maxJsonLength: number): EncodedVa
   });
 }
 
-/** What an item of a list takes beside its own text, as `null,` does. */
+/** The cost of a list's item beside its own text, such as `null,`. */
 const ITEM_LENGTH = 5;
 
 /**
- * How much JSON a value takes, in characters, about. A value can be much smaller than its JSON: it may refer to one part many times, and
- * give the length of a list in place of its items. So each part is measured once.
+ * Measures the JSON of a value, in characters, about. A value can be much smaller than its JSON,
+ * because it may refer to one part many times, and give the length of a list instead of its items.
+ * So each part is measured once.
  */
 class Measure {
   readonly length: number;
@@ -49,7 +50,7 @@ class Measure {
     this.length = this.#lengthAt(0, 1);
   }
 
-  /** Visits the parts in the order in which decoding does, so that `depth` is how deep decoding recurses. */
+  /** Visits the parts in the order of decoding, so that `depth` is how deep decoding recurses. */
   #lengthAt(index: number, depth: number): number {
     const part = this.#parts[index];
     if (typeof part === "string") return part.length;
@@ -57,7 +58,7 @@ class Measure {
     const known = this.#known.get(index);
     if (known !== undefined) return known;
     if (depth > MAX_DEPTH) throw refused(this.#what, `be nested at most ${MAX_DEPTH} deep`);
-    // A part that contains itself is shown as null there.
+    // JSON shows a part that contains itself as `null`.
     this.#known.set(index, ITEM_LENGTH);
     const children = childrenOf(part);
     const items = Array.isArray(part) && part[0] === SPARSE ? Number(part[1]) : children.length;
