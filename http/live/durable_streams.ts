@@ -1,7 +1,9 @@
 /**
- * The reading side of the Durable Streams protocol (durable-streams/durable-streams, PROTOCOL.md 1.0), in its JSON mode.
+ * The reading side of the Durable Streams protocol (durable-streams/durable-streams, PROTOCOL.md
+ * 1.0), in its JSON mode.
  *
- * An offset of the protocol is that of the next value, in 16 digits so that texts sort as the numbers do.
+ * An offset of the protocol is that of the next value. It has 16 digits, so that texts sort as
+ * numbers do.
  *
  * @module
  */
@@ -18,7 +20,7 @@ import { type Chunk, Gathered } from "./pieces.ts";
 import { EVENT_STREAM, SSE_HEARTBEAT } from "./sse.ts";
 import { readPage, readPages, type StreamPlace, type StreamRequest } from "./stream_pages.ts";
 
-/** The protocol's own parameters. A request with one of the first two speaks it. */
+/** The protocol's own parameters. A request that has `offset` or `live` speaks the protocol. */
 export interface DurableQuery {
   readonly offset?: string | undefined;
   readonly live?: string | undefined;
@@ -33,15 +35,18 @@ export interface DurableRequest extends StreamRequest {
 
 const OFFSET_DIGITS = 16;
 
-/** The protocol has connections end after about a minute, so that those who come later can share one at an edge. */
+/**
+ * The protocol ends connections after about a minute, so that readers who come later can share one
+ * at an edge.
+ */
 const MAX_SSE_MS = 60_000;
-/** Below the 60 s after which many a proxy gives up on an answer. */
+/** Less than 60 s, after which many proxies give up on an answer. */
 const MAX_POLL_MS = 30_000;
 
 /** Cursors number the intervals since this instant, 2024-10-09T00:00:00Z. */
 const CURSOR_EPOCH_MS = 1_728_432_000_000;
 const CURSOR_INTERVAL_MS = 20_000;
-/** 3,600 s of intervals, by which a cursor may be ahead of the time. */
+/** How far a cursor may be ahead of the time: 3,600 s of intervals. */
 const CURSOR_JITTER = 180;
 
 /** Whether a request speaks the protocol. */
@@ -49,7 +54,7 @@ export function speaksDurableStreams({ offset, live }: DurableQuery): boolean {
   return offset !== undefined || live !== undefined;
 }
 
-/** Answers a `GET`: what is there, a long poll, or Server-Sent Events. */
+/** Answers a `GET`: with the current values, a long poll, or Server-Sent Events. */
 export async function readDurableStream(request: DurableRequest): Promise<Response> {
   const place = { from: toPlace(request) };
   const { c, settings, query: { live } } = request;
@@ -61,7 +66,7 @@ export async function readDurableStream(request: DurableRequest): Promise<Respon
   if (place.from === "end") return jsonResponse(page, { "cache-control": "no-store" });
   const body = jsonText(page);
   const etag = await toEtag(page, body);
-  // What is behind the end never changes. At the end there may be more by now, or the end of the stream.
+  // Values before the end never change. At the end, values or the end of the stream may follow.
   const caching = {
     etag,
     "cache-control": page.atEnd ? "private, no-cache" : "private, max-age=60, stale-while-revalidate=300",
@@ -70,14 +75,14 @@ export async function readDurableStream(request: DurableRequest): Promise<Respon
   return jsonResponse(page, caching);
 }
 
-/** Answers a `HEAD`: where the end is, and whether it is the last word. */
+/** Answers a `HEAD`: where the end is, and whether the stream is closed. */
 export async function describeStream(request: StreamRequest): Promise<Response> {
   const page = await readPage(request, { from: "end" }, 0);
   const headers = { "content-type": "application/json", "cache-control": "no-store" };
   return new Response(null, { headers: { ...headersOf(page), ...headers } });
 }
 
-/** The headers that tell where a page ends. */
+/** The headers that say where a page ends. */
 export function headersOf({ nextOffset, atEnd, closed }: StreamPage<unknown>): Record<string, string> {
   return {
     "stream-next-offset": toOffset(nextOffset),
@@ -89,7 +94,7 @@ export function headersOf({ nextOffset, atEnd, closed }: StreamPage<unknown>): R
   };
 }
 
-/** A long poll: 204 where nothing came, at once where nothing will. */
+/** Answers a long poll: 204 if nothing came. If nothing more will come, it answers at once. */
 function respond(request: DurableRequest, page: StreamPage<unknown>): Response {
   const headers = {
     "cache-control": "no-store",
@@ -114,14 +119,17 @@ async function serveEvents(request: DurableRequest, place: StreamPlace): Promise
   });
 }
 
-/** A `data` event with values, where there are any, and behind each a `control` event that tells where it ends. */
+/** A `data` event with values, if there are any. A `control` event after it says where it ends. */
 async function* controlledEvents(pages: AsyncIterable<StreamPage<unknown>>, cursor: string | undefined): Chunks {
   for await (const page of pages) {
     do yield controlledEvent(page, cursor); while (page.values.length > 0);
   }
 }
 
-/** The values are let go of: a reader that has stopped keeps the rest, and the text at hand. */
+/**
+ * Frames some values of a page, and removes them from the page. If the reader has stopped, only the
+ * rest and the current text stay in memory.
+ */
 function controlledEvent(page: StreamPage<unknown>, cursor: string | undefined): Chunk {
   const gathered = new Gathered();
   gathered.fill(page, (_, value) => `${gathered.isEmpty ? "event: data\ndata: [" : ","}${plainText(value)}`);
@@ -152,7 +160,7 @@ function toOffset(offset: number): string {
   return String(offset).padStart(OFFSET_DIGITS, "0");
 }
 
-/** From where a request reads. */
+/** The offset from which a request reads. */
 function toPlace({ c, query: { offset, live } }: DurableRequest): StreamPlace["from"] {
   if (live !== undefined && live !== "long-poll" && live !== "sse") {
     throw new ValidationError("Reading the parameter live: it must be long-poll or sse");
@@ -170,19 +178,28 @@ function toPlace({ c, query: { offset, live } }: DurableRequest): StreamPlace["f
   throw new ValidationError("Reading the parameter offset: it must be -1, now, or an offset that came with an answer");
 }
 
-/** By the content, since a workflow that was purged may have been started anew; and by what the headers say of the end. */
+/**
+ * The tag of an answer. It contains a hash of the content, because a purged workflow may have been
+ * started again. It also contains what the headers say about the end.
+ */
 async function toEtag({ from, nextOffset, atEnd, closed }: StreamPage<unknown>, body: string): Promise<string> {
   const hash = (await hexDigest(body)).slice(0, 16);
   return `"${from}:${nextOffset}:${hash}${atEnd ? ":u" : ""}${closed ? ":c" : ""}"`;
 }
 
-/** Whether the caller has it already. Compared weakly (RFC 9110), since proxies that compress mark tags as weak. */
+/**
+ * Whether the caller has the answer already. The comparison is weak (RFC 9110), because proxies
+ * that compress mark tags as weak.
+ */
 function matches(c: Context, etag: string): boolean {
   const given = c.req.header("if-none-match")?.split(",").map((it) => it.trim().replace(/^W\//, "")) ?? [];
   return given.includes(etag) || given.includes("*");
 }
 
-/** Never the one that the client sent, nor an earlier one: an answer in a cache would send the client round in a circle. */
+/**
+ * The next cursor. It is never the client's own or an earlier one, because a cached answer would
+ * then send the client in a circle.
+ */
 function nextCursor(cursor: string | undefined): string {
   const now = Math.floor((systemClock.now() - CURSOR_EPOCH_MS) / CURSOR_INTERVAL_MS);
   const given = /^\d{1,15}$/.test(cursor ?? "") ? Number(cursor) : -1;

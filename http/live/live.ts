@@ -1,5 +1,5 @@
 /**
- * Answers whose body goes on while the client reads it.
+ * Answers whose body continues while the client reads it.
  *
  * @module
  */
@@ -11,60 +11,67 @@ import type { Settings } from "../options.ts";
 import { type Chunk, Pieces } from "./pieces.ts";
 import { isReportable } from "../wire/problem.ts";
 
-/** Text as it comes. */
+/** Text as it arrives. */
 export type Chunks = AsyncGenerator<Chunk, void, undefined>;
 
-/** A reader that takes nothing for so long has stopped. */
+/** A reader that takes nothing for this long has stopped. */
 const STALLED_MS = 1_000;
 
-/** What a live answer is made of. */
+/** The parts of a live answer. */
 export interface LiveOptions {
   readonly settings: Settings;
-  /** What is read from: when it may make no more requests, the body ends as it does after `maxConnectionMs`. */
+  /** The source. When it may make no more requests, the body ends as after `maxConnectionMs`. */
   readonly parley: Pick<Parley, "spent">;
   /** Its content type. */
   readonly type: string;
-  /** Sent while nothing else is, so that nobody takes the connection for dead. */
+  /** Sent while there is no other text, so that nobody takes the connection for dead. */
   readonly heartbeat: string;
-  /** Aborted when nobody reads any more, whoever ended it; it has to end the wait for the next chunk. */
+  /** Aborts when reading ends, whoever ended it. The abort must end the wait for the next chunk. */
   readonly stop: AbortController;
-  /** Called when the reader has stopped, to let go of what was read for it; it is read again when the reader goes on. */
+  /**
+   * Called when the reader has stopped, to drop what was read for it. It is read again when the
+   * reader continues.
+   */
   readonly letGo?: () => void;
-  /** The longest that the connection is kept, where that is less than the server's own limit. */
+  /** The longest duration of the connection, if it is less than the server's own limit. */
   readonly maxMs?: number;
   /** More headers. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 /**
- * Answers with chunks as they come. The end of the chunks ends the body. After `maxConnectionMs` the body ends without them, and the client has to
- * tell that from the end of what it reads. A failure breaks the connection off: the client must not take the body for complete.
+ * Answers with chunks as they arrive. The end of the chunks ends the body.
  *
- * @param c The request; a `HEAD` gets the headers, and nothing is read.
- * @param chunks The text, each piece not empty. What goes wrong before the first is still an answer of its own, if it goes wrong soon. Each later
- * one is asked for when the client has taken the one before.
+ * After `maxConnectionMs` the body ends earlier, and the client can tell that from the last thing
+ * it read. A failure breaks the connection off, so that the client does not take the body for
+ * complete.
+ *
+ * @param c The request. A `HEAD` gets the headers, and nothing is read.
+ * @param chunks The text in pieces that are not empty. An error before the first piece still
+ * becomes an answer of its own, if it comes soon. Each later piece is requested when the client has
+ * taken the one before.
  */
 export async function liveResponse(c: Context, chunks: Chunks, options: LiveOptions): Promise<Response> {
   const headers = {
     "content-type": options.type,
-    // What compresses an answer keeps it until it has some more.
+    // Software that compresses an answer holds it back until there is more.
     "cache-control": "no-store, no-transform",
-    // Of its own, so that nobody reads it to the end to make one.
+    // A unique tag keeps middleware from reading the body to its end to compute one.
     "etag": `"live-${crypto.randomUUID()}"`,
     "vary": "accept",
-    // Nginx would keep the chunks until it has some more.
+    // Nginx would hold the chunks back until there are more.
     "x-accel-buffering": "no",
     "x-content-type-options": "nosniff",
     ...options.headers,
   };
   if (c.req.method === "HEAD") return new Response(null, { headers });
   const first = chunks.next();
-  // Where nobody reads the body, nobody is told either.
+  // If nobody reads the body, nobody learns of the error.
   first.catch(() => {});
   const { signal } = c.req.raw;
   const begun = await soon(first, options, signal);
   if (signal.aborted) {
-    // Nobody is there any more to end the body.
+    // Nobody is left who could end the body.
     options.stop.abort();
     chunks.return().catch(() => {});
     throw signal.reason;
@@ -74,8 +81,9 @@ export async function liveResponse(c: Context, chunks: Chunks, options: LiveOpti
 }
 
 /**
- * The first chunk, unless the store is away for longer than a connection may be silent: then the answer begins without it, since nobody waits for a head
- * for ever. The caller's own end comes first.
+ * The first chunk. If the store is away for longer than a connection may be silent, the answer
+ * begins without it, because clients do not wait forever for headers. If the caller goes away, that
+ * comes first.
  */
 async function soon(
   first: Promise<IteratorResult<Chunk, void>>,
@@ -92,16 +100,19 @@ async function soon(
 }
 
 interface BodyOptions extends LiveOptions {
-  /** What its text is shared by. */
+  /** The texts of readers with the same source are shared. */
   readonly source: string;
 }
 
-/** Reads when it is read, and not before: who reads slowly slows the reading of the store, and fills no memory. */
+/**
+ * A body that reads its source only when it is read. So a slow reader slows down the reading of the
+ * store, and fills no memory.
+ */
 class LiveBody implements UnderlyingDefaultSource<Uint8Array> {
   readonly #chunks: Chunks;
   readonly #options: BodyOptions;
   #next: Promise<IteratorResult<Chunk, void>> | undefined;
-  /** What is left of the chunk at hand. */
+  /** The rest of the current chunk. */
   #left: Pieces | undefined;
   #stopTimer = () => {};
   #stopStall = () => {};
@@ -117,7 +128,7 @@ class LiveBody implements UnderlyingDefaultSource<Uint8Array> {
     this.#options = options;
   }
 
-  /** The limit counts from here, so that a body that nobody ever reads ends, too. */
+  /** The time limit starts here, so that a body that nobody reads ends too. */
   start(controller: ReadableStreamDefaultController<Uint8Array>): void {
     const { settings: { maxConnectionMs }, maxMs = Infinity, parley: { spent } } = this.#options;
     const close = () => this.#close(controller);
@@ -138,10 +149,11 @@ class LiveBody implements UnderlyingDefaultSource<Uint8Array> {
       controller.enqueue(this.#left.next());
       if (this.#left.done) this.#left = undefined;
       this.#awaitPull();
-      // It was so before the body began: at least what the first request has brought gets to the reader.
+      // The requests may have been used up before the body began. The reader still gets what the
+      // first request brought.
       if (this.#options.parley.spent.aborted) this.#close(controller);
     } catch (error) {
-      // A wait that was ended with the connection has nobody to tell.
+      // The wait ended with the connection, so there is nobody to tell.
       if (this.#ended) return;
       this.#end();
       if (isReportable(error)) this.#options.settings.report(error);
@@ -164,7 +176,10 @@ class LiveBody implements UnderlyingDefaultSource<Uint8Array> {
     this.#left = undefined;
   }
 
-  /** Never within a chunk: a reader without another connection has to make sense of what came. */
+  /**
+   * Ends the body, but never within a chunk: a reader without another connection must understand
+   * what it got.
+   */
   #close(controller: ReadableStreamDefaultController<Uint8Array>): void {
     if (this.#left && !this.#left.done) controller.enqueue(this.#left.rest());
     this.#end();
@@ -177,14 +192,17 @@ class LiveBody implements UnderlyingDefaultSource<Uint8Array> {
     this.#stopTimer();
     this.#stopStall();
     this.#options.stop.abort();
-    // Behind a `next()` that waits, which the abort ends. What either has to say is of no interest any more.
+    // This waits for a pending `next()`, which the abort ends. Neither outcome matters any more.
     this.#chunks.return().catch(() => {});
   }
 
-  /** The next chunk, or a sign of life where there is none for as long as a connection may be silent; `undefined` at the end. */
+  /**
+   * The next chunk, or a heartbeat if nothing comes for as long as a connection may be silent;
+   * `undefined` at the end.
+   */
   async #nextOrIdle(): Promise<Pieces | undefined> {
     const { source } = this.#options;
-    // It may come when the reader has stopped at a sign of life.
+    // The chunk may come after the reader has stopped at a heartbeat.
     const next = this.#next ??= this.#chunks.next().finally(() => this.#awaitPull());
     const over = new AbortController();
     try {

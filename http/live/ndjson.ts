@@ -1,5 +1,6 @@
 /**
- * Streams and events as lines of JSON. A blank line is a sign of life. The last line says that nothing will come any more: a body without it was cut.
+ * Streams and events as lines of JSON. A blank line is a heartbeat. The last line says that nothing
+ * more will come, so a body without it was cut.
  *
  * @module
  */
@@ -13,16 +14,16 @@ import { entryChunk, framed } from "./pieces.ts";
 /** The content type of plain lines. */
 export const NDJSON = "application/x-ndjson";
 
-/** A blank line. */
+/** A blank line, which shows that the connection is alive. */
 export const NDJSON_HEARTBEAT = "\n";
 
-/** Content types of lines: one of plain JSON under both its names, and the library's own. */
+/** Content types of lines: plain JSON under both its names, and the library's own. */
 export type LinesType = typeof NDJSON | "application/ndjson" | typeof PARLEY_NDJSON;
 
 /** A line for each value, `{ offset, value }`, then `{ end: true, nextOffset }`. */
 export function streamLines(pages: AsyncIterable<StreamPage<unknown>>, type: LinesType): Chunks {
   return framed(pages, {
-    // A reader wants to know that it is connected, also where there is nothing yet.
+    // The line shows a reader that it is connected, even if there is no value yet.
     nothing: NDJSON_HEARTBEAT,
     value: (offset, value) => valueLine({ offset }, value, type),
     end: (nextOffset) => line({ end: true, nextOffset }),

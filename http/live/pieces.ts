@@ -1,55 +1,62 @@
 /**
- * How live text is cut and kept.
+ * How live text is cut and kept in memory.
  *
  * @module
  */
 
 import type { StreamPage } from "../../core/client.ts";
 
-/** The longest piece that is made at once, in characters, about: who reads slowly has no more than that kept beside the values themselves. */
+/**
+ * The longest piece that is made at once, in characters, about. A slow reader keeps no more than
+ * that in memory beside the values.
+ */
 export const PIECE_LENGTH: number = 2 ** 16;
 
 /**
- * Text of an answer that is not broken off within, in pages. Who takes it empties the list: a generator that waits keeps what it has yielded.
+ * A part of an answer that is sent as a whole, as a list of texts. The consumer empties the list,
+ * because a suspended generator keeps what it yielded.
  */
 export type Chunk = string[];
 
-/** A long text, and how many readers are within it. */
+/** A long text, and how many readers are sending it. */
 interface Held {
   readonly text: string;
   readers: number;
 }
 
-/** The long texts that are being sent, by where they come from: readers at one place share one copy. */
+/** The long texts that are being sent, by their source. Readers at one place share one copy. */
 const held = new Map<string, Held>();
 
 const encoder = new TextEncoder();
 
-/** A chunk as UTF-8, a piece at a time: a large value of a reader that has stopped is kept as text alone, and not as bytes, too. */
+/**
+ * A chunk as UTF-8, a piece at a time. So a large value of a stopped reader is kept as text only,
+ * and not as bytes too.
+ */
 export class Pieces {
   readonly #texts: { readonly text: string; readonly leave: () => void }[];
   #at = 0;
 
   /**
-   * Makes it.
+   * Takes a chunk.
    *
-   * @param chunk The text, well-formed; it is emptied.
-   * @param source Where it comes from: texts of one source are shared.
+   * @param chunk The well-formed text. The list is emptied.
+   * @param source Where the text comes from. Texts of one source are shared.
    */
   constructor(chunk: Chunk, source: string) {
     this.#texts = chunk.splice(0).filter((text) => text !== "").map((text) => hold(text, source));
   }
 
-  /** Whether all of it was taken. */
+  /** Whether all pieces were taken. */
   get done(): boolean {
     return this.#texts.length === 0;
   }
 
-  /** The next piece; there must be one. */
+  /** The next piece. There must be one. */
   next(): Uint8Array<ArrayBuffer> {
     const { text } = this.#texts[0]!;
     const end = this.#at + PIECE_LENGTH;
-    // Not between the two halves of a character.
+    // A cut must not separate the two halves of a character.
     const cut = isHighSurrogate(text.charCodeAt(end - 1)) ? end - 1 : end;
     const piece = encoder.encode(text.slice(this.#at, cut));
     this.#at = cut;
@@ -57,14 +64,14 @@ export class Pieces {
     return piece;
   }
 
-  /** All that is left. */
+  /** All remaining text. */
   rest(): Uint8Array<ArrayBuffer> {
     const left = this.#texts.map(({ text }, index) => index === 0 ? text.slice(this.#at) : text).join("");
     this.end();
     return encoder.encode(left);
   }
 
-  /** Keeps nothing any more. */
+  /** Drops all text. */
   end(): void {
     while (!this.done) this.#shift();
   }
@@ -75,13 +82,13 @@ export class Pieces {
   }
 }
 
-/** The text, or an equal one that another reader of the source holds already. */
+/** The text, or an equal one that another reader of the source holds. */
 function hold(text: string, source: string): { text: string; leave: () => void } {
   if (text.length < PIECE_LENGTH) return { text, leave: () => {} };
-  // Its beginning has the offset or version.
+  // The beginning of the text contains the offset or version.
   const name = `${source} ${text.length} ${text.slice(0, 64)}`;
   const kept = held.get(name) ?? { text, readers: 0 };
-  // Another store's, or of a workflow whose ID was used again.
+  // The other text comes from another store, or from another workflow of this ID.
   if (kept.text !== text) return { text, leave: () => {} };
   held.set(name, kept);
   kept.readers++;
@@ -91,17 +98,17 @@ function hold(text: string, source: string): { text: string; leave: () => void }
   return { text: kept.text, leave };
 }
 
-/** Text that is gathered until it is worth sending. */
+/** Text that is collected until it is worth sending. */
 export class Gathered {
   #chunk: Chunk = [];
   #length = 0;
 
-  /** Whether there is none. */
+  /** Whether there is no text. */
   get isEmpty(): boolean {
     return this.#length === 0;
   }
 
-  /** Adds to it. A long text is a page of its own, which readers can share. */
+  /** Adds text. A long text stays separate, so that readers can share it. */
   add(text: string): void {
     this.#length += text.length;
     const last = this.#chunk.at(-1);
@@ -110,9 +117,10 @@ export class Gathered {
   }
 
   /**
-   * Adds values of a page, which lets go of them: a reader that has stopped keeps the rest, and the text at hand.
+   * Adds values of a page, and removes them from the page. If the reader has stopped, only the rest
+   * and the current text stay in memory.
    *
-   * @returns Whether it is worth sending now.
+   * @returns Whether the text is worth sending now.
    */
   fill(page: StreamPage<unknown>, frame: (offset: number, value: unknown) => string): boolean {
     while (page.values.length > 0 && this.#length < PIECE_LENGTH) {
@@ -122,7 +130,7 @@ export class Gathered {
     return this.#length >= PIECE_LENGTH;
   }
 
-  /** Takes it, and begins anew. */
+  /** Takes the text, and starts again with none. */
   take(): Chunk {
     const chunk = this.#chunk;
     [this.#chunk, this.#length] = [[], 0];
@@ -132,9 +140,9 @@ export class Gathered {
 
 /** How pages of a stream become text. */
 export interface Frames {
-  /** What the answer begins with. */
+  /** The beginning of the answer. */
   readonly opening?: string;
-  /** Sent at first in place of values, where there are none yet. */
+  /** Sent first if there are no values yet. */
   readonly nothing?: string;
   /** A value. */
   readonly value: (offset: number, value: unknown) => string;
@@ -162,7 +170,9 @@ export async function* framed(
   }
 }
 
-/** The text of the value of an entry, which the entry keeps no longer: a reader that has stopped keeps its text alone. */
+/**
+ * The text of an entry. The entry drops its value, so that a stopped reader keeps only the text.
+ */
 export function entryChunk<Entry extends { value: unknown }>(entry: Entry, frame: (entry: Entry) => string): Chunk {
   const text = frame(entry);
   entry.value = undefined;

@@ -1,9 +1,10 @@
 /**
  * Streams and events as Server-Sent Events, which `EventSource` resumes by itself.
  *
- * The end of a connection is not the end of a stream, and `EventSource` connects again after either. So the end of the stream is an event, `end`,
- * at which a page closes. Its ID says that the page has seen it: one that does not close gets a 204 when it comes back, and that ends an
- * `EventSource` for good.
+ * The end of a connection is not the end of a stream, and `EventSource` reconnects after both. So
+ * the end of the stream is an event, `end`, at which a page closes its `EventSource`. The ID of
+ * that event says that the page has seen it. A page that does not close gets a 204 when it
+ * reconnects, and that stops an `EventSource` for good.
  *
  * @module
  */
@@ -18,19 +19,25 @@ import { entryChunk, framed } from "./pieces.ts";
 /** The content type. */
 export const EVENT_STREAM = "text/event-stream";
 
-/** A comment: it shows that the connection is alive, and no client sees it. */
+/** A comment. It shows that the connection is alive, and clients ignore it. */
 export const SSE_HEARTBEAT = ":\n\n";
 
-/** How long `EventSource` waits until it connects again, at least; browsers' own idea of it is up to 5 s. */
+/**
+ * How long `EventSource` waits at least before it reconnects. The default of browsers is up to 5 s.
+ */
 const RETRY_MS = 1_000;
 
-/** The time to come back after, another one for each connection: those of a server that dies all end at one moment. */
+/**
+ * The pause before a reconnection. It differs for each connection, because all connections of a
+ * server that dies end at one moment.
+ */
 function retry(): string {
   return `retry: ${RETRY_MS + Math.floor(RETRY_MS * Math.random())}\n\n`;
 }
 
 /**
- * The answer for a fault that may pass. `EventSource` gives up for good on any status but 200; after the end of such an answer it comes back.
+ * The answer for a temporary fault. `EventSource` gives up for good on any status but 200, and
+ * reconnects after the end of this answer.
  */
 export function comeBack(): Response {
   const headers = {
@@ -42,29 +49,33 @@ export function comeBack(): Response {
 }
 
 /**
- * Tells a page that is ahead of the stream or event to begin anew, then goes on from the start. It has seen what is not there any more, as after the store
- * was restored from a copy, or the ID of a workflow was used again. Its last ID is forgotten.
+ * Tells a page that is ahead of the stream or event to start again, then sends everything from the
+ * start. The page has seen values that no longer exist: the store was restored from a copy, or the
+ * ID was used again. The page's last ID is cleared.
  *
- * @param start Where it begins, in the words of the route's parameters.
+ * @param start Where it starts, as parameters of the route.
  */
 export async function* begunAnew(events: Chunks, start: { from: number } | { after: number }): Chunks {
   yield [`event: reset\nid\ndata: ${JSON.stringify(start)}\n\n`];
   yield* events;
 }
 
-/** What a client has seen, by the ID that it sends when it comes back. */
+/** What a client has seen, according to the ID that it sends when it reconnects. */
 export interface Seen {
-  /** The offset or version of the last value; of the first one that is still to come, where the end was seen. */
+  /**
+   * The offset or version of the last value. If the client has seen the end, the offset of the
+   * first value that may still come.
+   */
   readonly id: number;
-  /** Whether it was told of the end. */
+  /** Whether the client has seen the end. */
   readonly end: boolean;
 }
 
 /**
  * Reads the header `Last-Event-ID`.
  *
- * @returns `undefined` where there is none.
- * @throws {ValidationError} If it is none of ours.
+ * @returns `undefined` if there is none.
+ * @throws {ValidationError} If it is not an ID of these events.
  */
 export function lastSeen(c: Context): Seen | undefined {
   const header = c.req.header("last-event-id");
@@ -86,12 +97,12 @@ export function streamEvents(pages: AsyncIterable<StreamPage<unknown>>): Chunks 
 }
 
 /**
- * Each value of an event as one of the SSE kind, then the end of the workflow.
+ * Each value of an event as a Server-Sent Event, then the end of the workflow.
  *
  * @param after The last version that the client has seen.
  */
 export async function* watchEvents(entries: AsyncIterable<EventEntry<unknown>>, after: number): Chunks {
-  // At once: there may be no value for long, and a page wants to know that it is connected.
+  // The first value may come late, and this shows a page at once that it is connected.
   yield [retry()];
   let seen = after;
   for await (const entry of entries) {

@@ -45,7 +45,7 @@ export async function readPage(
   }
 }
 
-/** A stream that is read for as long as it goes on. */
+/** A stream that is read as long as it continues. */
 export interface LivePages {
   /** The pages. The reader removes values from them as it takes them. */
   readonly pages: AsyncIterable<StreamPage<unknown>>;
@@ -54,7 +54,7 @@ export interface LivePages {
 }
 
 /**
- * Reads a stream for as long as it goes on.
+ * Reads a stream as long as it continues.
  *
  * @param stop Ends the reading.
  */

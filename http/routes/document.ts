@@ -1,5 +1,6 @@
 /**
- * The routes as an OpenAPI document, made of what serves them: their specs and their schemas.
+ * The routes as an OpenAPI document. It is made of the specs and schemas with which the routes are
+ * served.
  *
  * @module
  */
@@ -17,10 +18,10 @@ type Schema = v.GenericSchema;
 type Spec = Route["spec"];
 type Code = ParleyErrorCode | HttpErrorCode;
 
-/** Of this interface, which is not that of the package. */
+/** The version of this interface, which is not that of the package. */
 const VERSION = "1.0.0";
 
-/** Errors of every route, of those with a body, and of those with an ID in the path. */
+/** Errors of every route, and of routes with a body. */
 const ERRORS = {
   any: ["invalid_value", "unauthorized", "forbidden", "not_acceptable", "internal", "driver"],
   body: ["body_too_slow", "body_too_large", "unsupported_media_type"],
@@ -32,14 +33,17 @@ const PATH_PARAMETERS: Readonly<Record<string, string>> = {
   key: "The key, percent-encoded. For a key of one or two dots, add ~ behind it; if it has those already, one more",
 };
 
-/** Schemas with a name of their own in the document: those of bodies, under the name that `schemas.ts` exports. */
+/**
+ * Schemas with a name of their own in the document: those of bodies, under the name that
+ * `schemas.ts` exports.
+ */
 const NAMED: Record<string, Schema> = Object.fromEntries(
   Object.entries<unknown>(schemas).filter((entry): entry is [string, Schema] =>
     isSchema(entry[1]) && entry[0] !== "WaitParameter"
   ),
 );
 
-/** The library's own encoding of any body. */
+/** A body in the library's own encoding. */
 const ENCODED = {
   description:
     "The JSON of application/json, in which each value (input, output, message, result and so on) is encoded as the npm package devalue does",
@@ -48,17 +52,17 @@ const ENCODED = {
 const CONVERSION = {
   target: "draft-2020-12",
   typeMode: "input",
-  // A transformation has no JSON Schema; what goes into it has.
+  // A transformation has no JSON Schema. Its input has one.
   errorMode: "ignore",
   definitions: NAMED,
   overrideRef: ({ referenceId }: { referenceId: string }) => `#/components/schemas/${referenceId}`,
 } as const;
 
 /**
- * Makes the document.
+ * Creates the document.
  *
  * @param routes The routes.
- * @param mount The path that they are mounted at; empty at the root.
+ * @param mount The path at which they are mounted; empty at the root.
  */
 export function toDocument(routes: readonly Route[], mount: string): Json {
   const paths: Record<string, Json> = {};
@@ -132,7 +136,7 @@ function queryParameters(query: Schema | undefined): Json[] {
 }
 
 function headerParameters(headers: Readonly<Record<string, string>> = {}): Json[] {
-  // OpenAPI has other places for these.
+  // OpenAPI has other places for these headers.
   return Object.entries(headers).filter(([name]) => !["accept", "content-type", "authorization"].includes(name))
     .map(([name, description]) => ({ name, in: "header", required: false, description, schema: { type: "string" } }));
 }
@@ -149,13 +153,13 @@ function toAnswer({ description, schema, content, headers = {} }: DescribedAnswe
   };
 }
 
-/** Only JSON has a schema. Live types are texts to OpenAPI. */
+/** Only JSON has a schema. To OpenAPI, a live type is a text. */
 function toContent(schema: Schema, types: readonly string[] = ["application/json", PARLEY_JSON]): Json {
   const described: Record<string, Json> = { "application/json": toSchema(schema), [PARLEY_JSON]: ENCODED };
   return Object.fromEntries(types.map((type) => [type, { schema: described[type] ?? { type: "string" } }]));
 }
 
-/** One answer for each status, with the codes that have it. */
+/** One answer for each status, with the codes of that status. */
 function toErrors(spec: Spec): Json {
   const codes: readonly Code[] = [...ERRORS.any, ...(spec.body ? ERRORS.body : []), ...(spec.errors ?? [])];
   const byStatus = new Map<number, Code[]>([[TEMPORARY_STATUS, ["driver"]]]);

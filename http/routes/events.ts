@@ -1,5 +1,5 @@
 /**
- * Reading events, once or as they change.
+ * Routes that read events, once or live.
  *
  * @module
  */
@@ -70,7 +70,8 @@ async function serveEvents(request: EventRequest): Promise<Response> {
     const seen = lastSeen(request.c);
     const options = { type: EVENT_STREAM, heartbeat: SSE_HEARTBEAT };
     const after = seen?.id ?? request.query.after ?? 0;
-    // Versions only rise: it is the event of another workflow of this ID, or of a store that was restored from a copy.
+    // Versions only rise. So the caller saw another workflow of this ID, or a store that was
+    // restored from a copy.
     if (after > 0 && after > await versionOf(request)) {
       return await serveLive(request, 0, (entries) => begunAnew(watchEvents(entries, 0), { after: 0 }), options);
     }
@@ -81,7 +82,7 @@ async function serveEvents(request: EventRequest): Promise<Response> {
 
 async function serveLines(request: EventRequest, type: LinesType): Promise<Response> {
   const after = request.query.after ?? 0;
-  // While there still is an answer of its own for it.
+  // A version that is too high gets its own answer, which is possible only before the body begins.
   if (after > 0) await readEntry(request, after, 0).catch(none(undefined));
   return await serveLive(request, after, (entries) => watchLines(entries, type, after), {
     type,
@@ -100,12 +101,12 @@ async function serveLive(
   return await liveResponse(c, frame(entries), { ...options, parley, settings, stop });
 }
 
-/** The version of the value that there is now; 0 where there is none. */
+/** The current version of the event; 0 if it has no value. */
 async function versionOf(request: EventRequest): Promise<number> {
   return await readEntry(request, 0, 0).then(({ version }) => version, none(0));
 }
 
-/** What stands for a value that is not there. */
+/** Returns a stand-in for a missing value. */
 function none<T>(instead: T): (error: unknown) => T {
   return (error) => {
     if (error instanceof TimeoutError || error instanceof WorkflowEndedError) return instead;
@@ -113,7 +114,9 @@ function none<T>(instead: T): (error: unknown) => T {
   };
 }
 
-/** Whether the workflow has ended, as the client was told, with nothing that it has not seen. */
+/**
+ * Whether the workflow has ended, as the client was told, and the client has seen the last value.
+ */
 async function isOver(request: EventRequest, after: number): Promise<boolean> {
   const { status } = await request.parley.status(request.workflowId);
   if (isActive(status)) return false;
@@ -128,7 +131,7 @@ async function readEntry(
   return await parley.getEventEntry(workflowId, key, { after, timeout, ...signalOf(c, timeout) });
 }
 
-/** Who does not wait need not know that the client is gone. */
+/** Only a request that waits needs to know when its client goes away. */
 function signalOf(c: Context, timeout: number): { signal?: AbortSignal } {
   return timeout > 0 ? { signal: c.req.raw.signal } : {};
 }

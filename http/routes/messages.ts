@@ -1,5 +1,5 @@
 /**
- * Sending messages.
+ * Routes that send messages.
  *
  * @module
  */
@@ -68,7 +68,7 @@ export const messageRoutes: readonly Route[] = [
   }),
 ];
 
-/** @throws {ValidationError} If a caller's own key is one of a webhook. */
+/** Checks a caller's own key. @throws {ValidationError} If it is a key of a webhook. */
 function refuseWebhookKey(key: string | undefined): void {
   if (key === undefined || !WEBHOOK_KEY.test(key)) return;
   throw new ValidationError(
@@ -76,7 +76,10 @@ function refuseWebhookKey(key: string | undefined): void {
   );
 }
 
-/** One for each queue that gets a message. A request without messages, or one that is refused later, still needs permission. */
+/**
+ * One concern for each queue that gets a message. A request without messages, or one that is
+ * refused later, still needs permission.
+ */
 function allConcerns(body: unknown): { workflowId?: string; key?: string }[] {
   const messages = member(body, "messages");
   if (!Array.isArray(messages) || messages.length === 0 || messages.length > MAX_MESSAGES) return [{}];

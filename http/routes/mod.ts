@@ -1,5 +1,5 @@
 /**
- * Every route there is.
+ * All routes.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { scheduleRoutes } from "./schedule.ts";
 import { streamRoutes } from "./streams.ts";
 import { workflowRoutes } from "./workflows.ts";
 
-/** In the order of the documentation. */
+/** All routes, in the order of the documentation. */
 export const ROUTES: readonly Route[] = [
   ...workflowRoutes,
   ...messageRoutes,

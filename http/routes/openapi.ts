@@ -1,5 +1,5 @@
 /**
- * The description of the adapter, for tools.
+ * The route that describes the adapter to tools.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { type Route, route } from "./route.ts";
 /**
  * The route of the document.
  *
- * @param described All routes there are, when it is asked for.
+ * @param described Returns all routes. It is called when the document is requested.
  */
 export const openapiRoutes = (described: () => readonly Route[]): readonly Route[] => [
   route({
@@ -27,7 +27,8 @@ export const openapiRoutes = (described: () => readonly Route[]): readonly Route
       },
     },
   }, async ({ c }) => {
-    // When it is asked for, which is seldom: neither the conversion nor what converts costs a start anything.
+    // The document is made on request, because requests for it are rare. So starting the server
+    // costs nothing more.
     const { toDocument } = await import("./document.ts");
     const mount = pathOf(c.req.url).replace(/\/openapi\.json$/, "");
     return Response.json(toDocument(described(), mount), { headers: { "cache-control": "no-store" } });

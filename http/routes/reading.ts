@@ -1,5 +1,5 @@
 /**
- * What streams and events have in common: one URL for whatever the caller takes.
+ * Content types and faults of the routes that read streams and events.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { NDJSON } from "../live/ndjson.ts";
 import type { Settings } from "../options.ts";
 import { comeBack, EVENT_STREAM } from "../live/sse.ts";
 
-/** What there is, in the order of the server's preference. */
+/** The content types, in the server's order of preference. */
 export const READ_TYPES = [
   "application/json",
   PARLEY_JSON,
@@ -20,14 +20,17 @@ export const READ_TYPES = [
   PARLEY_NDJSON,
 ] as const;
 
-/** The headers that are read, for the documentation. */
+/** The headers that these routes read, for the documentation. */
 export const READ_HEADERS = {
   "accept": "What the answer is to be",
   "last-event-id": "The ID of the last of the Server-Sent Events that came; the answer goes on behind it",
   "prefer": "wait=30: how many seconds to wait, in place of the parameter",
 };
 
-/** Answers with what an `EventSource` comes back after, where the store has a fault that may pass. The owner hears of the fault. */
+/**
+ * Serves an `EventSource`. A temporary fault of the store is reported, and the answer makes the
+ * `EventSource` reconnect.
+ */
 export async function throughFaults(settings: Settings, serve: () => Promise<Response>): Promise<Response> {
   try {
     return await serve();

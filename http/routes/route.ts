@@ -1,6 +1,7 @@
 /**
- * What happens to every request, in this order: the caller is authenticated, the body is read as JSON, the caller is authorised once for all that the
- * request concerns, the input is checked, and the route does its work. Values in the body are decoded last, where they are stored.
+ * The steps of every request: authenticate the caller, read the body as JSON, authorise the caller
+ * once for all that the request concerns, check the input, and run the route. Values in the body
+ * are decoded last, on their way into the store.
  *
  * @module
  */
@@ -24,17 +25,17 @@ type Schema<Output = unknown> = v.GenericSchema<unknown, Output>;
 
 /** An answer, for the documentation. */
 export interface DescribedAnswer {
-  /** When it is given. */
+  /** When the route gives it. */
   readonly description: string;
   /** Its JSON. */
   readonly schema?: Schema;
   /** Its content types; default JSON, plain or in the library's own encoding. */
   readonly content?: readonly string[];
-  /** Noteworthy headers, and what they mean. */
+  /** Noteworthy headers and their meaning. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What a route is, both for the server and for the documentation. */
+/** A route, as the server and the documentation see it. */
 export interface RouteSpec<Query, Body> {
   /** The method. `HEAD` is served wherever `GET` is. */
   readonly method: "get" | "post";
@@ -42,17 +43,17 @@ export interface RouteSpec<Query, Body> {
   readonly path: string;
   /** The action that the caller must be allowed. */
   readonly action: Action;
-  /** What it does, in a line. */
+  /** What it does, in one line. */
   readonly summary: string;
   /** The parameters after the `?`. */
   readonly query?: Schema<Query>;
-  /** The headers that it reads, and what they mean. */
+  /** The headers that it reads, and their meaning. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** The body. */
+  /** The schema of the body. */
   readonly body?: Schema<Body>;
   /** The answers that are no errors. */
   readonly responses: Readonly<Record<number, DescribedAnswer>>;
-  /** The errors that it may meet, beside those of every route. */
+  /** The errors that it may answer with, in addition to those of every route. */
   readonly errors?: readonly (ParleyErrorCode | HttpErrorCode)[];
   /** What the request concerns, if the path does not say it all. The body is not checked yet. */
   readonly concerns?: (
@@ -70,7 +71,10 @@ export interface RouteRequest<Query, Body> {
   /** From the path; empty if the path has none. */
   readonly key: string;
   readonly query: Query;
-  /** The body. Its values may still be encoded: {@linkcode RouteRequest.toValue} gives what `Parley` takes. */
+  /**
+   * The body. Its values may still be encoded: {@linkcode RouteRequest.toValue} returns what
+   * `Parley` takes.
+   */
   readonly body: Body;
   /** A value of the body, as `Parley` takes it. */
   readonly toValue: (member: unknown) => unknown;
@@ -90,7 +94,10 @@ export function route<Query = unknown, Body = unknown>(
   return { spec, serve: (settings) => async (c) => await run(await admit(spec, c, settings)) };
 }
 
-/** Whose parameters these are. The path of the mount may have an `id` or a `key` as well, which Hono would prefer. */
+/**
+ * The prefix of the adapter's own parameters. The path of the mount may also have an `id` or a
+ * `key`, and Hono would prefer that.
+ */
 const OWN_PARAMETER = "_parley_own_";
 
 /** The path of a route, for Hono. */
@@ -112,7 +119,8 @@ async function admit<Query, Body>(
   const { action, concerns } = spec;
   const [id, key] = [segment(c, "id"), segment(c, "key")];
   const path = { ...(id !== undefined && { workflowId: id }), ...(key !== undefined && { key }) };
-  // If the path says it all, nothing is read for callers without permission. Otherwise nothing is read for strangers.
+  // If the path says it all, nothing is read for callers without permission. Otherwise nothing is
+  // read for callers with bad credentials.
   if (!concerns) await authorise(c, settings, { action, ...path });
   else if (await isStranger(c, settings.auth)) throw unauthorized();
   const read = spec.body && await tryTo(() => readBody(c, { bytes: settings.bodyLimit, ms: settings.bodyTimeoutMs }));
@@ -139,15 +147,15 @@ async function admit<Query, Body>(
 }
 
 /**
- * How much JSON a value may take, relative to the largest body. An honest value takes at most four times the length of its encoding; one with
- * repeated parts may take more.
+ * The most JSON of a value, relative to the largest body. An honest value takes at most four times
+ * the length of its encoding. One with repeated parts may take more.
  */
 const MAX_EXPANSION = 4;
-/** How much JSON a value may take at least, in characters. */
+/** The least limit of a value's JSON, in characters. */
 const MIN_JSON_LIMIT = 8 * 2 ** 20;
 
 function toEncoded(member: unknown, { bodyLimit }: Settings): unknown {
-  // JSON has no undefined, so the body has no such member.
+  // JSON has no `undefined`, so the body lacks this member.
   return member === undefined ? undefined : untrustedValue(member, Math.max(MIN_JSON_LIMIT, MAX_EXPANSION * bodyLimit));
 }
 

@@ -1,5 +1,5 @@
 /**
- * What schedulers call, and other invocations.
+ * Routes for schedulers and for other invocations.
  *
  * @module
  */
@@ -37,19 +37,19 @@ export const scheduleRoutes: readonly Route[] = [
     body: WakeBody,
     responses: { 202: { description: "They are being continued, where they are due", content: [] } },
   }, ({ c, parley, settings, body: { workflowIds } }) => {
-    // While there is still an answer to refuse them in.
+    // A refusal needs an answer, and the answer is sent before the workflows run.
     for (const workflowId of workflowIds) checkName(workflowId, "workflow ID");
-    // The caller is an invocation with a limit of its own, so it does not wait until these have ended.
+    // The caller is an invocation with its own time limit, so it does not wait for the workflows.
     keepAlive(c, parley.wake(workflowIds).then(() => {}, settings.report));
     return new Response(null, { status: 202 });
   }),
 ];
 
-/** Has the platform let the invocation live until this is over, where it would not by itself. */
+/** Keeps the invocation alive until the work is done, on platforms that would end it earlier. */
 function keepAlive(c: Context, work: Promise<void>): void {
   try {
     c.executionCtx.waitUntil(work);
   } catch {
-    // Hono throws where the platform has no such thing.
+    // Hono throws on platforms without this function.
   }
 }

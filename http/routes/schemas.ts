@@ -1,5 +1,6 @@
 /**
- * What goes in and comes out, as Valibot schemas: requests are checked with them, and the OpenAPI document is made of them.
+ * Inputs and outputs as Valibot schemas. They check requests, and the OpenAPI document is made of
+ * them.
  *
  * @module
  */
@@ -9,7 +10,10 @@ import * as v from "valibot";
 import { STATUSES } from "../../core/driver/statuses.ts";
 import { type Duration, toMilliseconds } from "../../core/values/checks.ts";
 
-/** How long an ID, a name or a key may be; the core counts characters, and refuses what is not well-formed. */
+/**
+ * The longest ID, name or key, in UTF-16 units. The core counts characters, and refuses text that
+ * is not well-formed.
+ */
 const MAX_NAME_LENGTH = 2 * 255;
 
 /** An ID, a name or a key. */
@@ -18,7 +22,7 @@ export const Name = v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_NAME_LENG
 /** A workflow's status. */
 export const Status = v.picklist(STATUSES);
 
-/** Of `POST /workflows`. */
+/** The body of `POST /workflows`. */
 export const StartBody = v.strictObject({
   workflow: v.pipe(Name, v.description("The name of the workflow's definition")),
   input: v.optional(v.pipe(v.unknown(), v.description("What the workflow gets; any JSON"))),
@@ -36,13 +40,13 @@ export const StartBody = v.strictObject({
   )),
 });
 
-/** What a start came to. */
+/** The outcome of a start. */
 export const StartResult = v.object({
   workflowId: v.string(),
   created: v.pipe(v.boolean(), v.description("Whether this request made the workflow")),
 });
 
-/** Of `POST /workflows/:id/messages`. */
+/** The body of `POST /workflows/:id/messages`. */
 export const MessageBody = v.strictObject({
   message: v.pipe(v.unknown(), v.description("The message; any JSON")),
   topic: v.optional(
@@ -62,10 +66,10 @@ export const MessageBody = v.strictObject({
   ),
 });
 
-/** How many messages one request may send. */
+/** The most messages of one request. */
 export const MAX_MESSAGES = 10_000;
 
-/** Of `POST /messages`. */
+/** The body of `POST /messages`. */
 export const MessagesBody = v.strictObject({
   messages: v.pipe(
     v.array(v.strictObject({
@@ -76,7 +80,7 @@ export const MessagesBody = v.strictObject({
   ),
 });
 
-/** Of `POST /wake`. */
+/** The body of `POST /wake`. */
 export const WakeBody = v.strictObject({ workflowIds: v.pipe(v.array(Name), v.maxLength(1_000)) });
 
 /** A number in a query. */
@@ -84,7 +88,7 @@ export function count(least: number, most: number, description: string): v.Gener
   return v.optional(v.pipe(
     v.string(),
     v.regex(/^\d{1,15}$/, "It must be a whole number"),
-    // Before the transformation, or else the documentation would not have it.
+    // The description comes before the transformation, because the documentation ends there.
     v.description(description),
     v.transform(Number),
     v.minValue(least),
@@ -107,7 +111,7 @@ export function waitMs(c: Context, wait: Duration | undefined, maxWaitMs: number
   return Math.min(Number(preferred ?? 0) * 1_000, maxWaitMs);
 }
 
-/** What a send came to. */
+/** The outcome of a send. */
 export const Receipt = v.object({
   messageId: v.pipe(v.string(), v.description("The message's ID; of the first one, if this is a duplicate")),
   duplicate: v.pipe(
@@ -124,7 +128,7 @@ const SerializedError = v.object({
   fields: v.optional(v.record(v.string(), v.unknown())),
 });
 
-/** What is known of a workflow. */
+/** What the store knows of a workflow. */
 export const WorkflowInfo = v.object({
   workflowId: v.string(),
   name: v.string(),
@@ -153,7 +157,7 @@ export const WorkflowInfo = v.object({
 /** A page of workflows. */
 export const WorkflowPage = v.object({ workflows: v.array(WorkflowInfo), cursor: v.optional(v.string()) });
 
-/** What a sweep did. */
+/** The outcome of a sweep. */
 export const SweepResult = v.object({ claimed: v.number(), finished: v.number(), suspended: v.number() });
 
 /** An event's value. */

@@ -1,5 +1,5 @@
 /**
- * Reading streams: one URL, as the caller takes it.
+ * The route that reads a stream, in the form that the caller accepts.
  *
  * @module
  */
@@ -36,7 +36,7 @@ const StreamQuery = v.object({
   cursor: text("Durable Streams: the cursor of the answer before"),
 });
 
-/** By the protocol it is the list alone. */
+/** The Durable Streams protocol returns the list alone. */
 const StreamAnswer = v.union([
   StreamPage,
   v.pipe(
@@ -133,7 +133,10 @@ async function serveLive(
   });
 }
 
-/** Whether the stream has ended, as the client was told: one whose workflow was resumed may have gone on. */
+/**
+ * Whether the stream has ended, as the client was told. If its workflow was resumed, it may have
+ * continued.
+ */
 async function isOver(request: StreamRequest, place: StreamPlace): Promise<boolean> {
   const { values, closed } = await readPage(request, place, 0);
   return closed && values.length === 0;

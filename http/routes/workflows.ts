@@ -1,5 +1,5 @@
 /**
- * Starting workflows, and what becomes of them.
+ * Routes that start, show and control workflows.
  *
  * @module
  */
@@ -67,7 +67,7 @@ export const workflowRoutes: readonly Route[] = [
       ...(workflowId !== undefined && { workflowId }),
       ...(enqueue !== undefined && { enqueue }),
     });
-    // Where it is mounted is known from the path alone.
+    // Only the path of the request says where the adapter is mounted.
     const location = `${pathOf(c.req.url).replace(/\/$/, "")}/${toSegment(handle.workflowId)}`;
     return answer(c, () => ({ workflowId: handle.workflowId, created: handle.created }), {
       status: handle.created ? 201 : 200,
@@ -133,20 +133,29 @@ function control(action: "cancel" | "resume", summary: string): Route {
   );
 }
 
-/** A definition whose schema returns what the caller's schema returned. The schema of a workflow that is known here comes first. */
+/**
+ * A definition whose schema returns what the caller's schema returned. If this server knows the
+ * workflow, the workflow's own schema comes first.
+ */
 function checkedElsewhere(name: string, value: unknown): Workflow<unknown, unknown> {
   const input: StandardSchemaV1 = { "~standard": { version: 1, vendor: "parley", validate: () => ({ value }) } };
   return workflow(name, () => undefined, { input });
 }
 
-/** The ID that a start names. It must be the ID of the workflow that starts, so that the caller is authorised for that one. */
+/**
+ * The ID that a start names. It must be the ID of the workflow that starts, because the caller is
+ * authorised for it.
+ */
 function given(c: Context, body: unknown): { workflowId?: string } {
   const named = typeof body === "object" && body !== null ? Reflect.get(body, "workflowId") : undefined;
   const workflowId = named === undefined ? c.req.header("idempotency-key") : named;
   return typeof workflowId === "string" ? { workflowId } : {};
 }
 
-/** Without stacks, which name the server's files. Errors in the input and the output keep theirs, because they belong to the caller's values. */
+/**
+ * A workflow without the stacks of its error and problem, because stacks name the server's files.
+ * Errors in the input and the output keep theirs, because they belong to the caller's values.
+ */
 function toPublic(info: Info, show: Show): Record<string, unknown> {
   const { error, problem } = info;
   return {
