@@ -34,17 +34,18 @@ import { toSegment } from "../protocol.ts";
 
 export type { ConnectOptions, Fetch } from "./transport.ts";
 
-/** How long `getEvent` waits where the caller does not say. */
+/** The default timeout of `getEvent`. */
 const GET_EVENT_TIMEOUT: Duration = "60s";
 
 /**
- * A client of an adapter, `parleyHttp`.
+ * Connects to an adapter, `parleyHttp`.
  *
- * Every request may be lost, and is then made again: a start by its workflow ID, a send by an idempotency key, both made up here where the caller
- * gives none. So nothing is started or sent twice. A stream that is cut off is read on at its next offset. Errors come back as the classes that a `Parley` throws;
- * what is wrong with the connection itself is a `DriverError`.
+ * A request that is lost is repeated. A start is identified by its workflow ID and a send by an
+ * idempotency key, which the client generates if the caller gives none. So nothing is started or
+ * sent twice. A stream that is cut off continues at its next offset. Errors come back as the
+ * classes that a `Parley` throws. A fault of the connection itself is a `DriverError`.
  *
- * @param options Where the adapter is, and what it asks for.
+ * @param options Where the adapter is, and its token.
  * @returns The client. It holds no connection between calls.
  * @throws {ValidationError} If the URL or the token is not legal.
  *
@@ -86,7 +87,8 @@ class RemoteClient implements Client {
     checkName(name, "workflow name");
     checkName(workflowId, "workflow ID");
     const schema = typeof workflow === "string" ? undefined : workflow.input;
-    // The server applies the schema, too: so it gets what the caller gave. What the schema made of it is for a server that does not know the workflow.
+    // The server gets the caller's own input, because it applies the schema too. If it does not
+    // know the workflow, it stores what this schema returned.
     const checked = schema && await validate(schema, input, "workflow's input");
     const body = {
       workflow: name,
@@ -97,7 +99,8 @@ class RemoteClient implements Client {
     };
     const request = { operation: "start", method: "POST", path: "/workflows", body } as const;
     const { created } = await this.#transport.call<{ created: boolean }>(request);
-    // Nobody had an ID before that was made up here: it exists by the first request, whose answer was lost.
+    // An ID that was generated here was unused. If it exists, the first request made it, and its
+    // answer was lost.
     const isOwn = options.workflowId === undefined;
     return Handle.started<O>(this, workflowId, created || isOwn);
   }
@@ -127,7 +130,7 @@ class RemoteClient implements Client {
 
   async send<T>(destinationId: string, message: NoInfer<T>, options: SendOptions<T> = {}): Promise<SendReceipt> {
     const { topic, idempotencyKey } = toRecipient(destinationId, options);
-    // `recv` applies the schema, too: so it gets what the caller gave.
+    // The server gets the caller's own message, because `recv` applies the schema too.
     if (topic.schema) await validate(topic.schema, message, "message");
     const receipt = await this.#transport.call<SendReceipt>({
       operation: "send",
@@ -213,7 +216,8 @@ class RemoteClient implements Client {
   }
 
   async #control(workflowId: string, operation: "cancel" | "resume"): Promise<void> {
-    // With a body, and so with a content type: a server that guards against forged forms refuses a POST without one.
+    // An empty body gives the request a content type. Servers that guard against forged forms
+    // refuse a POST without one.
     await this.#transport.call({
       operation,
       method: "POST",
@@ -232,12 +236,15 @@ function eventPath(workflowId: string, key: EventKey<unknown> | string): string 
   return `${workflowPath(workflowId)}/events/${toSegment(toChannel(key, "event key").name)}`;
 }
 
-/** By what the server knows the message, should the request come twice. */
+/** The idempotency key by which the server recognises the message if the request is repeated. */
 function madeUpKey(): string {
   return `connect:${crypto.randomUUID()}`;
 }
 
-/** A key that was made up here was never used before: a duplicate is then this very message, whose first answer was lost. */
+/**
+ * The receipt for the caller. A generated key was unused, so a duplicate is this very message,
+ * whose first answer was lost.
+ */
 function toReceipt(receipt: SendReceipt, idempotencyKey: string | undefined): SendReceipt {
   return idempotencyKey === undefined ? { ...receipt, duplicate: false } : receipt;
 }

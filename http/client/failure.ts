@@ -1,12 +1,16 @@
 /**
- * Why a request got no answer, in words that hold neither the URL nor the request: runtimes put both into their errors.
+ * The reason why a request got no answer. The words contain neither the URL nor the request,
+ * although runtimes put both into their errors.
  *
  * @module
  */
 
 import { DriverError } from "../../core/errors.ts";
 
-/** By the code that Node and Bun give, or the words of Deno and workerd. In this order: a certificate fails while connecting. */
+/**
+ * Matches the codes of Node and Bun, and the words of Deno and workerd. The order matters, because
+ * a certificate fails while connecting.
+ */
 const REASONS: readonly [pattern: RegExp, reason: string, passes: boolean][] = [
   [
     /CERT_|_CERT|UNABLE_TO_VERIFY|[Cc]ertificate|UnknownIssuer/,
@@ -25,23 +29,23 @@ const REASONS: readonly [pattern: RegExp, reason: string, passes: boolean][] = [
   ],
 ];
 
-/** A runtime's own codes; anything longer may be a value. */
+/** Codes of runtimes. A longer text may be a value. */
 const CODE = /^[A-Z][A-Z0-9_]{2,40}$/;
 
-/** How many causes are looked at: an error may be its own. */
+/** How many causes are examined, because an error may be its own cause. */
 const MAX_CAUSES = 8;
 
 /**
  * The error for a request that got no answer.
  *
  * @param operation What was being done.
- * @param error What the request failed with.
+ * @param error The error of the request.
  */
 export function noAnswer(operation: string, error: unknown): DriverError {
   const causes = causesOf(error);
   const code = causes.map((it) => Reflect.get(it, "code")).find((it) => typeof it === "string" && CODE.test(it));
   const shown: string = code ?? (error instanceof Error ? error.name : typeof error);
-  // The codes first: a text may have the name of a server in it.
+  // Codes come first, because a text may contain the name of a server.
   const texts = [
     ...(code === undefined ? [] : [String(code)]),
     ...causes.map(({ message }) => withoutUrls(String(message))),
@@ -56,7 +60,7 @@ function causesOf(error: unknown): Error[] {
   const causes: Error[] = [];
   for (let it = error; it instanceof Error && causes.length < MAX_CAUSES;) {
     causes.push(it);
-    // Node tries each address of a name, and tells of all.
+    // Node tries each address of a name, and reports all failures.
     it = it instanceof AggregateError && it.errors.length > 0 ? it.errors[0] : it.cause;
   }
   return causes;

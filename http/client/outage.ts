@@ -1,5 +1,5 @@
 /**
- * Faults that a wait or a reader outlives.
+ * Faults that a wait or a reader survives.
  *
  * @module
  */
@@ -8,14 +8,14 @@ import { DriverError } from "../../core/errors.ts";
 import { backoffMs } from "../../core/time/backoff.ts";
 import { type ClientTransport, pauseFor } from "./transport.ts";
 
-/** How long to wait until a request that failed is made again: 0.1 s, doubling to 5 s. */
+/** The pause before a failed request is repeated: 0.1 s, doubling to 5 s. */
 const FIRST_PAUSE_MS = 100;
 export const MAX_PAUSE_MS = 5_000;
 
-/** After so many failures in a row, about 2 s, the caller hears of it. */
+/** After this many failures in a row, about 2 s, the caller is told. */
 const TOLD_AFTER = 5;
 
-/** Whether the same request may have another outcome a moment later. */
+/** Whether the same request may succeed a moment later. */
 export function isPassing(error: unknown): error is DriverError {
   return error instanceof DriverError && error.retryable;
 }
@@ -29,17 +29,19 @@ export class Outage {
     this.#transport = transport;
   }
 
-  /** How many there were in a row. */
+  /** How many failures there were in a row. */
   get failures(): number {
     return this.#failures;
   }
 
-  /** There was an answer. */
+  /** Ends the outage after an answer. */
   over(): void {
     this.#failures = 0;
   }
 
-  /** Waits a while, longer after each failure, and never as long as others do: they have all failed at the same moment. */
+  /**
+   * Pauses, longer after each failure. The jitter separates clients that failed at the same moment.
+   */
   async outlive(
     error: DriverError,
     operation: string,
@@ -54,7 +56,7 @@ export class Outage {
   }
 }
 
-/** Waits between 50% and 100% of a time that doubles with each try. */
+/** Pauses for a time that doubles with each try, with jitter. */
 export async function rest(
   transport: ClientTransport,
   tries: number,

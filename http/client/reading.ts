@@ -1,5 +1,5 @@
 /**
- * Streams and events over connections that end: each is read on where the last one left off.
+ * Streams and events over connections that end. Each one continues where the last one stopped.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import { decodeValue } from "../envelope.ts";
 import { resumed, type Source } from "./resuming.ts";
 import type { ClientTransport } from "./transport.ts";
 
-/** A part of a stream. */
+/** A page of a stream, as an answer has it. */
 interface StreamAnswer<T> {
   values: T[];
   nextOffset: number;

@@ -1,5 +1,6 @@
 /**
- * Reading on: over as many connections as it takes, or by short answers where nothing comes over one.
+ * Reading over as many connections as it takes. If nothing arrives over a live connection, it reads
+ * by short answers.
  *
  * @module
  */
@@ -13,42 +14,51 @@ import { isPassing, MAX_PAUSE_MS, Outage } from "./outage.ts";
 import { asParleyError, type ClientRequest, type ClientTransport, pauseFor } from "./transport.ts";
 import { CUT_MS, Patience, PAUSE_MS } from "./waiting.ts";
 
-/** A connection that is silent for so long is dead: the server sends a blank line every few seconds. */
+/**
+ * A connection that is silent for this long is dead, because the server sends a blank line every
+ * few seconds.
+ */
 const MAX_SILENCE_MS = 45_000;
-/** The server sends a blank line at once. Where none has come for so long, somebody on the way keeps the answer until it is complete. */
+/**
+ * The server sends a blank line at once. If none arrives within this time, a proxy holds the answer
+ * back until it is complete.
+ */
 const FIRST_BYTE_MS = 10_000;
-/** For how long a client remembers that answers do not come live, and begins with short ones. */
+/** How long a client remembers that answers do not arrive live, and starts with short ones. */
 const REMEMBERED_MS = 300_000;
-/** Readers whose connections end at one moment come back over so long, and over ever longer where that happens again. */
+/**
+ * Readers whose connections end at one moment reconnect spread over this time. The time grows if
+ * connections keep ending at once.
+ */
 const COME_BACK_MS = 500;
-/** After so many answers that are not of this library the URL must be wrong. */
+/** After this many answers that are not of this library, the URL must be wrong. */
 const MAX_FOREIGN_ANSWERS = 8;
 
-/** The last line: nothing will come any more. Without it the connection was cut. */
+/** The last line, which says that nothing more will come. Without it, the connection was cut. */
 interface End {
   end: true;
 }
 
-/** Something to read, an entry after the other. */
+/** A source that is read entry by entry. */
 export interface Source<Entry> {
-  /** What is being done, for errors: `readStream`. */
+  /** What is being done, for errors, such as `readStream`. */
   readonly operation: string;
-  /** The path of what comes after an entry, as lines. */
+  /** The path of the lines after an entry. */
   path(last: Entry | undefined): string;
-  /** Asks for what comes after an entry, and waits for it. */
+  /** Requests the entries after another one, and waits for them. */
   poll(last: Entry | undefined, waitMs: number, signal: AbortSignal): Promise<{ entries: Entry[]; ended: boolean }>;
 }
 
-/** An answer of whoever answers 200 to anything, as the page of a gateway. */
+/** An answer of a server that answers 200 to everything, such as the page of a gateway. */
 class ForeignAnswer extends DriverError {}
 
-/** A connection that ended before any byte came. */
+/** A connection that ended before any byte arrived. */
 class NothingCame extends Error {}
 
-/** Which clients have met somebody who keeps answers, and until when they remember. */
+/** Clients whose live answers were held back, and until when they remember that. */
 const buffered = new WeakMap<ClientTransport, { until: number; told: boolean }>();
 
-/** The entries of a source, to its end. */
+/** All entries of a source. */
 export async function* resumed<Entry extends object>(
   transport: ClientTransport,
   source: Source<Entry>,
@@ -78,7 +88,8 @@ export async function* resumed<Entry extends object>(
         if ("end" in entry) return;
         yield last = entry;
       }
-      // Cut by the server, which ends every connection once. One that does so at once, and again, is asked ever less often.
+      // The server cut the connection, as it does with every connection in time. If it does so at
+      // once, and repeatedly, the pauses grow.
       if (clock.now() - begun >= MAX_PAUSE_MS) brief = 0;
       await pauseFor(clock, comeBackMs(brief++), signal);
     } catch (error) {
@@ -91,7 +102,7 @@ export async function* resumed<Entry extends object>(
       const known = asParleyError(error, operation, signal);
       if (!isPassing(known) || (known instanceof ForeignAnswer && outage.failures >= MAX_FOREIGN_ANSWERS)) throw known;
       if (!live) patience.failed(tookMs);
-      // As of a gateway that has waited for the end of the answer.
+      // A gateway may have waited for the end of the answer.
       else if (tookMs >= CUT_MS && error instanceof DriverError) live = false;
       await outage.outlive(known, operation, signal);
     }
@@ -110,7 +121,7 @@ function remember(transport: ClientTransport): void {
   });
 }
 
-/** Once a client, and only when short answers do come. */
+/** Reports once per client that answers come late, as soon as short answers work. */
 function tell(transport: ClientTransport, operation: string): void {
   const known = buffered.get(transport);
   if (!known || known.told) return;
@@ -148,7 +159,7 @@ async function* lines<Entry>(
       const limit = transport.limit(limitMs, signal, () => new NothingCame());
       const { done, value } = await withTimeLimit(limit, () => reader!.read()).catch((error) => {
         if (limitMs === FIRST_BYTE_MS || !(error instanceof NothingCame)) throw error;
-        // The connection is dead, as if it had been cut.
+        // A connection that is silent for too long is treated as cut.
         return { done: true, value: undefined } as const;
       });
       if (done && limitMs === FIRST_BYTE_MS) throw new NothingCame();

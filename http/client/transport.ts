@@ -1,5 +1,5 @@
 /**
- * Requests to the adapter, and what can go wrong with them.
+ * Requests to the adapter, and their faults.
  *
  * @module
  */
@@ -13,16 +13,18 @@ import { checkToken, isToken, PARLEY_JSON, toMountUrl } from "../protocol.ts";
 import { quietly } from "../quietly.ts";
 import { noAnswer } from "./failure.ts";
 
-/** How long a request may take beyond what the server was asked to wait. */
+/** How much longer than the server's wait a request may take. */
 const REQUEST_MS = 30_000;
 
-/** Whether a server or a gateway, of whatever brand, may answer the same request otherwise a moment later. Cloudflare's are 520 to 530. */
+/**
+ * Whether the same request may succeed later, at any server or gateway. Cloudflare uses 520 to 530.
+ */
 function isTemporary(status: number): boolean {
   return [408, 425, 429].includes(status) || (status >= 500 && status !== 501);
 }
 
 /**
- * The part of `fetch` that is needed.
+ * The required part of `fetch`.
  *
  * @category From outside
  */
@@ -34,39 +36,51 @@ export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
  * @category From outside
  */
 export interface ConnectOptions {
-  /** Where the adapter is mounted, as in `https://example.com/parley`. */
+  /** Where the adapter is mounted, such as `https://example.com/parley`. */
   url: string;
-  /** What the server's auth asks for, or where to get it, as for one that expires. Asked for each request. */
+  /**
+   * The token that the server's auth expects, or a function that returns one, for tokens that
+   * expire. The function is called for each request.
+   */
   token: string | (() => string | Promise<string>);
-  /** Another `fetch`, as a service binding of a Worker has it, or `app.request` of Hono in a test. Default the runtime's. */
+  /**
+   * Another `fetch`, such as that of a Worker's service binding, or Hono's `app.request` in a test.
+   * Default the runtime's.
+   */
   fetch?: Fetch;
-  /** Where the time comes from. Default the runtime's. */
+  /** The source of the time. Default the runtime's. */
   clock?: Clock;
-  /** Gets the faults that a wait or a reader outlives, once an outage, and the notice that answers come late. Default `console.error`. */
+  /**
+   * Receives the faults that a wait or a reader survives, once per outage, and the notice that
+   * answers come late. Default `console.error`.
+   */
   onError?: (error: unknown) => void;
 }
 
 /** A request, and how its answer is read. */
 export interface ClientRequest<T = unknown> {
-  /** What is being done, for errors: `send`. */
+  /** What is being done, for errors, such as `send`. */
   readonly operation: string;
   readonly method?: "GET" | "POST";
-  /** Below the URL, with its parameters. */
+  /** The path below the URL, with its parameters. */
   readonly path: string;
-  /** Its values come from {@linkcode encoded}. */
+  /** The body. Its values come from {@linkcode encoded}. */
   readonly body?: unknown;
-  /** Takes the answer from its JSON. Default as it is, for answers without values. */
+  /**
+   * Turns the JSON of the answer into its value. By default the JSON is the value, for answers
+   * without encoded values.
+   */
   // deno-lint-ignore no-explicit-any -- the JSON of an answer of this library
   readonly read?: (json: any) => T;
   readonly signal?: AbortSignal | undefined;
-  /** For how long the server was asked to wait, in milliseconds. */
+  /** How long the server is asked to wait, in milliseconds. */
   readonly waitMs?: number;
 }
 
 /** Makes requests. */
 export class ClientTransport {
   readonly clock: Clock;
-  /** Tells the caller of what is outlived. */
+  /** Reports a fault that the client survives. */
   readonly report: (error: unknown) => void;
   readonly #url: string;
   readonly #token: () => string | Promise<string>;
@@ -84,7 +98,10 @@ export class ClientTransport {
     this.clock = clock;
   }
 
-  /** Makes a request, and repeats it while its fault may pass. Use it only for requests that may be repeated. */
+  /**
+   * Makes a request, and repeats it after a temporary fault. Use it only for requests that may be
+   * repeated.
+   */
   async call<T>(request: ClientRequest<T>): Promise<T> {
     return await attempt(() => this.once(request), this.clock, request.signal);
   }
@@ -107,7 +124,7 @@ export class ClientTransport {
     }
   }
 
-  /** Makes a request once, and answers with the response if it is no error. */
+  /** Makes a request once, and returns the response if it is no error. */
   async open(
     { operation, method = "GET", path, body }: ClientRequest<unknown>,
     accept: string,
@@ -122,7 +139,8 @@ export class ClientTransport {
         ...(text !== undefined && { "content-type": PARLEY_JSON }),
       },
       ...(text !== undefined && { body: text }),
-      // Not followed: it makes a GET of a POST, which lists workflows where one was to be started. Nor is the token for wherever it leads.
+      // A redirect is not followed. It would turn a POST into a GET, so that a start would become a
+      // list, and the token is not for another server.
       redirect: "manual",
       signal,
     });
@@ -130,7 +148,7 @@ export class ClientTransport {
     return response;
   }
 
-  /** A limit for a part of a request. `late`: the error when its time is up. */
+  /** A time limit for a part of a request. `late` makes the error when the time is up. */
   limit(ms: number, signal: AbortSignal | undefined, late: () => Error): TimeLimit {
     const error = (reason: "timeout" | "stopped") => reason === "timeout" ? late() : signal?.reason;
     return { ms, clock: this.clock, stop: signal, error };
@@ -150,7 +168,10 @@ export class ClientTransport {
   }
 }
 
-/** What a request failed with, as an error of this library: the caller's own abort, or an outcome that nobody knows. */
+/**
+ * The error of a request as one of this library: the reason of the caller's own abort, or a
+ * `DriverError` for an unknown outcome.
+ */
 export function asParleyError(error: unknown, operation: string, signal: AbortSignal | undefined): unknown {
   if (signal?.aborted) return signal.reason;
   if (error instanceof ParleyError) return error;
@@ -168,7 +189,9 @@ export function encoded(value: unknown, operation: string): JsonText {
   }
 }
 
-/** Reads an answer. An answer of another content type, as of a gateway, is not of this library. */
+/**
+ * Reads an answer. An answer of another content type, such as a gateway's, is not of this library.
+ */
 function understood<T>(response: Response, operation: string, read: () => T): T {
   try {
     if (!response.headers.get("content-type")?.startsWith(PARLEY_JSON)) throw new TypeError("foreign");
@@ -180,7 +203,10 @@ function understood<T>(response: Response, operation: string, read: () => T): T 
   }
 }
 
-/** The error that the server tells of, as the same class; else what the status says. */
+/**
+ * The error of an answer, as the same class as on the server. If the answer has none, the error
+ * tells its status.
+ */
 async function toError(response: Response, operation: string, sent: string | undefined): Promise<Error> {
   const { status } = response;
   const text = await response.text();
@@ -197,13 +223,13 @@ async function toError(response: Response, operation: string, sent: string | und
       return refused(operation, status, problem.code);
     }
   } catch {
-    // Not ours, as the page of a gateway.
+    // The answer is not of this library, such as the page of a gateway.
   }
   return refused(operation, status);
 }
 
 function refused(operation: string, status: number, code?: string): DriverError {
-  // The status of one is 0 in a browser.
+  // In a browser, a redirect has status 0.
   const shown = status < 400
     ? "a redirect: the url must be that of the adapter itself"
     : code === undefined
@@ -214,7 +240,7 @@ function refused(operation: string, status: number, code?: string): DriverError 
   });
 }
 
-/** Waits a moment, or until the signal aborts. */
+/** Pauses, and rejects when the signal aborts. */
 export async function pauseFor(clock: Clock, ms: number, signal: AbortSignal | undefined): Promise<void> {
   await delay(clock, ms, signal);
   signal?.throwIfAborted();

@@ -1,5 +1,5 @@
 /**
- * Waiting longer than one request does.
+ * Waits that are longer than one request.
  *
  * @module
  */
@@ -8,32 +8,38 @@ import { type DriverError, TimeoutError } from "../../core/errors.ts";
 import { isPassing, Outage, rest } from "./outage.ts";
 import { type ClientTransport, pauseFor } from "./transport.ts";
 
-/** The longest that one request is asked to wait: proxies cut longer ones. */
+/** The longest wait of one request. Proxies cut longer ones. */
 export const MAX_WAIT_MS = 25_000;
 
-/** How long to wait in between, where a server does not wait as long as it is asked to. */
+/** The pause between requests, if a server waits less than it is asked to. */
 export const PAUSE_MS = 1_000;
 
-/** What is waited for, and how long. */
+/** A wait and its limits. */
 export interface WaitRequest {
-  /** For the error: `result`. */
+  /** What is awaited, for the error, such as `result`. */
   readonly operation: string;
-  /** `null`: no limit. */
+  /** The timeout in milliseconds; `null`: none. */
   readonly timeoutMs: number | null;
   readonly signal: AbortSignal | undefined;
 }
 
-/** A wait that failed after so long was cut short, by a server or a proxy that lets no answer take its time. */
+/**
+ * A wait that failed after this time was cut short by a server or a proxy that allows no long
+ * answers.
+ */
 export const CUT_MS = 1_000;
-/** How much of the time after which a wait was cut the next one may take. */
+/** The next wait, as a fraction of the time after which the last one was cut. */
 const BELOW_CUT = 0.8;
 
-/** How long the next request is to wait. */
+/** Decides how long the next request waits. */
 export class Patience {
-  /** In milliseconds. */
+  /** The wait of the next request, in milliseconds. */
   waitMs = MAX_WAIT_MS;
 
-  /** A wait has failed. Says whether it was cut short: then the next ones are shorter. */
+  /**
+   * Notes a wait that failed, and returns whether it was cut short. The next waits are then
+   * shorter.
+   */
   failed(tookMs: number): boolean {
     if (tookMs < CUT_MS) return false;
     this.waitMs = Math.min(this.waitMs, tookMs * BELOW_CUT);
@@ -42,11 +48,13 @@ export class Patience {
 }
 
 /**
- * Asks, and asks again while the server has waited in vain, or a fault may pass. A wait that somebody on the way cuts short is a shorter one from then on.
+ * Repeats a request while the server's wait ends without a result, or after a temporary fault. If a
+ * proxy cuts a wait short, later waits are shorter.
  *
- * @param ask Makes a request, once, that waits for so many milliseconds.
+ * @param ask Makes one request that waits for this many milliseconds.
  * @throws {TimeoutError} At the deadline.
- * @throws {DriverError} At the deadline, if no request was ever answered; at once, if asking again cannot help.
+ * @throws {DriverError} At the deadline, if no request was ever answered. At once, if a repeat
+ * cannot help.
  */
 export async function waitOver<T>(
   transport: ClientTransport,

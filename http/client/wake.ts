@@ -1,5 +1,5 @@
 /**
- * Continuing workflows in an invocation of their own.
+ * Continuing workflows in another invocation.
  *
  * @module
  */
@@ -9,18 +9,21 @@ import { type Duration, toMilliseconds } from "../../core/values/checks.ts";
 import { withTimeLimit } from "../../core/time/time_limit.ts";
 import { checkToken, toMountUrl } from "../protocol.ts";
 
-/** How many workflows one request may name; `POST /wake` takes no more. */
+/** The most workflows of one request; `POST /wake` takes no more. */
 const BATCH = 1_000;
 
 /**
- * Has another invocation continue the workflows that became due: a `wake` for `Parley`. It posts to the adapter's `/wake`, which answers at once.
+ * A `wake` for `Parley`: another invocation continues the workflows that became due. It posts to
+ * the adapter's `/wake`, which answers at once.
  *
- * @param options `url`: where the adapter is mounted, as in `https://example.com/parley`. `token`: one that its auth allows to `wake`.
- * `timeout`: how long to wait for an answer, default `"10s"`. `fetch`: another one, as that of a Worker's service binding. Default the runtime's.
- * @returns The function. It rejects if an answer was not 2xx; the next sweep finds those workflows due.
+ * @param options `url`: where the adapter is mounted, such as `https://example.com/parley`.
+ * `token`: one that its auth allows to `wake`. `timeout`: how long to wait for an answer, default
+ * `"10s"`. `fetch`: another one, such as that of a Worker's service binding. Default the runtime's.
+ * @returns The function. It rejects if an answer was not 2xx; the next sweep finds those workflows
+ * due.
  * @throws {ValidationError} If the URL or the token is not legal.
  *
- * @example Leave the invocation that sends for the next one
+ * @example Leave the work after a send to the next invocation
  * ```ts
  * import { memoryDriver, Parley } from "@parley/parley";
  * import { httpWake } from "@parley/parley/http";
@@ -48,7 +51,7 @@ export function httpWake(
       { length: Math.ceil(workflowIds.length / BATCH) },
       (_, n) => workflowIds.slice(n * BATCH, (n + 1) * BATCH),
     );
-    // One fault does not keep the others asleep.
+    // A fault of one batch does not stop the others.
     const outcomes = await Promise.allSettled(batches.map((batch) => post(fetch, { target, token, timeoutMs }, batch)));
     for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
   };

@@ -8,15 +8,17 @@ import { checkWith, fromHex } from "./hmac.ts";
 import type { Verifier } from "./verifier.ts";
 
 /**
- * Verifies deliveries of GitHub. The delivery's ID is that of the header `X-GitHub-Delivery`, which a redelivery has again.
+ * Verifies deliveries of GitHub. The delivery's ID is in the header `X-GitHub-Delivery`, and a
+ * redelivery has the same one.
  *
- * GitHub signs the body alone, neither the ID nor the time: who has seen a delivery can send it again under another ID. Where that would do
- * harm, make the message one that may come twice. The webhook's content type must be `application/json`; GitHub's default is another.
+ * GitHub signs only the body, and neither the ID nor the time. So anybody who has seen a delivery
+ * can send it again under another ID. If that would do harm, let the message be one that may come
+ * twice. Set the webhook's content type to `application/json`, which is not GitHub's default.
  *
- * @param secret The webhook's secret; several while one is being replaced.
+ * @param secret The webhook's secret, or several during a rotation.
  * @throws {ValidationError} If a secret is empty.
  *
- * @example Send a workflow what GitHub tells
+ * @example Forward GitHub's deliveries to a workflow
  * ```ts
  * import { memoryDriver, Parley } from "@parley/parley";
  * import { github, webhook } from "@parley/parley/http";

@@ -1,5 +1,5 @@
 /**
- * HMAC-SHA256 signatures: what all verifiers share.
+ * HMAC-SHA256 signatures, for all verifiers.
  *
  * @module
  */
@@ -12,18 +12,18 @@ import type { VerifierOptions } from "./verifier.ts";
 /** Seconds since 1970, as in headers. */
 const SECONDS = /^\d{1,12}$/;
 
-/** Says whether one of the signatures is of one of the secrets. */
+/** Returns whether one of the signatures belongs to one of the secrets. */
 export type SignatureCheck = (
   signed: { prefix: string; body: Uint8Array },
   signatures: readonly (Uint8Array | undefined)[],
 ) => Promise<boolean>;
 
 /**
- * Makes a check.
+ * Creates a check.
  *
- * @param secrets The secrets; several while one is being replaced.
- * @param toKey The bytes to sign with; `undefined` if the secret is not legal.
- * @param provider Whose secrets they are, for the error.
+ * @param secrets The secret, or several during a rotation.
+ * @param toKey Returns the bytes of the key; `undefined` if the secret is not legal.
+ * @param provider The provider, for the error.
  * @throws {ValidationError} If there is no secret, or one is not legal.
  */
 export function checkWith(
@@ -41,21 +41,21 @@ export function checkWith(
   if (keys.length === 0) throw new ValidationError(`Making a verifier for ${provider}: there must be a secret`);
   return async ({ prefix, body }, signatures) => {
     const data = join(new TextEncoder().encode(prefix), body);
-    // Once for each secret, however many signatures a stranger sends.
+    // One HMAC per secret, however many signatures a stranger sends.
     const expected = await Promise.all(keys.map((key) => hmac(key, data)));
-    // All with all, so that the time does not tell which one it was.
+    // Every pair is compared, so that the time does not show which one matched.
     return expected.flatMap((it) => signatures.map((signature) => signature !== undefined && isSame(it, signature)))
       .includes(true);
   };
 }
 
-/** Makes a check of when something was signed, in the text of a header. */
+/** Creates a check of the time of a signature. It takes the text of a header. */
 export function freshness({ tolerance = "5m", clock = wallClock }: VerifierOptions): (seconds: string) => boolean {
   const toleranceMs = toMilliseconds(tolerance, "tolerance");
   return (seconds) => SECONDS.test(seconds) && Math.abs(clock.now() - Number(seconds) * 1_000) <= toleranceMs;
 }
 
-/** The bytes of base64; not every runtime has `Uint8Array.fromBase64`. */
+/** Decodes base64, because not every runtime has `Uint8Array.fromBase64`. */
 export function fromBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
   try {
     return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
@@ -64,7 +64,7 @@ export function fromBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
   }
 }
 
-/** The bytes of hexadecimal digits. */
+/** Decodes hexadecimal digits. */
 export function fromHex(text: string): Uint8Array | undefined {
   if (!/^([0-9a-f]{2})+$/i.test(text)) return undefined;
   return Uint8Array.from(text.match(/../g)!, (byte) => parseInt(byte, 16));
@@ -75,7 +75,7 @@ async function hmac(key: Uint8Array<ArrayBuffer>, data: Uint8Array<ArrayBuffer>)
   return new Uint8Array(await crypto.subtle.sign("HMAC", imported, data));
 }
 
-/** Takes the same time wherever they differ. That a length is wrong is no secret. */
+/** Compares in a time that does not depend on the difference. A wrong length is no secret. */
 function isSame(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   let difference = 0;

@@ -8,7 +8,7 @@ import { ValidationError } from "../../core/errors.ts";
 import { checkWith, freshness, fromBase64 } from "./hmac.ts";
 import type { Verifier, VerifierOptions } from "./verifier.ts";
 
-/** What the headers begin with: in the standard, and at Svix, whose scheme it was. */
+/** The prefixes of the headers: those of the standard, and of Svix, from which the scheme comes. */
 const PREFIXES = ["webhook-", "svix-"];
 
 /**
@@ -18,21 +18,24 @@ const PREFIXES = ["webhook-", "svix-"];
  */
 export interface StandardWebhooksOptions extends VerifierOptions {
   /**
-   * What a secret is that does not say so itself by `whsec_`, `v1,whsec_` or `polar_whs_`: `"base64"` of the key, or the key as a `"text"`. There is no default, since
-   * many a text is base64, too.
+   * How to read a secret without the prefix `whsec_`, `v1,whsec_` or `polar_whs_`: as `"base64"` of
+   * the key, or as the key in `"text"`. There is no default, because many texts are also base64.
    */
   encoding?: "base64" | "text";
 }
 
 /**
- * Verifies deliveries as Standard Webhooks has them, and Svix: those of Clerk, OpenAI, Polar, Resend, Supabase and others.
+ * Verifies deliveries of Standard Webhooks and of Svix: those of Clerk, OpenAI, Polar, Resend,
+ * Supabase and others.
  *
- * @param secret As the provider shows it: `whsec_...`, Supabase's `v1,whsec_...`, Polar's `polar_whs_...`; of another form with the option `encoding`. Several while one is
- * being replaced.
- * @param options How old a signature may be, and what a secret of another form is.
- * @throws {ValidationError} If a secret is of another form and there is no `encoding`, or it is not base64 where it has to be.
+ * @param secret The secret as the provider shows it: `whsec_...`, Supabase's `v1,whsec_...`,
+ * Polar's `polar_whs_...`. For another form, set the option `encoding`. Several secrets are
+ * possible during a rotation.
+ * @param options How old a signature may be, and how to read a secret of another form.
+ * @throws {ValidationError} If a secret of another form comes without `encoding`, or a secret that
+ * must be base64 is not.
  *
- * @example Take the deliveries of a provider
+ * @example Receive the deliveries of a provider
  * ```ts
  * import { memoryDriver, Parley } from "@parley/parley";
  * import { standardWebhooks, webhook } from "@parley/parley/http";
@@ -64,17 +67,17 @@ export function standardWebhooks(secret: string | string[], options: StandardWeb
     const prefix = PREFIXES.find((it) => headers.has(`${it}id`)) ?? "";
     const [id, timestamp, signatures] = ["id", "timestamp", "signature"].map((name) => headers.get(`${prefix}${name}`));
     if (!id || !timestamp || !signatures || !isFresh(timestamp)) return undefined;
-    // Others than v1 are made with keys that are not shared.
+    // Signatures of other versions use keys that are not shared.
     const given = signatures.split(" ").map((it) => it.startsWith("v1,") ? fromBase64(it.slice(3)) : undefined);
     return await check({ prefix: `${id}.${timestamp}.`, body }, given) ? { id } : undefined;
   };
 }
 
-/** The bytes that a secret signs with; `undefined` if it is not legal. */
+/** The bytes of the key; `undefined` if the secret is not legal. */
 function toKey(secret: string, encoding: StandardWebhooksOptions["encoding"]): Uint8Array<ArrayBuffer> | undefined {
   const [, base64] = /^(?:v1,)?whsec_(.*)$/s.exec(secret) ?? [];
   if (base64 !== undefined) return fromStrictBase64(base64);
-  // Polar's own library signs with the text, its beginning included.
+  // Polar's own library uses the whole text as the key, with its prefix.
   if (encoding === "text" || secret.startsWith("polar_whs_")) {
     return /^\s|\s$/.test(secret) ? undefined : new TextEncoder().encode(secret);
   }
@@ -85,7 +88,7 @@ function toKey(secret: string, encoding: StandardWebhooksOptions["encoding"]): U
   );
 }
 
-/** As `atob` takes it, without the white space that it passes over. */
+/** Decodes base64 without white space, which `atob` would ignore. */
 function fromStrictBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
   return /\s/.test(text) ? undefined : fromBase64(text);
 }

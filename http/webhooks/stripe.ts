@@ -9,13 +9,13 @@ import { checkWith, freshness, fromHex } from "./hmac.ts";
 import type { Verifier, VerifierOptions } from "./verifier.ts";
 
 /**
- * Verifies deliveries of Stripe. The delivery's ID is that of the event, as `evt_...`.
+ * Verifies deliveries of Stripe. The delivery's ID is that of the event, such as `evt_...`.
  *
- * @param secret The endpoint's signing secret, `whsec_...`; several while one is being replaced.
+ * @param secret The endpoint's signing secret, `whsec_...`, or several during a rotation.
  * @param options How old a signature may be.
- * @throws {ValidationError} If a secret is empty, or has white space in it.
+ * @throws {ValidationError} If a secret is empty, or contains white space.
  *
- * @example Send a workflow what Stripe tells
+ * @example Forward Stripe's events to a workflow
  * ```ts
  * import { memoryDriver, Parley } from "@parley/parley";
  * import { stripe, webhook } from "@parley/parley/http";
@@ -45,7 +45,7 @@ export function stripe(secret: string | string[], options: VerifierOptions = {})
     const items = (headers.get("stripe-signature") ?? "").split(",").map((it) => it.split("=", 2));
     const timestamp = items.findLast(([name]) => name?.trim() === "t")?.[1] ?? "";
     if (!isFresh(timestamp)) return undefined;
-    // v0 is for tests alone.
+    // v0 is only for tests.
     const given = items.map(([name, value]) => name?.trim() === "v1" ? fromHex(value ?? "") : undefined);
     return await check({ prefix: `${timestamp}.`, body }, given) ? { id: eventId(body) } : undefined;
   };
@@ -56,7 +56,7 @@ function eventId(body: Uint8Array): string {
     const { id } = JSON.parse(new TextDecoder().decode(body));
     if (typeof id === "string" && id !== "") return id;
   } catch {
-    // Not JSON: the same error as below.
+    // The body is not JSON, which leads to the same error as below.
   }
   throw new ValidationError("Reading an event of Stripe: it must be JSON with an id");
 }

@@ -1,5 +1,5 @@
 /**
- * How a webhook shows that it is the provider's.
+ * Verification of webhooks.
  *
  * @module
  */
@@ -8,22 +8,23 @@ import type { Clock } from "../../core/time/clock.ts";
 import type { Duration } from "../../core/values/checks.ts";
 
 /**
- * A delivery that is the provider's.
+ * A verified delivery.
  *
  * @category Webhooks
  */
 export interface Delivery {
-  /** What tells one delivery from another, and is the same when it comes again. */
+  /** Identifies the delivery. A repeated delivery has the same ID. */
   id: string;
 }
 
 /**
- * Says whether a delivery is the provider's.
+ * Verifies that a delivery comes from the provider.
  *
- * @param request The request, with its headers; its body may be read once more.
- * @param body The bytes as they came. `String(body)` is their text, for libraries that sign texts.
- * @returns The delivery; `undefined` if it is not the provider's, or not of now. What it throws is a
- * refusal too, and reported to `onError`, unless its name has `signature` or `verification` in it. A `ParleyError` and an `HTTPException` keep their status.
+ * @param request The request with its headers. Its body can be read once more.
+ * @param body The bytes of the body. `String(body)` is their text, for libraries that sign texts.
+ * @returns The delivery; `undefined` if its signature is not valid or not recent. An error that it
+ * throws is also a refusal, and is reported to `onError` unless its name contains `signature` or
+ * `verification`. A `ParleyError` and an `HTTPException` keep their status.
  * @category Webhooks
  */
 export type Verifier = (request: Request, body: Uint8Array) => Delivery | undefined | Promise<Delivery | undefined>;
@@ -34,8 +35,11 @@ export type Verifier = (request: Request, body: Uint8Array) => Delivery | undefi
  * @category Webhooks
  */
 export interface VerifierOptions {
-  /** How much older or newer than now a signature may be: what is older may be a replay. Default `"5m"`. */
+  /**
+   * How far the time of a signature may be from now. An older delivery may be a replay. Default
+   * `"5m"`.
+   */
   tolerance?: Duration;
-  /** What time it is, in epoch milliseconds. Default the wall clock. */
+  /** The current time, in epoch milliseconds. Default the wall clock. */
   clock?: Pick<Clock, "now">;
 }

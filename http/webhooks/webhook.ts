@@ -1,5 +1,5 @@
 /**
- * Webhooks in: verified, validated, sent once.
+ * Webhook receivers: each delivery is verified, validated and sent once.
  *
  * @module
  */
@@ -20,31 +20,31 @@ import type { Delivery, Verifier } from "./verifier.ts";
 import { type WebhookEndpoint, webhookKey } from "./webhook_key.ts";
 
 /**
- * A delivery, beside its event.
+ * A delivery, in addition to its event.
  *
  * @category Webhooks
  */
 export interface WebhookDelivery extends Delivery {
-  /** The request's headers: some providers say there what has happened. */
+  /** The request's headers. Some providers put the kind of the event there. */
   headers: Headers;
 }
 
 /**
- * Where an event goes, and as what.
+ * The message that an event becomes.
  *
  * @category Webhooks
  */
 export interface WebhookMessage {
-  /** The workflow that is to receive it. */
+  /** The workflow that receives it. */
   workflowId: string;
-  /** Which queue. Default the one of messages without a topic. */
+  /** The topic. Default that of messages without a topic. */
   // deno-lint-ignore no-explicit-any -- a message of any type; the topic's schema checks it
   topic?: Topic<any> | string;
   /** The message. */
   message: unknown;
 }
 
-/** In the names of errors by which libraries refuse a signature. */
+/** Names of the errors with which libraries refuse a signature. */
 const REFUSAL = /signature|verification/i;
 
 /**
@@ -53,42 +53,59 @@ const REFUSAL = /signature|verification/i;
  * @category Webhooks
  */
 export interface WebhookOptions<Event> {
-  /** What sends the message, or how to get it for a request. */
+  /** The `Parley` that sends the message, or a function that returns one for a request. */
   parley: Parley | ((c: Context) => Parley);
-  /** Says whether a delivery is the provider's: `standardWebhooks(secret)`, `stripe(secret)`, `github(secret)` or a function. */
+  /**
+   * Verifies a delivery: `standardWebhooks(secret)`, `stripe(secret)`, `github(secret)` or a
+   * function.
+   */
   verify: Verifier;
   /** Validates the body, parsed as JSON. */
   schema?: StandardSchemaV1<unknown, Event>;
-  /** Where an event goes, and as what. `undefined`: nowhere; the delivery is acknowledged. */
+  /**
+   * Returns the message that an event becomes; `undefined`: none, and the delivery is acknowledged.
+   */
   route: (event: Event, delivery: WebhookDelivery) => WebhookMessage | undefined | Promise<WebhookMessage | undefined>;
-  /** The workflow does not exist, or not yet. `"reject"`, the default: 404, so that the provider tries again. `"accept"`: 2xx, so that it stops. */
+  /**
+   * If the workflow does not exist (yet): `"reject"`, the default, answers 404, so that the
+   * provider retries. `"accept"` answers 2xx, so that it stops.
+   */
   onUnknown?: "reject" | "accept";
-  /** The workflow has ended. `"accept"`, the default: 2xx, so that the provider stops. `"reject"`: 409. */
+  /**
+   * If the workflow has ended: `"accept"`, the default, answers 2xx, so that the provider stops.
+   * `"reject"` answers 409.
+   */
   onEnded?: "accept" | "reject";
   /**
-   * What tells the deliveries of this endpoint from those of others, whose IDs may be the same. Default the path that the route was registered with,
-   * as `/hooks/:shop`: what a request writes in its place makes no difference. Give a name where that path may change while a provider still
-   * tries, and where one secret is good for several routes: else whoever has seen a delivery can send it once to each of them.
+   * Distinguishes the deliveries of this endpoint from those of others, which may have the same
+   * IDs. The default is the path with which the route was registered, such as `/hooks/:shop`. The
+   * path of the request makes no difference.
+   *
+   * Give a name if that path may change while a provider still retries. Also give one if several
+   * routes share a secret, because anybody who has seen a delivery could otherwise send it once to
+   * each of them.
    */
   name?: string;
   /** The largest body, in bytes. Default 2 MiB. */
   bodyLimit?: number;
-  /** How long a body may take to come; more than 0. Default `"30s"`. */
+  /** How long a body may take to arrive; more than 0. Default `"30s"`. */
   bodyTimeout?: Duration;
-  /** Gets every error that the provider did not cause. Default `console.error`. */
+  /** Receives every error that the provider did not cause. Default `console.error`. */
   onError?: (error: unknown) => void;
 }
 
 /**
- * Takes the webhooks of a provider, and sends each to a workflow, once.
+ * Receives the webhooks of a provider, and sends each to a workflow, once.
  *
- * The answer is 2xx when the message is stored, when it was stored before, and when nobody wants it. Else the provider tries again: 401 for
- * a signature that is not valid or not of now, 400 for an event that the schema refuses, 413 for one that is too large, 503 when the store has a
- * fault. Answers hold nothing of what was sent.
+ * The answer is 2xx if the message is stored, was stored before, or is not wanted. Otherwise the
+ * provider retries: 401 if the signature is not valid or not recent, 400 if the schema refuses the
+ * event, 413 if it is too large, 503 after a fault of the store. Answers contain nothing of the
+ * delivery.
  *
- * A message is sent once for each delivery ID, endpoint, workflow and topic, for the life of the workflow.
+ * A message is sent once for each delivery ID, endpoint, workflow and topic, for the life of the
+ * workflow.
  *
- * @param options Who may send what to whom.
+ * @param options How to verify deliveries, and where to send them.
  * @returns A handler of Hono, for a `POST`.
  * @throws {ValidationError} If an option is not legal.
  *
@@ -152,13 +169,17 @@ async function receive<Event>(
   const event = schema ? await validate(schema, parsed, "webhook's body") : parsed as Event;
   const message = await route(event, { id, headers: c.req.raw.headers });
   if (!message) return acknowledged({ ignored: true });
-  // Not the path of the request, which has as many spellings as a stranger likes, and is not signed.
+  // The path of the request does not identify the endpoint, because it is not signed, and a
+  // stranger can spell it in many ways.
   const endpoint = options.name === undefined ? { route: c.req.routePath } : { name: options.name };
   const sent = await send(typeof parley === "function" ? parley(c) : parley, message, { endpoint, id }, options);
   return acknowledged(sent ? { duplicate: sent.duplicate } : { ignored: true });
 }
 
-/** The request is made anew, since its body is read already and a verifier may want to. */
+/**
+ * Calls the verifier with a new request, because the body has been read and a verifier may want to
+ * read it.
+ */
 async function verified(
   { verify, report }: { verify: Verifier; report: (error: unknown) => void },
   { url, method, headers }: Request,
@@ -174,7 +195,10 @@ async function verified(
   throw refusal("unauthorized", "The webhook must have a signature that is valid and of now");
 }
 
-/** Libraries throw where a signature is not valid. What has a status of its own keeps it. Of anything else the owner hears: it may be a mistake. */
+/**
+ * Libraries throw if a signature is not valid. An error with a status of its own keeps it. Any
+ * other error may be a mistake, and is reported to the owner.
+ */
 async function attempt(
   verify: () => ReturnType<Verifier>,
   report: (error: unknown) => void,
@@ -188,7 +212,10 @@ async function attempt(
   }
 }
 
-/** By its name: `WebhookVerificationError` of Svix, Standard Webhooks and Polar, `StripeSignatureVerificationError`. Any stranger can cause it. */
+/**
+ * Recognises the error by its name: `WebhookVerificationError` of Svix, Standard Webhooks and
+ * Polar, `StripeSignatureVerificationError`. Any stranger can cause it.
+ */
 function isSignatureRefusal(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return [error.name, error.constructor.name, Reflect.get(error, "type")].some((it) =>
@@ -196,13 +223,16 @@ function isSignatureRefusal(error: unknown): boolean {
   );
 }
 
-/** As Node's `Buffer`: libraries for webhooks take a text, or bytes of which `toString()` is the text. */
+/**
+ * Bytes whose `toString()` is their text, like Node's `Buffer`. Libraries for webhooks take such
+ * bytes, or a text.
+ */
 function readable(body: Uint8Array): Uint8Array {
   const toString = () => new TextDecoder("utf-8", { ignoreBOM: true }).decode(body);
   return Object.defineProperty(body.slice(), "toString", { value: toString });
 }
 
-/** `undefined`: there is no workflow to receive it, and the provider need not know. */
+/** Sends the message. `undefined`: no workflow can receive it, and the options accept that. */
 async function send(
   parley: Parley,
   { workflowId, topic = "", message }: WebhookMessage,
@@ -217,7 +247,7 @@ async function send(
     if (error instanceof WorkflowNotFoundError && onUnknown === "accept") return undefined;
     if (error instanceof WorkflowEndedError && onEnded === "accept") return undefined;
     if (!(error instanceof ValidationError)) throw error;
-    // Its words are of a value out of the payload.
+    // The schema's words may quote a value of the payload.
     if (isOfSchema(error)) {
       throw new ValidationError(
         "Sending a webhook's event: the topic's schema refuses the message that its route gave",
@@ -227,7 +257,9 @@ async function send(
   }
 }
 
-/** Where a route sends to nowhere that there could be, its owner has to hear of it. */
+/**
+ * Checks where a route sends. Its owner must hear of a workflow ID or a topic that cannot exist.
+ */
 function checkRoute(workflowId: unknown, topic: WebhookMessage["topic"]): void {
   if (!isName(workflowId)) throw mistake("workflowId", `an ID of 1 to 255 characters, and not ${shape(workflowId)}`);
   const name: unknown = topic === "" || typeof topic !== "object" || topic === null ? topic : topic.name;
@@ -245,18 +277,21 @@ function isName(name: unknown): boolean {
   }
 }
 
-/** What kind of thing it is; it is out of the payload, so that nobody is shown more. */
+/** The kind of a value. The value comes from the payload, so the error shows no more of it. */
 function shape(value: unknown): string {
   if (typeof value === "string") return `a text of ${value.length} characters that is not legal`;
   return value === null ? "null" : `of type ${typeof value}`;
 }
 
-/** Not a `ParleyError`, since the provider has done nothing wrong: the answer is a 500, and the owner hears of it. */
+/**
+ * A mistake of the route. It is not a `ParleyError`, because the provider did nothing wrong: the
+ * answer is a 500, and the owner is told.
+ */
 function mistake(member: string, required: string): Error {
   return new Error(`Sending a webhook's event: the ${member} that its route returned must be ${required}`);
 }
 
-/** A schema's issues have words of their own. */
+/** Whether a schema made the issues. It has words of its own. */
 function isOfSchema({ message, issues }: ValidationError): boolean {
   return issues[0]?.message !== message;
 }
@@ -265,7 +300,7 @@ function acknowledged(outcome: { duplicate?: boolean; ignored?: boolean }): Resp
   return Response.json({ received: true, ...outcome }, { headers: { "cache-control": "no-store" } });
 }
 
-/** In words that hold no ID: it is out of the payload. */
+/** Answers with words that contain no ID, because an ID comes from the payload. */
 function refused(error: unknown): Response {
   if (error instanceof WorkflowNotFoundError) {
     return toBareResponse(error, "The workflow that this is for does not exist, or not yet");

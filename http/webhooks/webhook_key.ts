@@ -6,16 +6,22 @@
 
 import { hexDigest } from "../../core/values/hex_digest.ts";
 
-/** Which endpoint a delivery came to: by the name that it was given, else by the path that its route was registered with. */
+/** The endpoint of a delivery: its name, or the path with which its route was registered. */
 export type WebhookEndpoint = { readonly name: string } | { readonly route: string };
 
-/** The keys of webhooks. No other message may have one, because it would take the place of a delivery that is still to come. */
+/**
+ * The form of the keys of webhooks. No other message may have such a key, because it could replace
+ * a delivery that is still to come.
+ */
 export const WEBHOOK_KEY = /^webhook:[0-9a-f]{64}$/;
 
 /**
- * The key of a delivery. It is of what the owner has written and of what the provider has signed, and of nothing that a request can spell in another way.
- * Endpoints may have the same ID for different things; and the store would take one ID for two topics as a mistake. As a digest, since the parts may
- * be longer than a key.
+ * The key of a delivery. It depends on what the owner wrote and the provider signed, and on nothing
+ * that a request can spell differently.
+ *
+ * The endpoint is part of it, because two endpoints may have the same ID for different deliveries.
+ * The topic is part of it, because the store refuses one key for two topics. It is a digest,
+ * because the parts may be longer than a key.
  */
 export async function webhookKey(endpoint: WebhookEndpoint, topic: string, id: string): Promise<string> {
   return `webhook:${await hexDigest(JSON.stringify([endpoint, topic, id]))}`;
