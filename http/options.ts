@@ -105,7 +105,7 @@ export function toSettings(options: ParleyHttpOptions): Settings {
   } = options;
   if (typeof auth !== "function") {
     throw new ValidationError(
-      "Making the HTTP adapter: it must have an auth, as bearer(token), scopedTokens(secret) or a function",
+      "Making the HTTP adapter: it must have an auth, such as bearer(token), scopedTokens(secret) or a function",
     );
   }
   checkBodyLimit(bodyLimit);

@@ -10,10 +10,12 @@ export function jitter(ms: number): number {
 }
 
 /**
- * The pause before a repeat, in milliseconds: it grows with each one, up to a limit, and varies by up to a quarter.
+ * The pause before a repeat, in milliseconds: it grows with each one, up to a limit, and varies by
+ * up to a quarter.
  *
  * @param repeats How many repeats there were before.
- * @param options `firstMs`: the first pause. `maxMs`: the limit. `factor`: how much longer each pause is; default 2.
+ * @param options `firstMs`: the first pause. `maxMs`: the limit. `factor`: how much longer each
+ * pause is; default 2.
  */
 export function backoffMs(
   repeats: number,

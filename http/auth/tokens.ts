@@ -105,7 +105,7 @@ async function mint(scope: Scope, secret: string): Promise<string> {
   );
   if (open !== undefined) {
     throw new ValidationError(
-      `Minting a token whose ${open} has no value: it must have one, or not be there, which allows any`,
+      `Minting a token whose ${open} has no value: it must have one, or be left out to allow any`,
     );
   }
   const ms = toPositiveMilliseconds(expiresIn, "expiresIn");

@@ -49,7 +49,7 @@ export class Outage {
     maxMs = Infinity,
   ): Promise<void> {
     if (++this.#failures === TOLD_AFTER) {
-      const message = `Parley over HTTP: ${operation} has failed ${TOLD_AFTER} times in a row, and goes on asking`;
+      const message = `Parley over HTTP: ${operation} has failed ${TOLD_AFTER} times in a row, and is being repeated`;
       this.#transport.report(new DriverError(message, { retryable: true, cause: error }));
     }
     await rest(this.#transport, this.#failures, signal, maxMs);

@@ -126,9 +126,10 @@ function tell(transport: ClientTransport, operation: string): void {
   const known = buffered.get(transport);
   if (!known || known.told) return;
   known.told = true;
-  const why = "nothing comes over a live connection, as behind a proxy that keeps an answer until it is complete";
+  const why =
+    "nothing arrives over a live connection, perhaps because a proxy holds an answer back until it is complete";
   transport.report(
-    new DriverError(`Parley over HTTP: ${operation} asks for one short answer after the other: ${why}`, {
+    new DriverError(`Parley over HTTP: ${operation} repeats short requests: ${why}`, {
       retryable: true,
     }),
   );

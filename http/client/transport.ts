@@ -91,7 +91,7 @@ export class ClientTransport {
     this.report = quietly(options.onError ?? ((error) => console.error(error)));
     this.#url = toMountUrl(url, "Connecting");
     if (typeof token !== "function") {
-      checkToken(token, "Connecting with a token, and not with a function that returns one");
+      checkToken(token, "Connecting with a token that is not a function");
     }
     this.#token = typeof token === "function" ? token : () => token;
     this.#fetch = fetch;
@@ -156,7 +156,7 @@ export class ClientTransport {
 
   async #currentToken(): Promise<string> {
     const failed = (cause?: unknown) =>
-      new DriverError("Parley over HTTP: the function for the token must give a text of visible ASCII characters", {
+      new DriverError("Parley over HTTP: the function for the token must return a text of visible ASCII characters", {
         retryable: false,
         cause,
       });
@@ -178,7 +178,10 @@ export function asParleyError(error: unknown, operation: string, signal: AbortSi
   return noAnswer(operation, error);
 }
 
-/** A value as a member of a request's body. @throws {ValidationError} If it cannot be encoded, before anything is sent. */
+/**
+ * A value as a member of a request's body. @throws {ValidationError} If it cannot be encoded,
+ * before anything is sent.
+ */
 export function encoded(value: unknown, operation: string): JsonText {
   try {
     return encodeValue(value);

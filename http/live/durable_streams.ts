@@ -169,13 +169,13 @@ function toPlace({ c, query: { offset, live } }: DurableRequest): StreamPlace["f
     throw new ValidationError("Reading a stream live: the request must have the parameter offset");
   }
   if ((c.req.queries("offset") ?? []).length > 1) {
-    throw new ValidationError("Reading the parameter offset: it must be there once");
+    throw new ValidationError("Reading the parameter offset: it must occur once");
   }
   if (offset === "-1") return 0;
   if (offset === "now") return "end";
   const from = /^\d{1,16}$/.test(offset) ? Number(offset) : NaN;
   if (Number.isSafeInteger(from)) return from;
-  throw new ValidationError("Reading the parameter offset: it must be -1, now, or an offset that came with an answer");
+  throw new ValidationError("Reading the parameter offset: it must be -1, now, or an offset from an answer");
 }
 
 /**

@@ -82,7 +82,7 @@ export function lastSeen(c: Context): Seen | undefined {
   if (!header) return undefined;
   const [, end, id] = /^(end:)?(\d{1,15})$/.exec(header) ?? [];
   if (id === undefined) {
-    throw new ValidationError("Reading the header Last-Event-ID: it must be an ID that came with an event of this URL");
+    throw new ValidationError("Reading the header Last-Event-ID: it must be the ID of an event from this URL");
   }
   return { id: Number(id), end: end !== undefined };
 }

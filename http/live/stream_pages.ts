@@ -49,7 +49,10 @@ export async function readPage(
 export interface LivePages {
   /** The pages. The reader removes values from them as it takes them. */
   readonly pages: AsyncIterable<StreamPage<unknown>>;
-  /** Drops the values that the reader has not taken yet. They are read again when the reader asks for them. */
+  /**
+   * Drops the values that the reader has not taken yet. They are read again when the reader asks
+   * for them.
+   */
   readonly letGo: () => void;
 }
 

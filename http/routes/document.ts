@@ -28,9 +28,8 @@ const ERRORS = {
 } as const satisfies Record<string, readonly Code[]>;
 
 const PATH_PARAMETERS: Readonly<Record<string, string>> = {
-  id:
-    "The workflow's ID, percent-encoded. For an ID of one or two dots, add ~ behind it; if it has those already, one more",
-  key: "The key, percent-encoded. For a key of one or two dots, add ~ behind it; if it has those already, one more",
+  id: "The workflow's ID, percent-encoded. An ID of one or two dots, with or without trailing ~, needs one more ~",
+  key: "The key, percent-encoded. A key of one or two dots, with or without trailing ~, needs one more ~",
 };
 
 /**
@@ -88,7 +87,7 @@ export function toDocument(routes: readonly Route[], mount: string): Json {
           type: "apiKey",
           in: "query",
           name: "token",
-          description: "For a browser's EventSource, where scoped tokens are in use",
+          description: "For a browser's EventSource, with scoped tokens",
         },
       },
     },

@@ -23,7 +23,7 @@ const EventQuery = v.object({
   after: count(
     0,
     Number.MAX_SAFE_INTEGER,
-    "Only a version above this one: the last that the caller has seen. Default 0",
+    "Only a version above this one, which is the last that the caller has seen. Default 0",
   ),
   wait: WaitParameter,
 });
@@ -41,8 +41,8 @@ export const eventRoutes: readonly Route[] = [
     query: EventQuery,
     headers: READ_HEADERS,
     responses: {
-      200: { description: "The value, and which one it is", schema: EventValue, content: READ_TYPES },
-      204: { description: "The caller was told of the end of the workflow, and nothing came since", content: [] },
+      200: { description: "The value and its version", schema: EventValue, content: READ_TYPES },
+      204: { description: "The caller knows that the workflow has ended, and nothing came since", content: [] },
     },
   }, async (request) => {
     const type = negotiate(request.c, READ_TYPES);

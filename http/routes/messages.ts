@@ -12,7 +12,7 @@ import { MAX_MESSAGES, MessageBody, MessagesBody, Receipt } from "./schemas.ts";
 import { ValidationError } from "../../core/errors.ts";
 import { WEBHOOK_KEY } from "../webhooks/webhook_key.ts";
 
-const SENT = { description: "It was sent: the workflow can receive it, whatever happens", schema: Receipt };
+const SENT = { description: "The message is stored, and the workflow can receive it", schema: Receipt };
 
 const ERRORS = ["workflow_not_found", "workflow_ended", "idempotency_conflict", "value_too_large"] as const;
 
@@ -23,7 +23,7 @@ export const messageRoutes: readonly Route[] = [
     path: "/workflows/:id/messages",
     action: "send",
     summary: "Send a message",
-    headers: { "idempotency-key": "Makes the message once, for the life of the workflow" },
+    headers: { "idempotency-key": "Makes the message unique for the life of the workflow" },
     body: MessageBody,
     responses: {
       201: SENT,
@@ -50,7 +50,7 @@ export const messageRoutes: readonly Route[] = [
     body: MessagesBody,
     responses: {
       200: {
-        description: "They were sent; a receipt for each, in order",
+        description: "The messages are stored; a receipt for each, in order",
         schema: v.object({ receipts: v.array(Receipt) }),
       },
     },
@@ -72,7 +72,7 @@ export const messageRoutes: readonly Route[] = [
 function refuseWebhookKey(key: string | undefined): void {
   if (key === undefined || !WEBHOOK_KEY.test(key)) return;
   throw new ValidationError(
-    "Sending a message: keys of the form webhook: and 64 digits are those of webhooks; it must be another idempotency key",
+    "Sending a message: an idempotency key of the form webhook: and 64 digits belongs to webhooks, and must be another one",
   );
 }
 

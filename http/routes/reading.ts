@@ -23,7 +23,7 @@ export const READ_TYPES = [
 /** The headers that these routes read, for the documentation. */
 export const READ_HEADERS = {
   "accept": "What the answer is to be",
-  "last-event-id": "The ID of the last of the Server-Sent Events that came; the answer goes on behind it",
+  "last-event-id": "The ID of the last Server-Sent Event that arrived; the answer continues after it",
   "prefer": "wait=30: how many seconds to wait, in place of the parameter",
 };
 

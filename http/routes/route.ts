@@ -161,7 +161,7 @@ function toEncoded(member: unknown, { bodyLimit }: Settings): unknown {
 
 async function authorise(c: Context, { auth }: Settings, request: AuthRequest): Promise<void> {
   if (await auth(c, request) === true) return;
-  if (isKnown(c)) throw refusal("forbidden", `The credentials do not allow to ${request.action} this`);
+  if (isKnown(c)) throw refusal("forbidden", `The credentials do not allow the action ${request.action} here`);
   throw unauthorized();
 }
 

@@ -11,7 +11,7 @@ import { answer } from "../wire/encoding.ts";
 import { type Route, route } from "./route.ts";
 import { count, SweepResult, WakeBody } from "./schemas.ts";
 
-const SweepQuery = v.object({ limit: count(1, 10_000, "How many workflows to take at most. Default 100") });
+const SweepQuery = v.object({ limit: count(1, 10_000, "The most workflows to take. Default 100") });
 
 /** The routes. */
 export const scheduleRoutes: readonly Route[] = [
@@ -22,7 +22,7 @@ export const scheduleRoutes: readonly Route[] = [
       action: "sweep",
       summary: "Take over the workflows that are due, and run each until it ends or waits",
       query: SweepQuery,
-      responses: { 200: { description: "How many were taken, and what became of them", schema: SweepResult } },
+      responses: { 200: { description: "How many workflows were taken, and their outcomes", schema: SweepResult } },
     },
     async ({ c, parley, query: { limit } }) => {
       const result = await parley.sweep({ ...(limit !== undefined && { limit }), signal: c.req.raw.signal });
@@ -33,9 +33,9 @@ export const scheduleRoutes: readonly Route[] = [
     method: "post",
     path: "/wake",
     action: "wake",
-    summary: "Continue these workflows in an invocation of their own",
+    summary: "Continue these workflows in another invocation",
     body: WakeBody,
-    responses: { 202: { description: "They are being continued, where they are due", content: [] } },
+    responses: { 202: { description: "Those that are due are being continued", content: [] } },
   }, ({ c, parley, settings, body: { workflowIds } }) => {
     // A refusal needs an answer, and the answer is sent before the workflows run.
     for (const workflowId of workflowIds) checkName(workflowId, "workflow ID");

@@ -30,12 +30,12 @@ export const StartBody = v.strictObject({
     v.pipe(Name, v.description("The new workflow's ID; also the header Idempotency-Key. Default a new UUID")),
   ),
   enqueue: v.optional(
-    v.pipe(v.boolean(), v.description("Whether a sweep is to run it, in place of this server at once")),
+    v.pipe(v.boolean(), v.description("Whether a sweep runs it later, instead of this server at once")),
   ),
   checked: v.optional(v.pipe(
     v.unknown(),
     v.description(
-      "The input as the workflow's schema has returned it to the caller: stored in its place where this server has no schema for it",
+      "The input as the caller's schema returned it. It is stored instead of the input if this server has no schema for the workflow",
     ),
   )),
 });
@@ -43,7 +43,7 @@ export const StartBody = v.strictObject({
 /** The outcome of a start. */
 export const StartResult = v.object({
   workflowId: v.string(),
-  created: v.pipe(v.boolean(), v.description("Whether this request made the workflow")),
+  created: v.pipe(v.boolean(), v.description("Whether this request created the workflow")),
 });
 
 /** The body of `POST /workflows/:id/messages`. */
@@ -53,14 +53,14 @@ export const MessageBody = v.strictObject({
     v.pipe(
       v.string(),
       v.maxLength(MAX_NAME_LENGTH),
-      v.description("Which queue. Default the one of messages without a topic"),
+      v.description("The topic. Default that of messages without a topic"),
     ),
   ),
   idempotencyKey: v.optional(
     v.pipe(
       Name,
       v.description(
-        "Makes the message once, for the life of the workflow; also the header Idempotency-Key, which is ASCII",
+        "Makes the message unique for the life of the workflow; also the header Idempotency-Key, which is ASCII",
       ),
     ),
   ),
@@ -99,12 +99,15 @@ export function count(least: number, most: number, description: string): v.Gener
 /** The parameter `wait`. */
 export const WaitParameter: v.GenericSchema<unknown, Duration | undefined> = v.optional(v.pipe(
   v.string(),
-  v.regex(/^\d{1,9}(\.\d{1,9})?(ms|s|m|h)$/, "It must be a number with ms, s, m or h, as in 30s"),
-  v.description("How long to wait for what is not there yet, as in 30s; the server may wait less. Default not at all."),
+  v.regex(/^\d{1,9}(\.\d{1,9})?(ms|s|m|h)$/, "It must be a number with ms, s, m or h, such as 30s"),
+  v.description("How long to wait, such as 30s; the server may wait less. Default not at all."),
   v.transform((text) => text as Duration),
 )) as v.GenericSchema<unknown, Duration | undefined>;
 
-/** How long to wait, in milliseconds: by the parameter `wait`, else by the header `Prefer: wait=30` (RFC 7240) in seconds, and at most `maxWaitMs`. */
+/**
+ * How long to wait, in milliseconds: by the parameter `wait`, else by the header `Prefer: wait=30`
+ * (RFC 7240) in seconds, and at most `maxWaitMs`.
+ */
 export function waitMs(c: Context, wait: Duration | undefined, maxWaitMs: number): number {
   if (wait !== undefined) return Math.min(toMilliseconds(wait, "wait"), maxWaitMs);
   const preferred = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})/i.exec(c.req.header("prefer") ?? "")?.[1];
@@ -113,10 +116,10 @@ export function waitMs(c: Context, wait: Duration | undefined, maxWaitMs: number
 
 /** The outcome of a send. */
 export const Receipt = v.object({
-  messageId: v.pipe(v.string(), v.description("The message's ID; of the first one, if this is a duplicate")),
+  messageId: v.pipe(v.string(), v.description("The message's ID; for a duplicate, that of the first message")),
   duplicate: v.pipe(
     v.boolean(),
-    v.description("Whether the idempotency key was used before, so that nothing was sent now"),
+    v.description("Whether the idempotency key was used before, so that nothing was sent"),
   ),
 });
 
@@ -137,17 +140,20 @@ export const WorkflowInfo = v.object({
   input: v.optional(v.pipe(
     v.unknown(),
     v.description(
-      "In a list only with include=values. Not there if it is undefined, which JSON does not have; as in output",
+      "In a list only with include=values. Missing if it is undefined, which JSON does not have. So is output",
     ),
   )),
   output: v.optional(v.unknown()),
   error: v.optional(SerializedError),
   problem: v.optional(
-    v.pipe(SerializedError, v.description("Why it is parked: it is tried again, and goes on when its code fits")),
+    v.pipe(
+      SerializedError,
+      v.description("Why the workflow is parked. It is tried again, and continues when its code fits"),
+    ),
   ),
   unreadable: v.optional(v.pipe(
     v.array(v.picklist(["input", "output", "error", "problem"])),
-    v.description("What this server cannot decode, and so has left out"),
+    v.description("Members that this server cannot decode, and leaves out"),
   )),
   createdAt: v.number(),
   updatedAt: v.number(),

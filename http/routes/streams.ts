@@ -33,7 +33,7 @@ const StreamQuery = v.object({
   wait: WaitParameter,
   offset: text("Durable Streams: -1, now, or an offset of that protocol"),
   live: text("Durable Streams: long-poll or sse"),
-  cursor: text("Durable Streams: the cursor of the answer before"),
+  cursor: text("Durable Streams: the cursor of the previous answer"),
 });
 
 /** The Durable Streams protocol returns the list alone. */
@@ -41,14 +41,14 @@ const StreamAnswer = v.union([
   StreamPage,
   v.pipe(
     v.array(v.unknown()),
-    v.description("Durable Streams: the values alone; where to read on is in the header Stream-Next-Offset"),
+    v.description("Durable Streams: only the values; the header Stream-Next-Offset says where to continue"),
   ),
 ]);
 
 const PLACE = {
-  "stream-next-offset": "Durable Streams: the offset to read on from",
-  "stream-up-to-date": "Durable Streams: true where there was no more at that moment",
-  "stream-closed": "Durable Streams: true where nothing will come any more",
+  "stream-next-offset": "Durable Streams: the offset at which to continue",
+  "stream-up-to-date": "Durable Streams: true if there was no more at that moment",
+  "stream-closed": "Durable Streams: true if nothing more will come",
 };
 
 type StreamQuery = v.InferOutput<typeof StreamQuery>;

@@ -20,7 +20,7 @@ import { count, StartBody, StartResult, Status, waitMs, WaitParameter, WorkflowI
 const ListQuery = v.object({
   status: v.optional(v.pipe(
     v.string(),
-    v.description("Only these, with commas between them. Default all"),
+    v.description("Only these statuses, separated by commas. Default all"),
     v.transform((text) => text.split(",")),
     v.array(Status),
   )),
@@ -33,7 +33,7 @@ const ListQuery = v.object({
   include: v.optional(
     v.pipe(
       v.literal("values"),
-      v.description("values: with inputs and outputs, and perhaps fewer in a page. Default without"),
+      v.description("values: with inputs and outputs, and perhaps fewer workflows in a page. Default without"),
     ),
   ),
   limit: count(1, 1_000, "How many at most. Default 50"),
@@ -50,7 +50,7 @@ export const workflowRoutes: readonly Route[] = [
     method: "post",
     path: "/workflows",
     action: "start",
-    summary: "Start a workflow. An ID that exists is that workflow, and nothing is run twice",
+    summary: "Start a workflow. If the ID exists, the answer is about that workflow, and nothing runs twice",
     headers: { "idempotency-key": "The workflow's ID, in place of workflowId" },
     body: StartBody,
     responses: {
@@ -96,9 +96,9 @@ export const workflowRoutes: readonly Route[] = [
     method: "get",
     path: "/workflows/:id",
     action: "info",
-    summary: "What is known of a workflow",
+    summary: "Show a workflow",
     errors: ["workflow_not_found"],
-    responses: { 200: { description: "What is known", schema: WorkflowInfo } },
+    responses: { 200: { description: "The workflow", schema: WorkflowInfo } },
   }, async ({ c, parley, workflowId }) => {
     const info = await parley.status(workflowId);
     return answer(c, (show) => toPublic(info, show));
@@ -107,18 +107,18 @@ export const workflowRoutes: readonly Route[] = [
     method: "get",
     path: "/workflows/:id/result",
     action: "result",
-    summary: "What a workflow returned",
+    summary: "The result of a workflow",
     query: WaitQuery,
     headers: { prefer: "wait=30: how many seconds to wait, in place of the parameter" },
-    responses: { 200: { description: "What it returned", schema: v.unknown() } },
+    responses: { 200: { description: "Its result", schema: v.unknown() } },
     errors: ["workflow_not_found", "timeout", "workflow_failed", "workflow_cancelled"],
   }, async ({ c, parley, settings, workflowId, query: { wait } }) => {
     const timeout = waitMs(c, wait, settings.maxWaitMs);
     const result = await parley.result(workflowId, { timeout, signal: c.req.raw.signal });
     return answer(c, (show) => show(result));
   }),
-  control("cancel", "Cancel a workflow: at once where it waits, else at its next operation"),
-  control("resume", "Carry on a workflow that was cancelled or used up its recovery attempts"),
+  control("cancel", "Cancel a workflow: at once if it waits, otherwise at its next operation"),
+  control("resume", "Continue a workflow that was cancelled or used up its recovery attempts"),
 ];
 
 function control(action: "cancel" | "resume", summary: string): Route {

@@ -1,5 +1,6 @@
 /**
- * GitHub (https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries): HMAC-SHA256 over the body.
+ * GitHub (https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries):
+ * HMAC-SHA256 over the body.
  *
  * @module
  */

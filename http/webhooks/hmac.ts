@@ -34,7 +34,7 @@ export function checkWith(
   const keys = [secrets].flat().map((secret) => {
     const key = typeof secret === "string" ? toKey(secret) : undefined;
     if (!key || key.length === 0) {
-      throw new ValidationError(`Making a verifier for ${provider}: each secret must be one that the provider gives`);
+      throw new ValidationError(`Making a verifier for ${provider}: each secret must be one of the provider's`);
     }
     return key;
   });

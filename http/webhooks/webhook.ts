@@ -138,7 +138,7 @@ export function webhook<Event = any>(options: WebhookOptions<Event>): Handler {
     options;
   if (typeof verify !== "function" || typeof route !== "function") {
     throw new ValidationError(
-      "Making a webhook: it must have a verify, as stripe(secret), and a route, each a function",
+      "Making a webhook: it must have two functions, a verify, such as stripe(secret), and a route",
     );
   }
   checkBodyLimit(bodyLimit);
@@ -164,7 +164,7 @@ async function receive<Event>(
   const { id } = await verified({ verify, report }, c.req.raw, body);
   const parsed = parseJson(
     body,
-    "Reading the webhook's body: it must be JSON; some providers send it if they are told to",
+    "Reading the webhook's body: it must be JSON, which some providers only send when they are configured to",
   );
   const event = schema ? await validate(schema, parsed, "webhook's body") : parsed as Event;
   const message = await route(event, { id, headers: c.req.raw.headers });
@@ -192,7 +192,7 @@ async function verified(
   });
   const delivery = await attempt(() => verify(request, readable(body)), report);
   if (typeof delivery?.id === "string" && delivery.id !== "") return delivery;
-  throw refusal("unauthorized", "The webhook must have a signature that is valid and of now");
+  throw refusal("unauthorized", "The webhook must have a valid and recent signature");
 }
 
 /**
@@ -250,7 +250,7 @@ async function send(
     // The schema's words may quote a value of the payload.
     if (isOfSchema(error)) {
       throw new ValidationError(
-        "Sending a webhook's event: the topic's schema refuses the message that its route gave",
+        "Sending a webhook's event: the topic's schema refuses the message that the route returned",
       );
     }
     throw mistake("message", "what can be stored: JSON values, and the other types that Parley keeps");
@@ -288,7 +288,7 @@ function shape(value: unknown): string {
  * answer is a 500, and the owner is told.
  */
 function mistake(member: string, required: string): Error {
-  return new Error(`Sending a webhook's event: the ${member} that its route returned must be ${required}`);
+  return new Error(`Sending a webhook's event: the ${member} that the route returned must be ${required}`);
 }
 
 /** Whether a schema made the issues. It has words of its own. */
@@ -303,9 +303,9 @@ function acknowledged(outcome: { duplicate?: boolean; ignored?: boolean }): Resp
 /** Answers with words that contain no ID, because an ID comes from the payload. */
 function refused(error: unknown): Response {
   if (error instanceof WorkflowNotFoundError) {
-    return toBareResponse(error, "The workflow that this is for does not exist, or not yet");
+    return toBareResponse(error, "The webhook's workflow does not exist (yet)");
   }
-  if (error instanceof WorkflowEndedError) return toBareResponse(error, "The workflow that this is for has ended");
+  if (error instanceof WorkflowEndedError) return toBareResponse(error, "The webhook's workflow has ended");
   if (error instanceof ValidationError) return toBareResponse(error, error.message);
   return error instanceof ParleyError
     ? toBareResponse(error, "The webhook could not be sent to a workflow")

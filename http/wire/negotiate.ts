@@ -27,7 +27,7 @@ export function negotiate<Type extends string>(c: Context, types: readonly [Type
   if (type !== undefined) return type;
   throw refusal(
     "not_acceptable",
-    `There is no answer of a type that the header Accept allows: it must be one of ${types.join(", ")}`,
+    `Reading the header Accept: it allows none of the types of this answer, and must allow one of ${types.join(", ")}`,
   );
 }
 

@@ -8,7 +8,10 @@ import type { HTTPException } from "hono/http-exception";
 import { PARLEY_JSON } from "../protocol.ts";
 import { refusal } from "./problem.ts";
 
-/** How deep a value in an answer may be nested. Serialisers recurse, and a runtime's stack ends after some thousands of levels. */
+/**
+ * How deep a value in an answer may be nested. Serialisers recurse, and a runtime's stack ends
+ * after some thousands of levels.
+ */
 const MAX_DEPTH = 1_000;
 
 /**

@@ -220,8 +220,8 @@ function problemResponse(problem: Problem, headers: Record<string, string>): Res
 }
 
 /**
- * A copy of a value in which no error has a stack, because stacks name the server's files. It looks into causes, the errors of an `AggregateError`
- * and fields, at any depth.
+ * A copy of a value in which no error has a stack, because stacks name the server's files. It looks
+ * into causes, the errors of an `AggregateError` and fields, at any depth.
  *
  * @param value An error, or a value that an error holds; any value that the store can keep.
  */

@@ -114,7 +114,9 @@ export async function readBytes(c: Context, limits: BodyLimits, what: string): P
   return bytes;
 }
 
-/** Earlier middleware may have read the body. If it used Hono's methods, Hono has kept the bytes. */
+/**
+ * Earlier middleware may have read the body. If it used Hono's methods, Hono has kept the bytes.
+ */
 async function bodyOf(c: Context, what: string): Promise<ReadableStream<Uint8Array> | null> {
   const { raw } = c.req;
   if (!raw.bodyUsed && !raw.body?.locked) return raw.body;
@@ -131,7 +133,7 @@ async function bodyOf(c: Context, what: string): Promise<ReadableStream<Uint8Arr
  */
 function readBefore(what: string, Kind: new (message: string) => Error): Error {
   return new Kind(
-    `Reading the ${what}: there is nothing left of it; middleware that reads bodies, such as express.json(), must come after this, or use the methods of Hono's request`,
+    `Reading the ${what}: its bytes are gone; middleware that reads bodies, such as express.json(), must come after this, or use the methods of Hono's request`,
   );
 }
 
