@@ -103,7 +103,7 @@ Deno.test("an error without a stack or cause is decoded without them", () => {
   const back = roundTrip(bare);
   assert.deepEqual([back.stack, "cause" in back], [undefined, false]);
   assert.deepEqual(serializeError(bare), { name: "Error", message: "m" });
-  assert.equal(reviveError({ name: "Error", message: "m" }).stack, undefined, "not the stack of the revival");
+  assert.equal(reviveError({ name: "Error", message: "m" }).stack, undefined, "it is not the stack of reviveError()");
   assert.equal("cause" in roundTrip(new Error("m", { cause: null })), true);
 });
 

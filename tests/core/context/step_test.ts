@@ -192,7 +192,7 @@ Deno.test("a step whose value cannot be stored fails without another try", async
   assert.deepEqual([error.cause.code, tries], ["invalid_value", 1]);
 });
 
-Deno.test("methods of both contexts can be taken off them", async () => {
+Deno.test("methods of both contexts work without their context", async () => {
   const { world } = await setup();
   const flow = workflow("flow", async ({ step, now, workflowId }) => {
     return [

@@ -44,7 +44,7 @@ Deno.test("push() keeps the place of an operation during its value's check, and 
   commits.close();
 });
 
-Deno.test("push() holds back only the operations behind a value that is being checked, and no look", async () => {
+Deno.test("push() holds back operations behind a value that is being checked, but no earlier one and no look", async () => {
   const { push, answer, labels, commits } = make();
   const { open, opened } = gate<EffectOrWait>();
   push("before", 0, write);
@@ -85,7 +85,7 @@ Deno.test("a failed commit is repeated unchanged while the lease may be valid an
   await settle();
   const before = requests.length;
   for (let second = 0; told.length === 1; second++) {
-    assert(second < 60, "it is not repeated for ever");
+    assert(second < 60, "the retries end");
     await reply(new DriverError("away", { retryable: true }));
     await clock.advance(1_000);
   }

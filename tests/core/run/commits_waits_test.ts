@@ -17,7 +17,7 @@ Deno.test("a new receive travels behind all open waits, which are in the order o
   await answer({ open: ["second"] });
   push("fourth", 7, receive("t"));
   await settle();
-  assert.deepEqual(labels().at(-1), ["second", "fourth"], "those that have their outcome are not asked again");
+  assert.deepEqual(labels().at(-1), ["second", "fourth"], "waits with an outcome are not asked again");
   commits.close();
 });
 
@@ -35,7 +35,7 @@ Deno.test("look() looks at all open waits, and settles after their outcomes are 
   assert.deepEqual(labels(), [["wait", "sleep"], ["wait", "sleep"]]);
   await answer({ open: ["wait"] });
   assert.equal(looked, 2);
-  assert.deepEqual(labels().slice(2), [["wait"]], "a look that was asked for later is a commit of its own");
+  assert.deepEqual(labels().slice(2), [["wait"]], "a later look is its own commit");
   let settled = false;
   void late.then(() => settled = true);
   await settle();
@@ -89,7 +89,7 @@ Deno.test("release() is dropped if it is no longer allowed right before the comm
   commits.close();
 });
 
-Deno.test("waits() has the waits that have begun and have no outcome", async () => {
+Deno.test("waits() contains the waits that have begun and have no outcome", async () => {
   const { push, answer, commits } = make();
   push("wait", 3, receive("t"));
   push("write", 4, write);

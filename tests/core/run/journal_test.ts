@@ -69,16 +69,19 @@ Deno.test("ask() tells complete, open, new and different operations apart", () =
 Deno.test("outcomes are delivered in recorded order, each in its own task, in any order of the calls", async () => {
   const { call, delivered } = make([{ entries: [entry(2, 1), entry(0, 2), entry(1, 3)], more: false }]);
   for (let n = 0; n < 3; n++) assert.equal(call(), "complete");
-  assert.deepEqual(delivered, [], "nothing is delivered in the turn of the call");
+  assert.deepEqual(delivered, [], "nothing is delivered within the call");
   await Promise.resolve();
-  assert.deepEqual(delivered, [], "nor in a microtask");
+  assert.deepEqual(delivered, [], "nothing is delivered in a microtask");
   const seen: unknown[][] = [];
   for (let task = 0; task < 4; task++) {
     await settle(1);
     seen.push([...delivered]);
   }
   assert.deepEqual(seen.at(-1), ["2", "0", "1"]);
-  assert(seen.some((it) => it.length === 1) && seen.some((it) => it.length === 2), "one after the other");
+  assert(
+    seen.some((it) => it.length === 1) && seen.some((it) => it.length === 2),
+    "the outcomes arrive one after the other",
+  );
 });
 
 Deno.test("a recorded outcome waits for its call, and all later ones wait for it", async () => {

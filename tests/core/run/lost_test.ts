@@ -69,7 +69,7 @@ Deno.test("a Parley refuses options that are not finite or out of bounds", async
   }
 });
 
-Deno.test("a hotWait of years needs no timer that fires at once", async () => {
+Deno.test("a hotWait of years sets no timer that fires at once", async () => {
   const { world } = await setup();
   const flow = workflow("flow", async (ctx) => await ctx.recv());
   const { parley } = world.isolate(0, [flow], { hotWait: "300d", lease: "1d", budget: "900d" });

@@ -4,7 +4,7 @@ import { DriverError } from "../../../core/errors.ts";
 import { workflow } from "../../../core/workflow.ts";
 import { gate, onCommit, settle, setup } from "../setup.ts";
 
-Deno.test("code that differs from its journal writes no other operation either", async () => {
+Deno.test("code that differs from its journal writes none of its other operations", async () => {
   const { world } = await setup();
   const before = workflow("flow", async (ctx) => {
     await ctx.setEvent("", 1).catch(() => {});
@@ -44,7 +44,7 @@ Deno.test("a run ends if its workflow is cancelled while it reports a difference
   await renewed.parley.send("w", null, { topic: "go" });
   const start = clock.now();
   await world.until(renewed.parley.idle());
-  assert(clock.now() - start < 1_000, "nobody waits for code that was abandoned");
+  assert(clock.now() - start < 1_000, "nothing waits for abandoned code");
   assert.equal((await handle.status()).status, "CANCELLED");
 });
 
@@ -106,7 +106,7 @@ Deno.test("a loop that swallows its errors after a cancel lets other work go on,
   const flow = workflow("flow", async (ctx) => {
     for (;;) {
       await ctx.recv("never").catch(() => {});
-      assert(++turns < 100_000, "nothing else gets a turn");
+      assert(++turns < 100_000, "no other work runs");
     }
   });
   const { parley } = world.isolate(0, [flow], { hotWait: "1h" });

@@ -22,13 +22,13 @@ Deno.test("maxRequests makes a run hand over after the current operation, and th
   assert.equal(await second.parley.handle("w").result(), 9);
 });
 
-Deno.test("maxRequests lets every run make progress, however small it is", async () => {
+Deno.test("maxRequests of any size lets every run make progress", async () => {
   const { world } = await setup();
   const starting = world.isolate(0, [steps], { maxRequests: 1, wake: "none" });
   await starting.parley.start(steps, 5, { workflowId: "w" });
   await world.idle(starting);
   for (let runs = 0;; runs++) {
-    assert(runs < 10, "it goes on for ever");
+    assert(runs < 10, "the workflow does not end");
     const isolate = world.isolate(1, [steps], { maxRequests: 1, wake: "none" });
     const { finished } = await world.until(isolate.parley.sweep());
     if (finished === 1) break;
@@ -70,7 +70,7 @@ Deno.test("maxRequests ends work() once its workflows are handed over", async ()
   assert(workflows.length >= 20, `${workflows.length} are left`);
 });
 
-Deno.test("maxRequests ends work() also while it waits", async () => {
+Deno.test("maxRequests ends work() even while it waits", async () => {
   const { world } = await setup();
   const { parley } = world.isolate(1, [steps], { maxRequests: 3 });
   let ended = false;

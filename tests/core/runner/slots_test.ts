@@ -92,7 +92,7 @@ Deno.test("a run that continues takes a slot again", async () => {
   await world.pass(100);
   await parley.start(flow, undefined, { workflowId: "c", enqueue: true });
   await world.pass(2_000);
-  assert.equal((await parley.list({ status: "ENQUEUED" })).workflows.length, 1, "the place is taken");
+  assert.equal((await parley.list({ status: "ENQUEUED" })).workflows.length, 1, "the slot is taken");
   release();
   await world.pass(100);
   assert.equal((await parley.list({ status: "ENQUEUED" })).workflows.length, 0);

@@ -215,7 +215,7 @@ Deno.test("a claim that has left workflows is repeated soon, by work(), sweep() 
   }
 });
 
-Deno.test("a claim that always leaves workflows is repeated with growing pauses, and by a sweep a few times", async () => {
+Deno.test("a claim that always leaves workflows is repeated with growing pauses, and sweep() gives up", async () => {
   const { world, clock, driver } = await setup();
   const left = leaving(driver, Infinity);
   const { parley } = world.isolate(0, [waiting], { driver: left.driver });

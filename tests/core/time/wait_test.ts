@@ -117,7 +117,7 @@ Deno.test("Waiter.next() reports a hint at once and only once, also an earlier o
   hints.notify(["inbox:other", "outbox:w", "due"]);
   const waiting = waiter.next({ limitMs: 1 });
   await clock.advance(1);
-  assert.equal(await waiting, false, "hints for other targets are none");
+  assert.equal(await waiting, false, "a hint for another target does not count");
   waiter.close();
   assert.equal(clock.pending, 0);
 });

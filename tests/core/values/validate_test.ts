@@ -32,7 +32,7 @@ Deno.test("validate() shows only field names of a path, because a record's key m
   const error: Error = await validate(schema, 1, "message").then(() => assert.fail(), (error) => error);
   assert.match(error.message, /cards\.….*\.0$/);
   assert(!error.message.includes("4242"));
-  assert(!Deno.inspect(error).includes("4242"), "nor is it printed");
+  assert(!Deno.inspect(error).includes("4242"), "the value is not printed");
 });
 
 Deno.test("validate() returns what the schema makes of the value, also undefined and a promise", async () => {

@@ -53,7 +53,7 @@ Deno.test("encode() keeps holes, lone surrogates and keys that look like an obje
   }
 });
 
-Deno.test("encode() stores of a byte array only the bytes that it shows", () => {
+Deno.test("encode() stores only the bytes that a byte array shows", () => {
   const bytes = new TextEncoder().encode(`..${SECRET}..`);
   for (const [from, to] of [[0, 2], [0, 0], [2, 3], [1, 2]] as const) {
     const view = bytes.subarray(from, to);
@@ -65,7 +65,7 @@ Deno.test("encode() stores of a byte array only the bytes that it shows", () => 
   assert.deepEqual([pooled.buffer.byteLength, [...pooled]], [2, [97, 98]]);
 });
 
-Deno.test("encode() stores of any view only the bytes that it shows", () => {
+Deno.test("encode() stores only the bytes that a view shows", () => {
   const { buffer } = new TextEncoder().encode(`..${SECRET}${SECRET}..`);
   const classes: (new (buffer: ArrayBuffer, from: number, length: number) => ArrayBufferView)[] = [
     ...[Int8Array, Uint8ClampedArray, Uint16Array, Float32Array],
