@@ -158,13 +158,21 @@ function depthOf(text: string): number {
   return deepest;
 }
 
+/** Tags of entries whose other items are references, or keys between references. */
+const COMPOUNDS = new Set(["Set", "Map", "Object", "null", "Error", "View"]);
+
 /**
- * Returns the references of an entry. An array with many holes has its length there, and then
- * positions and values in turn.
+ * Returns the references of an entry: exactly those that decoding follows, and keys. An array with
+ * many holes has its length there, and then positions and values in turn.
  */
 export function childrenOf(entry: object): unknown[] {
-  const values: unknown[] = Array.isArray(entry) ? entry : Object.values(entry);
-  return values[0] === SPARSE ? values.filter((_, index) => index > 2 && index % 2 === 1) : values;
+  if (!Array.isArray(entry)) return Object.values(entry);
+  const [tag, first]: unknown[] = entry;
+  if (tag === SPARSE) return entry.filter((_, index) => index > 2 && index % 2 === 1);
+  if (typeof tag !== "string") return entry;
+  if (COMPOUNDS.has(tag)) return entry.slice(1);
+  // A typed array refers to its buffer. Its offset and its length are plain numbers.
+  return /(Array|View)$/.test(tag) ? [first] : [];
 }
 
 /**

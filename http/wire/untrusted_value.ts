@@ -25,7 +25,7 @@ export function untrustedValue(parts: unknown, maxJsonLength: number): EncodedVa
     try {
       return decodeParts(parts);
     } catch {
-      throw refused(what, "be encoded as devalue does");
+      throw notDevalue(what);
     }
   });
 }
@@ -62,15 +62,30 @@ class Measure {
     this.#known.set(index, ITEM_LENGTH);
     const children = childrenOf(part);
     const items = Array.isArray(part) && part[0] === SPARSE ? Number(part[1]) : children.length;
-    let length = items * ITEM_LENGTH;
-    if (!Array.isArray(part)) length += Object.keys(part).join().length;
+    if (!(items >= 0)) throw notDevalue(this.#what);
+    let length = items * ITEM_LENGTH + this.#textLength(part);
     for (const child of children) {
       if (typeof child === "number") length += this.#lengthAt(child, depth + 1);
-      else if (typeof child === "string") length += child.length;
     }
     this.#known.set(index, length);
     return length;
   }
+
+  /** The characters in a part itself: its keys, and texts such as that of a date. */
+  #textLength(part: object): number {
+    if (!Array.isArray(part)) return Object.keys(part).join().length;
+    let length = 0;
+    for (const item of part) {
+      // Decoding would take any other item for a part that this has not measured.
+      if (typeof item !== "string" && typeof item !== "number") throw notDevalue(this.#what);
+      if (typeof item === "string") length += item.length;
+    }
+    return length;
+  }
+}
+
+function notDevalue(what: string): ValidationError {
+  return refused(what, "be encoded as devalue does");
 }
 
 function refused(what: string, required: string): ValidationError {

@@ -31,6 +31,9 @@ Deno.test("take() checks an encoded value with the schema, and stores what the s
 
 Deno.test("encode() refuses an encoded value that not every runtime can decode, or that is nested too deep or too large", () => {
   const nested = (levels: number) => Array.from({ length: levels }, (_, n) => [n + 1]).concat([[]] as never);
+  /** Lists in lists, of which the first is the part `at`. */
+  const from = (at: number, levels: number) =>
+    Array.from({ length: levels }, (_, n) => [at + n + 1]).concat([[]] as never);
   const refused: Record<string, unknown> = {
     "no parts": "text",
     "no first part": [],
@@ -42,6 +45,24 @@ Deno.test("encode() refuses an encoded value that not every runtime can decode, 
     "a list of four billion holes": [[-7, 4294967295]],
     "a list that doubles thirty times": Array.from({ length: 30 }, (_, n) => [n + 1, n + 1]).concat([[]] as never),
     "a long text a thousand times": [Array(1_000).fill(1), "x".repeat(50_000)],
+    "holes behind a length that takes off": [[1, 3], ["Set", 2], [-7, -1e12], [-7, 4294967295]],
+    "holes behind a length below 0 that decoding does not read": [[1, 3], ["Date", 2], [-7, -1e12], [-7, 4294967295]],
+    "holes behind a length that is no number": [[1, 3], ["Date", 2], [-7, "x"], [-7, 4294967295]],
+    "holes in an error that is a part in a part": [["Error", { name: 1, message: 1, cause: 2 }], "e", [-7, 4294967295]],
+    "holes behind a member that looks like a list with holes": [{ x: -7, holes: 1 }, [-7, 4294967295]],
+    "lists too deep in an error that is a part in a part": [
+      ["Error", { name: 1, message: 1, cause: 2 }],
+      "e",
+      ...from(2, 600),
+    ],
+    "lists too deep in a view that is a part in a part": [["View", [1]], ...from(1, 600)],
+    "lists too deep that a date names first": [[1, 2], ["Date", 302], ...from(2, 600)],
+    "lists too deep that a view names first": [
+      [1, 2],
+      ["Uint8Array", 603, 302],
+      ...from(2, 600),
+      ["ArrayBuffer", "AAAA"],
+    ],
     "an object with a prototype of its own": [{ ["__proto__"]: 1 }, {}],
   };
   for (const [what, parts] of Object.entries(refused)) {
