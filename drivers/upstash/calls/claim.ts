@@ -21,13 +21,13 @@ export async function claim(calls: ScriptCalls, request: ClaimRequest): Promise<
     const ids = workflowIds.filter((id) => !except.includes(id));
     return { ...await take(calls, request, ids), unknown: [] };
   }
-  let isAnew = false;
+  let isFresh = false;
   for (let looks = 1;; looks++) {
-    const seen = await peek(calls, request, isAnew, looks);
+    const seen = await peek(calls, request, isFresh, looks);
     const { claimed, more } = await take(calls, request, [...seen.ids, ...seen.suspects], seen);
     if (seen.isRepeat && claimed.length === 0) {
       // The first call's runs have let go of their workflows.
-      isAnew = true;
+      isFresh = true;
     } else if (seen.isRepeat || claimed.length >= limit) {
       return { claimed, unknown: [], nextDueMs: null, more: more || seen.hasLeft };
     } else if (claimed.length > 0 || seen.ids.length === 0 || looks === MAX_LOOKS) {
@@ -36,8 +36,9 @@ export async function claim(calls: ScriptCalls, request: ClaimRequest): Promise<
   }
 }
 
-/** The workflows that a claim may take. */
+/** The answer to a look. */
 interface Seen {
+  /** The workflows that the claim may take. */
   readonly ids: readonly string[];
   /** Workflows whose leases end later than one that began now, because the clock may have gone back. */
   readonly suspects: readonly string[];
@@ -49,28 +50,14 @@ interface Seen {
   readonly nextDueMs: number | null;
 }
 
-async function peek(calls: ScriptCalls, claim: ClaimRequest, isAnew: boolean, looks: number): Promise<Seen> {
+async function peek(calls: ScriptCalls, claim: ClaimRequest, isFresh: boolean, looks: number): Promise<Seen> {
   const { keys } = calls;
   const { names, owner, except, leaseMs } = claim;
   // Other claims that look at the same moment take some of these, so each look finds more than the
   // last.
   const limit = claim.limit > 0 ? claim.limit + spareOf(looks) : 0;
-  const { taken, due = [], suspects = [], unknown = [], nextDueMs = null } = await calls.call<PeekAnswer>(
-    "peek",
-    [...keys.shared, keys.claim(owner)],
-    { names, owner, except, leaseMs, limit, isAnew },
-  );
-  const ids = (taken ?? due).filter((id) => id !== "");
-  return { ids, suspects, isRepeat: taken !== undefined, hasLeft: taken?.includes("") ?? false, unknown, nextDueMs };
-}
-
-interface PeekAnswer {
-  /** This claim has taken these before. The empty ID says that it has left others. */
-  readonly taken?: string[];
-  readonly due?: string[];
-  readonly suspects?: string[];
-  readonly unknown?: string[];
-  readonly nextDueMs?: number;
+  const document = { names, owner, except, leaseMs, limit, isFresh };
+  return await calls.call("peek", [...keys.shared, keys.claim(owner)], document);
 }
 
 /** How many more workflows a look finds than are wanted. */
@@ -83,14 +70,13 @@ type Taken = Pick<ClaimResult, "claimed" | "more" | "nextDueMs">;
 async function take(calls: ScriptCalls, claim: ClaimRequest, ids: readonly string[], seen?: Seen): Promise<Taken> {
   const { keys } = calls;
   const { names, leaseMs, owner } = claim;
-  if (ids.length === 0) return { claimed: [], more: false, nextDueMs: null };
+  const workflowIds = [...new Set(ids)];
+  if (workflowIds.length === 0) return { claimed: [], more: false, nextDueMs: null };
+  const own = workflowIds.flatMap((id) => keys.of(id, "open", "journal"));
   const { claimed, more, nextDueMs } = await calls.call<ClaimAnswer>(
     "claim",
-    [...keys.shared, ...ids.flatMap((id) => keys.of(id, "open", "journal")), ...seen ? [keys.claim(owner)] : []],
-    {
-      ...{ workflowIds: ids, names, limit: Math.max(0, claim.limit), leaseMs, owner },
-      ...{ byDue: seen !== undefined, isRepeat: seen?.isRepeat },
-    },
+    [...keys.shared, ...own, ...seen ? [keys.claim(owner)] : []],
+    { workflowIds, names, limit: Math.max(0, claim.limit), leaseMs, owner, byDue: !!seen, isRepeat: seen?.isRepeat },
   );
   return { claimed: claimed.map((one) => ({ ...one, journal: toJournal(one.journal) })), more, nextDueMs };
 }

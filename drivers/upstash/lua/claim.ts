@@ -6,11 +6,19 @@ export const peekMain = String.raw`
 local MAX_READ = 100
 local MAX_UNKNOWN_NAMES = 10
 
--- This may be a repeat: the first call took these workflows, and its answer was lost. An empty ID
--- says that the first call left some.
-local taken = request.isAnew and {} or call('SMEMBERS', keyOf(request.owner, 'claim'))
+-- The first call may have taken these, and its answer was lost. An empty ID says that it left some.
+local function repeated(taken)
+  local ids, hasLeft = {}, false
+  for _, id in ipairs(taken) do
+    hasLeft = hasLeft or id == ''
+    append(ids, id ~= '' and id or nil)
+  end
+  return { ids = ids, suspects = {}, unknown = {}, isRepeat = true, hasLeft = hasLeft, nextDueMs = cjson.null }
+end
+
+local taken = request.isFresh and {} or call('SMEMBERS', keyOf(request.owner, 'claim'))
 if #taken > 0 then
-  return reply({ taken = taken })
+  return reply(repeated(taken))
 end
 
 -- Reads the members whose instant has passed, the oldest first, and the next instant, in one
@@ -156,7 +164,10 @@ local ids = {}
 for index = 1, math.min(#due, request.limit) do
   ids[index] = due[index][1]
 end
-return reply({ due = ids, suspects = suspects, unknown = unknown, nextDueMs = (nextDue or nextLapse) and nextAt - now })
+return reply({
+  ids = ids, suspects = suspects, unknown = unknown, isRepeat = false, hasLeft = false,
+  nextDueMs = (nextDue or nextLapse) and nextAt - now or cjson.null,
+})
 `;
 
 /** Claims workflows by ID. */
@@ -168,11 +179,10 @@ local MAX_PAGE_ENTRIES = 1000
 
 local isKnown = setOf(request.names)
 
--- The workflows of the request that exist. An ID that comes twice counts once.
-local found, isFound = {}, {}
+-- The workflows of the request that exist.
+local found = {}
 for _, id in ipairs(request.workflowIds) do
-  local row = not isFound[id] and load(id)
-  isFound[id] = true
+  local row = load(id)
   if row then
     append(found, { row = row, index = #found })
   end
