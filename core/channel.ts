@@ -1,5 +1,6 @@
 /**
- * Typed channels: a name, and with a schema also what may be sent through it.
+ * Typed channels for messages, events and streams. A channel is a name with a type, and may have a
+ * schema that checks its values.
  *
  * @module
  */
@@ -9,59 +10,61 @@ import { quote } from "./errors.ts";
 import { checkName, checkSchema } from "./values/checks.ts";
 
 /**
- * A queue of messages of a workflow. Made with {@linkcode topic}.
+ * A queue of messages to a workflow. Create it with {@linkcode topic}.
  *
  * @category Messages
  */
 export interface Topic<out T, out Name extends string = string> extends Channel<T> {
-  /** Which kind of channel it is. */
+  /** The kind of channel. */
   readonly kind: "topic";
   /** The topic's name. */
   readonly name: Name;
 }
 
 /**
- * An event of a workflow: a value that can be replaced. Made with {@linkcode event}.
+ * An event of a workflow, which is a value that can be replaced. Create it with {@linkcode event}.
  *
  * @category Events
  */
 export interface EventKey<out T> extends Channel<T> {
-  /** Which kind of channel it is. */
+  /** The kind of channel. */
   readonly kind: "event";
 }
 
 /**
- * A stream of a workflow: values that are appended. Made with {@linkcode stream}.
+ * A stream of a workflow, to which values are appended. Create it with {@linkcode stream}.
  *
  * @category Streams
  */
 export interface StreamKey<out T> extends Channel<T> {
-  /** Which kind of channel it is. */
+  /** The kind of channel. */
   readonly kind: "stream";
 }
 
 /**
- * What all channels have.
+ * The members of all channels.
  *
  * @category Messages
  */
 export interface Channel<out T> {
-  /** The channel's name: 1 to 255 characters. */
+  /** The channel's name, 1 to 255 characters. */
   readonly name: string;
-  /** Checks what is sent, where it is sent. */
+  /** Checks values at their sender. */
   readonly schema?: StandardSchemaV1<unknown, T>;
-  /** The type of its values. Only for the type checker; never there at run time. */
+  /** The type of the channel's values, for the type checker alone. Absent at run time. */
   readonly "~type"?: T;
 }
 
 /**
- * Defines a topic. Pure: no I/O, so it belongs at module level.
+ * Defines a topic. This does no I/O, so call it at module level.
  *
- * @param name Its name, 1 to 255 characters.
- * @param schema Any Standard Schema (Valibot, Zod, ArkType). It types both ends, and checks every message once: at the sender, or in `recv` where the
- *   message came by the topic's name alone, as over HTTP. What it returns is what the workflow gets. One that is asynchronous must settle within 10 s.
+ * @param name The topic's name, 1 to 255 characters.
+ * @param schema Any Standard Schema, such as one of Valibot, Zod or ArkType. It types both ends,
+ * and checks each message once. It checks at the sender, or in `recv` if the message came by the
+ * topic's name alone, as over HTTP. The workflow receives the value that the schema returns. An
+ * asynchronous schema must settle within 10 s.
  * @returns The topic, for `send`, `recv` and `recvAny`.
- * @throws {ValidationError} If the name is not legal, or the schema is no Standard Schema.
+ * @throws {ValidationError} If the name is not legal, or the schema is not a Standard Schema.
  *
  * @example A topic whose messages are checked
  * ```ts
@@ -83,12 +86,13 @@ export function topic<T, const Name extends string = string>(
 }
 
 /**
- * Defines an event. Pure: no I/O, so it belongs at module level.
+ * Defines an event. This does no I/O, so call it at module level.
  *
- * @param name Its key, 1 to 255 characters.
- * @param schema Any Standard Schema. It checks every value where it is set, within 10 s.
+ * @param name The event's key, 1 to 255 characters.
+ * @param schema Any Standard Schema. It checks each value before it is set. An asynchronous schema
+ * must settle within 10 s.
  * @returns The event, for `setEvent`, `getEvent` and `watchEvent`.
- * @throws {ValidationError} If the name is not legal, or the schema is no Standard Schema.
+ * @throws {ValidationError} If the name is not legal, or the schema is not a Standard Schema.
  *
  * @example An event that holds a URL
  * ```ts
@@ -106,12 +110,13 @@ export function event<T>(name: string, schema?: StandardSchemaV1<unknown, T>): E
 }
 
 /**
- * Defines a stream. Pure: no I/O, so it belongs at module level.
+ * Defines a stream. This does no I/O, so call it at module level.
  *
- * @param name Its key, 1 to 255 characters.
- * @param schema Any Standard Schema. It checks every value where it is written, within 10 s.
+ * @param name The stream's key, 1 to 255 characters.
+ * @param schema Any Standard Schema. It checks each value before it is written. An asynchronous
+ * schema must settle within 10 s.
  * @returns The stream, for `writeStream`, `closeStream`, `writable` and `readStream`.
- * @throws {ValidationError} If the name is not legal, or the schema is no Standard Schema.
+ * @throws {ValidationError} If the name is not legal, or the schema is not a Standard Schema.
  *
  * @example A stream of progress reports
  * ```ts
@@ -128,14 +133,14 @@ export function stream<T>(name: string, schema?: StandardSchemaV1<unknown, T>): 
   return { kind: "stream", name, ...(schema && { schema }) };
 }
 
-/** A channel given by its definition or by its bare name, as every operation takes it. */
+/** Returns the channel of an operation, which takes a definition or a bare name. */
 export function toChannel<T>(channel: Channel<T> | string, what: string): Channel<T> {
   if (typeof channel !== "string") return channel;
   checkName(channel, what);
   return { name: channel };
 }
 
-/** The topic of an operation. None, and the empty name, are the queue of messages without a topic. */
+/** Returns the topic of an operation. Without a topic, and for `""`, its name is `""`. */
 export function toTopic<T>(topic: Channel<T> | string | undefined): Channel<T> {
   return topic === undefined || topic === "" ? { name: "" } : toChannel(topic, "topic");
 }
@@ -146,9 +151,13 @@ export function toTopic<T>(topic: Channel<T> | string | undefined): Channel<T> {
  * @category Messages
  */
 export interface SendOptions<T> {
-  /** Which queue. Default the one of messages without a topic. */
+  /** The queue. Default the queue of messages without a topic. */
   topic?: Topic<T> | string;
-  /** Makes the message once per destination and key, for the life of the workflow, also after it was received; 1 to 255 characters. */
+  /**
+   * A key that identifies the message, 1 to 255 characters. A later send with the same destination
+   * and key is a duplicate and sends nothing. The destination remembers the key for its whole life,
+   * even after the message was received.
+   */
   idempotencyKey?: string;
 }
 
@@ -158,8 +167,8 @@ export interface SendOptions<T> {
  * @category Messages
  */
 export interface SendReceipt {
-  /** The message's ID; of the first one, if this is a duplicate. */
+  /** The message's ID. For a duplicate, the ID of the first message. */
   messageId: string;
-  /** Whether the idempotency key was used before, so that nothing was sent now. */
+  /** Whether the idempotency key was used before. If so, nothing was sent now. */
   duplicate: boolean;
 }

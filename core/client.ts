@@ -1,5 +1,6 @@
 /**
- * What can be done with workflows from outside: the same over a database (`Parley`) and over HTTP (`connect`).
+ * The operations on workflows from outside. `Parley` has them over a store, and `connect` has them
+ * over HTTP.
  *
  * @module
  */
@@ -11,50 +12,69 @@ import type { SerializedError } from "./values/serialized_error.ts";
 import type { Workflow } from "./workflow.ts";
 
 /**
- * The operations from outside.
+ * The operations on workflows from outside.
  *
  * @category From outside
  */
 export interface Client {
   /**
-   * Starts a workflow. An ID that exists is that workflow, and nothing is run twice.
+   * Starts a workflow. If the ID exists, this returns the existing workflow and runs nothing twice.
    *
    * @throws {UnknownWorkflowError} If the name is not known here and `enqueue` is not set.
    * @throws {WorkflowConflictError} If the ID exists under another workflow name.
-   * @throws {ValidationError} @throws {ValueTooLargeError} Nothing was written.
+   * @throws {ValidationError} If the input or an option is not legal. Nothing was written.
+   * @throws {ValueTooLargeError} If the input is too large. Nothing was written.
    */
   start<I, O>(workflow: Workflow<I, O> | string, input: NoInfer<I>, options?: StartOptions): Promise<StartedHandle<O>>;
-  /** A handle on a workflow, whether it exists or not. No I/O. */
+  /** Returns a handle on a workflow, which need not exist. This does no I/O. */
   handle<O = unknown>(workflowId: string): WorkflowHandle<O>;
-  /** What the store knows of a workflow. @throws {WorkflowNotFoundError} */
+  /** Returns what the store knows of a workflow. @throws {WorkflowNotFoundError} */
   status(workflowId: string): Promise<WorkflowInfo>;
   /**
-   * Waits until a workflow has ended, and returns its result. The wait goes on through an outage of the store.
+   * Waits until a workflow has ended, and returns its result. The wait goes on through an outage of
+   * the store.
    *
-   * @throws {WorkflowFailedError} @throws {WorkflowCancelledError} @throws {WorkflowNotFoundError}
-   * @throws {TimeoutError} After `timeout`; default none.
+   * @throws {WorkflowFailedError} If the workflow failed. Its error is the cause.
+   * @throws {WorkflowCancelledError} If the workflow was cancelled.
+   * @throws {WorkflowNotFoundError} If the workflow does not exist.
+   * @throws {TimeoutError} After `timeout`. Default none.
    */
   result<O = unknown>(workflowId: string, options?: WaitOptions): Promise<O>;
   /**
-   * Sends a message. When it returns, the workflow can receive the message, whatever happens.
+   * Sends a message. Once `send` returns, the workflow can receive the message, whatever happens.
+   * After an error from the list below, nothing was sent.
    *
-   * @throws {WorkflowNotFoundError} @throws {WorkflowEndedError} @throws {IdempotencyConflictError} @throws {ValidationError}
-   * @throws {ValueTooLargeError} Nothing was sent.
+   * @throws {WorkflowNotFoundError} If the workflow does not exist.
+   * @throws {WorkflowEndedError} If the workflow has ended.
+   * @throws {IdempotencyConflictError} If the idempotency key was used with another topic.
+   * @throws {ValidationError} If the message or an option is not legal.
+   * @throws {ValueTooLargeError} If the message is too large.
    */
   send<T>(destinationId: string, message: NoInfer<T>, options?: SendOptions<T>): Promise<SendReceipt>;
-  /** Sends messages, all or none. The same idempotency key twice for one destination is refused; an empty list does nothing. */
+  /**
+   * Sends messages, all or none. An empty list does nothing. The errors are those of
+   * {@linkcode Client.send}.
+   *
+   * @throws {IdempotencyConflictError} Also if two messages to one destination have the same
+   * idempotency key.
+   */
   sendAll(messages: readonly OutgoingMessage[]): Promise<SendReceipt[]>;
   /**
-   * The latest value of an event. Waits if there is none, also for a workflow that does not exist yet, and through an outage of the store.
+   * Returns the latest value of an event, and waits if there is none. The workflow need not exist
+   * yet. The wait goes on through an outage of the store.
    *
-   * @throws {WorkflowEndedError} If the workflow has ended without the event, or does so meanwhile.
-   * @throws {UnreadableValueError} If the value cannot be decoded here; `at` is its version.
-   * @throws {TimeoutError} After `timeout`; default 60 s.
+   * @throws {WorkflowEndedError} If the workflow has ended without the event, or does so during the
+   * wait.
+   * @throws {UnreadableValueError} If the value cannot be decoded here. Its `at` is the version.
+   * @throws {TimeoutError} After `timeout`. Default 60 s.
    */
   getEvent<T>(workflowId: string, key: EventKey<T> | string, options?: WaitOptions): Promise<T>;
   /**
-   * {@linkcode Client.getEvent} with the version of the value. `after`: waits for a version above this one; it rejects with `VersionOutOfRangeError` if that is
-   * above the version that there is, or there is none.
+   * Works like {@linkcode Client.getEvent}, and also returns the version of the value.
+   *
+   * @param options `after`: waits for a version above this one, default 0.
+   * @throws {VersionOutOfRangeError} If `after` is above the current version. An event that is not
+   * set has version 0.
    */
   getEventEntry<T>(
     workflowId: string,
@@ -62,65 +82,76 @@ export interface Client {
     options?: WaitOptions & { after?: number },
   ): Promise<EventEntry<T>>;
   /**
-   * The current value of an event, then every later one it can see (the latest wins when several come at once), until the workflow ends or is purged. It waits
-   * for a workflow that does not exist yet, and goes on through an outage of the store. Watching rejects with `VersionOutOfRangeError` if `after` is above the version that there is, or there is none.
+   * Yields the current value of an event, and then each later value, until the workflow ends or is
+   * purged. If several values come at once, only the latest may be seen.
+   *
+   * The workflow need not exist yet. Watching goes on through an outage of the store. It rejects
+   * with `VersionOutOfRangeError` if `after` is above the current version. An event that is not set
+   * has version 0.
    */
   watchEvent<T>(workflowId: string, key: EventKey<T> | string, options?: WatchEventOptions): EventReader<T>;
   /**
-   * Reads a stream, live. Reading rejects with `WorkflowNotFoundError` if there is no such workflow, with `OffsetOutOfRangeError` if `from` is beyond the end of
-   * the stream, and with `UnreadableValueError` at a value that cannot be decoded here. It goes on through an outage of the store.
+   * Reads a stream, live. Reading goes on through an outage of the store.
+   *
+   * Reading rejects with `WorkflowNotFoundError` if the workflow does not exist, and with
+   * `OffsetOutOfRangeError` if `from` is beyond the end of the stream. It rejects with
+   * `UnreadableValueError` at a value that cannot be decoded here.
    */
   readStream<T>(workflowId: string, key: StreamKey<T> | string, options?: ReadStreamOptions): StreamReader<T>;
-  /** Workflows, newest first, without their inputs and outputs unless `include` asks for them. */
+  /** Lists workflows, the newest first, with inputs and outputs only if `include` says so. */
   list(query?: ListOptions): Promise<WorkflowPage>;
   /**
-   * Cancels a workflow: at once where it waits, else at its next operation. Cancelling it again does nothing.
+   * Cancels a workflow. A wait ends at once; other code stops at its next operation. Cancelling a
+   * workflow again does nothing.
    *
-   * @throws {WorkflowNotFoundError} @throws {WorkflowEndedError} If it ended otherwise.
+   * @throws {WorkflowNotFoundError} If the workflow does not exist.
+   * @throws {WorkflowEndedError} If the workflow has ended in another way.
    */
   cancel(workflowId: string): Promise<void>;
   /**
-   * Continues a workflow that was cancelled or used up its recovery attempts, and tries a parked one at once. Any other
-   * workflow that has not ended stays as it is.
+   * Continues a workflow that was cancelled or used up its recovery attempts. It also tries a
+   * parked workflow at once. Any other workflow that has not ended stays as it is.
    *
-   * @throws {WorkflowNotFoundError} @throws {WorkflowEndedError} If it ended otherwise.
+   * @throws {WorkflowNotFoundError} If the workflow does not exist.
+   * @throws {WorkflowEndedError} If the workflow has ended in another way.
    */
   resume(workflowId: string): Promise<void>;
 }
 
 /**
- * A workflow, from outside.
+ * A handle on a workflow, from outside. It has the operations of {@linkcode Client} for this
+ * workflow.
  *
  * @category From outside
  */
 export interface WorkflowHandle<out O> {
   /** The workflow's ID. */
   readonly workflowId: string;
-  /** {@linkcode Client.status} of this workflow. */
+  /** See {@linkcode Client.status}. */
   status(): Promise<WorkflowInfo>;
-  /** {@linkcode Client.result} of this workflow. */
+  /** See {@linkcode Client.result}. */
   result(options?: WaitOptions): Promise<O>;
-  /** {@linkcode Client.send} to this workflow. */
+  /** See {@linkcode Client.send}. */
   send<T>(message: NoInfer<T>, options?: SendOptions<T>): Promise<SendReceipt>;
-  /** {@linkcode Client.getEvent} of this workflow. */
+  /** See {@linkcode Client.getEvent}. */
   getEvent<T>(key: EventKey<T> | string, options?: WaitOptions): Promise<T>;
-  /** {@linkcode Client.getEventEntry} of this workflow. */
+  /** See {@linkcode Client.getEventEntry}. */
   getEventEntry<T>(key: EventKey<T> | string, options?: WaitOptions & { after?: number }): Promise<EventEntry<T>>;
-  /** {@linkcode Client.watchEvent} of this workflow. */
+  /** See {@linkcode Client.watchEvent}. */
   watchEvent<T>(key: EventKey<T> | string, options?: WatchEventOptions): EventReader<T>;
-  /** {@linkcode Client.readStream} of this workflow. */
+  /** See {@linkcode Client.readStream}. */
   readStream<T>(key: StreamKey<T> | string, options?: ReadStreamOptions): StreamReader<T>;
-  /** {@linkcode Client.cancel} of this workflow. */
+  /** See {@linkcode Client.cancel}. */
   cancel(): Promise<void>;
 }
 
 /**
- * What {@linkcode Client.start} returns.
+ * The handle that {@linkcode Client.start} returns.
  *
  * @category From outside
  */
 export interface StartedHandle<out O> extends WorkflowHandle<O> {
-  /** Whether this call made the workflow. `false`: the ID existed, and nothing was written. */
+  /** Whether this call created the workflow. If `false`, the ID existed and nothing was written. */
   readonly created: boolean;
 }
 
@@ -130,9 +161,12 @@ export interface StartedHandle<out O> extends WorkflowHandle<O> {
  * @category From outside
  */
 export interface StartOptions {
-  /** 1 to 255 characters. Default a new UUID. */
+  /** The workflow's ID, 1 to 255 characters. Default a new UUID. */
   workflowId?: string;
-  /** `false`, the default: run it here, now. `true`: store it `ENQUEUED`; a `sweep` or `work` that knows it runs it. */
+  /**
+   * Whether to store the workflow as `ENQUEUED`, for a `sweep` or `work` that knows its name.
+   * Default `false`, which runs it here at once.
+   */
   enqueue?: boolean;
 }
 
@@ -142,7 +176,7 @@ export interface StartOptions {
  * @category Messages
  */
 export interface OutgoingMessage<T = unknown> extends SendOptions<T> {
-  /** The workflow that is to receive it. */
+  /** The ID of the workflow that receives it. */
   destinationId: string;
   /** The message. */
   message: T;
@@ -154,19 +188,19 @@ export interface OutgoingMessage<T = unknown> extends SendOptions<T> {
  * @category From outside
  */
 export interface WaitOptions {
-  /** How long at most; 0 takes what is there. */
+  /** The longest time to wait. 0 takes what is there. */
   timeout?: Duration;
-  /** Ends the wait early: it rejects with the signal's reason. */
+  /** Ends the wait early. It rejects with the signal's reason. */
   signal?: AbortSignal;
 }
 
 /**
- * A value of an event, and which one it is.
+ * A value of an event, with its version.
  *
  * @category Events
  */
 export interface EventEntry<out T> {
-  /** 1 for the first value that was set, one more for each later one. */
+  /** The version of the value. It starts at 1 and rises by one with each value. */
   version: number;
   /** The value. */
   value: T;
@@ -178,14 +212,15 @@ export interface EventEntry<out T> {
  * @category Events
  */
 export interface WatchEventOptions {
-  /** Only versions above this one: the last that the caller has seen. Default 0. */
+  /** The last version that the caller has seen. Only later ones are yielded. Default 0. */
   after?: number;
-  /** Ends the watching early: it rejects with the signal's reason. */
+  /** Ends the watch early. It rejects with the signal's reason. */
   signal?: AbortSignal;
 }
 
 /**
- * Watches an event, as values or with their versions. Each iteration begins at `after` again.
+ * Watches an event. It yields values; `entries()` also yields their versions. Each iteration starts
+ * at `after` again.
  *
  * @category Events
  */
@@ -200,51 +235,61 @@ export interface EventReader<out T> extends AsyncIterable<T> {
  * @category Streams
  */
 export interface ReadStreamOptions {
-  /** The first offset to read; 0 or more. Default 0. */
+  /** The first offset to read, 0 or more. Default 0. */
   from?: number;
-  /** `true`, the default: until the stream is closed or its workflow inactive. `false`: what is there now. */
+  /**
+   * Whether to read until the stream is closed or its workflow is inactive. Default `true`. With
+   * `false`, reading ends after the values that are there now.
+   */
   wait?: boolean;
-  /** Ends the reading early: it rejects with the signal's reason. */
+  /** Ends the reading early. It rejects with the signal's reason. */
   signal?: AbortSignal;
 }
 
 /** Options of `Parley.readStreamPages`. */
 export interface ReadStreamPagesOptions extends Omit<ReadStreamOptions, "from"> {
-  /** The first offset to read, 0 or more, or `"end"`: only what comes from now on. Default 0. */
+  /** The first offset to read, 0 or more. `"end"` reads only later values. Default 0. */
   from?: number | "end";
-  /** How many values a page has at most; 1 to 1,000. Default 1,000. */
+  /** The largest number of values on a page, 1 to 1,000. Default 1,000. */
   limit?: number;
 }
 
 /**
- * What one look at a stream found.
+ * A page of a stream.
  *
  * @category Streams
  */
 export interface StreamPage<out T> {
-  /** The offset of the first value; where there is none, of the next one to come. */
+  /** The offset of the first value. If there is none, the offset of the next value to come. */
   from: number;
   /** The values. */
   values: T[];
-  /** Where to read on. */
+  /** The offset at which to read on. */
   nextOffset: number;
-  /** Whether there was no more at that moment. */
+  /** Whether the page reaches the end that the stream had at that moment. */
   atEnd: boolean;
-  /** Whether nothing will come any more: the stream was closed, or its workflow is inactive, and the page is at the end. */
+  /**
+   * Whether no more values will come, because the stream was closed or its workflow is inactive.
+   * Only a page at the end says so.
+   */
   closed: boolean;
 }
 
 /**
- * Reads a stream, as values or with their offsets. Each iteration begins at `from` again.
+ * Reads a stream. It yields values; `entries()` also yields their offsets. Each iteration starts at
+ * `from` again.
  *
  * @category Streams
  */
 export interface StreamReader<out T> extends AsyncIterable<T> {
   /** The values with their offsets. */
   entries(): AsyncIterable<{ offset: number; value: T }>;
-  /** All values at once. `closed`: nothing will come any more. `nextOffset`: where to read on. */
+  /**
+   * Reads until the end, and returns all values. `closed`: no more values will come. `nextOffset`:
+   * the offset at which to read on.
+   */
   collect(): Promise<{ values: T[]; closed: boolean; nextOffset: number }>;
-  /** The values as a `ReadableStream`, which reads as fast as it is read. */
+  /** Returns the values as a `ReadableStream`, which does not read ahead of its reader. */
   toReadableStream(): ReadableStream<T>;
 }
 
@@ -254,17 +299,20 @@ export interface StreamReader<out T> extends AsyncIterable<T> {
  * @category From outside
  */
 export interface ListOptions {
-  /** Only these. Default all. */
+  /** The status or statuses to list. Default all. */
   status?: WorkflowStatus | WorkflowStatus[];
-  /** Only workflows of this name. */
+  /** The workflow name to list. Default all. */
   name?: string;
-  /** `true`: only workflows that are parked, those with a {@linkcode WorkflowInfo.problem}. Default `false`. */
+  /** Whether to list only parked workflows, which have a `problem`. Default `false`. */
   problem?: boolean;
-  /** `"values"`: with inputs and outputs. Then a page may have fewer workflows than `limit`, to stay within a few MiB. Default without. */
+  /**
+   * `"values"` includes inputs and outputs, which are left out by default. A page may then have
+   * fewer workflows than `limit`, to stay within a few MiB.
+   */
   include?: "values";
-  /** How many at most; 1 to 1,000. Default 50. */
+  /** The largest number of workflows on a page, 1 to 1,000. Default 50. */
   limit?: number;
-  /** The `cursor` of the page before. */
+  /** The `cursor` of the previous page. Default the first page. */
   cursor?: string;
 }
 
@@ -276,37 +324,46 @@ export interface ListOptions {
 export interface WorkflowPage {
   /** The workflows, newest first. */
   workflows: WorkflowInfo[];
-  /** For the next page; not there on the last one. */
+  /** The cursor for the next page. Absent on the last page. */
   cursor?: string;
 }
 
 /**
- * What the store knows of a workflow.
+ * The state of a workflow in the store.
  *
  * @category From outside
  */
 export interface WorkflowInfo {
-  /** Its ID. */
+  /** The workflow's ID. */
   workflowId: string;
-  /** Its definition's name. */
+  /** The name of its definition. */
   name: string;
-  /** Where it is. */
+  /** The workflow's status. */
   status: WorkflowStatus;
   /** What it waits for, while it is suspended. */
   waiting?: WaitInfo;
-  /** What it was started with. In a list only with `include: "values"`. */
+  /** The input. A list has it only with `include: "values"`. */
   input?: unknown;
-  /** What it returned, after `SUCCESS`. In a list only with `include: "values"`. */
+  /** The value that it returned, after `SUCCESS`. A list has it only with `include: "values"`. */
   output?: unknown;
-  /** Why it failed, after `ERROR` or `MAX_RECOVERY_ATTEMPTS_EXCEEDED`. A list without values leaves out a very large one. */
+  /**
+   * The error after `ERROR` or `MAX_RECOVERY_ATTEMPTS_EXCEEDED`. A list without values leaves out a
+   * very large error.
+   */
   error?: SerializedError;
-  /** Why it is parked: its code does not fit its journal, or a recorded value cannot be decoded. It is tried again, and goes on when it fits. */
+  /**
+   * The error that parked the workflow: its code does not fit its journal, or a stored value cannot
+   * be decoded. The workflow is tried again until it can go on.
+   */
   problem?: SerializedError;
-  /** The values that cannot be decoded here, and so are left out above: another runtime or codec wrote them. Only there if there are any. */
+  /**
+   * The values that are left out above, because they cannot be decoded here. Another runtime or
+   * codec wrote them. Absent if there are none.
+   */
   unreadable?: ("input" | "output" | "error" | "problem")[];
-  /** Epoch milliseconds, by the store's clock. */
+  /** When it was created, in epoch milliseconds by the store's clock. */
   createdAt: number;
-  /** Epoch milliseconds of the last change of its status, wait or journal, by the store's clock. */
+  /** When its status, wait or journal last changed, in epoch milliseconds by the store's clock. */
   updatedAt: number;
   /** How often it was taken over from a dead run since its last progress. */
   recoveryAttempts: number;
@@ -318,8 +375,8 @@ export interface WorkflowInfo {
  * @category From outside
  */
 export interface WaitInfo {
-  /** Its open operations, as in `recv "payment"`. */
+  /** The labels of its open operations, as in `recv "payment"`. */
   operations: string[];
-  /** The earliest of their deadlines, in epoch milliseconds by the store's clock; not there if there is none. */
+  /** Their earliest deadline, in epoch milliseconds by the store's clock. Absent without one. */
   until?: number;
 }

@@ -1,5 +1,5 @@
 /**
- * The options of a `Parley`, and what they default to.
+ * The options of a `Parley`, and their defaults.
  *
  * @module
  */
@@ -13,9 +13,9 @@ import { Runner, type Wake } from "./runner/runner.ts";
 import { Values } from "./values/values.ts";
 import type { Workflow } from "./workflow.ts";
 
-/** A workflow whose process died waits for so long. */
+/** The longest lease: one day. A workflow whose process died waits until its lease ends. */
 const MAX_LEASE_MS = 86_400_000;
-/** A text cannot be longer in every runtime. */
+/** The longest text that every runtime supports. */
 const MAX_VALUE_BYTES = 2 ** 29;
 
 /**
@@ -26,39 +26,61 @@ const MAX_VALUE_BYTES = 2 ** 29;
 export interface ParleyOptions {
   /** The store. */
   driver: Driver;
-  /** The workflows that run here. Default none: such a `Parley` still sends, reads and enqueues. */
+  /** The workflows that run here. Default none. Without any, it can send, read and enqueue. */
   workflows?: readonly Workflow<unknown, unknown>[];
-  /** Gets every piece of work that goes on after an operation has returned: Cloudflare's `ctx.waitUntil`. Default nothing. */
+  /**
+   * Called with a promise for all work that continues after an operation has returned. It fits
+   * Cloudflare's `ctx.waitUntil`. Default no call.
+   */
   waitUntil?: (work: Promise<unknown>) => void;
   /**
-   * How whoever makes a suspended workflow due also continues it. `"inline"`, the default: here, beside the caller. `"none"`: a sweep does. A function gets the
-   * IDs, and may call a fresh invocation. It is an optimisation: should it fail, the next sweep finds the workflows due.
+   * How an operation that makes a suspended workflow due also continues it.
+   *
+   * - `"inline"`, the default: the workflow runs here, beside the caller.
+   * - `"none"`: a sweep continues it.
+   * - A function: it is called with the IDs of the workflows, and may start a fresh invocation.
+   *
+   * A wake only saves time. If it fails, the next sweep finds the workflows due.
    */
   wake?: Wake;
   /** How long a workflow that only waits stays in memory before it suspends. Default `"2s"`. */
   hotWait?: Duration;
-  /** For how long a run owns its workflow without a sign of life; more than 0, at most a day. Default `"30s"`. */
+  /**
+   * How long a run owns its workflow without a renewal. Above 0, at most a day. Default `"30s"`.
+   */
   lease?: Duration;
-  /** The longest one run may keep going before it hands over to another. Default none. */
+  /** The longest time that a run may take before it hands over to another. Default no limit. */
   budget?: Duration;
   /**
-   * How many requests to the store are made before this `Parley` winds up, as where a platform allows an invocation only so many; 1 or more. Then runs hand
-   * over after the operation at hand, a sweep takes no more, inline wakes are left to others, waits from outside that have a timeout are over, and live
-   * answers of the HTTP adapter end, to be resumed by their readers. It counts calls of the driver and their repeats, not what push needs, nor
-   * the calls of `wake`, and is no wall: what is under way goes on. So stay below the platform's limit. Default none.
+   * The number of requests to the store after which this `Parley` winds up, 1 or more. It is meant
+   * for platforms that limit the requests of an invocation. Default no limit.
+   *
+   * Winding up means:
+   *
+   * - Runs hand over after their current operation.
+   * - A sweep takes no more workflows, and inline wakes are left to others.
+   * - Waits from outside that have a timeout end.
+   * - Live responses of the HTTP adapter end, and their readers resume elsewhere.
+   *
+   * The count includes calls of the driver and their retries. It excludes requests for push, and
+   * calls of `wake`. Work in progress still finishes and makes further requests, so choose a number
+   * below the platform's limit.
    */
   maxRequests?: number;
-  /** The largest encoded value, in bytes; more than 0, at most 512 MiB. Default 1 MiB. */
+  /** The largest size of an encoded value, in bytes. Above 0, at most 512 MiB. Default 1 MiB. */
   maxValueBytes?: number;
-  /** Where the time comes from; it decides nothing durable. Default the runtime's. */
+  /** The clock of this isolate. It decides nothing durable. Default the runtime's clock. */
   clock?: Clock;
-  /** How values become text; every isolate on a store must use the same. Default devalue's format. */
+  /** The codec for values, the same in all isolates on one store. Default devalue's format. */
   codec?: Codec;
-  /** Gets every error that no caller gets, such as that of a failed wake. Default `console.error`. */
+  /**
+   * Called with each error that reaches no caller, such as that of a failed wake. Default
+   * `console.error`.
+   */
   onError?: (error: unknown) => void;
 }
 
-/** Checks the options and fills in the defaults. */
+/** Checks the options, fills in the defaults, and creates the runner. */
 export function toRunner(options: ParleyOptions, workflows: ReadonlyMap<string, Workflow<unknown, unknown>>): Runner {
   const {
     driver,

@@ -1,5 +1,5 @@
 /**
- * The entry to everything: a driver, the workflows that run here, and the operations from outside.
+ * The main class. It joins a driver, the workflows that run here, and the operations from outside.
  *
  * @module
  */
@@ -43,18 +43,19 @@ import type { Runner, SweepResult } from "./runner/runner.ts";
 import { STATUSES } from "./driver/statuses.ts";
 import type { Workflow } from "./workflow.ts";
 
-/** How long `getEvent` waits from outside where the caller does not say. */
+/** The default timeout of `getEvent` from outside. */
 const GET_EVENT_TIMEOUT: Duration = "60s";
-/** Counts cross to the stores as 32 bits. */
+/** The largest count. Counts travel to the stores as 32-bit numbers. */
 const MAX_COUNT = 2 ** 31 - 1;
-/** How long `close` waits for steps where the caller does not say. Platforms kill a process 10 to 30 s after they have told it to stop. */
+/** The default timeout of `close`. Platforms kill a process 10 to 30 s after telling it to stop. */
 const CLOSE_TIMEOUT: Duration = "10s";
 
 /**
- * Durable workflows over a store: starts and runs them, and talks with them.
+ * Starts, runs, messages and reads durable workflows over a store.
  *
- * It holds no connection and starts nothing by itself, so that it may be made for each request. Workflows that wait are
- * continued by whoever brings what they wait for (`wake`), and by {@linkcode Parley.sweep} or {@linkcode Parley.work}.
+ * A `Parley` holds no connection and starts nothing by itself, so you may create one for each
+ * request. A suspended workflow is continued by the operation that makes it due, as
+ * {@linkcode ParleyOptions.wake} says, and by {@linkcode Parley.sweep} or {@linkcode Parley.work}.
  *
  * @example A workflow that waits for a message
  * ```ts
@@ -79,17 +80,18 @@ export class Parley implements Client, AsyncDisposable {
   readonly #workflows: Map<string, Workflow<unknown, unknown>>;
 
   /**
-   * Makes an entry to a store. No I/O.
+   * Creates a `Parley`. This does no I/O.
    *
    * @param options The driver, the workflows, and how to run them.
-   * @throws {ValidationError} If an option is not legal, or the driver is made for another version of the contract.
+   * @throws {ValidationError} If an option is not legal, or the driver implements another version
+   * of the contract.
    */
   constructor(options: ParleyOptions) {
     this.#workflows = new Map();
     for (const workflow of options.workflows ?? []) {
       if (this.#workflows.has(workflow.name)) {
         throw new ValidationError(
-          `Reading the workflows: ${JSON.stringify(workflow.name)} is there twice, and names must be unique`,
+          `Reading the workflows: the name ${JSON.stringify(workflow.name)} occurs twice, and must be unique`,
         );
       }
       this.#workflows.set(workflow.name, workflow);
@@ -97,7 +99,10 @@ export class Parley implements Client, AsyncDisposable {
     this.#runner = toRunner(options, this.#workflows);
   }
 
-  /** Aborts when `maxRequests` were made. For who reads on and on without the HTTP adapter: as the `signal` of `readStream`, say. */
+  /**
+   * Aborts once `maxRequests` requests were made. Pass it to long reads of your own, such as the
+   * `signal` of `readStream`.
+   */
   get spent(): AbortSignal {
     return this.#runner.spent;
   }
@@ -193,8 +198,11 @@ export class Parley implements Client, AsyncDisposable {
   }
 
   /**
-   * Reads a stream page by page, for code that passes it on. The first page comes at once, even if it is empty. Each later page has values or is the last.
-   * A page has at most 1,000 values or about 1 MiB. Reading rejects with `WorkflowNotFoundError` if there is no such workflow.
+   * Reads a stream in pages, for code that passes them on. The first page comes at once, even if it
+   * is empty. Each later page has values or is the last. A page has at most 1,000 values, and at
+   * most about 1 MiB.
+   *
+   * Reading rejects with the errors of {@linkcode Client.readStream}.
    */
   readStreamPages<T>(
     workflowId: string,
@@ -235,11 +243,13 @@ export class Parley implements Client, AsyncDisposable {
   }
 
   /**
-   * Takes over the workflows that are due and known here, and runs each until it ends or waits; for a cron job. What
-   * runs may make others due; they are taken too.
+   * Takes over workflows that are due and known here, and runs each until it ends or waits. Call it
+   * from a cron job. It also takes workflows that these runs make due.
    *
-   * @param options `limit`: how many at most, default 100. `signal`: stops taking more.
-   * @returns How many were taken, and what became of them. It settles when none of them runs any more.
+   * @param options `limit`: the largest number of workflows to take, 1 or more, default 100.
+   * `signal`: stops taking more.
+   * @returns How many workflows were taken, how many of them ended, and how many wait again. The
+   * promise settles when none of them runs any more.
    */
   async sweep(options: { limit?: number; signal?: AbortSignal } = {}): Promise<SweepResult> {
     const { limit = 100, signal } = options;
@@ -248,10 +258,12 @@ export class Parley implements Client, AsyncDisposable {
   }
 
   /**
-   * Continues these workflows here, where they are due and known: what the receiver of a `wake` call does.
+   * Continues the given workflows, if they are due and known here. Call it where the requests of
+   * your `wake` function arrive.
    *
-   * @param workflowIds The workflows, as the `wake` function got them.
-   * @returns How many were taken, and what became of them. It settles when none of them runs any more.
+   * @param workflowIds The workflow IDs that the `wake` function received.
+   * @returns How many workflows were taken, how many of them ended, and how many wait again. The
+   * promise settles when none of them runs any more.
    */
   async wake(workflowIds: readonly string[]): Promise<SweepResult> {
     for (const workflowId of workflowIds) checkName(workflowId, "workflow ID");
@@ -259,12 +271,15 @@ export class Parley implements Client, AsyncDisposable {
   }
 
   /**
-   * Takes over what is due for as long as a process lives: by push where the driver has it, else by polling. A fault of the store is
-   * reported to `onError` and outlived.
+   * Takes over workflows that become due, for as long as the process lives. It uses push if the
+   * driver has it, and polling otherwise. It reports a fault of the store to `onError`, and goes
+   * on.
    *
-   * @param options `signal`: stops taking more. `concurrency`: how many busy workflows run side by side, default 10. One that only waits in memory does not
-   * count; it takes a place again when it goes on, so for a moment there may be more.
-   * @returns Settles after the abort, after {@linkcode Parley.close} or when `maxRequests` were made, when none of the workflows it took runs any more.
+   * @param options `signal`: stops taking more. `concurrency`: the number of busy workflows that
+   * run side by side, 1 or more, default 10. A workflow that only waits in memory does not count
+   * until it goes on. So there may briefly be more.
+   * @returns A promise that settles after the abort, after {@linkcode Parley.close}, or after
+   * `maxRequests` requests. It settles once none of the workflows that it took runs any more.
    */
   async work(options: { signal: AbortSignal; concurrency?: number }): Promise<void> {
     const { signal, concurrency = 10 } = options;
@@ -273,10 +288,13 @@ export class Parley implements Client, AsyncDisposable {
   }
 
   /**
-   * Removes workflows that ended a while ago, oldest first, with their messages, events, streams and journal.
+   * Removes workflows that ended some time ago, the first to end first. Their messages, events,
+   * streams and journals are removed too. A workflow that another one started stays until that one
+   * has ended or has its result.
    *
-   * @param options `olderThan`: how long ago they must have ended. `limit`: how many at most, default 1,000.
-   * @returns How many were removed.
+   * @param options `olderThan`: how long ago the workflows must have ended. `limit`: the largest
+   * number to remove, 1 or more, default 1,000.
+   * @returns The number of workflows removed.
    */
   async purge(options: { olderThan: Duration; limit?: number }): Promise<number> {
     const { olderThan, limit = 1_000 } = options;
@@ -285,18 +303,25 @@ export class Parley implements Client, AsyncDisposable {
     return purged;
   }
 
-  /** Settles when nothing runs in this isolate any more: every run here ended, suspended or was handed over, and every wake was made. */
+  /**
+   * Settles when nothing runs in this isolate any more. Every run has ended, suspended or been
+   * handed over, and every wake was made.
+   */
   async idle(): Promise<void> {
     await this.#runner.idle();
   }
 
   /**
-   * Makes every run here hand over at its next operation, and settles when they have. Another isolate, or a later one, carries them on. Nothing is taken
-   * over any more: `work` and `sweep` settle, and inline wakes are left to others.
+   * Makes every run here hand over at its next operation, and settles when all have. Other
+   * isolates, or later ones, continue the workflows.
    *
-   * @param options `timeout`: how long to wait for steps in flight, and for code that awaits something else than an operation; default 10 s. Then the
-   * signals of the steps abort and the runs hand over without them. Such a step runs again in the next run. `0`: at once. Calls of the `wake` function are waited
-   * for at most a second longer.
+   * From the call on, this `Parley` takes over nothing. `work` and `sweep` settle, and inline wakes
+   * are left to others.
+   *
+   * @param options `timeout`: how long to wait for steps in progress, and for code that awaits
+   * anything but an operation. Default 10 s; 0 does not wait. At the timeout, the signals of the
+   * steps abort, and the runs hand over without them. Such a step runs again in the next run. Calls
+   * of the `wake` function get at most one second more.
    * @throws {ValidationError} If the timeout is not legal.
    */
   async close(options: { timeout?: Duration } = {}): Promise<void> {
@@ -304,7 +329,7 @@ export class Parley implements Client, AsyncDisposable {
     await this.#runner.close(toMilliseconds(timeout, "timeout"));
   }
 
-  /** As {@linkcode Parley.close}, with its default timeout of 10 s. */
+  /** Calls {@linkcode Parley.close} with its default timeout of 10 s. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -1,11 +1,11 @@
 /**
- * The base of every error that Parley throws. Its classes are in `errors.ts`.
+ * The base class of all errors that Parley throws. Its subclasses are in `errors.ts`.
  *
  * @module
  */
 
 /**
- * The closed list of codes, one for each class of error.
+ * All error codes. Each class of error has one.
  *
  * @category Errors
  */
@@ -30,7 +30,7 @@ export type ParleyErrorCode =
   | "driver";
 
 /**
- * The base of all errors of this library.
+ * The base class of all errors of this library.
  *
  * @example Tell Parley's errors from others by their code
  * ```ts
@@ -44,15 +44,15 @@ export type ParleyErrorCode =
  * @category Errors
  */
 export class ParleyError extends Error {
-  /** Which error it is. */
+  /** The code of the error's class. */
   declare readonly code: ParleyErrorCode;
 
   /**
    * Creates the error.
    *
-   * @param code Which error it is.
-   * @param message What was being done, the value in question, the value required.
-   * @param fields What the subclass adds.
+   * @param code The code of the error's class.
+   * @param message The action, the value in question and the value required.
+   * @param fields The fields that the subclass adds.
    * @param options `cause`: the error that led to this one.
    */
   constructor(code: ParleyErrorCode, message: string, fields: object = {}, options: ErrorOptions = {}) {
@@ -61,7 +61,7 @@ export class ParleyError extends Error {
   }
 }
 
-/** An ID, name or key for an error message: quoted, with control characters escaped, cut to a readable length. */
+/** Quotes an ID, name or key for an error message, escaped and cut to 80 characters. */
 export function quote(text: string): string {
   const shown = [...text].length > 80 ? [...text].slice(0, 80).join("") + "…" : text;
   return JSON.stringify(shown);

@@ -1,12 +1,15 @@
 /**
- * The Standard Schema interface, version 1, as published at https://standardschema.dev: the part that Parley uses.
- * Copied, as its authors propose, so that it needs no dependency and is documented with the types that use it. Valibot, Zod and ArkType schemas implement it.
+ * The part of the Standard Schema interface, version 1, that Parley uses. Schemas of Valibot, Zod
+ * and ArkType implement it.
+ *
+ * The interface is published at https://standardschema.dev. Its authors recommend a copy, which
+ * needs no dependency. The copy also appears in the documentation beside the types that use it.
  *
  * @module
  */
 
 /**
- * A schema of any library that implements Standard Schema.
+ * A schema from any library that implements Standard Schema.
  *
  * @category Values
  */
@@ -23,38 +26,38 @@ export declare namespace StandardSchemaV1 {
     readonly version: 1;
     /** The library that made the schema. */
     readonly vendor: string;
-    /** Checks a value. */
+    /** Checks a value, and returns the result or a promise of it. */
     readonly validate: (value: unknown) => Result<Output> | Promise<Result<Output>>;
-    /** Types only; never there at run time. */
+    /** The types, for the type checker alone. Absent at run time. */
     readonly types?: Types<Input, Output> | undefined;
   }
 
-  /** What a check found. */
+  /** The result of a check. */
   export type Result<Output> = SuccessResult<Output> | FailureResult;
 
-  /** The value is right. */
+  /** The result for a value that passes. */
   export interface SuccessResult<Output> {
-    /** The value, as the schema returns it. */
+    /** The value that the schema returns. */
     readonly value: Output;
-    /** Not there. */
+    /** Absent. */
     readonly issues?: undefined;
   }
 
-  /** The value is wrong. */
+  /** The result for a value that fails. */
   export interface FailureResult {
-    /** What is wrong. */
+    /** The faults of the value. */
     readonly issues: readonly Issue[];
   }
 
-  /** One thing that is wrong. */
+  /** A fault of the value. */
   export interface Issue {
-    /** In words. */
+    /** The fault, in words. */
     readonly message: string;
-    /** Where. */
+    /** The place in the value. */
     readonly path?: readonly (PropertyKey | PathSegment)[] | undefined;
   }
 
-  /** One step of a path. */
+  /** A segment of a path. */
   export interface PathSegment {
     /** The key. */
     readonly key: PropertyKey;
@@ -62,9 +65,9 @@ export declare namespace StandardSchemaV1 {
 
   /** The types of a schema. */
   export interface Types<Input = unknown, Output = Input> {
-    /** What goes in. */
+    /** The type of a value before the check. */
     readonly input: Input;
-    /** What comes out. */
+    /** The type of the value that the schema returns. */
     readonly output: Output;
   }
 }

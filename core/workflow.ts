@@ -1,5 +1,5 @@
 /**
- * Workflow definitions, and what a workflow's code may do.
+ * The definition of workflows, and the operations of their code.
  *
  * @module
  */
@@ -10,16 +10,16 @@ import type { StandardSchemaV1 } from "./standard_schema.ts";
 import { quote } from "./errors.ts";
 
 /**
- * A workflow's definition. Made with {@linkcode workflow}.
+ * The definition of a workflow. Create it with {@linkcode workflow}.
  *
  * @category Workflows
  */
 export interface Workflow<Input, Output> {
-  /** Its name, under which a store remembers it. */
+  /** The workflow's name, by which the store identifies the definition. */
   readonly name: string;
   /** Checks inputs where a workflow is started. */
   readonly input?: StandardSchemaV1<unknown, Input>;
-  /** How many take-overs without progress are allowed. */
+  /** The number of take-overs without progress that are allowed. */
   readonly maxRecoveryAttempts: number;
   /** The code. */
   run(ctx: WorkflowContext, input: Input): Output | Promise<Output>;
@@ -31,23 +31,31 @@ export interface Workflow<Input, Output> {
  * @category Workflows
  */
 export interface WorkflowOptions<Input> {
-  /** Any Standard Schema. It checks and types the input. What it returns is stored: its defaults and transforms are applied once, where the workflow is started. */
+  /**
+   * Any Standard Schema. It types the input, and checks it once, where the workflow is started. The
+   * value that it returns is stored, with its defaults and transforms applied.
+   */
   input?: StandardSchemaV1<unknown, Input>;
-  /** How often a workflow may be taken over from a dead run without progress in between, before it is given up; 0 or more. Default 100. */
+  /**
+   * How often a workflow may be taken over from dead runs without progress in between, 0 or more.
+   * After that it is given up. Default 100.
+   */
   maxRecoveryAttempts?: number;
 }
 
 /**
- * Defines a workflow. Pure: no I/O, so it belongs at module level.
+ * Defines a workflow. This does no I/O, so call it at module level.
  *
- * The function must be deterministic: it is run again from the top after a crash or a suspended wait, and every operation on `ctx` then
- * returns what was recorded. Everything that is not deterministic or touches the world belongs in {@linkcode WorkflowContext.step}.
+ * The code must be deterministic, because it runs again from the top after a crash or a suspended
+ * wait. Every operation on `ctx` then returns its recorded outcome. Code that is not deterministic,
+ * or that has effects of its own, belongs in {@linkcode WorkflowContext.step}.
  *
- * @param name Its name, 1 to 255 characters. A store remembers workflows by it.
+ * @param name The workflow's name, 1 to 255 characters. The store identifies the definition by it.
  * @param run The code.
- * @param options A schema for the input, and how often it may be recovered.
+ * @param options A schema for the input, and the number of take-overs without progress.
  * @returns The definition, for the `workflows` of a `Parley` and for `start`.
- * @throws {ValidationError} If the name or an option is not legal, or the schema is no Standard Schema.
+ * @throws {ValidationError} If the name or an option is not legal, or the schema is not a Standard
+ * Schema.
  *
  * @example The input's type from an annotation
  * ```ts
@@ -73,11 +81,19 @@ export function workflow<Input, Output>(
 }
 
 /**
- * What a workflow can do. Each operation is recorded in the workflow's journal together with its effect, so that it happens once
- * however often the code is replayed. Operations may run side by side (`Promise.all`, `Promise.race`).
+ * The operations of a workflow's code. Each is recorded in the workflow's journal together with its
+ * effect, so it happens once however often the code is replayed. Operations may run side by side,
+ * as in `Promise.all` and `Promise.race`.
  *
- * All of them reject with `WorkflowCancelledError` once the workflow is cancelled, with `LeaseLostError` once another run has
- * taken it over, and with `ContextError` inside a step.
+ * An operation that takes a value rejects with `ValidationError` if the value cannot be stored, and
+ * with `ValueTooLargeError` if it is too large.
+ *
+ * The error of an operation is recorded too, so a replay rejects with it again. The exceptions are:
+ *
+ * - `ValidationError` for an illegal name, duration or option.
+ * - `WorkflowCancelledError` once the workflow is cancelled.
+ * - `LeaseLostError` once another run has taken the workflow over.
+ * - `ContextError` inside a step.
  *
  * @category Workflows
  */
@@ -88,76 +104,100 @@ export interface WorkflowContext {
   readonly signal: AbortSignal;
 
   /**
-   * Runs code that touches the world: at least once, and never again once its outcome is recorded.
+   * Runs code that may have effects outside the workflow. The code runs at least once, and never
+   * again once its outcome is recorded.
    *
-   * @param name Names the step in the journal. It must be the same on every replay.
+   * @param name The step's name in the journal. It must be the same on every replay.
    * @param run The code. Its value or its last error is recorded.
    * @param options Retries and time limits.
+   * @returns The value of the code.
+   * @throws The last error of the code, if all tries failed.
    */
   step<T>(name: string, run: (step: StepContext) => T | Promise<T>, options?: StepOptions): Promise<T>;
-  /** Waits, also across crashes: the deadline is recorded, by the store's clock. */
+  /** Waits, even across crashes. The deadline is recorded, and measured by the store's clock. */
   sleep(duration: Duration): Promise<void>;
-  /** The store's time in epoch milliseconds, the same on every replay. */
+  /** Returns the store's time in epoch milliseconds, the same on every replay. */
   now(): Promise<number>;
-  /** A random UUID (version 4), the same on every replay. */
+  /** Returns a random UUID (version 4), the same on every replay. */
   uuid(): Promise<string>;
 
   /**
    * Sends a message to a workflow, exactly once.
    *
-   * @throws {WorkflowNotFoundError} @throws {WorkflowEndedError} @throws {IdempotencyConflictError} Recorded.
-   * @throws {ValidationError} @throws {ValueTooLargeError} Nothing was sent.
+   * @throws {WorkflowNotFoundError} If the workflow does not exist.
+   * @throws {WorkflowEndedError} If the workflow has ended.
+   * @throws {IdempotencyConflictError} If the idempotency key was used with another topic.
    */
   send<T>(destinationId: string, message: NoInfer<T>, options?: SendOptions<T>): Promise<SendReceipt>;
   /**
-   * Takes the oldest message of a topic, exactly once; waits if there is none.
+   * Takes the oldest message of a topic, exactly once, and waits if there is none.
    *
-   * @param topic None: the messages that were sent without a topic.
-   * @param options `timeout`: none by default; 0 takes what is there.
-   * @throws {ValidationError} If the message came by the topic's name alone, and the topic's schema refuses it. Recorded; the message is consumed.
-   * @throws {TimeoutError} When the timeout has passed. Recorded: a message that comes later stays for the next `recv`.
+   * @param topic The topic. Default the queue of messages without a topic.
+   * @param options `timeout`: the longest time to wait, default no limit. 0 takes what is there.
+   * @throws {ValidationError} If the message came by the topic's name alone and the topic's schema
+   * refuses it. The message is consumed.
+   * @throws {TimeoutError} After the timeout. A later message stays for the next `recv`.
    */
   recv<T>(topic?: Topic<T> | string, options?: { timeout?: Duration }): Promise<T>;
-  /** Takes the oldest message over several topics, and leaves all others untouched. Else like `recv`. */
+  /** Takes the oldest message of several topics, and leaves all others. Otherwise as `recv`. */
   recvAny<const Topics extends readonly (Topic<unknown> | string)[]>(
     topics: Topics,
     options?: { timeout?: Duration },
   ): Promise<Received<Topics>>;
 
-  /** Publishes a value under a key, exactly once; a later one replaces it. It stays readable after the workflow has ended. */
+  /**
+   * Publishes a value under a key, exactly once. A later value replaces it. The value stays
+   * readable after the workflow has ended.
+   */
   setEvent<T>(key: EventKey<T> | string, value: NoInfer<T>): Promise<void>;
   /**
-   * Reads the latest value of an event of any workflow, and records it; waits if there is none, also for a workflow that does not exist yet.
+   * Reads the latest value of an event of any workflow, and waits if there is none. The other
+   * workflow need not exist yet. The value is recorded.
    *
-   * @throws {TimeoutError} When the timeout has passed (none by default). Recorded.
-   * @throws {WorkflowEndedError} If the workflow has ended, or ends, without the event. Recorded.
-   * @throws {WorkflowNotFoundError} If this workflow has started that one, and it does not exist any more. Recorded.
+   * @throws {TimeoutError} After the timeout, default none.
+   * @throws {WorkflowEndedError} If the other workflow ends, or has ended, without the event.
+   * @throws {WorkflowNotFoundError} If this workflow started the other one, and it no longer
+   * exists.
    */
   getEvent<T>(workflowId: string, key: EventKey<T> | string, options?: { timeout?: Duration }): Promise<T>;
 
-  /** Appends a value to a stream, exactly once. Values written together travel together. @throws {StreamClosedError} Recorded. */
+  /**
+   * Appends a value to a stream, exactly once. Values that are written together travel in one
+   * request.
+   *
+   * @throws {StreamClosedError} If the stream is closed.
+   */
   writeStream<T>(key: StreamKey<T> | string, value: NoInfer<T>): Promise<void>;
-  /** Closes a stream for good. @throws {StreamClosedError} If it is closed already. Recorded. */
+  /**
+   * Closes a stream for good. @throws {StreamClosedError} If the stream is closed already.
+   */
   closeStream(key: StreamKey<unknown> | string): Promise<void>;
-  /** A stream as a `WritableStream`. Closing it closes the stream; aborting it leaves the stream open. */
+  /**
+   * Returns a stream as a `WritableStream`. Closing the `WritableStream` closes the stream.
+   * Aborting it leaves the stream open.
+   */
   writable<T>(key: StreamKey<T> | string): WritableStream<T>;
 
   /**
-   * Starts another workflow, exactly once. An ID that exists is that workflow.
+   * Starts another workflow, exactly once. If the ID exists, this returns the existing workflow.
    *
-   * @throws {WorkflowConflictError} If the ID exists under another workflow name. Recorded.
+   * @throws {WorkflowConflictError} If the ID exists under another workflow name.
    * @throws {UnknownWorkflowError} If this `Parley` does not know the workflow.
    */
   start<I, O>(child: Workflow<I, O>, input: NoInfer<I>, options?: { workflowId?: string }): Promise<ChildHandle<O>>;
 
   /**
-   * Waits until all of these have ended and returns their results, in the order of the list. It gives what `Promise.all` over their `result()` gives. In
-   * addition the store knows that the workflow needs all of them: while it is suspended, it is woken once, by the last child or by the first that fails,
-   * and not by each.
+   * Waits until all of the children have ended, and returns their results in the order of the list.
    *
-   * @param children What `start` returned.
-   * @param options `timeout`: how long to wait for each; default: without a limit.
-   * @throws {WorkflowFailedError} @throws {WorkflowCancelledError} @throws {TimeoutError} For the first child that did not succeed. Recorded.
+   * The outcome is that of `Promise.all` over their `result()`. But the store also knows that the
+   * workflow needs all of them. So it wakes the suspended workflow once, after the last child has
+   * ended or the first has failed, and not after each child.
+   *
+   * @param children The handles that `start` returned.
+   * @param options `timeout`: the longest time to wait for each child, default no limit.
+   * @throws {WorkflowFailedError} If a child failed.
+   * @throws {WorkflowCancelledError} If a child was cancelled.
+   * @throws {TimeoutError} If a child did not end in time.
    *
    * @example Sixty parts, one run after the last
    * ```ts
@@ -178,7 +218,7 @@ export interface WorkflowContext {
 }
 
 /**
- * The results of a list of children, in its order.
+ * The results of a list of children, in the order of the list.
  *
  * @category Workflows
  */
@@ -187,7 +227,8 @@ export type Results<Children extends readonly ChildHandle<unknown>[]> = {
 };
 
 /**
- * A workflow that was started by another one. Its operations are the starter's, recorded like all others.
+ * A handle on a workflow that another one started. Its operations belong to the starter, and are
+ * recorded in the starter's journal.
  *
  * @category Workflows
  */
@@ -195,33 +236,46 @@ export interface ChildHandle<out O> {
   /** The started workflow's ID. */
   readonly workflowId: string;
   /**
-   * Waits until it has ended and returns its result.
+   * Waits until the child has ended, and returns its result.
    *
-   * @throws {WorkflowFailedError} @throws {WorkflowCancelledError} @throws {TimeoutError} Recorded.
-   * @throws {WorkflowNotFoundError} If it does not exist any more. Recorded.
+   * @param options `timeout`: the longest time to wait, default no limit.
+   * @throws {WorkflowFailedError} If the child failed.
+   * @throws {WorkflowCancelledError} If the child was cancelled.
+   * @throws {TimeoutError} After the timeout.
+   * @throws {WorkflowNotFoundError} If the child no longer exists.
    */
   result(options?: { timeout?: Duration }): Promise<O>;
-  /** {@linkcode WorkflowContext.send} to it. */
+  /** Sends a message to the child. See {@linkcode WorkflowContext.send}. */
   send<T>(message: NoInfer<T>, options?: SendOptions<T>): Promise<SendReceipt>;
-  /** {@linkcode WorkflowContext.getEvent} of it. */
+  /** Reads an event of the child. See {@linkcode WorkflowContext.getEvent}. */
   getEvent<T>(key: EventKey<T> | string, options?: { timeout?: Duration }): Promise<T>;
 }
 
 /**
- * What a step can do. A step may run several times before its outcome is recorded, so each operation says how often it happens.
+ * The operations of a step's code. A step may run several times before its outcome is recorded, so
+ * each operation says how often it happens.
  *
  * @category Workflows
  */
 export interface StepContext {
-  /** Which try this is, from 1. Failed tries are counted in the store, so that a run that takes the workflow over goes on with the next one. */
+  /**
+   * The number of this try, from 1. The store counts failed tries, so a run that takes the workflow
+   * over continues the count.
+   */
   readonly attempt: number;
-  /** Aborts when this try has used up its time, the workflow is cancelled or this run loses its lease. */
+  /**
+   * Aborts when this try has used up its time, the workflow is cancelled, or this run loses its
+   * lease.
+   */
   readonly signal: AbortSignal;
-  /** Appends a value to a stream, at least once: a step that is tried again writes again. */
+  /** Appends a value to a stream, at least once. A step that is tried again appends it again. */
   writeStream<T>(key: StreamKey<T> | string, value: NoInfer<T>): Promise<void>;
   /** Sets an event, at least once. */
   setEvent<T>(key: EventKey<T> | string, value: NoInfer<T>): Promise<void>;
-  /** Sends a message once per step, however often it is tried: the n-th message of a try to a destination and topic is the same one in each try. */
+  /**
+   * Sends a message, exactly once per step. The n-th message of a try to a destination and topic is
+   * the same message in each try.
+   */
   send<T>(destinationId: string, message: NoInfer<T>, options?: SendOptions<T>): Promise<SendReceipt>;
 }
 
@@ -231,20 +285,26 @@ export interface StepContext {
  * @category Workflows
  */
 export interface StepOptions {
-  /** How often a failed step is tried again. Default 0. The pauses in between are waits that may suspend the workflow. */
+  /**
+   * How often a failed step is tried again, 0 or more. Default 0. The pauses between tries may
+   * suspend the workflow.
+   */
   retries?: number;
-  /** How long to wait before the first retry. Default `"1s"`. */
+  /** The delay before the first retry. Default `"1s"`. */
   delay?: Duration;
-  /** By what the delay is multiplied from one retry to the next; 1 or more. Default 2. */
+  /** The factor by which the delay grows from one retry to the next, 1 or more. Default 2. */
   backoff?: number;
-  /** The longest delay. Default none. */
+  /** The longest delay. Default no limit. */
   maxDelay?: Duration;
-  /** How long one try may take before its signal aborts and it counts as failed with a `TimeoutError`. Default none. */
+  /**
+   * The longest time of one try. Then its signal aborts, and the try fails with a `TimeoutError`.
+   * Default no limit.
+   */
   timeout?: Duration;
 }
 
 /**
- * What `recvAny` returns: a union that its `topic` discriminates.
+ * The result of `recvAny`: a union that is discriminated by `topic`.
  *
  * @category Messages
  */

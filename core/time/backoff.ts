@@ -1,21 +1,21 @@
 /**
- * Pauses between repeats.
+ * The pauses between retries.
  *
  * @module
  */
 
-/** Varies a pause by up to a quarter, so that many that began together do not end together. */
+/** Varies a pause by up to a quarter, so that pauses that begin together do not end together. */
 export function jitter(ms: number): number {
   return ms * (0.75 + Math.random() / 2);
 }
 
 /**
- * The pause before a repeat, in milliseconds: it grows with each one, up to a limit, and varies by
- * up to a quarter.
+ * Returns the pause before a retry, in milliseconds. Pauses grow up to a limit, and vary by up to a
+ * quarter.
  *
- * @param repeats How many repeats there were before.
- * @param options `firstMs`: the first pause. `maxMs`: the limit. `factor`: how much longer each
- * pause is; default 2.
+ * @param repeats The number of earlier retries.
+ * @param options `firstMs`: the first pause. `maxMs`: the limit. `factor`: the growth from one
+ * pause to the next, default 2.
  */
 export function backoffMs(
   repeats: number,

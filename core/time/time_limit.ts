@@ -1,14 +1,14 @@
 /**
- * A time limit for calls that have none.
+ * Time limits for calls that have none of their own.
  *
  * @module
  */
 
 import type { Clock } from "./clock.ts";
 
-/** How long a call may take. */
+/** The time limit of a call. */
 export interface TimeLimit {
-  /** In milliseconds; `Infinity`: any time. */
+  /** The limit in milliseconds. `Infinity` is no limit. */
   readonly ms: number;
   readonly clock: Clock;
   /** Ends the wait early when it aborts. */

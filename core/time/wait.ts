@@ -142,9 +142,7 @@ export class Waiter {
     return !waking.signal.aborted;
   }
 
-  /**
-   * Returns the next poll interval. Jitter keeps waiters that begin together from looking together.
-   */
+  /** Returns the time until the next poll. It varies, so that waiters do not look together. */
   #nextPollMs(): number {
     if (this.#failures > 0) {
       return backoffMs(this.#failures, { firstMs: FIRST_AWAY_MS, maxMs: MAX_AWAY_MS, factor: BACKOFF });
