@@ -1,5 +1,5 @@
 /**
- * The shop over HTTP. It holds nothing between two requests: everything is in the workflows.
+ * The shop over HTTP. It holds nothing between two requests, because all state is in the workflows.
  *
  * @module
  */
@@ -15,14 +15,17 @@ import { payPage, shopPage } from "./pages.ts";
 import type { FakeProvider, Session } from "./provider.ts";
 import { cancellation, type Checkout, payment, paymentUrl, progress, type Receipt } from "./workflow.ts";
 
-/** What the shop is made of. */
+/** The parts of the shop. */
 export interface Shop {
   /** Knows the workflow `checkout`. */
   parley: Parley;
   provider: FakeProvider;
-  /** Webhooks are signed with it; base64. */
+  /** The secret that signs webhooks, in base64. */
   secret: string;
-  /** The tokens of browsers are signed with it. Those that are out there outlive a restart, so it has to as well. */
+  /**
+   * The secret that signs the tokens of browsers. Tokens outlive a restart, so the secret has to as
+   * well.
+   */
   tokenSecret: string;
 }
 
@@ -65,7 +68,7 @@ export function createApp(shop: Shop): Hono {
   );
   app.get("/orders/:id", async (c) => {
     const order = toOrder(await parley.handle(c.req.param("id")).status());
-    // A real shop asks here whether it is this customer's order.
+    // A real shop checks here that the order is this customer's.
     const token = await tokens.mint({
       actions: ["stream"],
       workflowId: order.orderId,
@@ -77,7 +80,7 @@ export function createApp(shop: Shop): Hono {
       progress: `/parley/workflows/${encodeURIComponent(order.orderId)}/streams/${progress.name}?token=${token}`,
     });
   });
-  // Of all that it can do, what tokens allow: to follow the progress of one order.
+  // Tokens allow one thing: to follow the progress of one order.
   app.route("/parley", parleyHttp({ parley, auth: tokens }));
   app.post("/orders/:id/cancel", async (c) => {
     const { duplicate } = await parley.send(c.req.param("id"), {}, { topic: cancellation, idempotencyKey: "cancel" });
@@ -87,7 +90,7 @@ export function createApp(shop: Shop): Hono {
   app.post("/pay/:session", async (c) => {
     const { decision } = parse(Decided, await c.req.parseBody());
     const session = sessionOf(shop, c.req.param("session"));
-    // A real provider calls from outside; this one takes the same door, signature and all.
+    // A real provider calls from outside. This one uses the same route, with a signature.
     const answer = await app.request(shop.provider.webhook(session, decision));
     if (!answer.ok) throw new HTTPException(502, { message: `The shop answered the webhook with ${answer.status}` });
     return c.redirect(session.returnUrl, 303);
@@ -111,7 +114,7 @@ async function checkout({ parley }: Shop, c: Context): Promise<Response> {
   return c.redirect(await handle.getEvent(paymentUrl, { timeout: "30s" }), 303);
 }
 
-/** What the workflow is told of a payment. */
+/** The message about a payment for the workflow. */
 function toPayment({ type, data }: v.InferOutput<typeof PaymentEvent>): WebhookMessage {
   return {
     workflowId: data.orderId,
@@ -126,12 +129,12 @@ function sessionOf({ provider }: Shop, id: string): Session {
   return session;
 }
 
-/** An order as `GET /orders/:id` tells of it. */
+/** An order as `GET /orders/:id` returns it. */
 export interface OrderInfo extends Partial<Receipt> {
   orderId: string;
   status: WorkflowInfo["status"];
   waiting?: string[];
-  /** Where its progress is, for an hour. */
+  /** The URL of its progress, valid for an hour. */
   progress: string;
 }
 

@@ -1,5 +1,6 @@
 /**
- * The story by itself: twelve orders, and a real server that is killed twice. Exits with 1 if any order is lost, charged twice or wrong.
+ * The demo: twelve orders, and a real server that is killed twice. It exits with 1 if any order is
+ * lost, charged twice or wrong.
  *
  * @module
  */
@@ -11,14 +12,14 @@ import { conclude, printTable, say } from "./demo/report.ts";
 import { ServerProcess } from "./demo/server.ts";
 import { Ledger } from "./ledger.ts";
 
-/** The whole demo, whatever happens. */
+/** The maximum duration of the demo. */
 const DEADLINE_MS = 60_000;
-/** For how long a dead server's orders stay with it, and how slow the provider is. */
+/** The lease, for which a dead server keeps its orders, and the latency of the provider. */
 const FLAGS = ["--lease", "2s", "--latency", "600"];
-/** After two seconds a workflow that waits is suspended. */
+/** A workflow that waits is suspended after two seconds. */
 const UNTIL_SUSPENDED_MS = 2_200;
 
-/** Plays the story, and settles with what came of each order. */
+/** Plays the story, and settles with the result of each order. */
 async function play(
   stories: Story[],
   server: ServerProcess,
@@ -30,7 +31,8 @@ async function play(
   await server.start(FLAGS, signal);
   const ordered = Promise.all(stories.map((story) => cast.order(story)));
   const followed = Promise.all(stories.map((story) => cast.follow(story)));
-  // Both are awaited below. If the story ends before, it ends with another error, and these two are its echo.
+  // Both are awaited below. If the story ends before, it ends with another error, which causes
+  // these two.
   for (const promise of [ordered, followed]) promise.catch(() => {});
   cast.sendWebhooks(stories, "early");
   await ordered;

@@ -1,13 +1,17 @@
 /**
- * The books of the outside world: what was done, and how often it was asked for. They are a file of their own, so that they do not share
- * a transaction, or a fault, with the store of the workflows; just as a payment provider's books do not.
+ * The books of the outside world: each effect, and how often it was asked for. They are a file of
+ * their own, so that they share neither a transaction nor a fault with the store of the workflows,
+ * like the books of a payment provider.
  *
  * @module
  */
 
 export type Kind = "session" | "charge" | "shipment";
 
-/** One line of the books: a call. The first call with a key takes effect, and the later ones are told what came of it. */
+/**
+ * One line of the books: a call. The first call with a key takes effect, and later ones get its
+ * result.
+ */
 export interface Entry {
   kind: Kind;
   key: string;
@@ -18,27 +22,32 @@ export interface Entry {
   returnUrl?: string;
 }
 
-/** How often something was done for an order, how often it was asked for, and for how much money. */
+/**
+ * How often an effect happened for an order, how often it was asked for, and for how much money.
+ */
 export interface Tally {
   effects: number;
   attempts: number;
   cents: number;
 }
 
-/** Books that survive a `SIGKILL`: each line is in the file before the call that it is about is answered. */
+/** Books that survive a `SIGKILL`, because each line is in the file before its call is answered. */
 export class Ledger {
   readonly #path: string | undefined;
   readonly #entries: Entry[] = [];
 
-  /** @param path A file of JSON lines, which need not exist. None: the books are kept in memory. */
+  /**
+   * @param path A file of JSON lines, which need not exist. Without it, the books are in memory.
+   */
   constructor(path?: string) {
     this.#path = path;
     const lines = path === undefined ? "" : readIfThere(path);
-    // A line that a kill cut short was never answered for, so it did not happen. The others end as their objects do.
+    // A kill can cut a line short before its call is answered, so that call did not happen.
+    // Complete lines end with `}`.
     for (const line of lines.split("\n")) if (line.endsWith("}")) this.#entries.push(JSON.parse(line));
   }
 
-  /** Does what the key stands for, unless that was done before. */
+  /** Makes the effect of a key, unless it has happened before. */
   record(call: Omit<Entry, "id">): Entry {
     const id = this.#entries.find(({ key }) => key === call.key)?.id ??
       `${call.kind}_${crypto.randomUUID().slice(0, 13)}`;
@@ -48,12 +57,12 @@ export class Ledger {
     return entry;
   }
 
-  /** What was done under an ID. */
+  /** The effects under an ID. */
   find(id: string): Entry | undefined {
     return this.#entries.find((entry) => entry.id === id);
   }
 
-  /** Counts by keys, so two keys for one order show as the double that they are. */
+  /** Counts by keys, so that two keys for one order show as a double effect. */
   tally(orderId: string, kind: Kind): Tally {
     const calls = this.#entries.filter((entry) => entry.orderId === orderId && entry.kind === kind);
     const effects = new Map(calls.map((entry) => [entry.key, entry.cents ?? 0]));

@@ -17,9 +17,9 @@ const { values: options } = parseArgs({
   options: {
     port: { type: "string", default: Deno.env.get("PORT") ?? "8000" },
     data: { type: "string", default: Deno.env.get("CHECKOUT_DATA") ?? ".data/checkout" },
-    // For how long a dead server's orders stay with it.
+    // The lease: how long a dead server keeps its orders.
     lease: { type: "string", default: "10s" },
-    // How slow the payment provider and the warehouse are.
+    // The latency of the payment provider and the warehouse.
     latency: { type: "string", default: "400" },
   },
 });
@@ -44,7 +44,7 @@ const parley = new Parley({
 const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => stop.abort());
 
-// Takes up what an earlier process left behind, and from now on what is due.
+// Takes over the workflows of an earlier process, and runs whatever becomes due.
 const working = parley.work({ signal: stop.signal });
 const server = Deno.serve({
   hostname: "127.0.0.1",
@@ -58,21 +58,27 @@ await parley[Symbol.asyncDispose]();
 await working;
 await database.close();
 
-/** Two processes on one PGlite directory would destroy it. The system gives the lock back however its holder dies. */
+/**
+ * Two processes on one PGlite directory would destroy it. The system releases the lock however its
+ * holder dies.
+ */
 async function lock(path: string): Promise<Deno.FsFile> {
   const file = await Deno.open(path, { create: true, write: true });
   if (await file.tryLock(true)) return file;
   throw new Error(`Opening ${path}: another server uses this directory, and there must be one at a time`);
 }
 
-/** A secret of this directory, made up at the first start: browsers carry on after a restart, with the tokens that they have. */
+/**
+ * A secret of this directory, made at the first start, so that browsers keep their tokens after a
+ * restart.
+ */
 function secretIn(path: string): string {
   try {
     return Deno.readTextFileSync(path);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     const secret = crypto.getRandomValues(new Uint8Array(32)).toBase64();
-    // Whole or not at all, as the server may be killed here too.
+    // Written as a whole or not at all, because the server may be killed here too.
     Deno.writeTextFileSync(`${path}.new`, secret, { mode: 0o600 });
     Deno.renameSync(`${path}.new`, path);
     return secret;

@@ -1,5 +1,5 @@
 /**
- * What the shop sells, and what an order looks like.
+ * The goods of the shop, and the shape of an order.
  *
  * @module
  */
@@ -15,14 +15,20 @@ export const CATALOGUE = {
 
 /** An order as a browser's form or a JSON client sends it. */
 export const Order = v.object({
-  /** The cart's ID, which becomes the order's: a form that is sent twice orders once. Default a new one. */
+  /**
+   * The cart's ID, which becomes the order's, so that a form that is sent twice orders once. The
+   * default is a new one.
+   */
   id: v.optional(v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/))),
   item: v.picklist(["lamp", "chair", "teapot"]),
   quantity: v.optional(
     v.pipe(v.union([v.string(), v.number()]), v.toNumber(), v.integer(), v.minValue(1), v.maxValue(10)),
     1,
   ),
-  /** For how many seconds the goods are kept for a customer who has not paid: five minutes at most, and by default. */
+  /**
+   * How many seconds the shop keeps the goods for a customer who has not paid: five minutes at
+   * most, and by default.
+   */
   keepFor: v.optional(
     v.pipe(v.union([v.string(), v.number()]), v.toNumber(), v.integer(), v.minValue(1), v.maxValue(300)),
     300,
@@ -31,12 +37,12 @@ export const Order = v.object({
 });
 export type Order = v.InferOutput<typeof Order>;
 
-/** What an order costs, in cents. */
+/** The price of an order, in cents. */
 export function total({ item, quantity }: Order): number {
   return CATALOGUE[item].cents * quantity;
 }
 
-/** An amount for people. */
+/** Formats an amount. */
 export function euros(cents: number): string {
   return `€${(cents / 100).toFixed(2)}`;
 }

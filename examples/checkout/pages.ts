@@ -1,5 +1,6 @@
 /**
- * The pages a customer sees: the shop with the live progress of an order, and the payment provider's page. No build, no other files.
+ * The pages of a customer: the shop with the live progress of an order, and the payment provider's
+ * page. They need no build and no other files.
  *
  * @module
  */
@@ -10,7 +11,7 @@ import type { Session } from "./provider.ts";
 
 type Page = ReturnType<typeof html>;
 
-/** Drawn as lines, since not every system has pictures in its fonts. */
+/** Drawn as lines, because not every system has pictures in its fonts. */
 const PICTURES = {
   lamp: "M16 4h16l6 16H10zM24 20v20M14 44h20M24 40l-6 4M24 40l6 4M32 20v6",
   chair: "M14 4v40M34 26v18M14 26h20M14 34h20M14 8h4v18M14 14h4",
@@ -55,7 +56,8 @@ const STYLE = `
   .amount { font: 600 2.5rem/1.2 ui-serif, Georgia, serif }
   [hidden] { display: none !important }`;
 
-// `EventSource` connects again by itself, with the last ID it saw; so the page needs no code for a server that was away.
+// `EventSource` connects again by itself with the last ID that it saw, so the page needs no code
+// for an absent server.
 const SCRIPT = `
   const order = new URLSearchParams(location.search).get("order");
   const AWAY = "The server is away. The order is not: connecting again …";

@@ -1,6 +1,6 @@
 /**
- * The outside world, faked: a payment provider with its own payment page and webhooks, and a warehouse. They are slow, they may be asked
- * twice, and their books outlive every process.
+ * A fake of the outside world: a payment provider with its own payment page and webhooks, and a
+ * warehouse. They are slow, may be asked twice, and keep books that outlive every process.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { Webhook } from "standardwebhooks";
 import type { Entry, Ledger } from "./ledger.ts";
 import type { Call, Services } from "./workflow.ts";
 
-/** What a customer can do on the payment page. */
+/** The choices of a customer on the payment page. */
 export type Decision = "paid" | "declined";
 
 /** A webhook's body. */
@@ -19,7 +19,7 @@ export interface PaymentEvent {
   data: { orderId: string };
 }
 
-/** A payment session: what the payment page shows, and where it sends the customer afterwards. */
+/** A payment session: the data of the payment page, and the page after it. */
 export interface Session {
   id: string;
   orderId: string;
@@ -32,7 +32,10 @@ export interface FakeProviderOptions {
   ledger: Ledger;
   /** Signs the webhooks. */
   secret: string;
-  /** How long a call takes. Its effect comes halfway, so that an answer can be lost. Default 0. */
+  /**
+   * How long a call takes. Its effect comes halfway, so that an answer can be lost. The default is
+   * 0.
+   */
   latencyMs?: number;
 }
 
@@ -70,7 +73,10 @@ export class FakeProvider implements Services {
     return kind === "session" && orderId && cents && returnUrl ? { id, orderId, cents, returnUrl } : undefined;
   }
 
-  /** The webhook that tells of a customer's decision. A session is decided once, so its delivery has one ID however often it is sent. */
+  /**
+   * The webhook about a customer's decision. A session is decided once, so its delivery has one ID
+   * however often it is sent.
+   */
   webhook({ id, orderId }: Session, decision: Decision): Request {
     const body = JSON.stringify({ type: `payment.${decision}`, data: { orderId } } satisfies PaymentEvent);
     return new Request("http://localhost/webhook", {
@@ -88,7 +94,10 @@ export class FakeProvider implements Services {
   }
 }
 
-/** The headers of a delivery, signed as in Standard Webhooks (https://www.standardwebhooks.com), by their own library. */
+/**
+ * The headers of a delivery, signed as in Standard Webhooks (https://www.standardwebhooks.com), by
+ * their own library.
+ */
 export function sign(secret: string, id: string, body: string, at: Date = new Date()): Record<string, string> {
   return {
     "content-type": "application/json",

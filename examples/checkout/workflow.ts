@@ -1,5 +1,6 @@
 /**
- * The checkout: one function that reads like the story it tells. It survives the death of its process at any line.
+ * The checkout: one function that reads like the story it tells. It survives the death of its
+ * process at any line.
  *
  * @module
  */
@@ -17,13 +18,13 @@ import {
 import * as v from "valibot";
 import { euros } from "./order.ts";
 
-/** In: what the customer did on the payment page. The provider's webhook sends it. */
+/** In: the customer's choice on the payment page. The provider's webhook sends it. */
 export const payment = topic("payment", v.object({ status: v.picklist(["paid", "declined"]) }));
 /** In: the customer changed their mind. */
 export const cancellation = topic("cancellation", v.object({}));
-/** Out: where to pay. The page that started the checkout awaits it. */
+/** Out: the URL of the payment page. The page that started the checkout awaits it. */
 export const paymentUrl = event("payment-url", v.pipe(v.string(), v.url()));
-/** Out: what happens, for the browser to follow. */
+/** Out: the progress, for the browser to follow. */
 export const progress = stream(
   "progress",
   v.object({
@@ -33,12 +34,15 @@ export const progress = stream(
 );
 export type Progress = NonNullable<typeof progress["~type"]>;
 
-/** The amount is part of the input, so that a run that carries on tomorrow does not see tomorrow's prices. */
+/**
+ * The amount is part of the input, so that a run that carries on tomorrow does not see tomorrow's
+ * prices.
+ */
 const Checkout = v.object({
   goods: v.string(),
   customer: v.string(),
   cents: v.pipe(v.number(), v.integer(), v.minValue(1)),
-  /** How long the customer may take to pay. */
+  /** How long the customer has to pay. */
   windowMs: v.pipe(v.number(), v.integer(), v.minValue(0)),
   returnUrl: v.pipe(v.string(), v.url()),
 });
@@ -51,8 +55,9 @@ export interface Receipt {
 }
 
 /**
- * The world outside. Each call has a key: steps run at least once, so the other side must know a call that it has seen before, as
- * payment providers do. The key is the same in each try, since it is made of the order's ID.
+ * The outside world. Each call has a key, because steps run at least once and the other side must
+ * recognise a repeated call, as payment providers do. The key contains the order's ID, so it is the
+ * same in each try.
  */
 export interface Services {
   createSession(
@@ -72,7 +77,7 @@ const RETRY: StepOptions = { retries: 4, delay: "250ms", maxDelay: "5s" };
 
 const NO_SALE = { declined: "The payment was declined", cancelled: "You cancelled", abandoned: "Nobody paid in time" };
 
-/** The workflow, over the services it uses. */
+/** Makes the workflow, with its services. */
 export function checkoutWorkflow(services: Services): Workflow<Checkout, Receipt> {
   return workflow("checkout", async (ctx, { goods, customer, cents, windowMs, returnUrl }): Promise<Receipt> => {
     const orderId = ctx.workflowId;
@@ -92,7 +97,8 @@ export function checkoutWorkflow(services: Services): Workflow<Checkout, Receipt
       return { outcome: decision };
     }
 
-    // The customer has only authorised the payment. It is captured here, so a payment that comes too late costs nobody anything.
+    // The customer has only authorised the payment. The capture happens here, so a payment that
+    // comes too late costs nobody anything.
     await report("paid", "The payment is authorised");
     await ctx.step(
       "charge",
@@ -111,7 +117,10 @@ export function checkoutWorkflow(services: Services): Workflow<Checkout, Receipt
   }, { input: Checkout });
 }
 
-/** What becomes of the payment: the first message of either topic, or the silence. While it waits it holds no memory and no connection. */
+/**
+ * The result of the payment: the first message of either topic, or the timeout. The wait holds no
+ * memory and no connection.
+ */
 async function decided(
   ctx: WorkflowContext,
   timeout: number,

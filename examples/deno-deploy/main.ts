@@ -1,5 +1,6 @@
 /**
- * Durable workflows on Deno Deploy, over a database at Neon. This file is all that runs; see README.md.
+ * Durable workflows on Deno Deploy, over a database at Neon. This file is the entry point; see
+ * README.md.
  *
  * @module
  */
@@ -12,7 +13,7 @@ import * as v from "valibot";
 import { page } from "./page.ts";
 import { Order, order, payment, payUrl, progress } from "./workflow.ts";
 
-/** Each is missed at once, and not when it is first needed. */
+/** A missing variable fails at once, and not at its first use. */
 function env(name: string): string {
   const value = Deno.env.get(name);
   if (!value) throw new Error(`The environment must have ${name}`);
@@ -25,7 +26,7 @@ const tokens = scopedTokens(env("TOKEN_SECRET"));
 const app = new Hono();
 app.get("/", (c) => c.html(page));
 
-// Starts an order. The answer waits until there is a place to pay.
+// Starts an order. The answer waits until there is a URL to pay at.
 app.post("/orders", async (c) => {
   const input = v.safeParse(Order, await c.req.json().catch(() => undefined));
   if (!input.success) return c.json({ error: "An order must have an item" }, 400);
@@ -35,12 +36,13 @@ app.post("/orders", async (c) => {
   return c.json({
     id,
     payUrl: await handle.getEvent(payUrl, { timeout: "20s" }),
-    // For `EventSource`, which has no headers: a token in the URL that is good for this stream alone.
+    // `EventSource` sends no headers, so the URL has a token that allows this stream alone.
     progress: `/parley/workflows/${id}/streams/${progress.name}?token=${token}`,
   }, 201);
 });
 
-// The payment provider, as Standard Webhooks has it: verified, validated, and sent once, however often it comes.
+// Takes deliveries of the payment provider as Standard Webhooks says. Each is verified, validated,
+// and sent once, however often it comes.
 app.post(
   "/webhook",
   webhook({
@@ -58,10 +60,12 @@ app.post(
   }),
 );
 
-// Every operation, for your other services (`connect`) with the token, and for browsers with what was minted for them.
+// Every operation: for your other services (`connect`) with the token, and for browsers with a
+// token that was minted for them.
 app.route("/parley", parleyHttp({ parley, auth: anyOf(bearer(env("API_TOKEN")), tokens) }));
 
-// At the top level and before the server starts, where the platform looks for it. It finds deadlines that passed, and workflows whose isolate was stopped.
+// The platform looks for this at the top level, before the server starts. It finds deadlines that
+// passed, and workflows whose isolate was stopped.
 Deno.cron("sweep", "* * * * *", async () => {
   await parley.sweep();
 });

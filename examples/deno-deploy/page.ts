@@ -1,10 +1,13 @@
 /**
- * A page that orders, and follows what becomes of it.
+ * A page to order, and to follow the order.
  *
  * @module
  */
 
-/** Its HTML. `EventSource` connects again by itself, with the last ID that it saw, and misses nothing. */
+/**
+ * The HTML. `EventSource` connects again by itself with the last ID that it saw, and misses
+ * nothing.
+ */
 export const page = `<!DOCTYPE html>
 <meta charset="utf-8">
 <title>Parley on Deno Deploy</title>

@@ -7,20 +7,21 @@
 import { event, stream, TimeoutError, topic, workflow, type WorkflowContext } from "@parley/parley";
 import * as v from "valibot";
 
-/** In: what the payment provider's webhook tells. */
+/** In: the result of the payment. The provider's webhook sends it. */
 export const payment = topic("payment", v.object({ paid: v.boolean() }));
-/** Out: where to pay. */
+/** Out: the URL of the payment page. */
 export const payUrl = event("pay-url", v.pipe(v.string(), v.url()));
-/** Out: what happens, for the browser. */
+/** Out: the progress, for the browser. */
 export const progress = stream("progress", v.string());
 
-/** What comes in with an order. */
+/** The input of an order. */
 export const Order = v.object({ item: v.pipe(v.string(), v.nonEmpty(), v.maxLength(100)) });
 
 /** The workflow. */
 export const order = workflow("order", async (ctx, { item }) => {
   await ctx.writeStream(progress, `You ordered: ${item}`);
-  // Steps are recorded, and never run again after that. One that calls a provider passes the order's ID on as its idempotency key.
+  // Steps are recorded, and never run again after that. A step that calls a provider passes the
+  // order's ID as the idempotency key.
   const url = await ctx.step("create payment session", () => `https://pay.example/sessions/${ctx.workflowId}`, {
     retries: 3,
   });

@@ -1,5 +1,6 @@
 /**
- * The people of the demo: customers with their browsers, and the payment provider. All of them try again while the server is dead.
+ * The people of the demo: customers with their browsers, and the payment provider. All of them
+ * retry while the server is dead.
  *
  * @module
  */
@@ -31,8 +32,8 @@ export class Cast {
 
   /**
    * @param server The shop.
-   * @param secret What the provider signs with.
-   * @param signal Ends all they do.
+   * @param secret The secret with which the provider signs.
+   * @param signal Ends all their work.
    */
   constructor(server: ServerProcess, secret: string, signal: AbortSignal) {
     this.#server = server;
@@ -63,7 +64,7 @@ export class Cast {
     return this.#reached.has(`${order.id} ${stage}`);
   }
 
-  /** Begins to send the webhooks of a moment. */
+  /** Starts to send the webhooks of a moment. */
   sendWebhooks(stories: Story[], when: When): void {
     for (const story of stories) {
       const due = story.webhooks.filter((it) => it === when).map(() => this.#webhook(story));
@@ -71,17 +72,20 @@ export class Cast {
     }
   }
 
-  /** What the webhooks of an order were answered in the end. */
+  /** The last answers to the webhooks of an order. */
   async webhooksOf(story: Story): Promise<number[]> {
     return await Promise.all(this.#webhooks.get(story) ?? []);
   }
 
-  /** What the shop says of an order. */
+  /** The shop's record of an order. */
   async info({ order }: Story): Promise<OrderInfo> {
     return await (await this.#answer(`/orders/${order.id}`, () => ({}))).json();
   }
 
-  /** One delivery, until it is answered with other than "later" and "not yet". A repeated one has the ID of the first, as it must. */
+  /**
+   * Sends one delivery until the answer is neither "later" nor "not yet". A repeat has the ID of
+   * the first try.
+   */
   async #webhook({ order, decision, forged }: Story): Promise<number> {
     const body = JSON.stringify({ type: `payment.${decision}`, data: { orderId: order.id } } satisfies PaymentEvent);
     const secret = forged ? btoa("not the provider's secret") : this.#secret;
@@ -102,7 +106,7 @@ export class Cast {
         if (response.status !== 404 && response.status < 500) return response;
         await response.body?.cancel();
       } catch {
-        // Nobody is there: the server is dead.
+        // The server is dead.
       }
       await delay(RETRY_MS, undefined, { signal: this.#signal });
     }

@@ -1,5 +1,6 @@
 /**
- * A browser that follows the progress of an order: `EventSource`, as far as the demo needs it.
+ * A browser that follows the progress of an order, with the part of `EventSource` that the demo
+ * needs.
  *
  * @module
  */
@@ -7,17 +8,18 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Progress } from "../workflow.ts";
 
-/** What a browser saw of a stream. */
+/** The part of a stream that a browser saw. */
 export interface Followed {
   entries: { offset: number; value: Progress }[];
-  /** Whether the stream said that it is over. */
+  /** Whether the stream has said that it is over. */
   ended: boolean;
 }
 
 const RECONNECT_MS = 200;
 
 /**
- * Follows a stream to its end. Whenever it is cut off it connects again, with the ID of the last event it saw, and nothing else.
+ * Follows a stream to its end. After each cut it connects again with the ID of the last event that
+ * it saw, and nothing else.
  *
  * @param onValue Called with each value once.
  */

@@ -1,5 +1,5 @@
 /**
- * The orders of the demo, and whether all went as it should.
+ * The orders of the demo, and the check of their results.
  *
  * @module
  */
@@ -11,7 +11,10 @@ import { Order, total } from "../order.ts";
 import type { Outcome, Progress } from "../workflow.ts";
 import type { Followed } from "./follow.ts";
 
-/** When the provider sends a webhook: before the workflow waits for it, as soon as the customer can pay, and so on. */
+/**
+ * When the provider sends a webhook: before the workflow waits for it, as soon as the customer can
+ * pay, and so on.
+ */
 const When = v.picklist([
   "early",
   "at once",
@@ -31,14 +34,14 @@ const Story = v.object({
   webhooks: v.array(When),
   expected: v.picklist(["shipped", "declined", "cancelled", "abandoned"]),
 });
-/** One order, what its customer and the provider do, and what should come of it. */
+/** One order, the actions of its customer and the provider, and the expected result. */
 export type Story = v.InferOutput<typeof Story>;
 
-/** What came of an order. */
+/** The result of an order. */
 export interface Result {
   story: Story;
   info: OrderInfo;
-  /** What a browser saw that connected again after each kill. */
+  /** The stream as a browser saw it that connected again after each kill. */
   seen: Followed;
   /** The status of each webhook's last answer. */
   webhooks: number[];
@@ -63,7 +66,7 @@ export function isComplete({ story, seen }: Result): boolean {
     seen.entries.every(({ offset, value }, index) => offset === index && value.stage === stages[index]);
 }
 
-/** What is wrong with an order; nothing, if all is well. */
+/** The faults of an order. Empty if all is well. */
 export function problems(result: Result, ledger: Ledger): string[] {
   const { story: { order, expected, forged, webhooks }, info } = result;
   const shipped = expected === "shipped" ? 1 : 0;

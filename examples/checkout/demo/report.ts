@@ -1,5 +1,5 @@
 /**
- * What the demo prints.
+ * The output of the demo.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export function say(who: string, text: string, colour?: Colour): void {
   console.log(`${paint("dim", `${seconds}s`)}  ${who.padEnd(10)}  ${paint(colour, text)}`);
 }
 
-/** Prints the final table, and what is wrong. */
+/** Prints the final table, and the faults. */
 export function printTable(results: Result[], ledger: Ledger): void {
   const head = [
     "order",

@@ -1,5 +1,5 @@
 /**
- * The shop as a process of its own, which the demo kills.
+ * The shop as a process of its own, so that the demo can kill it.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export class ServerProcess implements AsyncDisposable {
 
   /**
    * @param data Its directory.
-   * @param secret What webhooks are signed with.
+   * @param secret The secret that signs webhooks.
    */
   constructor(data: string, secret: string) {
     this.#data = data;
@@ -25,7 +25,7 @@ export class ServerProcess implements AsyncDisposable {
     return new URL(path, `http://127.0.0.1:${this.#port}`);
   }
 
-  /** Starts it, and settles when it serves. Its errors go to the demo's. */
+  /** Starts the server, and settles when it serves. Its errors go to those of the demo. */
   async start(flags: string[], signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const permissions = [
@@ -54,7 +54,7 @@ export class ServerProcess implements AsyncDisposable {
     throw new Error(`Starting the server: it ended before it served, and printed ${JSON.stringify(printed)}`);
   }
 
-  /** Kills it as `kill -9` does: nothing is flushed, closed or said. */
+  /** Kills the server as `kill -9` does: it flushes, closes and says nothing. */
   async kill(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
@@ -62,7 +62,7 @@ export class ServerProcess implements AsyncDisposable {
     try {
       child.kill("SIGKILL");
     } catch {
-      // It is dead already.
+      // The server is dead already.
     }
     await child.status;
   }

@@ -1,5 +1,6 @@
 /**
- * A shop on Cloudflare Workers: an order waits for its payment, a webhook brings it, the browser follows along.
+ * A shop on Cloudflare Workers. An order waits for its payment, a webhook brings it, and the
+ * browser follows.
  *
  * @module
  */
@@ -16,17 +17,23 @@ import { order, payment, PaymentEvent, paymentUrl } from "./workflow.ts";
 export interface Env {
   UPSTASH_REDIS_REST_URL: string;
   UPSTASH_REDIS_REST_TOKEN: string;
-  /** Of the payment provider. */
+  /** The secret of the payment provider. */
   WEBHOOK_SECRET: string;
-  /** Allows everything, and signs what a browser may see. At least 16 characters. */
+  /**
+   * The token that allows everything, and that signs the tokens of browsers. At least 16
+   * characters.
+   */
   PARLEY_SECRET: string;
-  /** This Worker: it continues workflows in invocations of their own. */
+  /** This Worker, which continues workflows in invocations of their own. */
   SELF: { fetch(url: string, init: RequestInit): Promise<Response> };
 }
 
 type ExecutionContext = Pick<Context["executionCtx"], "waitUntil">;
 
-/** One for each invocation, whose connections are its own on Workers. It opens nothing. */
+/**
+ * Makes a `Parley` for each invocation, because connections on Workers belong to one invocation. It
+ * opens nothing.
+ */
 function parleyFor(env: Env, ctx: ExecutionContext): Parley {
   const fetch = (url: string, init: RequestInit) => env.SELF.fetch(url, init);
   return new Parley({
@@ -36,7 +43,8 @@ function parleyFor(env: Env, ctx: ExecutionContext): Parley {
     workflows: [order],
     waitUntil: (work) => ctx.waitUntil(work),
     wake: httpWake({ url: "https://self/parley", token: env.PARLEY_SECRET, fetch }),
-    // A wait holds nothing, a run ends before its invocation does, and neither makes the 50 requests that the free plan allows.
+    // A wait holds nothing. A run ends before its invocation does. Both stay below the 50 requests
+    // of the free plan.
     hotWait: 0,
     budget: "20s",
     maxRequests: 40,
@@ -78,7 +86,7 @@ app.post("/webhook", async (c, next) => {
   return await receive(c, next) as Response;
 });
 
-// In place of a payment provider, so that there is something to click on.
+// This stands in for a payment provider, so that there is something to click on.
 app.get("/pay/:id", (c) => c.html(payPage(c.req.param("id"))));
 app.post("/pay/:id", async (c) => {
   const { type } = await c.req.parseBody();
@@ -102,7 +110,7 @@ app.route(
 
 export default {
   fetch: app.fetch,
-  /** Continues what nobody else has: a deadline has passed, or an invocation has died. */
+  /** Continues workflows after a passed deadline or the death of an invocation. */
   async scheduled(_event: unknown, env: Env, ctx: ExecutionContext): Promise<void> {
     await parleyFor(env, ctx).sweep({ limit: 4 });
   },

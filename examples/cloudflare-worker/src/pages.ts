@@ -1,5 +1,5 @@
 /**
- * The pages. What is put into them is escaped by Hono's `html`.
+ * The pages. Hono's `html` escapes their values.
  *
  * @module
  */
@@ -12,7 +12,7 @@ const page = (title: string, body: Html): Html =>
   html`<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title>
     <style>body { font: 1.1rem/1.6 system-ui; max-width: 34rem; margin: 4rem auto; padding: 0 1rem }</style><h1>${title}</h1>${body}`;
 
-/** Where an order begins. */
+/** The page to order. */
 export const shopPage = (): Html =>
   page(
     "Shop",
@@ -22,7 +22,7 @@ export const shopPage = (): Html =>
     `,
   );
 
-/** Where it is paid. */
+/** The page to pay. */
 export const payPage = (id: string): Html =>
   page(
     "Payment",
@@ -34,7 +34,10 @@ export const payPage = (id: string): Html =>
     `,
   );
 
-/** Where it is followed. The browser connects again by itself wherever a connection ends, and misses nothing. */
+/**
+ * The page to follow an order. The browser connects again by itself after each end of a connection,
+ * and misses nothing.
+ */
 export const orderPage = (stream: string): Html =>
   page(
     "Your order",

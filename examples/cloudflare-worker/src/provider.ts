@@ -1,5 +1,5 @@
 /**
- * In place of a payment provider: signs what happened, as Standard Webhooks has it.
+ * Stands in for a payment provider: signs its deliveries as Standard Webhooks says.
  *
  * @module
  */

@@ -7,14 +7,14 @@
 import { event, stream, TimeoutError, topic, type Workflow, workflow } from "@parley/parley";
 import * as v from "valibot";
 
-/** In: what became of the payment. The provider's webhook sends it. */
+/** In: the result of the payment. The provider's webhook sends it. */
 export const payment = topic("payment", v.object({ paid: v.boolean() }));
-/** Out: where to pay. The page that started the order awaits it. */
+/** Out: the URL of the payment page. The page that started the order awaits it. */
 export const paymentUrl = event("payment-url", v.string());
-/** Out: what happens, for the browser. */
+/** Out: the progress, for the browser. */
 export const progress = stream("progress", v.string());
 
-/** What the provider's webhook says. */
+/** The body of the provider's webhook. */
 export const PaymentEvent = v.object({
   type: v.string(),
   data: v.object({ orderId: v.pipe(v.string(), v.nonEmpty()) }),
@@ -22,12 +22,16 @@ export const PaymentEvent = v.object({
 
 const Order = v.object({ item: v.string(), origin: v.string() });
 
-/** Waits five minutes for its payment. While it waits there is no invocation, no memory and no connection. */
+/**
+ * Waits five minutes for its payment. While it waits there is no invocation, no memory and no
+ * connection.
+ */
 export const order: Workflow<v.InferOutput<typeof Order>, string> = workflow(
   "order",
   async (ctx, { item, origin }): Promise<string> => {
     await ctx.writeStream(progress, `You ordered ${item}`);
-    // With your provider's SDK, and the workflow's ID as the idempotency key: a step runs at least once.
+    // Use your provider's SDK here, with the workflow's ID as the idempotency key, because a step
+    // runs at least once.
     const url = await ctx.step("create payment", () => `${origin}/pay/${encodeURIComponent(ctx.workflowId)}`);
     await ctx.setEvent(paymentUrl, url);
     await ctx.writeStream(progress, "Waiting for your payment");
