@@ -20,7 +20,7 @@ function brokenBody(): ReadableStream<Uint8Array> {
   });
 }
 
-Deno.test("a body that breaks off is not the server's fault, neither to the adapter nor to a webhook", async () => {
+Deno.test("a body that breaks off is not the server's fault, at the adapter and at a webhook", async () => {
   await using harness = await memoryHarness();
   const { call, errors, parley } = serve(harness);
   assert.equal((await call("POST /workflows", { raw: brokenBody() })).status, 400);
@@ -33,7 +33,7 @@ Deno.test("a body that breaks off is not the server's fault, neither to the adap
   assert.deepEqual(errors, []);
 });
 
-Deno.test("an onError that fails, at once or later, changes no answer and ends no process", async () => {
+Deno.test("an onError that fails, at once or later, changes no answer and does not end the process", async () => {
   await using harness = await memoryHarness();
   const reporters = [() => {
     throw new Error("the log is full");
@@ -84,7 +84,7 @@ Deno.test("the server bounds how long a request waits, whichever way it asks", a
   }
 });
 
-Deno.test("the parameters of the path that it is mounted at are not taken for its own, by whatever name", async () => {
+Deno.test("parameters of the mount's path are not taken for the adapter's own, whatever their names", async () => {
   await using harness = await memoryHarness();
   const { parley, world } = serve(harness);
   await parley.start(publisher, undefined, { workflowId: "w" });
@@ -115,7 +115,7 @@ Deno.test("the parameters of the path that it is mounted at are not taken for it
   }
 });
 
-Deno.test("the document describes what a stream is by the Durable Streams protocol, too", async () => {
+Deno.test("the document also describes a stream by the Durable Streams protocol", async () => {
   await using harness = await memoryHarness();
   const { call, parley, world } = serve(harness);
   await parley.start(publisher, undefined, { workflowId: "w" });
@@ -139,7 +139,7 @@ Deno.test("a send with two different idempotency keys is refused", async () => {
   assert.equal((await send(201, "a")).duplicate, false);
 });
 
-Deno.test("a value of a body is decoded once, and only where permissions and limits allow it: decoding can cost seconds", async () => {
+Deno.test("a value of a body is decoded once, and only if permissions and limits allow it, because decoding can take seconds", async () => {
   await using harness = await memoryHarness();
   const tokens = scopedTokens("a secret of the tests, and of nobody else");
   const { call } = serve(harness, { auth: anyOf(bearer(TOKEN), tokens) });
@@ -181,7 +181,7 @@ Deno.test("a value of a body is decoded once, and only where permissions and lim
   }
 });
 
-Deno.test("an auth is asked once about a body, in either encoding, and nothing in a value changes what it is asked", async () => {
+Deno.test("an auth is asked once about a body, in either encoding, and no value changes the question", async () => {
   await using harness = await memoryHarness();
   const asked: unknown[] = [];
   const auth: Auth = (_c, { workflowId = null, key = null }) =>

@@ -34,7 +34,7 @@ async function behind(...middlewares: MiddlewareHandler[]) {
   return { ...service, app, get, [Symbol.asyncDispose]: dispose };
 }
 
-Deno.test("live answers come at once behind etag(), compress() and others", async () => {
+Deno.test("live answers come at once behind etag(), compress() and other middleware", async () => {
   await using service = await behind(etag(), compress({ threshold: 0 }), secureHeaders(), logger(() => {}));
   const { get, write, tell } = service;
   await write(1);

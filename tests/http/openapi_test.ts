@@ -46,7 +46,7 @@ Deno.test("the document has every route that is registered, and no other", async
   assert.equal(new Set(operations.map(([, { operationId }]) => operationId)).size, ROUTES.length);
 });
 
-Deno.test("every operation has its parameters, bodies and answers described, errors too", async () => {
+Deno.test("the document describes the parameters, bodies, answers and errors of every operation", async () => {
   const { document, operations } = await load();
   for (const [name, { parameters = [], requestBody, responses }] of operations) {
     const inPath = parameters.filter((it) => it.in === "path").map((it) => it.name);
@@ -72,7 +72,7 @@ Deno.test("every operation has its parameters, bodies and answers described, err
   assert.deepEqual(references.filter((name) => !(name in document.components.schemas)), []);
 });
 
-Deno.test("the document says how to be let in, and shows values of the schemas that requests are checked with", async () => {
+Deno.test("the document describes the credentials, and shows the schemas that check requests", async () => {
   const { document } = await load();
   assert.deepEqual(document.security, [{ bearer: [] }]);
   assert.deepEqual(Object.keys(document.components.securitySchemes), ["bearer", "token"]);
@@ -84,7 +84,7 @@ Deno.test("the document says how to be let in, and shows values of the schemas t
   assert.deepEqual([limit?.in, limit?.required, limit?.schema.type], ["query", false, "string"]);
 });
 
-Deno.test("the document is for those who may see a workflow's info, of whichever", async () => {
+Deno.test("the document needs the permission for the info of any workflow", async () => {
   const tokens = scopedTokens("a secret of the tests");
   const scoped = parleyHttp({ parley: new Parley({ driver: memoryDriver() }), auth: tokens });
   const status = async (scope: Parameters<typeof tokens.mint>[0]) =>
@@ -95,7 +95,7 @@ Deno.test("the document is for those who may see a workflow's info, of whichever
   assert.equal((await scoped.request("/openapi.json")).status, 401);
 });
 
-Deno.test("what makes the document is loaded when it is asked for", async () => {
+Deno.test("the code that makes the document is loaded on the first request for it", async () => {
   const { stdout } = await deno("info", "--json", "--config", "deno.json", "http/mod.ts");
   interface Dependency {
     specifier: string;

@@ -39,14 +39,14 @@ const EXEMPT: Readonly<Record<string, string>> = {
   "a reader that leaves before its answer has begun leaves nothing": IN_PROCESS,
   "a reader that leaves while it waits for one answer ends the wait at once": IN_PROCESS,
   "a store that fails breaks a body off, which never looks complete, and is reported": IN_PROCESS,
-  "what the caller caused is not reported, nor that they went away": IN_PROCESS,
+  "an error that the caller caused is not reported, nor that the caller went away": IN_PROCESS,
   "an auth may read the body": OWN_AUTH,
-  "an auth of one's own is asked once for each workflow and topic, with what is asked for": OWN_AUTH,
+  "an auth of the user's own is asked once for each workflow and topic, with the action": OWN_AUTH,
   "an auth's HTTPException is the answer, its other errors are the server's fault, and only true is yes": OWN_AUTH,
   "every test of the auth suite ran": SOME_LEFT_OUT,
   "every test of the edges suite ran": SOME_LEFT_OUT,
   "every test of the requests suite ran": SOME_LEFT_OUT,
-  "whoever is asked about a start is asked about the workflow that starts": OWN_AUTH,
+  "an auth is asked about the workflow that starts": OWN_AUTH,
 };
 
 /** workerd closes a connection on which a body was left unread, and a client may see that before it sees the answer. Deno does not. */

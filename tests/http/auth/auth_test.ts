@@ -12,7 +12,7 @@ async function asks(auth: Auth, authorization?: string): Promise<boolean> {
   return await (await app.request("/", { headers: authorization === undefined ? {} : { authorization } })).json();
 }
 
-Deno.test("bearer() reads the header as RFC 6750 has it", async () => {
+Deno.test("bearer() reads the header as RFC 6750 says", async () => {
   const auth = bearer("s3cret");
   for (const good of ["Bearer s3cret", "bearer s3cret", "BEARER   s3cret", "Bearer s3cret "]) {
     assert.equal(await asks(auth, good), true, good);
@@ -54,7 +54,7 @@ Deno.test("bearer() refuses tokens that are missing, or that no header can carry
   }
 });
 
-Deno.test("anyOf() asks in order until one allows, and none of nothing", async () => {
+Deno.test("anyOf() asks in order until one allows; anyOf() of nothing allows nothing", async () => {
   const asked: string[] = [];
   const answer = (name: string, allowed: boolean): Auth => () => asked.push(name) > 0 && allowed;
   assert.equal(await asks(anyOf(answer("a", false), answer("b", true), answer("c", true))), true);

@@ -14,7 +14,7 @@ async function allows(secret: string, token: string, request: AuthRequest): Prom
   return await (await app.request("/", { headers: { authorization: `Bearer ${token}` } })).json();
 }
 
-Deno.test("mint() makes a token that says what it is for, when it expires and no more", async () => {
+Deno.test("mint() makes a token with its scope, its expiry and nothing else", async () => {
   const token = await scopedTokens(SECRET).mint({ actions: ["event"], workflowId: "w", keys: ["k"], expiresIn: "15m" });
   const { payload } = decode(token);
   const { exp, ...rest } = payload;
@@ -43,7 +43,7 @@ Deno.test("a token allows its actions, with its workflow and its keys, and nothi
   }
 });
 
-Deno.test("a token that was changed, or cut, is none", async () => {
+Deno.test("a token that was changed or cut is not valid", async () => {
   const token = await scopedTokens(SECRET).mint({ actions: ["list"], expiresIn: "1m" });
   const [head = "", claims = "", signature = ""] = token.split(".");
   const more = btoa(JSON.stringify({ ...JSON.parse(atob(claims)), actions: ["list", "start"] })).replaceAll("=", "");

@@ -79,7 +79,7 @@ Deno.test("connect() repeats a start and a send whose answers were lost, and not
   await handle.cancel();
 });
 
-Deno.test("connect().send() tells of a duplicate only where the caller's own key was used before", async () => {
+Deno.test("connect().send() reports a duplicate only if the caller's own key was used before", async () => {
   const { client } = make({ faults: [] });
   await client.start("echo", 1, { workflowId: "w", enqueue: true });
   const first = await client.send("w", 1, { idempotencyKey: "k" });
@@ -141,7 +141,7 @@ Deno.test("connect() checks with the schemas of definitions before anything is s
   assert.equal(requests.length, 0);
 });
 
-Deno.test("connect() says what is wrong with a connection by a DriverError, without the token or the URL", async () => {
+Deno.test("connect() rejects with a DriverError for a faulty connection, without the token or the URL", async () => {
   const wrong = await rejection(make({ token: "wrong" }).client.list());
   assert(wrong instanceof DriverError);
   assert.deepEqual([wrong.retryable, wrong.message], [

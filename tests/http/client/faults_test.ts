@@ -54,7 +54,7 @@ Deno.test("connect() follows no redirect, which would make a start a list", asyn
   await parley.idle();
 });
 
-Deno.test("connect().start() without an ID made the workflow, also where the first answer was lost", async () => {
+Deno.test("connect().start() without an ID says that it created the workflow, even if the first answer was lost", async () => {
   const { app } = make();
   let lost = 0;
   const fetch: ConnectOptions["fetch"] = async (url, init) => {
@@ -69,7 +69,7 @@ Deno.test("connect().start() without an ID made the workflow, also where the fir
   assert.equal((await client.start(echo, 1, { workflowId: "w" })).created, false);
 });
 
-Deno.test("connect().readStream() comes back ever later to a server that ends each connection at once", async () => {
+Deno.test("connect().readStream() pauses longer and longer if a server ends each connection at once", async () => {
   const clock = hasty();
   const leaving = new AbortController();
   const fetch = () => {
@@ -85,7 +85,7 @@ Deno.test("connect().readStream() comes back ever later to a server that ends ea
   assert(first <= 500 && last >= 3_750 && last <= 6_250, String(clock.pauses));
 });
 
-Deno.test("connect() takes no stream from what is no adapter, and gives up on it", async () => {
+Deno.test("connect() takes no stream from a server that is no adapter, and gives up", async () => {
   const { client } = make({
     onError: () => {},
     fetch: () => Promise.resolve(new Response("", { headers: { "content-type": "text/html" } })),
@@ -104,7 +104,7 @@ Deno.test("connect() tells of a value that is too large for a request by the cla
   assert(Reflect.get(error, "bytes") > 2_000);
 });
 
-Deno.test("connect() repeats what a gateway, of whatever brand, has failed to pass on", async () => {
+Deno.test("connect() repeats a request that any gateway failed to pass on", async () => {
   for (const status of [408, 425, 429, 500, 502, 503, 504, 520, 522, 524, 530]) {
     const answers = [new Response("<h1>Sorry</h1>", { status })];
     const { app, parley } = make();
@@ -120,7 +120,7 @@ Deno.test("connect() repeats what a gateway, of whatever brand, has failed to pa
   }
 });
 
-Deno.test("connect() refuses a token that no header can carry, and says so where it cannot be had", async () => {
+Deno.test("connect() refuses a token that no header can carry, and reports a failing token function", async () => {
   for (const token of ["", "line\n", "two words", "tökén", undefined as unknown as string]) {
     assert.throws(() => make({ token }), { code: "invalid_value" });
   }
@@ -131,7 +131,7 @@ Deno.test("connect() refuses a token that no header can carry, and says so where
   assert.match((await rejection(make({ token: () => "line\n" }).client.list())).message, /token/);
 });
 
-Deno.test("connect() and httpWake() refuse a URL with a password alone in it", () => {
+Deno.test("connect() and httpWake() refuse a URL with only a password in it", () => {
   const url = "https://:secret@a.example";
   assert.throws(() => connect({ url, token: "t" }), (error: Error) => !error.message.includes("secret"));
   assert.throws(() => httpWake({ url, token: "t" }), (error: Error) => !error.message.includes("secret"));

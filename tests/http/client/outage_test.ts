@@ -77,7 +77,7 @@ Deno.test("connect() says why there was no answer, without the URL: refused, TLS
   }
 });
 
-Deno.test("connect() reads the reasons that Deno, Node and Bun give; a bad certificate is not asked again", () => {
+Deno.test("connect() reads the reasons of Deno, Node and Bun, and does not retry after a bad certificate", () => {
   const failed = (error: object) => Object.assign(new TypeError("fetch failed"), error);
   const node = (code: string) => failed({ cause: Object.assign(new Error("https://user:secret@host"), { code }) });
   const dns =
@@ -119,7 +119,7 @@ Deno.test("connect() reads the reasons that Deno, Node and Bun give; a bad certi
   assert.match(noAnswer("send", endless).message, /got no answer/);
 });
 
-Deno.test("connect().result() and getEvent() ask on where every wait is cut short, by whomever, until what they wait for is there", async () => {
+Deno.test("connect().result() and getEvent() keep asking if every wait is cut short", async () => {
   const { app, direct, send } = await make();
   const cutting: Record<string, Fetch> = {
     "a server that drops what is idle": async (url, init) => {
@@ -162,7 +162,7 @@ Deno.test("connect().result() and getEvent() ask on where every wait is cut shor
   await delay(systemClock, 300);
 });
 
-Deno.test("connect(): waits and readers outlive an outage of minutes, which is told once each, and go on where they were", async () => {
+Deno.test("connect(): waits and readers survive an outage of minutes, report it once each, and continue where they were", async () => {
   let down = false;
   const { client, send, told } = await make({
     route: (direct) => (url, init) =>
@@ -192,7 +192,7 @@ Deno.test("connect(): waits and readers outlive an outage of minutes, which is t
   );
 });
 
-Deno.test("connect(): a wait ends at its own timeout in an outage: with its reason where there never was an answer, else as any other", async () => {
+Deno.test("connect(): a wait ends at its own timeout in an outage, and gives the fault as its reason if there was never an answer", async () => {
   let down = true;
   const { client } = await make({
     maxWait: 20,
@@ -212,7 +212,7 @@ Deno.test("connect(): a wait ends at its own timeout in an outage: with its reas
   await assert.rejects(reading, enough);
 });
 
-Deno.test("connect() reads by short answers where a proxy keeps live ones until they are complete, and says so once", async () => {
+Deno.test("connect() reads by short answers if a proxy holds live ones back, and reports that once", async () => {
   const { app, parley, send } = await make();
   await using upstream = listen(app);
   let open = 0;

@@ -65,7 +65,7 @@ async function all<T>(iterable: AsyncIterable<T>): Promise<T[]> {
   return values;
 }
 
-Deno.test("connect().readStream() yields every value, equal, whether it was there before or comes later, and ends with the workflow", async () => {
+Deno.test("connect().readStream() yields every value, equal, whether written before or later, and ends with the workflow", async () => {
   const { client, send } = await make();
   await send(...VALUES.slice(0, 3));
   const reading = all(client.readStream("w", "log").entries());
@@ -75,7 +75,7 @@ Deno.test("connect().readStream() yields every value, equal, whether it was ther
   assert.deepEqual(await all(client.handle("w").readStream("log").toReadableStream()), VALUES);
 });
 
-Deno.test("connect().readStream() reads on where a connection was cut, at any byte, with nothing lost or twice", async () => {
+Deno.test("connect().readStream() continues after a cut at any byte, with nothing lost or twice", async () => {
   for (const how of ["break", "end"] as const) {
     for (const after of [0, 1, 7, 40, 90, 400, 1_500]) {
       const { client, send } = await make({ cuts: [{ after, how }, { after: 1, how: "break" }] });
@@ -99,7 +99,7 @@ Deno.test("connect().readStream() survives that the server ends its connections 
   assert.match(opened.at(-1)!, /from=[12]$/);
 });
 
-Deno.test("connect().readStream({ wait: false }) returns what is there in all its pages", async () => {
+Deno.test("connect().readStream({ wait: false }) returns all current pages", async () => {
   const { client, send, handle } = await make();
   const values = Array.from({ length: 1_500 }, (_, n) => n);
   await send(...values);
@@ -140,7 +140,7 @@ Deno.test("connect().watchEvent() yields the current value and later ones, over 
   assert.deepEqual(await all(client.handle("w").watchEvent("state", { after: 4 })), []);
 });
 
-Deno.test("connect().getEvent() waits for what comes later, and rejects after its own timeout", async () => {
+Deno.test("connect().getEvent() waits for a later value, and rejects after its own timeout", async () => {
   const { client, send, handle } = await make({ maxWait: 50 });
   const waiting = client.getEvent("w", "state", { timeout: "10s" });
   await new Promise((resolve) => setTimeout(resolve, 120));
@@ -174,7 +174,7 @@ Deno.test("a reader of connect() that leaves early, or whose signal aborts, ends
   await handle.cancel();
 });
 
-Deno.test("connect().readStream() rejects where there is no such workflow, and where the token is wrong", async () => {
+Deno.test("connect().readStream() rejects if there is no such workflow, or the token is wrong", async () => {
   const { client, handle } = await make();
   await assert.rejects(client.readStream("nobody", "log").collect(), {
     code: "workflow_not_found",

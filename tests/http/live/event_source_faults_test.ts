@@ -36,7 +36,7 @@ async function eventsOf(response: Response): Promise<SentEvent[]> {
   return (await Array.fromAsync(sentEvents(response))).filter(({ comment }) => !comment);
 }
 
-Deno.test("a page that comes back to a store that is away gets 200, a time to come back after and an end", async () => {
+Deno.test("a page that reconnects during an outage of the store gets a 200 with a pause, which ends at once", async () => {
   await using service = await withOutage();
   const { get, errors, setAway } = service;
   setAway(true);
@@ -50,7 +50,7 @@ Deno.test("a page that comes back to a store that is away gets 200, a time to co
   assert(errors.length >= 2 && errors.every((it) => it instanceof DriverError));
 });
 
-Deno.test("a page that connects while the store is away is connected, and gets what comes when the store is back", async () => {
+Deno.test("a page that connects during an outage of the store stays connected, and gets later values", async () => {
   await using service = await withOutage({ heartbeat: 10 });
   const { get, write, setAway, tell } = service;
   await write("a");
@@ -66,7 +66,7 @@ Deno.test("a page that connects while the store is away is connected, and gets w
   await tell("end");
 });
 
-Deno.test("a page that is ahead of its stream is told to begin anew, and gets the values from the first", async () => {
+Deno.test("a page that is ahead of its stream is told to start again, and gets all values", async () => {
   await using service = await withOutage();
   const { get, write, tell } = service;
   await write("a", "b");
@@ -103,7 +103,7 @@ Deno.test("a page that is ahead of its stream is told to begin anew, and gets th
   assert.equal((await eventsOf(await get(LOG, { ...SSE, "last-event-id": "end:9" }))).at(-1)?.event, "end");
 });
 
-Deno.test("a page that is ahead of its event is told to begin anew, and gets the value that there is", async () => {
+Deno.test("a page that is ahead of its event is told to start again, and gets the current value", async () => {
   await using harness = await memoryHarness();
   await using service = await serve(harness);
   const { get, tell } = service;

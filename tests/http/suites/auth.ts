@@ -138,7 +138,7 @@ const scopes: Rules = {
     assert.equal((await call("GET /workflows/mine", { token })).status, 200);
   },
 
-  "whoever is asked about a start is asked about the workflow that starts": async (harness) => {
+  "an auth is asked about the workflow that starts": async (harness) => {
     const asked: unknown[] = [];
     const { call } = serve(harness, { auth: (_c, { workflowId }) => asked.push(workflowId) > 0 });
     for (const type of ["application/json", "application/vnd.parley+json"]) {
@@ -152,7 +152,7 @@ const scopes: Rules = {
     }
   },
 
-  "a start is of the workflow that a token allows, also where its body means to say another": async (harness) => {
+  "a token for one workflow starts no other one, whatever the body names": async (harness) => {
     const { call } = serve(harness, { auth: tokens });
     const start = async (workflowId: string, named?: unknown) => {
       const token = await tokens.mint({ actions: ["start"], workflowId, expiresIn: "1h" });
@@ -189,7 +189,7 @@ const scopes: Rules = {
     assert.equal((await call("POST /workflows/w/messages", { token: plain, body: { message: 1 } })).status, 201);
   },
 
-  "a scoped token may stand in the URL of a request that changes nothing, and of no other": async (harness) => {
+  "a scoped token works in the URL of a request that changes nothing, and of no other": async (harness) => {
     const { call, parley } = serve(harness, { auth: tokens });
     await parley.start("echo", 1, { workflowId: "w", enqueue: true });
     const token = await tokens.mint({ actions: ["info", "cancel"], workflowId: "w", expiresIn: "1h" });
@@ -200,7 +200,7 @@ const scopes: Rules = {
 };
 
 const ownAuth: Rules = {
-  "an auth of one's own is asked once for each workflow and topic, with what is asked for": async (harness) => {
+  "an auth of the user's own is asked once for each workflow and topic, with the action": async (harness) => {
     const asked: unknown[] = [];
     const { call } = serve(harness, { auth: (_c, request) => asked.push(request) > 0 });
     const messages = ["a", "b", "a"].map((destinationId, n) => ({

@@ -78,7 +78,7 @@ export function names(test: RegisterTest, makeHarness: MakeHarness, { runs }: { 
 }
 
 const paths = (runs: number): Rules => ({
-  "every legal ID and key works in a path, and a Location works as it is": async (harness) => {
+  "every legal ID and key works in a path, and a Location works unchanged": async (harness) => {
     const { json, call, parley, world } = serve(harness);
     let count = 0;
     const check = async (id: string, key: string) => {
@@ -96,7 +96,7 @@ const paths = (runs: number): Rules => ({
     await fc.assert(fc.asyncProperty(name, name, check), { numRuns: runs, seed: 5 });
   },
 
-  "what is no legal ID or key is refused, in a path and in a body": async (harness) => {
+  "an illegal ID or key is refused, in a path and in a body": async (harness) => {
     const { json } = serve(harness);
     for (const bad of ["%00", "a%00b", "a".repeat(256), encodeURIComponent("🎈".repeat(256))]) {
       for (

@@ -77,29 +77,28 @@ const bodies: Rules = {
     }
   },
 
-  "an answer, an error too, is in the library's own encoding for those alone who would rather have it than JSON":
-    async (harness) => {
-      const { json, call } = serve(harness);
-      const own = "application/vnd.parley+json";
-      await json("POST /workflows", 201, { body: { ...START, workflowId: "w" } });
-      for (
-        const [accept, type] of [
-          ["*/*", "application/json"],
-          [`application/json, ${own}`, "application/json"],
-          [`application/json, ${own};q=0.1`, "application/json"],
-          [`${own};q=0, */*`, "application/json"],
-          ["text/html", "application/json"],
-          [own, own],
-          [`${own}, */*`, own],
-          [`application/json;q=0.5, ${own}`, own],
-          ["Application/Vnd.Parley+JSON", own],
-        ] as const
-      ) {
-        const { headers } = await call("GET /workflows/w", { headers: { accept } });
-        assert.equal(headers.get("content-type"), type, accept);
-        assert.equal("error" in await json("GET /workflows/none", 404, { headers: { accept } }), type === own, accept);
-      }
-    },
+  "an answer or error is in the library's own encoding only if the caller prefers that to JSON": async (harness) => {
+    const { json, call } = serve(harness);
+    const own = "application/vnd.parley+json";
+    await json("POST /workflows", 201, { body: { ...START, workflowId: "w" } });
+    for (
+      const [accept, type] of [
+        ["*/*", "application/json"],
+        [`application/json, ${own}`, "application/json"],
+        [`application/json, ${own};q=0.1`, "application/json"],
+        [`${own};q=0, */*`, "application/json"],
+        ["text/html", "application/json"],
+        [own, own],
+        [`${own}, */*`, own],
+        [`application/json;q=0.5, ${own}`, own],
+        ["Application/Vnd.Parley+JSON", own],
+      ] as const
+    ) {
+      const { headers } = await call("GET /workflows/w", { headers: { accept } });
+      assert.equal(headers.get("content-type"), type, accept);
+      assert.equal("error" in await json("GET /workflows/none", 404, { headers: { accept } }), type === own, accept);
+    }
+  },
 
   "a body has a limit, whether its length is declared or not": async (harness) => {
     const { json } = serve(harness, { bodyLimit: 1_000 });
@@ -141,7 +140,7 @@ const bodies: Rules = {
 };
 
 const crossOrigin: Rules = {
-  "pages of other origins are let in only where cors says so": async (harness) => {
+  "pages of other origins are admitted only by cors": async (harness) => {
     const origin = "https://shop.example";
     const closed = serve(harness);
     const refused = await closed.call("GET /workflows", { headers: { origin } });
@@ -178,7 +177,7 @@ const crossOrigin: Rules = {
     assert([null, origin].includes(other.headers.get("access-control-allow-origin")));
   },
 
-  "cors leaves the routes of others alone, also when it is mounted at the root": async (harness) => {
+  "cors does not affect other routes, even if the adapter is mounted at the root": async (harness) => {
     const { parley } = serve(harness);
     const app = new Hono().route("/", parleyHttp({ parley, auth: bearer(TOKEN), cors: { origin: "*" } })).get(
       "/own",
@@ -260,7 +259,7 @@ const faults: Rules = {
     }),
   ),
 
-  "what the caller caused is not reported, nor that they went away": async (harness) => {
+  "an error that the caller caused is not reported, nor that the caller went away": async (harness) => {
     const { call, json, errors, parley, app, world } = serve(harness);
     await json("GET /workflows/none", 404);
     await json("GET /workflows", 401, { token: "wrong" });
@@ -290,7 +289,7 @@ const faults: Rules = {
 };
 
 const mounting: Rules = {
-  "it may be mounted at the root, at a path, or deeper, and a Location leads back": async (harness) => {
+  "the adapter can be mounted at the root, at a path, or deeper, and a Location leads back": async (harness) => {
     const { parley } = serve(harness);
     for (const mount of ["/", "/parley", "/api/v1/parley", "/:tenant/parley", "/:id/:parley_id/:key"]) {
       const app = new Hono().route(mount, parleyHttp({ parley, auth: bearer(TOKEN) }));
@@ -306,7 +305,7 @@ const mounting: Rules = {
     }
   },
 
-  "standing alone, it answers 404 to what it does not have; mounted, it leaves that to others": async (harness) => {
+  "alone, the adapter answers 404 to an unknown path; mounted, it leaves that to the app": async (harness) => {
     const { parley } = serve(harness);
     const alone = parleyHttp({ parley, auth: bearer(TOKEN) });
     for (

@@ -73,7 +73,7 @@ const starting: Rules = {
 };
 
 const looking: Rules = {
-  "GET /workflows/:id tells what is known, and of failures no stack however deep": async (harness) => {
+  "GET /workflows/:id shows a workflow, and no stack of its failure at any depth": async (harness) => {
     const { call, json, parley, world } = serve(harness);
     assert.equal((await json("GET /workflows/w", 404)).code, "workflow_not_found");
     await parley.start(failing, undefined, { workflowId: "w" });
@@ -205,7 +205,7 @@ const sending: Rules = {
 };
 
 const scheduling: Rules = {
-  "POST /sweep runs what is due, and POST /wake what it names": async (harness) => {
+  "POST /sweep runs workflows that are due, and POST /wake those that it names": async (harness) => {
     const { json, parley, world, errors } = serve(harness);
     for (const workflowId of ["a", "b"]) await parley.start(echo, workflowId, { workflowId, enqueue: true });
     assert.deepEqual(await json("POST /sweep?limit=1", 200), { claimed: 1, finished: 1, suspended: 0 });
@@ -241,7 +241,7 @@ const encodings: Rules = {
     }
   },
 
-  "in JSON every value is shown as near as JSON has it": async (harness) => {
+  "in JSON every value is shown as near as JSON can show it": async (harness) => {
     const { call, parley, world } = serve(harness);
     const cycle: unknown[] = [1];
     cycle.push(cycle);

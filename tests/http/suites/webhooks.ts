@@ -41,7 +41,7 @@ const delivering: Rules = {
     assert.deepEqual((await deliver({ ...paid, type: "noise" })).body, { received: true, ignored: true });
   },
 
-  "route gets the delivery, and may take its time": async (harness) => {
+  "route gets the delivery, and may be asynchronous": async (harness) => {
     const { parley, deliver } = shop(harness, {
       route: async (_event, { id, headers }) => {
         await Promise.resolve();
@@ -95,7 +95,7 @@ const delivering: Rules = {
 };
 
 const refusing: Rules = {
-  "a delivery that is not the provider's is 401, before anything is parsed or asked": async (harness) => {
+  "a delivery that is not the provider's is 401, before anything is parsed or read from the store": async (harness) => {
     const { deliver, errors } = shop(harness, {
       parley: () => assert.fail("it was asked"),
       route: () => assert.fail("it was routed"),
@@ -137,7 +137,7 @@ const refusing: Rules = {
     assert.deepEqual([status, body.code], [413, "body_too_large"]);
   },
 
-  "what route returns must be possible to send: else it is the owner's 500, reported without the payload": async (
+  "a route that returns an illegal message is a 500, reported without the payload": async (
     harness,
   ) => {
     const workflowIds = ["", `${CANARY}\0`, CANARY.repeat(99), undefined, null, { [CANARY]: 1 }] as string[];
@@ -185,7 +185,7 @@ const refusing: Rules = {
     }
   },
 
-  "a mistake in route, or in what makes the parley, is 500, reported": async (harness) => {
+  "an error in route, or in the function for the parley, is a reported 500": async (harness) => {
     const fail = () => {
       throw new Error(CANARY);
     };
@@ -209,7 +209,7 @@ const refusing: Rules = {
 };
 
 const verifying: Rules = {
-  "a verifier of one's own gets the request and the raw body, as bytes and as text": async (harness) => {
+  "a verifier of the user's own gets the request and the raw body, as bytes and as text": async (harness) => {
     const seen: unknown[] = [];
     const { parley, deliver } = shop(harness, {
       verify: async (request, body) => {
@@ -230,7 +230,7 @@ const verifying: Rules = {
     assert.deepEqual(seen, [true, raw, raw, "paid", raw, "POST"]);
   },
 
-  "what a verifier throws is 401, unless it has a status of its own; the owner hears of what is no refusal": async (
+  "an error of a verifier is 401, unless it has its own status; it is reported unless it is a refusal": async (
     harness,
   ) => {
     class WebhookVerificationError extends Error {}

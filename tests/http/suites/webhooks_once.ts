@@ -13,7 +13,7 @@ import { CANARY, order, paid, shop } from "./shop.ts";
 
 /** Adds the rules. */
 export const deduping: Rules = {
-  "a delivery that comes again is 2xx, and sent once; also many at once": async (harness) => {
+  "a repeated delivery is 2xx and sent once, even if many come at the same time": async (harness) => {
     const { parley, deliver } = shop(harness);
     await order(parley);
     const answers = await Promise.all(Array.from({ length: 5 }, () => deliver(paid)));
@@ -61,7 +61,7 @@ export const deduping: Rules = {
     }
   },
 
-  "a delivery is sent once, whatever spelling of its path, query and host it comes by": async (harness) => {
+  "a delivery is sent once, however its path, query and host are spelled": async (harness) => {
     const { parley } = shop(harness);
     await order(parley);
     const handler = webhook({
@@ -90,7 +90,7 @@ export const deduping: Rules = {
     }
   },
 
-  "a caller who may send cannot take the key of a delivery that is to come": async (harness) => {
+  "a caller with permission to send cannot use the key of a future delivery": async (harness) => {
     const { parley, app: hooks } = shop(harness);
     await order(parley);
     const keys: string[] = [];

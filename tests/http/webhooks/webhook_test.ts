@@ -25,7 +25,7 @@ Deno.test("httpWake() has the adapter continue workflows, a thousand a request",
   assert.deepEqual(sizes, [1_000, 1_000, 1]);
 });
 
-Deno.test("httpWake() rejects when an answer is not 2xx or none comes, without the token, and tries the other batches", async () => {
+Deno.test("httpWake() rejects without the token if an answer is missing or not 2xx, and still sends the other batches", async () => {
   const ids = Array.from({ length: 1_001 }, (_, n) => `w${n}`);
   const token = "s3cret-token";
   for (

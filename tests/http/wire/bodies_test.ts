@@ -52,7 +52,7 @@ Deno.test("the body of a request without good credentials is not read", async ()
   assert.equal(status, 202);
 });
 
-Deno.test("a body that does not come in time is 408, to the adapter and to a webhook, and is let go", async () => {
+Deno.test("a body that does not arrive in time is 408 and is cancelled, at the adapter and at a webhook", async () => {
   const errors: unknown[] = [];
   const onError = (error: unknown) => void errors.push(error);
   const app = parleyHttp({ parley, auth: bearer(TOKEN), bodyTimeout: 20, onError });

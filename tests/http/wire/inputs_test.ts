@@ -56,7 +56,7 @@ Deno.test("an input that the schema of connect() or of the server refuses is not
   assert.deepEqual((await client.list()).workflows, []);
 });
 
-Deno.test("where the server does not know the workflow, what the schema of connect() returned is stored", async () => {
+Deno.test("if the server does not know the workflow, it stores what the schema of connect() returned", async () => {
   const { driver, client } = make([]);
   await client.start(pay, "7 cents", { workflowId: "w", enqueue: true });
   const worker = new Parley({ driver, workflows: [pay], hotWait: 0 });

@@ -52,7 +52,7 @@ Deno.test("GET /workflows is without inputs and outputs, unless include=values a
   }
 });
 
-Deno.test("GET /workflows?problem=true lists what is parked, and shows the problem without its stack", async () => {
+Deno.test("GET /workflows?problem=true lists parked workflows, and shows the problem without its stack", async () => {
   const problem = JSON.stringify([
     ["Error", { name: 1, message: 2, stack: 3 }],
     "Error",
@@ -73,7 +73,7 @@ Deno.test("GET /workflows?problem=true lists what is parked, and shows the probl
   assert.deepEqual(asked.map(({ problem }) => problem), [true, false, true, false]);
 });
 
-Deno.test("what a token that may only start has written fails no list: an unreadable row is shown as such", async () => {
+Deno.test("input from a token that may only start fails no list: an unreadable row is shown as such", async () => {
   const hostile = '[["Temporal.Nope",1],"x"]';
   const { app, tokens, get, client } = await make((page) => ({
     ...page,

@@ -95,7 +95,7 @@ Deno.test("every code has its status, its members, and comes back as the same cl
   }
 });
 
-Deno.test("a fault of the store that may pass is 503, and its words stay here", async () => {
+Deno.test("a temporary fault of the store is 503, and its words are not shown", async () => {
   const response = toResponse(new errors.DriverError("db.internal", { retryable: true, cause: "db.internal" }), {
     encoded: true,
   });
@@ -103,7 +103,7 @@ Deno.test("a fault of the store that may pass is 503, and its words stay here", 
   assert.doesNotMatch(await response.text(), /internal/);
 });
 
-Deno.test("what is not of this library is 500 without a word of it, and an HTTPException is itself", async () => {
+Deno.test("an error of another library is 500 without its words, and an HTTPException stays itself", async () => {
   for (
     const thrown of [
       new Error("secret"),
@@ -124,7 +124,7 @@ Deno.test("what is not of this library is 500 without a word of it, and an HTTPE
   assert.equal(toResponse(refusal("forbidden", "no")).status, 403);
 });
 
-Deno.test("an HTTPException of another copy of Hono is itself, and what only looks a little like one is not", () => {
+Deno.test("an HTTPException of another copy of Hono stays itself, and a similar object does not", () => {
   const exception = (fields: object) => Object.assign(new Error("a secret"), fields);
   const other = exception({ status: 403, getResponse: () => new Response("no", { status: 403 }) });
   assert.deepEqual([toResponse(other).status, isReportable(other)], [403, false]);

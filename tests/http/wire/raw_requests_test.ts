@@ -40,7 +40,7 @@ function make() {
   return { ask, errors, parley, [Symbol.asyncDispose]: dispose };
 }
 
-Deno.test("a Host that is in no URL makes no difference, and is nobody's fault", async () => {
+Deno.test("a Host that fits in no URL changes nothing, and is not reported", async () => {
   await using service = make();
   const { ask, errors } = service;
   for (const [index, host] of ["[", "exa mple", "a%b", "a:99999", "a#b", ""].entries()) {
@@ -58,7 +58,7 @@ Deno.test("a Host that is in no URL makes no difference, and is nobody's fault",
   assert.deepEqual(errors, []);
 });
 
-Deno.test("a path that is not ASCII leads back, and never to another server", async () => {
+Deno.test("a Location of a path that is not ASCII leads back, and never to another server", async () => {
   await using service = make();
   const { ask, errors } = service;
   // In UTF-8: 日.
@@ -76,7 +76,7 @@ Deno.test("a path that is not ASCII leads back, and never to another server", as
   assert.deepEqual(errors, []);
 });
 
-Deno.test("an Idempotency-Key that is not ASCII is refused, since nobody knows what it was meant to be", async () => {
+Deno.test("an Idempotency-Key that is not ASCII is refused, because its encoding is unknown", async () => {
   await using service = make();
   const { ask, parley } = service;
   await parley.start(echo, 1, { workflowId: "w" });

@@ -9,14 +9,14 @@ const MIB = 2 ** 20;
 const values = new Values(devalueCodec, MIB);
 const encoded = (parts: unknown, maxJsonLength = 8 * MIB) => untrustedValue(parts, maxJsonLength);
 
-Deno.test("encode() takes the text of an encoded value as it is", () => {
+Deno.test("encode() returns the text of an encoded value unchanged", () => {
   for (const value of VALUES) {
     const text = devalueCodec.encode(value);
     assert.equal(values.encode(encoded(JSON.parse(text)), "message"), text);
   }
 });
 
-Deno.test("encode() encodes an encoded value again where the codec is the user's own", () => {
+Deno.test("encode() encodes an encoded value again if the codec is the user's own", () => {
   const codec = { encode: (value: unknown) => `own ${JSON.stringify(value)}`, decode: (text: string) => text };
   assert.equal(new Values(codec, MIB).encode(encoded([{ a: 1 }, 5]), "message"), 'own {"a":5}');
 });
