@@ -28,7 +28,11 @@ export interface Client {
   start<I, O>(workflow: Workflow<I, O> | string, input: NoInfer<I>, options?: StartOptions): Promise<StartedHandle<O>>;
   /** Returns a handle on a workflow, which need not exist. This does no I/O. */
   handle<O = unknown>(workflowId: string): WorkflowHandle<O>;
-  /** Returns what the store knows of a workflow. @throws {WorkflowNotFoundError} */
+  /**
+   * Returns the state of a workflow in the store.
+   *
+   * @throws {WorkflowNotFoundError} If the workflow does not exist.
+   */
   status(workflowId: string): Promise<WorkflowInfo>;
   /**
    * Waits until a workflow has ended, and returns its result. The wait goes on through an outage of
@@ -55,8 +59,8 @@ export interface Client {
    * Sends messages, all or none. An empty list does nothing. The errors are those of
    * {@linkcode Client.send}.
    *
-   * @throws {IdempotencyConflictError} Also if two messages to one destination have the same
-   * idempotency key.
+   * @throws {IdempotencyConflictError} If an idempotency key was used with another topic, or occurs
+   * twice for one destination.
    */
   sendAll(messages: readonly OutgoingMessage[]): Promise<SendReceipt[]>;
   /**

@@ -1,6 +1,6 @@
 /**
- * Every error that Parley throws. A message says what was being done, then the value in question, then what
- * was required. It never holds a payload or a secret.
+ * Every error that Parley throws. A message says what was being done, then the value in question,
+ * then what was required. It never holds a payload or a secret.
  *
  * @module
  */
@@ -77,8 +77,8 @@ export class StreamClosedError extends ParleyError {
 }
 
 /**
- * A reader asks for an offset that the stream has not reached. The offset belongs to another stream: to one from
- * before a restore of the store, or from before the ID was used again.
+ * A reader asks for an offset that the stream has not reached. The offset belongs to another
+ * stream: to one from before a restore of the store, or from before the ID was used again.
  *
  * @category Errors
  */
@@ -110,8 +110,8 @@ export class OffsetOutOfRangeError extends ParleyError {
 }
 
 /**
- * A reader of an event has seen a higher version than the current one. That version belongs to another event: to one
- * from before a restore of the store, or from before the ID was used again.
+ * A reader of an event has seen a higher version than the current one. That version belongs to
+ * another event: to one from before a restore of the store, or from before the ID was used again.
  *
  * @category Errors
  */
@@ -149,8 +149,9 @@ export class VersionOutOfRangeError extends ParleyError {
  */
 export class ValidationError extends ParleyError {
   /**
-   * What is wrong, in the words of the schema; a single issue if there was no schema. Not enumerable, because a
-   * schema's words may hold the value and loggers print every enumerable field.
+   * What is wrong, in the words of the schema; a single issue if there was no schema. Not
+   * enumerable, because a schema's words may hold the value and loggers print every enumerable
+   * field.
    */
   declare readonly issues: readonly StandardSchemaV1.Issue[];
 
@@ -193,22 +194,26 @@ export class ValueTooLargeError extends ParleyError {
 }
 
 /**
- * A stored value cannot be decoded here. A runtime, a codec or a version that knows more types wrote it, and the store
- * still has it. The error holds nothing of the value.
+ * A stored value cannot be decoded here. A runtime, a codec or a version that knows more types
+ * wrote it, and the store still has it. The error holds nothing of the value.
  *
  * @category Errors
  */
 export class UnreadableValueError extends ParleyError {
   /** What the value is, as in `value of stream "log"`. */
   declare readonly what: string;
-  /** The offset of a stream's value, or the version of an event's: a reader can go on after it. Absent for other values. */
+  /**
+   * The offset of a stream's value, or the version of an event's: a reader can go on after it.
+   * Absent for other values.
+   */
   declare readonly at?: number;
 
   /**
    * Creates the error.
    *
    * @param what What the value is.
-   * @param options `at`: its offset or version. `needs`: the type that this runtime lacks, if that is known.
+   * @param options `at`: its offset or version. `needs`: the type that this runtime lacks, if that
+   * is known.
    */
   constructor(what: string, options: { at?: number; needs?: string } = {}) {
     const { at, needs } = options;
@@ -246,7 +251,8 @@ export class IdempotencyConflictError extends ParleyError {
 }
 
 /**
- * An operation was called where it is not allowed: inside a step, or after its workflow or step was over.
+ * An operation was called where it is not allowed: inside a step, or after its workflow or step was
+ * over.
  *
  * @category Errors
  */
@@ -281,7 +287,10 @@ export class DriverError extends ParleyError {
   }
 }
 
-/** The class of each code, under its name: minifiers rename classes, and leave the names of fields as they are. */
+/**
+ * The class of each code, under its name: minifiers rename classes, and leave the names of fields
+ * as they are.
+ */
 const CLASSES: Record<ParleyErrorCode, Record<string, { readonly prototype: ParleyError }>> = {
   timeout: { TimeoutError },
   workflow_not_found: { WorkflowNotFoundError },
@@ -303,7 +312,10 @@ const CLASSES: Record<ParleyErrorCode, Record<string, { readonly prototype: Parl
   driver: { DriverError },
 };
 
-/** The prototype of each class by its code. With it, an error that was data becomes an instance of its class again. */
+/**
+ * The prototype of each class by its code. With it, an error that was data becomes an instance of
+ * its class again.
+ */
 export const PROTOTYPES: Map<unknown, ParleyError> = new Map();
 
 // A name on the prototype is not printed as a field of each error.

@@ -34,7 +34,7 @@ export interface ParleyOptions {
    */
   waitUntil?: (work: Promise<unknown>) => void;
   /**
-   * How an operation that makes a suspended workflow due also continues it.
+   * How a suspended workflow continues after an operation has made it due.
    *
    * - `"inline"`, the default: the workflow runs here, beside the caller.
    * - `"none"`: a sweep continues it.

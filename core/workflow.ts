@@ -169,7 +169,9 @@ export interface WorkflowContext {
    */
   writeStream<T>(key: StreamKey<T> | string, value: NoInfer<T>): Promise<void>;
   /**
-   * Closes a stream for good. @throws {StreamClosedError} If the stream is closed already.
+   * Closes a stream for good.
+   *
+   * @throws {StreamClosedError} If the stream is closed already.
    */
   closeStream(key: StreamKey<unknown> | string): Promise<void>;
   /**
@@ -189,7 +191,7 @@ export interface WorkflowContext {
   /**
    * Waits until all of the children have ended, and returns their results in the order of the list.
    *
-   * The outcome is that of `Promise.all` over their `result()`. But the store also knows that the
+   * The outcome is that of `Promise.all` over their `result()`. But here the store knows that the
    * workflow needs all of them. So it wakes the suspended workflow once, after the last child has
    * ended or the first has failed, and not after each child.
    *

@@ -11,15 +11,15 @@
  *   commit renews it.
  * - **epoch**: a counter on the workflow that each claim and each resume raises by one. It fences
  *   writes: a commit with an older epoch changes nothing.
- * - **owner**: a token that is unique to one `create` or `claim` call. It distinguishes a repeat of
- *   that call from another call, and its lease from any other lease.
+ * - **owner**: a token that is unique to one `create` or `claim` call. It identifies a repeat of
+ *   that call, and the lease that the call gave.
  * - **journal**: the record of what a workflow did, with one entry per position. A **complete**
  *   entry has an outcome, and a `seq` for the order in which outcomes were recorded. An **open**
  *   entry is a wait that has begun. It has no outcome yet, and may have a deadline.
  * - **position**: the number of an operation in its workflow. Positions start at 0 and follow the
  *   order in which the code calls the operations.
- * - **due**: ready to be claimed. A workflow is due if it has never run, was woken, has yielded, or
- *   if its deadline has passed or its lease has lapsed.
+ * - **due**: ready to be claimed. A workflow is due if it is new and has no run, was woken, or has
+ *   yielded. It is also due once its deadline has passed or its lease has lapsed.
  * - **suspended**: `PENDING`, with neither a run nor a lease. The workflow becomes due when
  *   something that it waits for arrives, and at the earliest deadline of its open entries.
  * - **parked**: `PENDING`, with neither a run nor a lease, because the code does not fit the
@@ -36,11 +36,12 @@
  *    of a call that took effect changes nothing and returns what the first call returned. Each
  *    method says how it recognises a repeat.
  * 3. Only the store's clock decides about leases, deadlines and due times. They cross this boundary
- *    as durations in milliseconds. Instants such as `now` and `createdAt` only inform.
- * 4. The store's clock may go back. Workflows that were due at once can still be claimed, and no
- *    lease lasts longer than its length from the present time.
- * 5. A call that brings a message, an event or an end, and a commit that suspends for it, take the
- *    same lock. Each looks only after it has the lock, so neither can miss the other.
+ *    as durations in milliseconds. Instants such as `now` and `createdAt` are only for information.
+ * 4. The store's clock may go back. Even then, workflows that were due at once can be claimed, and
+ *    each lease ends within its length from now.
+ * 5. A call that adds a message, sets an event or ends a workflow may wake a waiter. That call and
+ *    the commit that suspends the waiter take the same lock. Each looks only after it has the lock,
+ *    so neither can miss the other.
  * 6. Values, inputs, outputs and errors are opaque text, which a driver stores byte for byte. The
  *    core has encoded them and checked their size.
  * 7. IDs, topics and keys have 1 to 255 characters of well-formed Unicode without NUL. The topic
@@ -248,8 +249,8 @@ export interface DriverLimits {
  *   resume.
  * - `outbox:` and a workflow ID: changes that others can see, which are an event, a stream value,
  *   the close of a stream, or any new status.
- * - `due`: a workflow became due at once. Also, a workflow was suspended or parked until an instant
- *   less than ten seconds away. A deadline or a lease that passes gives no hint.
+ * - `due`: a workflow became due at once, or was suspended or parked for less than ten seconds. A
+ *   deadline or a lease that passes gives no hint.
  *
  * @category Driver
  */

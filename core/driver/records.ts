@@ -100,7 +100,7 @@ export interface ClaimResult {
    * claim did not look.
    *
    * - A claim of any workflow looks if it took fewer than `limit`. Deadlines and leases count.
-   * - A claim by ID looks at the workflows that it did not take and whose ID and name it has.
+   * - A claim by ID looks at workflows that match its IDs and names and that it did not take.
    *   Deadlines and the ends of parks count, leases do not.
    */
   nextDueMs: number | null;

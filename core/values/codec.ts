@@ -126,7 +126,7 @@ function tooDeep(): DevalueError {
   return new DevalueError(`It is nested too deep, and may be nested at most ${MAX_DEPTH} deep`, []);
 }
 
-/** Checks that a text can be decoded. The tag of an object may claim a `URL` that it is not. */
+/** Checks that a text can be decoded. An object may have the tag of a `URL` and not be one. */
 function prove(text: string): void {
   try {
     devalueCodec.decode(text);

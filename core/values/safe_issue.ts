@@ -27,7 +27,7 @@ const KINDS = new Set(
  * Keeps the message and the path of an issue, without the value.
  *
  * Schema libraries also put the value itself into the issue. Valibot, ArkType and Zod 3 quote it in
- * the message, as what was received. Zod also quotes the names of unknown keys.
+ * the part of the message about what was received. Zod also quotes the names of unknown keys.
  */
 export function toSafeIssue(issue: StandardSchemaV1.Issue, value: unknown): SafeIssue {
   // Not `map`, because ArkType's path is an array class of its own, and `map` would create another.
