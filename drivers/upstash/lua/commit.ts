@@ -49,7 +49,9 @@ local function suspend(row)
     if entry.deadline and (not suspended.till or entry.deadline < suspended.till) then
       suspended.till = entry.deadline
     end
-    append(suspended.topics, unpack(op.topics or {}))
+    for _, topic in ipairs(op.topics or {}) do
+      append(suspended.topics, topic)
+    end
     if op.workflowId then
       append(places, op.workflowId .. '\0' .. awaited(op))
     end

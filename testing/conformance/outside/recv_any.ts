@@ -44,6 +44,14 @@ export const recvAny: Rules = {
     assert.deepEqual(await run.drain(["a"]), ["in a"]);
   },
 
+  "a workflow is suspended for 10,000 topics, and a message in the last one wakes it": async ({ drivers: [a, b] }) => {
+    const topics = Array.from({ length: 10_000 }, (_, nth) => `topic ${nth}`);
+    await beginSuspended(a, "w", [receive(0, topics)]);
+    const message = newMessage("w", { topic: "topic 9999", value: "last" });
+    assert.deepEqual(sent(await b.send([message])).woken, ["w"]);
+    assert.deepEqual(await (await take(b, "w")).outcomes([receive(0, topics)]), [messageOutcome("last", "topic 9999")]);
+  },
+
   "a receive takes no message of a topic that it does not list": async ({ drivers: [a, b] }) => {
     const run = await begin(a, "w");
     for (const topic of ["", "c", "ab"]) await b.send([newMessage("w", { topic })]);
