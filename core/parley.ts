@@ -100,8 +100,8 @@ export class Parley implements Client, AsyncDisposable {
   }
 
   /**
-   * Aborts once `maxRequests` requests were made. Pass it to long reads of your own, such as the
-   * `signal` of `readStream`.
+   * Aborts once `maxRequests` requests were made. Pass it as the `signal` of long reads, such as
+   * `readStream`, outside the HTTP adapter.
    */
   get spent(): AbortSignal {
     return this.#runner.spent;
@@ -289,8 +289,8 @@ export class Parley implements Client, AsyncDisposable {
 
   /**
    * Removes workflows that ended some time ago, the first to end first. Their messages, events,
-   * streams and journals are removed too. A workflow that another one started stays until that one
-   * has ended or has its result.
+   * streams and journals are removed too. A child stays until its parent has ended or has recorded
+   * its result.
    *
    * @param options `olderThan`: how long ago the workflows must have ended. `limit`: the largest
    * number to remove, 1 or more, default 1,000.

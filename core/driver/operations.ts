@@ -134,8 +134,8 @@ export type Effect =
  * longer exists, the outcome is `workflow_not_found`, even after the deadline.
  *
  * `together: true` means that the run needs the outcomes of all such waits to go on, unless one of
- * those workflows fails. While the workflow is suspended, a `SUCCESS` wakes it only if no other of
- * these workflows is missing. Any other end wakes it at once.
+ * those workflows fails. While the workflow is suspended, the `SUCCESS` of one of them wakes it
+ * only if all others have ended. Any other end wakes it at once.
  *
  * @category Commits
  */

@@ -131,7 +131,7 @@ export class Waiter {
     this.#waking?.abort();
   }
 
-  /** Sleeps. Returns whether the whole time passed, with no hint and no abort. */
+  /** Sleeps, and returns whether the whole time has passed without a hint or an abort. */
   async #sleep(ms: number, signal: AbortSignal | undefined): Promise<boolean> {
     const waking = this.#waking = new AbortController();
     const onAbort = () => waking.abort();
