@@ -1,5 +1,5 @@
 /**
- * The library where there is no Deno.
+ * The library without Deno.
  *
  * @module
  */

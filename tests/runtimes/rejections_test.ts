@@ -1,5 +1,5 @@
 /**
- * Promises of a workflow that nobody handles, in processes of their own.
+ * Unhandled promises of a workflow, in processes of their own.
  *
  * @module
  */

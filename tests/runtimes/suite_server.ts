@@ -6,10 +6,10 @@
 
 import worker from "../workerd/entries/suite.ts";
 
-/** What workers have and Deno needs not: here a process lives until it is killed. */
+/** Workers need these functions and Deno does not, because a process lives until it is killed. */
 const context = { waitUntil: () => {}, passThroughOnException: () => {}, props: undefined };
 
-/** What this process may do. */
+/** The permissions of this process. */
 async function permitted(): Promise<string[]> {
   const names = ["net", "env", "read", "write", "run", "sys", "ffi"] as const;
   const states = await Promise.all(names.map((name) => Deno.permissions.query({ name })));

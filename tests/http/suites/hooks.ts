@@ -1,5 +1,6 @@
 /**
- * A webhook for each provider whose deliveries the library verifies. In a file that a worker can import: the suite itself needs `node:assert`.
+ * A webhook for each provider whose deliveries the library verifies. In a file that a worker can
+ * import: the suite itself needs `node:assert`.
  *
  * @module
  */
@@ -9,7 +10,7 @@ import * as v from "valibot";
 import { github, standardWebhooks, stripe, webhook, type WebhookOptions } from "../../../http/mod.ts";
 import type { Parley } from "../../../mod.ts";
 
-/** What each provider signs with. */
+/** The secrets of the providers. */
 export const SECRETS = {
   standard: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
   stripe: "whsec_test_secret",
@@ -19,7 +20,7 @@ export const SECRETS = {
 /** The last segment of a webhook's path. */
 export type Provider = keyof typeof SECRETS;
 
-/** What a provider's webhook does with a workflow that is not there. */
+/** How a provider's webhook treats a missing workflow. */
 export type HookSettings = Pick<WebhookOptions<unknown>, "onUnknown" | "onEnded">;
 
 /** An event of any of them; the `id` is the one that Stripe's deliveries are known by. */

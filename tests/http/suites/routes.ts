@@ -1,5 +1,5 @@
 /**
- * What each route does.
+ * The rules of each route.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * What the suites of the adapter share: an app over a harness's store, and requests whose answers are checked against the documentation.
+ * Shared by the suites of the adapter: an app over a harness's store, and requests whose answers
+ * are checked against the documentation.
  *
  * @module
  */
@@ -21,10 +22,10 @@ import { mount } from "./mount.ts";
 /** The token that all requests have, unless they say otherwise. */
 export const TOKEN = "a-token";
 
-/** Returns what it gets. */
+/** Returns its input. */
 export const echo: Workflow<unknown, unknown> = workflow("echo", (_ctx, input: unknown) => input);
 
-/** Waits for ever, and publishes before that. */
+/** Publishes, and then waits forever. */
 export const publisher: Workflow<{ key: string } | undefined, void> = workflow(
   "publisher",
   async (ctx, { key }: { key: string } = { key: "k" }) => {
@@ -44,9 +45,9 @@ export const failing: Workflow<unknown, void> = workflow("failing", () => {
 /** A request's parts. */
 export interface Asked {
   token?: string | null;
-  /** As JSON. */
+  /** The body as JSON. */
   body?: unknown;
-  /** As it is, in place of `body`. */
+  /** The body as it is, instead of `body`. */
   raw?: BodyInit;
   headers?: Record<string, string>;
   signal?: AbortSignal;
@@ -57,7 +58,7 @@ export interface Served {
   readonly world: World;
   readonly parley: Parley;
   readonly app: Hono;
-  /** What was reported to the adapter's `onError`. */
+  /** The errors that the adapter's `onError` received. */
   readonly errors: unknown[];
   /** Makes a request, and checks its answer. */
   call(line: string, asked?: Asked): Promise<Response>;

@@ -1,5 +1,5 @@
 /**
- * What a webhook does with a delivery.
+ * How a webhook treats a delivery.
  *
  * @module
  */

@@ -1,10 +1,10 @@
 /**
- * What the tests' workers need of Cloudflare's types.
+ * The types of Cloudflare that the tests' workers need.
  *
  * @module
  */
 
-/** What an invocation is given to outlive its response. */
+/** Lets an invocation outlive its response. */
 export interface ExecutionContext {
   waitUntil(work: Promise<unknown>): void;
   passThroughOnException(): void;

@@ -1,5 +1,6 @@
 /**
- * What a request of the suites tells the worker. In a file of its own: all that a worker's module exports has to be a handler.
+ * The settings that a request of the suites sends to the worker. They have a file of their own,
+ * because all exports of a worker's module must be handlers.
  *
  * @module
  */
@@ -18,12 +19,12 @@ export interface Wish {
     readonly upstash: Parameters<typeof upstashDriver>;
   };
   readonly options: Partial<ParleyHttpOptions>;
-  /** In place of the adapter the providers' webhooks, with these settings. */
+  /** Serves the providers' webhooks instead of the adapter, with these settings. */
   readonly hooks?: HookSettings;
   /** Where the adapter is mounted, or the webhooks. */
   readonly path: string;
-  /** What the adapter's auth takes. */
+  /** The tokens that the adapter's auth accepts. */
   readonly tokens: string[];
-  /** What scoped tokens are signed with. */
+  /** The secret of scoped tokens. */
   readonly secret: string;
 }
