@@ -13,7 +13,7 @@ import { ServerProcess } from "./demo/server.ts";
 import { Ledger } from "./ledger.ts";
 
 /** The maximum duration of the demo. */
-const DEADLINE_MS = 60_000;
+const DEADLINE_MS = 180_000;
 /** The lease, for which a dead server keeps its orders, and the latency of the provider. */
 const FLAGS = ["--lease", "2s", "--latency", "600"];
 /** A workflow that waits is suspended after two seconds. */

@@ -1,8 +1,7 @@
 /**
  * A hundred clients of a server that is killed at any moment, over HTTP alone.
  *
- * `PARLEY_CHAOS_SEED` repeats a run, as far as two processes can be made to; `PARLEY_CHAOS_SECONDS`
- * says for how long the server is killed.
+ * `PARLEY_CHAOS_SEED` repeats a run, as far as two processes can be made to; `PARLEY_CHAOS_SECONDS` says for how long the server is killed.
  *
  * @module
  */
@@ -24,17 +23,17 @@ const KILL_FOR_MS = 1_000 * Number(Deno.env.get("PARLEY_CHAOS_SECONDS") ?? 8);
 /** After the last kill. */
 const PATIENCE_MS = 30_000;
 
-/** How many requests were cut off, or refused because the server was down. */
+/** How many requests were cut off, or refused since nobody was there. */
 let unanswered = 0;
 
-/** A client's final view of its workflow. */
+/** What a client knows of its workflow in the end. */
 interface Account {
   readonly workflowId: string;
-  /** The messages whose sending was confirmed, in order. */
+  /** What it was told is sent, in order. */
   readonly acknowledged: string[];
-  /** Messages without a key of the client's own whose outcome is unknown. */
+  /** What was sent without a key of the client's own, and nobody knows whether it was. */
   readonly unknown: string[];
-  /** The entries it read from the stream while the stream was written. */
+  /** What it read from the stream, while it was written. */
   readonly seen: { offset: number; value: string }[];
   readonly result: string[];
 }
@@ -78,10 +77,7 @@ async function killAtRandom(server: AdapterProcess, random: Random, forMs: numbe
   return kills;
 }
 
-/**
- * One client: it starts a workflow, follows its stream, sends messages one after the other, and
- * waits for the result.
- */
+/** What one client does: starts a workflow, follows its stream, sends messages one after the other, and waits for the result. */
 async function work(server: AdapterProcess, index: number, random: Random, late: AbortSignal): Promise<Account> {
   const client = connectTo(server);
   const workflowId = `client ${index}`;
@@ -102,10 +98,7 @@ async function work(server: AdapterProcess, index: number, random: Random, late:
   return { workflowId, acknowledged, unknown, seen: await reading, result };
 }
 
-/**
- * Whether it is known that it was sent. With a key of its own the client may ask until it is;
- * without one, only `connect` may.
- */
+/** Whether it is known that it was sent. With a key of its own the client may ask until it is; without one, only `connect` may. */
 async function send(
   client: Client,
   workflowId: string,
@@ -122,10 +115,7 @@ async function send(
   });
 }
 
-/**
- * Repeats a call until there is an answer. A call that `connect` gave up on is safe to repeat, by
- * its ID or key.
- */
+/** Asks until there is an answer: what `connect` itself gave up on may be asked again, by its ID or key. */
 async function insist<T>(ask: () => Promise<T>, late: AbortSignal): Promise<T> {
   for (;;) {
     try {

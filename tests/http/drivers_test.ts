@@ -1,7 +1,6 @@
 /**
- * What a caller may make up, and every webhook, over each driver. Those over PGlite are in a file
- * of their own, and every route over Neon and Upstash is in `tests/workerd`, where an adapter
- * cannot be looked into.
+ * What a caller may make up, and every webhook, over each driver. Those over PGlite are in a file of their own, and every route over Neon and
+ * Upstash is in `tests/workerd`, where an adapter cannot be looked into.
  *
  * @module
  */

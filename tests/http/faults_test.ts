@@ -9,7 +9,7 @@ import { publisher, serve, TOKEN, toRequest } from "./suites/setup.ts";
 const START = { workflow: "echo", enqueue: true };
 const ENCODED = { "content-type": "application/vnd.parley+json" };
 
-/** A body that breaks off, as when the client goes away while it sends. */
+/** A body that breaks off, as where the client goes away while it sends. */
 function brokenBody(): ReadableStream<Uint8Array> {
   let pulls = 0;
   return new ReadableStream({

@@ -10,7 +10,7 @@ import { echo, publisher } from "./suites/setup.ts";
 /** Runs of each property; 10,000 requests in all. */
 const RUNS = 2_500;
 
-/** A text in every value of other workflows. */
+/** In every value of the workflows of others. */
 const CANARY = "canary-9d1f";
 
 /** Beyond this a request hangs, on a slow machine too. */
@@ -50,7 +50,7 @@ async function make(): Promise<{ app: Hono; parley: Parley; errors: unknown[]; s
   return { app, parley, errors, scoped };
 }
 
-/** Makes a request and returns the answer. It fails if that takes too long. */
+/** Asks, and returns what came; it fails if that took too long. */
 async function ask(
   app: Hono,
   { method, path, headers, body }: Hostile,

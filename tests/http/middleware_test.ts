@@ -54,7 +54,7 @@ Deno.test("live answers come at once behind etag(), compress() and other middlew
     await take(sent, 1, (it) => it !== "");
     await sent.return(undefined);
   }
-  // A complete answer may be compressed.
+  // What is complete may be compressed.
   const list = await get("/workflows", {});
   await list.body?.cancel();
   assert.equal(list.headers.get("content-encoding"), "gzip");

@@ -1,6 +1,6 @@
 /**
- * Every route and every webhook over PGlite. In a file of its own: PGlite sets timers of its own at
- * any time, which would count as leaks of whatever test then runs.
+ * Every route and every webhook over PGlite. In a file of its own: PGlite sets timers of its own at any time, which would count as leaks of whatever
+ * test then runs.
  *
  * @module
  */

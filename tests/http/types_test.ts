@@ -1,6 +1,5 @@
 /**
- * What the types of the adapter say, checked when this file is type-checked: each line after
- * `@ts-expect-error` must be refused.
+ * What the types of the adapter say, checked when this file is type-checked: each line after `@ts-expect-error` must be refused.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Workflows with unhandled promises: cancelled, ended, and without their lease.
+ * Workflows with promises that nobody handles: cancelled, returned, and without their lease.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import type { Driver } from "../../core/driver/driver.ts";
 import { memoryDriver, Parley, workflow, type WorkflowContext } from "../../mod.ts";
 
-/** Code that continues in the background, and promises derived from operations. */
+/** Code that goes on in the background, and what is derived from operations. */
 function leave(ctx: WorkflowContext): void {
   void ctx.recv("never").then(() => {});
   void Promise.all([ctx.recv("never"), ctx.sleep("1h")]);

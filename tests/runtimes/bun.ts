@@ -10,19 +10,12 @@ import process from "node:process";
 /** As the packages with the binaries are named. */
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "x64", arm64: "aarch64" };
 
-/**
- * What the packages are for, beside the system: Linux has two C libraries, and the packages of both
- * are there.
- */
+/** What the packages are for, beside the system: Linux has two C libraries, and the packages of both are there. */
 const VARIANTS = process.platform === "linux" ? ["", "-musl"] : [""];
 
-/**
- * Where Bun is: the package's script, which would put it elsewhere, is not run, but the binary is a
- * file of a package of its own.
- */
+/** Where Bun is: the package's script, which would put it elsewhere, is not run, but the binary is a file of a package of its own. */
 export async function bunPath(): Promise<string> {
-  // Without an import of it Deno would not find the package. It is not called: the module is not
-  // meant for that.
+  // Without an import of it Deno would not find the package. It is not called: the module is not meant for that.
   const _import = () => import("bun");
   const { resolve } = createRequire(import.meta.resolve("bun"));
   for (const variant of VARIANTS) {

@@ -1,6 +1,5 @@
 /**
- * A process of Deno that serves the adapter to the suites, with the permissions of an edge platform
- * and no others.
+ * A process of Deno that serves the adapter to the suites, with the permissions of an edge platform and no others.
  *
  * @module
  */
@@ -9,15 +8,12 @@ import assert from "node:assert/strict";
 import { freePort, PERMISSIONS } from "../support/adapter/process.ts";
 import { KeptProcess } from "../support/kept.ts";
 
-/** A server of the suites. */
+/** What serves the suites. */
 export interface LimitedServer {
   fetch(path: string, init?: RequestInit): Promise<Response>;
 }
 
-/**
- * Starts it, while a test file is loaded, and registers that it is permitted nothing else. It ends
- * after the tests of the file.
- */
+/** Starts it, while a test file is loaded, and registers that it is permitted nothing else. It ends after the tests of the file. */
 export async function startLimited(): Promise<LimitedServer> {
   const port = freePort();
   const main = new URL("suite_server.ts", import.meta.url).pathname;

@@ -1,5 +1,5 @@
 /**
- * The library without Deno.
+ * The library where there is no Deno.
  *
  * @module
  */

@@ -1,7 +1,6 @@
 /**
- * What every runtime has to be able to do, as a program that is bundled for it: the library over
- * memory, the adapter, and the client of an adapter elsewhere, whose URL and token are its
- * arguments.
+ * What every runtime has to be able to do, as a program that is bundled for it: the library over memory, the adapter, and the client of an adapter
+ * elsewhere, whose URL and token are its arguments.
  *
  * @module
  */
@@ -41,7 +40,7 @@ export const order = workflow("order", async (ctx, { name }: { name: string }) =
   return { early, hasClock: at > 0 && id.length === 36, echoed: await child.result() };
 });
 
-/** Returns its input. */
+/** Gives back what it gets. */
 export const echo = workflow("echo", (_ctx, input: unknown) => input);
 
 let checks = 0;
@@ -110,10 +109,7 @@ async function useAdapter(parley: Parley): Promise<void> {
   check((await hook.request("/hook", { method: "POST", body: "{}" })).status === 401, "a webhook without a signature");
 }
 
-/**
- * Takes the URL and token of another adapter from the arguments, and returns how many checks it
- * made.
- */
+/** Takes the adapter that is elsewhere from the arguments, and answers with how many checks it made. */
 export async function main([url = "", token = ""]: readonly string[]): Promise<number> {
   const parley = new Parley({ driver: memoryDriver(), workflows: [order, echo] });
   await useClient(parley, "memory");

@@ -1,5 +1,5 @@
 /**
- * Workflows with unhandled promises, for the test beside this file.
+ * Workflows with promises that nobody handles, for the test beside this file.
  *
  * @module
  */

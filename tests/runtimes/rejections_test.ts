@@ -1,5 +1,5 @@
 /**
- * Unhandled promises of a workflow, in processes of their own.
+ * Promises of a workflow that nobody handles, in processes of their own.
  *
  * @module
  */

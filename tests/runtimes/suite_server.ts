@@ -6,10 +6,10 @@
 
 import worker from "../workerd/entries/suite.ts";
 
-/** Workers need these functions and Deno does not, because a process lives until it is killed. */
+/** What workers have and Deno needs not: here a process lives until it is killed. */
 const context = { waitUntil: () => {}, passThroughOnException: () => {}, props: undefined };
 
-/** The permissions of this process. */
+/** What this process may do. */
 async function permitted(): Promise<string[]> {
   const names = ["net", "env", "read", "write", "run", "sys", "ffi"] as const;
   const states = await Promise.all(names.map((name) => Deno.permissions.query({ name })));

@@ -33,7 +33,7 @@ async function order(item: string): Promise<{ id: string; pay: string }> {
   return { id: decodeURIComponent(pathname.replace("/pay/", "")), pay: pathname };
 }
 
-/** What the page of an order shows, from its `EventSource`. */
+/** What the page of an order shows, as its `EventSource` gets it. */
 async function follow(
   id: string,
   onValue: (value: string) => Promise<unknown> = () => Promise.resolve(),

@@ -1,5 +1,5 @@
 /**
- * The fetches of a worker's invocation and their limits, counted on their way out.
+ * What an invocation of a worker may fetch, and what it does: counted on its way out.
  *
  * @module
  */
@@ -91,7 +91,7 @@ export async function limits(store: string, site: Site, { polls }: { polls: bool
   cutOff(test, site);
 }
 
-/** Without `maxRequests`, to show that the tests above would fail. */
+/** Without `maxRequests`: what the tests above would find if nothing kept the limits. */
 function unlimited(test: (name: string, run: () => Promise<void>) => void, site: Site): void {
   test("without maxRequests a reader of five minutes is one invocation of far more than 50 requests", async () => {
     const worker: RunningWorker = await startAt(site);
@@ -117,7 +117,7 @@ function cutOff(test: (name: string, run: () => Promise<void>) => void, site: Si
     try {
       const body = JSON.stringify({ workflow: "stepper", input: 100, workflowId: "cut-off" });
       assert.equal((await ask(worker, "/workflows", { method: "POST", body })).status, 201);
-      // With `waitUntil`, 100 steps take less.
+      // With it, 100 steps take less.
       await delay(systemClock, 1_000);
       const requests = worker.outgoing.count().requests;
       await delay(systemClock, 300);

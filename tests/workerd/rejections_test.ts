@@ -20,8 +20,7 @@ Deno.test({
   sanitizeOps: false,
   sanitizeResources: false,
   async fn() {
-    // The library's listener is there from the first on. workerd's event cannot be prevented, so
-    // listeners that were there before hear of it.
+    // The library's listener is there from the first on. workerd's event cannot be prevented, so listeners that were there before hear of it.
     const { cleaned, unhandled } = await told("/abandon");
     assert.deepEqual(cleaned, ["cancel", "lose"]);
     assert.deepEqual(unhandled.filter((it) => !OWN.test(it)), []);

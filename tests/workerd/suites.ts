@@ -49,10 +49,7 @@ const EXEMPT: Readonly<Record<string, string>> = {
   "an auth is asked about the workflow that starts": OWN_AUTH,
 };
 
-/**
- * workerd closes a connection on which a body was left unread, and a client may see that before it
- * sees the answer. Deno does not.
- */
+/** workerd closes a connection on which a body was left unread, and a client may see that before it sees the answer. Deno does not. */
 export const UNREAD: Readonly<Record<string, string>> = {
   "a body has a limit, whether its length is declared or not": "workerd closes a connection whose body was left unread",
 };

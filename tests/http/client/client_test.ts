@@ -13,10 +13,7 @@ const failing = workflow("failing", () => {
   throw new TypeError("no such thing");
 });
 
-/**
- * A client of an app in this process. `faults` has one entry for each future request: what happens
- * to its answer.
- */
+/** A client of an app in this process. `faults` has one entry for each request to come: what becomes of its answer. */
 function make({ faults = [] as ("lost" | "refused" | Response)[], token = "s3cret" } = {}) {
   const parley = new Parley({ driver: memoryDriver(), workflows: [echo, failing], hotWait: 0 });
   const app = parleyHttp({ parley, auth: bearer("s3cret"), maxWait: "50ms", onError: () => {} });

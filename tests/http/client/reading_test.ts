@@ -6,7 +6,7 @@ import { listen } from "../suites/service.ts";
 
 const VALUES: unknown[] = [undefined, null, 10n, new Date(5), "line\nbreak", new Map([[1, "ö".repeat(1_000)]]), -0];
 
-/** Writes each message to the stream, and ends at `"end"`. */
+/** Writes what it is sent, and ends at `"end"`. */
 const scribe = workflow("scribe", async (ctx) => {
   for (;;) {
     const value = await ctx.recv<unknown>();
@@ -15,10 +15,7 @@ const scribe = workflow("scribe", async (ctx) => {
   }
 });
 
-/**
- * A fault of an answer's body: it breaks after this many bytes, or ends there as if it were
- * complete.
- */
+/** What happens to the body of an answer: it breaks after so many bytes, or ends there as if it were complete. */
 interface Cut {
   after: number;
   how: "break" | "end";

@@ -8,7 +8,7 @@ const LOG = "/workflows/w/streams/log";
 const STATE = "/workflows/w/events/state";
 const SSE = { accept: "text/event-stream" };
 
-/** A service whose store can be made unavailable. */
+/** A service whose store is away for as long as it is told to be. */
 async function withOutage(options: { heartbeat?: number } = {}) {
   const harness = await memoryHarness();
   let away = false;

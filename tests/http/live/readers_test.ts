@@ -16,7 +16,7 @@ const MIB = 2 ** 20;
 /** For all of it, on a machine with other work to do. */
 const PATIENCE_MS = 30_000;
 
-/** Readers that kept all values would hold 110 MiB more at the end than after the first value. */
+/** Readers that kept what they have read would hold 110 MiB more at the end than after the first value. */
 const TEXT = "x".repeat(4_000);
 const MAX_GROWTH_MIB = 30;
 
@@ -26,7 +26,7 @@ const writer = workflow("writer", async (ctx) => {
   }
 });
 
-/** Reads server-sent events to the end, and returns their IDs. */
+/** Reads server-sent events to the end, and says what their IDs were. */
 async function read(url: string, progress: { seen: number }): Promise<string> {
   const response = await fetch(url, { headers: { accept: "text/event-stream", authorization: "Bearer s3cret" } });
   let ids = "";
@@ -43,14 +43,14 @@ async function read(url: string, progress: { seen: number }): Promise<string> {
   return ids;
 }
 
-/** The heap after garbage collection, and the buffers beside it. */
+/** What is left on the heap when it was cleaned up, and in buffers beside it. */
 function heldMiB(): number {
   collectGarbage();
   const { heapUsed, external } = Deno.memoryUsage();
   return (heapUsed + external) / MIB;
 }
 
-/** Waits for a condition, within the patience of the test. */
+/** Waits for what has to come true before the patience of the test is over. */
 function patience(): (condition: () => boolean) => Promise<void> {
   const began = performance.now();
   return async (condition) => {
@@ -93,8 +93,7 @@ neonDriverTest(
     const expected = `${Array.from({ length: VALUES }, (_, n) => `${n} `).join("")}end:${VALUES} `;
     for (const ids of await reading) assert.equal(ids, expected);
     assert.equal(server.websockets.opened, 1);
-    // One for each to begin with, then one a value and one for the end, with some to spare for
-    // hints that say it twice.
+    // One for each to begin with, then one a value and one for the end, with some to spare for hints that say it twice.
     assert(reads.hits <= READERS + 3 * (VALUES + 1), `${reads.hits} reads`);
     assert(growth < MAX_GROWTH_MIB, `the readers hold ${growth} MiB more`);
   },

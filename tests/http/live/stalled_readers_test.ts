@@ -11,10 +11,7 @@ const collectGarbage: () => void = runInNewContext("gc");
 
 const MIB = 2 ** 20;
 const READERS = 20;
-/**
- * Readers of one source each hold the piece that waits. Other readers also hold the text of one
- * value. A page of the store has 1 MiB.
- */
+/** Of readers of one source, the piece that waits for each; of others the text of one value, too. A page of the store has 1 MiB. */
 const MAX_SHARED_MIB = 0.2;
 const MAX_APART_MIB = 0.7;
 /** Until readers are known to have stopped. */
@@ -22,14 +19,14 @@ const PATIENCE_MS = 10_000;
 /** In UTF-8 a character has up to three bytes. */
 const MAX_PIECE_BYTES = 3 * 2 ** 16;
 
-/** Returns copies, like a store over a network. */
+/** As a store over a network has it: what is read is nobody else's. */
 const apart = (driver: Driver): Driver => ({
   ...driver,
   readStream: async (request) => structuredClone(await driver.readStream(request)),
   readEvent: async (request) => structuredClone(await driver.readEvent(request)),
 });
 
-/** The heap after garbage collection, and the buffers beside it. */
+/** What is left on the heap when it was cleaned up, and in buffers beside it. */
 function heldMiB(): number {
   collectGarbage();
   const { heapUsed, external } = Deno.memoryUsage();
@@ -38,7 +35,7 @@ function heldMiB(): number {
 
 const STREAM = { path: "/workflows/w/streams/log", orders: [{ many: 4, padding: 500_000 }] };
 const EVENT = { path: "/workflows/w/events/state", orders: [{ set: "x".repeat(1_000_000) }] };
-/** Waits until the adapter drops the values of readers that have stopped. */
+/** Within its patience, what was read for readers that have stopped is let go of. */
 async function heldEach(before: number, most: number): Promise<void> {
   const began = performance.now();
   for (let each = Infinity; each >= most; await delay(systemClock, 100)) {
@@ -47,7 +44,7 @@ async function heldEach(before: number, most: number): Promise<void> {
   }
 }
 
-/** Reads until a part of a large value arrives. Only heartbeats come before it. */
+/** Reads until there is something of a large value; what comes before it is no more than a sign of life. */
 async function stalled(
   service: Service,
   path: string,

@@ -25,7 +25,7 @@ function socketTest(
   });
 }
 
-/** The events of an `EventSource`, until the event `end`. */
+/** What an `EventSource` gets, until it is told of the end. */
 function listenTo(url: string): { source: EventSource; seen: string[]; ended: Promise<void> } {
   const source = new EventSource(url);
   const seen: string[] = [];
@@ -165,7 +165,7 @@ socketTest(
     reads = 0;
     await tell({ many: 64, padding: 2 ** 19 }, "close");
     const response = await fetch(`${url}/streams/log`, { headers: { ...headers, ...SSE } });
-    // 32 MiB at 1 MiB a read. The sockets in between take 5 MiB, as measured.
+    // 32 MiB at 1 MiB a read; what the sockets between take was measured as 5 MiB.
     await delay(systemClock, 300);
     const held = reads;
     assert(held < 20, `${held} reads`);

@@ -1,5 +1,5 @@
 /**
- * Permissions on every route.
+ * Who may do what, on every route.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { type Asked, lineOf, publisher, serve, TOKEN } from "./setup.ts";
 const SECRET = "a secret of the tests, and of nobody else";
 const tokens = scopedTokens(SECRET);
 
-/** A body that no route takes. Callers without permission must not learn that. */
+/** A body that no route takes: whoever may not do it must not be told so. */
 const WRONG: Asked = { body: { nothing: "of this" } };
 
 /** Registers the tests. */
@@ -35,7 +35,7 @@ const everyRoute: Rules = rulesFor(ROUTES, (route) => {
   const asked = body || method === "post" ? WRONG : {};
 
   return {
-    [`${line} answers 401 without good credentials, before it checks anything`]: async (harness) => {
+    [`${line} answers 401 without credentials that are good, before it checks anything`]: async (harness) => {
       const { call, errors } = serve(harness, { auth: anyOf(bearer(TOKEN), tokens) });
       const expired = await sign({ aud: "parley", exp: 1, actions: [action] }, SECRET, "HS256");
       const foreign = await scopedTokens("another secret, as long as that").mint({
@@ -84,7 +84,7 @@ const everyRoute: Rules = rulesFor(ROUTES, (route) => {
       assert.deepEqual(errors, []);
     },
 
-    [`${line} admits callers with permission`]: async (harness) => {
+    [`${line} lets in who may`]: async (harness) => {
       const { call, parley, world } = serve(harness, { auth: anyOf(bearer(TOKEN), tokens) });
       await parley.start(publisher, { key: "k" }, { workflowId: "w" });
       await world.until(parley.idle());

@@ -224,7 +224,7 @@ function longPoll(rule: Rule): void {
   );
 }
 
-/** Records the timers that are set, until it is disposed of. */
+/** What timers are set, and for how long, until it is disposed of. */
 function timers(): Disposable & { readonly ms: number[] } {
   const { after } = systemClock;
   const ms: number[] = [];
@@ -239,7 +239,7 @@ function serverSent(rule: Rule): void {
       using set = timers();
       const polling = get(`${LOG}?offset=-1&live=long-poll`);
       await (await get(`${LOG}?offset=-1&live=sse`)).body?.cancel();
-      // A value written before the poll waits would answer it at once.
+      // What is written before the poll waits would answer it at once.
       for (let looks = 0; looks < 10_000 && !set.ms.includes(30_000); looks++) await nextTask();
       await write(1);
       await (await polling).body?.cancel();

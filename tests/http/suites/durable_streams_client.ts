@@ -11,9 +11,7 @@ import { serve, type Service, type ServiceOptions, TOKEN, until } from "./servic
 
 const LOG = "/workflows/w/streams/log";
 
-/**
- * Options with which the client reads from the app in this process. Each of its requests is noted.
- */
+/** What the client is given, so that it reads from the app in this process. Each request it makes is noted. */
 function options({ app }: Service, requests: URL[] = []) {
   const fetch = async (input: RequestInfo | URL, init?: RequestInit) => {
     requests.push(new URL(String(input)));

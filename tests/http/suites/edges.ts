@@ -9,10 +9,7 @@ import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
 import { registerSuite, type Rules } from "../../../testing/suite.ts";
 import { type Asked, publisher, serve, toRequest } from "./setup.ts";
 
-/**
- * Numbers near the limits of 32 bits, a double and 64 bits, and near 1e+15, which Lua writes like
- * that.
- */
+/** Around what 32 bits, a double and 64 bits hold, and what Lua would write as 1e+15. */
 const NUMBERS = [
   "0",
   "2",

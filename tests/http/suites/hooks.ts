@@ -1,6 +1,5 @@
 /**
- * A webhook for each provider whose deliveries the library verifies. In a file that a worker can
- * import: the suite itself needs `node:assert`.
+ * A webhook for each provider whose deliveries the library verifies. In a file that a worker can import: the suite itself needs `node:assert`.
  *
  * @module
  */
@@ -10,7 +9,7 @@ import * as v from "valibot";
 import { github, standardWebhooks, stripe, webhook, type WebhookOptions } from "../../../http/mod.ts";
 import type { Parley } from "../../../mod.ts";
 
-/** The secrets of the providers. */
+/** What each provider signs with. */
 export const SECRETS = {
   standard: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
   stripe: "whsec_test_secret",
@@ -20,7 +19,7 @@ export const SECRETS = {
 /** The last segment of a webhook's path. */
 export type Provider = keyof typeof SECRETS;
 
-/** How a provider's webhook treats a missing workflow. */
+/** What a provider's webhook does with a workflow that is not there. */
 export type HookSettings = Pick<WebhookOptions<unknown>, "onUnknown" | "onEnded">;
 
 /** An event of any of them; the `id` is the one that Stripe's deliveries are known by. */

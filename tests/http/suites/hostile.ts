@@ -1,5 +1,5 @@
 /**
- * Hostile requests.
+ * Requests that nobody would make by mistake alone.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export interface Hostile {
   body?: string | Uint8Array<ArrayBuffer>;
 }
 
-/** IDs that exist, IDs that do not, and illegal ones. */
+/** IDs that exist, that do not, and that are none. */
 export const MINE = "mine";
 export const OTHERS = ["other", "other/2", ".."];
 
@@ -269,7 +269,7 @@ export const request: fc.Arbitrary<Hostile> = fc.tuple(
   ...(["POST", "PUT", "DELETE"].includes(method) && { body }),
 }));
 
-/** A POST that fits its route, so that it passes the first checks. */
+/** A POST that is meant for its route: it gets past the first checks. */
 export const meant: fc.Arbitrary<Hostile> = fc.tuple(
   fc.constantFrom("/workflows", "/workflows/mine/messages", "/messages", "/wake"),
   fc.oneof(fc.tuple(jsonBody, fc.constant("application/json")), fc.tuple(encodedBody, fc.constant(PARLEY))),

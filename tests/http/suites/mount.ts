@@ -1,5 +1,5 @@
 /**
- * Mounts the adapter of a suite, in this process or where the harness says.
+ * Where the adapter of a suite runs: in this process, or wherever the harness says.
  *
  * @module
  */
@@ -12,10 +12,7 @@ import { hooks, type HookSettings } from "./hooks.ts";
 
 /** A harness whose adapter runs elsewhere, over the same store. */
 export interface RemoteHarness extends Harness {
-  /**
-   * An app that passes requests on to an adapter with these options; with those of them that can be
-   * told.
-   */
+  /** An app that passes requests on to an adapter with these options; with those of them that can be told. */
   mount(options: Partial<ParleyHttpOptions>): Hono;
   /** An app that passes requests on to the providers' webhooks. */
   mountHooks(settings: HookSettings): Hono;

@@ -11,7 +11,7 @@ import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
 import { registerSuite, type Rules } from "../../../testing/suite.ts";
 import { serve } from "./setup.ts";
 
-/** Texts with a special meaning somewhere between a client and a store. */
+/** What has a meaning somewhere between a client and a store. */
 const HARD = [
   ".",
   "..",

@@ -17,7 +17,7 @@ import { listener } from "./setup.ts";
 
 const ORDER = "order 1";
 
-/** The secret, body and time of a delivery. */
+/** What a delivery is signed with, over which body, as of when. */
 interface Delivery {
   readonly id: string;
   readonly body: string;
@@ -49,7 +49,7 @@ const SIGN: Readonly<Record<Provider, Sign>> = {
   }),
 };
 
-/** Another account's secret. The provider's library must accept its form. */
+/** Of another account: each must be one that the provider's library takes. */
 const OTHER_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSx";
 
 /** Registers the tests. */

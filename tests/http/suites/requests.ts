@@ -1,5 +1,5 @@
 /**
- * Rules for every request: bodies and their limits, CORS, faults, and the mount.
+ * What holds for every request: bodies and their limits, CORS, faults, where the app is mounted.
  *
  * @module
  */
@@ -22,7 +22,7 @@ function startOf(length: number): string {
   return withInput("x".repeat(length - withInput("").length));
 }
 
-/** A body without a declared length. */
+/** Without a length that could be declared. */
 function inPieces(text: string): ReadableStream<Uint8Array> {
   return ReadableStream.from([text.slice(0, 10), text.slice(10)]).pipeThrough(new TextEncoderStream());
 }
@@ -173,7 +173,7 @@ const crossOrigin: Rules = {
     }
     assert.match((await call("GET /workflows", { headers: { origin } })).headers.get("vary") ?? "", /accept/);
     const other = await call("GET /workflows", { headers: { origin: "https://evil.example" } });
-    // Older versions of Hono return the admitted origin here.
+    // None, or by older versions of Hono the one that is let in.
     assert([null, origin].includes(other.headers.get("access-control-allow-origin")));
   },
 
@@ -198,7 +198,7 @@ const crossOrigin: Rules = {
   },
 };
 
-/** A driver whose calls fail, with words that no caller may see. */
+/** The driver with calls that fail, with words that nobody outside may see. */
 function broken(error: () => unknown): (driver: Driver) => Driver {
   const fail = () => Promise.reject(error());
   return (driver) => ({

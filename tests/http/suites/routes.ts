@@ -1,5 +1,5 @@
 /**
- * The rules of each route.
+ * What each route does.
  *
  * @module
  */

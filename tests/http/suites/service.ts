@@ -1,6 +1,5 @@
 /**
- * Shared by the suites of the adapter: an app over one isolate, and a workflow in another one that
- * obeys orders.
+ * What the suites of the adapter share: an app over one isolate, a workflow that another one runs and that does what it is told.
  *
  * @module
  */
@@ -17,7 +16,7 @@ export { until } from "../../support/patience.ts";
 /** The token that everything is allowed with. */
 export const TOKEN = "s3cret";
 
-/** An order to the workflow. */
+/** What the workflow is told. */
 export type Order =
   | { write: unknown; to?: string }
   | { many: number; padding?: number }
@@ -52,7 +51,7 @@ export interface Service extends AsyncDisposable {
   readonly handle: WorkflowHandle<void>;
   /** Carries the workflow on after it was cancelled. */
   resume(): Promise<void>;
-  /** The errors that `onError` received. */
+  /** What was reported to `onError`. */
   readonly errors: unknown[];
   /** Asks for a path, with the token. */
   get(path: string, headers?: Record<string, string>, init?: RequestInit): Promise<Response>;
@@ -64,13 +63,11 @@ export interface Service extends AsyncDisposable {
 
 /** Options of {@linkcode serve}. */
 export interface ServiceOptions extends Partial<ParleyHttpOptions> {
-  /** Replaces the driver of the app. */
+  /** In place of the driver that the app uses. */
   readonly driver?: (driver: Driver) => Driver;
 }
 
-/**
- * Makes a service over a store. The store's clock stands still; that of the app is the runtime's.
- */
+/** Makes a service over a store. The store's clock stands still; that of the app is the runtime's. */
 export async function serve(
   harness: Harness,
   { driver = (it) => it, ...options }: ServiceOptions = {},
@@ -104,7 +101,7 @@ export async function serve(
   };
 }
 
-/** Serves an app on a socket. */
+/** Serves an app on a socket, with what a client without headers has as its credentials. */
 export function listen(
   app: { fetch(request: Request): Response | Promise<Response> },
 ): AsyncDisposable & { readonly url: string } {
@@ -112,7 +109,7 @@ export function listen(
   return { url: `http://127.0.0.1:${server.addr.port}`, [Symbol.asyncDispose]: () => server.shutdown() };
 }
 
-/** A server-sent event. */
+/** A server-sent event as it was sent. */
 export interface SentEvent {
   event?: string;
   id?: string;

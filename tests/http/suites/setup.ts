@@ -1,6 +1,5 @@
 /**
- * Shared by the suites of the adapter: an app over a harness's store, and requests whose answers
- * are checked against the documentation.
+ * What the suites of the adapter share: an app over a harness's store, and requests whose answers are checked against the documentation.
  *
  * @module
  */
@@ -22,10 +21,10 @@ import { mount } from "./mount.ts";
 /** The token that all requests have, unless they say otherwise. */
 export const TOKEN = "a-token";
 
-/** Returns its input. */
+/** Returns what it gets. */
 export const echo: Workflow<unknown, unknown> = workflow("echo", (_ctx, input: unknown) => input);
 
-/** Publishes, and then waits forever. */
+/** Waits for ever, and publishes before that. */
 export const publisher: Workflow<{ key: string } | undefined, void> = workflow(
   "publisher",
   async (ctx, { key }: { key: string } = { key: "k" }) => {
@@ -45,9 +44,9 @@ export const failing: Workflow<unknown, void> = workflow("failing", () => {
 /** A request's parts. */
 export interface Asked {
   token?: string | null;
-  /** The body as JSON. */
+  /** As JSON. */
   body?: unknown;
-  /** The body as it is, instead of `body`. */
+  /** As it is, in place of `body`. */
   raw?: BodyInit;
   headers?: Record<string, string>;
   signal?: AbortSignal;
@@ -58,7 +57,7 @@ export interface Served {
   readonly world: World;
   readonly parley: Parley;
   readonly app: Hono;
-  /** The errors that the adapter's `onError` received. */
+  /** What was reported to the adapter's `onError`. */
   readonly errors: unknown[];
   /** Makes a request, and checks its answer. */
   call(line: string, asked?: Asked): Promise<Response>;

@@ -13,16 +13,13 @@ import type { Harness } from "../../../testing/mod.ts";
 import { World } from "../../../testing/workflows/world.ts";
 import { listener } from "./setup.ts";
 
-/** A text in every payload and in the secret. No answer may contain it. */
+/** In every payload, and in the secret: no answer may have it. */
 export const CANARY = "canary-4711";
 
 const PaymentEvent = v.object({ type: v.picklist(["paid", "noise"]), order: v.string(), text: v.optional(v.string()) });
 type PaymentEvent = v.InferOutput<typeof PaymentEvent>;
 
-/**
- * A shop with webhooks at `/hook` and `/other`. The ID of a delivery is in a header; without one it
- * is not valid.
- */
+/** A shop with webhooks at `/hook` and `/other`. The ID of a delivery is in a header; without one it is not valid. */
 export function shop(
   harness: Harness,
   options: Partial<WebhookOptions<PaymentEvent>> & { driver?: Partial<ParleyOptions["driver"]> } = {},

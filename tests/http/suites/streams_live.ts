@@ -1,6 +1,5 @@
 /**
- * Live connections: heartbeats, reconnections, slow readers, readers that leave, and a failing
- * store.
+ * Connections that go on: signs of life, ends that are none, slow readers, readers that leave, a store that fails.
  *
  * @module
  */
@@ -33,7 +32,7 @@ export function liveStreams(test: RegisterTest, makeHarness: MakeHarness): void 
       const counted = countReads();
       await using service = await serve(harness, { ...options, driver: counted.driver });
       await run({ ...service, ...counted });
-      // A reader that leaves does not wait for a pending read, but the read continues in the store.
+      // Who leaves does not wait for a read that is under way; the store has to.
       await until(() => counted.underWay() === 0);
     });
   idle(rule);
@@ -106,7 +105,7 @@ function idle(rule: Rule): void {
         await sent.return(undefined);
       }
     }
-    // A heartbeat costs the store nothing. More than one read per connection comes from polling.
+    // A sign of life costs the store nothing; what is more than one read a connection is the floor of polling under it.
     assert(reads() <= 3 * LIVE.length, `${reads()} reads`);
   }, { heartbeat: "10ms" });
   rule(
@@ -247,8 +246,7 @@ function leaving(rule: Rule): void {
     assert.equal(await parley.purge({ olderThan: 0 }), 1);
     release();
     const outcomes = await Promise.allSettled(reading);
-    // The stream's connection is broken off. A reader that reconnects learns that there is no such
-    // workflow.
+    // That of a stream is broken off: whoever comes back is told that there is no such workflow.
     assert.deepEqual(outcomes.map((it) => it.status === "rejected" ? it.reason.code : it.value.split("\n")[0]), [
       "workflow_not_found",
       "workflow_not_found",

@@ -1,5 +1,5 @@
 /**
- * How a webhook treats a delivery.
+ * What a webhook does with a delivery.
  *
  * @module
  */

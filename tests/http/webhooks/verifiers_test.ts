@@ -5,7 +5,7 @@ import { Webhook } from "standardwebhooks";
 import Stripe from "stripe";
 import { github, standardWebhooks, stripe, type Verifier } from "../../../http/mod.ts";
 
-/** A test vector of Standard Webhooks, which came from Svix. */
+/** Of the test vectors of Standard Webhooks, which were Svix's. */
 const VECTOR = {
   secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
   id: "msg_p5jXN8AQM9LWM0D4loKWxJek",
@@ -119,8 +119,7 @@ Deno.test("standardWebhooks() takes secrets as Supabase and Polar show them, and
   const base64 = VECTOR.secret.slice("whsec_".length);
   const polar = "polar_whs_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
   const text = "a text of the owner's own";
-  // Supabase's guide takes `v1,whsec_` away; Polar's SDK gives the library the whole text in
-  // base64.
+  // Supabase's guide takes `v1,whsec_` away; Polar's SDK gives the library the whole text in base64.
   const cases: [secret: string, signer: Webhook, options?: { encoding: "base64" | "text" }][] = [
     [`v1,whsec_${base64}`, new Webhook(`v1,whsec_${base64}`.replace("v1,whsec_", ""))],
     [polar, new Webhook(btoa(polar))],
@@ -195,7 +194,7 @@ Deno.test("standardWebhooks() agrees with the library of Standard Webhooks", asy
 });
 
 Deno.test("stripe() accepts and refuses what Stripe's own library does", async () => {
-  // The values of the tests of stripe-node.
+  // As in the tests of stripe-node.
   const secret = "whsec_test_secret";
   const payload = JSON.stringify({ id: "evt_test_webhook", object: "event" }, null, 2);
   const sign = (options: Partial<Parameters<typeof stripeHeaderOf>[0]> = {}) =>

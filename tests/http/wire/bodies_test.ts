@@ -96,7 +96,7 @@ Deno.test("a body that was read before says so; one that Hono has kept is read a
     assert.match(errors.at(-1)!.message, /express\.json\(\)/);
     const kept = before((c) => c.req.json());
     assert((await kept.request(post(path, '{"workflowIds":[]}', TOKEN))).ok);
-    // Node's server passes on an empty body with its old length if express.json() came first.
+    // As Node's server gives it where express.json() was first: empty, with the length that it had.
     const empty = new Hono().post("/hook", hook).route("/", adapter);
     const response = await empty.request(post(path, "", TOKEN, { "content-length": "18" }));
     assert.deepEqual([response.status, /express\.json\(\)/.test((await response.json()).detail)], [400, true], path);

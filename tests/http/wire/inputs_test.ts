@@ -4,7 +4,7 @@ import { connect } from "../../../http/client/client.ts";
 import { bearer, parleyHttp } from "../../../http/mod.ts";
 import { memoryDriver, Parley, type Workflow, workflow } from "../../../mod.ts";
 
-/** A schema that refuses its own output. */
+/** Its schema refuses what it returns. */
 const Cents = v.pipe(v.string(), v.regex(/^\d+ cents$/), v.transform((text) => ({ cents: Number.parseInt(text) })));
 const pay = workflow("pay", (_ctx, input: { cents: number }) => input, { input: Cents }) as unknown as Workflow<
   string,
@@ -48,7 +48,7 @@ Deno.test("an input that the schema of connect() or of the server refuses is not
   const { post, client } = make([pay as never]);
   await assert.rejects(client.start(pay, "7 dollars"), { code: "invalid_value" });
   await assert.rejects(client.start("pay", "7 dollars"), { code: "invalid_value" });
-  // If there is a schema, the caller's own checked value is ignored.
+  // What a caller claims to have checked counts nothing where there is a schema.
   assert.equal(
     (await post({ workflow: "pay", input: "7 dollars", checked: { cents: -1 }, enqueue: true })).status,
     400,

@@ -6,10 +6,7 @@ import { listen } from "../suites/service.ts";
 
 const echo = workflow("echo", (_ctx, input: unknown) => input);
 
-/**
- * An adapter on a socket, its reported errors, and a function that sends it the lines of a head and
- * a body. So a test can make requests that no runtime's client makes.
- */
+/** For requests that no client of a runtime makes, byte for byte: an adapter on a socket, what it has reported, and a way to send it lines of a head and a body. */
 function make() {
   const parley = new Parley({ driver: memoryDriver(), workflows: [echo] });
   const errors: unknown[] = [];
@@ -64,7 +61,7 @@ Deno.test("a Host that fits in no URL changes nothing, and is not reported", asy
 Deno.test("a Location of a path that is not ASCII leads back, and never to another server", async () => {
   await using service = make();
   const { ask, errors } = service;
-  // This is 日 in UTF-8.
+  // In UTF-8: 日.
   for (
     const [index, tenant] of ["\u00e6\u0097\u00a5", "%E6%97%A5", "\\evil.example", "%2f%2fevil.example", "%ff", ".."]
       .entries()
@@ -83,7 +80,7 @@ Deno.test("an Idempotency-Key that is not ASCII is refused, because its encoding
   await using service = make();
   const { ask, parley } = service;
   await parley.start(echo, 1, { workflowId: "w" });
-  // The same character as UTF-8 and as ISO 8859-1.
+  // As UTF-8, as ISO 8859-1.
   for (const key of ["\u00c3\u00bc", "\u00fc"]) {
     for (const [path, body] of [["/workflows", '{"workflow":"echo"}'], ["/workflows/w/messages", '{"message":1}']]) {
       const answer = await ask([`POST /parley${path} HTTP/1.1`, "host: h", `idempotency-key: order-${key}`], body);

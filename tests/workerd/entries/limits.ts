@@ -1,5 +1,5 @@
 /**
- * A worker whose time passes faster, and whose invocations can be told apart by their fetches.
+ * A worker whose time goes by faster, and whose invocations can be told apart by what they fetch.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { Parley, workflow } from "@parley/parley";
 import { bearer, httpWake, parleyHttp } from "@parley/parley/http";
 import type { ExecutionContext } from "./platform.ts";
 
-/** The settings of a test. */
+/** What the test sets. */
 export interface Env {
   /** Where the store is: the URL of one, and what else it needs. */
   readonly NEON?: string;
@@ -24,7 +24,7 @@ export interface Env {
   readonly PREFIX?: string;
   /** How many times faster time goes by. */
   readonly SPEED: string;
-  /** `yes`: the platform is told about work after an answer. */
+  /** `yes`, or the platform is not told what goes on after an answer. */
   readonly WAIT_UNTIL: string;
   /** `maxRequests`; empty for none. */
   readonly MAX_REQUESTS: string;
@@ -41,7 +41,7 @@ function fast(speed: number): Clock {
 }
 
 function driverOf(env: Env, at: (url: string) => string, clock: Clock): Driver {
-  // Like a user's code: the driver decides about push in this runtime.
+  // As a user has it: what becomes of push in this runtime is for the driver to decide.
   if (env.NEON) {
     return openNeon(env.CONNECTION_STRING!, {
       schema: env.SCHEMA!,

@@ -1,10 +1,10 @@
 /**
- * The types of Cloudflare that the tests' workers need.
+ * What the tests' workers need of Cloudflare's types.
  *
  * @module
  */
 
-/** Lets an invocation outlive its response. */
+/** What an invocation is given to outlive its response. */
 export interface ExecutionContext {
   waitUntil(work: Promise<unknown>): void;
   passThroughOnException(): void;

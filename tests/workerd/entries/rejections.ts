@@ -1,5 +1,5 @@
 /**
- * Workflows with unhandled promises, in a worker that reports its unhandled rejections.
+ * Workflows with promises that nobody handles, in a worker, which tells what unhandled rejections there were.
  *
  * @module
  */
@@ -7,11 +7,11 @@
 import { memoryDriver, Parley, workflow } from "@parley/parley";
 import { abandon, pass } from "../../runtimes/abandoned.ts";
 
-/** A report. */
+/** What is told. */
 export interface Told {
   /** The workflows whose code has cleaned up. */
   readonly cleaned: string[];
-  /** The unhandled rejections that the worker's own listener received. */
+  /** What a listener of the worker's own has heard of unhandled rejections. */
   readonly unhandled: string[];
 }
 

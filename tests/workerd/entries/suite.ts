@@ -1,6 +1,5 @@
 /**
- * The adapter for the suites: each request says by which driver it reaches its store, and with
- * which options it is served.
+ * The adapter for the suites: each request says by which driver it reaches its store, and with which options it is served.
  *
  * @module
  */
@@ -47,8 +46,7 @@ export default {
       ? hooks(parley, settings)
       : parleyHttp({ ...options, parley, auth: anyOf(bearer(tokens), scopedTokens(secret)) });
     const response = await new Hono().route(path, app).fetch(request, env as Record<string, unknown>, ctx);
-    // The suites wait for what they have set off by the `idle()` of their own process, which knows
-    // nothing of what runs here.
+    // The suites wait for what they have set off by the `idle()` of their own process, which knows nothing of what runs here.
     if (request.method === "POST") await parley.idle();
     return response;
   },

@@ -1,6 +1,5 @@
 /**
- * The settings that a request of the suites sends to the worker. They have a file of their own,
- * because all exports of a worker's module must be handlers.
+ * What a request of the suites tells the worker. In a file of its own: all that a worker's module exports has to be a handler.
  *
  * @module
  */
@@ -19,12 +18,12 @@ export interface Wish {
     readonly upstash: Parameters<typeof upstashDriver>;
   };
   readonly options: Partial<ParleyHttpOptions>;
-  /** Serves the providers' webhooks instead of the adapter, with these settings. */
+  /** In place of the adapter the providers' webhooks, with these settings. */
   readonly hooks?: HookSettings;
   /** Where the adapter is mounted, or the webhooks. */
   readonly path: string;
-  /** The tokens that the adapter's auth accepts. */
+  /** What the adapter's auth takes. */
   readonly tokens: string[];
-  /** The secret of scoped tokens. */
+  /** What scoped tokens are signed with. */
   readonly secret: string;
 }
