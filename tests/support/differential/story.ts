@@ -133,8 +133,9 @@ const wait: fc.Arbitrary<Maker> = fc.oneof(
   },
   {
     weight: 2,
-    arbitrary: fc.tuple(id, timeoutMs, fc.boolean()).map((wait): Maker => (position) =>
-      observeResult(position, ...wait)
+    arbitrary: fc.tuple(id, timeoutMs, fc.boolean(), fc.boolean()).map(
+      ([id, ms, started, together]): Maker => (position) =>
+        ({ ...observeResult(position, id, ms, started), together }) as Operation,
     ),
   },
   { weight: 1, arbitrary: fc.constantFrom(0, 40, 3_000).map((ms): Maker => (position) => sleep(position, ms)) },
@@ -180,7 +181,7 @@ const command = fc.oneof(
   }),
   of(8, "commit", {
     run: latest,
-    positions: fc.uniqueArray(fc.nat({ max: 2 * SOME - 1 }), { maxLength: 4 }),
+    positions: fc.uniqueArray(fc.nat({ max: 2 * SOME - 1 }), { maxLength: 8 }),
     steps: fc.array(nth, { maxLength: 1 }),
     transition: fc.constantFrom<Goal>("none", "none", "none", "yield", "yield", "end", "end", "park"),
     status: nth,
