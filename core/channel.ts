@@ -49,7 +49,7 @@ export interface StreamKey<out T> extends Channel<T> {
 export interface Channel<out T> {
   /** The channel's name, 1 to 255 characters. */
   readonly name: string;
-  /** Checks values at their sender. */
+  /** Checks values before they are stored. See {@linkcode topic} for the exception. */
   readonly schema?: StandardSchemaV1<unknown, T>;
   /** The type of the channel's values, for the type checker alone. Absent at run time. */
   readonly "~type"?: T;
@@ -60,8 +60,8 @@ export interface Channel<out T> {
  *
  * @param name The topic's name, 1 to 255 characters.
  * @param schema Any Standard Schema, such as one of Valibot, Zod or ArkType. It types both ends,
- * and checks each message once. It checks at the sender, or in `recv` if the message came by the
- * topic's name alone, as over HTTP. The workflow receives the value that the schema returns. An
+ * and checks each message once. The check happens at the sender, or in `recv` if the sender used
+ * only the topic's name, as over HTTP. The workflow receives the value that the schema returns. An
  * asynchronous schema must settle within 10 s.
  * @returns The topic, for `send`, `recv` and `recvAny`.
  * @throws {ValidationError} If the name is not legal, or the schema is not a Standard Schema.
@@ -133,14 +133,14 @@ export function stream<T>(name: string, schema?: StandardSchemaV1<unknown, T>): 
   return { kind: "stream", name, ...(schema && { schema }) };
 }
 
-/** Returns the channel of an operation, which takes a definition or a bare name. */
+/** Returns the channel for an operation's argument, which is a definition or a bare name. */
 export function toChannel<T>(channel: Channel<T> | string, what: string): Channel<T> {
   if (typeof channel !== "string") return channel;
   checkName(channel, what);
   return { name: channel };
 }
 
-/** Returns the topic of an operation. Without a topic, and for `""`, its name is `""`. */
+/** Returns the topic for an operation's argument. Without one, and for `""`, its name is `""`. */
 export function toTopic<T>(topic: Channel<T> | string | undefined): Channel<T> {
   return topic === undefined || topic === "" ? { name: "" } : toChannel(topic, "topic");
 }

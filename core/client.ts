@@ -1,6 +1,6 @@
 /**
- * The operations on workflows from outside. `Parley` has them over a store, and `connect` has them
- * over HTTP.
+ * The operations on workflows from outside. `Parley` performs them on a store, and a client from
+ * `connect` performs them over HTTP.
  *
  * @module
  */
@@ -95,7 +95,7 @@ export interface Client {
    */
   watchEvent<T>(workflowId: string, key: EventKey<T> | string, options?: WatchEventOptions): EventReader<T>;
   /**
-   * Reads a stream, live. Reading goes on through an outage of the store.
+   * Reads a stream, and follows it as it grows. Reading goes on through an outage of the store.
    *
    * Reading rejects with `WorkflowNotFoundError` if the workflow does not exist, and with
    * `OffsetOutOfRangeError` if `from` is beyond the end of the stream. It rejects with
@@ -105,8 +105,8 @@ export interface Client {
   /** Lists workflows, the newest first, with inputs and outputs only if `include` says so. */
   list(query?: ListOptions): Promise<WorkflowPage>;
   /**
-   * Cancels a workflow. A wait ends at once; other code stops at its next operation. Cancelling a
-   * workflow again does nothing.
+   * Cancels a workflow. If its code is waiting, the wait ends at once. Otherwise the code stops at
+   * its next operation. Cancelling a workflow again does nothing.
    *
    * @throws {WorkflowNotFoundError} If the workflow does not exist.
    * @throws {WorkflowEndedError} If the workflow has ended in another way.
@@ -192,9 +192,9 @@ export interface OutgoingMessage<T = unknown> extends SendOptions<T> {
  * @category From outside
  */
 export interface WaitOptions {
-  /** The longest time to wait. 0 takes what is there. */
+  /** The longest time to wait. 0 looks once and does not wait. */
   timeout?: Duration;
-  /** Ends the wait early. It rejects with the signal's reason. */
+  /** Ends the wait early. The wait then rejects with the signal's reason. */
   signal?: AbortSignal;
 }
 
@@ -218,7 +218,7 @@ export interface EventEntry<out T> {
 export interface WatchEventOptions {
   /** The last version that the caller has seen. Only later ones are yielded. Default 0. */
   after?: number;
-  /** Ends the watch early. It rejects with the signal's reason. */
+  /** Ends the watch early. The iteration then rejects with the signal's reason. */
   signal?: AbortSignal;
 }
 
@@ -246,7 +246,7 @@ export interface ReadStreamOptions {
    * `false`, reading ends after the values that are there now.
    */
   wait?: boolean;
-  /** Ends the reading early. It rejects with the signal's reason. */
+  /** Ends the reading early. The iteration then rejects with the signal's reason. */
   signal?: AbortSignal;
 }
 
@@ -274,7 +274,7 @@ export interface StreamPage<out T> {
   atEnd: boolean;
   /**
    * Whether no more values will come, because the stream was closed or its workflow is inactive.
-   * Only a page at the end says so.
+   * It can be `true` only if `atEnd` is.
    */
   closed: boolean;
 }
@@ -381,6 +381,6 @@ export interface WorkflowInfo {
 export interface WaitInfo {
   /** The labels of its open operations, as in `recv "payment"`. */
   operations: string[];
-  /** Their earliest deadline, in epoch milliseconds by the store's clock. Absent without one. */
+  /** Their earliest deadline, in epoch milliseconds by the store's clock. Absent if there is none. */
   until?: number;
 }

@@ -15,7 +15,7 @@ import type { Workflow } from "./workflow.ts";
 
 /** The longest lease: one day. A workflow whose process died waits until its lease ends. */
 const MAX_LEASE_MS = 86_400_000;
-/** The longest text that every runtime supports. */
+/** About the longest text that every runtime supports. */
 const MAX_VALUE_BYTES = 2 ** 29;
 
 /**
@@ -26,11 +26,11 @@ const MAX_VALUE_BYTES = 2 ** 29;
 export interface ParleyOptions {
   /** The store. */
   driver: Driver;
-  /** The workflows that run here. Default none. Without any, it can send, read and enqueue. */
+  /** The workflows that run here. Default none. Without them, a `Parley` can send, read and enqueue. */
   workflows?: readonly Workflow<unknown, unknown>[];
   /**
-   * Called with a promise for all work that continues after an operation has returned. It fits
-   * Cloudflare's `ctx.waitUntil`. Default no call.
+   * Called with a promise for all work that continues after an operation has returned. Cloudflare's
+   * `ctx.waitUntil` fits here. Default no call.
    */
   waitUntil?: (work: Promise<unknown>) => void;
   /**
@@ -49,7 +49,7 @@ export interface ParleyOptions {
    * How long a run owns its workflow without a renewal. Above 0, at most a day. Default `"30s"`.
    */
   lease?: Duration;
-  /** The longest time that a run may take before it hands over to another. Default no limit. */
+  /** The longest time that a run may take before it hands over to another run. Default no limit. */
   budget?: Duration;
   /**
    * The number of requests to the store after which this `Parley` winds up, 1 or more. It is meant
@@ -59,7 +59,7 @@ export interface ParleyOptions {
    *
    * - Runs hand over after their current operation.
    * - A sweep takes no more workflows, and inline wakes are left to others.
-   * - Waits from outside that have a timeout end.
+   * - Waits from outside end if they have a timeout.
    * - Live responses of the HTTP adapter end, and their readers resume elsewhere.
    *
    * The count includes calls of the driver and their retries. It excludes requests for push, and

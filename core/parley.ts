@@ -54,8 +54,8 @@ const CLOSE_TIMEOUT: Duration = "10s";
  * Starts, runs, messages and reads durable workflows over a store.
  *
  * A `Parley` holds no connection and starts nothing by itself, so you may create one for each
- * request. A suspended workflow is continued by the operation that makes it due, as
- * {@linkcode ParleyOptions.wake} says, and by {@linkcode Parley.sweep} or {@linkcode Parley.work}.
+ * request. The operation that makes a suspended workflow due also continues it, as
+ * {@linkcode ParleyOptions.wake} says. So do {@linkcode Parley.sweep} and {@linkcode Parley.work}.
  *
  * @example A workflow that waits for a message
  * ```ts
@@ -100,8 +100,8 @@ export class Parley implements Client, AsyncDisposable {
   }
 
   /**
-   * Aborts once `maxRequests` requests were made. Pass it as the `signal` of long reads, such as
-   * `readStream`, outside the HTTP adapter.
+   * Aborts once `maxRequests` requests have been made. Pass it as the `signal` of long reads, such
+   * as `readStream`, outside the HTTP adapter.
    */
   get spent(): AbortSignal {
     return this.#runner.spent;
@@ -277,9 +277,9 @@ export class Parley implements Client, AsyncDisposable {
    *
    * @param options `signal`: stops taking more. `concurrency`: the number of busy workflows that
    * run side by side, 1 or more, default 10. A workflow that only waits in memory does not count
-   * until it goes on. So there may briefly be more.
-   * @returns A promise that settles after the abort, after {@linkcode Parley.close}, or after
-   * `maxRequests` requests. It settles once none of the workflows that it took runs any more.
+   * until it goes on. So more than `concurrency` may run for a moment.
+   * @returns A promise. After the abort, after {@linkcode Parley.close}, or after `maxRequests`
+   * requests, it settles once none of the workflows that this call took runs any more.
    */
   async work(options: { signal: AbortSignal; concurrency?: number }): Promise<void> {
     const { signal, concurrency = 10 } = options;
@@ -288,9 +288,9 @@ export class Parley implements Client, AsyncDisposable {
   }
 
   /**
-   * Removes workflows that ended some time ago, the first to end first. Their messages, events,
-   * streams and journals are removed too. A child stays until its parent has ended or has recorded
-   * its result.
+   * Removes workflows that ended some time ago, in the order in which they ended. Their messages,
+   * events, streams and journals are removed too. A child stays until its parent has ended or has
+   * recorded the child's result.
    *
    * @param options `olderThan`: how long ago the workflows must have ended. `limit`: the largest
    * number to remove, 1 or more, default 1,000.
@@ -304,19 +304,19 @@ export class Parley implements Client, AsyncDisposable {
   }
 
   /**
-   * Settles when nothing runs in this isolate any more. Every run has ended, suspended or been
-   * handed over, and every wake was made.
+   * Settles when this `Parley` runs nothing any more. Then every run has ended, suspended or handed
+   * over, and every wake has been made.
    */
   async idle(): Promise<void> {
     await this.#runner.idle();
   }
 
   /**
-   * Makes every run here hand over at its next operation, and settles when all have. Other
+   * Makes every run here hand over at its next operation, and settles when all have done so. Other
    * isolates, or later ones, continue the workflows.
    *
-   * From the call on, this `Parley` takes over nothing. `work` and `sweep` settle, and inline wakes
-   * are left to others.
+   * From then on, this `Parley` takes over no more workflows. `work` and `sweep` settle, and inline
+   * wakes are left to others.
    *
    * @param options `timeout`: how long to wait for steps in progress, and for code that awaits
    * anything but an operation. Default 10 s; 0 does not wait. At the timeout, the signals of the

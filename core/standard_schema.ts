@@ -2,8 +2,8 @@
  * The part of the Standard Schema interface, version 1, that Parley uses. Schemas of Valibot, Zod
  * and ArkType implement it.
  *
- * The interface is published at https://standardschema.dev. Its authors recommend a copy, which
- * needs no dependency. The copy also appears in the documentation beside the types that use it.
+ * The interface is published at https://standardschema.dev. Its authors recommend copying it, to
+ * avoid a dependency. The copy also appears in the documentation, beside the types that use it.
  *
  * @module
  */

@@ -19,7 +19,7 @@ export interface Workflow<Input, Output> {
   readonly name: string;
   /** Checks inputs where a workflow is started. */
   readonly input?: StandardSchemaV1<unknown, Input>;
-  /** The number of take-overs without progress that are allowed. */
+  /** How many take-overs without progress are allowed. */
   readonly maxRecoveryAttempts: number;
   /** The code. */
   run(ctx: WorkflowContext, input: Input): Output | Promise<Output>;
@@ -52,7 +52,7 @@ export interface WorkflowOptions<Input> {
  *
  * @param name The workflow's name, 1 to 255 characters. The store identifies the definition by it.
  * @param run The code.
- * @param options A schema for the input, and the number of take-overs without progress.
+ * @param options A schema for the input, and how many take-overs without progress are allowed.
  * @returns The definition, for the `workflows` of a `Parley` and for `start`.
  * @throws {ValidationError} If the name or an option is not legal, or the schema is not a Standard
  * Schema.
@@ -82,13 +82,14 @@ export function workflow<Input, Output>(
 
 /**
  * The operations of a workflow's code. Each is recorded in the workflow's journal together with its
- * effect, so it happens once however often the code is replayed. Operations may run side by side,
- * as in `Promise.all` and `Promise.race`.
+ * effect. So it happens once, no matter how often the code is replayed. Operations may run side by
+ * side, as in `Promise.all` and `Promise.race`.
  *
  * An operation that takes a value rejects with `ValidationError` if the value cannot be stored, and
  * with `ValueTooLargeError` if it is too large.
  *
- * The error of an operation is recorded too, so a replay rejects with it again. The exceptions are:
+ * The error of an operation is recorded too, so a replay rejects with it again. These errors are not
+ * recorded:
  *
  * - `ValidationError` for an illegal name, duration or option.
  * - `WorkflowCancelledError` once the workflow is cancelled.
@@ -139,7 +140,10 @@ export interface WorkflowContext {
    * @throws {TimeoutError} After the timeout. A later message stays for the next `recv`.
    */
   recv<T>(topic?: Topic<T> | string, options?: { timeout?: Duration }): Promise<T>;
-  /** Takes the oldest message of several topics, and leaves all others. Otherwise as `recv`. */
+  /**
+   * Takes the oldest message of several topics, and leaves all other messages. Otherwise it works
+   * like `recv`.
+   */
   recvAny<const Topics extends readonly (Topic<unknown> | string)[]>(
     topics: Topics,
     options?: { timeout?: Duration },
@@ -191,9 +195,9 @@ export interface WorkflowContext {
   /**
    * Waits until all of the children have ended, and returns their results in the order of the list.
    *
-   * The outcome is that of `Promise.all` over their `result()`. But here the store knows that the
-   * workflow needs all of them. So it wakes the suspended workflow once, after the last child has
-   * ended or the first has failed, and not after each child.
+   * The outcome is the same as that of `Promise.all` over each child's `result()`. But here the
+   * store knows that the workflow needs all of the results. So the store wakes the suspended workflow
+   * once, after the last child has ended or the first has failed, and not after each child.
    *
    * @param children The handles that `start` returned.
    * @param options `timeout`: the longest time to wait for each child, default no limit.
@@ -275,8 +279,8 @@ export interface StepContext {
   /** Sets an event, at least once. */
   setEvent<T>(key: EventKey<T> | string, value: NoInfer<T>): Promise<void>;
   /**
-   * Sends a message, exactly once per step. The n-th message of a try to a destination and topic is
-   * the same message in each try.
+   * Sends a message, exactly once per step. The n-th message that a try sends to a destination and
+   * topic is the same message in each try.
    */
   send<T>(destinationId: string, message: NoInfer<T>, options?: SendOptions<T>): Promise<SendReceipt>;
 }
@@ -299,8 +303,8 @@ export interface StepOptions {
   /** The longest delay. Default no limit. */
   maxDelay?: Duration;
   /**
-   * The longest time of one try. Then its signal aborts, and the try fails with a `TimeoutError`.
-   * Default no limit.
+   * The longest time of one try. After that time, the try's signal aborts, and the try fails with a
+   * `TimeoutError`. Default no limit.
    */
   timeout?: Duration;
 }

@@ -38,7 +38,7 @@
  * 3. Only the store's clock decides about leases, deadlines and due times. They cross this boundary
  *    as durations in milliseconds. Instants such as `now` and `createdAt` are only for information.
  * 4. The store's clock may go back. Even then, workflows that were due at once can be claimed, and
- *    each lease ends within its length from now.
+ *    a lease never has more time left than its full length.
  * 5. A call that adds a message, sets an event or ends a workflow may wake a waiter. That call and
  *    the commit that suspends the waiter take the same lock. Each looks only after it has the lock,
  *    so neither can miss the other.
@@ -47,7 +47,8 @@
  * 7. IDs, topics and keys have 1 to 255 characters of well-formed Unicode without NUL. The topic
  *    `""` is the queue of messages without a topic.
  * 8. If the store fails, the call rejects with a `DriverError`. It is `retryable` if the same call
- *    may be made again. Every other outcome is a returned value, except for an invalid `cursor`.
+ *    may be made again. Every other outcome is a returned value, except that an invalid `cursor`
+ *    throws.
  *
  * @module
  */
@@ -84,8 +85,8 @@ export interface Driver {
 
   /**
    * Creates or upgrades what the store needs. It is idempotent, and safe if many isolates call it
-   * at once. A driver also does this itself when a call finds nothing there. After that it costs
-   * nothing.
+   * at once. A driver also does this itself when a call finds that the store is not set up yet. A
+   * call to a store that is set up pays nothing for this.
    */
   migrate(): Promise<void>;
 
@@ -143,20 +144,20 @@ export interface Driver {
 
   /**
    * Returns complete entries whose `seq` is above `after`, in recorded order. A page ends at
-   * `limit` entries, or at about 1 MiB of values as they travel. It has at least one entry if any
-   * is left.
+   * `limit` entries, or at about 1 MiB of values, measured as they are sent. It has at least one
+   * entry if any is left.
    */
   readJournal(request: { workflowId: string; after: number; limit: number }): Promise<JournalPage>;
 
   /**
    * Appends messages in the order given, all or none. A message takes the next number in its
-   * destination's inbox, under the destination's lock. So the order is that in which sends took
-   * effect. A destination that is suspended for the topic becomes due.
+   * destination's inbox, under the destination's lock. So the inbox has messages in the order in
+   * which their sends took effect. A destination that is suspended for the topic becomes due.
    *
-   * Repeat: the destination already has a message with the same `dedupeKey`. It remembers the key
-   * after the message was received, until `purge`.
+   * Repeat: the destination already has a message with the same `dedupeKey`. The destination
+   * remembers the key even after the message was received, until `purge` removes the destination.
    *
-   * - With the same `messageId`, the answer is that of the first call.
+   * - With the same `messageId`, the answer is the same as that of the first call.
    * - With another `messageId`, the message is a `duplicate`, and the answer has the first one's
    *   ID.
    * - With another topic, the call is refused as an `idempotency_conflict`.
@@ -167,8 +168,8 @@ export interface Driver {
   readWorkflow(workflowId: string): Promise<WorkflowRecord | null>;
 
   /**
-   * Lists workflows from one snapshot, the newest first, and by ID among those of one instant.
-   * `cursor` continues after the page that returned it.
+   * Lists workflows from one snapshot, the newest first. Workflows that were created at the same
+   * instant are sorted by ID. `cursor` continues after the page that returned it.
    *
    * @throws {ValidationError} If `cursor` is not from an earlier page.
    */
@@ -204,23 +205,23 @@ export interface Driver {
 
   /**
    * Removes workflows with all their data: up to `limit` of those that ended at least `olderThanMs`
-   * ago, the first to end first. It keeps a workflow whose parent has neither ended nor recorded
-   * its result.
+   * ago, in the order in which they ended. It keeps a child whose parent has neither ended nor
+   * recorded the child's result.
    *
-   * Repeat: removes the next ones.
+   * Repeat: the call removes the next workflows.
    */
   purge(request: { olderThanMs: number; limit: number }): Promise<{ purged: number }>;
 
   /**
-   * Calls `hint` when something changes for the target. A store without push leaves this method
+   * Calls `hint` when something changes for the target. A driver without push leaves this method
    * out, and the core polls.
    *
    * It returns at once and does not throw. A driver that must connect first gives one hint when the
-   * connection is live, because something may have changed before.
+   * connection is live, because something may have changed before that.
    */
   watch?(target: WatchTarget, hint: () => void): Watch;
 
-  /** How much one request may carry. Without it, the core keeps requests to a few MiB. */
+  /** How much one request may carry. Without this, the core keeps requests to a few MiB. */
   readonly limits?: DriverLimits;
 }
 
@@ -270,7 +271,7 @@ export interface Watch {
   /**
    * About how long the core waits between looks while the subscription is live, in milliseconds.
    * Default 10,000. Such a look finds what a lost hint would have announced. A longer time suits a
-   * store that bills each look and notices a lost connection.
+   * driver whose store bills each look, if the driver notices a lost connection.
    */
   readonly lookMs?: number;
   /** Ends the subscription. Calling it again does nothing. */

@@ -49,7 +49,7 @@ export interface CommitRequest {
 /**
  * How a run releases its workflow.
  *
- * - `suspend`: the run waits. The operations of the commit are then all open waits of the workflow.
+ * - `suspend`: the run waits. The commit's operations are then all of the workflow's open waits.
  *   Their topics, events and results wake it, and so does the earliest of their deadlines. If any
  *   operation has an outcome, the suspend is not made.
  * - `yield`: the workflow is due at once, for another run to continue.
@@ -60,8 +60,8 @@ export interface CommitRequest {
  * - `end`: the workflow has ended. The waiters for its result and for its events become due.
  *
  * `park` stores the encoded error as the record's `problem`, and raises its `parks` by one. A claim
- * leaves both. They are cleared by a cancel, by any other transition, and by a commit that adds a
- * journal entry or whose `pause` stores a higher number of attempts.
+ * changes neither. A cancel and any other transition clear both. So does a commit that adds a
+ * journal entry, or whose `pause` stores a higher number of attempts.
  *
  * @category Commits
  */
@@ -85,8 +85,8 @@ export type Operation = { position: number | null; label: string } & (Effect | W
  * An operation that has its outcome at once.
  *
  * - `record`: stores an outcome that the run itself has produced. That is the outcome of a step, of
- *   `now` or of `uuid`, or the refusal of any operation. It completes an entry that a `pause`
- *   opened at its position.
+ *   `now` or of `uuid`, or the refusal of any operation. If a `pause` has opened an entry at this
+ *   position, the `record` completes that entry.
  * - `send`: sends one message, as `Driver.send` does.
  * - `setEvent`: inserts or replaces the value of the key, and wakes its waiters. The key's version
  *   starts at 1 and rises by one with each write.
@@ -108,27 +108,28 @@ export type Effect =
 /**
  * An operation that may have to wait.
  *
- * Each commit with the wait looks for its outcome. The first one that finds none opens the entry
- * and sets its deadline, `timeoutMs` from now. With `timeoutMs: null` there is no deadline. Later
- * commits look again and ignore `timeoutMs`.
+ * Each commit with the wait looks for the wait's outcome. The first commit that finds none opens
+ * the entry and sets its deadline, `timeoutMs` from now. With `timeoutMs: null` there is no
+ * deadline. Later commits look again and ignore `timeoutMs`.
  *
  * The first look takes whatever is there, and so does every look before the deadline. After the
- * deadline, only what came in time counts, however late a run looks. A message is in time if it was
- * sent no later than the deadline, by the store's clock. So is an event that was first set by then,
- * and a workflow that ended by then. Anything later stays as it is, and the outcome is `timeout`.
+ * deadline, only what came in time counts, no matter how late a run looks. A message is in time if
+ * it was sent no later than the deadline, by the store's clock. So is an event that was first set by
+ * then, and a workflow that ended by then. Anything later is ignored and left in place, and the
+ * outcome is `timeout`.
  *
  * - `receive`: takes the oldest message of all the topics, and records it as received.
  * - `observeEvent`: reads the latest value of the event. If the workflow has ended without the
  *   event, the outcome is `workflow_ended`. Otherwise the wait stays open, even if the workflow
  *   does not exist yet.
- * - `observeResult`: reads how the workflow ended. Otherwise the wait stays open, even if the
+ * - `observeResult`: reads how the workflow ended. Until it ends, the wait stays open, even if the
  *   workflow does not exist yet.
  * - `sleep`: its outcome is `done` once the deadline has passed.
  * - `pause`: the time between two tries of the step at this position. `attempts` is the number of
  *   failed tries. If it is higher than the entry's, or if there is no entry, the commit stores it
- *   and sets the deadline to `timeoutMs` from now. Otherwise the commit only looks. The result is
- *   always the time left, down to `remainingMs: 0`, and never an outcome. A `record` at the same
- *   position completes the entry. A suspend with a `pause` that has 0 left is not made.
+ *   and sets the deadline to `timeoutMs` from now. Otherwise the `pause` changes nothing. Its
+ *   result is always the time left, down to `remainingMs: 0`, and never an outcome. A `record` at
+ *   the same position completes the entry. A suspend with a `pause` that has 0 left is not made.
  *
  * `started: true` means that this workflow started the observed one. If the observed workflow no
  * longer exists, the outcome is `workflow_not_found`, even after the deadline.

@@ -68,7 +68,7 @@ export interface CreateResult {
  * @category Workflows and journals
  */
 export interface ClaimRequest {
-  /** The only workflows to take, if they are due. With `null`, any workflow that is due. */
+  /** The workflows to take if they are due, and no others. With `null`, any due workflow. */
   workflowIds: readonly string[] | null;
   /** The workflow names that the caller can run. */
   names: readonly string[];
@@ -100,13 +100,14 @@ export interface ClaimResult {
    * claim did not look.
    *
    * - A claim of any workflow looks if it took fewer than `limit`. Deadlines and leases count.
-   * - A claim by ID looks at workflows that match its IDs and names and that it did not take.
-   *   Deadlines and the ends of parks count, leases do not.
+   * - A claim by ID looks at the workflows that match its IDs and names, except those that it took.
+   *   Deadlines and the ends of parks count, but leases do not.
    */
   nextDueMs: number | null;
   /**
-   * Whether this call left workflows that it would have taken, because another call has their rows
-   * locked or because the answer would have become too large. The caller should claim again soon.
+   * Whether this call had to leave some workflows that it could have taken. Either another call has
+   * locked their rows, or the answer would have become too large. The caller should claim again
+   * soon.
    */
   more: boolean;
 }
@@ -125,7 +126,7 @@ export interface Claimed {
   now: number;
   /**
    * The first page of complete entries, at most 1,000, as from `Driver.readJournal`. If the answer
-   * would become too large, the page has fewer entries, or none and `more`.
+   * would become too large, the page has fewer entries, or it has none and `more` is `true`.
    */
   journal: JournalPage;
   /** All open entries, sorted by position. */
@@ -186,9 +187,9 @@ export interface NewMessage {
   destinationId: string;
   /** The queue. `""` is the queue of messages without a topic. */
   topic: string;
-  /** An ID that is unique to this `send`, and the same in a repeat. */
+  /** An ID that is unique to this message of this `send`, and the same in a repeat. */
   messageId: string;
-  /** The key by which the destination recognises the message, as long as the destination exists. */
+  /** The key by which the destination recognises a repeat, as long as the destination exists. */
   dedupeKey: string;
   /** The message, encoded. */
   value: string;
@@ -199,8 +200,8 @@ export interface NewMessage {
  *
  * - `sent`: `receipts` has one receipt for each message, in order. The `messageId` of a duplicate
  *   is that of the first message with the key. `woken` has the IDs of workflows that became due.
- * - `refused`: nothing was sent. `index` is that of the first message that was refused. `status` is
- *   the destination's if the reason is `workflow_ended`, otherwise `null`.
+ * - `refused`: nothing was sent. `index` is the index of the first message that was refused. If the
+ *   reason is `workflow_ended`, `status` is the destination's status, otherwise `null`.
  *
  * @category Messages
  */
@@ -322,7 +323,7 @@ export interface StreamSnapshot {
  * The answer of `Driver.control`.
  *
  * - `done`: the workflow is as requested. `woken` has the IDs of workflows that are due because of
- *   it.
+ *   the action.
  * - `not_found`: there is no workflow with this ID.
  * - `ended`: the action is refused, because the workflow has ended in this status.
  *

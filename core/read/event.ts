@@ -41,7 +41,7 @@ export async function eventEntry<T>(
   return { version, value: host.values.decode(value, `event ${quote(key)}`, version) as T };
 }
 
-/** Refuses a version above the current one. Versions only rise, so it belongs to another event. */
+/** Refuses a version above the current one. Versions only rise, so a higher one is not this event's. */
 function checkSeen(
   seen: number,
   event: { version: number } | null,
@@ -84,7 +84,7 @@ export class StoredEvent<T> extends EndableIterable<T, EventEntry<T>> implements
             waiter.reset();
             yield entry;
           }
-          // The workflow existed, so it was purged.
+          // The workflow existed at an earlier look, so it was purged.
           if (status === null && existed) return;
           if (!entry) checkSeen(seen, { version }, { workflowId: this.#workflowId, key: this.#key });
           if (status !== null && !isActive(status)) return;

@@ -154,7 +154,10 @@ export function toInfo(record: ListedWorkflow, values: Values): WorkflowInfo {
   };
 }
 
-/** Serialises what a workflow threw. A value that is not an error becomes the message of one. */
+/**
+ * Serialises what a workflow threw. A thrown primitive becomes the message of an error. A thrown
+ * object that is not an error becomes an error with a fixed message.
+ */
 function toSerialized(thrown: unknown): SerializedError {
   if (thrown instanceof Error) return serializeError(thrown);
   return { name: "Error", message: typeof thrown === "object" && thrown !== null ? "A thrown object" : String(thrown) };

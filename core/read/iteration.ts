@@ -5,8 +5,8 @@
  */
 
 /**
- * Entries that can be read as values, or with their versions or offsets. Each iteration starts
- * again. Its `return()` ends a `next()` that is waiting.
+ * Entries that can be read as values, or with their versions or offsets. Each iteration starts from
+ * the beginning. An iterator's `return()` ends a `next()` that is waiting.
  */
 export abstract class EndableIterable<T, Entry extends { readonly value: T }> implements AsyncIterable<T> {
   readonly #signal: AbortSignal | undefined;
@@ -57,7 +57,10 @@ async function* valuesOf<T>(entries: AsyncIterable<{ readonly value: T }>): Asyn
   for await (const { value } of entries) yield value;
 }
 
-/** Iterators with a pending `next()`, kept alive because the caller may hold only its promise. */
+/**
+ * The iterators that have a pending `next()`. This set keeps them alive, because the caller may hold
+ * only the promise of `next()`.
+ */
 const waited = new Set<unknown>();
 
 /**
@@ -71,8 +74,8 @@ const abandoned = typeof FinalizationRegistry === "undefined"
 /**
  * Creates an iterator whose `return()` ends a `next()` that is waiting.
  *
- * A generator alone queues `return()` behind the waiting `next()`. If a browser then disconnects
- * while nothing is written, its reader stays until the workflow ends.
+ * A plain generator queues `return()` behind the waiting `next()`. Then the reader of a browser that
+ * disconnects while nothing is written would stay until the workflow ends.
  */
 function endable<T>(
   generate: (signal: AbortSignal) => AsyncGenerator<T, void, undefined>,

@@ -62,7 +62,8 @@ export class StoredStream<T> extends EndableIterable<T, { offset: number; value:
   /** Yields the page of each look. Only the first and the last page may be empty. */
   async *#pages(signal: AbortSignal): AsyncGenerator<StreamPage<T>, void, undefined> {
     const tail = this.#wait ? this.#host.tails.join(this.#host, this.#workflowId, this.#key) : undefined;
-    // The signal also aborts when the iterator is garbage. Then `finally` never runs.
+    // The signal also aborts when the iterator is garbage-collected. In that case `finally` does not
+    // run.
     const stopOnAbort = onAbort(signal, () => tail?.leave());
     try {
       for (let page = await this.#first(signal);; page = await this.#after(page, tail, signal)) {
@@ -97,8 +98,8 @@ export class StoredStream<T> extends EndableIterable<T, { offset: number; value:
   /**
    * Decodes a page, and cuts it to this reader's limit, because a page of the tail may be longer.
    *
-   * The page ends before a value that cannot be decoded. If that is its first value, this throws
-   * the decoder's error.
+   * The page ends before a value that cannot be decoded. If the first value cannot be decoded, this
+   * throws the decoder's error.
    */
   #decode(page: StreamPage<string>): StreamPage<T> {
     const { from, nextOffset: end } = page;
@@ -131,7 +132,7 @@ export class StoredStream<T> extends EndableIterable<T, { offset: number; value:
   }
 }
 
-/** Drops the values that a page still has. It then ends before them, so they are read again. */
+/** Drops the remaining values of a page. The page then ends before them, so they are read again. */
 export function putBack(page: StreamPage<unknown>): void {
   if (page.values.length === 0) return;
   page.nextOffset -= page.values.length;

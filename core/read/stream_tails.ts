@@ -1,9 +1,9 @@
 /**
- * Shared waiting at the end of a stream. All readers of a stream in this isolate that have caught
- * up share one subscription and one look.
+ * Shared waiting at the end of a stream. All live readers of a stream in one `Parley` share one
+ * subscription. Those that have caught up also share each look.
  *
- * When each reader waited by itself, 1,000 readers made 1,080 requests per value to the store, and
- * got the value a second later.
+ * Without this sharing, 1,000 readers made 1,080 requests per value to the store, and got the value
+ * a second later.
  *
  * @module
  */
@@ -87,14 +87,14 @@ export class StreamTail {
   async next(from: number, look: Look, signal: AbortSignal): Promise<StreamPage<string>> {
     signal.throwIfAborted();
     for (;;) {
-      // A shared look has passed this offset meanwhile, and will not return to it.
+      // A shared look has already passed this offset, and later ones will not return to it.
       const late = from < this.#end || this.#closed;
       const looks = this.#looks;
       const page = late
         ? await lookThroughOutages(this.#host, () => look(from), signal)
         : await this.#wait(from, look, signal);
       if (page.values.length > 0 || page.closed || page.nextOffset < from) return page;
-      // The workflow was resumed, or it was purged and its ID started again.
+      // The workflow was resumed, or it was purged and started again under the same ID.
       if (late && looks === this.#looks) [this.#end, this.#closed] = [from, false];
     }
   }
@@ -152,8 +152,8 @@ export class StreamTail {
     for (const waiting of this.#waiting) {
       const { from, look, signal, resolve } = waiting;
       if (from < nextOffset) resolve({ ...page, from, values: page.values.slice(from - page.from) });
-      // This reader's values are on a later page, its stream is another one of the same name, or it
-      // came after the look had begun. So it looks for itself.
+      // The reader must look for itself. Its values are on a later page, or its stream is another
+      // one of the same name, or the reader came after the look had begun.
       else if (!atEnd || from > nextOffset) resolve(lookThroughOutages(this.#host, () => look(from), signal));
       else if (closed) resolve({ ...page, from, values: [] });
       else continue;

@@ -52,13 +52,14 @@ function release(timer: unknown): void {
 
 /**
  * The wall clock, which may jump. Compare it with times from other machines, such as the time at
- * which a webhook was signed. {@linkcode systemClock} falls behind it while a machine sleeps.
+ * which a webhook was signed. While a machine sleeps, {@linkcode systemClock} falls behind the wall
+ * clock.
  */
 export const wallClock: Pick<Clock, "now"> = { now: () => Date.now() };
 
 /**
- * Resolves after `ms` milliseconds, or at once if the signal aborts. With `ms` of `Infinity`, only
- * the signal ends it. It never rejects, and leaves neither a timer nor a listener behind.
+ * Resolves after `ms` milliseconds, or at once if the signal aborts. If `ms` is `Infinity`, only the
+ * signal ends the delay. The promise never rejects. Neither a timer nor a listener stays behind.
  */
 export function delay(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
@@ -112,9 +113,9 @@ const immediate = (globalThis as { setImmediate?: (run: () => void) => unknown }
 /**
  * Resolves in a later task, after all pending microtasks have run.
  *
- * A timer is the last choice, because a timer of 0 ms takes 2 ms in Deno and a replay waits once
- * per operation. The message channel takes 26 µs. It lives for one turn, because an open channel
- * keeps the process alive.
+ * A timer is the last choice, because a timer of 0 ms takes 2 ms in Deno, and a replay waits once
+ * per operation. A message channel takes 26 µs. Each channel is closed after one turn, because an
+ * open channel keeps the process alive.
  */
 export function nextTask(): Promise<void> {
   return new Promise((resolve) => {

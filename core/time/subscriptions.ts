@@ -1,5 +1,5 @@
 /**
- * A registry of listeners. Both the hints within an isolate and the push of the drivers use it.
+ * A registry of listeners. A `Parley` uses it for its own hints, and drivers use it for push.
  *
  * @module
  */
@@ -39,7 +39,7 @@ export class Subscriptions {
     return subscription;
   }
 
-  /** Calls all listeners, or those of the targets. It skips one that is closed meanwhile. */
+  /** Calls all listeners, or those of the targets. It skips listeners that are closed meanwhile. */
   notify(targets: Iterable<unknown> | "all"): void {
     // Copies, because a listener may close subscriptions and add others.
     const told = targets === "all" ? [...this.#listeners.values()] : [...targets].map((it) => this.#listeners.get(it));

@@ -11,7 +11,7 @@ export interface TimeLimit {
   /** The limit in milliseconds. `Infinity` is no limit. */
   readonly ms: number;
   readonly clock: Clock;
-  /** Ends the wait early when it aborts. */
+  /** A signal that ends the wait early. */
   readonly stop?: AbortSignal | undefined;
   /** Makes the error for a call whose time is up, or whose wait was stopped. */
   readonly error: (reason: "timeout" | "stopped") => unknown;
@@ -21,7 +21,7 @@ export interface TimeLimit {
  * Makes a call, and rejects when its time is up or `stop` aborts. It leaves neither a timer nor a
  * listener behind.
  *
- * The call itself may go on. If it settles later, its result is dropped, and so is its rejection.
+ * The call itself may go on. If it settles later, its result or its rejection is dropped.
  *
  * @param limit The limit.
  * @param call The call. Its signal aborts if the call is given up.

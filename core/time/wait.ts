@@ -1,8 +1,8 @@
 /**
  * Waiting for something in the store: subscribe, look, wait for a hint, look again.
  *
- * Hints come from the same isolate, and from the store's push if it has one. A hint may be lost, so
- * a wait also polls, at growing intervals.
+ * Hints come from the same `Parley`, and from the driver if it has push. A hint may be lost, so a
+ * wait also polls, at growing intervals.
  *
  * @module
  */
@@ -15,10 +15,16 @@ import type { Subscriptions } from "./subscriptions.ts";
 
 const FIRST_POLL_MS = 20;
 const MAX_POLL_MS = 1_000;
-/** The poll interval while every push is live, without a `lookMs`. It makes up for lost hints. */
+/**
+ * The poll interval while all watches are live, for a watch without a `lookMs`. Such polls make up
+ * for lost hints.
+ */
 const LIVE_POLL_MS = 10_000;
 const BACKOFF = 1.6;
-/** The range of pauses while the store is away. Each look has already retried for two seconds. */
+/**
+ * The base and the limit of the pauses while the store is away. The first pause is already
+ * `BACKOFF` times the base. Each look has retried for two seconds before it fails.
+ */
 const FIRST_AWAY_MS = 500;
 const MAX_AWAY_MS = 10_000;
 
@@ -26,9 +32,9 @@ const MAX_AWAY_MS = 10_000;
 export interface WaitHost {
   readonly driver: Driver;
   readonly clock: Clock;
-  /** The hints within the isolate. They cost nothing, and are faster than any push. */
+  /** The hints within this `Parley`. They cost nothing, and are faster than any push. */
   readonly hints: Subscriptions;
-  /** Aborts once the allowed number of requests was made. */
+  /** Aborts once the allowed number of requests has been made. */
   readonly spent?: AbortSignal;
   /**
    * Called with the error of each look that fails because the store is away, and without an error
@@ -76,8 +82,8 @@ export class Waiter {
   /**
    * Waits until it is time to look again.
    *
-   * @param options `limitMs`: the longest time to wait, in milliseconds. `poll: false`: waits for a
-   * hint alone, because only a hint can bring anything new. `signal`: ends the waiting.
+   * @param options `limitMs`: the longest time to wait, in milliseconds. `poll: false`: waits only
+   * for a hint, for when nothing new can come without one. `signal`: ends the waiting.
    * @returns Whether there is a reason to look, which is a hint or a due poll.
    */
   async next(options: { limitMs?: number; poll?: boolean; signal?: AbortSignal | undefined } = {}): Promise<boolean> {
@@ -89,7 +95,7 @@ export class Waiter {
     return look;
   }
 
-  /** Ends the current {@linkcode next} without a reason to look. */
+  /** Ends the current {@linkcode next}, but gives no reason to look. */
   poke(): void {
     this.#wake(false);
   }
@@ -170,8 +176,8 @@ export interface WaitForOptions {
 /**
  * Looks until something is found. The wait goes on through an outage of the store.
  *
- * It stops without a further look at the deadline. A wait with a deadline also stops once the
- * allowed number of requests was made.
+ * At the deadline it stops without another look. A wait with a deadline also stops once the allowed
+ * number of requests has been made.
  *
  * @param host The store, the time and the hints.
  * @param look Looks once. It returns `undefined` if there is nothing yet.
@@ -192,10 +198,11 @@ export async function waitFor<T>(
   const onTime = () => {
     timeIsUp = true;
     waiter.poke();
-    // During an outage a look takes long, and finds no more than the previous one.
+    // During an outage, a look takes a long time and finds no more than the previous look did.
     if ("outage" in last) late.abort(last.outage);
   };
-  // A timer, because the difference of two times is wrong if the clock is set in between.
+  // The deadline is a timer, because a difference of two times is wrong if the clock is set in
+  // between.
   const stopTimer = timeoutMs ? host.clock.after(timeoutMs, onTime) : () => {};
   const spent = timeoutMs === null ? undefined : host.spent;
   if (spent?.aborted) onTime();
@@ -232,8 +239,8 @@ export async function lookThroughOutages<T>(
 }
 
 /**
- * Settles like the promise, but rejects with the signal's reason as soon as it aborts. It leaves no
- * listener behind.
+ * Settles like the promise, but rejects with the signal's reason as soon as the signal aborts. It
+ * leaves no listener behind.
  */
 export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return promise;

@@ -12,7 +12,7 @@ const MAX_NAME_LENGTH = 255;
 /**
  * Checks that a text can be an ID, a name or a key.
  *
- * Lone surrogates are refused. They have no UTF-8, so a store cannot tell them apart.
+ * Lone surrogates are refused. They have no UTF-8 form, so a store cannot tell them apart.
  *
  * @param name The text.
  * @param what What the text is, for the error, as in `workflow ID`.
@@ -25,7 +25,7 @@ export function checkName(name: unknown, what: string): asserts name is string {
       `Reading the ${what}: it is of type ${typeof name}, and must be a string of 1 to ${MAX_NAME_LENGTH} characters`,
     );
   }
-  // The cheap test of the length comes first, so that a text of megabytes is not spread.
+  // The cheap length test comes first, so that a text of megabytes is not spread into an array.
   if (name === "" || name.length > 2 * MAX_NAME_LENGTH || [...name].length > MAX_NAME_LENGTH) {
     throw new ValidationError(
       `Reading the ${what}: it has ${name.length} UTF-16 units, and must have 1 to ${MAX_NAME_LENGTH} characters`,
@@ -37,8 +37,8 @@ export function checkName(name: unknown, what: string): asserts name is string {
 }
 
 /**
- * Checks that a schema is a Standard Schema, so that a wrong one fails where it is defined and not
- * at its first value.
+ * Checks that a schema is a Standard Schema. So a wrong schema fails at its definition, and not at
+ * its first value.
  *
  * @param schema The schema. `undefined` passes.
  * @param what What the schema belongs to, for the error, as in `topic "payment"`.

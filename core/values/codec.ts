@@ -8,7 +8,7 @@ import { defaultStringifyOperations, DevalueError, stringify, unflatten } from "
 import { isError, reviveError, type SerializedError, serializeError } from "./serialized_error.ts";
 
 /**
- * Encodes values as text, and decodes it. All isolates on one store must use the same codec.
+ * Encodes values as text, and decodes that text. All isolates on one store must use the same codec.
  *
  * @category Values
  */
@@ -25,8 +25,8 @@ export interface Codec {
  * The largest depth of a stored value. An array in an array has depth 2.
  *
  * Decoding recurses. It overflows the stack at 2,200 levels in Node 20 and in Deno 2.9, at 2,300 in
- * workerd, and at 20,000 in Bun 1.4. About a quarter of that leaves room for the stack in use, and
- * for code that reads the value.
+ * workerd, and at 20,000 in Bun 1.4. About a quarter of the lowest number leaves room for the
+ * stack in use, and for code that reads the value.
  */
 export const MAX_DEPTH = 500;
 
@@ -46,7 +46,7 @@ export const SPARSE = -7;
 const NOT_JSON = /\["[A-Z]/;
 
 const revivers = () => {
-  // An error that contains itself is revived twice, the first time incomplete.
+  // An error that contains itself is revived twice, and its data is incomplete the first time.
   const revived = new WeakMap<SerializedError, Error>();
   const Error = (data: SerializedError) => {
     const error = reviveError(data, revived.get(data));
@@ -59,7 +59,10 @@ const revivers = () => {
 /** The types that Parley encodes itself. `false` leaves a value to devalue. */
 const reducers = { Error: (it: unknown) => isError(it) && serializeError(it), View: viewOfMore };
 
-/** Makes devalue refuse types that some runtimes lack, as unknown classes and with their path. */
+/**
+ * Makes devalue treat types that some runtimes lack as unknown classes. So devalue refuses their
+ * values, with an error that has the path.
+ */
 const operations = {
   tagOf: (value: unknown) => {
     const tag = defaultStringifyOperations.tagOf(value);
@@ -99,7 +102,10 @@ export const wireCodec: Codec = {
   decode: devalueCodec.decode,
 };
 
-/** Decodes the parsed JSON of a text of {@linkcode devalueCodec}. It throws if it cannot. */
+/**
+ * Decodes a text of {@linkcode devalueCodec} that is already parsed as JSON. It throws if the text
+ * cannot be decoded.
+ */
 export function decodeParts(parts: unknown): unknown {
   return unflatten(parts as number | unknown[], revivers());
 }
@@ -126,7 +132,10 @@ function tooDeep(): DevalueError {
   return new DevalueError(`It is nested too deep, and may be nested at most ${MAX_DEPTH} deep`, []);
 }
 
-/** Checks that a text can be decoded. An object may have the tag of a `URL` and not be one. */
+/**
+ * Checks that a text can be decoded. Decoding fails, for example, for an object that has the tag of
+ * a `URL` but is not a `URL`.
+ */
 function prove(text: string): void {
   try {
     devalueCodec.decode(text);
@@ -138,8 +147,9 @@ function prove(text: string): void {
 /**
  * Returns how deep decoding recurses.
  *
- * The text is a list of entries, which refer to others by index. An index is given when an entry is
- * first met. So the parent of an entry is the last earlier entry that refers to it.
+ * The text is a list of entries, which refer to others by index. An entry gets its index when the
+ * encoder first meets it, inside its parent. Any other earlier entry that refers to it is an
+ * ancestor of that parent. So the parent is the last earlier entry that refers to the entry.
  */
 function depthOf(text: string): number {
   const entries: unknown = JSON.parse(text);
@@ -162,8 +172,9 @@ function depthOf(text: string): number {
 const COMPOUNDS = new Set(["Set", "Map", "Object", "null", "Error", "View"]);
 
 /**
- * Returns the references of an entry: exactly those that decoding follows, and keys. An array with
- * many holes has its length there, and then positions and values in turn.
+ * Returns exactly the references of an entry that decoding follows, and any keys between them. The
+ * entry of an array with many holes is different. It has a tag, the array's length, and then
+ * positions and values in turn.
  */
 export function childrenOf(entry: object): unknown[] {
   if (!Array.isArray(entry)) return Object.values(entry);
@@ -177,7 +188,8 @@ export function childrenOf(entry: object): unknown[] {
 
 /**
  * Copies a typed array or `DataView` that shows only part of its buffer. Without the copy, devalue
- * would store the whole buffer, with any other data in it. Node's `Buffer`s share one, for example.
+ * would store the whole buffer, with any other data in it. In Node, for example, several `Buffer`s
+ * share one buffer.
  */
 function viewOfMore(value: unknown): ArrayBufferView | false {
   if (!ArrayBuffer.isView(value) || value.byteLength === value.buffer.byteLength) return false;

@@ -5,8 +5,9 @@
  */
 
 /**
- * A value from elsewhere, already in the encoding of `devalueCodec`. Its text goes into the store
- * unchanged. So the value is decoded once, as a check, and never encoded.
+ * A value from elsewhere, already in the encoding of `devalueCodec`. If the `Parley` uses that
+ * codec and no schema checks the value, its text goes into the store unchanged. Then the value is
+ * decoded once, as a check, and not encoded again.
  */
 export class EncodedValue {
   /** The encoded value. */

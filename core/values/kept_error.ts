@@ -10,7 +10,7 @@ import { isError, reviveError, type SerializedError, serializeError } from "./se
 const MAX_CAUSES = 20;
 /** The largest number of errors of an `AggregateError` that is kept. */
 const MAX_ERRORS = 100;
-/** The length of a message that is kept if the error is too large, in UTF-16 units. */
+/** The most of a name or message that is kept if the error is too large, in UTF-16 units. */
 export const MAX_MESSAGE_LENGTH = 1_000;
 
 /** A part that can be removed from an error. */
@@ -22,7 +22,7 @@ interface Part {
 /**
  * Copies an error without the parts that cannot be stored. The copy keeps the class, the causes and
  * all other fields, and so do the copies of its causes. If the copy is too large, the largest parts
- * are removed first. A `code` stays.
+ * are removed first. A `code` is removed only if it is larger than 1,000 bytes.
  *
  * @param error The error.
  * @param sizeOf Returns the size of a value when encoded; `undefined` if it cannot be encoded.
@@ -37,7 +37,8 @@ export function keptError(error: Error, sizeOf: (value: unknown) => number | und
       copying.shorten();
       break;
     }
-    // Only the whole is nested too deep, and no single part is to blame. So the larger half goes.
+    // Each part can be encoded, and only the whole is nested too deep. So the larger half of the
+    // parts is removed.
     if (size === undefined) { for (const part of parts.splice(parts.length >> 1)) part.remove(); }
     for (let excess = (size ?? 0) - limit; excess > 0 && parts.length > 0; excess -= parts.pop()!.size) {
       parts.at(-1)!.remove();

@@ -1,5 +1,5 @@
 /**
- * Removes the value from what a schema says about it.
+ * Removes the value from the issues that a schema reports about it.
  *
  * @module
  */
@@ -26,8 +26,8 @@ const KINDS = new Set(
 /**
  * Keeps the message and the path of an issue, without the value.
  *
- * Schema libraries also put the value itself into the issue. Valibot, ArkType and Zod 3 quote it in
- * the part of the message about what was received. Zod also quotes the names of unknown keys.
+ * Schema libraries may put the value itself into the issue. Valibot, ArkType and Zod 3 quote the
+ * value in the part of the message about what was received. Zod also quotes names of unknown keys.
  */
 export function toSafeIssue(issue: StandardSchemaV1.Issue, value: unknown): SafeIssue {
   // Not `map`, because ArkType's path is an array class of its own, and `map` would create another.

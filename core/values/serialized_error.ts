@@ -1,5 +1,6 @@
 /**
- * Converts errors to data and back, for a journal or for HTTP. They come back in the same class.
+ * Converts errors to data and back, for a journal or for HTTP. An error of a built-in class, or of
+ * one of Parley's classes, comes back in that class.
  *
  * @module
  */
@@ -41,7 +42,7 @@ const HAVE_HIDDEN_FIELDS = new Set<unknown>([AggregateError.prototype, Validatio
 /** Keys that are not fields. They have a place of their own, or could not be restored. */
 const NO_FIELDS = new Set(["name", "message", "stack", "cause", "__proto__"]);
 
-/** Returns whether a value is an error, also of another realm, such as a `node:vm` context. */
+/** Returns whether a value is an error. It may be of another realm, such as a `node:vm` context. */
 export function isError(value: unknown): value is Error {
   if (typeof value !== "object" || value === null) return false;
   return value instanceof Error ||
@@ -94,14 +95,15 @@ function attempt<T>(read: () => T): T | undefined {
  * Otherwise it is an `Error` with the old name.
  *
  * @param data The data.
- * @param error The error to fill, if it already exists. Default a new one.
+ * @param error The error to fill, if there is one already. Default a new error.
  */
 export function reviveError(data: SerializedError, error: Error = new Error(data.message)): Error {
   // The code decides, because a name is ambiguous. The web has a `TimeoutError` too.
   const parley = PROTOTYPES.get(data.fields?.code);
   const prototype = parley?.name === data.name ? parley : BUILT_IN_CLASSES.get(data.name);
   if (prototype) Object.setPrototypeOf(error, prototype);
-  // Not enumerable, as in an error that the runtime creates, so that the two compare equal.
+  // These properties are not enumerable, as in an error that the runtime creates, so that a restored
+  // error compares equal to its original.
   const set = (key: string, value: unknown, enumerable = false) =>
     Object.defineProperty(error, key, { value, enumerable, configurable: true, writable: true });
   if (error.name !== data.name) set("name", data.name);

@@ -19,7 +19,10 @@ import { withTimeLimit } from "../time/time_limit.ts";
 /** The longest time that an asynchronous schema may take. */
 const MAX_CHECK_MS = 10_000;
 
-/** A bound for a UTF-16 unit in a request. A control character that is escaped twice takes 7. */
+/**
+ * An upper bound for the bytes of a UTF-16 unit in a request. A control character that is escaped
+ * twice takes 7.
+ */
 const MAX_BYTES_PER_UNIT = 8;
 
 /** Checks, encodes and decodes values. */
@@ -53,8 +56,10 @@ export class Values {
    * @returns A function that returns the encoded value, as a promise if the schema is asynchronous.
    * It throws a `ValidationError` if the schema refuses the value or takes longer than 10 s. With a
    * schema, it also throws the errors of encoding.
-   * @throws {ValidationError} If the value cannot be encoded.
-   * @throws {ValueTooLargeError} If the encoded value is larger than the limit.
+   * @throws {ValidationError} If there is no schema and the value cannot be encoded, or if an
+   * `EncodedValue` may not be stored.
+   * @throws {ValueTooLargeError} If there is no schema and the encoded value is larger than the
+   * limit.
    */
   take(
     value: unknown,
@@ -94,13 +99,14 @@ export class Values {
    *
    * @param texts The encoded values.
    * @param what What the values are, for the error.
-   * @throws {ValueTooLargeError} If they cannot. Its size includes all escapes of the request.
+   * @throws {ValueTooLargeError} If they cannot. The error's size includes all escapes of the
+   * request.
    */
   checkTravel(texts: readonly string[], what: string): void {
     if (!this.#travel) return;
     const { requestBytes, bytesOf } = this.#travel;
     const length = texts.reduce((sum, text) => sum + text.length, 0);
-    // Most values are so small that they need no exact count.
+    // Most values are so small that their bytes need not be counted exactly.
     if (length * MAX_BYTES_PER_UNIT <= requestBytes) return;
     const bytes = texts.reduce((sum, text) => sum + bytesOf(text), 0);
     if (bytes > requestBytes) throw new ValueTooLargeError(`${what}, as sent to the store,`, bytes, requestBytes);
@@ -196,7 +202,7 @@ export function check<T>(
   return andThen(result instanceof Promise ? inTime(result, what, clock) : result, (it) => accepted(it, value, what));
 }
 
-/** Rejects if a schema takes too long, because it delays all later operations of its run. */
+/** Rejects if a schema takes too long, because the check delays all later operations of its run. */
 function inTime<T>(result: Promise<T>, what: string, clock: Clock = systemClock): Promise<T> {
   const error = () =>
     new ValidationError(
@@ -219,16 +225,16 @@ function accepted<T>(result: StandardSchemaV1.Result<T>, value: unknown, what: s
 }
 
 /**
- * Calls `next` with the value, at once if the value is not a promise. So an operation with a
- * synchronous schema is queued in the turn that called it.
+ * Calls `next` with the value. If the value is not a promise, it does so at once. So an operation
+ * with a synchronous schema is queued in the same turn as its call.
  */
 export function andThen<T, R>(value: T | Promise<T>, next: (value: T) => R): R | Promise<R> {
   return value instanceof Promise ? value.then(next) : next(value);
 }
 
 /**
- * A segment of a path for a message. One that does not look like a field's name may be data, such
- * as the key of a record.
+ * Returns a segment of a path, as a message shows it. A segment that does not look like a field's
+ * name is hidden, because it may be data, such as the key of a record.
  */
 function shown(segment: PropertyKey): string {
   return /^\w{1,40}$/.test(String(segment)) ? String(segment) : "…";
@@ -242,8 +248,8 @@ function bare(error: unknown): Error {
 }
 
 /**
- * Returns the length of a text in UTF-8. If 3 bytes for each UTF-16 unit stay within the limit, it
- * returns the number of units, which costs nothing.
+ * Returns the length of a text in UTF-8. If the text fits the limit even at 3 bytes for each
+ * UTF-16 unit, this returns the number of units instead, which costs nothing.
  */
 function utf8Length(text: string, limit: number): number {
   return text.length * 3 <= limit ? text.length : new TextEncoder().encode(text).length;
