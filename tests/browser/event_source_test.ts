@@ -66,13 +66,13 @@ Deno.test("EventSource in a browser misses nothing and doubles nothing while the
   await page.evaluate(`globalThis.lingering = follow(${JSON.stringify(url)}, false)`);
 
   for (const reached of [10, 30]) {
-    await page.until(`closing.values.length >= ${reached} && crossing.values.length >= ${reached}`);
+    await page.until(SOURCES.map((name) => `${name}.values.length >= ${reached}`).join(" && "));
     await server.kill();
-    await page.until("closing.state === EventSource.CONNECTING");
+    await page.until(SOURCES.map((name) => `${name}.state === EventSource.CONNECTING`).join(" && "));
     await delay(systemClock, 200);
     await server.start();
   }
-  await page.until(`${SOURCES.map((name) => `${name}.state === EventSource.CLOSED`).join(" && ")}`);
+  await page.until(SOURCES.map((name) => `${name}.state === EventSource.CLOSED`).join(" && "));
   const expected = Array.from({ length: NUMBERS }, (_, n) => [String(n), n]);
   for (const name of SOURCES) {
     const { values, opens, end } = await page.evaluate<Seen>(`({ ...${name} })`);
