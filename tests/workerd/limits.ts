@@ -83,7 +83,10 @@ export async function limits(store: string, site: Site, { polls }: { polls: bool
     assert.equal(await site.outside.handle("due-0").result({ timeout: PATIENCE_MS }), "hello");
     const [sending, continuing, ...others] = limited.outgoing.take();
     // The send and the call of the wake; the claim, the message and the end.
-    assert.deepEqual([sending?.requests, continuing?.requests, others], [2, 3, []]);
+    assert.deepEqual([sending?.requests, others], [2, []]);
+    // Time runs fast here, so on a busy machine renewals of the lease may add some.
+    assert(continuing!.requests >= 3, `${continuing!.requests} requests`);
+    assertWithin([continuing!]);
   });
 
   if (!polls) return;
