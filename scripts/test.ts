@@ -42,7 +42,7 @@ const ABORT = "--unstable-no-legacy-abort";
  * Files that run side by side on each core. Many tests wait for a server or a clock, which leaves
  * the core to another file.
  */
-const FILES_PER_CORE = 2;
+const FILES_PER_CORE = 1.5;
 
 /**
  * The line with which `deno test` reports a file that failed outside its tests, for example while
