@@ -1,6 +1,6 @@
 /**
- * Every error that Parley throws. A message says what was being done, then the value in question,
- * then what was required. It never holds a payload or a secret.
+ * Every error that Parley throws. A message names the action, then the value in question, then the
+ * requirement. It never contains a payload or a secret.
  *
  * @module
  */
@@ -33,21 +33,21 @@ export {
 };
 
 /**
- * A wait reached its deadline.
+ * A wait reached its deadline, or a try of a step took longer than its `timeout`.
  *
  * @category Errors
  */
 export class TimeoutError extends ParleyError {
-  /** What was waited for, as in `recv "payment"`. */
+  /** What was waited for, such as `recv "payment"`. */
   declare readonly operation: string;
-  /** How long the wait was, in milliseconds. */
+  /** How long the wait could take, in milliseconds. */
   declare readonly timeoutMs: number;
 
   /**
    * Creates the error.
    *
    * @param operation What was waited for.
-   * @param timeoutMs How long, in milliseconds.
+   * @param timeoutMs How long the wait could take, in milliseconds.
    */
   constructor(operation: string, timeoutMs: number) {
     super("timeout", `${operation}: nothing came within ${timeoutMs} ms`, { operation, timeoutMs });
@@ -77,8 +77,8 @@ export class StreamClosedError extends ParleyError {
 }
 
 /**
- * A reader asks for an offset that the stream has not reached. The offset belongs to another
- * stream: to one from before a restore of the store, or from before the ID was used again.
+ * A reader asks for an offset that the stream has not reached. The offset belongs to an earlier
+ * stream, from before the store was restored or before the ID was used again.
  *
  * @category Errors
  */
@@ -89,7 +89,7 @@ export class OffsetOutOfRangeError extends ParleyError {
   declare readonly key: string;
   /** The offset that was asked for. */
   declare readonly offset: number;
-  /** The offset that the next value gets. It is the highest that can be asked for. */
+  /** The offset that the next value gets. A reader can ask for no higher offset. */
   declare readonly end: number;
 
   /**
@@ -110,8 +110,8 @@ export class OffsetOutOfRangeError extends ParleyError {
 }
 
 /**
- * A reader of an event has seen a higher version than the current one. That version belongs to
- * another event: to one from before a restore of the store, or from before the ID was used again.
+ * A reader of an event has seen a higher version than the current one. That version belongs to an
+ * earlier event, from before the store was restored or before the ID was used again.
  *
  * @category Errors
  */
@@ -149,9 +149,9 @@ export class VersionOutOfRangeError extends ParleyError {
  */
 export class ValidationError extends ParleyError {
   /**
-   * What is wrong, in the words of the schema; a single issue if there was no schema. Not
-   * enumerable, because a schema's words may hold the value and loggers print every enumerable
-   * field.
+   * The issues that the schema reports, or a single issue if there was no schema. The property is
+   * not enumerable, because an issue may contain the value and loggers print every enumerable
+   * property.
    */
   declare readonly issues: readonly StandardSchemaV1.Issue[];
 
@@ -159,7 +159,7 @@ export class ValidationError extends ParleyError {
    * Creates the error.
    *
    * @param message What was being done and what was required.
-   * @param issues What the schema said.
+   * @param issues The issues that the schema reported.
    */
   constructor(message: string, issues: readonly StandardSchemaV1.Issue[] = [{ message }], options?: ErrorOptions) {
     super("invalid_value", message, {}, options);
@@ -168,7 +168,7 @@ export class ValidationError extends ParleyError {
 }
 
 /**
- * An encoded value is larger than `maxValueBytes`, or than the store allows. Nothing was written.
+ * An encoded value is larger than `maxValueBytes` or the limit of the store. Nothing was written.
  *
  * @category Errors
  */
@@ -181,7 +181,7 @@ export class ValueTooLargeError extends ParleyError {
   /**
    * Creates the error.
    *
-   * @param what What the value is, as in `message`.
+   * @param what What the value is, such as `message`.
    * @param bytes Its size.
    * @param limit The largest size allowed.
    */
@@ -194,17 +194,17 @@ export class ValueTooLargeError extends ParleyError {
 }
 
 /**
- * A stored value cannot be decoded here. A runtime, a codec or a version that knows more types
- * wrote it, and the store still has it. The error holds nothing of the value.
+ * A stored value cannot be decoded here. It was written by a runtime, a codec or a version that
+ * knows more types. The store still has it. The error contains no part of the value.
  *
  * @category Errors
  */
 export class UnreadableValueError extends ParleyError {
-  /** What the value is, as in `value of stream "log"`. */
+  /** What the value is, such as `value of stream "log"`. */
   declare readonly what: string;
   /**
-   * The offset of a stream's value, or the version of an event's: a reader can go on after it.
-   * Absent for other values.
+   * The offset of a stream's value, or the version of an event. A reader can continue after it. It
+   * is absent for other values.
    */
   declare readonly at?: number;
 
@@ -273,7 +273,7 @@ export class ContextError extends ParleyError {
  * @category Errors
  */
 export class DriverError extends ParleyError {
-  /** Whether the same call may be made again: the fault may pass, and a repeat does no harm. */
+  /** Whether the same call may be made again, because the fault may pass and a repeat does no harm. */
   declare readonly retryable: boolean;
 
   /**
@@ -288,8 +288,8 @@ export class DriverError extends ParleyError {
 }
 
 /**
- * The class of each code, under its name: minifiers rename classes, and leave the names of fields
- * as they are.
+ * The class of each code, as a field with the class's name. Minifiers rename classes but not
+ * fields.
  */
 const CLASSES: Record<ParleyErrorCode, Record<string, { readonly prototype: ParleyError }>> = {
   timeout: { TimeoutError },
@@ -313,12 +313,12 @@ const CLASSES: Record<ParleyErrorCode, Record<string, { readonly prototype: Parl
 };
 
 /**
- * The prototype of each class by its code. With it, an error that was data becomes an instance of
- * its class again.
+ * The prototype of each class by its code. With it, a decoded error becomes an instance of its
+ * class again.
  */
 export const PROTOTYPES: Map<unknown, ParleyError> = new Map();
 
-// A name on the prototype is not printed as a field of each error.
+// The name is on the prototype, because loggers would print it as a field of each error otherwise.
 ParleyError.prototype.name = "ParleyError";
 for (const [code, named] of Object.entries(CLASSES)) {
   for (const [name, { prototype }] of Object.entries(named)) {

@@ -5,7 +5,7 @@
  */
 
 /**
- * All error codes. Each class of error has one.
+ * All error codes. Each error class has its own code.
  *
  * @category Errors
  */
@@ -51,7 +51,7 @@ export class ParleyError extends Error {
    * Creates the error.
    *
    * @param code The code of the error's class.
-   * @param message The action, the value in question and the value required.
+   * @param message The action, the value in question and the requirement.
    * @param fields The fields that the subclass adds.
    * @param options `cause`: the error that led to this one.
    */

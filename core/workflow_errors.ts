@@ -49,7 +49,7 @@ export class WorkflowEndedError extends ParleyError {
 }
 
 /**
- * The ID belongs to a workflow of another name.
+ * The ID belongs to a workflow with another name.
  *
  * @category Errors
  */
@@ -66,7 +66,8 @@ export class WorkflowConflictError extends ParleyError {
 }
 
 /**
- * The name is not among the `workflows` of this `Parley`, and the call was not an enqueue.
+ * The name is not among the `workflows` of this `Parley`, and the call did not use `enqueue`. The
+ * error is also reported when a due workflow has such a name.
  *
  * @category Errors
  */
@@ -86,7 +87,8 @@ export class UnknownWorkflowError extends ParleyError {
 }
 
 /**
- * The workflow ended in `ERROR` or used up its recovery attempts. `cause` is its error.
+ * The workflow ended in `ERROR` or used up its recovery attempts. `cause` is the error of the
+ * workflow.
  *
  * @category Errors
  */
@@ -134,16 +136,16 @@ export class NonDeterminismError extends ParleyError {
   declare readonly workflowId: string;
   /** The position at which code and journal differ. */
   declare readonly position: number;
-  /** What the journal has there. */
+  /** The operation that the journal has at this position. */
   declare readonly expected: string;
-  /** What the code did. */
+  /** The operation that the code called at this position, or what it did instead. */
   declare readonly actual: string;
 
   /**
    * Creates the error.
    *
    * @param workflowId The workflow.
-   * @param difference The position, and the operation of the journal and of the code there.
+   * @param difference The position, with the journal's operation and the code's operation there.
    */
   constructor(workflowId: string, difference: { position: number; expected: string; actual: string }) {
     super(
@@ -156,7 +158,8 @@ export class NonDeterminismError extends ParleyError {
 }
 
 /**
- * Another run took the workflow over, so this run can no longer change anything.
+ * This run no longer has the workflow's lease, so it can no longer change anything. Another run
+ * took the workflow over, or the store went back to an older copy.
  *
  * @category Errors
  */

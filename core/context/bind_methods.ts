@@ -1,10 +1,10 @@
 /**
- * Methods that work without their object.
+ * Lets methods be called without their object.
  *
  * @module
  */
 
-/** Binds the methods of its class to an object, for code that writes `({ step, recv }) => ...`. */
+/** Binds an object's methods to it, so that code can write `({ step, recv }) => ...`. */
 export function bindMethods(object: object): void {
   const prototype = Object.getPrototypeOf(object);
   for (const name of Object.getOwnPropertyNames(prototype)) {

@@ -1,5 +1,5 @@
 /**
- * The context of a workflow's code. Each method is an operation with its place in the journal.
+ * The context of a workflow's code. Its operations each have a position in the journal.
  *
  * @module
  */
@@ -40,7 +40,7 @@ import type {
   WorkflowContext,
 } from "../workflow.ts";
 
-/** How many values a `WritableStream` may have under way. Values under way together share a commit. */
+/** How many values a `WritableStream` may write at the same time. Such values can share a commit. */
 const WRITES_UNDER_WAY = 100;
 
 /** The context of one run. */
@@ -48,9 +48,12 @@ export class Context implements WorkflowContext {
   readonly workflowId: string;
   readonly signal: AbortSignal;
   readonly #run: Run;
-  /** The workflows that this one has started. If one of them is gone, it can no longer come. */
+  /**
+   * The workflows that this one has started. If one of them is gone, a wait for it fails, because
+   * it cannot appear later.
+   */
   readonly #started = new Set<string>();
-  /** How many results are open that the code needs together. */
+  /** How many results of the current `results` call are still open. They are waited for together. */
   #together = 0;
 
   constructor(run: Run) {
@@ -210,8 +213,9 @@ export class Context implements WorkflowContext {
     children: Children,
     options: { timeout?: Duration },
   ): Promise<Results<Children>> {
-    // The store knows one list at a time. While a list is open, even one that has failed, the code
-    // may continue without the rest of it, so later results are waited for one by one.
+    // The store knows only one list of results that are needed together. While an earlier list is
+    // open, this list is waited for one by one. An earlier list stays open after a failure, because
+    // the code may continue without its other results.
     const together = this.#together === 0;
     const results = children.map(({ workflowId }) => this.#result(workflowId, options, together));
     if (together) {
@@ -269,7 +273,7 @@ export class Context implements WorkflowContext {
     });
   }
 
-  /** An operation whose only effect is the same value on every replay. */
+  /** Records a value, so that every replay gets the same one. */
   #record<T>(name: string, produce: () => T): Promise<T> {
     const operation: OperationRequest<T> = {
       label: name,

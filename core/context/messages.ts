@@ -1,5 +1,5 @@
 /**
- * Outgoing messages, from a workflow, from a step or from outside.
+ * Prepares messages that a workflow, a step or a client sends.
  *
  * @module
  */
@@ -31,7 +31,10 @@ export function toRecipient(workflowId: string, options: SendOptions<unknown>): 
   return { workflowId, topic: toTopic(topic), idempotencyKey };
 }
 
-/** Refuses two messages of one call with the same key, because only one of them would be sent. */
+/**
+ * Throws if two messages of one call have the same recipient and idempotency key, because only one
+ * of them would be sent.
+ */
 export function refuseRepeatedKeys(recipients: Recipient[]): void {
   const seen = new Set<string>();
   for (const { workflowId, idempotencyKey } of recipients) {
@@ -43,11 +46,11 @@ export function refuseRepeatedKeys(recipients: Recipient[]): void {
 }
 
 /**
- * Takes a message at once, so later changes of it have no effect.
+ * Takes a message's value at once, so changes that the caller makes later have no effect.
  *
- * @returns A function that returns the checked and encoded message, at once unless its topic's
- * schema is asynchronous. Its parameter is the dedupe key of a message without an idempotency key;
- * the default is made from the message's ID.
+ * @returns A function that returns the checked and encoded message, as a promise if the topic's
+ * schema is asynchronous. Its parameter is the dedupe key for a message without an idempotency key.
+ * The default is made from the message's ID.
  */
 export function takeMessage(
   values: Values,
@@ -73,12 +76,12 @@ export function takeMessage(
 
 /** Marks the text of a message that was checked by its topic's schema. */
 const CHECKED = "+";
-/** Marks the text of any other message that would otherwise look like a checked one. */
+/** Marks the text of an unchecked message that begins with one of the two marks. */
 const UNCHECKED = "=";
 
 /**
- * Adds to a message's text whether its topic's schema has checked it at the sender. It works for
- * the text of any codec.
+ * Marks a message's text if the sender has checked the message with its topic's schema. The marks
+ * work for the text of any codec.
  */
 function toStored(text: string, isChecked: boolean): string {
   if (isChecked) return CHECKED + text;

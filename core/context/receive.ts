@@ -1,6 +1,6 @@
 /**
- * Receiving. A message is consumed first, and then checked with its topic's schema unless the
- * sender did so.
+ * Receives messages. A message is consumed first. It is then checked with its topic's schema,
+ * unless the sender did so.
  *
  * @module
  */
@@ -22,14 +22,14 @@ interface ReceivedMessage {
 /**
  * The operation that receives a message.
  *
- * A message that was sent by the topic's name alone, as over HTTP, is checked after it was
- * received. The check is an operation of its own at the next position, and its outcome is recorded.
- * So a replay accepts or refuses the message as before, and gets the same value, even if the schema
- * has changed.
+ * A sender that knows only the topic's name cannot check the message. An example is a sender over
+ * HTTP. Such a message is checked after it was received, by an operation of its own at the next
+ * position, whose outcome is recorded. So a replay accepts or refuses the message as before, and
+ * gets the same value, even if the schema has changed.
  *
  * @param topics The topics to receive from. A topic without a schema takes every message.
  * @param timeoutMs `null`: no timeout.
- * @param read Makes the value for the code.
+ * @param read Makes the value that the code gets.
  */
 export function receiveOperation<T>(
   run: Run,

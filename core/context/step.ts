@@ -1,5 +1,6 @@
 /**
- * Steps: code with effects on the outside world, its tries, and the context of a try.
+ * Runs steps, which are code with effects on the outside world. A step may have several tries, each
+ * with its own context.
  *
  * @module
  */
@@ -57,8 +58,8 @@ interface Step<T> {
 
 /**
  * Tries the step until it succeeds, its retries are used up, or the run is over. If an earlier run
- * made the first tries, this one continues with the next try. It does so even if a deploy has since
- * lowered `retries`, because the error of the last try is not recorded.
+ * made the first tries, this run makes the next try. It does so even if a deploy has since lowered
+ * `retries`, because the error of the last try was not recorded.
  */
 async function outcomeOf<T>(
   run: Run,
@@ -88,14 +89,17 @@ async function outcomeOf<T>(
 }
 
 /**
- * The pause after a number of failed tries. The power may be infinite, and infinity times 0 is not
- * a number.
+ * The pause after a number of failed tries. A `delayMs` of 0 is a case of its own, because the
+ * power may be infinite and `0 * Infinity` is `NaN`.
  */
 function pauseMs({ delayMs, backoff, maxDelayMs }: Policy, attempts: number): number {
   return delayMs === 0 ? 0 : Math.ceil(Math.min(delayMs * backoff ** (attempts - 1), maxDelayMs, MAX_DURATION_MS));
 }
 
-/** A value that cannot be stored is the step's error, because another try would not help. */
+/**
+ * Encodes the value of a step. If it cannot be encoded, the step fails without another try, which
+ * would not help.
+ */
 function encodeValue<T>({ host }: Run, { label }: Step<T>, value: T): Outcome {
   try {
     return { tag: "value", value: host.values.encode(value, `value of ${label}`) };
@@ -161,7 +165,8 @@ class Try implements StepContext {
     const ordinal = this.#sent.get(place) ?? 0;
     this.#sent.set(place, ordinal + 1);
     const { workflowId, createdAt } = this.#run;
-    // A message without a key is identified by its place in the step.
+    // A message without an idempotency key is identified by its place in the step, so that a later
+    // try does not send it again.
     const origin = [workflowId, createdAt, this.#position, recipient.topic.name, ordinal];
     const taken = takeMessage(this.#run.host.values, recipient, message);
     const prepare = async (): Promise<EffectOrWait> => ({
@@ -170,7 +175,7 @@ class Try implements StepContext {
     });
     const outcome = await this.#write(`send ${JSON.stringify(recipient.topic.name)}`, prepare);
     const receipt = readSent(outcome, recipient);
-    // A message of an earlier try is this message, and not another one with its key.
+    // Without an idempotency key, a duplicate can only be this message from an earlier try.
     return options.idempotencyKey === undefined ? { ...receipt, duplicate: false } : receipt;
   }
 
@@ -188,7 +193,10 @@ class Try implements StepContext {
     readDone(await this.#write(`${type} ${JSON.stringify(key)}`, encode), { workflowId, key });
   }
 
-  /** Writes at once, fenced by the lease and outside the journal. */
+  /**
+   * Writes without waiting for the end of the step. The write is fenced by the lease and is not in
+   * the journal.
+   */
   #write(label: string, prepare: () => Promise<EffectOrWait>): Promise<Outcome> {
     const written = new Promise<Outcome>((resolve, reject) => {
       const { over } = this.#run;

@@ -1,5 +1,6 @@
 /**
- * The operations that a workflow's code calls. Each is answered from the journal, or begun.
+ * Handles the operations that a workflow's code calls. Each one is answered from the journal or
+ * begun.
  *
  * @module
  */
@@ -20,7 +21,7 @@ import { unawaited } from "./tolerate.ts";
 /** How many late operations a run rejects before it stops answering. */
 const MAX_REFUSALS = 1_000;
 
-/** The run, as its operations see it. */
+/** What the operations need from their run. */
 export interface CallsOptions {
   readonly host: RunHost;
   readonly journal: Journal;
@@ -28,8 +29,8 @@ export interface CallsOptions {
   readonly waits: OpenWaits;
   readonly cancels: CancelWatch;
   /**
-   * The end of the run, once it is over. Later operations get its error, or no answer at all if it
-   * is `null`.
+   * The end of the run, once it is over. A later operation gets the error, or no answer at all if
+   * the error is `null`.
    */
   over(): { error: Error | null } | undefined;
   /**
@@ -57,7 +58,10 @@ export interface CallsOptions {
   park(problem: unknown): void;
   /** Ends the run because the journal cannot be read. */
   fail(error: unknown): void;
-  /** Ends the run because its code keeps calling operations although many of them were rejected. */
+  /**
+   * Called for each operation that gets no answer. A run that was lost or cancelled then ends
+   * without waiting for its code.
+   */
   giveUp(): void;
 }
 
@@ -92,7 +96,10 @@ export class Calls {
     return this.#leftOver > 0;
   }
 
-  /** Whether only open waits are under way, and operations that wait for their turn. */
+  /**
+   * Whether the run only waits. If so, nothing is under way except open waits, and operations whose
+   * recorded outcomes must wait for their turn.
+   */
   get areWaiting(): boolean {
     const { journal } = this.#options;
     return this.#busy + this.#asking.size === 0 && !journal.delivering && journal.receivers.size > 0;
@@ -106,9 +113,10 @@ export class Calls {
   /**
    * Carries out an operation of the workflow's code, or answers it from the journal.
    *
-   * An error that `describe` throws is the operation's error: an illegal name, duration or option,
-   * or a call from inside a step. It depends on the arguments alone, so it takes no position and is
-   * not recorded. Every later refusal, as by a schema, has a position and is recorded.
+   * `describe` throws for an illegal name, duration or option, and that error is the operation's. A
+   * call from inside a step fails in the same way. Such an error takes no position and is not
+   * recorded, because a replay makes the same call and gets the same error. Any later refusal, such
+   * as one by a schema, has a position and is recorded.
    */
   call<T>(describe: () => OperationRequest<T>): Promise<T> {
     const { isInStep } = this.#options;
@@ -152,8 +160,9 @@ export class Calls {
       const next = request.follow?.(outcome, position);
       if (!next) return resolve(this.#read(request, outcome));
       const go = (label: string | undefined) => {
-        // An operation that the code called later is never recorded earlier. So if a later position
-        // is recorded, this one was not called before.
+        // The following operation is queued before any operation that the code calls later, so none
+        // of those is recorded before it. If a later position is recorded and this one is not, an
+        // earlier run had no following operation here.
         const isNew = label === undefined && !journal.hasLater;
         if (label === next.request.label || (isNew && next.isWanted)) this.#start(next.request, resolve, reject);
         else resolve(this.#read(request, outcome));
@@ -208,7 +217,7 @@ export class Calls {
     for (const pause of this.#pauses) pause.resume();
   }
 
-  /** Settles when the journal has told of every operation whether it is recorded. */
+  /** Settles when the run knows for every operation whether the journal has an entry. */
   async asked(): Promise<void> {
     while (this.#asking.size > 0) await Promise.all(this.#asking);
   }
@@ -230,8 +239,8 @@ export class Calls {
   }
 
   /**
-   * Rejects a late operation, in a later task: a loop that swallows errors would otherwise never
-   * let another task run. A loop that continues all the same gets no further answer.
+   * Rejects a late operation in a later task, because a loop that swallows errors would otherwise
+   * block all other tasks. After `MAX_REFUSALS` rejections such a loop gets no more answers.
    */
   #refuse(error: Error | null, reject: (error: unknown) => void): void {
     this.#refused++;
@@ -263,8 +272,8 @@ export class Calls {
   }
 
   /**
-   * Returns what an operation does. A refusal takes the operation's place and is recorded. So a
-   * replay refuses too, even if the schema or the limit has changed since.
+   * Returns what an operation does. If the operation is refused, the refusal is recorded at its
+   * position. So a replay refuses too, even if the schema or the limit has changed since.
    */
   #actionOf(begin: Begin, position: number, open: OpenEntry | undefined): EffectOrWait | Promise<EffectOrWait> {
     const { clock, values } = this.#options.host;
@@ -305,7 +314,7 @@ export class Calls {
 }
 
 /**
- * Takes an operation's values now. An error in doing so becomes the refusal when the operation
+ * Takes an operation's values now. If that throws, the error becomes the refusal when the operation
  * begins.
  */
 function taken(request: OperationRequest<unknown>): Begin {

@@ -1,5 +1,5 @@
 /**
- * Early detection of a cancel while a step is in flight.
+ * Detects a cancel early while a step is in flight.
  *
  * @module
  */
@@ -9,10 +9,16 @@ import type { WaitHost } from "../time/wait.ts";
 
 /** How long a step must be in flight before the run subscribes. Most steps are over sooner. */
 const WATCH_AFTER_MS = 1_000;
-/** The shortest time between two looks. A message for the workflow gives the same hint as a cancel. */
+/**
+ * The shortest time between two looks. It limits the looks of a workflow that gets many messages,
+ * because a message gives the same hint as a cancel.
+ */
 const MIN_LOOK_INTERVAL_MS = 1_000;
 
-/** Looks when another isolate gives a hint. Without push, the renewals of the lease find a cancel. */
+/**
+ * Looks in the store when another isolate gives a hint. Without push, only the lease's renewals
+ * find a cancel.
+ */
 export class CancelWatch {
   readonly #host: WaitHost;
   readonly #workflowId: string;
@@ -54,7 +60,8 @@ export class CancelWatch {
 
   #open(): void {
     this.#watch = this.#host.driver.watch!(`inbox:${this.#workflowId}`, () => this.#onHint());
-    // An earlier change gives no hint any more, unless the driver connects first.
+    // A change before the subscription gives no hint, so the run looks once. A driver that must
+    // connect first gives a hint itself when it has connected.
     if (this.#watch.live) this.#onHint();
   }
 

@@ -15,7 +15,10 @@ export function valueOf(action: EffectOrWait): string {
   return action.type === "start" ? action.workflow.input : "";
 }
 
-/** All names that an operation carries. A thousand long names may be larger than the values. */
+/**
+ * All names that an operation carries. They count too, because a thousand long names may be larger
+ * than the values.
+ */
 export function namesOf(label: string, action: EffectOrWait): string {
   switch (action.type) {
     case "send":

@@ -1,6 +1,6 @@
 /**
- * Writes the operations of one run to the store. One commit is under way at a time, and the next
- * one carries everything that was issued meanwhile.
+ * Writes the operations of one run to the store. One commit is under way at a time. The next one
+ * carries the operations that the code issued meanwhile.
  *
  * @module
  */
@@ -21,8 +21,8 @@ import { type EffectOrWait, isWait, type PendingOperation } from "./operation.ts
 import { namesOf, valueLeft, valueOf } from "./commit_texts.ts";
 
 /**
- * The most that one commit carries. A larger commit delays the operations behind it for longer than
- * it saves.
+ * The most operations and bytes in one commit. A larger commit would save less time than it costs
+ * the operations behind it.
  */
 const MAX_OPERATIONS = 1_000;
 const MAX_BYTES = 2 ** 21;
@@ -65,7 +65,7 @@ export class Commits {
   #closed = false;
   readonly #closing = new AbortController();
   #stopRenewal = () => {};
-  /** When the store last answered. */
+  /** When the store last answered a commit, by this isolate's clock; at first, when the run began. */
   #renewedAt: number;
 
   /**
@@ -87,7 +87,7 @@ export class Commits {
     return this.#closed;
   }
 
-  /** When the store last renewed the lease, by this isolate's clock. */
+  /** When a commit last renewed the lease, by this isolate's clock. */
   get renewedAt(): number {
     return this.#renewedAt;
   }
@@ -99,7 +99,7 @@ export class Commits {
     else this.#flush();
   }
 
-  /** Adds a wait that an earlier run began. It does not look at the wait. */
+  /** Adds a wait that an earlier run began, without looking at it. */
   keep(operation: PendingOperation<EffectOrWait>): void {
     this.#waits.set(operation.position!, operation);
   }
@@ -111,7 +111,7 @@ export class Commits {
 
   /**
    * Looks at all open waits, or renews the lease if there are none. The promise settles when the
-   * results are handed out, or when that can no longer happen.
+   * results have been handed out, or when the run can no longer write.
    */
   look(): Promise<void> {
     if (this.#closed) return Promise.resolve();
@@ -122,10 +122,10 @@ export class Commits {
   }
 
   /**
-   * Releases the workflow after everything that is queued, in the same write as the last of it.
+   * Releases the workflow in the same commit as the last queued operations.
    *
-   * @param transition How the run releases it. A suspend also looks at all open waits, and is
-   * refused if one has an outcome.
+   * @param transition How the run releases the workflow. A suspend also looks at all open waits. It
+   * is refused if one of them has an outcome.
    * @param allowed Called right before the write. If it returns `false`, the workflow is kept.
    * @returns Whether the workflow was released.
    */
@@ -136,7 +136,7 @@ export class Commits {
     });
   }
 
-  /** Drops what is queued. */
+  /** Drops all queued operations. */
   drop(): void {
     this.#queue.length = 0;
   }
@@ -163,8 +163,8 @@ export class Commits {
 
   async #flushAll(): Promise<void> {
     for (;;) {
-      // Operations that are issued together travel together, also if several promises woke their
-      // code.
+      // Operations that are issued together go into one commit, even if several promises woke the
+      // code that issued them.
       await nextTask();
       if (this.#closed || !this.#isWanted()) break;
       const operations = this.#takeBatch();
@@ -176,8 +176,8 @@ export class Commits {
       if (!result) return;
       this.#endLooks(lookers);
       if (result.state === "held" && result.results.some((it) => "deferred" in it)) {
-        // The answer had no room for everything that the waits have found. The next commit looks at
-        // them again, in their order.
+        // The answer had no room for everything that the waits had found. The next commit looks at
+        // the open waits again, in the order of their positions.
         this.#lookers.push(() => {});
         this.#release ??= release;
       } else {
@@ -188,8 +188,8 @@ export class Commits {
   }
 
   /**
-   * The value of an operation was checked. Until then it delays the operations behind it, and
-   * neither looks nor renewals.
+   * Called when the value of an operation was checked. Until then the operation delays those behind
+   * it. It does not delay looks or renewals.
    */
   #prepared(operation: PendingOperation, action: EffectOrWait | void): void {
     if (action) operation.action = action;
@@ -211,8 +211,8 @@ export class Commits {
       if (!operation || !isReady(operation)) break;
       values += this.#bytesOf(valueOf(operation.action));
       names += this.#bytesOf(namesOf(operation.label, operation.action));
-      // An operation that is too large for the rest goes alone. Its encoding has checked that it
-      // fits into a request.
+      // An operation that exceeds the limit by itself gets its own commit. It fits into a request,
+      // because its size was checked when it was encoded.
       if (Math.max(values, names) > this.#maxBytes && batch.length > 0) break;
       this.#queue.shift();
       batch.push(operation);
@@ -231,7 +231,7 @@ export class Commits {
   }
 
   /**
-   * Takes the release if one is wanted, nothing has to go before it, and this commit has room for
+   * Takes the requested release if no operation is queued before it and this commit has room for
    * it.
    */
   #takeRelease(operations: readonly PendingOperation<EffectOrWait>[]): Release | undefined {
@@ -248,8 +248,9 @@ export class Commits {
   }
 
   /**
-   * The operations, after the open waits if those need a look. A new `recv` must not overtake an
-   * earlier `recv` of the same topic, so it takes the earlier ones along.
+   * Returns the operations, preceded by the open waits if those need a look. A commit with a new
+   * `recv` also looks at the open waits, so that the new one does not overtake an earlier `recv` of
+   * the same topic.
    */
   #withLooks(operations: PendingOperation<EffectOrWait>[], suspending: boolean): PendingOperation<EffectOrWait>[] {
     const needed = suspending || this.#lookers.length > 0 || operations.some(({ action }) => action.type === "receive");
@@ -314,7 +315,7 @@ export class Commits {
     for (const looked of this.#lookers.splice(0, count)) looked();
   }
 
-  /** Renews three times within a lease, so one lost renewal does no harm. */
+  /** Renews the lease after a third of its length, so one lost renewal does no harm. */
   #renewLater(): void {
     const { clock, leaseMs } = this.#options;
     this.#stopRenewal = clock.after(leaseMs / 3, () => void this.look());

@@ -1,5 +1,5 @@
 /**
- * What a run is given, and how it ends.
+ * The interface between a run and its runner, and the ways in which a run ends.
  *
  * @module
  */
@@ -27,9 +27,9 @@ export interface RunHost extends WaitHost {
   knows(name: string): boolean;
   /** Continues workflows that became due. */
   wake(workflowIds: string[]): void;
-  /** Tells that a workflow released here is due again in `ms` milliseconds. */
+  /** Notes that a workflow that was released here is due again in `ms` milliseconds. */
   dueIn(workflowId: string, ms: number): void;
-  /** Reports an error that no caller gets. */
+  /** Reports an error that no caller receives. */
   report(error: unknown): void;
 }
 
@@ -38,7 +38,7 @@ export interface ClaimedRun extends Claimed {
   owner: string;
 }
 
-/** A workflow that was just created and is claimed by its creator. There is nothing to replay. */
+/** Returns a new workflow as its creator's claim. There is nothing to replay. */
 export function createdRun(
   { workflowId, name, input, owner }: CreateRequest,
   { createdAt, epoch, now }: CreateResult,

@@ -1,14 +1,15 @@
 /**
  * Positions and replay: which operations the code has called, which outcomes the journal has for
- * them, and when the code gets these.
+ * them, and when the code gets those outcomes.
  *
- * Outcomes are delivered one at a time, in the order in which they were recorded. Each is delivered
- * in a task of its own, and only after the code has called its operation. Between two deliveries
- * the code runs as far as it can. So `Promise.race` has the same winner on every replay.
+ * Outcomes are delivered one at a time, in the order in which they were recorded. Each outcome is
+ * delivered in a task of its own, and only after the code has called the operation. Between two
+ * deliveries the code runs as far as it can. As a result, `Promise.race` has the same winner on
+ * every replay.
  *
  * The journal comes in pages. An operation without an outcome begins only after the last page was
- * read. So a page never returns an entry that this run has recorded itself, and every outcome of
- * this run comes after all outcomes of earlier runs.
+ * read. So no page contains an entry that this run has recorded. Every outcome of this run also
+ * comes after all outcomes of earlier runs.
  *
  * @module
  */
@@ -27,7 +28,10 @@ export interface OutcomeReceiver {
   reject(error: unknown): void;
 }
 
-/** The journal's knowledge of a position: an outcome, a wait that began, or nothing. */
+/**
+ * What the journal has at a position: an outcome, an operation that an earlier run began, or
+ * nothing.
+ */
 export type Recorded = "complete" | "open" | "new";
 
 /** A position where code and journal differ. */
@@ -37,10 +41,10 @@ export interface Difference {
   actual: string;
 }
 
-/** An operation whose entry may be on a page that was not read yet. */
+/** An operation whose entry may be on a page that has not been read yet. */
 interface Ask {
   readonly label: string;
-  /** Whether it is a wait that began. */
+  /** Whether an earlier run began the operation and it has no outcome on the pages read so far. */
   readonly isOpen: boolean;
   resolve(recorded: Recorded | Difference): void;
   reject(error: unknown): void;
@@ -52,7 +56,10 @@ export class Journal {
   readonly receivers: Map<number, OutcomeReceiver> = new Map();
   readonly #load: (after: number) => Promise<JournalPage>;
   readonly #onDelivered: () => void;
-  /** Operations without an outcome on the pages read so far. The last page tells whether they begin. */
+  /**
+   * Operations without an outcome on the pages read so far. They begin if the last page has none
+   * either.
+   */
   readonly #asks = new Map<number, Ask>();
   /** Labels of the entries that the code has not asked for yet, by position. */
   readonly #unasked = new Map<number, { label: string; recorded: "complete" | "open" }>();
@@ -60,7 +67,10 @@ export class Journal {
   readonly #open = new Map<number, OpenEntry>();
   /** Complete entries that were not delivered yet, in recorded order. */
   readonly #recorded: JournalEntry[] = [];
-  /** Outcomes that this run has recorded, in recorded order. They come after all of the journal's. */
+  /**
+   * Outcomes that this run has recorded, in recorded order. They are delivered after all of
+   * `#recorded`.
+   */
   readonly #live: { position: number; outcome: Outcome }[] = [];
   #nextPosition = 0;
   #lastSeq = 0;
@@ -70,7 +80,7 @@ export class Journal {
 
   /**
    * @param claimed The journal as the claim returned it.
-   * @param load Reads the page after a place in the recorded order.
+   * @param load Reads the page after a sequence number.
    * @param onDelivered Called when nothing is left to deliver for the moment.
    */
   constructor(
@@ -95,8 +105,8 @@ export class Journal {
   }
 
   /**
-   * Tells what is recorded at a position, at once unless a page of the journal has to be read
-   * first. A recorded outcome will be delivered.
+   * Returns what is recorded at a position. It returns a promise only if a page of the journal must
+   * be read first. An outcome that is recorded there is delivered later.
    */
   ask(position: number, label: string): Recorded | Difference | Promise<Recorded | Difference> {
     const entry = this.#unasked.get(position);
@@ -114,8 +124,8 @@ export class Journal {
   }
 
   /**
-   * Returns the label that is recorded at the next free position, at once unless a page of the
-   * journal has to be read first.
+   * Returns the label that is recorded at the next free position. It returns a promise only if a
+   * page of the journal must be read first.
    */
   nextLabel(): string | undefined | Promise<string | undefined> {
     const entry = this.#unasked.get(this.#nextPosition);
@@ -123,12 +133,12 @@ export class Journal {
     return this.#loadPage().then(() => this.nextLabel());
   }
 
-  /** Whether an entry is recorded after the next free position. */
+  /** Whether the pages read so far have an entry after the next free position. */
   get hasLater(): boolean {
     return [...this.#unasked.keys()].some((position) => position > this.#nextPosition);
   }
 
-  /** Whether an entry is recorded that the code has not asked for yet. */
+  /** Whether the journal has, or may have, an entry that the code has not asked for yet. */
   get hasUnasked(): boolean {
     return this.#unasked.size > 0 || this.#more;
   }
@@ -164,7 +174,10 @@ export class Journal {
     return this.#delivering;
   }
 
-  /** Returns the first recorded entry that the code has not asked for, once it can no longer ask. */
+  /**
+   * Returns the entry with the lowest position that the code has not asked for, as a difference.
+   * Called when the code cannot ask for more.
+   */
   async firstUnasked(actual: string): Promise<Difference | undefined> {
     while (this.#unasked.size === 0 && this.#more) await this.#loadPage();
     if (this.#unasked.size === 0) return undefined;
@@ -180,7 +193,7 @@ export class Journal {
 
   async #deliverAll(): Promise<void> {
     for (;;) {
-      // A task also precedes the first delivery, because the code may be about to call more
+      // The first delivery waits for a task too, because the code may be about to call more
       // operations.
       await nextTask();
       const next = this.#nextDelivery();
@@ -199,8 +212,8 @@ export class Journal {
   }
 
   /**
-   * A recorded outcome waits until the code has asked for it. Until then no later outcome is
-   * delivered.
+   * Returns the next outcome to deliver. A recorded outcome that the code has not asked for yet
+   * holds back all later ones.
    */
   #nextDelivery(): { position: number; outcome: Outcome } | undefined {
     const [first] = this.#recorded;

@@ -1,5 +1,5 @@
 /**
- * The open waits of a run in memory, and when the run looks at them again.
+ * Decides when a run in memory looks at its open waits again.
  *
  * @module
  */
@@ -27,7 +27,7 @@ export class OpenWaits {
     this.#waiter = new Waiter(host);
   }
 
-  /** Takes over the remaining time of a wait, as a look has told it. */
+  /** Sets the deadline of a wait to the remaining time that a look has returned. */
   looked(position: number, remainingMs: number | null): void {
     const opened = !this.#deadlines.has(position);
     this.#deadlines.set(position, this.#host.clock.now() + (remainingMs ?? Infinity));
@@ -72,7 +72,7 @@ export class OpenWaits {
   }
 }
 
-/** The targets whose hints concern open waits. */
+/** The targets whose hints may concern the open waits. */
 function targetsOf(workflowId: string, waits: EffectOrWait[]): WatchTarget[] {
   const others = waits.flatMap((wait): WatchTarget[] =>
     wait.type === "observeEvent" || wait.type === "observeResult" ? [`outbox:${wait.workflowId}`] : []

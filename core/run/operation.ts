@@ -1,6 +1,6 @@
 /**
- * An operation of a workflow: as the code requests it, on its way into the store, and what its
- * outcome means to the code.
+ * An operation of a workflow, first as a request of the code and then on its way into the store.
+ * The functions below turn its outcome into the value or error that the code gets.
  *
  * @module
  */
@@ -32,23 +32,23 @@ export interface PendingOperation<A = EffectOrWait | Promise<EffectOrWait | void
   /** Its name in the journal. */
   readonly label: string;
   /**
-   * What it does. It is a promise while the value is being checked, which settles with nothing if
-   * the value was refused.
+   * What it does. While the value is being checked, it is a promise. The promise resolves to
+   * `undefined` if the value was refused.
    */
   action: A;
   /**
-   * Gets each result: first, any number of times, how long a wait still has, and at last the
-   * outcome.
+   * Called with each result. A wait first gets its remaining time, any number of times. The last
+   * result is the outcome, except for a pause, which has none.
    */
   onResult(result: OperationResult): void;
 }
 
 /**
- * Begins an operation. Returns what it does, at once unless an asynchronous schema has to check its
- * value. An error that it throws is recorded as the refusal.
+ * Begins an operation and returns what it does. It returns a promise for a step, or if an
+ * asynchronous schema checks the value. An error that it throws is recorded as the refusal.
  *
- * @param open Set if an earlier run began the tries of this step: how many have failed, and the
- * time until the next.
+ * @param open Set if an earlier run began this operation without an outcome. For a step, it has the
+ * number of failed tries and the time until the next try.
  */
 export type Begin = (
   position: number,
@@ -60,13 +60,13 @@ export interface OperationRequest<T> {
   /** Its name in the journal: the kind of operation, and the channel or step. */
   label: string;
   /**
-   * Takes the caller's values, in the turn of the call. It is not called if the outcome is known to
+   * Takes the caller's values, before the call returns. It is not called if the outcome is known to
    * be recorded. An error that it throws is recorded as the refusal.
    */
   take(): Begin;
   /**
-   * `true`: its place among the commits is when it is done, as for a step. Otherwise it is when it
-   * is called.
+   * `true`: the operation is queued for a commit when it is done, as for a step. Otherwise it is
+   * queued when it begins.
    */
   takesTime?: boolean;
   /**
@@ -75,10 +75,10 @@ export interface OperationRequest<T> {
    */
   readsErrors?: boolean;
   /**
-   * Returns the operation that follows the outcome, before the code gets to know it. It takes the
-   * next position, and its value becomes the value of this operation. On a replay `isWanted` does
-   * not count: the operation follows if it followed before. Its label must be unique to it, so it
-   * names the position of this operation.
+   * Returns an operation that must follow this one before the code gets a value. The second
+   * operation takes the next position, and its value becomes the value of this one. `isWanted`
+   * counts only the first time. On a replay the second operation follows if it followed before. Its
+   * label must be unique, so it contains the position of this operation.
    */
   follow?(outcome: Outcome, position: number): { request: OperationRequest<T>; isWanted: boolean } | undefined;
   /** Returns its value, or throws its error. */
@@ -102,7 +102,7 @@ export function readDone({ tag }: Outcome, stream: { workflowId: string; key: st
   if (tag === "stream_closed") throw new StreamClosedError(stream.workflowId, stream.key);
 }
 
-/** Returns the value that a wait found, or throws if its time was up. */
+/** Returns the value that a wait found, or throws if the wait timed out. */
 export function readFound(
   decoder: Decoder,
   { tag, value }: Outcome,
@@ -112,7 +112,7 @@ export function readFound(
   return decoder.decode(value!);
 }
 
-/** A wait for something of another workflow. */
+/** A wait for an event or the result of another workflow. */
 interface Observation {
   readonly label: string;
   readonly timeoutMs: number | null;
@@ -126,7 +126,7 @@ export function readObserved(decoder: Decoder, outcome: Outcome, wait: Observati
   return readFound(decoder, outcome, wait);
 }
 
-/** Returns the result of another workflow, or throws how it failed. */
+/** Returns the result of another workflow, or throws an error that says how that workflow ended. */
 export function readResult(decoder: Decoder, outcome: Outcome, wait: Observation): unknown {
   const { tag, value } = outcome;
   if (tag === "cancelled") throw new WorkflowCancelledError(wait.workflowId);

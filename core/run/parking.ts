@@ -11,9 +11,9 @@ const FIRST_PARK_MS = 10_000;
 const MAX_PARK_MS = 600_000;
 
 /**
- * How long code may rest before it has asked for everything that is recorded. It may await
- * something that is no operation, such as a `fetch` outside of a step. Nothing distinguishes that
- * from code that will never ask.
+ * How long code may rest in the middle of its replay. It may be awaiting something other than an
+ * operation, such as a `fetch` outside of a step. The run cannot tell that apart from code that
+ * will never ask for the remaining entries.
  */
 export const MAX_REST_MS = 10_000;
 
@@ -34,8 +34,8 @@ export class Undecodable {
   }
 
   /**
-   * Whether a thrown value is one. Code may throw anything, even a proxy that throws when
-   * `instanceof` asks for its prototype.
+   * Whether a thrown value is an `Undecodable`. It does not use `instanceof`, because code may
+   * throw a proxy that throws when its prototype is read.
    */
   static is(thrown: unknown): thrown is Undecodable {
     return typeof thrown === "object" && thrown !== null && #isOne in thrown;
@@ -63,7 +63,10 @@ export function toPark(
   };
 }
 
-/** Name and message. The stack differs from one isolate to the next. */
+/**
+ * The name and message of a problem. They exclude the stack, which differs from one isolate to the
+ * next.
+ */
 function summary(values: Values, problem: string): string | undefined {
   try {
     const { name, message } = values.decode(problem) as Error;

@@ -32,15 +32,15 @@ interface PauseHost {
    * because another run may make it.
    */
   isReleasing(): boolean;
-  /** Called when the store has counted a failed try. */
+  /** Called when the store has recorded the failed try. */
   onRecorded(): void;
-  /** Called when the step only waits. */
+  /** Called when the step begins to wait. */
   onWait(): void;
-  /** Called when it is time for the next try. */
+  /** Called when it is time for the next try. `waited` tells whether `onWait` was called. */
   onEnd(waited: boolean): void;
 }
 
-/** A pause. It makes no request while it lasts. */
+/** A pause. It makes no request of its own while it lasts. */
 export class Pause {
   readonly #options: PauseOptions;
   readonly #host: PauseHost;
@@ -76,7 +76,7 @@ export class Pause {
     this.#told({ remainingMs });
   }
 
-  /** Ends the pause if its time is over. */
+  /** Ends a pause whose time ran out while the run was releasing its workflow. */
   resume(): void {
     if (this.#isElapsed) this.#elapse();
   }

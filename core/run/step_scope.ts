@@ -5,8 +5,8 @@
  */
 
 /**
- * The used part of an async-context variable. `AsyncLocalStorage` and the proposed
- * `AsyncContext.Variable` both have `run`.
+ * The part of an async-context variable that is used here. It is the interface of the proposed
+ * `AsyncContext.Variable`.
  */
 interface Variable<T> {
   run<R>(value: T, code: () => R): R;
@@ -22,7 +22,7 @@ export class AsyncScope<T> {
     return this.#variable.run(value, code);
   }
 
-  /** The value for the running code; `undefined` outside. */
+  /** The value for the running code; `undefined` outside of `run`. */
   get(): T | undefined {
     return this.#variable.get();
   }
@@ -48,8 +48,9 @@ class SyncVariable<T> implements Variable<T> {
 }
 
 /**
- * Looks the variable up, since an import would fail in runtimes without the module. Deno, Node,
- * Bun, and Workers with `nodejs_compat` have one of them.
+ * Looks for `AsyncContext` and `AsyncLocalStorage` at run time, because an import would fail in
+ * runtimes without the module. Deno, Node, Bun, and Workers with `nodejs_compat` have at least one
+ * of the two.
  */
 function nativeVariable<T>(): Variable<T> | undefined {
   const { AsyncContext, process } = globalThis as {

@@ -1,16 +1,16 @@
 /**
- * Rejections by the library itself that must not end the process.
+ * Keeps unhandled rejections with the library's own errors from ending the process.
  *
  * When a workflow is cancelled, its code gets `WorkflowCancelledError`, so that it can clean up.
  * Code that nobody awaits gets the error too: `void ctx.recv("x").then(f)`, or an `async` function
- * in the background. Nothing shows which promises those are, and an unhandled rejection ends a
- * process in Deno and Node. So these errors are known by identity, and a rejection with one of them
- * counts as handled.
+ * in the background. The library cannot tell which promises are not awaited, and an unhandled
+ * rejection ends a process in Deno and Node. So the library remembers its own error objects, and a
+ * rejection with one of them counts as handled.
  *
  * @module
  */
 
-/** The used part of `process` in Node and Bun. */
+/** The part of `process` in Node and Bun that is used here. */
 interface Process {
   on(event: "unhandledRejection", listener: (reason: unknown) => void): void;
   listenerCount(event: "unhandledRejection"): number;
@@ -22,9 +22,9 @@ const tolerated = new WeakSet<object>();
 let isListening = false;
 
 /**
- * Lets the process continue if nobody handles a rejection with this error, or with an error that it
- * caused. The first call adds a listener for unhandled rejections. Rejections with other errors end
- * the process as before.
+ * Lets the process continue if nobody handles a rejection with this error, or with an error whose
+ * `cause` it is. The first call adds a listener for unhandled rejections. Rejections with other
+ * errors end the process as before.
  *
  * @param error The error.
  * @returns The error.
@@ -37,7 +37,8 @@ export function tolerate<E extends Error>(error: E): E {
 }
 
 /**
- * Lets the process continue if the code of a workflow does not await an operation, or not yet.
+ * Lets the process continue if an operation fails that the workflow's code does not await, or not
+ * yet.
  *
  * @param operation The operation's promise.
  * @returns The promise.
@@ -47,7 +48,7 @@ export function unawaited<T>(operation: Promise<T>): Promise<T> {
   return operation;
 }
 
-/** Whether a rejection comes from the library itself. */
+/** Whether a rejection's reason is a tolerated error, or was caused by tolerated errors alone. */
 function isTolerated(reason: unknown, depth: number = 0): boolean {
   if (typeof reason !== "object" || reason === null || depth > 10) return false;
   if (tolerated.has(reason)) return true;
@@ -57,7 +58,7 @@ function isTolerated(reason: unknown, depth: number = 0): boolean {
   return reason instanceof Error && isTolerated(reason.cause, depth + 1);
 }
 
-/** Deno, workerd and browsers have an event, while Node and Bun have a method. */
+/** Deno, workerd and browsers have a global event. Node and Bun have an event of `process`. */
 function listen(): void {
   const { addEventListener, process, Bun } = globalThis as {
     addEventListener?: (type: "unhandledrejection", listener: (event: PromiseRejectionEvent) => void) => void;
@@ -74,8 +75,8 @@ function listen(): void {
     });
   } else if (process) {
     process.on("unhandledRejection", (reason) => {
-      // This listener keeps Node from ending the process. If there is no other listener, it ends
-      // the process itself.
+      // With a listener, Node no longer ends the process. So if this is the only one, it throws the
+      // other errors again, which ends the process.
       if (!isTolerated(reason) && process.listenerCount("unhandledRejection") === 1 && endsProcess(process)) {
         throw reason;
       }

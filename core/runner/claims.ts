@@ -13,39 +13,39 @@ import type { RunnerHost } from "./host.ts";
 /** The most workflows that one request leases. */
 const MAX_CLAIM = 100;
 /**
- * How often a claim by IDs is repeated while it leaves some. The pauses add up to about five
- * seconds.
+ * How often a claim by IDs is repeated while it leaves some due workflows. The pauses add up to
+ * about five seconds.
  */
 const MAX_REPEATS = 10;
 const FIRST_REPEAT_MS = 20;
 const MAX_REPEAT_MS = 1_000;
 /**
- * The shortest time before a workflow that is not due yet is claimed again. It doubles with each
- * claim in a row that comes too early.
+ * The shortest time before a workflow that was not due yet is claimed again. It doubles with each
+ * successive claim that comes too early.
  */
 const MIN_AGAIN_MS = 10;
 const MAX_MIN_AGAIN_MS = 10_000;
 /**
  * The time before workflows are claimed again after the store has failed. It doubles with each
- * failure in a row.
+ * successive failure.
  */
 const FIRST_FAILURE_MS = 5_000;
 const MAX_FAILURE_MS = 300_000;
 
-/** The pause before a claim that has left some workflows is repeated. */
+/** The pause before the repeat of a claim that has left some workflows. */
 export function repeatMs(repeats: number): number {
   return backoffMs(repeats, { firstMs: FIRST_REPEAT_MS, maxMs: MAX_REPEAT_MS });
 }
 
 /** The result of a claim by due time. */
 export interface Taken {
-  /** The workflows that are leased now. */
+  /** The workflows that the claim has leased. */
   claimed: ClaimedRun[];
   /** See `ClaimResult`. */
   nextDueMs: number | null;
   /** See `ClaimResult`. */
   more: boolean;
-  /** Whether as many were leased as were requested, so there may be more. */
+  /** Whether the claim leased as many workflows as it asked for, so more may be due. */
   full: boolean;
 }
 
@@ -58,7 +58,7 @@ export class Claims {
   readonly #reported = new Set<string>();
   /** The number of claims by ID that have failed in a row. */
   #failures = 0;
-  /** The number of claims by ID in a row that came too early. */
+  /** The number of claims by ID that have come too early in a row. */
   #early = 0;
 
   constructor(host: RunnerHost) {
@@ -76,12 +76,12 @@ export class Claims {
   }
 
   /**
-   * Leases those of the workflows that are due, and hands out each.
+   * Leases the given workflows that are due, and hands out each of them.
    *
-   * A workflow that runs here looks in the store first, since it may be about to suspend. A
-   * workflow that another call holds at the moment is claimed again, a few times. The host is told
-   * to try later if a workflow is not due yet, as after the store's clock went back, and if the
-   * store fails.
+   * If a workflow runs here, its run looks in the store first, because it may be about to suspend.
+   * A workflow that another call holds at the moment is claimed again, a few times. In two cases
+   * the host is told to try a workflow again later. One is that the store fails. The other is that
+   * the workflow is not due yet, for example because the store's clock went back.
    *
    * @param workflowIds The workflows.
    * @param onClaimed Gets each claimed workflow, at once.

@@ -1,16 +1,16 @@
 /**
- * The deadlines of the workflows that this isolate has suspended.
+ * The times at which workflows that this isolate has released become due again.
  *
  * @module
  */
 
 import type { Clock } from "../time/clock.ts";
 
-/** How many deadlines are kept, the nearest ones. */
+/** How many deadlines are kept. They are the nearest ones. */
 const MAX_DEADLINES = 1_000;
 /**
- * How late a deadline is looked at. The store's clock may run slower, and the deadline must have
- * passed there too.
+ * How long after a deadline the timer fires. The store's clock may run slower than this isolate's,
+ * and the deadline must have passed in the store too.
  */
 const MARGIN_MS = 1;
 const MAX_DRIFT = 1e-4;
@@ -19,7 +19,7 @@ const MAX_DRIFT = 1e-4;
 export class Deadlines {
   readonly #clock: Clock;
   readonly #onPassed: (workflowIds: string[]) => void;
-  /** By this isolate's clock. */
+  /** The deadlines by workflow, by this isolate's clock. */
   readonly #at = new Map<string, number>();
   #timer: { at: number; stop: () => void } | undefined;
 
@@ -33,7 +33,7 @@ export class Deadlines {
   }
 
   /**
-   * Sets the deadline of a workflow, in milliseconds from now. With too many deadlines, the
+   * Sets the deadline of a workflow, in milliseconds from now. If there are too many deadlines, the
    * farthest is forgotten.
    */
   set(workflowId: string, ms: number): void {

@@ -1,5 +1,5 @@
 /**
- * What claims, wakes, sweeps and workers need of the runner that they belong to.
+ * The interface that claims, wakes, sweeps and workers need from their runner.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export interface RunnerHost extends RunHost {
   /** The names of the workflows that can run here. */
   readonly names: readonly string[];
   readonly runs: Runs;
-  /** Whether nothing is taken over any more, because the runner closes or has no requests left. */
+  /** Whether the runner claims nothing more, because it closes or has no requests left. */
   readonly over: boolean;
   /** Aborts when the runner closes. */
   readonly closed: AbortSignal;

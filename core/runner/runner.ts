@@ -1,6 +1,5 @@
 /**
- * The runs of this isolate: the workflows that it knows, those that run at the moment, and how more
- * are claimed.
+ * Claims workflows and runs them in this isolate.
  *
  * @module
  */
@@ -26,13 +25,13 @@ import { Wakes } from "./wakes.ts";
 import type { Workflow } from "../workflow.ts";
 
 /**
- * How long `close` waits for calls of the `wake` function after its timeout, because the last runs
- * hand over only then.
+ * How long `close` waits for calls of the `wake` function after its timeout. The last runs hand
+ * over only at the timeout, and may call `wake` then.
  */
 const LAST_WAKES_MS = 1_000;
 
 /**
- * How the caller that makes a suspended workflow due also continues it.
+ * How a suspended workflow continues after an operation has made it due.
  *
  * @category Workflows
  */
@@ -44,15 +43,15 @@ export type Wake = "inline" | "none" | ((workflowIds: string[]) => Promise<void>
  * @category Workflows
  */
 export interface SweepResult {
-  /** How many workflows were taken. */
+  /** How many workflows were claimed. */
   claimed: number;
-  /** How many of them ended. */
+  /** How many of the claimed workflows ended. */
   finished: number;
-  /** How many of them wait again. */
+  /** How many of the claimed workflows wait again. */
   suspended: number;
 }
 
-/** What a runner is made of. */
+/** The options of a runner. */
 export interface RunnerOptions
   extends Pick<RunHost, "driver" | "clock" | "values" | "hotWaitMs" | "leaseMs" | "budgetMs" | "report"> {
   workflows: ReadonlyMap<string, Workflow<unknown, unknown>>;
@@ -84,7 +83,10 @@ export class Runner implements RunnerHost {
   /** The waiters of the calls of `work`. */
   readonly #workers = new Set<Waiter>();
   #requests = 0;
-  /** Whether a wait has found that the store is away, and no wait has found since that it is back. */
+  /**
+   * Whether the store is unavailable, as far as the waits know. Set by the first wait that finds it
+   * so, and cleared by the next that gets an answer.
+   */
   #away = false;
   /** Whether runs no longer wait for their steps. */
   #leaving = false;
@@ -104,7 +106,7 @@ export class Runner implements RunnerHost {
         // An asynchronous function returns a promise, whatever its type says.
         Promise.resolve(options.report(error)).catch(() => {});
       } catch {
-        // Nobody is left to tell.
+        // A failure of `report` itself cannot be reported.
       }
     };
     this.names = [...options.workflows.keys()];
@@ -121,7 +123,7 @@ export class Runner implements RunnerHost {
     return this.#closing.signal;
   }
 
-  /** Aborts when the allowed number of requests was made. */
+  /** Aborts when the allowed number of requests has been made. */
   get spent(): AbortSignal {
     return this.#spent.signal;
   }
@@ -132,7 +134,7 @@ export class Runner implements RunnerHost {
     this.#away = error !== undefined;
   };
 
-  /** Whether nothing is taken over any more. */
+  /** Whether this runner claims nothing more. */
   get over(): boolean {
     return this.closing || this.spent.aborted;
   }
@@ -151,7 +153,7 @@ export class Runner implements RunnerHost {
     return ended.finally(() => slot?.end());
   }
 
-  /** Makes a run here find out at once whether its workflow was cancelled. */
+  /** Asks the store at once whether a workflow that runs here was cancelled. */
   check(workflowId: string): void {
     this.track(this.runs.look(workflowId));
   }
@@ -175,8 +177,8 @@ export class Runner implements RunnerHost {
   }
 
   /**
-   * Makes all runs hand over, and settles when they have. After `timeoutMs` they no longer wait for
-   * their steps.
+   * Tells all runs to hand over. The promise settles when they have done so. After `timeoutMs` the
+   * runs no longer wait for their steps.
    */
   async close(timeoutMs: number): Promise<void> {
     this.#closing.abort();
@@ -196,7 +198,7 @@ export class Runner implements RunnerHost {
 
   /**
    * Continues workflows that became due, as the `wake` option says. The caller does not wait for
-   * it.
+   * these workflows.
    */
   wake(workflowIds: string[]): void {
     const { wake, workflows } = this.#options;
@@ -206,19 +208,22 @@ export class Runner implements RunnerHost {
     if (workflows.size > 0 && !this.over) this.#wakes.add(workflowIds);
   }
 
-  /** A workflow that was released here is due again in `ms` milliseconds. */
+  /** Notes that a workflow that was released here is due again in `ms` milliseconds. */
   dueIn(workflowId: string, ms: number): void {
     if (!this.over && (this.#options.wake !== "none" || this.#workers.size > 0)) this.#deadlines.set(workflowId, ms);
   }
 
-  /** Runs those of the workflows that are due and known here. */
+  /** Runs the given workflows that are due and whose names are known here. */
   async runNow(workflowIds: readonly string[]): Promise<SweepResult> {
     const runs: Promise<RunEnd>[] = [];
     await this.#claims.byId(workflowIds, (claimed) => void runs.push(this.run(claimed)));
     return count(await Promise.all(runs));
   }
 
-  /** Claims and runs due workflows until nothing is due any more or `limit` were taken. */
+  /**
+   * Claims and runs due workflows until none is due, `limit` were claimed, the signal aborts, this
+   * runner closes, or no requests are left.
+   */
   async sweep(limit: number, signal: AbortSignal | undefined): Promise<SweepResult> {
     return count(await sweep(this, this.#claims, limit, signal));
   }
@@ -237,7 +242,7 @@ export class Runner implements RunnerHost {
 
   #call(wake: Exclude<Wake, string>, workflowIds: string[]): void {
     const called = (async () => await wake(workflowIds))().catch(this.report);
-    // It rejects only when nobody waits for it any more.
+    // The tracked promise rejects only when `close` no longer waits for it.
     this.track(unlessAborted(called, this.#left.signal).catch(() => {}));
   }
 
@@ -254,8 +259,8 @@ export class Runner implements RunnerHost {
   }
 
   /**
-   * A worker continues the workflows within its concurrency. Without a worker they are continued
-   * here.
+   * Continues workflows whose deadlines have passed. If there is a worker, it continues them within
+   * its concurrency. Otherwise they continue as the `wake` option says.
    */
   #onDeadlines(workflowIds: string[]): void {
     if (this.#workers.size > 0) this.hints.notify(["due"]);
@@ -285,8 +290,9 @@ export class Runner implements RunnerHost {
   }
 
   /**
-   * Another run has the workflow, or the store has gone back to an older copy. In the older copy
-   * the lease lapses, and nobody else may know that the workflow has to continue.
+   * Handles a lost lease. Another run may have the workflow, or the store may have gone back to an
+   * older copy. In the second case perhaps no other isolate knows that the workflow must continue.
+   * So this runner tries it again after the lease in the older copy has lapsed.
    */
   #lost(workflowId: string): void {
     this.report(new LeaseLostError(workflowId));

@@ -16,7 +16,7 @@ const MAX_HOT_RUNS = 100;
 /** The registry of the workflows that run here. */
 export class Runs {
   readonly #runs = new Map<string, { run: Run; claimed: ClaimedRun }>();
-  /** Runs that only wait; the longest wait comes first. */
+  /** Runs that only wait. The one that has waited longest comes first. */
   readonly #hot = new Set<Run>();
 
   /** The workflows whose lease a run here holds, as far as it knows. */
@@ -30,8 +30,9 @@ export class Runs {
   }
 
   /**
-   * Whether a claimed workflow is worth a run. Two claims may lease one workflow after each other,
-   * and their answers may arrive in any order. The older lease is lost.
+   * Whether a claim is newer than the run that is here, if any. Two claims may lease the same
+   * workflow one after the other, and their answers may arrive in either order. The claim with the
+   * lower epoch has lost its lease.
    */
   isNewer({ workflow: { workflowId, createdAt }, epoch }: ClaimedRun): boolean {
     const here = this.#runs.get(workflowId);
@@ -39,8 +40,8 @@ export class Runs {
   }
 
   /**
-   * Adds a run. A run of the same workflow that was here before has lost its lease, and is made to
-   * find that out.
+   * Adds a run. An earlier run of the same workflow has lost its lease. It looks in the store and
+   * so finds that out.
    */
   add(claimed: ClaimedRun, run: Run): void {
     const { workflowId } = claimed.workflow;
@@ -55,8 +56,8 @@ export class Runs {
   }
 
   /**
-   * Notes that a run waits in memory only, or continues. With too many waiting runs, the one that
-   * has waited longest suspends.
+   * Notes whether a run only waits in memory. If too many runs wait, the one that has waited
+   * longest suspends.
    */
   setWaiting(run: Run, waiting: boolean): void {
     this.#hot.delete(run);
@@ -69,26 +70,26 @@ export class Runs {
   }
 
   /**
-   * Makes the run of the workflow look in the store. The promise settles when the run knows whether
-   * it holds its lease, or at once if there is no run.
+   * Lets the workflow's run look in the store. The promise settles when the run knows whether it
+   * holds its lease, or at once if there is no run.
    */
   async look(workflowId: string): Promise<void> {
     await this.#runs.get(workflowId)?.run.commits.look();
   }
 
-  /** Renews the leases that may have lapsed, as after a step that blocked this isolate. */
+  /** Renews leases that have lapsed or soon may, for example after a step that blocked this isolate. */
   renewLate(now: number): void {
     for (const { run: { commits, host } } of this.#runs.values()) {
       if (now - commits.renewedAt > host.leaseMs / 2) void commits.look();
     }
   }
 
-  /** Makes every run decide what it does next. */
+  /** Lets every run decide what it does next. */
   update(): void {
     for (const { run } of this.#runs.values()) run.update();
   }
 
-  /** Makes every run hand over without waiting for its steps. */
+  /** Tells every run to hand over without waiting for its steps. */
   leave(): void {
     for (const { run } of this.#runs.values()) run.leave();
   }

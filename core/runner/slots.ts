@@ -5,8 +5,8 @@
  */
 
 /**
- * A number of slots. A workflow that only waits in memory frees its slot, and takes one again when
- * it continues.
+ * A fixed number of slots. A workflow that only waits in memory frees its slot. It takes the slot
+ * again when it continues, even if no slot is free.
  */
 export class Slots {
   readonly #limit: number;
@@ -23,8 +23,8 @@ export class Slots {
   }
 
   /**
-   * The number of free slots. It is 0 while workflows that continued hold more slots than there
-   * are.
+   * The number of free slots. It is 0, and not negative, while workflows that continued hold more
+   * slots than the limit.
    */
   get free(): number {
     return Math.max(0, this.#limit - this.#taken);
@@ -50,7 +50,7 @@ export class Slot {
     this.#hold(true);
   }
 
-  /** Notes that the run waits in memory only, or continues. */
+  /** Notes whether the run only waits in memory. */
   setWaiting(waiting: boolean): void {
     if (!this.#ended) this.#hold(!waiting);
   }

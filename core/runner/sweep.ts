@@ -1,6 +1,6 @@
 /**
- * Taking over what is due by time. A sweep ends when nothing is due any more, and a worker lives as
- * long as its process.
+ * Claims due workflows, the oldest first, and runs them. A sweep ends when no workflow is due. A
+ * worker continues until its signal aborts, the runner closes or no requests are left.
  *
  * @module
  */
@@ -16,14 +16,14 @@ import { SIDE_BY_SIDE } from "./wakes.ts";
 /** How often a sweep repeats a claim that met only workflows held by other calls. */
 const MAX_REPEATS = 10;
 /**
- * The longest time between two looks of a worker. A workflow that is suspended until an instant
- * less than ten seconds ahead gives a hint; a look finds any other in time.
+ * The longest time between two looks of a worker. A workflow that is suspended for less than ten
+ * seconds gives a hint. A look finds any other in time.
  */
 const MAX_LOOK_MS = 9_500;
 
 const NOTHING: Taken = { claimed: [], nextDueMs: null, more: false, full: false };
 
-/** Runs claimed workflows side by side, and tells when something has changed. */
+/** Runs claimed workflows side by side. Calls `onChange` when a run ends or a slot becomes free. */
 class Running {
   readonly slots: Slots;
   readonly #host: RunnerHost;
@@ -55,8 +55,8 @@ class Running {
 }
 
 /**
- * Claims and runs due workflows until nothing is due any more or `limit` were taken. Returns how
- * each run ended.
+ * Claims and runs due workflows until none is due, `limit` were claimed, the signal aborts, or the
+ * host is over. Returns how each run ended.
  */
 export async function sweep(
   host: RunnerHost,
@@ -66,7 +66,7 @@ export async function sweep(
 ): Promise<RunEnd[]> {
   const ends: RunEnd[] = [];
   const waiter = new Waiter(host);
-  // Runs may make more workflows due, also without inline wakes.
+  // Runs may make more workflows due, even without inline wakes.
   let look = true;
   const hints = host.hints.add("due", () => (look = true, waiter.poke()));
   const running = new Running(host, SIDE_BY_SIDE, () => waiter.poke());
@@ -93,8 +93,8 @@ export async function sweep(
 }
 
 /**
- * Claims and runs due workflows until the signal aborts. A fault of the store is reported, and does
- * not end the worker.
+ * Claims and runs due workflows until the signal aborts or the host is over. A fault of the store
+ * is reported and does not end the worker.
  */
 export async function work(
   host: RunnerHost,
@@ -112,8 +112,7 @@ export async function work(
     repeats = more && claimed.length === 0 ? repeats + 1 : 0;
     if (claimed.length > 0) waiter.reset();
     if (full || (more && claimed.length > 0)) continue;
-    // A run may make a workflow due sooner than all others that were known. It pokes the waiter
-    // then.
+    // A run may make a workflow due sooner than the claim has said. It then pokes the waiter.
     const limitMs = room === 0 ? Infinity : more ? repeatMs(repeats) : Math.min(nextDueMs ?? Infinity, MAX_LOOK_MS);
     await waiter.next({ signal, poll: room > 0, limitMs });
   }

@@ -1,5 +1,5 @@
 /**
- * Continues workflows that became due, while the caller goes on.
+ * Continues workflows that became due, without blocking the caller.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { Claims } from "./claims.ts";
 import type { RunnerHost } from "./host.ts";
 import { Slots } from "./slots.ts";
 
-/** How many busy workflows are continued side by side. */
+/** How many workflows may be busy side by side in the wakes of a runner, or in one sweep. */
 export const SIDE_BY_SIDE = 16;
 /** How many more workflows may wait for their turn. */
 const MAX_QUEUE = 100_000;
@@ -26,7 +26,10 @@ export class Wakes {
     this.#claims = claims;
   }
 
-  /** Queues workflows. If the queue is full, the rest is left to a sweep, which is reported once. */
+  /**
+   * Queues workflows. If the queue is full, the other workflows are left to a sweep. This is
+   * reported once.
+   */
   add(workflowIds: readonly string[]): void {
     let left = 0;
     for (const workflowId of workflowIds) {
