@@ -50,7 +50,7 @@ export class TimeoutError extends ParleyError {
    * @param timeoutMs How long the wait could take, in milliseconds.
    */
   constructor(operation: string, timeoutMs: number) {
-    super("timeout", `${operation}: nothing came within ${timeoutMs} ms`, { operation, timeoutMs });
+    super(`${operation}: nothing came within ${timeoutMs} ms`, { operation, timeoutMs });
   }
 }
 
@@ -72,7 +72,7 @@ export class StreamClosedError extends ParleyError {
    * @param key The stream.
    */
   constructor(workflowId: string, key: string) {
-    super("stream_closed", `Stream ${quote(key)} of workflow ${quote(workflowId)} is closed`, { workflowId, key });
+    super(`Stream ${quote(key)} of workflow ${quote(workflowId)} is closed`, { workflowId, key });
   }
 }
 
@@ -101,7 +101,6 @@ export class OffsetOutOfRangeError extends ParleyError {
    */
   constructor(workflowId: string, key: string, range: { offset: number; end: number }) {
     super(
-      "offset_out_of_range",
       `Reading stream ${quote(key)} of workflow ${quote(workflowId)}: the offset is ${range.offset}, ` +
         `and must be at most ${range.end}, where the stream ends`,
       { workflowId, key, ...range },
@@ -134,7 +133,6 @@ export class VersionOutOfRangeError extends ParleyError {
    */
   constructor(workflowId: string, key: string, range: { after: number; version: number }) {
     super(
-      "version_out_of_range",
       `Reading event ${quote(key)} of workflow ${quote(workflowId)}: \`after\` is ${range.after}, ` +
         `and must be at most ${range.version}, the version that there is`,
       { workflowId, key, ...range },
@@ -162,7 +160,7 @@ export class ValidationError extends ParleyError {
    * @param issues The issues that the schema reported.
    */
   constructor(message: string, issues: readonly StandardSchemaV1.Issue[] = [{ message }], options?: ErrorOptions) {
-    super("invalid_value", message, {}, options);
+    super(message, {}, options);
     Object.defineProperty(this, "issues", { value: issues, configurable: true, writable: true });
   }
 }
@@ -186,7 +184,7 @@ export class ValueTooLargeError extends ParleyError {
    * @param limit The largest size allowed.
    */
   constructor(what: string, bytes: number, limit: number) {
-    super("value_too_large", `Encoding the ${what}: it has ${bytes} bytes, and may have at most ${limit}`, {
+    super(`Encoding the ${what}: it has ${bytes} bytes, and may have at most ${limit}`, {
       bytes,
       limit,
     });
@@ -218,14 +216,10 @@ export class UnreadableValueError extends ParleyError {
   constructor(what: string, options: { at?: number; needs?: string } = {}) {
     const { at, needs } = options;
     const place = at === undefined ? "" : ` at ${at}`;
-    super(
-      "unreadable_value",
-      `Decoding the ${what}${place}: it cannot be decoded here${needs ? `, since it needs ${needs}` : ""}`,
-      {
-        what,
-        ...(at !== undefined && { at }),
-      },
-    );
+    super(`Decoding the ${what}${place}: it cannot be decoded here${needs ? `, since it needs ${needs}` : ""}`, {
+      what,
+      ...(at !== undefined && { at }),
+    });
   }
 }
 
@@ -244,7 +238,7 @@ export class IdempotencyConflictError extends ParleyError {
    * @param key The idempotency key.
    */
   constructor(key: string) {
-    super("idempotency_conflict", `Sending with idempotency key ${quote(key)}: the key belongs to another message`, {
+    super(`Sending with idempotency key ${quote(key)}: the key belongs to another message`, {
       key,
     });
   }
@@ -263,7 +257,7 @@ export class ContextError extends ParleyError {
    * @param message What was called, and where it is allowed.
    */
   constructor(message: string) {
-    super("invalid_context", message);
+    super(message);
   }
 }
 
@@ -283,7 +277,7 @@ export class DriverError extends ParleyError {
    * @param options Whether it may be repeated, and the cause.
    */
   constructor(message: string, options: { retryable: boolean; cause?: unknown }) {
-    super("driver", message, { retryable: options.retryable }, options);
+    super(message, { retryable: options.retryable }, options);
   }
 }
 
@@ -318,11 +312,11 @@ const CLASSES: Record<ParleyErrorCode, Record<string, { readonly prototype: Parl
  */
 export const PROTOTYPES: Map<unknown, ParleyError> = new Map();
 
-// The name is on the prototype, because loggers would print it as a field of each error otherwise.
+// A name on the prototype is not printed as a field of each error. The constructor copies the code.
 ParleyError.prototype.name = "ParleyError";
 for (const [code, named] of Object.entries(CLASSES)) {
   for (const [name, { prototype }] of Object.entries(named)) {
-    prototype.name = name;
+    Object.assign(prototype, { name, code });
     PROTOTYPES.set(code, prototype);
   }
 }

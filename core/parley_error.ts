@@ -50,14 +50,13 @@ export class ParleyError extends Error {
   /**
    * Creates the error.
    *
-   * @param code The code of the error's class.
    * @param message The action, the value in question and the requirement.
    * @param fields The fields that the subclass adds.
    * @param options `cause`: the error that led to this one.
    */
-  constructor(code: ParleyErrorCode, message: string, fields: object = {}, options: ErrorOptions = {}) {
+  constructor(message: string, fields: object = {}, options: ErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    Object.assign(this, { code }, fields);
+    Object.assign(this, { code: this.code }, fields);
   }
 }
 

@@ -18,7 +18,7 @@ export class WorkflowNotFoundError extends ParleyError {
 
   /** Creates the error for this ID. */
   constructor(workflowId: string) {
-    super("workflow_not_found", `Workflow ${quote(workflowId)} does not exist`, { workflowId });
+    super(`Workflow ${quote(workflowId)} does not exist`, { workflowId });
   }
 }
 
@@ -40,11 +40,10 @@ export class WorkflowEndedError extends ParleyError {
    * @param status How it ended.
    */
   constructor(workflowId: string, status: WorkflowStatus) {
-    super(
-      "workflow_ended",
-      `Workflow ${quote(workflowId)} has ended: it is ${status}, and must be ENQUEUED or PENDING`,
-      { workflowId, status },
-    );
+    super(`Workflow ${quote(workflowId)} has ended: it is ${status}, and must be ENQUEUED or PENDING`, {
+      workflowId,
+      status,
+    });
   }
 }
 
@@ -59,7 +58,7 @@ export class WorkflowConflictError extends ParleyError {
 
   /** Creates the error for this ID. */
   constructor(workflowId: string) {
-    super("workflow_conflict", `Starting workflow ${quote(workflowId)}: the ID exists under another workflow name`, {
+    super(`Starting workflow ${quote(workflowId)}: the ID exists under another workflow name`, {
       workflowId,
     });
   }
@@ -78,7 +77,6 @@ export class UnknownWorkflowError extends ParleyError {
   /** Creates the error for this name. */
   constructor(workflow: string) {
     super(
-      "unknown_workflow",
       `There is no workflow named ${quote(workflow)} here: it must be among the workflows of this Parley, ` +
         "or be started with { enqueue: true }",
       { workflow },
@@ -103,7 +101,7 @@ export class WorkflowFailedError extends ParleyError {
    * @param cause Its error.
    */
   constructor(workflowId: string, cause: unknown) {
-    super("workflow_failed", `Workflow ${quote(workflowId)} failed; its error is the cause`, { workflowId }, { cause });
+    super(`Workflow ${quote(workflowId)} failed; its error is the cause`, { workflowId }, { cause });
   }
 }
 
@@ -122,7 +120,7 @@ export class WorkflowCancelledError extends ParleyError {
    * @param workflowId The workflow.
    */
   constructor(workflowId: string) {
-    super("workflow_cancelled", `Workflow ${quote(workflowId)} was cancelled`, { workflowId });
+    super(`Workflow ${quote(workflowId)} was cancelled`, { workflowId });
   }
 }
 
@@ -149,7 +147,6 @@ export class NonDeterminismError extends ParleyError {
    */
   constructor(workflowId: string, difference: { position: number; expected: string; actual: string }) {
     super(
-      "non_determinism",
       `Replaying workflow ${quote(workflowId)}: position ${difference.position} is ${difference.actual}, ` +
         `but the journal has ${difference.expected} there`,
       { workflowId, ...difference },
@@ -170,6 +167,6 @@ export class LeaseLostError extends ParleyError {
    * @param workflowId The workflow.
    */
   constructor(workflowId: string) {
-    super("lease_lost", `Workflow ${quote(workflowId)}: another run took it over`);
+    super(`Workflow ${quote(workflowId)}: another run took it over`);
   }
 }

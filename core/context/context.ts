@@ -188,7 +188,7 @@ export class Context implements WorkflowContext {
       return {
         label: label("start", name),
         take: () => {
-          if (!this.#run.host.knows(name)) throw new UnknownWorkflowError(name);
+          if (!this.#run.host.names.includes(name)) throw new UnknownWorkflowError(name);
           const taken = values.take(input, "workflow's input", child.input);
           return () =>
             andThen(taken(), (text): EffectOrWait => ({ type: "start", workflow: { workflowId, name, input: text } }));

@@ -21,10 +21,10 @@ export interface RunHost extends WaitHost {
   readonly leaseMs: number;
   readonly budgetMs: number;
   readonly spent: AbortSignal;
-  /** Whether all runs have to hand over. */
-  readonly closing: boolean;
-  /** Whether a workflow of this name can run here. */
-  knows(name: string): boolean;
+  /** Aborts when the runner closes, so that all runs hand over. */
+  readonly closed: AbortSignal;
+  /** The names of the workflows that can run here. */
+  readonly names: readonly string[];
   /** Continues workflows that became due. */
   wake(workflowIds: string[]): void;
   /** Notes that a workflow that was released here is due again in `ms` milliseconds. */

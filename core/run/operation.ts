@@ -20,10 +20,9 @@ export type EffectOrWait = Effect | Wait;
 
 /** Whether an operation may have to wait. */
 export function isWait(action: EffectOrWait): action is Wait {
-  return WAITS.has(action.type);
+  // Every wait has a time limit, if only `null`, and no effect has one.
+  return "timeoutMs" in action;
 }
-
-const WAITS = new Set<EffectOrWait["type"]>(["receive", "observeEvent", "observeResult", "sleep", "pause"]);
 
 /** An operation on its way into the store. */
 export interface PendingOperation<A = EffectOrWait | Promise<EffectOrWait | void>> {

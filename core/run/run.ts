@@ -187,7 +187,7 @@ export class Run {
    * forever, so it begins at least one.
    */
   #isHandingOver(): boolean {
-    return this.host.closing || (this.#calls.progress && this.#isSpent());
+    return this.host.closed.aborted || (this.#calls.progress && this.#isSpent());
   }
 
   /** Whether the run has used up its time, or the isolate its requests. */

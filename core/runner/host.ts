@@ -10,13 +10,9 @@ import type { Slot } from "./slots.ts";
 
 /** A runner, as its parts see it. */
 export interface RunnerHost extends RunHost {
-  /** The names of the workflows that can run here. */
-  readonly names: readonly string[];
   readonly runs: Runs;
   /** Whether the runner claims nothing more, because it closes or has no requests left. */
   readonly over: boolean;
-  /** Aborts when the runner closes. */
-  readonly closed: AbortSignal;
   /** Runs a claimed workflow. Never rejects. */
   run(claimed: ClaimedRun, slot?: Slot): Promise<RunEnd>;
   /** Keeps the isolate alive for work that no caller awaits. The work never rejects. */

@@ -115,10 +115,6 @@ export class Runner implements RunnerHost {
     this.#deadlines = new Deadlines(this.clock, (workflowIds) => this.#onDeadlines(workflowIds));
   }
 
-  get closing(): boolean {
-    return this.closed.aborted;
-  }
-
   get closed(): AbortSignal {
     return this.#closing.signal;
   }
@@ -136,11 +132,7 @@ export class Runner implements RunnerHost {
 
   /** Whether this runner claims nothing more. */
   get over(): boolean {
-    return this.closing || this.spent.aborted;
-  }
-
-  knows(name: string): boolean {
-    return this.#options.workflows.has(name);
+    return this.closed.aborted || this.spent.aborted;
   }
 
   /** Runs a claimed workflow. Never rejects. */

@@ -16,35 +16,38 @@ export interface Subscription {
 
 /** Listeners, by target. */
 export class Subscriptions {
-  readonly #listeners = new Map<unknown, Map<Subscription, () => void>>();
+  readonly #subscriptions = new Map<unknown, Set<{ readonly open: boolean; listener: () => void }>>();
 
   /** The number of targets with a listener. */
   get size(): number {
-    return this.#listeners.size;
+    return this.#subscriptions.size;
   }
 
   /** Calls `listener` on every hint for the target until the subscription is closed. */
   add(target: WatchTarget, listener: () => void): Subscription {
-    const listeners = this.#listeners.get(target) ?? new Map<Subscription, () => void>();
-    const subscription: Subscription = {
-      get open() {
-        return listeners.has(this);
-      },
-      close: () => {
-        listeners.delete(subscription);
-        if (listeners.size === 0 && this.#listeners.get(target) === listeners) this.#listeners.delete(target);
+    const all = this.#subscriptions;
+    const subscriptions = all.get(target) ?? new Set();
+    const subscription = {
+      open: true,
+      listener,
+      close() {
+        this.open = false;
+        subscriptions.delete(this);
+        if (subscriptions.size === 0 && all.get(target) === subscriptions) all.delete(target);
       },
     };
-    this.#listeners.set(target, listeners.set(subscription, listener));
+    all.set(target, subscriptions.add(subscription));
     return subscription;
   }
 
   /** Calls all listeners, or those of the targets. It skips listeners that are closed meanwhile. */
   notify(targets: Iterable<unknown> | "all"): void {
+    const all = this.#subscriptions;
     // Copies, because a listener may close subscriptions and add others.
-    const told = targets === "all" ? [...this.#listeners.values()] : [...targets].map((it) => this.#listeners.get(it));
-    for (const [subscription, listener] of told.flatMap((listeners) => [...listeners ?? []])) {
-      if (subscription.open) listener();
+    for (const target of targets === "all" ? [...all.keys()] : targets) {
+      for (const subscription of [...all.get(target) ?? []]) {
+        if (subscription.open) subscription.listener();
+      }
     }
   }
 }

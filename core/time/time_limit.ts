@@ -5,6 +5,7 @@
  */
 
 import type { Clock } from "./clock.ts";
+import { unlessAborted } from "./wait.ts";
 
 /** The time limit of a call. */
 export interface TimeLimit {
@@ -33,20 +34,11 @@ export async function withTimeLimit<T>(
 ): Promise<T> {
   if (stop?.aborted) throw error("stopped");
   const end = new AbortController();
-  let onStop = () => {};
-  let stopTimer = () => {};
-  const ended = new Promise<never>((_, reject) => {
-    const giveUp = (reason: "timeout" | "stopped") => {
-      const cause = error(reason);
-      reject(cause);
-      end.abort(cause);
-    };
-    onStop = () => giveUp("stopped");
-    if (ms < Infinity) stopTimer = clock.after(ms, () => giveUp("timeout"));
-  });
+  const onStop = () => end.abort(error("stopped"));
+  const stopTimer = ms < Infinity ? clock.after(ms, () => end.abort(error("timeout"))) : () => {};
   stop?.addEventListener("abort", onStop);
   try {
-    return await Promise.race([call(end.signal), ended]);
+    return await unlessAborted(Promise.resolve(call(end.signal)), end.signal);
   } finally {
     stopTimer();
     stop?.removeEventListener("abort", onStop);

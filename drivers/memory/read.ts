@@ -21,7 +21,7 @@ import type { MemoryStore } from "./store.ts";
 // How many characters of values a page holds: a page of a journal or a stream, and a page of a
 // list.
 const PAGE_LENGTH = 1_048_576;
-const LIST_LENGTH = 4 * PAGE_LENGTH;
+const LIST_LENGTH = 4 * 1_048_576;
 
 /** Longer errors are left out of a list without values. */
 const LISTED_ERROR_LENGTH = 4_096;

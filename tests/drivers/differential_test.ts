@@ -4,5 +4,5 @@ import { redisUrl } from "./upstash/support/redis_server.ts";
 import { upstashHarness } from "./upstash/support/harness.ts";
 
 const upstash = upstashHarness(await redisUrl(), { push: false });
-differential((name, run) => Deno.test(`Upstash: ${name}`, run), upstash, { runs: 70 });
-differential((name, run) => pgliteTest(`Postgres: ${name}`, run), pgliteHarness, { runs: 40 });
+differential((name, run) => Deno.test(`Upstash: ${name}`, run), upstash, { runs: 100 });
+differential((name, run) => pgliteTest(`Postgres: ${name}`, run), pgliteHarness, { runs: 60 });

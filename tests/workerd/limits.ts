@@ -83,10 +83,7 @@ export async function limits(store: string, site: Site, { polls }: { polls: bool
     assert.equal(await site.outside.handle("due-0").result({ timeout: PATIENCE_MS }), "hello");
     const [sending, continuing, ...others] = limited.outgoing.take();
     // The send and the call of the wake; the claim, the message and the end.
-    assert.deepEqual([sending?.requests, others], [2, []]);
-    // Time runs fast here, so on a busy machine renewals of the lease may add some.
-    assert(continuing!.requests >= 3, `${continuing!.requests} requests`);
-    assertWithin([continuing!]);
+    assert.deepEqual([sending?.requests, continuing?.requests, others], [2, 3, []]);
   });
 
   if (!polls) return;
@@ -102,7 +99,7 @@ function unlimited(test: (name: string, run: () => Promise<void>) => void, site:
       const tell = await startScribe(site, "unlimited");
       const { connections } = await follow(worker, "/workflows/unlimited/streams/log", { forMs: FIVE_MINUTES_MS });
       const [first] = worker.outgoing.take();
-      assert(connections <= 2 && first!.requests > 1.5 * FREE.requests, JSON.stringify(first));
+      assert(connections <= 2 && first!.requests > 2 * FREE.requests, JSON.stringify(first));
       console.log(`without maxRequests: ${first!.requests} requests`);
       // It says why there is no push, once in an isolate.
       assert.equal(worker.logs.filter((it) => it.includes("there is no push")).length, 1, worker.logs.join("\n"));

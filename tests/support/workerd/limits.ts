@@ -17,7 +17,7 @@ import { Redis } from "../../drivers/upstash/server/redis.ts";
 import { type RunningWorker, startWorker } from "./mod.ts";
 
 /** How many times faster time passes in these workers. */
-export const SPEED = 50;
+export const SPEED = 25;
 
 /** The limits of an invocation on Cloudflare's free plan. */
 export const FREE = { requests: 50, waiting: 6 };

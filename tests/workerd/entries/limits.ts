@@ -36,6 +36,12 @@ const stepper = workflow("stepper", async (ctx, steps: number) => {
 });
 const listener = workflow("listener", async (ctx) => await ctx.recv("news"));
 
+/**
+ * Longer than any request takes. Half an hour of the worker's time is a minute or so of the machine's, on which a
+ * request takes as long as for others: with the defaults, a busy machine would repeat requests and renew leases.
+ */
+const UNHURRIED = "30m";
+
 function fast(speed: number): Clock {
   return { now: () => systemClock.now() * speed, after: (ms, run) => systemClock.after(ms / speed, run) };
 }
@@ -45,12 +51,13 @@ function driverOf(env: Env, at: (url: string) => string, clock: Clock): Driver {
   if (env.NEON) {
     return openNeon(env.CONNECTION_STRING!, {
       schema: env.SCHEMA!,
+      requestTimeout: UNHURRIED,
       endpoint: { http: at(env.NEON), websocket: "ws://127.0.0.1:1/v2" },
     }, {
       clock,
     }).driver;
   }
-  return openUpstash({ url: at(env.UPSTASH!), token: env.TOKEN! }, { prefix: env.PREFIX! }, {
+  return openUpstash({ url: at(env.UPSTASH!), token: env.TOKEN! }, { prefix: env.PREFIX!, requestTimeout: UNHURRIED }, {
     clock,
     timing: UPSTASH_TIMING,
   })
@@ -67,6 +74,7 @@ function parleyFor(env: Env, ctx: ExecutionContext): Parley {
     ...(env.WAIT_UNTIL === "yes" && { waitUntil: (work: Promise<unknown>) => ctx.waitUntil(work) }),
     wake: httpWake({ url: at("http://worker.test/parley"), token: "t0ken" }),
     hotWait: 0,
+    lease: UNHURRIED,
     clock,
     ...(env.MAX_REQUESTS !== "" && { maxRequests: Number(env.MAX_REQUESTS) }),
   });
