@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 /** A PostgreSQL that this process has started. It ends with this process at the latest. */
 export interface PostgresServer extends AsyncDisposable {
   /**
-   * The URL of {@linkcode DATABASE} for its owner, who is no superuser and may `set role` to
+   * The URL of {@linkcode DATABASE} for its owner, who is no superuser, may create databases, and may `set role` to
    * {@linkcode GUEST}.
    */
   readonly url: string;
@@ -95,7 +95,7 @@ max_wal_senders = 0
 
 /** One statement a line, as single-user mode reads them. */
 const SETUP = `
-create role ${DATABASE} login password '${DATABASE}'
+create role ${DATABASE} login createdb password '${DATABASE}'
 create role ${GUEST} login password '${GUEST}'
 grant ${GUEST} to ${DATABASE}
 create database ${DATABASE} owner ${DATABASE}
