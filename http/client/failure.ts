@@ -17,7 +17,13 @@ const REASONS: readonly [pattern: RegExp, reason: string, passes: boolean][] = [
     "the server's TLS certificate is not valid here",
     false,
   ],
-  [/ERR_SSL|ERR_TLS|\btls\b|\bssl\b|handshake/i, "there is no TLS connection to the server", true],
+  // Deno says `InvalidContentType` if the server speaks plain HTTP.
+  [/ERR_SSL|ERR_TLS|\btls\b|\bssl\b|handshake|InvalidContentType/i, "there is no TLS connection to the server", true],
+  [
+    /HPE_INVALID|invalid HTTP version/i,
+    "the server's answer is not HTTP, perhaps because the server expects https",
+    true,
+  ],
   [/ENOTFOUND|EAI_AGAIN|\bdns\b|getaddrinfo|name resolution/i, "the name of the server is unknown", true],
   [/ECONNREFUSED|connection refused|actively refused/i, "the connection was refused", true],
   [/ETIMEDOUT|UND_ERR_(CONNECT|HEADERS|BODY)_TIMEOUT|timed out/i, "the server did not answer in time", true],

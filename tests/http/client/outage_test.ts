@@ -62,8 +62,10 @@ Deno.test("connect() says why there was no answer, without the URL: refused, TLS
   })().catch(() => {});
   const gone = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   gone.close();
+  await using plain = listen({ fetch: () => new Response() });
   const { port } = closing.addr;
   const cases: [url: string, message: RegExp][] = [
+    [`${plain.url.replace("http:", "https:")}/secret-path`, /list got no answer: there is no TLS connection/],
     [`http://127.0.0.1:${gone.addr.port}/secret-path`, /list got no answer: the connection was refused/],
     [`https://127.0.0.1:${port}/secret-path`, /list got no answer: there is no TLS connection/],
     [`http://127.0.0.1:${port}/secret-path`, /list got no answer: the connection broke off/],
@@ -93,6 +95,12 @@ Deno.test("connect() reads the reasons of Deno, Node and Bun, and does not retry
     ],
     [node("ENOTFOUND"), /unknown \(ENOTFOUND\)$/, true],
     [node("EAI_AGAIN"), /unknown \(EAI_AGAIN\)$/, true],
+    [
+      failed({ cause: new Error("client error (SendRequest): invalid HTTP version parsed") }),
+      /answer is not HTTP, perhaps because the server expects https \(TypeError\)$/,
+      true,
+    ],
+    [node("HPE_INVALID_CONSTANT"), /answer is not HTTP, perhaps .* \(HPE_INVALID_CONSTANT\)$/, true],
     [node("DEPTH_ZERO_SELF_SIGNED_CERT"), /certificate is not valid here/, false],
     [node("CERT_HAS_EXPIRED"), /certificate is not valid here/, false],
     [
