@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import type { ParleyErrorCode } from "../../core/errors.ts";
+import { bearer } from "../../http/mod.ts";
+import { toSettings } from "../../http/options.ts";
 import { type HttpErrorCode, statusOf } from "../../http/wire/problem.ts";
 import { ROUTES } from "../../http/routes/mod.ts";
+import { memoryDriver, Parley } from "../../mod.ts";
 import { read } from "../project/files.ts";
 
 const DOCUMENT = read("docs/http.md");
@@ -52,4 +55,18 @@ Deno.test("docs/http.md has the status of every code", () => {
 Deno.test("docs/http.md has every route, with its action", () => {
   const real = ROUTES.map(({ spec: { method, path, action } }) => [`${method.toUpperCase()} ${path}`, action]);
   assert.deepEqual(rows("| Route | Action | Does |").toSorted(), real.toSorted());
+});
+
+Deno.test("docs/http.md has the default limits, and a live connection is silent for less than 10 s", () => {
+  const settings = toSettings({ parley: new Parley({ driver: memoryDriver() }), auth: bearer("s3cret") });
+  const { bodyLimit, bodyTimeoutMs, maxWaitMs, maxConnectionMs, heartbeatMs } = settings;
+  const documented = (option: string) => new RegExp(`\\| (\\d+ \\w+) +\\| \`${option}\` +\\|`).exec(DOCUMENT)?.[1];
+  assert.deepEqual(["bodyLimit", "bodyTimeout", "maxWait", "maxConnection", "heartbeat"].map(documented), [
+    `${bodyLimit / 2 ** 20} MiB`,
+    `${bodyTimeoutMs / 1_000} s`,
+    `${maxWaitMs / 1_000} s`,
+    `${maxConnectionMs / 60_000} min`,
+    `${heartbeatMs / 1_000} s`,
+  ]);
+  assert(heartbeatMs < 10_000, "Bun cuts a connection that is silent for 10 s");
 });
