@@ -9,7 +9,7 @@ import { delay, systemClock } from "../../core/time/clock.ts";
 import { sign } from "../../examples/checkout/provider.ts";
 import { connect } from "../../http/client/client.ts";
 import { freePort, PERMISSIONS } from "../support/adapter/process.ts";
-import { sentEvents } from "../http/suites/service.ts";
+import { sentEvents } from "../http/support/service.ts";
 import { KeptProcess } from "../support/kept.ts";
 import { atNeon } from "../drivers/neon/support/harness.ts";
 import { type NeonServer, startNeonServer } from "../drivers/neon/server/mod.ts";

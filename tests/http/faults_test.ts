@@ -4,7 +4,7 @@ import { encodeValue, envelope } from "../../http/envelope.ts";
 import { anyOf, type Auth, bearer, parleyHttp, scopedTokens, webhook } from "../../http/mod.ts";
 import { memoryDriver, Parley } from "../../mod.ts";
 import { memoryHarness } from "../drivers/memory/harness.ts";
-import { publisher, serve, TOKEN, toRequest } from "./suites/setup.ts";
+import { publisher, serve, TOKEN, toRequest } from "./support/setup.ts";
 
 const START = { workflow: "echo", enqueue: true };
 const ENCODED = { "content-type": "application/vnd.parley+json" };

@@ -4,8 +4,8 @@ import type { Hono } from "hono";
 import { delay, systemClock } from "../../core/time/clock.ts";
 import { anyOf, bearer, parleyHttp, scopedTokens } from "../../http/mod.ts";
 import { memoryDriver, Parley, workflow } from "../../mod.ts";
-import { type Hostile, meant, MINE, OTHERS, request } from "./suites/hostile.ts";
-import { echo, publisher } from "./suites/setup.ts";
+import { type Hostile, meant, MINE, OTHERS, request } from "./support/hostile.ts";
+import { echo, publisher } from "./support/setup.ts";
 
 /** Runs of each property; 10,000 requests in all. */
 const RUNS = 2_500;

@@ -14,7 +14,7 @@ import { secureHeaders } from "hono/secure-headers";
 import { connect } from "../../http/client/client.ts";
 import { httpWake } from "../../http/mod.ts";
 import { memoryHarness } from "../drivers/memory/harness.ts";
-import { lines, listen, sentEvents, serve, take, TOKEN } from "./suites/service.ts";
+import { lines, listen, sentEvents, serve, take, TOKEN } from "./support/service.ts";
 
 const LOG = "/workflows/w/streams/log";
 const STATE = "/workflows/w/events/state";

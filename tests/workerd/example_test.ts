@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { redisUrl } from "../drivers/upstash/support/redis_server.ts";
 import { startUpstashServer } from "../drivers/upstash/server/mod.ts";
 import { startWorker } from "../support/workerd/mod.ts";
-import { sentEvents } from "../http/suites/service.ts";
+import { sentEvents } from "../http/support/service.ts";
 
 /** Opens everything. */
 const SECRET = "0123456789abcdef0123456789abcdef";

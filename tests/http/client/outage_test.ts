@@ -7,7 +7,7 @@ import { noAnswer } from "../../../http/client/failure.ts";
 import { bearer, parleyHttp } from "../../../http/mod.ts";
 import { DriverError, type Duration, memoryDriver, Parley, workflow } from "../../../mod.ts";
 import { fastClock } from "../support/fast_clock.ts";
-import { listen } from "../suites/service.ts";
+import { listen } from "../support/service.ts";
 
 /** So many minutes of the client's time are a third of a second of ours. */
 const FACTOR = 200;

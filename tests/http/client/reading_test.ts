@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { connect, type Fetch } from "../../../http/client/client.ts";
 import { bearer, parleyHttp, type ParleyHttpOptions } from "../../../http/mod.ts";
 import { memoryDriver, Parley, type ParleyError, workflow } from "../../../mod.ts";
-import { listen } from "../suites/service.ts";
+import { listen } from "../support/service.ts";
 
 const VALUES: unknown[] = [undefined, null, 10n, new Date(5), "line\nbreak", new Map([[1, "ö".repeat(1_000)]]), -0];
 

@@ -2,7 +2,7 @@ import type { Driver } from "../../../core/driver/driver.ts";
 import assert from "node:assert/strict";
 import { DriverError } from "../../../mod.ts";
 import { memoryHarness } from "../../drivers/memory/harness.ts";
-import { type SentEvent, sentEvents, serve, take, until } from "../suites/service.ts";
+import { type SentEvent, sentEvents, serve, take, until } from "../support/service.ts";
 
 const LOG = "/workflows/w/streams/log";
 const STATE = "/workflows/w/events/state";

@@ -5,7 +5,7 @@ import { delay, systemClock } from "../../../core/time/clock.ts";
 import { bearer, parleyHttp } from "../../../http/mod.ts";
 import { Parley, workflow } from "../../../mod.ts";
 import { neonDriverTest } from "../../drivers/neon/support/setting.ts";
-import { listen } from "../suites/service.ts";
+import { listen } from "../support/service.ts";
 
 setFlagsFromString("--expose-gc");
 const collectGarbage: () => void = runInNewContext("gc");

@@ -4,7 +4,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { delay, systemClock } from "../../../core/time/clock.ts";
 import { memoryHarness } from "../../drivers/memory/harness.ts";
-import { type Order, serve, type Service } from "../suites/service.ts";
+import { type Order, serve, type Service } from "../support/service.ts";
 
 setFlagsFromString("--expose-gc");
 const collectGarbage: () => void = runInNewContext("gc");

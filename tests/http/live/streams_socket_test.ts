@@ -5,7 +5,7 @@ import { scopedTokens } from "../../../http/mod.ts";
 import { DriverError } from "../../../mod.ts";
 import { countedWatches } from "../../core/setup.ts";
 import { memoryHarness } from "../../drivers/memory/harness.ts";
-import { listen, serve, type Service, type ServiceOptions, until } from "../suites/service.ts";
+import { listen, serve, type Service, type ServiceOptions, until } from "../support/service.ts";
 
 const tokens = scopedTokens("0123456789abcdef");
 const SSE = { accept: "text/event-stream" };

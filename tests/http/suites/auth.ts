@@ -12,7 +12,7 @@ import { type Action, anyOf, bearer, scopedTokens } from "../../../http/mod.ts";
 import { ROUTES } from "../../../http/routes/mod.ts";
 import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
 import { registerSuite, type Rules, rulesFor } from "../../../testing/suite.ts";
-import { type Asked, lineOf, publisher, serve, TOKEN } from "./setup.ts";
+import { type Asked, lineOf, publisher, serve, TOKEN } from "../support/setup.ts";
 
 const SECRET = "a secret of the tests, and of nobody else";
 const tokens = scopedTokens(SECRET);

@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { delay, nextTask, systemClock } from "../../../core/time/clock.ts";
 import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
-import { problem, sentEvents, serve, type Service, type ServiceOptions, take } from "./service.ts";
+import { problem, sentEvents, serve, type Service, type ServiceOptions, take } from "../support/service.ts";
 
 const LOG = "/workflows/w/streams/log";
 const ENDS_SOON = { maxWait: "60ms" } as const;

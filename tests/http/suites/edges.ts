@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
 import { registerSuite, type Rules } from "../../../testing/suite.ts";
-import { type Asked, publisher, serve, toRequest } from "./setup.ts";
+import { type Asked, publisher, serve, toRequest } from "../support/setup.ts";
 
 /** Around what 32 bits, a double and 64 bits hold, and what Lua would write as 1e+15. */
 const NUMBERS = [

@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { devalueCodec } from "../../../mod.ts";
 import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
-import { lines, problem, sentEvents, serve, type Service, take } from "./service.ts";
+import { lines, problem, sentEvents, serve, type Service, take } from "../support/service.ts";
 
 const STATE = "/workflows/w/events/state";
 const SSE = { accept: "text/event-stream" };

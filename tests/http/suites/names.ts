@@ -9,7 +9,7 @@ import fc from "fast-check";
 import { fromSegment, toSegment } from "../../../http/protocol.ts";
 import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
 import { registerSuite, type Rules } from "../../../testing/suite.ts";
-import { serve } from "./setup.ts";
+import { serve } from "../support/setup.ts";
 
 /** What has a meaning somewhere between a client and a store. */
 const HARD = [

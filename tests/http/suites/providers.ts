@@ -11,9 +11,9 @@ import Stripe from "stripe";
 import type { Harness, MakeHarness, RegisterTest } from "../../../testing/mod.ts";
 import { registerSuite, type Rules, rulesFor } from "../../../testing/suite.ts";
 import { World } from "../../../testing/workflows/world.ts";
-import { type HookSettings, type Provider, SECRETS } from "./hooks.ts";
-import { mountHooks } from "./mount.ts";
-import { listener } from "./setup.ts";
+import { type HookSettings, type Provider, SECRETS } from "../support/hooks.ts";
+import { mountHooks } from "../support/mount.ts";
+import { listener } from "../support/setup.ts";
 
 const ORDER = "order 1";
 

@@ -12,7 +12,7 @@ import { bearer, parleyHttp } from "../../../http/mod.ts";
 import type { Parley } from "../../../mod.ts";
 import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
 import { registerSuite, type Rules, rulesFor } from "../../../testing/suite.ts";
-import { listener, publisher, serve, TOKEN, toRequest } from "./setup.ts";
+import { listener, publisher, serve, TOKEN, toRequest } from "../support/setup.ts";
 
 const START = { workflow: "echo", enqueue: true };
 

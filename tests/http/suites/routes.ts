@@ -8,8 +8,8 @@ import assert from "node:assert/strict";
 import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
 import { registerSuite, type Rules } from "../../../testing/suite.ts";
 import { decodeValue, encodeValue, envelope } from "../../../http/envelope.ts";
-import { echo, failing, listener, publisher, serve } from "./setup.ts";
-import { VALUES } from "./values.ts";
+import { echo, failing, listener, publisher, serve } from "../support/setup.ts";
+import { VALUES } from "../support/values.ts";
 
 const ENCODED = { "content-type": "application/vnd.parley+json", "accept": "application/vnd.parley+json" };
 

@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { decodeValue } from "../../../http/envelope.ts";
 import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
-import { lines, problem, sentEvents, serve, type Service, type ServiceOptions, take } from "./service.ts";
+import { lines, problem, sentEvents, serve, type Service, type ServiceOptions, take } from "../support/service.ts";
 
 const LOG = "/workflows/w/streams/log";
 const SSE = { accept: "text/event-stream" };

@@ -10,7 +10,7 @@ import { delay, systemClock } from "../../../core/time/clock.ts";
 import { DriverError } from "../../../mod.ts";
 import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
 import { countedWatches, countListeners } from "../../core/setup.ts";
-import { lines, sentEvents, serve, type Service, type ServiceOptions, take, until } from "./service.ts";
+import { lines, sentEvents, serve, type Service, type ServiceOptions, take, until } from "../support/service.ts";
 
 const LOG = "/workflows/w/streams/log";
 const STATE = "/workflows/w/events/state";

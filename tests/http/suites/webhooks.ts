@@ -13,7 +13,7 @@ import { standardWebhooks, webhook, type WebhookOptions } from "../../../http/mo
 import { topic } from "../../../mod.ts";
 import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
 import { registerSuite, type Rules } from "../../../testing/suite.ts";
-import { CANARY, isReceived, order, paid, shop } from "./shop.ts";
+import { CANARY, isReceived, order, paid, shop } from "../support/shop.ts";
 import { deduping } from "./webhooks_once.ts";
 
 /** Registers the tests. */

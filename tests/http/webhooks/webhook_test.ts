@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { httpWake } from "../../../http/mod.ts";
 import { memoryHarness } from "../../drivers/memory/harness.ts";
-import { serve, TOKEN } from "../suites/setup.ts";
+import { serve, TOKEN } from "../support/setup.ts";
 import { providers } from "../suites/providers.ts";
 import { webhooks } from "../suites/webhooks.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Hono } from "hono";
 import { bearer, parleyHttp, webhook } from "../../../http/mod.ts";
 import { memoryDriver, Parley, workflow } from "../../../mod.ts";
-import { listen } from "../suites/service.ts";
+import { listen } from "../support/service.ts";
 
 const echo = workflow("echo", (_ctx, input: unknown) => input);
 

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { devalueCodec } from "../../../core/values/codec.ts";
 import { untrustedValue } from "../../../http/wire/untrusted_value.ts";
 import { Values } from "../../../core/values/values.ts";
-import { VALUES } from "../suites/values.ts";
+import { VALUES } from "../support/values.ts";
 
 const MIB = 2 ** 20;
 const values = new Values(devalueCodec, MIB);

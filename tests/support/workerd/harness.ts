@@ -11,7 +11,7 @@ import { delay, systemClock } from "../../../core/time/clock.ts";
 import { openNeon } from "../../../drivers/neon/driver.ts";
 import { openUpstash } from "../../../drivers/upstash/driver.ts";
 import { ManualClock, type RegisterTest } from "../../../testing/mod.ts";
-import type { RemoteHarness } from "../../http/suites/mount.ts";
+import type { RemoteHarness } from "../../http/support/mount.ts";
 import { WISH, type Wish } from "../../workerd/entries/wish.ts";
 import { atNeon, Backstage } from "../../drivers/neon/support/harness.ts";
 import { PostgresStore } from "../../drivers/postgres/support/store.ts";

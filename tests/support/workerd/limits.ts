@@ -8,7 +8,7 @@
 import { openNeon } from "../../../drivers/neon/driver.ts";
 import { openUpstash } from "../../../drivers/upstash/driver.ts";
 import { Parley, type Workflow, workflow } from "../../../mod.ts";
-import { sentEvents } from "../../http/suites/service.ts";
+import { sentEvents } from "../../http/support/service.ts";
 import { atNeon, Backstage } from "../../drivers/neon/support/harness.ts";
 import { quoted } from "../../drivers/postgres/support/store.ts";
 import { removeKeys } from "../../drivers/upstash/support/harness.ts";

@@ -10,7 +10,7 @@ import { anyOf, bearer, parleyHttp, scopedTokens } from "@parley/parley/http";
 import { neonDriver } from "@parley/parley/neon";
 import { upstashDriver } from "@parley/parley/upstash";
 import { Hono } from "hono";
-import { hooks } from "../../http/suites/hooks.ts";
+import { hooks } from "../../http/support/hooks.ts";
 import type { ExecutionContext } from "./platform.ts";
 import { WISH, type Wish } from "./wish.ts";
 

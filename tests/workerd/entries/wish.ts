@@ -7,7 +7,7 @@
 import type { ParleyHttpOptions } from "@parley/parley/http";
 import type { neonDriver } from "@parley/parley/neon";
 import type { upstashDriver } from "@parley/parley/upstash";
-import type { HookSettings } from "../../http/suites/hooks.ts";
+import type { HookSettings } from "../../http/support/hooks.ts";
 
 /** The header with a {@linkcode Wish}, as JSON. */
 export const WISH = "x-wish";
