@@ -97,7 +97,8 @@ export function toRunner(options: ParleyOptions, workflows: ReadonlyMap<string, 
   } = options;
   if (driver.contract !== 1) {
     throw new ValidationError(
-      `Reading the driver: it implements version ${driver.contract} of the driver contract, and must implement version 1`,
+      `Reading the driver: it implements version ${driver.contract} of the driver contract, ` +
+        "and must implement version 1",
     );
   }
   const leaseMs = toMilliseconds(lease, "lease");

@@ -44,7 +44,8 @@ const EXPOSED = [
  * const app = new Hono().route("/parley", parleyHttp({ parley, auth: bearer("s3cret") }));
  *
  * const headers = { authorization: "Bearer s3cret", "content-type": "application/json" };
- * await app.request("/parley/workflows", { method: "POST", headers, body: '{"workflow":"greet","input":"Ada","workflowId":"g"}' });
+ * const body = JSON.stringify({ workflow: "greet", input: "Ada", workflowId: "g" });
+ * await app.request("/parley/workflows", { method: "POST", headers, body });
  * const result = await app.request("/parley/workflows/g/result?wait=5s", { headers });
  * console.log(await result.json()); // Hello Ada
  * ```

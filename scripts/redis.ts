@@ -130,7 +130,8 @@ async function installedRedis(): Promise<string> {
   const binary = await findProgram(BINARIES);
   if (binary) return binary;
   throw new Error(
-    `The tests need Redis ${OLDEST} or later: install redis-server or valkey-server, or set REDIS_URL to one that the tests may write to (${failure})`,
+    `The tests need Redis ${OLDEST} or later: install redis-server or valkey-server, or set REDIS_URL to ` +
+      `one that the tests may write to (${failure})`,
   );
 }
 

@@ -77,7 +77,11 @@ export class ManualClock implements Clock {
    * const requests = new Set<Promise<void>>();
    * const clock = new ManualClock(undefined, { settled: () => Promise.all(requests) });
    * const log: string[] = [];
-   * clock.after(10, () => requests.add(new Promise((resolve) => setTimeout(resolve, 5)).then(() => void log.push("answer"))));
+   * const request = async () => {
+   *   await new Promise((resolve) => setTimeout(resolve, 5));
+   *   log.push("answer");
+   * };
+   * clock.after(10, () => requests.add(request()));
    * clock.after(20, () => log.push("next"));
    * await clock.advance(20);
    * assert.deepEqual(log, ["answer", "next"]);

@@ -20,7 +20,8 @@
  *   return Promise.resolve({
  *     drivers: [driver, driver], // two connections, where the store is a server
  *     clock,
- *     advance: (ms) => ms < 0 ? Promise.resolve(clock.set(clock.now() + ms)) : clock.advance(ms), // the store's clock first, where it has one
+ *     // If the store has a clock of its own, that comes first.
+ *     advance: (ms) => ms < 0 ? Promise.resolve(clock.set(clock.now() + ms)) : clock.advance(ms),
  *     [Symbol.asyncDispose]: () => Promise.resolve(), // drop the store
  *   });
  * });

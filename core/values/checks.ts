@@ -55,7 +55,8 @@ export function checkSchema(schema: unknown, what: string): void {
     if (typeof standard.validate === "function") return;
   }
   throw new ValidationError(
-    `Defining the ${what}: its schema must implement Standard Schema, version 1. Schemas of Valibot, Zod (from 3.24) and ArkType do. ` +
+    `Defining the ${what}: its schema must implement Standard Schema, version 1. ` +
+      "Schemas of Valibot, Zod (from 3.24) and ArkType do. " +
       "For Effect, pass Schema.standardSchemaV1(schema). TypeBox and JSON Schema need an adapter",
   );
 }
@@ -102,7 +103,8 @@ export function toMilliseconds(duration: Duration, what: string): number {
   if (!(ms >= 0 && ms <= MAX_DURATION_MS)) {
     const shown = typeof duration === "string" ? quote(duration) : String(duration);
     throw new ValidationError(
-      `Reading the ${what} ${shown}: it must be 0 or more milliseconds, or a number with ms, s, m, h or d, and at most 1,000 years`,
+      `Reading the ${what} ${shown}: it must be 0 or more milliseconds, ` +
+        "or a number with ms, s, m, h or d, and at most 1,000 years",
     );
   }
   return Math.ceil(ms);

@@ -19,7 +19,8 @@ export interface SafeIssue {
  * `expected string, received number` and `undefined` in `Expected string but received undefined`.
  */
 const KINDS = new Set(
-  ("undefined null NaN nan string number int boolean bigint symbol object array function date map set record promise file " +
+  ("undefined null NaN nan string number int boolean bigint symbol object array function date map set record promise " +
+    "file " +
     "Object Array Function Date Map Set RegExp Promise File Blob Uint8Array").split(" "),
 );
 

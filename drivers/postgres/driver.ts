@@ -1,4 +1,6 @@
-/* * The driver contract over one function that sends a statement and returns its rows. Every driver for a Postgres uses it.
+/**
+ * The driver contract over one function that sends a statement and returns its rows. Every driver
+ * for a Postgres uses it.
  *
  * @module
  */

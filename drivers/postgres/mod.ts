@@ -58,7 +58,8 @@ export interface PostgresDriverOptions {
  *
  * const database = new PGlite();
  * const driver = postgresDriver(database, { schema: "orders" });
- * await driver.create({ workflowId: "order-1", name: "order", input: "null", owner: crypto.randomUUID(), leaseMs: null });
+ * const order = { workflowId: "order-1", name: "order", input: "null" };
+ * await driver.create({ ...order, owner: crypto.randomUUID(), leaseMs: null });
  *
  * const workflow = await driver.readWorkflow("order-1");
  * assert.equal(workflow?.status, "ENQUEUED");

@@ -52,7 +52,8 @@ export function clientQuery(queryable: Queryable, timeoutMs: number, clock: Cloc
       // A method that was separated from its object throws such an error.
       if (hasAnswered || !isProgrammingError(error)) throw error;
       throw new ValidationError(
-        `Using a Postgres client: its query method threw a ${error.name} at the first call; it must be a method of the client, as in ` +
+        `Using a Postgres client: its query method threw a ${error.name} at the first call; it must be a ` +
+          "method of the client, as in " +
           `{ query: (text, params) => client.query(text, params) }`,
       );
     }

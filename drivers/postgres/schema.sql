@@ -1467,7 +1467,9 @@ begin
   if published or goal = 'end' then
     targets := array_append(targets, 'outbox:' || own);
   end if;
-  if cardinality(woken) > 0 or goal = 'yield' or (goal in ('suspend', 'park') and due_at < now + 10000) then
+  if cardinality(woken) > 0 or goal = 'yield'
+    or (goal in ('suspend', 'park') and due_at < now + 10000)
+  then
     targets := array_append(targets, 'due');
   end if;
   if cardinality(targets) > 0

@@ -139,7 +139,8 @@ export class ScriptCalls {
     if (!this.#takesFlag) return;
     this.#takesFlag = false;
     this.#report(
-      "the server refuses the script flag allow-key-locking, so it is not Upstash; the scripts go without it, which is for development alone",
+      "the server refuses the script flag allow-key-locking, so it is not Upstash; the scripts go without " +
+        "it, which is for development alone",
     );
   }
 }

@@ -64,7 +64,12 @@ const Claims = v.object({
  * import { scopedTokens } from "@parley/parley/http";
  *
  * const tokens = scopedTokens("a secret from the environment");
- * const token = await tokens.mint({ actions: ["stream"], workflowId: "order-1", keys: ["progress"], expiresIn: "15m" });
+ * const token = await tokens.mint({
+ *   actions: ["stream"],
+ *   workflowId: "order-1",
+ *   keys: ["progress"],
+ *   expiresIn: "15m",
+ * });
  * console.log(token.split(".").length); // 3
  * ```
  *

@@ -56,10 +56,12 @@ const GET_EVENT_TIMEOUT: Duration = "60s";
  * import { bearer, parleyHttp } from "@parley/parley/http";
  *
  * const greet = workflow("greet", (_ctx, name: string) => `Hello ${name}`);
- * const app = parleyHttp({ parley: new Parley({ driver: memoryDriver(), workflows: [greet] }), auth: bearer("s3cret") });
+ * const parley = new Parley({ driver: memoryDriver(), workflows: [greet] });
+ * const app = parleyHttp({ parley, auth: bearer("s3cret") });
  *
  * // In place of `fetch`, so that this runs without a server.
- * const client = connect({ url: "https://example.com", token: "s3cret", fetch: async (url, init) => await app.request(url, init) });
+ * const fetch = async (url: string, init: RequestInit) => await app.request(url, init);
+ * const client = connect({ url: "https://example.com", token: "s3cret", fetch });
  * const handle = await client.start(greet, "Ada");
  * console.log(await handle.result()); // Hello Ada
  * ```

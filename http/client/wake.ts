@@ -28,7 +28,8 @@ const BATCH = 1_000;
  * import { memoryDriver, Parley } from "@parley/parley";
  * import { httpWake } from "@parley/parley/http";
  *
- * const wake = httpWake({ url: "https://example.com/parley", token: "a token from the environment".replaceAll(" ", "-") });
+ * const token = "a token from the environment".replaceAll(" ", "-");
+ * const wake = httpWake({ url: "https://example.com/parley", token });
  * const parley = new Parley({ driver: memoryDriver(), wake });
  * console.log(await parley.sweep()); // { claimed: 0, finished: 0, suspended: 0 }
  * ```

@@ -44,8 +44,8 @@ const NAMED: Record<string, Schema> = Object.fromEntries(
 
 /** A body in the library's own encoding. */
 const ENCODED = {
-  description:
-    "The JSON of application/json, in which each value (input, output, message, result and so on) is encoded as the npm package devalue does",
+  description: "The JSON of application/json, in which each value (input, output, message, result and so on) is " +
+    "encoded as the npm package devalue does",
 };
 
 const CONVERSION = {

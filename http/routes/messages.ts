@@ -72,7 +72,8 @@ export const messageRoutes: readonly Route[] = [
 function refuseWebhookKey(key: string | undefined): void {
   if (key === undefined || !WEBHOOK_KEY.test(key)) return;
   throw new ValidationError(
-    "Sending a message: an idempotency key of the form webhook: and 64 digits belongs to webhooks, and must be another one",
+    "Sending a message: an idempotency key of the form webhook: and 64 digits belongs to webhooks, and " +
+      "must be another one",
   );
 }
 

@@ -35,7 +35,8 @@ export const StartBody = v.strictObject({
   checked: v.optional(v.pipe(
     v.unknown(),
     v.description(
-      "The input as the caller's schema returned it. It is stored instead of the input if this server has no schema for the workflow",
+      "The input as the caller's schema returned it. It is stored instead of the input if this server has " +
+        "no schema for the workflow",
     ),
   )),
 });

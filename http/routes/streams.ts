@@ -60,8 +60,8 @@ export const streamRoutes: readonly Route[] = [
     path: "/workflows/:id/streams/:key",
     action: "stream",
     errors: ["workflow_not_found", "offset_out_of_range"],
-    summary:
-      "Read a stream: a page of it as JSON, or live as Server-Sent Events or lines of JSON; or by the Durable Streams protocol",
+    summary: "Read a stream: a page of it as JSON, or live as Server-Sent Events or lines of JSON; or by the " +
+      "Durable Streams protocol",
     query: StreamQuery,
     headers: READ_HEADERS,
     responses: {

@@ -32,7 +32,9 @@ import type { Verifier } from "./verifier.ts";
  *     parley,
  *     verify: github("It's a Secret to Everybody"),
  *     route: (event, { headers }) =>
- *       headers.get("x-github-event") === "push" ? { workflowId: `deploy ${event.after}`, message: event.ref } : undefined,
+ *       headers.get("x-github-event") === "push"
+ *         ? { workflowId: `deploy ${event.after}`, message: event.ref }
+ *         : undefined,
  *   }),
  * );
  * console.log((await app.request("/github", { method: "POST", body: "{}" })).status); // 401

@@ -47,7 +47,11 @@ export interface StandardWebhooksOptions extends VerifierOptions {
  *   webhook({
  *     parley,
  *     verify: standardWebhooks("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
- *     route: (event) => ({ workflowId: event.data.orderId, topic: "payment", message: { paid: event.type === "payment.paid" } }),
+ *     route: (event) => ({
+ *       workflowId: event.data.orderId,
+ *       topic: "payment",
+ *       message: { paid: event.type === "payment.paid" },
+ *     }),
  *   }),
  * );
  * const response = await app.request("/webhook", { method: "POST", body: "{}" });
@@ -84,7 +88,8 @@ function toKey(secret: string, encoding: StandardWebhooksOptions["encoding"]): U
   if (encoding === "base64") return fromStrictBase64(secret);
   if (secret === "") return undefined;
   throw new ValidationError(
-    'Making a verifier for Standard Webhooks: a secret must begin with whsec_, v1,whsec_ or polar_whs_; of one that does not, the option encoding must say whether it is "base64" or "text"',
+    "Making a verifier for Standard Webhooks: a secret must begin with whsec_, v1,whsec_ or polar_whs_; " +
+      'of one that does not, the option encoding must say whether it is "base64" or "text"',
   );
 }
 

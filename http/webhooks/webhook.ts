@@ -124,7 +124,11 @@ export interface WebhookOptions<Event> {
  *     parley,
  *     verify: standardWebhooks("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
  *     schema: v.object({ type: v.string(), data: v.object({ orderId: v.string() }) }),
- *     route: ({ type, data }) => ({ workflowId: data.orderId, topic: payment, message: { paid: type === "payment.paid" } }),
+ *     route: ({ type, data }) => ({
+ *       workflowId: data.orderId,
+ *       topic: payment,
+ *       message: { paid: type === "payment.paid" },
+ *     }),
  *   }),
  * );
  * console.log((await app.request("/webhook", { method: "POST", body: "{}" })).status); // 401

@@ -133,7 +133,8 @@ async function bodyOf(c: Context, what: string): Promise<ReadableStream<Uint8Arr
  */
 function readBefore(what: string, Kind: new (message: string) => Error): Error {
   return new Kind(
-    `Reading the ${what}: its bytes are gone; middleware that reads bodies, such as express.json(), must come after this, or use the methods of Hono's request`,
+    `Reading the ${what}: its bytes are gone; middleware that reads bodies, such as express.json(), must ` +
+      "come after this, or use the methods of Hono's request",
   );
 }
 

@@ -80,8 +80,8 @@ const TEXTS: readonly (Finding & { readonly text: RegExp })[] = [
   { text: /^Unexpected flag in script shebang/, meaning: FLAG_REFUSED },
   {
     text: /^unknown (redis )?command/i, // Redis names itself where a script calls, Valkey does not.
-    meaning:
-      "the server does not know the command: EVAL, EVALSHA, PUBLISH and what scripts call must be neither renamed nor switched off",
+    meaning: "the server does not know the command: EVAL, EVALSHA, PUBLISH and what scripts call must be neither " +
+      "renamed nor switched off",
   },
   { text: /^(ACL failure in script|The user executing the script can't)/, meaning: NO_PERMISSION },
 ];

@@ -33,7 +33,8 @@ function refusalOf(redis: unknown): string | null {
   if (typeof redis !== "object" || redis === null) return wanted;
   // Clients such as ioredis and node-redis have this. ioredis has an `exec` too, which is another one.
   if (typeof Reflect.get(redis, "sendCommand") === "function") {
-    return `this is a client of Redis's own protocol, as ioredis and node-redis are, and the driver needs the REST API: ${wanted}`;
+    return "this is a client of Redis's own protocol, as ioredis and node-redis are, and the driver needs " +
+      `the REST API: ${wanted}`;
   }
   if (!isInstance(redis as UpstashRedis)) return "url" in redis ? null : wanted;
   // In old versions that pipeline by themselves, each read of `exec` makes a new one: that of a

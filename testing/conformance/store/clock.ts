@@ -31,22 +31,23 @@ export const clock: Rules = {
     assert.deepEqual((await claimIds(b)).toSorted(), ["enqueued", "parked", "resumed", "woken", "yielded"]);
   },
 
-  "a workflow that something arrived for is claimed when the store's clock has gone back, even if its deadline had passed":
-    async (harness) => {
-      const { drivers: [a, b], advance } = harness;
-      await beginSuspended(a, "message", [receive(0, [""], LEASE_MS)]);
-      await beginSuspended(a, "event", [observeEvent(0, "source", "k", LEASE_MS)]);
-      await beginSuspended(a, "result", [observeResult(0, "source", LEASE_MS)]);
-      await (await begin(a, "parked")).released([], park("p", LEASE_MS));
-      const source = await begin(a, "source", { leaseMs: HOUR_MS });
-      await advance(LEASE_MS + 1);
-      await b.send([newMessage("message")]);
-      await source.held([setEvent(0, "k", "1")]);
-      await source.end();
-      await resume(b, "parked");
-      await advance(BACK_MS);
-      assert.deepEqual((await claimIds(b)).toSorted(), ["event", "message", "parked", "result"]);
-    },
+  "what something arrived for is claimed when the store's clock has gone back, even if its deadline had passed": async (
+    harness,
+  ) => {
+    const { drivers: [a, b], advance } = harness;
+    await beginSuspended(a, "message", [receive(0, [""], LEASE_MS)]);
+    await beginSuspended(a, "event", [observeEvent(0, "source", "k", LEASE_MS)]);
+    await beginSuspended(a, "result", [observeResult(0, "source", LEASE_MS)]);
+    await (await begin(a, "parked")).released([], park("p", LEASE_MS));
+    const source = await begin(a, "source", { leaseMs: HOUR_MS });
+    await advance(LEASE_MS + 1);
+    await b.send([newMessage("message")]);
+    await source.held([setEvent(0, "k", "1")]);
+    await source.end();
+    await resume(b, "parked");
+    await advance(BACK_MS);
+    assert.deepEqual((await claimIds(b)).toSorted(), ["event", "message", "parked", "result"]);
+  },
 
   "a workflow that becomes due at once after the store's clock has gone back is claimed": async (
     { drivers: [a, b], advance },

@@ -14,8 +14,10 @@ import type { Rules } from "../../suite.ts";
 // deno-fmt-ignore
 /** Encoded values that a driver might be tempted to parse, trim, escape or normalise. */
 const VALUES = [
-  "", " ", " leading and trailing ", "null", "true", "0", "-0", "1.0", "1e400", "12345678901234567890", '"text"', "{}", "[]", '{"b":1,"a":2,"b":3}', ' { "a" : 1 } ', "[1, 2]",
-  '{"a":', "\\", "\\u0000", '"\\u0000"', '"\\ud800"', "\\x41", "$1", "{1,2}", "'; drop table workflows; --", "%s", "\n", "\r\n", "\t", "\u0001\u001f\u007f",
+  "", " ", " leading and trailing ", "null", "true", "0", "-0", "1.0", "1e400", "12345678901234567890",
+  '"text"', "{}", "[]", '{"b":1,"a":2,"b":3}', ' { "a" : 1 } ', "[1, 2]",
+  '{"a":', "\\", "\\u0000", '"\\u0000"', '"\\ud800"', "\\x41", "$1", "{1,2}", "'; drop table workflows; --",
+  "%s", "\n", "\r\n", "\t", "\u0001\u001f\u007f",
   "\u2028\u2029", "\u00e9 e\u0301", "\ufeffbom", "\u{1F600}\u{10FFFF}", "\ufffd\uffff", "x".repeat(100_000),
 ];
 

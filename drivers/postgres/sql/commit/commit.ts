@@ -218,7 +218,9 @@ function ending(schema: SchemaName): string {
   if published or goal = 'end' then
     targets := array_append(targets, 'outbox:' || own);
   end if;
-  if cardinality(woken) > 0 or goal = 'yield' or (goal in ('suspend', 'park') and due_at < now + ${MIN_UNHINTED_MS}) then
+  if cardinality(woken) > 0 or goal = 'yield'
+    or (goal in ('suspend', 'park') and due_at < now + ${MIN_UNHINTED_MS})
+  then
     targets := array_append(targets, 'due');
   end if;
   if cardinality(targets) > 0
