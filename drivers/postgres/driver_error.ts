@@ -5,6 +5,7 @@
  */
 
 import { DriverError, ParleyError } from "../../core/errors.ts";
+import { isProgrammingError, programmingError } from "../programming_error.ts";
 import { findCode } from "./find_code.ts";
 
 /**
@@ -71,18 +72,6 @@ export function isMissing(error: unknown): boolean {
 }
 
 /**
- * Tells whether an error is a mistake in the code of a client or of this driver, which would occur
- * again.
- */
-export function isProgrammingError(error: unknown): error is Error {
-  if (!(error instanceof Error) || !/^(TypeError|ReferenceError)$/.test(error.name)) return false;
-  // When the network fails, `fetch` also throws a TypeError: with a cause in Node, with a code in
-  // Bun, and elsewhere only with a text.
-  return error.cause === undefined && !("code" in error) &&
-    !/fetch|network|connection|sending request|load failed/i.test(error.message);
-}
-
-/**
  * Makes the error for a call that failed. Neither the error nor its cause contains anything of the
  * request, although errors of clients contain queries, parameters and connection strings.
  *
@@ -93,12 +82,7 @@ export function isProgrammingError(error: unknown): error is Error {
 export function driverError(call: string, error: unknown): ParleyError {
   if (error instanceof ParleyError) return error;
   const { sqlState: state, systemCode, holder } = findCode(error);
-  if (state === null && isProgrammingError(error)) {
-    return new DriverError(`${call} failed (${error.name} in the client or the driver)`, {
-      retryable: false,
-      cause: withoutMessage(error),
-    });
-  }
+  if (state === null && isProgrammingError(error)) return programmingError(call, error);
   const shown = state !== null ? `SQLSTATE ${state}` : systemCode ?? "no SQLSTATE, outcome unknown";
   const text = speakableText(state, error, holder);
   const own = text !== null && OWN.test(text) || state?.startsWith("22") || error instanceof NoAnswerError;
@@ -120,18 +104,6 @@ function sanitised(error: unknown, text: string): Error {
   const cause = new Error(text);
   const name = member(error, "name");
   if (name !== null && /^[A-Za-z]{1,60}$/.test(name)) cause.name = name;
-  return cause;
-}
-
-/**
- * Keeps where an error was thrown. Its message may quote a value, as in
- * `Cannot create property 'a' on string '...'`.
- */
-function withoutMessage(error: Error): Error {
-  const cause = new Error(`a ${error.name}, whose message may have data in it`);
-  cause.name = error.name;
-  const frames = (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
-  cause.stack = [`${cause.name}: ${cause.message}`, ...frames].join("\n");
   return cause;
 }
 

@@ -7,7 +7,8 @@
 import type { Clock } from "../../core/time/clock.ts";
 import { ValidationError } from "../../core/errors.ts";
 import { withTimeLimit } from "../../core/time/time_limit.ts";
-import { isProgrammingError, NoAnswerError } from "./driver_error.ts";
+import { isProgrammingError } from "../programming_error.ts";
+import { NoAnswerError } from "./driver_error.ts";
 import type { RunQuery } from "./sql_calls.ts";
 
 /**

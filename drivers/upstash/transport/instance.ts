@@ -5,6 +5,7 @@
  */
 
 import { deferred } from "../../../core/time/deferred.ts";
+import { isProgrammingError, programmingError } from "../../programming_error.ts";
 import { within } from "./limit.ts";
 import type { SendCommand, Subscribe, TransportOptions } from "./transport.ts";
 
@@ -41,7 +42,13 @@ export interface UpstashSubscriber {
  */
 export function instanceCommands(redis: UpstashRedis, { timeoutMs, clock }: TransportOptions): SendCommand {
   return (command, call, stop) =>
-    within(call, { ms: timeoutMs, clock, stop }, async () => await redis.exec(command as [string, ...string[]]));
+    within(call, { ms: timeoutMs, clock, stop }, async () => {
+      try {
+        return await redis.exec(command as [string, ...string[]]);
+      } catch (error) {
+        throw isProgrammingError(error) ? programmingError(call, error) : error;
+      }
+    });
 }
 
 const CALL = "Upstash: subscribe";

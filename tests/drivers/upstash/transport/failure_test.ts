@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { readAnswer } from "../../../../drivers/upstash/answer.ts";
 import { isNoScript } from "../../../../drivers/upstash/transport/failure.ts";
 import { DriverError } from "../../../../core/errors.ts";
+import { upstashDriver } from "../../../../drivers/upstash/mod.ts";
+import { Parley } from "../../../../mod.ts";
 import { UPSTASH_ANSWERS } from "../server/mod.ts";
 import { rejection, type TransportOpenOptions, type TransportSetting, transportTest } from "../support/setting.ts";
 
@@ -211,6 +213,23 @@ transportTest(
     await relay.cut();
   },
 );
+
+Deno.test("a programming error of a client is not retryable, and shows its place but not its text", async () => {
+  for (const thrown of [new TypeError(`${SECRET} is not a function`), new ReferenceError(`${SECRET} is not defined`)]) {
+    let asked = 0;
+    const exec = () => (asked++, Promise.reject(thrown));
+    const redis = { exec, subscribe: () => assert.fail("it subscribed") };
+    const parley = new Parley({ driver: upstashDriver(redis, { push: false }) });
+    const error = await rejection(parley.send("w", 1));
+    assert.deepEqual([asked, error.retryable, error.message], [
+      1,
+      false,
+      `Upstash: send failed (${thrown.name} in the client or the driver)`,
+    ]);
+    assert(error.cause instanceof Error && /upstash\/transport\/failure_test/.test(error.cause.stack ?? ""));
+    assert(isClean(error));
+  }
+});
 
 Deno.test("readAnswer() accepts only answers of scripts; any other is retryable", () => {
   const none = [
