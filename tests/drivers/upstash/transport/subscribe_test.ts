@@ -121,27 +121,30 @@ Deno.test("a message arrives after comments and across chunks, with any line end
     "\xc3",
     "\xa9,\xe2\x82",
     "\xac,",
-    "\xef\xbb\xbf\r\n\r\nretry: x\nunknown\n\ndata: message,c,2\r\r",
+    "\xef\xbb\xbf\r\n\r\nretry: x\nunknown\n\xff\xfe\n\ndata: message,c,2\r\r",
   ];
   const latin1 = (text: string) => Uint8Array.from(text, (char) => char.charCodeAt(0));
-  await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, () => {
-    const body = new ReadableStream<Uint8Array>({
-      async start(controller) {
-        for (const line of lines) {
-          await delay(systemClock, 2);
-          controller.enqueue(latin1(line));
-        }
-      },
+  // As the lines are cut above, and byte by byte.
+  for (const chunks of [lines, Array.from(lines.join(""))]) {
+    await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, () => {
+      const body = new ReadableStream<Uint8Array>({
+        async start(controller) {
+          for (const chunk of chunks) {
+            await delay(systemClock, 2);
+            controller.enqueue(latin1(chunk));
+          }
+        },
+      });
+      return new Response(body, { headers: { "Content-Type": "text/event-stream" } });
     });
-    return new Response(body, { headers: { "Content-Type": "text/event-stream" } });
-  });
-  const { subscribe } = openTransport({ url: `http://127.0.0.1:${server.addr.port}`, token: "t" }, {
-    timeoutMs: 5_000,
-    clock: systemClock,
-  });
-  const heard: string[] = [];
-  const subscription = await subscribe("c", (payload) => heard.push(payload), never);
-  await until(() => heard.length > 1);
-  assert.deepEqual(heard, ["\u00e9,\u20ac,\u{FEFF}", "2"]);
-  await subscription.close();
+    const { subscribe } = openTransport({ url: `http://127.0.0.1:${server.addr.port}`, token: "t" }, {
+      timeoutMs: 5_000,
+      clock: systemClock,
+    });
+    const heard: string[] = [];
+    const subscription = await subscribe("c", (payload) => heard.push(payload), never);
+    await until(() => heard.length > 1);
+    assert.deepEqual(heard, ["\u00e9,\u20ac,\u{FEFF}", "2"]);
+    await subscription.close();
+  }
 });
