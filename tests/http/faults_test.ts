@@ -175,6 +175,10 @@ Deno.test("a value of a body is decoded once, and only if permissions and limits
     const message = { destinationId: "w", message: encodeValue(/canary/) };
     const many = envelope({ messages: Array(10_001).fill(message) });
     assert.equal((await call("POST /messages", { raw: many, headers: ENCODED })).status, 400);
+    // IDs are never encoded values.
+    const ids = envelope({ workflowIds: [encodeValue(/canary/)] });
+    assert.equal((await call("POST /wake", { raw: ids, headers: ENCODED, token: "wrong" })).status, 401);
+    assert.equal((await call("POST /wake", { raw: ids, headers: ENCODED })).status, 400);
     assert.equal(made, 0);
   } finally {
     globalThis.RegExp = original;

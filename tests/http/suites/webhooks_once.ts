@@ -11,7 +11,7 @@ import type { Rules } from "../../../testing/suite.ts";
 import { listener } from "../support/setup.ts";
 import { CANARY, order, paid, shop } from "../support/shop.ts";
 
-/** Adds the rules. */
+/** Repeated deliveries. */
 export const deduping: Rules = {
   "a repeated delivery is 2xx and sent once, even if many come at the same time": async (harness) => {
     const { parley, deliver } = shop(harness);

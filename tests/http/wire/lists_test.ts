@@ -84,7 +84,7 @@ Deno.test("input from a token that may only start fails no list: an unreadable r
     const headers = { authorization: `Bearer ${starter}`, "content-type": "application/vnd.parley+json" };
     return (await app.request("/workflows", { method: "POST", headers, body: raw })).status;
   };
-  // As deep as a body may be, and errors whose fields are no texts.
+  // A value that is nested too deep, and an error whose fields are not texts.
   const deep = `{"workflow":"echo","workflowId":"deep","input":[${
     Array.from({ length: 2_500 }, (_, n) => `[${n + 1}]`).join(",")
   },"end"]}`;
