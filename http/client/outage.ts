@@ -8,9 +8,12 @@ import { DriverError } from "../../core/errors.ts";
 import { backoffMs } from "../../core/time/backoff.ts";
 import { type ClientTransport, pauseFor } from "./transport.ts";
 
-/** The pause before a failed request is repeated: 0.1 s, doubling to 5 s. */
-const FIRST_PAUSE_MS = 100;
-export const MAX_PAUSE_MS = 5_000;
+/**
+ * The base and the limit of the pauses before a failed request is repeated. The first pause is
+ * already twice the base. A pause varies by up to a quarter, so none is longer than 5 s.
+ */
+const FIRST_PAUSE_MS = 75;
+export const MAX_PAUSE_MS = 4_000;
 
 /** After this many failures in a row, about 2 s, the caller is told. */
 const TOLD_AFTER = 5;
