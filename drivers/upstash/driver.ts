@@ -11,9 +11,10 @@ import type { PushConnection, PushTiming } from "../push.ts";
 import { toJournal } from "./answer.ts";
 import { claim } from "./calls/claim.ts";
 import { commit } from "./calls/commit.ts";
+import { control } from "./calls/control.ts";
 import { listWorkflows, readRows } from "./calls/list.ts";
 import { purge } from "./calls/purge.ts";
-import { Keys, OWN_KINDS } from "./keys.ts";
+import { Keys } from "./keys.ts";
 import { ScriptCalls } from "./script_calls.ts";
 import { UPSTASH_TIMING, upstashPush } from "./transport/push.ts";
 import { openTransport } from "./transport/open_transport.ts";
@@ -90,7 +91,7 @@ export function scriptDriver(calls: ScriptCalls): Omit<Driver, "watch"> {
     listWorkflows: (query) => listWorkflows(calls, query),
     readEvent: (request) => call("readEvent", keys.of(request.workflowId, "events"), request),
     readStream: (request) => call("readStream", keys.of(request.workflowId, "streams"), request),
-    control: (request) => call("control", [...keys.shared, ...keys.of(request.workflowId, ...OWN_KINDS)], request),
+    control: (request) => control(calls, request),
     purge: (request) => purge(calls, request),
   };
 }

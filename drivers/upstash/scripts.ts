@@ -24,7 +24,7 @@ import { controlMain, createMain, sendMain } from "./lua/lifecycle.ts";
 import { applying, operations, repeated } from "./lua/operations.ts";
 import { prelude } from "./lua/prelude.ts";
 import { parsing, published } from "./lua/published.ts";
-import { expireMain, places, purgeMain, purgePeekMain } from "./lua/purge.ts";
+import { expireMain, keeping, keepMain, places, purgeMain, purgePeekMain } from "./lua/purge.ts";
 import { listMain, readEventMain, readJournalMain, readStreamMain, readWorkflowsMain } from "./lua/read.ts";
 import { insert, records, rows } from "./lua/rows.ts";
 import { schedule } from "./lua/schedule.ts";
@@ -87,7 +87,9 @@ export const SCRIPTS = {
   /** The second half of a purge. */
   purge: script("purge", ...change, places, purgeMain),
   /** Begins the expiry of children that nobody needs any more. It follows the call that found them. */
-  expire: script("purge", ...change, places, expireMain),
+  expire: script("purge", ...change, places, keeping, expireMain),
+  /** Keeps the children of a resumed workflow again. It follows `control`. */
+  keep: script("control", ...change, keeping, keepMain),
 } as const satisfies Record<string, Script>;
 
 /** A script by its name. */

@@ -6,7 +6,8 @@
  * `kept`: it is in `families`, behind the member of its parent, and not in `ended`. It returns to
  * `ended` when its parent has ended or has recorded its result. With a retention its expiry begins
  * then: its place is in `expiring` with a `+` before it, and the answer tells the driver to make a
- * request that declares the keys of the child.
+ * request that declares the keys of the child. If the parent is resumed, another request keeps the
+ * child again.
  */
 const families = String.raw`
 -- Identifies a parent: its ID, and its origin, because another workflow may get the same ID later.
@@ -174,6 +175,21 @@ local function expireKeys(row)
   for _, key in ipairs(ownKeys(row)) do
     call('PEXPIRE', key, digits(request.retention))
   end
+end
+
+-- Takes an ended workflow out of 'ended' and 'expiring', and undoes the expiry of its keys.
+local function stay(row)
+  call('ZREM', sharedKey('ended'), endedPlace(row))
+  if row.kept then
+    call('ZREM', sharedKey('expiring'), '+' .. endedPlace(row))
+  end
+  if row.expires then
+    call('ZREM', sharedKey('expiring'), endedPlace(row))
+    for _, key in ipairs(ownKeys(row)) do
+      call('PERSIST', key)
+    end
+  end
+  row.expires = false
 end
 
 -- Ends a workflow, also while a run holds it. The caller sets the expiry of its keys after the last

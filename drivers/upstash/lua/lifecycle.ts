@@ -63,9 +63,29 @@ if not row then
   return reply({ state = 'not_found' })
 end
 
+local started = {}
+
 local function done()
   publish()
-  return reply({ state = 'done', woken = woken, expiring = unneeded })
+  return reply({ state = 'done', woken = woken, expiring = unneeded, started = started })
+end
+
+-- Notes the workflows that a resumed workflow has started, if it may still ask for results. They may
+-- have begun to expire. Only a start records 'done' with a value, which is an ID.
+local function noteStarted(row)
+  if (row.children or 0) == 0 then
+    return
+  end
+  local fields = {}
+  for seq = 1, row.entries do
+    fields[seq] = digits(seq)
+  end
+  readFields(keyOf(row.id, 'journal'), fields, function(_, text)
+    local head, id = string.match(text, '^([^\n]*)\n(.*)$')
+    if id ~= '' and cjson.decode(head)[3] == 'done' then
+      append(started, id)
+    end
+  end)
 end
 
 local function cancel()
@@ -86,18 +106,12 @@ end
 
 -- Undoes an end in the shared keys.
 local function revive()
-  call('ZREM', sharedKey('ended'), endedPlace(row))
-  if row.kept then
-    call('ZREM', sharedKey('expiring'), '+' .. endedPlace(row))
-    if row.parent then
-      call('ZREM', sharedKey('families'), keptPlace(row))
-    end
+  if row.expires or request.retention then
+    noteStarted(row)
   end
-  if row.expires then
-    call('ZREM', sharedKey('expiring'), endedPlace(row))
-    for _, key in ipairs(ownKeys(row)) do
-      call('PERSIST', key)
-    end
+  stay(row)
+  if row.kept and row.parent then
+    call('ZREM', sharedKey('families'), keptPlace(row))
   end
   if row.children then
     becomeParent(row)
@@ -108,7 +122,7 @@ end
 local function resume()
   revive()
   reindex(row, 'PENDING')
-  row.endedAt, row.expires, row.byDue, row.kept, row.released = nil, false, false, false, false
+  row.endedAt, row.byDue, row.kept, row.released = nil, false, false, false
   row.epoch, row.owner, row.attempts, row.lastCommit, row.updatedAt = row.epoch + 1, '', 0, 0, now
   call('HDEL', keyOf(row.id, 'workflow'), 'output', 'error')
   save(row)
@@ -122,6 +136,9 @@ end
 -- Resumes a workflow that has not ended: makes it due at once if it is parked, and shortens a lease
 -- that ends too late. A repeat reports the workflow as the first call did, until a run claims it.
 local function expedite()
+  if request.retention then
+    noteStarted(row)
+  end
   local score = dueScore(row)
   if shortenLease(row) then
     score = nil

@@ -45,11 +45,33 @@ publish()
 return reply({ purged = purged, kept = kept })
 `;
 
+/** Keeping a child again whose parent was resumed. */
+export const keeping = String.raw`
+local function keepAgain(row)
+  stay(row)
+  indexEnd(row, true, nil)
+  save(row)
+end
+`;
+
+/** Keeps the children of a resumed parent again, among workflows that it may have started. */
+export const keepMain = String.raw`
+for _, id in ipairs(request.workflowIds) do
+  local row = load(id)
+  if row and isEnded(row) and isKeeperAlive(row) then
+    keepAgain(row)
+  end
+end
+return reply({ done = true })
+`;
+
 /** Sets the expiry of children that nobody needs any more, as their end would have done. */
 export const expireMain = String.raw`
 for _, place in ipairs(request.places) do
   local row = endedAt(place)
-  if call('ZREM', sharedKey('expiring'), '+' .. place) == 1 and row and not row.expires then
+  if row and isKeeperAlive(row) then
+    keepAgain(row)
+  elseif call('ZREM', sharedKey('expiring'), '+' .. place) == 1 and row and not row.expires then
     row.expires, row.kept = true, false
     save(row)
     call('ZADD', sharedKey('expiring'), digits(now + request.retention), place)

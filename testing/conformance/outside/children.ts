@@ -159,6 +159,21 @@ export const children: Rules = {
     assert.equal(await purge(b), 1);
   },
 
+  "purge() leaves a child that ended while its parent was cancelled, and whose parent was resumed": async (
+    { drivers: [a, b] },
+  ) => {
+    const parent = await begin(a, "parent");
+    await parent.held([start(0, newWorkflow("child"))]);
+    await cancel(b, "parent");
+    await (await take(b, "child")).end("SUCCESS", "1");
+    await resume(b, "parent");
+    assert.equal(await purge(b), 0);
+    assert.deepEqual(await (await take(b, "parent")).outcomes([observeResult(1, "child", null, true)]), [
+      valueOutcome("1"),
+    ]);
+    assert.equal(await purge(b), 1);
+  },
+
   "purge() leaves a child whose parent's wait for the result has timed out": async ({ drivers: [a, b] }) => {
     const parent = await begin(a, "parent");
     await parent.held([start(0, newWorkflow("child")), observeResult(1, "child", 0, true)]);

@@ -133,6 +133,76 @@ upstashTest("a kept child that is resumed does not expire before it has ended ag
   assert.equal(await expiry(store, "child"), "all");
 });
 
+/** The ends that `resume` undoes. */
+const UNDONE_ENDS = {
+  "was cancelled": ENDS["its parent is cancelled, by a driver that knows nothing"],
+  "was recovered too often": (parent) => parent.end("MAX_RECOVERY_ATTEMPTS_EXCEEDED", "1"),
+} satisfies Record<string, (typeof ENDS)[string] | undefined>;
+
+/** Resumes `parent` through a driver that knows nothing. */
+const resumeParent = (store: KeyStore) => {
+  return store.open({ retention: RETENTION }).control({ workflowId: "parent", action: "resume" });
+};
+
+for (const [name, end] of Object.entries(UNDONE_ENDS)) {
+  upstashTest(
+    `if a parent that ${name} is resumed, its children do not expire before it has ended again`,
+    async (store) => {
+      const driver = store.open({ retention: RETENTION });
+      const parent = await family(store, driver);
+      await parent.held([start(3, newWorkflow("late")), start(4, newWorkflow("alive")), record(5, "5")]);
+      await end?.(parent, store);
+      await endChild(store.open({ retention: RETENTION }), "late");
+      assert.deepEqual([await expiry(store, "child"), await expiry(store, "late")], ["all", "all"]);
+      assert.equal((await resumeParent(store)).state, "done");
+      assert.deepEqual([await expiry(store, "child"), await expiry(store, "late")], ["none", "none"]);
+      store.advance(10 * 3_600_000);
+      assert.deepEqual((await driver.listWorkflows(LIST)).workflows.map(({ workflowId }) => workflowId).sort(), [
+        "alive",
+        "child",
+        "late",
+        "parent",
+      ]);
+      assert.deepEqual(await driver.purge({ olderThanMs: 0, limit: 10 }), { purged: 0 });
+      const again = await take(driver, "parent");
+      assert.deepEqual(await again.outcomes([observeResult(6, "child", null, true)]), [{ tag: "value", value: "4" }]);
+      assert.deepEqual([await expiry(store, "child"), await expiry(store, "late")], ["all", "none"]);
+      await again.end();
+      assert.equal(await expiry(store, "late"), "all");
+      assert.deepEqual(await kept(store), []);
+    },
+  );
+}
+
+upstashTest("if the request that lets children stay fails, a repeat of resume makes it", async (store) => {
+  const parent = await family(store, store.open({ retention: RETENTION }));
+  await parent.held([start(1, newWorkflow("other"))]);
+  await store.open({ retention: RETENTION }).control({ workflowId: "parent", action: "cancel" });
+  store.server.fault({
+    matches: ({ commands }) => JSON.stringify(commands).includes('\\"workflowIds\\"'),
+    answer: () => new Response("gone", { status: 502 }),
+  });
+  await assert.rejects(resumeParent(store), { code: "driver" });
+  assert.equal(await expiry(store, "child"), "all");
+  assert.equal((await resumeParent(store)).state, "done");
+  assert.equal(await expiry(store, "child"), "none");
+});
+
+upstashTest("a child whose expiry was still to be set stays if its parent is resumed", async (store) => {
+  const parent = await family(store, store.open({ retention: RETENTION }));
+  const fault = store.server.fault({
+    matches: ({ commands }) => JSON.stringify(commands).includes('\\"places\\"'),
+    answer: () => new Response("gone", { status: 502 }),
+  });
+  await parent.end("MAX_RECOVERY_ATTEMPTS_EXCEEDED", "1");
+  assert(fault.hits > 0);
+  await store.open().control({ workflowId: "parent", action: "resume" });
+  await store.open({ retention: RETENTION }).listWorkflows(LIST);
+  assert.equal(await expiry(store, "child"), "none");
+  await store.open({ retention: RETENTION }).control({ workflowId: "parent", action: "cancel" });
+  assert.equal(await expiry(store, "child"), "all");
+});
+
 upstashTest("a hundred children expire when their parent ends, with a few requests", async (store) => {
   const driver = store.open({ retention: RETENTION });
   const parent = await begin(driver, "parent", { leaseMs: 3_600_000 });
