@@ -112,7 +112,7 @@ async function tryOnce<T>(run: Run, step: Step<T>, attempt: number): Promise<T> 
   const { stopping, host: { clock } } = run;
   const { timeoutMs } = step.policy;
   const error = (reason: "timeout" | "stopped") =>
-    reason === "timeout" ? new TimeoutError(step.label, timeoutMs) : stopping.reason;
+    reason === "timeout" ? tolerate(new TimeoutError(step.label, timeoutMs)) : stopping.reason;
   let context: Try | undefined;
   try {
     // Code that ignores its signal continues, but nobody waits for it.

@@ -3,7 +3,8 @@
  *
  * When a workflow is cancelled, its code gets `WorkflowCancelledError`, so that it can clean up.
  * Code that nobody awaits gets the error too: `void ctx.recv("x").then(f)`, or an `async` function
- * in the background. The library cannot tell which promises are not awaited, and an unhandled
+ * in the background. So does code in the background that uses the signal of a step whose time is
+ * up. The library cannot tell which promises are not awaited, and an unhandled
  * rejection ends a process in Deno and Node. So the library remembers its own error objects, and a
  * rejection with one of them counts as handled.
  *

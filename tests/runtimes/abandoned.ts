@@ -1,5 +1,6 @@
 /**
- * Workflows with promises that nobody handles: cancelled, returned, and without their lease.
+ * Workflows with promises that nobody handles: cancelled, returned, and without their lease. Each has a
+ * step whose time is up.
  *
  * @module
  */
@@ -29,6 +30,10 @@ function leave(ctx: WorkflowContext): void {
     })();
     await new Promise((_, reject) => step.signal.addEventListener("abort", () => reject(step.signal.reason)));
   }).then(() => {});
+  void ctx.step("timed out", async ({ signal }) => {
+    void new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    await new Promise(() => {});
+  }, { timeout: 50 });
 }
 
 const makeFlow = (cleaned: string[]) =>

@@ -20,7 +20,7 @@ const runtimes: [name: string, command: string, args: string[]][] = [
 ];
 
 for (const [name, command, args] of runtimes) {
-  Deno.test(`a cancelled, lost or returned workflow leaves no unhandled rejection in ${name}, and others stay unhandled`, async () => {
+  Deno.test(`a cancelled, lost or returned workflow, and a step whose time is up, leave no unhandled rejection in ${name}, and others stay unhandled`, async () => {
     await withDirectory(async (directory) => {
       const bundle = `${directory}/main.mjs`;
       const options = ["--quiet", "--platform", "browser", "--external", "node:process", "--output", bundle];

@@ -7,7 +7,7 @@ Deno.test.afterAll(() => worker[Symbol.asyncDispose]());
 
 /** The library's own errors, and what they cause in the code of the workflows. */
 const OWN =
-  /^(ContextError|WorkflowCancelledError|LeaseLostError|AggregateError: All promises were rejected$|Error: The helper has failed$)/;
+  /^(ContextError|WorkflowCancelledError|LeaseLostError|TimeoutError: step "timed out"|AggregateError: All promises were rejected$|Error: The helper has failed$)/;
 
 async function told(path: string): Promise<Told> {
   const response = await worker.fetch(path);
@@ -16,7 +16,8 @@ async function told(path: string): Promise<Told> {
 }
 
 Deno.test({
-  name: "a cancelled, lost or returned workflow leaves no unhandled rejection in workerd, and others stay unhandled",
+  name:
+    "a cancelled, lost or returned workflow, and a step whose time is up, leave no unhandled rejection in workerd, and others stay unhandled",
   sanitizeOps: false,
   sanitizeResources: false,
   async fn() {
