@@ -10,6 +10,7 @@ import { type Duration, toPositiveMilliseconds } from "../../core/values/checks.
 import { ValidationError } from "../../core/errors.ts";
 import { type Action, ACTIONS, type Auth, bearerToken, markKnown, oncePerRequest, recognising } from "./auth.ts";
 import { readToken, signToken } from "./jwt.ts";
+import { decoded } from "../wire/decoded.ts";
 
 /** Distinguishes these tokens from those that another service signs with the same secret. */
 const AUDIENCE = "parley";
@@ -80,7 +81,7 @@ export function scopedTokens(secret: string): Auth & { mint(scope: Scope): Promi
     throw new ValidationError(`Making scoped tokens: the secret must have at least ${MIN_SECRET_LENGTH} characters`);
   }
   const claimsOf = oncePerRequest(async (c) => {
-    const token = bearerToken(c) ?? (SAFE.has(c.req.method) ? c.req.query("token") : undefined);
+    const token = bearerToken(c) ?? (SAFE.has(c.req.method) ? decoded(() => c.req.query("token")) : undefined);
     return token === undefined ? undefined : await read(token, secret);
   });
   const auth: Auth = async (c, request) => {

@@ -15,6 +15,7 @@ import { checkName } from "../../core/values/checks.ts";
 import type { Parley } from "../../core/parley.ts";
 import { validate } from "../../core/values/values.ts";
 import { type Action, type AuthRequest, isKnown, isStranger } from "../auth/auth.ts";
+import { decoded } from "../wire/decoded.ts";
 import { readBody, type RequestBody } from "../wire/request_body.ts";
 import type { Settings } from "../options.ts";
 import { fromSegment } from "../protocol.ts";
@@ -107,8 +108,8 @@ export function toPattern(path: string): string {
 
 /** A parameter of the path; `undefined` if the route has none of this name. */
 function segment(c: Context, name: string): string | undefined {
-  const decoded = c.req.param(`${OWN_PARAMETER}${name}`);
-  return decoded === undefined ? undefined : fromSegment(decoded);
+  const text = decoded(() => c.req.param(`${OWN_PARAMETER}${name}`));
+  return text === undefined ? undefined : fromSegment(text);
 }
 
 async function admit<Query, Body>(
@@ -132,7 +133,7 @@ async function admit<Query, Body>(
   if (id !== undefined) checkName(id, "workflow ID");
   if (key !== undefined) checkName(key, `${action} key`);
   const body = spec.body && await validate(spec.body, read?.value?.json, "request's body");
-  const query = spec.query && await validate(spec.query, c.req.query(), "request's query");
+  const query = spec.query && await validate(spec.query, decoded(() => c.req.query()), "request's query");
   const { parley } = settings;
   return {
     c,

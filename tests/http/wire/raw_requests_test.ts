@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { Hono } from "hono";
-import { bearer, parleyHttp, webhook } from "../../../http/mod.ts";
+import { type Context, Hono } from "hono";
+import { anyOf, bearer, parleyHttp, scopedTokens, webhook } from "../../../http/mod.ts";
 import { memoryDriver, Parley, workflow } from "../../../mod.ts";
 import { listen } from "../support/service.ts";
 
@@ -89,4 +89,27 @@ Deno.test("an Idempotency-Key that is not ASCII is refused, because its encoding
     }
   }
   assert.equal((await parley.list()).workflows.length, 1);
+});
+
+Deno.test("a URL that old versions of Hono cannot decode is a 400, and is not reported", async () => {
+  const errors: unknown[] = [];
+  const tokens = scopedTokens("a secret of the tests, and of nobody else");
+  const parley = new Parley({ driver: memoryDriver() });
+  const adapter = parleyHttp({ parley, auth: anyOf(bearer("s3cret"), tokens), onError: (error) => errors.push(error) });
+  // Hono 4.4 calls this for each parameter.
+  const strict = ({ req }: Context) => {
+    for (const name of ["param", "query"] as const) {
+      const read = req[name] as (...names: string[]) => unknown;
+      Object.assign(req, { [name]: (...names: string[]) => (decodeURIComponent(req.url), read.apply(req, names)) });
+    }
+  };
+  const app = new Hono().use(async (c, next) => (strict(c), await next())).route("/", adapter);
+  const ask = async (path: string, headers: HeadersInit = { authorization: "Bearer s3cret" }) =>
+    (await app.request(path, { headers })).status;
+  for (const path of ["/workflows/%ff", "/workflows?name=%ff", "/workflows/w/streams/%e0%a4?from=0"]) {
+    assert.equal(await ask(path), 400, path);
+  }
+  assert.equal(await ask("/workflows?token=%ff", {}), 400);
+  assert.equal(await ask("/workflows"), 200);
+  assert.deepEqual(errors, []);
 });
