@@ -63,29 +63,14 @@ export function observeResult(
   workflowId: string,
   timeoutMs: number | null = null,
   started: boolean = false,
+  together: boolean = false,
 ): Operation {
-  return {
-    position,
-    label: `result ${workflowId}`,
-    type: "observeResult",
-    workflowId,
-    timeoutMs,
-    started,
-    together: false,
-  };
+  return { position, label: `result ${workflowId}`, type: "observeResult", workflowId, timeoutMs, started, together };
 }
 
 /** Waits for the end of a workflow together with those of others. */
 export function observeTogether(position: number, workflowId: string, timeoutMs: number | null = null): Operation {
-  return {
-    position,
-    label: `result ${workflowId}`,
-    type: "observeResult",
-    workflowId,
-    timeoutMs,
-    started: true,
-    together: true,
-  };
+  return observeResult(position, workflowId, timeoutMs, true, true);
 }
 
 /** Sleeps. */

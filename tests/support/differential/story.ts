@@ -133,9 +133,8 @@ const wait: fc.Arbitrary<Maker> = fc.oneof(
   },
   {
     weight: 2,
-    arbitrary: fc.tuple(id, timeoutMs, fc.boolean(), fc.boolean()).map(
-      ([id, ms, started, together]): Maker => (position) =>
-        ({ ...observeResult(position, id, ms, started), together }) as Operation,
+    arbitrary: fc.tuple(id, timeoutMs, fc.boolean(), fc.boolean()).map((wait): Maker => (position) =>
+      observeResult(position, ...wait)
     ),
   },
   { weight: 1, arbitrary: fc.constantFrom(0, 40, 3_000).map((ms): Maker => (position) => sleep(position, ms)) },
