@@ -5,10 +5,10 @@
  */
 
 import assert from "node:assert/strict";
-import type { Driver, ListQuery } from "../../../core/driver/driver.ts";
-import { receive } from "../../operations.ts";
+import type { Driver, ListPage, ListQuery } from "../../../core/driver/driver.ts";
+import { park, receive, record } from "../../operations.ts";
 import { createRequest, LEASE_MS, listQuery } from "../../requests.ts";
-import { begin, beginSuspended, cancel, enqueue, listIds, take } from "../../driven_run.ts";
+import { begin, beginSuspended, cancel, enqueue, listIds, resume, take } from "../../driven_run.ts";
 import type { Rules } from "../../suite.ts";
 
 /** All pages, one after the other. */
@@ -22,6 +22,11 @@ async function listAll(driver: Driver, query: Partial<ListQuery>): Promise<strin
     cursor = page.cursor;
   } while (cursor !== null);
   return ids;
+}
+
+/** A page without the values of its workflows. */
+function listBare(driver: Driver, query: Partial<ListQuery> = {}): Promise<ListPage> {
+  return driver.listWorkflows(listQuery({ values: false, ...query }));
 }
 
 /** Listing. */
@@ -123,5 +128,75 @@ export const list: Rules = {
     for (const cursor of ["", "x", "[]", '["1","w"]', "null"]) {
       await assert.rejects(a.listWorkflows(listQuery({ limit: 10, cursor })), { code: "invalid_value" });
     }
+  },
+
+  "listWorkflows() without values leaves out inputs, outputs and long errors": async ({ drivers: [a, b] }) => {
+    const errors = { short: "e".repeat(4_096), long: "e".repeat(4_097) };
+    for (const [id, error] of Object.entries(errors)) await (await begin(a, id)).end("ERROR", error);
+    await (await begin(a, "done")).end("SUCCESS", "1");
+    await (await begin(a, "parked")).released([], park("p", LEASE_MS));
+    const { workflows } = await listBare(b);
+    const byId = Object.fromEntries(workflows.map((workflow) => [workflow.workflowId, workflow]));
+    for (const id of [...Object.keys(errors), "done", "parked"]) {
+      const { input, ...record } = await a.readWorkflow(id) ?? {};
+      assert.equal(typeof input, "string");
+      assert.deepEqual(
+        byId[id],
+        { ...record, input: null, output: null, error: id === "short" ? errors.short : null },
+        id,
+      );
+    }
+    const withValues = (await b.listWorkflows(listQuery())).workflows;
+    for (const workflow of withValues) assert.deepEqual(workflow, await a.readWorkflow(workflow.workflowId));
+    assert.equal(withValues.length, 4);
+  },
+
+  "listWorkflows() with values ends a page before it becomes too large, without values it does not": async (
+    { drivers: [a, b] },
+  ) => {
+    for (let index = 0; index < 10; index++) {
+      await a.create(createRequest(`w${index}`, { input: "x".repeat(500_000) }));
+      await (await begin(a, `v${index}`)).end("SUCCESS", "y".repeat(500_000));
+    }
+    assert.equal((await listBare(b)).workflows.length, 20);
+    const seen: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const page: ListPage = await b.listWorkflows(listQuery({ cursor }));
+      assert(page.workflows.length > 0);
+      const length = page.workflows.reduce(
+        (sum, { input, output }) => sum + (input?.length ?? 0) + (output?.length ?? 0),
+        0,
+      );
+      assert(length <= 8 * 2 ** 20, `a page has ${length} characters`);
+      seen.push(...page.workflows.map(({ workflowId }) => workflowId));
+      cursor = page.cursor;
+    } while (cursor !== null);
+    assert.equal(new Set(seen).size, 20);
+    assert.equal(seen.length, 20);
+  },
+
+  "listWorkflows() finds those that are parked": async ({ drivers: [a, b] }) => {
+    for (const id of ["parked", "taken", "resumed", "mended", "cancelled"]) {
+      await (await begin(a, id)).released(
+        [],
+        park(`"${id}"`, id === "parked" || id === "resumed" ? 100 * LEASE_MS : 0),
+      );
+    }
+    await begin(a, "other");
+    await take(b, "taken");
+    await (await take(b, "mended")).held([record(0, "0")]);
+    await cancel(b, "cancelled");
+    await resume(b, "resumed");
+    const { workflows } = await listBare(b, { problem: true });
+    const problems = workflows.map(({ workflowId, problem }) => [workflowId, problem]).toSorted();
+    assert.deepEqual(problems, [["parked", '"parked"'], ["resumed", '"resumed"'], ["taken", '"taken"']]);
+    const first = await listBare(b, { problem: true, limit: 2 });
+    const rest = await listBare(b, { problem: true, limit: 2, cursor: first.cursor });
+    assert.deepEqual(
+      [...first.workflows, ...rest.workflows].map(({ workflowId }) => workflowId),
+      workflows.map(({ workflowId }) => workflowId),
+    );
+    assert.equal((await listBare(b, { problem: true, statuses: ["CANCELLED"] })).workflows.length, 0);
   },
 };

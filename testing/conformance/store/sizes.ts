@@ -5,18 +5,10 @@
  */
 
 import assert from "node:assert/strict";
-import type {
-  CommitResult,
-  Committed,
-  Driver,
-  JournalEntry,
-  ListPage,
-  ListQuery,
-  Operation,
-} from "../../../core/driver/driver.ts";
+import type { CommitResult, Committed, Driver, JournalEntry, Operation } from "../../../core/driver/driver.ts";
 import { end, observeResult, park, pause, receive, record, setEvent, sleep, SUSPEND, YIELD } from "../../operations.ts";
-import { claimRequest, createRequest, LEASE_MS, listQuery, newMessage } from "../../requests.ts";
-import { begin, cancel, committed, type DrivenRun, messageOutcome, resume, take } from "../../driven_run.ts";
+import { claimRequest, createRequest, LEASE_MS, newMessage } from "../../requests.ts";
+import { begin, committed, type DrivenRun, messageOutcome, take } from "../../driven_run.ts";
 import type { Rules } from "../../suite.ts";
 
 const MIB = 1_048_576;
@@ -222,76 +214,6 @@ export const sizes: Rules = {
     assert.equal(taken.claimed.workflow.input.length, input.length);
     assert.deepEqual((await wholeJournal(taken)).map(({ position }) => position), [1, 2, 3, 4, 5]);
   },
-
-  "listWorkflows() without values leaves out inputs, outputs and long errors": async ({ drivers: [a, b] }) => {
-    const errors = { short: "e".repeat(4_096), long: "e".repeat(4_097) };
-    for (const [id, error] of Object.entries(errors)) await (await begin(a, id)).end("ERROR", error);
-    await (await begin(a, "done")).end("SUCCESS", "1");
-    await (await begin(a, "parked")).released([], park("p", LEASE_MS));
-    const { workflows } = await list(b, {});
-    const byId = Object.fromEntries(workflows.map((workflow) => [workflow.workflowId, workflow]));
-    for (const id of [...Object.keys(errors), "done", "parked"]) {
-      const { input, ...record } = await a.readWorkflow(id) ?? {};
-      assert.equal(typeof input, "string");
-      assert.deepEqual(
-        byId[id],
-        { ...record, input: null, output: null, error: id === "short" ? errors.short : null },
-        id,
-      );
-    }
-    const withValues = (await list(b, { values: true })).workflows;
-    for (const workflow of withValues) assert.deepEqual(workflow, await a.readWorkflow(workflow.workflowId));
-    assert.equal(withValues.length, 4);
-  },
-
-  "listWorkflows() with values ends a page before it becomes too large, without values it does not": async (
-    { drivers: [a, b] },
-  ) => {
-    for (let index = 0; index < 10; index++) {
-      await a.create(createRequest(`w${index}`, { input: "x".repeat(500_000) }));
-      await (await begin(a, `v${index}`)).end("SUCCESS", "y".repeat(500_000));
-    }
-    assert.equal((await list(b, {})).workflows.length, 20);
-    const seen: string[] = [];
-    let cursor: string | null = null;
-    do {
-      const page: ListPage = await list(b, { values: true, cursor });
-      assert(page.workflows.length > 0);
-      const length = page.workflows.reduce(
-        (sum, { input, output }) => sum + (input?.length ?? 0) + (output?.length ?? 0),
-        0,
-      );
-      assert(length <= 8 * MIB, `a page has ${length} characters`);
-      seen.push(...page.workflows.map(({ workflowId }) => workflowId));
-      cursor = page.cursor;
-    } while (cursor !== null);
-    assert.equal(new Set(seen).size, 20);
-    assert.equal(seen.length, 20);
-  },
-
-  "listWorkflows() finds those that are parked": async ({ drivers: [a, b] }) => {
-    for (const id of ["parked", "taken", "resumed", "mended", "cancelled"]) {
-      await (await begin(a, id)).released(
-        [],
-        park(`"${id}"`, id === "parked" || id === "resumed" ? 100 * LEASE_MS : 0),
-      );
-    }
-    await begin(a, "other");
-    await take(b, "taken");
-    await (await take(b, "mended")).held([record(0, "0")]);
-    await cancel(b, "cancelled");
-    await resume(b, "resumed");
-    const { workflows } = await list(b, { problem: true });
-    const problems = workflows.map(({ workflowId, problem }) => [workflowId, problem]).toSorted();
-    assert.deepEqual(problems, [["parked", '"parked"'], ["resumed", '"resumed"'], ["taken", '"taken"']]);
-    const first = await list(b, { problem: true, limit: 2 });
-    const rest = await list(b, { problem: true, limit: 2, cursor: first.cursor });
-    assert.deepEqual(
-      [...first.workflows, ...rest.workflows].map(({ workflowId }) => workflowId),
-      workflows.map(({ workflowId }) => workflowId),
-    );
-    assert.equal((await list(b, { problem: true, statuses: ["CANCELLED"] })).workflows.length, 0);
-  },
 };
 
 /** Makes a commit twice, after something else has come, and compares all of the answers. */
@@ -307,9 +229,6 @@ async function again(
   assert.deepEqual(shapes(committed(await b.commit(request), "held")), answered);
   return answered;
 }
-
-const list = (driver: Driver, query: Partial<ListQuery>): Promise<ListPage> =>
-  driver.listWorkflows(listQuery({ values: false, ...query }));
 
 /** Each operation's answer in one word, and of an outcome how large its value is. */
 function shapes({ results }: Committed): string[] {
