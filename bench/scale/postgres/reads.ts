@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Queryable } from "../../drivers/postgres/mod.ts";
+import type { Queryable } from "../../../drivers/postgres/mod.ts";
 
 /**
  * Returns how many blocks of tables and indexes this session has read. The counters last until the

@@ -4,21 +4,17 @@
  * @module
  */
 
-import type { CommitRequest, Driver, Operation, Transition } from "../../core/driver/driver.ts";
-import { postgresDriver, type Queryable } from "../../drivers/postgres/mod.ts";
-import { pushStatements } from "../../drivers/postgres/statements.ts";
-
-/** The workflow whose inbox and streams the calls use. */
-export const USED = "used";
+import type { Driver } from "../../../core/driver/driver.ts";
+import { postgresDriver, type Queryable } from "../../../drivers/postgres/mod.ts";
+import { pushStatements } from "../../../drivers/postgres/calls/statements.ts";
+import { enqueued, USED, VALUE } from "../call.ts";
+import { LEASE_MS, openRun, type UsedRun } from "../run.ts";
 
 /** A workflow that never runs. */
 export const OTHER = "other";
 
 /** A workflow that is claimed again and again. */
 export const LONG = "long";
-
-/** The value that the calls write, about 100 bytes. */
-export const VALUE = JSON.stringify("x".repeat(100));
 
 /** The first of the positions that the calls never reach. */
 const LATER = 100_000_000;
@@ -41,58 +37,27 @@ export interface Sizes {
   readonly values: number;
 }
 
+/**
+ * The sizes of a store of so many items. However few they are, there is enough to fill each page of an answer.
+ */
+export function sizesOf(items: number): Sizes {
+  const full = Math.max(items, 1_000);
+  return { workflows: items, entries: full + 1, received: items, waiting: Math.max(items / 10, 1_000), values: full };
+}
+
 /** Access to a store, and a run of the workflow `USED`. */
-export interface Store {
+export interface Store extends UsedRun {
   readonly driver: Driver;
   readonly queryable: Queryable;
   readonly push: ReturnType<typeof pushStatements>;
-  /** Commits in the run, which keeps its lease. Returns the request, which may be repeated. */
-  commit(operations: readonly Operation[]): Promise<CommitRequest>;
 }
-
-/** A run that a benchmark drives by hand. */
-export interface Run {
-  readonly workflowId: string;
-  readonly owner: string;
-  readonly epoch: number;
-}
-
-export const LEASE_MS = 3_600_000;
-
-const DAY_MS = 86_400_000;
 
 /** Opens a store and begins the run. */
 export async function openStore(queryable: Queryable, schema: string): Promise<Store> {
   const driver = postgresDriver(queryable, { schema });
-  const run = await begin(driver, USED);
-  for (const id of [OTHER, LONG]) {
-    await driver.create({ workflowId: id, name: id, input: "null", owner: crypto.randomUUID(), leaseMs: null });
-  }
-  let number = 0;
-  const commit = async (operations: readonly Operation[]) => {
-    const request = commitRequest(run, ++number, operations);
-    const { state } = await driver.commit(request);
-    if (state !== "held") throw new Error(`The run is ${state}`);
-    return request;
-  };
-  return { driver, queryable, push: pushStatements(schema), commit };
-}
-
-/** Creates a workflow and leases it. */
-export async function begin(driver: Driver, workflowId: string): Promise<Run> {
-  const owner = crypto.randomUUID();
-  const { epoch } = await driver.create({ workflowId, name: "bench", input: "null", owner, leaseMs: LEASE_MS });
-  return { workflowId, owner, epoch };
-}
-
-/** Returns the request for a commit of a run. */
-export function commitRequest(
-  run: Run,
-  number: number,
-  operations: readonly Operation[],
-  transition: Transition | null = null,
-) {
-  return { ...run, number, leaseMs: LEASE_MS, operations: [...operations], transition };
+  const run = await openRun(driver);
+  for (const id of [OTHER, LONG]) await driver.create(enqueued(id));
+  return { driver, queryable, push: pushStatements(schema), ...run };
 }
 
 /**
@@ -110,16 +75,16 @@ export async function fill(
   const statements = [
     `insert into ${s}.workflows
       (id, name, status, phase, epoch, owner, due_at, lease_until, lease_ms, waiting_topics, created_at, updated_at, ended_at, inbox_seq, journal_seq,
-        parent, kept, input, problem, parks)
+        parent, kept, claimed, input, problem, parks)
       select 'w' || n, case kind.phase when 'parked' then 'parked' else 'bench' end, case when n % 5 = 0 then 'PENDING' else 'SUCCESS' end, kind.phase, 1, 'owner ' || n,
         case kind.phase when 'running' then kind.lease_end when 'ended' then null else case when n % 10 = 0 then kind.lease_end + 2 * n end end,
-        case when kind.phase = 'running' then kind.lease_end end, case when kind.phase = 'running' then ${DAY_MS} end,
+        case when kind.phase = 'running' then kind.lease_end end, case when kind.phase = 'running' then ${LEASE_MS} end,
         case when kind.phase = 'suspended' then array['t'] end, n, n,
         case when n % 5 <> 0 then n - case when n % 5 = 1 then 1000000000 else 0 end end, 0, 1,
-        case when n % 5 = 1 then 'w' || n - 1 end, n % 5 = 1, 'null', case when kind.phase = 'parked' then '"problem"' end, (kind.phase = 'parked')::integer
+        case when n % 5 = 1 then 'w' || n - 1 end, n % 5 = 1, true, 'null', case when kind.phase = 'parked' then '"problem"' end, (kind.phase = 'parked')::integer
       from generate_series(1, ${workflows}) as n
       cross join lateral (select
-        ${s}.now_ms() + ${DAY_MS} - n as lease_end,
+        ${s}.now_ms() + ${LEASE_MS} - n as lease_end,
         case
           when n % 5 <> 0 then 'ended'
           when n % 20 = 10 and n <= ${workflows / 10} then 'parked'
