@@ -47,23 +47,25 @@ export {
 } from "./core/channel.ts";
 export type {
   Client,
-  EventEntry,
-  EventReader,
   ListOptions,
   OutgoingMessage,
-  ReadStreamOptions,
-  ReadStreamPagesOptions,
   StartedHandle,
   StartOptions,
-  StreamPage,
-  StreamReader,
   WaitInfo,
   WaitOptions,
-  WatchEventOptions,
   WorkflowHandle,
   WorkflowInfo,
   WorkflowPage,
 } from "./core/client.ts";
+export type {
+  EventEntry,
+  EventReader,
+  ReadStreamOptions,
+  ReadStreamPagesOptions,
+  StreamPage,
+  StreamReader,
+  WatchEventOptions,
+} from "./core/readers.ts";
 export type { Clock } from "./core/time/clock.ts";
 export { type Codec, devalueCodec } from "./core/values/codec.ts";
 export type { WorkflowStatus } from "./core/driver/driver.ts";

@@ -140,7 +140,10 @@ export function toChannel<T>(channel: Channel<T> | string, what: string): Channe
   return { name: channel };
 }
 
-/** Returns the topic for an operation's argument. Without one, and for `""`, its name is `""`. */
+/**
+ * Returns the topic for an operation's argument. Without an argument, or for `""`, it is the queue
+ * of messages without a topic.
+ */
 export function toTopic<T>(topic: Channel<T> | string | undefined): Channel<T> {
   return topic === undefined || topic === "" ? { name: "" } : toChannel(topic, "topic");
 }

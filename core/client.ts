@@ -7,9 +7,13 @@
 
 import type { EventKey, SendOptions, SendReceipt, StreamKey } from "./channel.ts";
 import type { WorkflowStatus } from "./driver/driver.ts";
+import type { EventEntry, EventReader, ReadStreamOptions, StreamReader, WatchEventOptions } from "./readers.ts";
 import type { Duration } from "./values/checks.ts";
 import type { SerializedError } from "./values/serialized_error.ts";
 import type { Workflow } from "./workflow.ts";
+
+/** The default timeout of {@linkcode Client.getEvent}. */
+export const GET_EVENT_TIMEOUT: Duration = "60s";
 
 /**
  * The operations on workflows from outside.
@@ -97,9 +101,9 @@ export interface Client {
   /**
    * Reads a stream, and follows it as it grows. Reading goes on through an outage of the store.
    *
-   * Reading rejects with `WorkflowNotFoundError` if the workflow does not exist, and with
-   * `OffsetOutOfRangeError` if `from` is beyond the end of the stream. It rejects with
-   * `UnreadableValueError` at a value that cannot be decoded here.
+   * Reading rejects with `WorkflowNotFoundError` if the workflow does not exist. It rejects with
+   * `OffsetOutOfRangeError` if `from` is beyond the end of the stream. At a value that cannot be
+   * decoded here, it rejects with `UnreadableValueError`.
    */
   readStream<T>(workflowId: string, key: StreamKey<T> | string, options?: ReadStreamOptions): StreamReader<T>;
   /** Lists workflows, the newest first, with inputs and outputs only if `include` says so. */
@@ -123,8 +127,8 @@ export interface Client {
 }
 
 /**
- * A handle on a workflow, from outside. It has the operations of {@linkcode Client} for this
- * workflow.
+ * A handle on a workflow, from outside. It has the operations of {@linkcode Client} that concern
+ * one workflow, except `resume`.
  *
  * @category From outside
  */
@@ -199,105 +203,6 @@ export interface WaitOptions {
 }
 
 /**
- * A value of an event, with its version.
- *
- * @category Events
- */
-export interface EventEntry<out T> {
-  /** The version of the value. It starts at 1 and rises by one with each value. */
-  version: number;
-  /** The value. */
-  value: T;
-}
-
-/**
- * Options of {@linkcode Client.watchEvent}.
- *
- * @category Events
- */
-export interface WatchEventOptions {
-  /** The last version that the caller has seen. Only later ones are yielded. Default 0. */
-  after?: number;
-  /** Ends the watch early. The iteration then rejects with the signal's reason. */
-  signal?: AbortSignal;
-}
-
-/**
- * Watches an event. It yields values; `entries()` also yields their versions. Each iteration starts
- * at `after` again.
- *
- * @category Events
- */
-export interface EventReader<out T> extends AsyncIterable<T> {
-  /** The values with their versions. */
-  entries(): AsyncIterable<EventEntry<T>>;
-}
-
-/**
- * Options of {@linkcode Client.readStream}.
- *
- * @category Streams
- */
-export interface ReadStreamOptions {
-  /** The first offset to read, 0 or more. Default 0. */
-  from?: number;
-  /**
-   * Whether to read until the stream is closed or its workflow is inactive. Default `true`. With
-   * `false`, reading ends after the values that are there now.
-   */
-  wait?: boolean;
-  /** Ends the reading early. The iteration then rejects with the signal's reason. */
-  signal?: AbortSignal;
-}
-
-/** Options of `Parley.readStreamPages`. */
-export interface ReadStreamPagesOptions extends Omit<ReadStreamOptions, "from"> {
-  /** The first offset to read, 0 or more. `"end"` reads only later values. Default 0. */
-  from?: number | "end";
-  /** The largest number of values on a page, 1 to 1,000. Default 1,000. */
-  limit?: number;
-}
-
-/**
- * A page of a stream.
- *
- * @category Streams
- */
-export interface StreamPage<out T> {
-  /** The offset of the first value. If there is none, the offset of the next value to come. */
-  from: number;
-  /** The values. */
-  values: T[];
-  /** The offset at which to read on. */
-  nextOffset: number;
-  /** Whether the page reaches the end that the stream had at that moment. */
-  atEnd: boolean;
-  /**
-   * Whether no more values will come, because the stream was closed or its workflow is inactive.
-   * It can be `true` only if `atEnd` is.
-   */
-  closed: boolean;
-}
-
-/**
- * Reads a stream. It yields values; `entries()` also yields their offsets. Each iteration starts at
- * `from` again.
- *
- * @category Streams
- */
-export interface StreamReader<out T> extends AsyncIterable<T> {
-  /** The values with their offsets. */
-  entries(): AsyncIterable<{ offset: number; value: T }>;
-  /**
-   * Reads until the end, and returns all values. `closed`: no more values will come. `nextOffset`:
-   * the offset at which to read on.
-   */
-  collect(): Promise<{ values: T[]; closed: boolean; nextOffset: number }>;
-  /** Returns the values as a `ReadableStream`, which does not read ahead of its reader. */
-  toReadableStream(): ReadableStream<T>;
-}
-
-/**
  * Options of {@linkcode Client.list}.
  *
  * @category From outside
@@ -307,7 +212,10 @@ export interface ListOptions {
   status?: WorkflowStatus | WorkflowStatus[];
   /** The workflow name to list. Default all. */
   name?: string;
-  /** Whether to list only parked workflows, which have a `problem`. Default `false`. */
+  /**
+   * Whether to list only workflows with a `problem`, which were parked and have made no progress
+   * since. Default `false`.
+   */
   problem?: boolean;
   /**
    * `"values"` includes inputs and outputs, which are left out by default. A page may then have
@@ -356,18 +264,22 @@ export interface WorkflowInfo {
    */
   error?: SerializedError;
   /**
-   * The error that parked the workflow: its code does not fit its journal, or a stored value cannot
-   * be decoded. The workflow is tried again until it can go on.
+   * The error that parked the workflow, because its code does not fit its journal or a stored value
+   * cannot be decoded. The workflow is tried again until it can go on.
    */
   problem?: SerializedError;
   /**
-   * The values that are left out above, because they cannot be decoded here. Another runtime or
-   * codec wrote them. Absent if there are none.
+   * The names of the fields that are absent because their values cannot be decoded here. Another
+   * runtime or codec wrote those values. Absent if there are none.
    */
   unreadable?: ("input" | "output" | "error" | "problem")[];
   /** When it was created, in epoch milliseconds by the store's clock. */
   createdAt: number;
-  /** When its status, wait or journal last changed, in epoch milliseconds by the store's clock. */
+  /**
+   * When it last changed, in epoch milliseconds by the store's clock. A take-over, a cancel, a
+   * resume and every write of a run count as changes. A write that only renews the lease counts
+   * too.
+   */
   updatedAt: number;
   /** How often it was taken over from a dead run since its last progress. */
   recoveryAttempts: number;

@@ -1,6 +1,6 @@
 /**
- * Every error that Parley throws. A message names the action, then the value in question, then the
- * requirement. It never contains a payload or a secret.
+ * Every error that Parley throws. If a value does not meet a requirement, the message names the
+ * action, then the value, then the requirement. No message contains a payload or a secret.
  *
  * @module
  */
@@ -38,19 +38,19 @@ export {
  * @category Errors
  */
 export class TimeoutError extends ParleyError {
-  /** What was waited for, such as `recv "payment"`. */
+  /** The operation, such as `recv "payment"` or `step "charge"`. */
   declare readonly operation: string;
-  /** How long the wait could take, in milliseconds. */
+  /** The longest time that the operation could take, in milliseconds. */
   declare readonly timeoutMs: number;
 
   /**
    * Creates the error.
    *
-   * @param operation What was waited for.
-   * @param timeoutMs How long the wait could take, in milliseconds.
+   * @param operation The operation.
+   * @param timeoutMs The longest time that it could take, in milliseconds.
    */
   constructor(operation: string, timeoutMs: number) {
-    super(`${operation}: nothing came within ${timeoutMs} ms`, { operation, timeoutMs });
+    super(`${operation}: timed out after ${timeoutMs} ms`, { operation, timeoutMs });
   }
 }
 
@@ -77,8 +77,8 @@ export class StreamClosedError extends ParleyError {
 }
 
 /**
- * A reader asks for an offset that the stream has not reached. The offset belongs to an earlier
- * stream, from before the store was restored or before the ID was used again.
+ * A reader asks for an offset that the stream has not reached. Usually the store was restored or
+ * the ID was used again, and the offset belongs to the earlier stream.
  *
  * @category Errors
  */
@@ -109,8 +109,8 @@ export class OffsetOutOfRangeError extends ParleyError {
 }
 
 /**
- * A reader of an event has seen a higher version than the current one. That version belongs to an
- * earlier event, from before the store was restored or before the ID was used again.
+ * The `after` of a reader is above the current version of the event. Usually the store was restored
+ * or the ID was used again, and that version belongs to the earlier event.
  *
  * @category Errors
  */
@@ -134,7 +134,7 @@ export class VersionOutOfRangeError extends ParleyError {
   constructor(workflowId: string, key: string, range: { after: number; version: number }) {
     super(
       `Reading event ${quote(key)} of workflow ${quote(workflowId)}: \`after\` is ${range.after}, ` +
-        `and must be at most ${range.version}, the version that there is`,
+        `and must be at most ${range.version}, the current version`,
       { workflowId, key, ...range },
     );
   }
@@ -192,8 +192,9 @@ export class ValueTooLargeError extends ParleyError {
 }
 
 /**
- * A stored value cannot be decoded here. It was written by a runtime, a codec or a version that
- * knows more types. The store still has it. The error contains no part of the value.
+ * A stored value cannot be decoded here. It was written with another codec, or by a runtime or a
+ * version of Parley that knows more types. The store still has it. The error contains no part of
+ * the value.
  *
  * @category Errors
  */
@@ -201,8 +202,8 @@ export class UnreadableValueError extends ParleyError {
   /** What the value is, such as `value of stream "log"`. */
   declare readonly what: string;
   /**
-   * The offset of a stream's value, or the version of an event. A reader can continue after it. It
-   * is absent for other values.
+   * The offset of a stream's value, or the version of an event. A reader can continue after it.
+   * Absent for other values.
    */
   declare readonly at?: number;
 
@@ -312,7 +313,8 @@ const CLASSES: Record<ParleyErrorCode, Record<string, { readonly prototype: Parl
  */
 export const PROTOTYPES: Map<unknown, ParleyError> = new Map();
 
-// A name on the prototype is not printed as a field of each error. The constructor copies the code.
+// The name stays on the prototype, so that it is not printed as a field of each error. The
+// constructor copies the code into each error.
 ParleyError.prototype.name = "ParleyError";
 for (const [code, named] of Object.entries(CLASSES)) {
   for (const [name, { prototype }] of Object.entries(named)) {

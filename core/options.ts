@@ -29,8 +29,8 @@ export interface ParleyOptions {
   /** The workflows that run here. Default none. Without them, a `Parley` can send, read and enqueue. */
   workflows?: readonly Workflow<unknown, unknown>[];
   /**
-   * Called with a promise for all work that continues after an operation has returned. Cloudflare's
-   * `ctx.waitUntil` fits here. Default no call.
+   * Called with a promise for all work that continues after an operation has returned. On
+   * Cloudflare, pass `(work) => ctx.waitUntil(work)`. Default no call.
    */
   waitUntil?: (work: Promise<unknown>) => void;
   /**

@@ -5,24 +5,27 @@
  */
 
 import { type EventKey, type SendOptions, type SendReceipt, type StreamKey, toChannel } from "./channel.ts";
+import {
+  type Client,
+  GET_EVENT_TIMEOUT,
+  type ListOptions,
+  type OutgoingMessage,
+  type StartedHandle,
+  type StartOptions,
+  type WaitOptions,
+  type WorkflowHandle,
+  type WorkflowInfo,
+  type WorkflowPage,
+} from "./client.ts";
 import type {
-  Client,
   EventEntry,
   EventReader,
-  ListOptions,
-  OutgoingMessage,
   ReadStreamOptions,
   ReadStreamPagesOptions,
-  StartedHandle,
-  StartOptions,
   StreamPage,
   StreamReader,
-  WaitOptions,
   WatchEventOptions,
-  WorkflowHandle,
-  WorkflowInfo,
-  WorkflowPage,
-} from "./client.ts";
+} from "./readers.ts";
 import type { CreateRequest, NewMessage } from "./driver/driver.ts";
 import { checkName, checkWholeNumber, type Duration, toMilliseconds } from "./values/checks.ts";
 import {
@@ -40,11 +43,10 @@ import { eventEntry, StoredEvent } from "./read/event.ts";
 import { StoredStream } from "./read/stream.ts";
 import { createdRun } from "./run/host.ts";
 import type { Runner, SweepResult } from "./runner/runner.ts";
+import { statusTargets } from "./time/subscriptions.ts";
 import { STATUSES } from "./driver/statuses.ts";
 import type { Workflow } from "./workflow.ts";
 
-/** The default timeout of `getEvent` from outside. */
-const GET_EVENT_TIMEOUT: Duration = "60s";
 /** The largest count. Counts travel to the stores as 32-bit numbers. */
 const MAX_COUNT = 2 ** 31 - 1;
 /** The default timeout of `close`. Platforms kill a process 10 to 30 s after telling it to stop. */
@@ -55,7 +57,8 @@ const CLOSE_TIMEOUT: Duration = "10s";
  *
  * A `Parley` holds no connection and starts nothing by itself, so you may create one for each
  * request. The operation that makes a suspended workflow due also continues it, as
- * {@linkcode ParleyOptions.wake} says. So do {@linkcode Parley.sweep} and {@linkcode Parley.work}.
+ * {@linkcode ParleyOptions.wake} says. {@linkcode Parley.sweep} and {@linkcode Parley.work}
+ * continue due workflows too.
  *
  * @example A workflow that waits for a message
  * ```ts
@@ -100,8 +103,8 @@ export class Parley implements Client, AsyncDisposable {
   }
 
   /**
-   * Aborts once `maxRequests` requests have been made. Pass it as the `signal` of long reads, such
-   * as `readStream`, outside the HTTP adapter.
+   * A signal that aborts once `maxRequests` requests have been made. Pass it to long reads, such as
+   * `readStream`, outside the HTTP adapter.
    */
   get spent(): AbortSignal {
     return this.#runner.spent;
@@ -278,8 +281,9 @@ export class Parley implements Client, AsyncDisposable {
    * @param options `signal`: stops taking more. `concurrency`: the number of busy workflows that
    * run side by side, 1 or more, default 10. A workflow that only waits in memory does not count
    * until it goes on. So more than `concurrency` may run for a moment.
-   * @returns A promise. After the abort, after {@linkcode Parley.close}, or after `maxRequests`
-   * requests, it settles once none of the workflows that this call took runs any more.
+   * @returns A promise that settles once this call takes no more workflows, and none that it took
+   * still runs. It takes no more after the abort, after {@linkcode Parley.close}, or after
+   * `maxRequests` requests.
    */
   async work(options: { signal: AbortSignal; concurrency?: number }): Promise<void> {
     const { signal, concurrency = 10 } = options;
@@ -304,8 +308,8 @@ export class Parley implements Client, AsyncDisposable {
   }
 
   /**
-   * Settles when this `Parley` runs nothing any more. Then every run has ended, suspended or handed
-   * over, and every wake has been made.
+   * Settles when this `Parley` runs nothing any more. By then every run has ended, suspended or
+   * handed over, and every wake has been made.
    */
   async idle(): Promise<void> {
     await this.#runner.idle();
@@ -335,7 +339,7 @@ export class Parley implements Client, AsyncDisposable {
   }
 
   async #sendAll(recipients: Recipient[], messages: NewMessage[]): Promise<SendReceipt[]> {
-    if (messages.length > 1) this.#runner.values.checkTravel(messages.map(({ value }) => value), "messages");
+    if (messages.length > 1) this.#runner.values.checkTravel(messages.map(({ value }) => value), "list of messages");
     const result = await this.#runner.driver.send(messages);
     if (result.state === "refused") throw refusalError(result.reason, recipients[result.index]!, result.status);
     this.#runner.hints.notify(recipients.map(({ workflowId }) => `inbox:${workflowId}` as const));
@@ -350,7 +354,7 @@ export class Parley implements Client, AsyncDisposable {
     if (result.state === "not_found") throw new WorkflowNotFoundError(workflowId);
     if (result.state === "ended") throw new WorkflowEndedError(workflowId, result.status);
     this.#runner.check(workflowId);
-    hints.notify([`inbox:${workflowId}`, `outbox:${workflowId}`]);
+    hints.notify([`inbox:${workflowId}`, ...statusTargets(workflowId)]);
     if (result.woken.length > 0) this.#runner.wake(result.woken);
   }
 }

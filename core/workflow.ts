@@ -38,7 +38,7 @@ export interface WorkflowOptions<Input> {
   input?: StandardSchemaV1<unknown, Input>;
   /**
    * How often a workflow may be taken over from dead runs without progress in between, 0 or more.
-   * After that it is given up. Default 100.
+   * After that, the workflow is given up. Default 100.
    */
   maxRecoveryAttempts?: number;
 }
@@ -85,23 +85,23 @@ export function workflow<Input, Output>(
  * effect. So it happens once, no matter how often the code is replayed. Operations may run side by
  * side, as in `Promise.all` and `Promise.race`.
  *
- * An operation that takes a value rejects with `ValidationError` if the value cannot be stored, and
- * with `ValueTooLargeError` if it is too large.
+ * An operation rejects with `ValidationError` if its value cannot be stored, and with
+ * `ValueTooLargeError` if its value is too large.
  *
- * The error of an operation is recorded too, so a replay rejects with it again. These errors are not
- * recorded:
+ * The error of an operation is recorded too, so a replay rejects with it again. These errors are
+ * not recorded:
  *
  * - `ValidationError` for an illegal name, duration or option.
  * - `WorkflowCancelledError` once the workflow is cancelled.
- * - `LeaseLostError` once another run has taken the workflow over.
- * - `ContextError` inside a step.
+ * - `LeaseLostError` once this run has lost the lease.
+ * - `ContextError` inside a step, or after the code has returned.
  *
  * @category Workflows
  */
 export interface WorkflowContext {
   /** The workflow's ID. */
   readonly workflowId: string;
-  /** Aborts when the workflow is cancelled or this run loses its lease. */
+  /** Aborts when the workflow is cancelled, this run loses its lease, or the store fails. */
   readonly signal: AbortSignal;
 
   /**
@@ -135,8 +135,8 @@ export interface WorkflowContext {
    *
    * @param topic The topic. Default the queue of messages without a topic.
    * @param options `timeout`: the longest time to wait, default no limit. 0 takes what is there.
-   * @throws {ValidationError} If the message came by the topic's name alone and the topic's schema
-   * refuses it. The message is consumed.
+   * @throws {ValidationError} If the sender used only the topic's name, and the topic's schema
+   * refuses the message. The message is consumed.
    * @throws {TimeoutError} After the timeout. A later message stays for the next `recv`.
    */
   recv<T>(topic?: Topic<T> | string, options?: { timeout?: Duration }): Promise<T>;
@@ -196,16 +196,18 @@ export interface WorkflowContext {
    * Waits until all of the children have ended, and returns their results in the order of the list.
    *
    * The outcome is the same as that of `Promise.all` over each child's `result()`. But here the
-   * store knows that the workflow needs all of the results. So the store wakes the suspended workflow
-   * once, after the last child has ended or the first has failed, and not after each child.
+   * store knows that the workflow needs all of the results. So the store wakes the suspended
+   * workflow only once, and not after each child. It does so when the last child has ended, or as
+   * soon as any child fails or is cancelled.
    *
    * @param children The handles that `start` returned.
    * @param options `timeout`: the longest time to wait for each child, default no limit.
    * @throws {WorkflowFailedError} If a child failed.
    * @throws {WorkflowCancelledError} If a child was cancelled.
    * @throws {TimeoutError} If a child did not end in time.
+   * @throws {WorkflowNotFoundError} If a child no longer exists.
    *
-   * @example Sixty parts, one run after the last
+   * @example Sixty parts, and one run after the last part has ended
    * ```ts
    * import { workflow } from "@parley/parley";
    *
@@ -270,8 +272,13 @@ export interface StepContext {
    */
   readonly attempt: number;
   /**
-   * Aborts when this try has used up its time, the workflow is cancelled, or this run loses its
-   * lease.
+   * Aborts when this try has used up its time, or when this run ends before the step. A run ends
+   * before its steps in these cases:
+   *
+   * - The workflow is cancelled or parked.
+   * - The lease is lost, or the store fails.
+   * - The timeout of `Parley.close` has passed.
+   * - The workflow's code returns or throws without awaiting the step.
    */
   readonly signal: AbortSignal;
   /** Appends a value to a stream, at least once. A step that is tried again appends it again. */

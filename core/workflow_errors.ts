@@ -65,8 +65,8 @@ export class WorkflowConflictError extends ParleyError {
 }
 
 /**
- * The name is not among the `workflows` of this `Parley`, and the call did not use `enqueue`. The
- * error is also reported when a due workflow has such a name.
+ * The name is not among the `workflows` of this `Parley`, and the call did not use `enqueue`.
+ * `onError` also gets this error, once per name, when a due workflow has such a name.
  *
  * @category Errors
  */
@@ -125,7 +125,7 @@ export class WorkflowCancelledError extends ParleyError {
 }
 
 /**
- * The code did not do what its journal says it did before.
+ * The code does not repeat what its journal has recorded.
  *
  * @category Errors
  */
@@ -167,6 +167,9 @@ export class LeaseLostError extends ParleyError {
    * @param workflowId The workflow.
    */
   constructor(workflowId: string) {
-    super(`Workflow ${quote(workflowId)}: another run took it over`);
+    super(
+      `Workflow ${quote(workflowId)}: this run lost the lease, because another run took the workflow over ` +
+        "or the store went back to an older copy",
+    );
   }
 }

@@ -15,14 +15,14 @@ const NETWORK = /fetch|network|connection|sending request|load failed|terminated
 /** Tells whether an error is a mistake in the code of a client or of a driver. */
 export function isProgrammingError(error: unknown): error is Error {
   if (!(error instanceof Error) || !/^(TypeError|ReferenceError)$/.test(error.name)) return false;
-  // When the network fails, `fetch` also throws a TypeError: with a cause in Node, with a code in
-  // Bun, and elsewhere only with a text.
+  // When the network fails, `fetch` also throws a TypeError. It has a cause in Node, a code in Bun,
+  // and only a text elsewhere.
   return error.cause === undefined && !("code" in error) && !NETWORK.test(error.message);
 }
 
 /**
- * Makes the error for a call that failed by such a mistake. The error and its cause show where it
- * was thrown, and not its text.
+ * Makes the error for a call that failed because of such a mistake. The error and its cause show
+ * the place of the mistake, and not its text.
  *
  * @param call The store and the call, as in `Postgres: commit`.
  */

@@ -8,7 +8,7 @@
 import { backoffMs } from "../core/time/backoff.ts";
 import { type Clock, delay } from "../core/time/clock.ts";
 import type { Watch, WatchTarget } from "../core/driver/driver.ts";
-import { type Subscription, Subscriptions } from "../core/time/subscriptions.ts";
+import { statusTargets, type Subscription, Subscriptions } from "../core/time/subscriptions.ts";
 
 /** An open connection to a store. */
 export interface OpenConnection {
@@ -26,13 +26,16 @@ export interface OpenConnection {
   close(): Promise<void>;
 }
 
-/** Hints the watches of these targets, or all watches. */
+/**
+ * Hints the watches of these targets, or all watches. A store sends `status:` and a workflow ID in
+ * place of the three targets that a new status changes.
+ */
 export type Tell = (targets: readonly unknown[] | "all") => void;
 
 /**
  * Opens a connection.
  *
- * @param tell To be called with the targets that have changed.
+ * @param tell Call it with the targets that have changed.
  * @param stop Aborts if the connection is no longer wanted before it is open.
  * @throws Whatever prevents it. Nothing stays open then.
  */
@@ -41,8 +44,8 @@ export type Connect = (tell: Tell, stop: AbortSignal) => Promise<OpenConnection>
 /** The times of a connection, in milliseconds. */
 export interface PushTiming {
   /**
-   * About how long there must be a watch before the connection opens, and the first delay before it
-   * opens again. Most waits find what they want at their first look, and are over by then.
+   * About how long there must be a watch before the connection opens, because most waits are over
+   * after their first look. Also the first delay before the connection opens again.
    */
   readonly openAfterMs: number;
   /**
@@ -73,14 +76,27 @@ export interface PushOptions {
   readonly describe: (error: unknown) => string | null;
 }
 
-const MAX_BACKOFF_MS = 30_000;
+/** What a store sends for a new status begins with it. */
+const STATUS = "status:";
+/** How long a connection is still opened after the last watch, because another one may follow. */
+const OPENING_LINGER_MS = 100;
+/** With {@linkcode SPREAD}, no delay is longer than 37.5 s. */
+const MAX_BACKOFF_MS = 25_000;
+/** A restart of the store ends all connections at once, so the delays before they return vary widely. */
+const SPREAD = 0.5;
 /**
- * A connection that was live for less counts as a failure. Otherwise one that never lasts would be
- * opened again at once, every time.
+ * A connection that was live for less counts as a failure. Otherwise a connection that never lasts
+ * would be opened again at once, every time.
  */
 const MIN_STEADY_MS = 5_000;
-/** So many failures in a row are reported. */
+/** The number of failures in a row after which they are reported. */
 const MIN_REPORTED_FAILURES = 3;
+
+/** The targets that one from the store stands for. */
+function toWatchTargets(target: unknown): unknown[] {
+  const id = typeof target === "string" && target.startsWith(STATUS) ? target.slice(STATUS.length) : null;
+  return id === null ? [target] : statusTargets(id);
+}
 
 /** The watches of a driver, and the connection that hints them. */
 export class PushConnection {
@@ -91,6 +107,11 @@ export class PushConnection {
   #stop = new AbortController();
   #stopLinger = () => {};
   #running: Promise<void> | undefined;
+  /** Whether a connection is open, or is to be opened. */
+  #isUsed = false;
+  /** How many attempts in a row have failed, and when the last one did. */
+  #failures = 0;
+  #failedAt = 0;
 
   /** Opens nothing yet. */
   constructor(options: PushOptions) {
@@ -123,35 +144,47 @@ export class PushConnection {
     subscription.close();
     if (this.#subscriptions.size > 0) return;
     const { clock, timing } = this.#options;
-    if (this.#live) this.#stopLinger = clock.after(timing.lingerMs, () => this.#stop.abort());
-    // Not at once, because a waiter that changes its targets closes one watch and opens the next.
-    else queueMicrotask(() => this.#subscriptions.size > 0 || this.#stop.abort());
+    if (!this.#isUsed) return;
+    // Not at once, because a workflow that waits again and again has one watch after another.
+    const lingerMs = this.#live ? timing.lingerMs : Math.min(timing.lingerMs, OPENING_LINGER_MS);
+    this.#stopLinger = clock.after(lingerMs, () => this.#stop.abort());
   }
 
   /** Keeps a connection open while there are watches. */
   async #run(): Promise<void> {
-    do {
+    // A wait for which push must not connect closes its watch at once.
+    await undefined;
+    while (this.#subscriptions.size > 0) {
       this.#stop = new AbortController();
+      this.#isUsed = true;
       await this.#connectAgainAndAgain(this.#stop.signal);
-    } while (this.#subscriptions.size > 0);
-    // Nothing may come in between: the next watch has to run this again.
+      this.#isUsed = false;
+    }
+    this.#stopLinger();
+    // There must be no await in between, because the next watch has to run this again.
     this.#running = undefined;
   }
 
   async #connectAgainAndAgain(stop: AbortSignal): Promise<void> {
-    for (let failures = 0;;) {
-      await delay(this.#options.clock, this.#backoffMs(failures), stop);
-      if (stop.aborted) return;
+    const { clock } = this.#options;
+    do {
+      await delay(clock, this.#delayMs(), stop);
+      if (stop.aborted || this.#subscriptions.size === 0) return;
       let problem: unknown;
       const liveMs = await this.#connect(stop).catch((error) => (problem = error, 0));
-      failures = liveMs < MIN_STEADY_MS ? failures + 1 : 0;
-      if (failures >= MIN_REPORTED_FAILURES && !stop.aborted) this.#report(problem);
-    }
+      if (stop.aborted) return;
+      this.#failures = liveMs < MIN_STEADY_MS ? this.#failures + 1 : 0;
+      this.#failedAt = clock.now();
+      if (this.#failures >= MIN_REPORTED_FAILURES) this.#report(problem);
+    } while (this.#subscriptions.size > 0);
   }
 
-  /** It has jitter, so that clients that lost their connections together do not return together. */
-  #backoffMs(failures: number): number {
-    return backoffMs(failures, { firstMs: this.#options.timing.openAfterMs, maxMs: MAX_BACKOFF_MS });
+  /** The delay before a connection opens. After failures it counts from the last one. */
+  #delayMs(): number {
+    const options = { firstMs: this.#options.timing.openAfterMs, maxMs: MAX_BACKOFF_MS, spread: SPREAD };
+    const firstMs = backoffMs(0, options);
+    if (this.#failures === 0) return firstMs;
+    return Math.max(firstMs, backoffMs(this.#failures, options) - (this.#options.clock.now() - this.#failedAt));
   }
 
   /**
@@ -160,7 +193,9 @@ export class PushConnection {
    */
   async #connect(stop: AbortSignal): Promise<number> {
     const { connect, clock, timing } = this.#options;
-    const connection = await connect((targets) => this.#subscriptions.notify(targets), stop);
+    const tell: Tell = (targets) =>
+      this.#subscriptions.notify(targets === "all" ? targets : targets.flatMap(toWatchTargets));
+    const connection = await connect(tell, stop);
     const over = AbortSignal.any([stop, connection.lost]);
     let liveSince: number | undefined;
     try {

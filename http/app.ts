@@ -57,8 +57,8 @@ export function parleyHttp(options: ParleyHttpOptions): Hono {
   const app = new Hono();
   // The types of older versions of Hono take no asynchronous function here.
   const allow = settings.cors && cors({ exposeHeaders: EXPOSED, ...settings.cors } as Parameters<typeof cors>[0]);
-  // CORS is set per path and not for the whole app, because an app that is mounted at / must not
-  // change the routes of others.
+  // CORS is set per path and not for the whole app. An app that is mounted at / must not change the
+  // routes of others.
   if (allow) {
     for (const path of new Set(ROUTES.map(({ spec }) => toPattern(spec.path)))) {
       app.use(path, varying, allow);

@@ -7,9 +7,9 @@
 import { ValidationError } from "../core/errors.ts";
 
 /**
- * The content type of the library's own bodies: JSON in which each value, such as an input or a
- * message, is encoded as devalue does. All other members are plain, so that a body can be
- * authorised before any of its values is decoded.
+ * The content type of the library's own bodies. They are JSON in which each value, such as an input
+ * or a message, is encoded as devalue does. All other members are plain, so a body can be
+ * authorised before any value is decoded.
  */
 export const PARLEY_JSON = "application/vnd.parley+json";
 /** Lines of {@linkcode PARLEY_JSON}. */

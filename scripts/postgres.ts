@@ -27,6 +27,13 @@ export interface PostgresServer extends AsyncDisposable {
 export interface PostgresOptions {
   /** The version of PostgreSQL. The default is `newest`. */
   version?: "newest" | "oldest";
+  /**
+   * Whether each commit waits for the disk, with the settings that PostgreSQL has by default, for
+   * measurements. Default `false`.
+   */
+  durable?: boolean;
+  /** Whether the owner of {@linkcode DATABASE} is a superuser, who may read the server's log. Default `false`. */
+  superuser?: boolean;
 }
 
 /** Who runs the server. */
@@ -81,10 +88,16 @@ rm -rf "$FOLDER"
  */
 const ACCESS = "host all all 127.0.0.1/32 password";
 
-/** Nothing waits for the disk, because the data need not outlive a crash of the machine. */
 const SETTINGS = `
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
+`;
+
+/** The programs of a measurement have up to 10 connections each. */
+const DURABLE_SETTINGS = "max_connections = 500\n";
+
+/** Nothing waits for the disk, because the data need not outlive a crash of the machine. */
+const QUICK_SETTINGS = `
 max_connections = 200
 fsync = off
 synchronous_commit = off
@@ -107,7 +120,8 @@ create database ${DATABASE} owner ${DATABASE}
  *
  * PostgreSQL does not run as root. For root, the user `nobody` runs it.
  *
- * @param options `version`: `oldest` in place of the newest one.
+ * @param options `version`: `oldest` in place of the newest one. `durable`: for measurements.
+ * `superuser`: for tests that look into the server.
  * @throws {Error} If the server does not start. The message has its log.
  */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
@@ -116,7 +130,9 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const binaries = await copyFromNpm(folder, options.version ?? "newest");
   if (user) await output("chown", ["-R", `${user.uid}:${user.gid}`, folder]);
   const port = freePort();
-  const env = { FOLDER: folder, BINARIES: binaries, ACCESS, SETTINGS: `${SETTINGS}port = ${port}`, SETUP };
+  const settings = `${SETTINGS}${options.durable ? DURABLE_SETTINGS : QUICK_SETTINGS}port = ${port}`;
+  const setup = options.superuser ? `${SETUP}alter role ${DATABASE} superuser\n` : SETUP;
+  const env = { FOLDER: folder, BINARIES: binaries, ACCESS, SETTINGS: settings, SETUP: setup };
   const keeper = new Deno.Command("sh", {
     args: ["-c", KEEPER],
     ...user,

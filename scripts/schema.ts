@@ -9,6 +9,7 @@
  */
 
 import { type Migration, MIGRATIONS } from "../drivers/postgres/migrations.ts";
+import { schemaName } from "../drivers/postgres/sql/schema_name.ts";
 import { helper } from "../drivers/postgres/sql/sql_function.ts";
 import { ledger } from "../drivers/postgres/sql/tables.ts";
 import { ROOT } from "./deno.ts";
@@ -19,7 +20,7 @@ export const SCHEMA_FILE = "drivers/postgres/schema.sql";
 const SOURCES = "drivers/postgres/sql/";
 
 /** The name that the driver uses by default. It needs no quotes. */
-const PARLEY = { identifier: "parley", literal: "'parley'" };
+const PARLEY = { ...schemaName("parley"), identifier: "parley" };
 
 /** A line that begins and ends a heading. */
 const RULE = `-- ${"-".repeat(97)}`;

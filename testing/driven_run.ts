@@ -82,8 +82,8 @@ export class DrivenRun {
   }
 
   /**
-   * Takes every message under these topics. More messages than any test sends would mean that some
-   * are taken twice.
+   * Takes every message under these topics. It fails after more messages than any test sends,
+   * because some must then have been taken twice.
    */
   async drain(topics: readonly string[] = [""]): Promise<string[]> {
     const values: string[] = [];
@@ -182,7 +182,7 @@ export function answers(result: Committed): OperationAnswer[] {
   return result.results.map((result) => "outcome" in result ? plain(result.outcome) : "open");
 }
 
-/** An outcome without fields that are `null`: an absent field means the same. */
+/** An outcome without fields that are `null`, because an absent field means the same. */
 export function plain({ tag, value, topic }: Outcome): Outcome {
   return { tag, ...(value == null ? {} : { value }), ...(topic == null ? {} : { topic }) };
 }

@@ -26,7 +26,7 @@ export interface Fault {
   when: FaultTime;
   /**
    * - `"fails"`: the call rejects. The fault passes, and the call may be repeated.
-   * - `"dies"`: the call and every later one reject, as if the process had died.
+   * - `"dies"`: the call and every later call reject, as if the process had died.
    * - A function: the call waits until the function's promise settles, as in a frozen process, and
    *   then goes on.
    */

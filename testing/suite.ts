@@ -41,8 +41,8 @@ export function registerSuite(
       executed += 1;
       await using harness = await makeHarness();
       await check(harness);
-      // A run that lost its lease may still have a request under way. Without this its timer would
-      // end in the next test.
+      // A run that lost its lease may still have a request under way. Without this wait, the timer
+      // of that request would end in the next test.
       await harness.clock.advance(0);
       assert.equal(harness.clock.pending, 0, "timers were left behind");
     });

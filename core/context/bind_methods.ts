@@ -1,13 +1,17 @@
 /**
- * Lets methods be called without their object.
+ * Lets code take methods out of an object, or wrap the object.
  *
  * @module
  */
 
-/** Binds an object's methods to it, so that code can write `({ step, recv }) => ...`. */
+/**
+ * Binds an object's methods and getters to the object. Code can then write
+ * `({ step, recv }) => ...`, or put a `Proxy` around the object.
+ */
 export function bindMethods(object: object): void {
-  const prototype = Object.getPrototypeOf(object);
-  for (const name of Object.getOwnPropertyNames(prototype)) {
-    if (name !== "constructor") Object.defineProperty(object, name, { value: prototype[name].bind(object) });
+  const members = Object.getOwnPropertyDescriptors(Object.getPrototypeOf(object));
+  for (const [name, { value, get }] of Object.entries(members)) {
+    if (name === "constructor") continue;
+    Object.defineProperty(object, name, get ? { get: get.bind(object) } : { value: value.bind(object) });
   }
 }

@@ -1,5 +1,6 @@
 /**
- * The context of a workflow's code. Its operations each have a position in the journal.
+ * The context that a workflow's code gets. Each operation of the context has a position in the
+ * journal.
  *
  * @module
  */
@@ -40,27 +41,31 @@ import type {
   WorkflowContext,
 } from "../workflow.ts";
 
-/** How many values a `WritableStream` may write at the same time. Such values can share a commit. */
+/**
+ * How many values a `WritableStream` may write at the same time. Such values can share a commit.
+ */
 const WRITES_UNDER_WAY = 100;
 
 /** The context of one run. */
 export class Context implements WorkflowContext {
   readonly workflowId: string;
-  readonly signal: AbortSignal;
   readonly #run: Run;
   /**
-   * The workflows that this one has started. If one of them is gone, a wait for it fails, because
-   * it cannot appear later.
+   * The workflows that this one has started. If such a workflow does not exist, it was purged and
+   * cannot appear later, so a wait for it fails.
    */
   readonly #started = new Set<string>();
-  /** How many results of the current `results` call are still open. They are waited for together. */
+  /** How many results the current `together` list still waits for; 0 without such a list. */
   #together = 0;
 
   constructor(run: Run) {
     this.#run = run;
     this.workflowId = run.workflowId;
-    this.signal = run.signal;
     bindMethods(this);
+  }
+
+  get signal(): AbortSignal {
+    return this.#run.signal;
   }
 
   step<T>(name: string, code: (step: StepContext) => T | Promise<T>, options: StepOptions = {}): Promise<T> {
@@ -213,9 +218,9 @@ export class Context implements WorkflowContext {
     children: Children,
     options: { timeout?: Duration },
   ): Promise<Results<Children>> {
-    // The store knows only one list of results that are needed together. While an earlier list is
-    // open, this list is waited for one by one. An earlier list stays open after a failure, because
-    // the code may continue without its other results.
+    // The store knows only one list of results that are needed together. While results of an
+    // earlier list are open, each result of this list wakes the workflow by itself. An earlier list
+    // may still be open if one of its results has failed, because the code continues then.
     const together = this.#together === 0;
     const results = children.map(({ workflowId }) => this.#result(workflowId, options, together));
     if (together) {

@@ -1,5 +1,5 @@
 /**
- * Prepares messages that a workflow, a step or a client sends.
+ * Prepares the messages that a workflow, a step or a client sends, and reads the outcomes.
  *
  * @module
  */
@@ -32,8 +32,8 @@ export function toRecipient(workflowId: string, options: SendOptions<unknown>): 
 }
 
 /**
- * Throws if two messages of one call have the same recipient and idempotency key, because only one
- * of them would be sent.
+ * Throws if two messages of one call have the same recipient and idempotency key. Only one of them
+ * would be sent.
  */
 export function refuseRepeatedKeys(recipients: Recipient[]): void {
   const seen = new Set<string>();
@@ -49,8 +49,8 @@ export function refuseRepeatedKeys(recipients: Recipient[]): void {
  * Takes a message's value at once, so changes that the caller makes later have no effect.
  *
  * @returns A function that returns the checked and encoded message, as a promise if the topic's
- * schema is asynchronous. Its parameter is the dedupe key for a message without an idempotency key.
- * The default is made from the message's ID.
+ * schema is asynchronous. The function's parameter is the dedupe key for a message without an
+ * idempotency key. The default is made from the message's ID.
  */
 export function takeMessage(
   values: Values,
@@ -76,11 +76,12 @@ export function takeMessage(
 
 /** Marks the text of a message that was checked by its topic's schema. */
 const CHECKED = "+";
-/** Marks the text of an unchecked message that begins with one of the two marks. */
+/** Marks the text of an unchecked message that itself begins with one of the two marks. */
 const UNCHECKED = "=";
 
 /**
- * Marks a message's text if the sender has checked the message with its topic's schema. The marks
+ * Returns a message's text as it is stored. The text of a message that the sender has checked is
+ * marked. An unchecked text is marked only if it begins with one of the marks itself. The marks
  * work for the text of any codec.
  */
 function toStored(text: string, isChecked: boolean): string {
@@ -88,7 +89,7 @@ function toStored(text: string, isChecked: boolean): string {
   return text.startsWith(CHECKED) || text.startsWith(UNCHECKED) ? UNCHECKED + text : text;
 }
 
-/** Returns the text of a stored message, and whether its topic's schema has checked it. */
+/** Returns the text of a stored message, and whether the sender has checked the message. */
 export function fromStored(stored: string): { text: string; isChecked: boolean } {
   const isChecked = stored.startsWith(CHECKED);
   return { text: isChecked || stored.startsWith(UNCHECKED) ? stored.slice(1) : stored, isChecked };

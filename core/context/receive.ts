@@ -22,13 +22,13 @@ interface ReceivedMessage {
 /**
  * The operation that receives a message.
  *
- * A sender that knows only the topic's name cannot check the message. An example is a sender over
- * HTTP. Such a message is checked after it was received, by an operation of its own at the next
- * position, whose outcome is recorded. So a replay accepts or refuses the message as before, and
- * gets the same value, even if the schema has changed.
+ * A sender that knows only the topic's name, such as one over HTTP, cannot check the message. After
+ * such a message is received, a second operation at the next position checks it. The outcome of the
+ * check is recorded. So a replay accepts or refuses the message as before, and gets the same value,
+ * even if the schema has changed.
  *
  * @param topics The topics to receive from. A topic without a schema takes every message.
- * @param timeoutMs `null`: no timeout.
+ * @param timeoutMs The longest time to wait, in milliseconds. With `null`, there is no limit.
  * @param read Makes the value that the code gets.
  */
 export function receiveOperation<T>(

@@ -59,7 +59,7 @@ interface Step<T> {
 /**
  * Tries the step until it succeeds, its retries are used up, or the run is over. If an earlier run
  * made the first tries, this run makes the next try. It does so even if a deploy has since lowered
- * `retries`, because the error of the last try was not recorded.
+ * `retries`, because no recorded error could become the outcome.
  */
 async function outcomeOf<T>(
   run: Run,
@@ -89,8 +89,8 @@ async function outcomeOf<T>(
 }
 
 /**
- * The pause after a number of failed tries. A `delayMs` of 0 is a case of its own, because the
- * power may be infinite and `0 * Infinity` is `NaN`.
+ * The pause after a number of failed tries. A `delayMs` of 0 needs its own case, because the power
+ * may be infinite and `0 * Infinity` is `NaN`.
  */
 function pauseMs({ delayMs, backoff, maxDelayMs }: Policy, attempts: number): number {
   return delayMs === 0 ? 0 : Math.ceil(Math.min(delayMs * backoff ** (attempts - 1), maxDelayMs, MAX_DURATION_MS));
@@ -116,8 +116,8 @@ async function tryOnce<T>(run: Run, step: Step<T>, attempt: number): Promise<T> 
   let context: Try | undefined;
   try {
     // Code that ignores its signal continues, but nobody waits for it.
-    return await withTimeLimit({ ms: timeoutMs, clock, stop: stopping, error }, (signal) => {
-      const current = context = new Try(run, step.position, attempt, signal);
+    return await withTimeLimit({ ms: timeoutMs, clock, stop: stopping, error }, (limit) => {
+      const current = context = new Try(run, step.position, attempt, limit);
       return currentStep.run(run, async () => await step.code(current));
     });
   } finally {
@@ -128,18 +128,22 @@ async function tryOnce<T>(run: Run, step: Step<T>, attempt: number): Promise<T> 
 /** One try of a step. */
 class Try implements StepContext {
   readonly attempt: number;
-  readonly signal: AbortSignal;
+  readonly #limit: { readonly signal: AbortSignal };
   readonly #run: Run;
   readonly #position: number;
   readonly #sent = new Map<string, number>();
   #over = false;
 
-  constructor(run: Run, position: number, attempt: number, signal: AbortSignal) {
+  constructor(run: Run, position: number, attempt: number, limit: { readonly signal: AbortSignal }) {
     this.#run = run;
     this.attempt = attempt;
-    this.signal = signal;
+    this.#limit = limit;
     this.#position = position;
     bindMethods(this);
+  }
+
+  get signal(): AbortSignal {
+    return this.#limit.signal;
   }
 
   /** Ends the try. Its context can no longer be used. */
@@ -165,8 +169,8 @@ class Try implements StepContext {
     const ordinal = this.#sent.get(place) ?? 0;
     this.#sent.set(place, ordinal + 1);
     const { workflowId, createdAt } = this.#run;
-    // A message without an idempotency key is identified by its place in the step, so that a later
-    // try does not send it again.
+    // Without an idempotency key, the message's place in the step identifies it. So a later try
+    // does not send it again.
     const origin = [workflowId, createdAt, this.#position, recipient.topic.name, ordinal];
     const taken = takeMessage(this.#run.host.values, recipient, message);
     const prepare = async (): Promise<EffectOrWait> => ({
@@ -219,7 +223,7 @@ function toPolicy(options: StepOptions): Policy {
   const { retries = 0, delay = "1s", backoff = 2, maxDelay, timeout } = options;
   checkWholeNumber(retries, "retries", 0);
   if (!(backoff >= 1 && backoff < Infinity)) {
-    throw new ValidationError(`Reading backoff ${backoff}: it must be a number, 1 or more`);
+    throw new ValidationError(`Reading backoff ${backoff}: it must be a finite number, 1 or more`);
   }
   const optional = (duration: Duration | undefined, what: string) =>
     duration === undefined ? Infinity : toMilliseconds(duration, what);

@@ -5,25 +5,28 @@
  *
  * - **workflow**: one durable execution, named by its ID. Its row in the store holds its status,
  *   its lease and its due time.
- * - **run**: one attempt to execute a workflow. It begins with a lease, from `create` or `claim`.
- *   It lasts until the run ends the workflow, suspends, yields, parks, loses the lease or dies.
+ * - **run**: one attempt to execute a workflow. A run begins with a lease, from `create` or
+ *   `claim`. It lasts until it ends the workflow, suspends, yields, parks, loses the lease or dies.
  * - **lease**: the right of one run to write. It lasts `leaseMs` by the store's clock, and every
  *   commit renews it.
- * - **epoch**: a counter on the workflow that each claim and each resume raises by one. It fences
- *   writes: a commit with an older epoch changes nothing.
+ * - **epoch**: a counter on the workflow. Each claim, and each resume of an ended workflow, raises
+ *   the epoch by one. The epoch fences writes, because a commit with an older epoch changes
+ *   nothing.
  * - **owner**: a token that is unique to one `create` or `claim` call. It identifies a repeat of
- *   that call, and the lease that the call gave.
+ *   that call, and the leases that the call gave.
  * - **journal**: the record of what a workflow did, with one entry per position. A **complete**
  *   entry has an outcome, and a `seq` for the order in which outcomes were recorded. An **open**
  *   entry is a wait that has begun. It has no outcome yet, and may have a deadline.
  * - **position**: the number of an operation in its workflow. Positions start at 0 and follow the
  *   order in which the code calls the operations.
- * - **due**: ready to be claimed. A workflow is due if it is new and has no run, was woken, or has
- *   yielded. It is also due once its deadline has passed or its lease has lapsed.
+ * - **due**: ready to be claimed. A workflow is due if it was woken or resumed, if its run has
+ *   yielded, or if it is new and has no run. It is also due once its deadline has passed or its
+ *   lease has lapsed.
  * - **suspended**: `PENDING`, with neither a run nor a lease. The workflow becomes due when
- *   something that it waits for arrives, and at the earliest deadline of its open entries.
- * - **parked**: `PENDING`, with neither a run nor a lease, because the code does not fit the
- *   journal or a stored value cannot be decoded. The workflow becomes due again after a delay.
+ *   something that it waits for arrives. It also becomes due at the earliest deadline of its open
+ *   entries.
+ * - **parked**: `PENDING`, with neither a run nor a lease, until a delay has passed. A run parks a
+ *   workflow if the code does not fit the journal, or a stored value cannot be decoded.
  * - **waiter**: a workflow that is suspended until a message, an event or a result arrives. To
  *   **wake** a waiter is to make it due.
  * - **hint**: a signal that something has changed and is worth a look. It carries no data, and may
@@ -33,12 +36,12 @@
  *
  * 1. A call is one atomic write or one snapshot, and should be one request to the store.
  * 2. Any call may be repeated, because networks and client libraries send requests twice. A repeat
- *    of a call that took effect changes nothing and returns what the first call returned. Each
- *    method says how it recognises a repeat.
+ *    of a call that took effect changes nothing and returns what the first call returned. The
+ *    comment of each method says how the driver recognises a repeat.
  * 3. Only the store's clock decides about leases, deadlines and due times. They cross this boundary
  *    as durations in milliseconds. Instants such as `now` and `createdAt` are only for information.
- * 4. The store's clock may go back. Even then, workflows that were due at once can be claimed, and
- *    a lease never has more time left than its full length.
+ * 4. The store's clock may go back. Even then, a workflow that became due without a delay can be
+ *    claimed. A lease never has more time left than its full length.
  * 5. A call that adds a message, sets an event or ends a workflow may wake a waiter. That call and
  *    the commit that suspends the waiter take the same lock. Each looks only after it has the lock,
  *    so neither can miss the other.
@@ -60,17 +63,16 @@ import type {
   ControlResult,
   CreateRequest,
   CreateResult,
-  EventSnapshot,
   JournalPage,
-  ListPage,
-  ListQuery,
   NewMessage,
   SendResult,
-  StreamSnapshot,
   WorkflowRecord,
 } from "./records.ts";
+import type { EventSnapshot, ListPage, ListQuery, StreamSnapshot } from "./reads.ts";
 
 export type * from "./operations.ts";
+export type * from "./outcome.ts";
+export type * from "./reads.ts";
 export type * from "./records.ts";
 
 /**
@@ -101,11 +103,11 @@ export interface Driver {
 
   /**
    * Leases due workflows to the caller, the earliest due time first. Each becomes `PENDING` at its
-   * next epoch. Taking over a lapsed lease raises `recoveryAttempts` by one; any other claim leaves
-   * it.
+   * next epoch. Taking over a lapsed lease raises `recoveryAttempts` by one. Any other claim leaves
+   * it unchanged.
    *
-   * - A claim takes only workflows whose name is in `names`. It takes none whose lease has not
-   *   lapsed, none that another claim is taking, and none in `except`.
+   * - A claim takes only workflows whose name is in `names`. It takes no workflow whose lease is
+   *   valid, none that another claim is taking, and none in `except`.
    * - It takes fewer than `limit` if its answer would become too large for the store to send. It
    *   never leases a workflow that its answer lacks.
    *
@@ -125,15 +127,15 @@ export interface Driver {
    *   epoch, otherwise `lost`. A run whose lease has lapsed still holds the workflow until a claim
    *   takes it over.
    * - Number: a commit that skips a number is `lost`. See `CommitRequest.number`.
-   * - Recorded outcomes: if the entry at an operation's position is complete, the operation does
-   *   nothing, and its result is the recorded outcome.
+   * - Recorded outcomes: an operation does nothing if the entry at its position is complete. Its
+   *   result is then the recorded outcome.
    * - Operations without a position: these are made inside a step. If the commit is a repeat, a
    *   `setEvent` or `writeStream` does nothing. Its result is `done`, or `stream_closed` if the
    *   stream is closed. A `send` recognises its own repeat by its `dedupeKey`.
-   * - Refusals: an operation that is refused, as for an unknown destination or a closed stream,
-   *   records the refusal as its outcome. The other operations still apply.
-   * - Progress: a new journal entry, open or complete, sets `recoveryAttempts` to 0. So does a
-   *   `pause` that stores a higher number of attempts.
+   * - Refusals: an unknown destination or a closed stream, for example, refuses an operation. The
+   *   refusal is recorded as its outcome. The other operations still apply.
+   * - Progress: a commit that opens or completes a journal entry sets `recoveryAttempts` to 0. A
+   *   `pause` that stores a higher number of attempts does the same.
    *
    * Repeat: `epoch` and `owner` equal the stored ones, and `number` is not above the highest number
    * committed at that epoch. If the first call released the lease, a repeat returns `released` as
@@ -194,8 +196,9 @@ export interface Driver {
    *   `PENDING`. The workflow is due, at its next epoch, with `recoveryAttempts` 0.
    * - `resume` makes a parked workflow due at once, and sets `parks` to 0.
    * - After the store's clock has gone back, `resume` corrects a due time that is too far ahead. It
-   *   does so for a workflow that was due at once, and for one that a run holds.
-   * - An ended workflow in any other status is refused with that status.
+   *   does so for a workflow that became due without a delay, and for one that a run holds.
+   * - `cancel` refuses a workflow that has ended, unless it is `CANCELLED`. `resume` refuses a
+   *   workflow in `SUCCESS` or `ERROR`. The answer has the status.
    *
    * Repeat: cancelling a `CANCELLED` workflow, or resuming one that has not ended, is `done`. If a
    * resumed workflow is already `PENDING` and due, `woken` still names it, because the first answer
@@ -204,11 +207,11 @@ export interface Driver {
   control(request: { workflowId: string; action: "cancel" | "resume" }): Promise<ControlResult>;
 
   /**
-   * Removes workflows with all their data: up to `limit` of those that ended at least `olderThanMs`
-   * ago, in the order in which they ended. It keeps a child whose parent has neither ended nor
-   * recorded the child's result.
+   * Removes workflows that ended at least `olderThanMs` ago, up to `limit`, with all their data. It
+   * takes them in the order in which they ended. It keeps a child whose parent has neither ended
+   * nor recorded the child's result.
    *
-   * Repeat: the call removes the next workflows.
+   * Repeat: a repeat is not recognised. It removes the next workflows in this order.
    */
   purge(request: { olderThanMs: number; limit: number }): Promise<{ purged: number }>;
 
@@ -216,12 +219,12 @@ export interface Driver {
    * Calls `hint` when something changes for the target. A driver without push leaves this method
    * out, and the core polls.
    *
-   * It returns at once and does not throw. A driver that must connect first gives one hint when the
-   * connection is live, because something may have changed before that.
+   * `watch` returns at once and does not throw. If a driver has to connect, it gives one hint once
+   * the connection is live. Something may have changed before that.
    */
   watch?(target: WatchTarget, hint: () => void): Watch;
 
-  /** How much one request may carry. Without this, the core keeps requests to a few MiB. */
+  /** How much one request may carry. Without this, the core keeps commits to a few MiB. */
   readonly limits?: DriverLimits;
 }
 
@@ -235,8 +238,9 @@ export interface DriverLimits {
    * The largest total size of the values in one request, in bytes as `bytesOf` counts them. It must
    * be small enough that an answer with the same values arrives too.
    *
-   * The core splits its requests to fit. It refuses a value that never fits with
-   * `ValueTooLargeError`, before it writes anything.
+   * The core splits a run's operations into commits that fit. A value that does not fit by itself
+   * is refused with `ValueTooLargeError`, before anything is written. The messages of one `sendAll`
+   * are refused in the same way if they do not fit together.
    */
   readonly requestBytes: number;
   /** Returns the size of a value in a request, in bytes, with all its escapes. */
@@ -248,14 +252,16 @@ export interface DriverLimits {
  *
  * - `inbox:` and a workflow ID: changes that reach the workflow, which are a message, a cancel or a
  *   resume.
- * - `outbox:` and a workflow ID: changes that others can see, which are an event, a stream value,
- *   the close of a stream, or any new status.
+ * - `event:` and a workflow ID: an event of the workflow is set, or the workflow has a new status.
+ * - `stream:` and a workflow ID: a value of one of its streams comes, a stream is closed, or the
+ *   workflow has a new status.
+ * - `result:` and a workflow ID: the workflow has a new status.
  * - `due`: a workflow became due at once, or was suspended or parked for less than ten seconds. A
  *   deadline or a lease that passes gives no hint.
  *
  * @category Driver
  */
-export type WatchTarget = `inbox:${string}` | `outbox:${string}` | "due";
+export type WatchTarget = `${"inbox" | "event" | "stream" | "result"}:${string}` | "due";
 
 /**
  * A subscription of {@linkcode Driver.watch}.

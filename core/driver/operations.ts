@@ -5,7 +5,8 @@
  * @module
  */
 
-import type { NewMessage, NewWorkflow, Outcome } from "./records.ts";
+import type { NewMessage, NewWorkflow } from "./records.ts";
+import type { Outcome } from "./outcome.ts";
 
 /**
  * The statuses in which a run may end its workflow. Only `Driver.control` sets `CANCELLED`.
@@ -33,9 +34,9 @@ export interface CommitRequest {
    * The number of this commit within the epoch: 1, 2, 3, and so on. A run makes one commit at a
    * time.
    *
-   * A number that is one above the stored number is new. A lower or equal one is a repeat. A number
-   * that skips one means that the store has lost commits, as after a failover to an older copy.
-   * Then the run is `lost`.
+   * A number that is one above the stored number is new. A number up to the stored number is a
+   * repeat. A number that skips one means that the store has lost commits, as after a failover to
+   * an older copy. Then the run is `lost`.
    */
   number: number;
   /** How long the lease lasts from now on, in milliseconds. */
@@ -49,9 +50,9 @@ export interface CommitRequest {
 /**
  * How a run releases its workflow.
  *
- * - `suspend`: the run waits. The commit's operations are then all of the workflow's open waits.
- *   Their topics, events and results wake it, and so does the earliest of their deadlines. If any
- *   operation has an outcome, the suspend is not made.
+ * - `suspend`: the run waits. The commit's operations then include all of the workflow's open
+ *   waits. The topics, events and results of these waits wake the workflow, and so does the
+ *   earliest deadline. If any operation has an outcome, the suspend is not made.
  * - `yield`: the workflow is due at once, for another run to continue.
  * - `park`: the code does not fit the journal, or a stored value cannot be decoded. The workflow
  *   stays `PENDING` without a lease. It is due again after `delayMs`, or at once by a `resume` of
@@ -60,8 +61,8 @@ export interface CommitRequest {
  * - `end`: the workflow has ended. The waiters for its result and for its events become due.
  *
  * `park` stores the encoded error as the record's `problem`, and raises its `parks` by one. A claim
- * changes neither. A cancel and any other transition clear both. So does a commit that adds a
- * journal entry, or whose `pause` stores a higher number of attempts.
+ * changes neither. A cancel and any other transition clear both. A commit that makes progress also
+ * clears both. `Driver.commit` says what counts as progress.
  *
  * @category Commits
  */
@@ -84,9 +85,10 @@ export type Operation = { position: number | null; label: string } & (Effect | W
 /**
  * An operation that has its outcome at once.
  *
- * - `record`: stores an outcome that the run itself has produced. That is the outcome of a step, of
- *   `now` or of `uuid`, or the refusal of any operation. If a `pause` has opened an entry at this
- *   position, the `record` completes that entry.
+ * - `record`: stores an outcome that the run itself has produced. It may be the outcome of a step,
+ *   of `now`, of `uuid` or of the check of a received message. It may also be the refusal of any
+ *   operation. If a `pause` has opened an entry at this position, the `record` completes that
+ *   entry.
  * - `send`: sends one message, as `Driver.send` does.
  * - `setEvent`: inserts or replaces the value of the key, and wakes its waiters. The key's version
  *   starts at 1 and rises by one with each write.
@@ -113,10 +115,9 @@ export type Effect =
  * deadline. Later commits look again and ignore `timeoutMs`.
  *
  * The first look takes whatever is there, and so does every look before the deadline. After the
- * deadline, only what came in time counts, no matter how late a run looks. A message is in time if
- * it was sent no later than the deadline, by the store's clock. So is an event that was first set by
- * then, and a workflow that ended by then. Anything later is ignored and left in place, and the
- * outcome is `timeout`.
+ * deadline, a look finds only what came by then. The message must have been sent, the event first
+ * set, or the workflow ended, no later than the deadline. The store's clock decides, no matter how
+ * late a run looks. Anything later is ignored and left in place, and the outcome is `timeout`.
  *
  * - `receive`: takes the oldest message of all the topics, and records it as received.
  * - `observeEvent`: reads the latest value of the event. If the workflow has ended without the
@@ -126,17 +127,18 @@ export type Effect =
  *   workflow does not exist yet.
  * - `sleep`: its outcome is `done` once the deadline has passed.
  * - `pause`: the time between two tries of the step at this position. `attempts` is the number of
- *   failed tries. If it is higher than the entry's, or if there is no entry, the commit stores it
- *   and sets the deadline to `timeoutMs` from now. Otherwise the `pause` changes nothing. Its
- *   result is always the time left, down to `remainingMs: 0`, and never an outcome. A `record` at
- *   the same position completes the entry. A suspend with a `pause` that has 0 left is not made.
+ *   failed tries. The commit stores a number that is higher than the entry's, and opens the entry
+ *   if there is none. In both cases the deadline becomes `timeoutMs` from now. Otherwise the
+ *   `pause` changes nothing. It has no outcome of its own. Its result is the time left, down to
+ *   `remainingMs: 0`, unless it is deferred. A `record` at the same position completes the entry. A
+ *   suspend with a `pause` that has 0 left is not made.
  *
  * `started: true` means that this workflow started the observed one. If the observed workflow no
  * longer exists, the outcome is `workflow_not_found`, even after the deadline.
  *
- * `together: true` means that the run needs the outcomes of all such waits to go on, unless one of
- * those workflows fails. While the workflow is suspended, the `SUCCESS` of one of them wakes it
- * only if all others have ended. Any other end wakes it at once.
+ * `together: true` means that the run needs the outcomes of all such waits, unless one of the
+ * observed workflows fails. While the waiting workflow is suspended, the `SUCCESS` of an observed
+ * one wakes it only if all others have ended. Any other end wakes it at once.
  *
  * @category Commits
  */
@@ -185,3 +187,9 @@ export interface Committed {
  * @category Commits
  */
 export type OperationResult = { outcome: Outcome } | { remainingMs: number | null } | { deferred: true };
+
+/** Whether an operation may have to wait. */
+export function isWait<T extends Effect | Wait>(operation: T): operation is T & Wait {
+  // Every wait has a `timeoutMs`, which may be `null`. No effect has one.
+  return "timeoutMs" in operation;
+}

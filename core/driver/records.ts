@@ -1,9 +1,11 @@
 /**
- * The requests and answers of the driver's methods: workflows, journals, messages, events and
- * streams. Types only. See `driver.ts` for the terms.
+ * The requests and answers of the driver's methods for workflows, journals and messages. Types only.
+ * See `driver.ts` for the terms.
  *
  * @module
  */
+
+import type { Outcome, Refusal } from "./outcome.ts";
 
 /**
  * The status of a workflow. A workflow has ended unless it is `ENQUEUED` or `PENDING`.
@@ -99,7 +101,7 @@ export interface ClaimResult {
    * The time until the next workflow becomes due, in milliseconds. `null` if none will, or if the
    * claim did not look.
    *
-   * - A claim of any workflow looks if it took fewer than `limit`. Deadlines and leases count.
+   * - A claim without IDs looks if it took fewer than `limit`. Deadlines and leases count.
    * - A claim by ID looks at the workflows that match its IDs and names, except those that it took.
    *   Deadlines and the ends of parks count, but leases do not.
    */
@@ -215,16 +217,6 @@ export type SendResult =
   };
 
 /**
- * A workflow in a list. It has its values only if the query asked for them.
- *
- * @category Reads and control
- */
-export interface ListedWorkflow extends Omit<WorkflowRecord, "input"> {
-  /** The input, encoded. `null` if the query did not ask for values. */
-  input: string | null;
-}
-
-/**
  * A workflow in the store.
  *
  * @category Reads and control
@@ -233,8 +225,8 @@ export interface WorkflowRecord extends NewWorkflow {
   /** The workflow's status. */
   status: WorkflowStatus;
   /**
-   * While it is suspended: the labels of its open entries, and their earliest deadline in epoch
-   * milliseconds. `until` is `null` if there is no deadline.
+   * The labels of its open entries, and their earliest deadline in epoch milliseconds. `null`
+   * unless it is suspended. `until` is `null` if there is no deadline.
    */
   waiting: { operations: string[]; until: number | null } | null;
   /** The value that it returned, encoded. `null` unless it is in `SUCCESS`. */
@@ -243,80 +235,17 @@ export interface WorkflowRecord extends NewWorkflow {
   error: string | null;
   /** When it was created, in epoch milliseconds. */
   createdAt: number;
-  /** When its status, its wait or its journal last changed, in epoch milliseconds. */
+  /**
+   * When it last changed, in epoch milliseconds. A claim, a cancel, a resume and every commit count
+   * as changes. A commit that only renews the lease counts too.
+   */
   updatedAt: number;
   /** How often a claim took it over from a dead run since its last progress. */
   recoveryAttempts: number;
-  /** The error that parked it, encoded. `null` if it is not parked. */
+  /** The error that last parked it, encoded. `null` if there is none. See `Transition`. */
   problem: string | null;
   /** How often it was parked since its last progress. */
   parks: number;
-}
-
-/**
- * A query of `Driver.listWorkflows`.
- *
- * @category Reads and control
- */
-export interface ListQuery {
-  /** The statuses to list. `null` lists any status. */
-  statuses: readonly WorkflowStatus[] | null;
-  /** The workflow name to list. `null` lists any name. */
-  name: string | null;
-  /** Whether to list only workflows with a `problem`. */
-  problem: boolean;
-  /**
-   * Whether to read inputs, outputs and errors.
-   *
-   * - `false`: inputs and outputs are `null`, and so is an error of more than 4,096 characters.
-   * - `true`: a page may end before `limit`, to keep the answer within a few MiB. It has at least
-   *   one workflow if any is left.
-   */
-  values: boolean;
-  /** The largest number of workflows on the page. */
-  limit: number;
-  /** The `cursor` of the previous page. `null` reads the first page. */
-  cursor: string | null;
-}
-
-/**
- * The answer of `Driver.listWorkflows`.
- *
- * @category Reads and control
- */
-export interface ListPage {
-  /** The workflows, the newest first. */
-  workflows: ListedWorkflow[];
-  /** The cursor for the next page. `null` on the last page. */
-  cursor: string | null;
-}
-
-/**
- * The answer of `Driver.readEvent`.
- *
- * @category Reads and control
- */
-export interface EventSnapshot {
-  /** The latest value, encoded, and its version, from 1. `null` if the event is not set. */
-  event: { version: number; value: string } | null;
-  /** The status of the workflow. `null` if it does not exist. */
-  status: WorkflowStatus | null;
-}
-
-/**
- * The answer of `Driver.readStream`.
- *
- * @category Reads and control
- */
-export interface StreamSnapshot {
-  /** The values, encoded. */
-  values: string[];
-  /** The offset that the next write gets. */
-  tail: number;
-  /** Whether a `closeStream` has closed the stream. The end of the workflow does not set this. */
-  closed: boolean;
-  /** The status of the workflow. `null` if it does not exist. */
-  status: WorkflowStatus | null;
 }
 
 /**
@@ -333,62 +262,3 @@ export type ControlResult =
   | { state: "done"; woken: string[] }
   | { state: "not_found" }
   | { state: "ended"; status: WorkflowStatus };
-
-/**
- * The outcome of an operation.
- *
- * | `tag` | operation | `value` |
- * | --- | --- | --- |
- * | `value` | record, observeEvent, observeResult | the encoded value |
- * | `error` | record, also of a refusal; observeResult if the workflow failed | the encoded error, or `null` |
- * | `done` | setEvent, writeStream, closeStream, sleep | |
- * | `done` | start | the ID of the started workflow |
- * | `message` | receive | the encoded message; `topic` is its topic |
- * | `sent` | send | the ID of the message |
- * | `duplicate` | send | the ID of the first message with the key |
- * | `timeout` | receive, observeEvent, observeResult | |
- * | `cancelled` | observeResult if the workflow was cancelled | |
- * | `workflow_not_found` | send; observeEvent, observeResult with `started` if the workflow is gone | |
- * | `workflow_ended` | send; observeEvent if the workflow has ended without the event | the status |
- * | `idempotency_conflict` | send | |
- * | `workflow_conflict` | start if the ID exists under another name | |
- * | `stream_closed` | writeStream, closeStream | |
- *
- * @category Workflows and journals
- */
-export interface Outcome {
-  /** The kind of outcome. */
-  tag: OutcomeTag;
-  /** The value that the table gives for the tag. */
-  value?: string | null;
-  /** The topic of a received message. */
-  topic?: string | null;
-}
-
-/**
- * The tag of an {@linkcode Outcome}.
- *
- * @category Workflows and journals
- */
-export type OutcomeTag =
-  | "value"
-  | "error"
-  | "done"
-  | "message"
-  | "sent"
-  | "duplicate"
-  | "timeout"
-  | "cancelled"
-  | Refusal;
-
-/**
- * Why a send, a start or a stream write was refused. Each is also a code of `ParleyError`.
- *
- * @category Messages
- */
-export type Refusal =
-  | "workflow_not_found"
-  | "workflow_ended"
-  | "idempotency_conflict"
-  | "workflow_conflict"
-  | "stream_closed";

@@ -1,17 +1,20 @@
 /**
- * Reads an event of a workflow from outside: its value once it is set, or each value as it changes.
+ * Reads an event of a workflow from outside, once or each time that its value changes.
  *
  * @module
  */
 
-import type { EventEntry, EventReader, WatchEventOptions } from "../client.ts";
-import type { WorkflowStatus } from "../driver/records.ts";
+import type { EventEntry, EventReader, WatchEventOptions } from "../readers.ts";
+import type { WorkflowStatus } from "../driver/driver.ts";
 import { isActive } from "../driver/statuses.ts";
 import { quote, TimeoutError, VersionOutOfRangeError, WorkflowEndedError } from "../errors.ts";
-import { unlessAborted, Waiter, waitFor } from "../time/wait.ts";
+import { unlessAborted, waitFor } from "../time/wait.ts";
+import { Waiter } from "../time/waiter.ts";
 import { checkWholeNumber } from "../values/checks.ts";
 import type { ReadHost } from "./host.ts";
 import { EndableIterable, onAbort } from "./iteration.ts";
+import { eventLooks } from "./local_events.ts";
+import { SharingWaiter } from "./shared_looks.ts";
 
 /**
  * Waits for a version of an event above `after`, and returns the latest one.
@@ -26,14 +29,22 @@ export async function eventEntry<T>(
   request: { workflowId: string; key: string; after: number; timeoutMs: number; signal: AbortSignal | undefined },
 ): Promise<EventEntry<T>> {
   const { workflowId, key, after, timeoutMs, signal } = request;
+  const target = `event:${workflowId}` as const;
+  const waiter = new SharingWaiter(host, host.looks, {
+    name: eventLooks(workflowId, key),
+    target,
+    read: () => host.driver.readEvent({ workflowId, key }),
+    isHere: () => host.runs.isHeld(workflowId),
+  });
   const look = async () => {
-    const { event, status } = await host.driver.readEvent({ workflowId, key });
+    const { event, status } = await waiter.read();
     if (event && event.version > after) return event;
     checkSeen(after, event, request);
     if (status !== null && !isActive(status)) throw new WorkflowEndedError(workflowId, status);
   };
   const { version, value } = await waitFor(host, look, {
-    target: `outbox:${workflowId}`,
+    target,
+    waiter,
     timeoutMs,
     signal,
     onTimeout: () => new TimeoutError(`getEvent ${JSON.stringify(key)}`, timeoutMs),
@@ -41,7 +52,10 @@ export async function eventEntry<T>(
   return { version, value: host.values.decode(value, `event ${quote(key)}`, version) as T };
 }
 
-/** Refuses a version above the current one. Versions only rise, so a higher one is not this event's. */
+/**
+ * Refuses a version above the current one. Versions only rise, so such a version belongs to another
+ * event.
+ */
 function checkSeen(
   seen: number,
   event: { version: number } | null,
@@ -70,9 +84,10 @@ export class StoredEvent<T> extends EndableIterable<T, EventEntry<T>> implements
 
   protected async *read(signal: AbortSignal): AsyncGenerator<EventEntry<T>, void, undefined> {
     const waiter = new Waiter(this.#host);
+    const target = `event:${this.#workflowId}` as const;
     const stopOnAbort = onAbort(signal, () => waiter.close());
     try {
-      waiter.listen([`outbox:${this.#workflowId}`]);
+      waiter.listen([target], { connects: false });
       let existed = false;
       for (let seen = this.#after;;) {
         signal.throwIfAborted();
@@ -84,12 +99,13 @@ export class StoredEvent<T> extends EndableIterable<T, EventEntry<T>> implements
             waiter.reset();
             yield entry;
           }
-          // The workflow existed at an earlier look, so it was purged.
+          // A workflow that existed at an earlier look and is gone now was purged.
           if (status === null && existed) return;
           if (!entry) checkSeen(seen, { version }, { workflowId: this.#workflowId, key: this.#key });
           if (status !== null && !isActive(status)) return;
           existed = status !== null;
         }
+        waiter.listen([target], { connects: waiter.isPatient || !this.#host.runs.isHeld(this.#workflowId) });
         await nextLook(waiter, signal);
       }
     } finally {

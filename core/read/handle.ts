@@ -5,18 +5,8 @@
  */
 
 import type { EventKey, SendOptions, SendReceipt, StreamKey } from "../channel.ts";
-import type {
-  Client,
-  EventEntry,
-  EventReader,
-  ReadStreamOptions,
-  StartedHandle,
-  StreamReader,
-  WaitOptions,
-  WatchEventOptions,
-  WorkflowHandle,
-  WorkflowInfo,
-} from "../client.ts";
+import type { Client, StartedHandle, WaitOptions, WorkflowHandle, WorkflowInfo } from "../client.ts";
+import type { EventEntry, EventReader, ReadStreamOptions, StreamReader, WatchEventOptions } from "../readers.ts";
 import type { ListedWorkflow, WorkflowRecord } from "../driver/driver.ts";
 import { toMilliseconds } from "../values/checks.ts";
 import { quote, TimeoutError, WorkflowCancelledError, WorkflowFailedError, WorkflowNotFoundError } from "../errors.ts";
@@ -25,6 +15,7 @@ import { isActive } from "../driver/statuses.ts";
 import { type SerializedError, serializeError } from "../values/serialized_error.ts";
 import type { Values } from "../values/values.ts";
 import { waitFor } from "../time/wait.ts";
+import { SharingWaiter } from "./shared_looks.ts";
 
 /** The operations of a client, bound to one workflow ID. The client uses a store or HTTP. */
 export class Handle<O> implements WorkflowHandle<O> {
@@ -74,6 +65,8 @@ export class Handle<O> implements WorkflowHandle<O> {
   }
 }
 
+type WorkflowEnd = Pick<WorkflowRecord, "status" | "output" | "error">;
+
 /** Reads the row of a workflow. @throws {WorkflowNotFoundError} */
 async function readWorkflow({ driver }: ReadHost, workflowId: string): Promise<WorkflowRecord> {
   const record = await driver.readWorkflow(workflowId);
@@ -86,19 +79,37 @@ export async function readInfo(host: ReadHost, workflowId: string): Promise<Work
   return toInfo(await readWorkflow(host, workflowId), host.values);
 }
 
-/** Waits until a workflow has ended, and returns its result. See `Client.result`. */
+/**
+ * Waits until a workflow has ended, and returns its result. See `Client.result`.
+ *
+ * If the workflow runs here, the wait begins without a look. A run that ends the workflow gives the
+ * result or a hint. The run also gives a hint if the store fails, the run loses the lease or the
+ * workflow is cancelled. A run that suspends, yields or parks gives neither, because its commit
+ * shows that the workflow has not ended.
+ */
 export async function awaitResult(
   host: ReadHost,
   workflowId: string,
   { timeout, signal }: WaitOptions,
 ): Promise<unknown> {
   const timeoutMs = timeout === undefined ? null : toMilliseconds(timeout, "timeout");
+  const target = `result:${workflowId}` as const;
+  const waiter = new SharingWaiter<WorkflowEnd | null>(host, host.looks, {
+    name: target,
+    target,
+    read: () => host.driver.readWorkflow(workflowId),
+    isComing: () => host.runs.isEnding(workflowId),
+    isHere: () => host.runs.isHeld(workflowId),
+  });
   const look = async () => {
-    const record = await readWorkflow(host, workflowId);
+    const record = await waiter.read();
+    if (!record) throw new WorkflowNotFoundError(workflowId);
     return isActive(record.status) ? undefined : record;
   };
   const { status, output, error } = await waitFor(host, look, {
-    target: `outbox:${workflowId}`,
+    target,
+    waiter,
+    isLater: host.runs.isHeld(workflowId),
     timeoutMs,
     signal,
     onTimeout: () => new TimeoutError("result", timeoutMs!),

@@ -74,8 +74,8 @@ const abandoned = typeof FinalizationRegistry === "undefined"
 /**
  * Creates an iterator whose `return()` ends a `next()` that is waiting.
  *
- * A plain generator queues `return()` behind the waiting `next()`. Then the reader of a browser that
- * disconnects while nothing is written would stay until the workflow ends.
+ * A plain generator queues `return()` behind the waiting `next()`. If a browser disconnected while
+ * nothing was written, its reader would then stay until the workflow ended.
  */
 function endable<T>(
   generate: (signal: AbortSignal) => AsyncGenerator<T, void, undefined>,

@@ -4,13 +4,13 @@
  * @module
  */
 
-import type { ReadStreamPagesOptions, StreamPage, StreamReader } from "../client.ts";
+import type { ReadStreamPagesOptions, StreamPage, StreamReader } from "../readers.ts";
 import type { ReadHost } from "./host.ts";
 import { EndableIterable, onAbort } from "./iteration.ts";
 import { OffsetOutOfRangeError, quote, WorkflowNotFoundError } from "../errors.ts";
 import { checkWholeNumber } from "../values/checks.ts";
 import { isActive } from "../driver/statuses.ts";
-import type { StreamTail } from "./stream_tails.ts";
+import type { TailReader } from "./stream_tail.ts";
 import { lookThroughOutages, unlessAborted } from "../time/wait.ts";
 
 /** The largest number of values in one request. */
@@ -62,8 +62,8 @@ export class StoredStream<T> extends EndableIterable<T, { offset: number; value:
   /** Yields the page of each look. Only the first and the last page may be empty. */
   async *#pages(signal: AbortSignal): AsyncGenerator<StreamPage<T>, void, undefined> {
     const tail = this.#wait ? this.#host.tails.join(this.#host, this.#workflowId, this.#key) : undefined;
-    // The signal also aborts when the iterator is garbage-collected. In that case `finally` does not
-    // run.
+    // The signal also aborts when the iterator is garbage-collected. In that case `finally` does
+    // not run.
     const stopOnAbort = onAbort(signal, () => tail?.leave());
     try {
       for (let page = await this.#first(signal);; page = await this.#after(page, tail, signal)) {
@@ -82,14 +82,14 @@ export class StoredStream<T> extends EndableIterable<T, { offset: number; value:
     return { ...end, values: [] };
   }
 
-  async #after(page: StreamPage<T>, tail: StreamTail | undefined, signal: AbortSignal): Promise<StreamPage<T>> {
+  async #after(page: StreamPage<T>, tail: TailReader | undefined, signal: AbortSignal): Promise<StreamPage<T>> {
     signal.throwIfAborted();
     const { nextOffset } = page;
     if (page.atEnd && tail) return this.#decode(await tail.next(nextOffset, (from) => this.#read(from), signal));
     return this.#decode(await this.#look(nextOffset, signal));
   }
 
-  /** Reads a page. If the reader waits, the read goes on through an outage of the store. */
+  /** Reads a page. With the option `wait`, the read goes on through an outage of the store. */
   async #look(from: number | "end", signal: AbortSignal): Promise<StreamPage<string>> {
     const read = () => this.#read(from);
     return await (this.#wait ? lookThroughOutages(this.#host, read, signal) : unlessAborted(read(), signal));
@@ -119,11 +119,11 @@ export class StoredStream<T> extends EndableIterable<T, { offset: number; value:
   }
 
   async #read(from: number | "end"): Promise<StreamPage<string>> {
-    const { values, tail, closed, status } = await this.#host.driver.readStream({
-      workflowId: this.#workflowId,
-      key: this.#key,
-      ...(from === "end" ? { from: 0, limit: 0 } : { from, limit: this.#limit }),
-    });
+    const { driver, tails } = this.#host;
+    const [workflowId, key] = [this.#workflowId, this.#key];
+    const part = from === "end" ? { from: 0, limit: 0 } : { from, limit: this.#limit };
+    const read = () => driver.readStream({ workflowId, key, ...part });
+    const { values, tail, closed, status } = await tails.learn(workflowId, key, read);
     if (status === null) throw new WorkflowNotFoundError(this.#workflowId);
     const start = from === "end" ? tail : from;
     const nextOffset = Math.min(start + values.length, tail);
@@ -132,7 +132,10 @@ export class StoredStream<T> extends EndableIterable<T, { offset: number; value:
   }
 }
 
-/** Drops the remaining values of a page. The page then ends before them, so they are read again. */
+/**
+ * Drops the values that a reader has left on its page. The page then ends before them, so the next
+ * read gets them again.
+ */
 export function putBack(page: StreamPage<unknown>): void {
   if (page.values.length === 0) return;
   page.nextOffset -= page.values.length;

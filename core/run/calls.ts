@@ -34,8 +34,8 @@ export interface CallsOptions {
    */
   over(): { error: Error | null } | undefined;
   /**
-   * Whether no operation may begin any more. An operation that was called before the code returned
-   * may still begin.
+   * Whether no operation may begin any more. When the code has returned, this stays `false` until
+   * the operations that it called before have begun.
    */
   isOver(): boolean;
   /** Whether the running code belongs to a step of this run. */
@@ -72,7 +72,7 @@ export class Calls {
   /** Operations whose entries may be on a page of the journal that is being read. */
   readonly #asking = new Set<Promise<void>>();
   readonly #pauses = new Set<Pause>();
-  /** Operations under way, without the open waits. */
+  /** The number of operations under way, without the open waits. */
   #busy = 0;
   #leftOver = 0;
   #progress = false;
@@ -113,10 +113,10 @@ export class Calls {
   /**
    * Carries out an operation of the workflow's code, or answers it from the journal.
    *
-   * `describe` throws for an illegal name, duration or option, and that error is the operation's. A
-   * call from inside a step fails in the same way. Such an error takes no position and is not
-   * recorded, because a replay makes the same call and gets the same error. Any later refusal, such
-   * as one by a schema, has a position and is recorded.
+   * `describe` throws for an illegal name, duration or option, and the operation then rejects with
+   * that error. A call from inside a step rejects in the same way. Neither of these calls takes a
+   * position. The error is not recorded, because a replay makes the same call and gets the same
+   * error. Any later refusal, such as one by a schema, has a position and is recorded.
    */
   call<T>(describe: () => OperationRequest<T>): Promise<T> {
     const { isInStep } = this.#options;
@@ -160,9 +160,9 @@ export class Calls {
       const next = request.follow?.(outcome, position);
       if (!next) return resolve(this.#read(request, outcome));
       const go = (label: string | undefined) => {
-        // The following operation is queued before any operation that the code calls later, so none
-        // of those is recorded before it. If a later position is recorded and this one is not, an
-        // earlier run had no following operation here.
+        // An operation that follows is recorded before any operation that the code calls later. So
+        // if the next position has no entry but a later one does, nothing followed in an earlier
+        // run.
         const isNew = label === undefined && !journal.hasLater;
         if (label === next.request.label || (isNew && next.isWanted)) this.#start(next.request, resolve, reject);
         else resolve(this.#read(request, outcome));
@@ -217,7 +217,7 @@ export class Calls {
     for (const pause of this.#pauses) pause.resume();
   }
 
-  /** Settles when the run knows for every operation whether the journal has an entry. */
+  /** Settles when the run knows for every operation whether the journal has its entry. */
   async asked(): Promise<void> {
     while (this.#asking.size > 0) await Promise.all(this.#asking);
   }

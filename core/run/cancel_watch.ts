@@ -5,19 +5,20 @@
  */
 
 import type { Watch } from "../driver/driver.ts";
-import type { WaitHost } from "../time/wait.ts";
+import type { WaitHost } from "../time/waiter.ts";
 
 /** How long a step must be in flight before the run subscribes. Most steps are over sooner. */
 const WATCH_AFTER_MS = 1_000;
 /**
- * The shortest time between two looks. It limits the looks of a workflow that gets many messages,
- * because a message gives the same hint as a cancel.
+ * The shortest time between two looks. A message gives the same hint as a cancel, so a workflow
+ * that gets many messages would look too often.
  */
 const MIN_LOOK_INTERVAL_MS = 1_000;
 
 /**
- * Looks in the store when another isolate gives a hint. Without push, only the lease's renewals
- * find a cancel.
+ * Looks in the store when the driver gives a hint, because another isolate may have cancelled the
+ * workflow. Without push, only the run's next commit, such as a renewal of the lease, finds that
+ * cancel.
  */
 export class CancelWatch {
   readonly #host: WaitHost;
@@ -40,12 +41,12 @@ export class CancelWatch {
     this.#look = look;
   }
 
-  /** A step has begun. */
+  /** Called when a step begins, or continues after a pause. */
   begin(): void {
     if (++this.#steps === 1 && this.#host.driver.watch) this.#after(WATCH_AFTER_MS, () => this.#open());
   }
 
-  /** A step has ended. */
+  /** Called when a step ends, or begins a pause. */
   end(): void {
     if (--this.#steps === 0) this.stop();
   }
@@ -60,8 +61,8 @@ export class CancelWatch {
 
   #open(): void {
     this.#watch = this.#host.driver.watch!(`inbox:${this.#workflowId}`, () => this.#onHint());
-    // A change before the subscription gives no hint, so the run looks once. A driver that must
-    // connect first gives a hint itself when it has connected.
+    // A change before the subscription gives no hint, so the run looks once. If the driver has to
+    // connect, it gives a hint itself once it has connected.
     if (this.#watch.live) this.#onHint();
   }
 

@@ -17,17 +17,22 @@ import type {
   WatchTarget,
 } from "../driver/driver.ts";
 import { DriverError } from "../errors.ts";
-import { type EffectOrWait, isWait, type PendingOperation } from "./operation.ts";
-import { namesOf, valueLeft, valueOf } from "./commit_texts.ts";
+import type { LocalEvents } from "../read/local_events.ts";
+import type { LocalStreams } from "../read/local_streams.ts";
+import { LazyAbort } from "../time/lazy_abort.ts";
+import { CommitQueue } from "./commit_queue.ts";
+import { isWait } from "../driver/operations.ts";
+import type { EffectOrWait, PendingOperation } from "./operation.ts";
+import type { End } from "./host.ts";
+import { statusTargets } from "../time/subscriptions.ts";
 
-/**
- * The most operations and bytes in one commit. A larger commit would save less time than it costs
- * the operations behind it.
- */
-const MAX_OPERATIONS = 1_000;
-const MAX_BYTES = 2 ** 21;
 /** The pause before a commit is sent again after all retries of the driver call have failed. */
 const REPEAT_MS = 1_000;
+/**
+ * How long a wait for the result puts off its looks. It does so while the commit that ends the
+ * workflow has no answer.
+ */
+const END_MS = 1_000;
 
 /** The identity of the run, and its callbacks. */
 export interface CommitsOptions {
@@ -37,11 +42,25 @@ export interface CommitsOptions {
   epoch: number;
   owner: string;
   leaseMs: number;
-  /** Called after each commit, with the workflows to wake and the targets that may have changed. */
+  /** Called before a commit that begins waits, which {@linkcode Commits.waits} already contains. */
+  onWait(): void;
+  /** Tells the readers of this isolate what the commits write to streams. */
+  streams?: LocalStreams;
+  /** Tells the waits of this isolate what events the commits set. */
+  events?: LocalEvents;
+  /**
+   * Called after each commit that passed the fence. `now` is the store's time, `woken` has the
+   * workflows to wake, and `touched` the targets that may have changed.
+   */
   onCommit(result: { now: number; woken: string[]; touched: WatchTarget[] }): void;
+  /**
+   * Called before a commit that ends the workflow. The returned function is called once that commit
+   * has succeeded.
+   */
+  onEnding?(end: End): () => void;
   /** Called when the lease is gone. Nothing can be written any more. */
   onGone(state: "lost" | "cancelled"): void;
-  /** Called when the store cannot be reached. */
+  /** Called when a commit has failed for good, for example because the store cannot be reached. */
   onFailure(error: unknown): void;
 }
 
@@ -54,25 +73,32 @@ interface Release {
 /** Groups operations into commits, looks at open waits, and renews the lease. */
 export class Commits {
   readonly #options: CommitsOptions;
-  /** In the order in which the code issued them. */
-  readonly #queue: PendingOperation[] = [];
-  /** Open waits: recorded as begun, without an outcome. */
+  readonly #queue: CommitQueue;
+  /**
+   * The open waits, by position. They are recorded as begun, or are about to be, and have no
+   * outcome.
+   */
   readonly #waits = new Map<number, PendingOperation<EffectOrWait>>();
   #lookers: (() => void)[] = [];
   #release: Release | undefined;
   #number = 0;
   #flushing = false;
   #closed = false;
-  readonly #closing = new AbortController();
+  readonly #closing = new LazyAbort();
   #stopRenewal = () => {};
-  /** When the store last answered a commit, by this isolate's clock; at first, when the run began. */
+  /**
+   * When the store last answered a commit, by this isolate's clock; at first, when the run began.
+   */
   #renewedAt: number;
+  /** When the commit that ends the workflow was sent. */
+  #endSentAt = -Infinity;
 
   /**
    * @param options The identity of the run, and its callbacks.
    */
   constructor(options: CommitsOptions) {
     this.#options = options;
+    this.#queue = new CommitQueue(options.driver);
     this.#renewedAt = options.clock.now();
     this.#renewLater();
   }
@@ -82,7 +108,7 @@ export class Commits {
     return this.#waits;
   }
 
-  /** Whether nothing is sent any more, because the lease was released or lost. */
+  /** Whether nothing is sent any more, because the run lost or released its lease, or failed. */
   get closed(): boolean {
     return this.#closed;
   }
@@ -92,11 +118,14 @@ export class Commits {
     return this.#renewedAt;
   }
 
+  /** Whether a commit that ends the workflow was sent a short time ago, and has no answer yet. */
+  get ending(): boolean {
+    return !this.#closed && this.#options.clock.now() - this.#endSentAt < END_MS;
+  }
+
   /** Queues an operation. */
   push(operation: PendingOperation): void {
-    this.#queue.push(operation);
-    if (operation.action instanceof Promise) void operation.action.then((action) => this.#prepared(operation, action));
-    else this.#flush();
+    this.#queue.push(operation, () => this.#flush());
   }
 
   /** Adds a wait that an earlier run began, without looking at it. */
@@ -124,10 +153,11 @@ export class Commits {
   /**
    * Releases the workflow in the same commit as the last queued operations.
    *
-   * @param transition How the run releases the workflow. A suspend also looks at all open waits. It
-   * is refused if one of them has an outcome.
+   * @param transition How the run releases the workflow. A suspend also looks at all open waits,
+   * and is refused if one of them has an outcome.
    * @param allowed Called right before the write. If it returns `false`, the workflow is kept.
-   * @returns Whether the workflow was released.
+   * @returns Whether the workflow was released. The promise never settles if the run can no longer
+   * write.
    */
   release(transition: Transition, allowed: () => boolean = () => true): Promise<boolean> {
     return new Promise((settle) => {
@@ -138,13 +168,14 @@ export class Commits {
 
   /** Drops all queued operations. */
   drop(): void {
-    this.#queue.length = 0;
+    this.#queue.clear();
   }
 
   /** Sends nothing more. */
   close(): void {
     this.#closed = true;
-    this.#closing.abort();
+    this.#closing.abort(() => undefined);
+    this.#options.streams?.lose();
     this.#stopRenewal();
     this.drop();
     this.#waits.clear();
@@ -167,7 +198,7 @@ export class Commits {
       // code that issued them.
       await nextTask();
       if (this.#closed || !this.#isWanted()) break;
-      const operations = this.#takeBatch();
+      const operations = this.#queue.take();
       const release = this.#takeRelease(operations);
       const batch = this.#withLooks(operations, release?.transition.to === "suspend");
       if (batch.length === 0 && !release && this.#lookers.length === 0) continue;
@@ -187,47 +218,9 @@ export class Commits {
     this.#flushing = false;
   }
 
-  /**
-   * Called when the value of an operation was checked. Until then the operation delays those behind
-   * it. It does not delay looks or renewals.
-   */
-  #prepared(operation: PendingOperation, action: EffectOrWait | void): void {
-    if (action) operation.action = action;
-    else this.#queue.splice(this.#queue.indexOf(operation), 1);
-    this.#flush();
-  }
-
   #isWanted(): boolean {
-    const [first] = this.#queue;
     if (this.#lookers.length > 0) return true;
-    return first ? isReady(first) : this.#release !== undefined;
-  }
-
-  /** Takes the next operations off the queue, in order, as many as one request may carry. */
-  #takeBatch(): PendingOperation<EffectOrWait>[] {
-    const batch: PendingOperation<EffectOrWait>[] = [];
-    for (let [values, names] = [0, 0]; batch.length < MAX_OPERATIONS;) {
-      const [operation] = this.#queue;
-      if (!operation || !isReady(operation)) break;
-      values += this.#bytesOf(valueOf(operation.action));
-      names += this.#bytesOf(namesOf(operation.label, operation.action));
-      // An operation that exceeds the limit by itself gets its own commit. It fits into a request,
-      // because its size was checked when it was encoded.
-      if (Math.max(values, names) > this.#maxBytes && batch.length > 0) break;
-      this.#queue.shift();
-      batch.push(operation);
-    }
-    return batch;
-  }
-
-  /** The most bytes of values in a commit, and the most bytes of names. */
-  get #maxBytes(): number {
-    return Math.min(this.#options.driver.limits?.requestBytes ?? Infinity, MAX_BYTES);
-  }
-
-  /** The bytes that a value or a name takes on its way to the store. */
-  #bytesOf(text: string): number {
-    return text === "" ? 0 : this.#options.driver.limits?.bytesOf(text) ?? text.length;
+    return this.#queue.isEmpty ? this.#release !== undefined : this.#queue.isReady;
   }
 
   /**
@@ -236,11 +229,7 @@ export class Commits {
    */
   #takeRelease(operations: readonly PendingOperation<EffectOrWait>[]): Release | undefined {
     const release = this.#release;
-    if (!release || this.#queue.length > 0) return undefined;
-    const texts = [...operations.map(({ action }) => valueOf(action)), valueLeft(release.transition)];
-    if (operations.length > 0 && texts.reduce((sum, text) => sum + this.#bytesOf(text), 0) > this.#maxBytes) {
-      return undefined;
-    }
+    if (!release || !this.#queue.isEmpty || !this.#queue.hasRoom(operations, release.transition)) return undefined;
     this.#release = undefined;
     if (release.allowed()) return release;
     release.settle(false);
@@ -248,14 +237,15 @@ export class Commits {
   }
 
   /**
-   * Returns the operations, preceded by the open waits if those need a look. A commit with a new
-   * `recv` also looks at the open waits, so that the new one does not overtake an earlier `recv` of
-   * the same topic.
+   * Returns the operations, preceded by the open waits if those need a look. They need one if the
+   * commit has a new `recv`, because it must not overtake an earlier `recv`.
    */
   #withLooks(operations: PendingOperation<EffectOrWait>[], suspending: boolean): PendingOperation<EffectOrWait>[] {
     const needed = suspending || this.#lookers.length > 0 || operations.some(({ action }) => action.type === "receive");
     const open = needed ? [...this.#waits.values()].sort((a, b) => a.position! - b.position!) : [];
-    for (const operation of operations) if (isWait(operation.action)) this.#waits.set(operation.position!, operation);
+    const waits = operations.filter(({ action }) => isWait(action));
+    for (const wait of waits) this.#waits.set(wait.position!, wait);
+    if (waits.length > 0) this.#options.onWait();
     return [...open, ...operations];
   }
 
@@ -275,6 +265,11 @@ export class Commits {
       transition,
     };
     this.#stopRenewal();
+    const end = transition?.to === "end" ? transition : undefined;
+    if (end) this.#endSentAt = this.#options.clock.now();
+    const onEnd = end && this.#options.onEnding?.(end);
+    const onEvents = this.#options.events?.send(request);
+    this.#options.streams?.send(request);
     const result = await this.#send(request);
     if (this.#closed) return undefined;
     this.#renewedAt = this.#options.clock.now();
@@ -283,14 +278,20 @@ export class Commits {
       onGone(result.state);
       return undefined;
     }
-    if (result.state === "released") this.close();
-    else this.#renewLater();
+    this.#options.streams?.confirm(result);
+    onEvents?.(result);
+    if (result.state === "released") {
+      this.close();
+      onEnd?.();
+    } else this.#renewLater();
     onCommit({ now: result.now, woken: result.woken, touched: touchedBy(request) });
     batch.forEach((operation, index) => this.#handOut(operation, result.results[index]!));
     return result;
   }
 
-  /** Retries a commit while the lease may still be valid, so a short outage does not end the run. */
+  /**
+   * Retries a commit while the lease may still be valid, so a short outage does not end the run.
+   */
   async #send(request: CommitRequest): Promise<CommitResult> {
     const { driver, clock, leaseMs } = this.#options;
     for (;;) {
@@ -310,7 +311,7 @@ export class Commits {
     operation.onResult(result);
   }
 
-  /** Settles the looks that were requested first. */
+  /** Settles the oldest `count` requested looks, by default all of them. */
   #endLooks(count = this.#lookers.length): void {
     for (const looked of this.#lookers.splice(0, count)) looked();
   }
@@ -322,21 +323,15 @@ export class Commits {
   }
 }
 
-function isReady(operation: PendingOperation): operation is PendingOperation<EffectOrWait> {
-  return !(operation.action instanceof Promise);
-}
-
 /**
- * The targets whose watchers should look again after a commit. A look or a renewal alone changes
- * nothing.
+ * The targets whose watchers should look again after a commit. A look, a renewal, a suspend or
+ * a hand-over alone changes nothing that others read.
  */
 function touchedBy({ workflowId, operations, transition }: CommitRequest): WatchTarget[] {
-  const touched = new Set<WatchTarget>();
-  if (transition) touched.add(`outbox:${workflowId}`);
+  const touched = new Set<WatchTarget>(transition?.to === "end" ? statusTargets(workflowId) : []);
   for (const operation of operations) {
-    if (operation.type === "setEvent" || operation.type === "writeStream" || operation.type === "closeStream") {
-      touched.add(`outbox:${workflowId}`);
-    }
+    if (operation.type === "setEvent") touched.add(`event:${workflowId}`);
+    if (operation.type === "writeStream" || operation.type === "closeStream") touched.add(`stream:${workflowId}`);
     if (operation.type === "send") touched.add(`inbox:${operation.message.destinationId}`);
   }
   return [...touched];

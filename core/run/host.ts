@@ -4,17 +4,22 @@
  * @module
  */
 
-import type { Claimed, CreateRequest, CreateResult } from "../driver/driver.ts";
+import type { Claimed, CreateRequest, CreateResult, Transition } from "../driver/driver.ts";
+import type { SharedLooks } from "../read/shared_looks.ts";
+import type { StreamTails } from "../read/stream_tails.ts";
 import type { Values } from "../values/values.ts";
-import type { WaitHost } from "../time/wait.ts";
+import type { WaitHost } from "../time/waiter.ts";
 
 /**
- * How a run ended. `failed`: the store could not be reached, so the lease will lapse. `parked`: the
- * code does not fit the stored data, so the workflow waits for other code.
+ * How a run ended. `failed`: the store has failed, so the lease will lapse. `parked`: the code does
+ * not fit the stored data, so the workflow waits for other code.
  */
 export type RunEnd = "finished" | "suspended" | "yielded" | "parked" | "cancelled" | "lost" | "failed";
 
-/** What a run needs of its runner. */
+/** How a workflow ends. */
+export type End = Extract<Transition, { to: "end" }>;
+
+/** What a run needs from its runner. */
 export interface RunHost extends WaitHost {
   readonly values: Values;
   readonly hotWaitMs: number;
@@ -25,10 +30,19 @@ export interface RunHost extends WaitHost {
   readonly closed: AbortSignal;
   /** The names of the workflows that can run here. */
   readonly names: readonly string[];
+  /** The looks of waits here. Each run hands the events that it sets to these waits. */
+  readonly looks: SharedLooks;
+  /** The streams that have readers here. Each run hands what it writes to these readers. */
+  readonly tails: StreamTails;
   /** Continues workflows that became due. */
   wake(workflowIds: string[]): void;
-  /** Notes that a workflow that was released here is due again in `ms` milliseconds. */
+  /** Notes that a workflow becomes due in `ms` milliseconds, and should continue here then. */
   dueIn(workflowId: string, ms: number): void;
+  /**
+   * Called before the commit that ends a workflow. The returned function is called once that commit
+   * has succeeded. It gives the end to the waits that existed when the commit was sent.
+   */
+  ending(workflowId: string, end: End): () => void;
   /** Reports an error that no caller receives. */
   report(error: unknown): void;
 }
@@ -38,7 +52,7 @@ export interface ClaimedRun extends Claimed {
   owner: string;
 }
 
-/** Returns a new workflow as its creator's claim. There is nothing to replay. */
+/** Returns the claim that the creator of a workflow holds. Its journal is empty. */
 export function createdRun(
   { workflowId, name, input, owner }: CreateRequest,
   { createdAt, epoch, now }: CreateResult,

@@ -1,6 +1,6 @@
 /**
- * Positions and replay: which operations the code has called, which outcomes the journal has for
- * them, and when the code gets those outcomes.
+ * Positions and replay. The journal knows which operations the code has called, and which outcomes
+ * are recorded. It decides when the code gets those outcomes.
  *
  * Outcomes are delivered one at a time, in the order in which they were recorded. Each outcome is
  * delivered in a task of its own, and only after the code has called the operation. Between two
@@ -57,8 +57,8 @@ export class Journal {
   readonly #load: (after: number) => Promise<JournalPage>;
   readonly #onDelivered: () => void;
   /**
-   * Operations without an outcome on the pages read so far. They begin if the last page has none
-   * either.
+   * Operations without an outcome on the pages read so far. They begin if the remaining pages have
+   * none either.
    */
   readonly #asks = new Map<number, Ask>();
   /** Labels of the entries that the code has not asked for yet, by position. */
@@ -154,7 +154,7 @@ export class Journal {
     this.#deliver();
   }
 
-  /** Ends all operations without an outcome. */
+  /** Rejects all operations whose outcomes were not delivered. */
   failAll(error: unknown): void {
     const receivers = [...this.receivers.values()];
     this.receivers.clear();
@@ -169,7 +169,7 @@ export class Journal {
     this.#live.length = 0;
   }
 
-  /** Whether an outcome is being handed to the code at the moment. */
+  /** Whether the journal is delivering outcomes, or reading pages for that. */
   get delivering(): boolean {
     return this.#delivering;
   }
@@ -193,7 +193,7 @@ export class Journal {
 
   async #deliverAll(): Promise<void> {
     for (;;) {
-      // The first delivery waits for a task too, because the code may be about to call more
+      // Even the first delivery waits for a later task, because the code may be about to call more
       // operations.
       await nextTask();
       const next = this.#nextDelivery();

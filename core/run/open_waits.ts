@@ -4,10 +4,10 @@
  * @module
  */
 
+import type { WatchTarget } from "../driver/driver.ts";
 import type { Commits } from "./commits.ts";
 import type { EffectOrWait } from "./operation.ts";
-import type { WatchTarget } from "../driver/driver.ts";
-import { Waiter, type WaitHost } from "../time/wait.ts";
+import { Waiter, type WaitHost } from "../time/waiter.ts";
 
 /** Re-checks open waits on a hint, on a poll, and at a deadline. */
 export class OpenWaits {
@@ -27,7 +27,18 @@ export class OpenWaits {
     this.#waiter = new Waiter(host);
   }
 
-  /** Sets the deadline of a wait to the remaining time that a look has returned. */
+  /**
+   * Listens for hints that concern the waits, open ones and new ones. Call it before a look at a
+   * new wait, so that no hint between the look and its answer is missed.
+   *
+   * @param connects Whether push may connect. Default `false`, because a new wait may end at its
+   * first look.
+   */
+  listen(connects: boolean = false): void {
+    if (!this.#stopped) this.#waiter.listen(targetsOf(this.#workflowId, this.#watched()), { connects });
+  }
+
+  /** Sets the deadline of a wait, from the remaining time that a look has returned. */
   looked(position: number, remainingMs: number | null): void {
     const opened = !this.#deadlines.has(position);
     this.#deadlines.set(position, this.#host.clock.now() + (remainingMs ?? Infinity));
@@ -40,6 +51,7 @@ export class OpenWaits {
   /** Removes a wait that has its outcome. */
   ended(position: number): void {
     this.#deadlines.delete(position);
+    if (!this.#watching && this.#watched().length === 0) this.#waiter.listen([]);
   }
 
   /** The time until the nearest deadline, in milliseconds; `Infinity` without one. */
@@ -55,27 +67,31 @@ export class OpenWaits {
 
   async #watch(): Promise<void> {
     this.#watching = true;
-    const { waits } = this.#commits;
     while (!this.#stopped) {
-      // A pause between two tries ends by itself.
-      const actions = [...waits.values()].map(({ action }) => action).filter(({ type }) => type !== "pause");
+      const actions = this.#watched();
       if (actions.length === 0) break;
-      this.#waiter.listen(targetsOf(this.#workflowId, actions));
+      this.listen(true);
       const limitMs = this.remainingMs;
       // A sleep cannot end early, so polling for it is useless.
       const poll = actions.some(({ type }) => type !== "sleep");
       const due = limitMs <= 0 || await this.#waiter.next({ limitMs, poll });
       if (due && !this.#stopped) await this.#commits.look();
     }
-    if (!this.#stopped) this.#waiter.listen([]);
+    this.listen();
     this.#watching = false;
+  }
+
+  /** The waits that need looks. A pause between two tries ends by itself. */
+  #watched(): EffectOrWait[] {
+    return [...this.#commits.waits.values()].map(({ action }) => action).filter(({ type }) => type !== "pause");
   }
 }
 
 /** The targets whose hints may concern the open waits. */
 function targetsOf(workflowId: string, waits: EffectOrWait[]): WatchTarget[] {
-  const others = waits.flatMap((wait): WatchTarget[] =>
-    wait.type === "observeEvent" || wait.type === "observeResult" ? [`outbox:${wait.workflowId}`] : []
-  );
-  return [`inbox:${workflowId}`, ...others];
+  const others = waits.flatMap((wait): WatchTarget[] => {
+    if (wait.type === "observeEvent") return [`event:${wait.workflowId}`];
+    return wait.type === "observeResult" ? [`result:${wait.workflowId}`] : [];
+  });
+  return waits.length > 0 ? [`inbox:${workflowId}`, ...others] : [];
 }

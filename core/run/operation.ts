@@ -18,12 +18,6 @@ import {
 /** What an operation does. */
 export type EffectOrWait = Effect | Wait;
 
-/** Whether an operation may have to wait. */
-export function isWait(action: EffectOrWait): action is Wait {
-  // Every wait has a time limit, if only `null`, and no effect has one.
-  return "timeoutMs" in action;
-}
-
 /** An operation on its way into the store. */
 export interface PendingOperation<A = EffectOrWait | Promise<EffectOrWait | void>> {
   /** Its position; `null` for an operation inside a step. */
@@ -31,8 +25,8 @@ export interface PendingOperation<A = EffectOrWait | Promise<EffectOrWait | void
   /** Its name in the journal. */
   readonly label: string;
   /**
-   * What it does. While the value is being checked, it is a promise. The promise resolves to
-   * `undefined` if the value was refused.
+   * What the operation does. This is a promise while the operation's value is being checked. The
+   * promise resolves to `undefined` if the value was refused.
    */
   action: A;
   /**
@@ -46,8 +40,8 @@ export interface PendingOperation<A = EffectOrWait | Promise<EffectOrWait | void
  * Begins an operation and returns what it does. It returns a promise for a step, or if an
  * asynchronous schema checks the value. An error that it throws is recorded as the refusal.
  *
- * @param open Set if an earlier run began this operation without an outcome. For a step, it has the
- * number of failed tries and the time until the next try.
+ * @param open Set if an earlier run began this operation and recorded no outcome. For a step, it
+ * has the number of failed tries and the time until the next try.
  */
 export type Begin = (
   position: number,
@@ -56,7 +50,10 @@ export type Begin = (
 
 /** An operation as the workflow's code asks for it. */
 export interface OperationRequest<T> {
-  /** Its name in the journal: the kind of operation, and the channel or step. */
+  /**
+   * Its name in the journal: the kind of operation, and the name of its channel or step, if it has
+   * one.
+   */
   label: string;
   /**
    * Takes the caller's values, before the call returns. It is not called if the outcome is known to
@@ -69,8 +66,8 @@ export interface OperationRequest<T> {
    */
   takesTime?: boolean;
   /**
-   * `true`: {@linkcode OperationRequest.read} also reads errors. Otherwise an `error` is the
-   * refusal of the operation.
+   * `true`: {@linkcode OperationRequest.read} also reads errors. Otherwise the operation rejects
+   * with the error, without a call of `read`.
    */
   readsErrors?: boolean;
   /**
@@ -89,7 +86,7 @@ interface Decoder {
   decode(text: string): unknown;
 }
 
-/** Returns the value of a step, `now` or `uuid`, or throws the step's error. */
+/** Returns a recorded value, such as that of a step or of `now`. Throws a recorded error. */
 export function readRecorded(decoder: Decoder, { tag, value }: Outcome): unknown {
   const decoded = decoder.decode(value!);
   if (tag === "error") throw decoded;

@@ -11,9 +11,9 @@ const FIRST_PARK_MS = 10_000;
 const MAX_PARK_MS = 600_000;
 
 /**
- * How long code may rest in the middle of its replay. It may be awaiting something other than an
- * operation, such as a `fetch` outside of a step. The run cannot tell that apart from code that
- * will never ask for the remaining entries.
+ * How long code may rest in the middle of its replay, unless the hot wait is longer. The code may
+ * be awaiting something other than an operation, such as a `fetch` outside of a step. The run
+ * cannot tell that apart from code that will never ask for the remaining entries.
  */
 export const MAX_REST_MS = 10_000;
 
@@ -64,8 +64,8 @@ export function toPark(
 }
 
 /**
- * The name and message of a problem. They exclude the stack, which differs from one isolate to the
- * next.
+ * The name and message of a problem. The stack is left out, because it differs from one isolate to
+ * the next.
  */
 function summary(values: Values, problem: string): string | undefined {
   try {

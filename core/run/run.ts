@@ -1,6 +1,5 @@
 /**
- * One run of a claimed workflow: replay, live operations, and then a suspend, a hand-over or the
- * end.
+ * One run of a claimed workflow: replay, live operations, and a release of the workflow.
  *
  * @module
  */
@@ -13,12 +12,15 @@ import type { Transition, WorkflowRecord } from "../driver/driver.ts";
 import { ContextError, LeaseLostError, NonDeterminismError, quote, WorkflowCancelledError } from "../errors.ts";
 import { type Difference, Journal } from "./journal.ts";
 import type { OperationRequest } from "./operation.ts";
+import { LazyAbort } from "../time/lazy_abort.ts";
+import { LocalEvents } from "../read/local_events.ts";
 import { OpenWaits } from "./open_waits.ts";
-import { MAX_REST_MS, toPark, Undecodable } from "./parking.ts";
+import { toPark, Undecodable } from "./parking.ts";
 import type { PauseOptions } from "./pause.ts";
+import { RunTime } from "./run_time.ts";
 import { currentStep } from "./step_scope.ts";
 import type { ClaimedRun, RunEnd, RunHost } from "./host.ts";
-import { tolerate } from "./tolerate.ts";
+import { tolerate, tolerated } from "./tolerate.ts";
 
 /** The workflow's code. It gets the input, and calls the operations of the run. */
 export type Code = (run: Run, input: unknown) => unknown;
@@ -28,7 +30,7 @@ export class Run {
   /** The workflow's ID. */
   readonly workflowId: string;
   /**
-   * When the workflow was created. Together with the ID this identifies the workflow, also if the
+   * When the workflow was created. Together with the ID, this identifies the workflow even if the
    * ID is used again after a purge.
    */
   readonly createdAt: number;
@@ -41,22 +43,18 @@ export class Run {
   readonly #journal: Journal;
   readonly #waits: OpenWaits;
   readonly #cancels: CancelWatch;
-  readonly #aborting = new AbortController();
-  readonly #stopping = new AbortController();
-  readonly #startedAt: number;
+  readonly #aborting = new LazyAbort();
+  readonly #stopping = new LazyAbort();
+  readonly #time: RunTime;
   #settle!: (end: RunEnd) => void;
   readonly #ended: Promise<RunEnd> = new Promise((resolve) => this.#settle = resolve);
   readonly #calls: Calls;
   #suspending = false;
-  #stopIdleTimer: (() => void) | undefined;
-  /** The time since which the code rests in the middle of its replay. */
-  #restingSince: number | undefined;
-  /** Called when the run begins to wait in memory only, and when it continues. */
+  /** Called with `true` when the run begins to wait in memory, with `false` when it continues. */
   readonly #onWaiting: (waiting: boolean) => void;
-  #stopBudgetTimer: () => void = () => {};
   /**
-   * Set when no new operation may begin. Later operations get its error, or no answer at all if it
-   * is `null` because the code is abandoned.
+   * Set when no operation may begin any more. Later operations reject with the error. If the error
+   * is `null`, the code is abandoned and later operations get no answer.
    */
   #over: { error: Error | null } | undefined;
   #gone: "lost" | "cancelled" | undefined;
@@ -70,10 +68,10 @@ export class Run {
     this.createdAt = createdAt;
     this.#code = code;
     this.#record = claimed.workflow;
-    this.#startedAt = host.clock.now();
     this.storeTime = new StoreTime(host.clock, claimed.now);
     const load = (after: number) => host.driver.readJournal({ workflowId, after, limit: 1_000 });
     this.#journal = new Journal(claimed, load, () => this.#delivered());
+    this.#time = new RunTime(host, this.#journal, () => this.#calls.progress);
     this.commits = new Commits({
       driver: host.driver,
       clock: host.clock,
@@ -81,7 +79,11 @@ export class Run {
       epoch: claimed.epoch,
       owner: claimed.owner,
       leaseMs: host.leaseMs,
+      streams: host.tails.begin(workflowId, claimed.epoch),
+      events: new LocalEvents(claimed.epoch, host.looks),
+      onWait: () => this.#waits.listen(),
       onCommit: (result) => this.#onCommit(result),
+      onEnding: (end) => host.ending(workflowId, end),
       onGone: (state) => this.#onGone(state),
       onFailure: (error) => this.#fail(error),
     });
@@ -96,7 +98,7 @@ export class Run {
       over: () => this.over,
       isOver: () => this.#over !== undefined,
       isInStep: () => currentStep.get() === this,
-      isHandingOver: () => this.#isHandingOver(),
+      isHandingOver: () => this.#time.isHandingOver,
       isReleasing: () => this.#suspending,
       update: () => this.update(),
       decode: (text) => this.decode(text),
@@ -107,33 +109,30 @@ export class Run {
     });
   }
 
-  /** Aborts when the workflow is cancelled or this run loses its lease. */
+  /** Aborts when the workflow is cancelled, this run loses its lease, or the store fails. */
   get signal(): AbortSignal {
     return this.#aborting.signal;
   }
 
-  /** Aborts when nothing that this run still does has an effect any more, also at its end. */
+  /**
+   * Aborts once nothing that this run writes can take effect. That is at the latest when the run
+   * ends.
+   */
   get stopping(): AbortSignal {
     return this.#stopping.signal;
   }
 
-  /** The end of the run for later operations; `undefined` while it is not over. */
+  /** What a late operation gets; `undefined` while operations may still be called. */
   get over(): { error: Error | null } | undefined {
     if (this.#over || !this.#codeDone) return this.#over;
-    return {
-      error: tolerate(
-        new ContextError(`Calling an operation of workflow ${quote(this.workflowId)} after its code has returned`),
-      ),
-    };
+    return tolerated(() =>
+      new ContextError(`Calling an operation of workflow ${quote(this.workflowId)} after its code has returned`)
+    );
   }
 
-  /**
-   * Runs the workflow's code. The promise settles when nothing is left to do here, and never
-   * rejects.
-   */
+  /** Runs the workflow's code. Settles when nothing is left to do here, and never rejects. */
   execute(): Promise<RunEnd> {
-    const { budgetMs, clock } = this.host;
-    if (budgetMs < Infinity) this.#stopBudgetTimer = clock.after(budgetMs, () => this.update());
+    this.#time.begin(() => this.update());
     const returned = async () => await this.#code(this, this.decode(this.#record.input));
     returned().then(
       (value) => this.#finish(() => this.#success(value)),
@@ -155,7 +154,7 @@ export class Run {
     }
   }
 
-  /** Suspends now, if it only waits. */
+  /** Suspends at once if the run only waits. */
   suspend(): void {
     if (this.#isIdle() && !this.#journal.hasUnasked) void this.#letGo();
   }
@@ -182,20 +181,7 @@ export class Run {
     return this.#calls.pause(options);
   }
 
-  /**
-   * Whether new operations are left to the next run. A run that made no progress would hand over
-   * forever, so it begins at least one.
-   */
-  #isHandingOver(): boolean {
-    return this.host.closed.aborted || (this.#calls.progress && this.#isSpent());
-  }
-
-  /** Whether the run has used up its time, or the isolate its requests. */
-  #isSpent(): boolean {
-    return this.host.spent.aborted || this.host.clock.now() - this.#startedAt >= this.host.budgetMs;
-  }
-
-  /** Whether only open waits are under way, and operations that wait for their turn. */
+  /** Whether the run is not over and only waits. See {@linkcode Calls.areWaiting}. */
   #isIdle(): boolean {
     return !this.#over && this.#calls.areWaiting;
   }
@@ -204,36 +190,18 @@ export class Run {
   update(): void {
     if (this.#over) return;
     if (!this.#isIdle()) {
-      this.#goOn();
+      this.#time.goOn();
       return this.#onWaiting(false);
     }
-    const idleMs = this.#idleMs();
+    const idleMs = this.#time.idleMs();
     if (idleMs <= 0) return void this.#letGo();
-    this.#stopIdleTimer ??= this.host.clock.after(idleMs, () => void this.#letGo());
+    this.#time.idle(idleMs, () => void this.#letGo());
     this.#onWaiting(true);
   }
 
-  /**
-   * How long a run that only waits stays in memory. Before it has asked for everything that is
-   * recorded, its code may await something that is no operation.
-   */
-  #idleMs(): number {
-    if (this.#isHandingOver()) return 0;
-    if (!this.#journal.hasUnasked) return this.#isSpent() ? 0 : this.host.hotWaitMs;
-    const now = this.host.clock.now();
-    this.#restingSince ??= now;
-    return this.#restingSince + Math.max(MAX_REST_MS, this.host.hotWaitMs) - now;
-  }
-
-  #goOn(): void {
-    this.#stopIdleTimer?.();
-    this.#stopIdleTimer = undefined;
-    this.#restingSince = undefined;
-  }
-
-  /** The code has got everything that was there for it, and may continue. */
+  /** Called when nothing is left to deliver for the moment. The code may have continued. */
   #delivered(): void {
-    if (this.#restingSince !== undefined) this.#goOn();
+    this.#time.delivered();
     this.update();
   }
 
@@ -245,13 +213,14 @@ export class Run {
       const difference = await this.#journal.firstUnasked("a wait");
       if (!this.#isIdle()) return;
       if (difference) {
-        // A run that is cut short says nothing about its code.
-        if (this.#isHandingOver()) await this.#yield();
-        else if (this.#idleMs() <= 0) this.#diverge(difference);
+        // If the run is handing over, its code may have had no time to call the operation.
+        if (this.#time.isHandingOver) await this.#yield();
+        else if (this.#time.idleMs() <= 0) this.#diverge(difference);
         return;
       }
       const transition: Transition = { to: this.#calls.areLeftOver ? "yield" : "suspend" };
-      // Meanwhile the budget may have run out, and operations may have been left to the next run.
+      // Until the commit is sent, the budget may run out, and operations may be left to the next
+      // run.
       const stillRight = () => this.#isIdle() && (transition.to === "yield") === this.#calls.areLeftOver;
       if (!await this.commits.release(transition, stillRight)) return;
       const { remainingMs } = this.#calls;
@@ -263,8 +232,7 @@ export class Run {
       this.#failReading(error);
     } finally {
       this.#suspending = false;
-      this.#stopIdleTimer?.();
-      this.#stopIdleTimer = undefined;
+      this.#time.stopIdle();
       this.#calls.resume();
       this.update();
     }
@@ -276,10 +244,7 @@ export class Run {
     if (woken.length > 0) this.host.wake(woken);
   }
 
-  /**
-   * Writes how the workflow ended, after its code has returned, thrown or become unable to
-   * continue.
-   */
+  /** Writes how the workflow ended, after its code has returned or thrown. */
   async #finish(end: () => Transition): Promise<void> {
     this.#codeDone = true;
     await this.#calls.asked();
@@ -297,8 +262,8 @@ export class Run {
   }
 
   /**
-   * Lets the next run end the workflow, because the code returned without waiting for operations
-   * that were left to that run.
+   * Abandons the code and hands over. If the code has already returned, it did not await the
+   * operations that are left to the next run.
    */
   async #yield(): Promise<void> {
     this.#abandon();
@@ -316,8 +281,8 @@ export class Run {
   }
 
   /**
-   * Abandons code that does not fit the stored data, and writes nothing more of it. A deploy is to
-   * blame and not the workflow, so the workflow waits for code that fits.
+   * Abandons code that does not fit the stored data, and drops the operations that it has queued. A
+   * deploy is to blame and not the workflow, so the workflow waits for code that fits.
    */
   async #park(problem: unknown): Promise<void> {
     if (this.#gone || this.#over?.error === null) return;
@@ -343,32 +308,35 @@ export class Run {
   }
 
   /**
-   * Ends the run because another run has the workflow, or because it was cancelled. Nothing that
-   * this run still does has an effect.
+   * Ends the run because it has lost the lease, or because the workflow was cancelled. From now on,
+   * the store refuses everything that this run writes.
    */
   #onGone(state: "lost" | "cancelled"): void {
     const error = tolerate(
       state === "lost" ? new LeaseLostError(this.workflowId) : new WorkflowCancelledError(this.workflowId),
     );
     this.#gone = state;
+    this.host.hints.notify([`result:${this.workflowId}`]);
     const abandoned = this.#over?.error === null;
     this.#stop({ error });
-    this.#aborting.abort(error);
+    this.#aborting.abort(() => error);
     this.#journal.failAll(error);
     if (this.#codeDone || abandoned) return this.#settle(state);
-    // The code may clean up. The run does not wait for code that hangs outside of operations.
+    // The code may clean up. Since it may hang outside of operations, it gets no more time than the
+    // length of a lease.
     const stopTimer = this.host.clock.after(this.host.leaseMs, () => this.#settle(state));
     void this.#ended.then(stopTimer);
   }
 
   /**
-   * Ends the run because the store does not answer. The code must not act on that, since a replay
-   * would not. So it gets no answer at all.
+   * Ends the run because the store has failed. The code gets no answer at all, because it must not
+   * act on a failure that a replay does not see.
    */
   #fail(error: unknown): void {
     this.#abandon();
     this.commits.close();
-    this.#aborting.abort(error);
+    this.host.hints.notify([`result:${this.workflowId}`]);
+    this.#aborting.abort(() => error);
     this.host.report(error);
     this.#settle("failed");
   }
@@ -389,10 +357,8 @@ export class Run {
     this.#waits.stop();
     this.#cancels.stop();
     this.#calls.stop();
-    this.#stopIdleTimer?.();
-    this.#stopBudgetTimer();
-    this.#stopping.abort(
-      over.error ?? tolerate(new ContextError(`Workflow ${quote(this.workflowId)} does not run here any more`)),
-    );
+    this.#time.stop();
+    const gone = () => new ContextError(`Workflow ${quote(this.workflowId)} does not run here any more`);
+    this.#stopping.abort(() => over.error ?? tolerate(gone()));
   }
 }

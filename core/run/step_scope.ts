@@ -1,5 +1,6 @@
 /**
- * Tells which step the running code belongs to, if the runtime can tell.
+ * Tells whether the running code belongs to a step, and of which run. Some runtimes cannot tell
+ * after an await.
  *
  * @module
  */

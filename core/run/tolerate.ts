@@ -3,10 +3,10 @@
  *
  * When a workflow is cancelled, its code gets `WorkflowCancelledError`, so that it can clean up.
  * Code that nobody awaits gets the error too: `void ctx.recv("x").then(f)`, or an `async` function
- * in the background. So does code in the background that uses the signal of a step whose time is
- * up. The library cannot tell which promises are not awaited, and an unhandled
- * rejection ends a process in Deno and Node. So the library remembers its own error objects, and a
- * rejection with one of them counts as handled.
+ * in the background. Likewise, code in the background that uses a step's signal gets `TimeoutError`
+ * when the step's time is up. The library cannot tell which promises are not awaited, and an
+ * unhandled rejection ends a process in Deno and Node. So the library remembers its own error
+ * objects, and a rejection with one of them counts as handled.
  *
  * @module
  */
@@ -19,27 +19,40 @@ interface Process {
   readonly env?: Record<string, string | undefined>;
 }
 
-const tolerated = new WeakSet<object>();
+const toleratedErrors = new WeakSet<object>();
 let isListening = false;
 
 /**
- * Lets the process continue if nobody handles a rejection with this error, or with an error whose
- * `cause` it is. The first call adds a listener for unhandled rejections. Rejections with other
- * errors end the process as before.
+ * Lets the process continue after an unhandled rejection with this error, or with one that has this
+ * error as its `cause`. The first call adds a listener for unhandled rejections. Rejections with
+ * other errors end the process as before.
  *
  * @param error The error.
  * @returns The error.
  */
 export function tolerate<E extends Error>(error: E): E {
-  tolerated.add(error);
+  toleratedErrors.add(error);
   if (!isListening) listen();
   isListening = true;
   return error;
 }
 
 /**
- * Lets the process continue if an operation fails that the workflow's code does not await, or not
- * yet.
+ * Returns a tolerated error that is made when it is first read. Few of these errors are ever read,
+ * and it takes long to make the stack of an error.
+ */
+export function tolerated(make: () => Error): { readonly error: Error } {
+  let made: Error | undefined;
+  return {
+    get error() {
+      return made ??= tolerate(make());
+    },
+  };
+}
+
+/**
+ * Keeps the failure of an operation from ending the process. The workflow's code may await the
+ * operation later, or never.
  *
  * @param operation The operation's promise.
  * @returns The promise.
@@ -52,7 +65,7 @@ export function unawaited<T>(operation: Promise<T>): Promise<T> {
 /** Whether a rejection's reason is a tolerated error, or was caused by tolerated errors alone. */
 function isTolerated(reason: unknown, depth: number = 0): boolean {
   if (typeof reason !== "object" || reason === null || depth > 10) return false;
-  if (tolerated.has(reason)) return true;
+  if (toleratedErrors.has(reason)) return true;
   if (reason instanceof AggregateError) {
     return reason.errors.length > 0 && reason.errors.every((it) => isTolerated(it, depth + 1));
   }
@@ -76,8 +89,8 @@ function listen(): void {
     });
   } else if (process) {
     process.on("unhandledRejection", (reason) => {
-      // With a listener, Node no longer ends the process. So if this is the only one, it throws the
-      // other errors again, which ends the process.
+      // With a listener, Node no longer ends the process. So if there is no other listener, this
+      // one rethrows any error that is not tolerated, which ends the process.
       if (!isTolerated(reason) && process.listenerCount("unhandledRejection") === 1 && endsProcess(process)) {
         throw reason;
       }

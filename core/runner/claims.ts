@@ -66,8 +66,8 @@ export class Claims {
   }
 
   /**
-   * Leases up to `limit` due workflows, the oldest first. It leases fewer if one request would
-   * carry too much.
+   * Leases up to `limit` due workflows, but at most `MAX_CLAIM`, the earliest due first. It leases
+   * fewer if the answer would be too large.
    */
   async byDueTime(limit: number): Promise<Taken> {
     const { runs, clock } = this.#host;
@@ -79,9 +79,10 @@ export class Claims {
    * Leases the given workflows that are due, and hands out each of them.
    *
    * If a workflow runs here, its run looks in the store first, because it may be about to suspend.
-   * A workflow that another call holds at the moment is claimed again, a few times. In two cases
-   * the host is told to try a workflow again later. One is that the store fails. The other is that
-   * the workflow is not due yet, for example because the store's clock went back.
+   * A claim that had to leave some of the workflows is repeated a few times. For example, another
+   * call may have locked them. If the store fails, the host is told to try the workflows again
+   * later. The same happens to a workflow that is not due yet, for example because the store's
+   * clock went back.
    *
    * @param workflowIds The workflows.
    * @param onClaimed Gets each claimed workflow, at once.
@@ -120,7 +121,10 @@ export class Claims {
     throw error;
   }
 
-  /** Returns whether some due workflows were left, and when the next of the others is due. */
+  /**
+   * Claims the workflows in batches. Returns `more` and `nextDueMs` of `ClaimResult`, for all
+   * batches together.
+   */
   async #claimAll(
     workflowIds: readonly string[],
     onClaimed: (claimed: ClaimedRun) => void,

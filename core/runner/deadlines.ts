@@ -1,5 +1,5 @@
 /**
- * The times at which workflows that this isolate has released become due again.
+ * The times at which workflows become due and should continue here.
  *
  * @module
  */
@@ -9,8 +9,9 @@ import type { Clock } from "../time/clock.ts";
 /** How many deadlines are kept. They are the nearest ones. */
 const MAX_DEADLINES = 1_000;
 /**
- * How long after a deadline the timer fires. The store's clock may run slower than this isolate's,
- * and the deadline must have passed in the store too.
+ * How long after a deadline the timer fires: `MARGIN_MS`, and `MAX_DRIFT` times the length of the
+ * wait. The store's clock may run slower than this isolate's, and the deadline must have passed in
+ * the store too.
  */
 const MARGIN_MS = 1;
 const MAX_DRIFT = 1e-4;

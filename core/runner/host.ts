@@ -15,6 +15,6 @@ export interface RunnerHost extends RunHost {
   readonly over: boolean;
   /** Runs a claimed workflow. Never rejects. */
   run(claimed: ClaimedRun, slot?: Slot): Promise<RunEnd>;
-  /** Keeps the isolate alive for work that no caller awaits. The work never rejects. */
+  /** Keeps the isolate alive for work that no caller awaits. The work must not reject. */
   track(work: Promise<unknown>): void;
 }

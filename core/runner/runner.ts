@@ -7,20 +7,22 @@
 import { Claims } from "./claims.ts";
 import type { Clock } from "../time/clock.ts";
 import { Deadlines } from "./deadlines.ts";
-import type { Driver, WatchTarget } from "../driver/driver.ts";
+import type { Driver } from "../driver/driver.ts";
 import { type DriverError, LeaseLostError, WorkflowFailedError } from "../errors.ts";
 import { Context } from "../context/context.ts";
 import { Run } from "../run/run.ts";
 import { withRetries } from "../time/retry.ts";
-import type { ClaimedRun, RunEnd, RunHost } from "../run/host.ts";
+import type { ClaimedRun, End, RunEnd, RunHost } from "../run/host.ts";
 import type { RunnerHost } from "./host.ts";
 import { Runs } from "./runs.ts";
 import type { Slot } from "./slots.ts";
+import { SharedLooks } from "../read/shared_looks.ts";
 import { StreamTails } from "../read/stream_tails.ts";
 import { sweep, work } from "./sweep.ts";
 import type { Values } from "../values/values.ts";
-import { Subscriptions } from "../time/subscriptions.ts";
-import { unlessAborted, Waiter } from "../time/wait.ts";
+import { statusTargets, Subscriptions } from "../time/subscriptions.ts";
+import { unlessAborted } from "../time/wait.ts";
+import { Waiter } from "../time/waiter.ts";
 import { Wakes } from "./wakes.ts";
 import type { Workflow } from "../workflow.ts";
 
@@ -67,6 +69,7 @@ export class Runner implements RunnerHost {
   readonly values: Values;
   readonly hints: Subscriptions = new Subscriptions();
   readonly tails: StreamTails = new StreamTails();
+  readonly looks: SharedLooks = new SharedLooks();
   readonly hotWaitMs: number;
   readonly leaseMs: number;
   readonly budgetMs: number;
@@ -84,8 +87,8 @@ export class Runner implements RunnerHost {
   readonly #workers = new Set<Waiter>();
   #requests = 0;
   /**
-   * Whether the store is unavailable, as far as the waits know. Set by the first wait that finds it
-   * so, and cleared by the next that gets an answer.
+   * Whether the waits have found the store unavailable. A wait sets this when a look fails, and
+   * clears it when a look succeeds after a failure.
    */
   #away = false;
   /** Whether runs no longer wait for their steps. */
@@ -200,9 +203,14 @@ export class Runner implements RunnerHost {
     if (workflows.size > 0 && !this.over) this.#wakes.add(workflowIds);
   }
 
-  /** Notes that a workflow that was released here is due again in `ms` milliseconds. */
+  /** Notes that a workflow becomes due in `ms` milliseconds, and should continue here then. */
   dueIn(workflowId: string, ms: number): void {
     if (!this.over && (this.#options.wake !== "none" || this.#workers.size > 0)) this.#deadlines.set(workflowId, ms);
+  }
+
+  ending(workflowId: string, { status, output, error }: End): () => void {
+    const give = this.looks.giving(`result:${workflowId}`);
+    return () => give({ status, output, error });
   }
 
   /** Runs the given workflows that are due and whose names are known here. */
@@ -213,8 +221,8 @@ export class Runner implements RunnerHost {
   }
 
   /**
-   * Claims and runs due workflows until none is due, `limit` were claimed, the signal aborts, this
-   * runner closes, or no requests are left.
+   * Claims and runs due workflows until none is due or `limit` were claimed. It stops earlier if
+   * the signal aborts, this runner closes, or no requests are left.
    */
   async sweep(limit: number, signal: AbortSignal | undefined): Promise<SweepResult> {
     return count(await sweep(this, this.#claims, limit, signal));
@@ -234,7 +242,7 @@ export class Runner implements RunnerHost {
 
   #call(wake: Exclude<Wake, string>, workflowIds: string[]): void {
     const called = (async () => await wake(workflowIds))().catch(this.report);
-    // The tracked promise rejects only when `close` no longer waits for it.
+    // This rejects only when `close` no longer waits, because `called` never rejects.
     this.track(unlessAborted(called, this.#left.signal).catch(() => {}));
   }
 
@@ -293,8 +301,10 @@ export class Runner implements RunnerHost {
 
   /** Ends a workflow that was taken over too often without progress. */
   async #giveUp({ workflow: { workflowId, recoveryAttempts }, epoch, owner }: ClaimedRun): Promise<RunEnd> {
-    const reason = new Error(`It was taken over ${recoveryAttempts} times from dead runs without progress`);
+    const reason = new Error(`The workflow was taken over ${recoveryAttempts} times from dead runs without progress`);
     const error = this.values.encodeError(reason);
+    const end: End = { to: "end", status: "MAX_RECOVERY_ATTEMPTS_EXCEEDED", output: null, error };
+    const onEnd = this.ending(workflowId, end);
     const result = await this.driver.commit({
       workflowId,
       epoch,
@@ -302,11 +312,12 @@ export class Runner implements RunnerHost {
       number: 1,
       leaseMs: this.leaseMs,
       operations: [],
-      transition: { to: "end", status: "MAX_RECOVERY_ATTEMPTS_EXCEEDED", output: null, error },
+      transition: end,
     });
     if (result.state === "lost" || result.state === "cancelled") return result.state;
     this.report(new WorkflowFailedError(workflowId, reason));
-    this.hints.notify([`outbox:${workflowId}` satisfies WatchTarget]);
+    onEnd();
+    this.hints.notify(statusTargets(workflowId));
     if (result.woken.length > 0) this.wake(result.woken);
     return "finished";
   }

@@ -30,9 +30,16 @@ export class Runs {
   }
 
   /**
+   * Whether the run here has just sent the commit that ends the workflow, and has no answer yet.
+   */
+  isEnding(workflowId: string): boolean {
+    return this.#runs.get(workflowId)?.run.commits.ending === true;
+  }
+
+  /**
    * Whether a claim is newer than the run that is here, if any. Two claims may lease the same
    * workflow one after the other, and their answers may arrive in either order. The claim with the
-   * lower epoch has lost its lease.
+   * lower epoch has lost its lease. A claim of another workflow with the same ID counts as newer.
    */
   isNewer({ workflow: { workflowId, createdAt }, epoch }: ClaimedRun): boolean {
     const here = this.#runs.get(workflowId);
@@ -40,8 +47,8 @@ export class Runs {
   }
 
   /**
-   * Adds a run. An earlier run of the same workflow has lost its lease. It looks in the store and
-   * so finds that out.
+   * Adds a run. An earlier run of the same workflow has lost its lease. That run looks in the store
+   * at once, and learns of the loss.
    */
   add(claimed: ClaimedRun, run: Run): void {
     const { workflowId } = claimed.workflow;
@@ -70,21 +77,24 @@ export class Runs {
   }
 
   /**
-   * Lets the workflow's run look in the store. The promise settles when the run knows whether it
-   * holds its lease, or at once if there is no run.
+   * Tells the workflow's run to look in the store. The promise settles when the run knows whether
+   * it holds its lease, or at once if there is no run.
    */
   async look(workflowId: string): Promise<void> {
     await this.#runs.get(workflowId)?.run.commits.look();
   }
 
-  /** Renews leases that have lapsed or soon may, for example after a step that blocked this isolate. */
+  /**
+   * Renews leases that have lapsed or may lapse soon, for example after a step that blocked this
+   * isolate.
+   */
   renewLate(now: number): void {
     for (const { run: { commits, host } } of this.#runs.values()) {
       if (now - commits.renewedAt > host.leaseMs / 2) void commits.look();
     }
   }
 
-  /** Lets every run decide what it does next. */
+  /** Tells every run to decide what it does next. */
   update(): void {
     for (const { run } of this.#runs.values()) run.update();
   }

@@ -1,6 +1,6 @@
 /**
- * Claims due workflows, the oldest first, and runs them. A sweep ends when no workflow is due. A
- * worker continues until its signal aborts, the runner closes or no requests are left.
+ * Claims due workflows, the earliest due first, and runs them. A sweep ends when no workflow is
+ * due. A worker continues until its signal aborts, the runner closes or no requests are left.
  *
  * @module
  */
@@ -10,30 +10,41 @@ import { delay } from "../time/clock.ts";
 import type { ClaimedRun, RunEnd } from "../run/host.ts";
 import type { RunnerHost } from "./host.ts";
 import { Slots } from "./slots.ts";
-import { Waiter } from "../time/wait.ts";
+import { Waiter } from "../time/waiter.ts";
 import { SIDE_BY_SIDE } from "./wakes.ts";
 
-/** How often a sweep repeats a claim that met only workflows held by other calls. */
+/**
+ * How often a sweep repeats a claim that took nothing because other calls had locked the due
+ * workflows.
+ */
 const MAX_REPEATS = 10;
 /**
  * The longest time between two looks of a worker. A workflow that is suspended for less than ten
- * seconds gives a hint. A look finds any other in time.
+ * seconds gives a hint. A look finds a workflow with a later deadline before that deadline.
  */
 const MAX_LOOK_MS = 9_500;
 
+/**
+ * How long a claim waits for more free slots while more workflows are due. A claim of many costs
+ * little more than a claim of one. Once a quarter of the slots are free, the claim does not wait.
+ */
+const MAX_GATHER_MS = 20;
+
 const NOTHING: Taken = { claimed: [], nextDueMs: null, more: false, full: false };
 
-/** Runs claimed workflows side by side. Calls `onChange` when a run ends or a slot becomes free. */
+/** Runs claimed workflows side by side. Pokes the waiter when a run ends or a slot becomes free. */
 class Running {
   readonly slots: Slots;
   readonly #host: RunnerHost;
-  readonly #onChange: () => void;
+  readonly #limit: number;
+  readonly #waiter: Waiter;
   readonly #runs = new Set<Promise<void>>();
 
-  constructor(host: RunnerHost, limit: number, onChange: () => void) {
+  constructor(host: RunnerHost, limit: number, waiter: Waiter) {
     this.#host = host;
-    this.#onChange = onChange;
-    this.slots = new Slots(limit, onChange);
+    this.#limit = limit;
+    this.#waiter = waiter;
+    this.slots = new Slots(limit, () => waiter.poke());
   }
 
   get size(): number {
@@ -44,9 +55,19 @@ class Running {
     const run: Promise<void> = this.#host.run(claimed, this.slots.take()).then((end) => {
       this.#runs.delete(run);
       onEnd(end);
-      this.#onChange();
+      this.#waiter.poke();
     });
     this.#runs.add(run);
+  }
+
+  /** Waits a moment for slots to become free. */
+  async gather(signal: AbortSignal | undefined): Promise<void> {
+    const { clock } = this.#host;
+    const until = clock.now() + MAX_GATHER_MS;
+    for (let leftMs = MAX_GATHER_MS; leftMs > 0 && !signal?.aborted; leftMs = until - clock.now()) {
+      if (this.slots.free >= this.#limit / 4 || this.#host.over) return;
+      await this.#waiter.next({ poll: false, limitMs: leftMs, signal });
+    }
   }
 
   async settled(): Promise<void> {
@@ -69,12 +90,14 @@ export async function sweep(
   // Runs may make more workflows due, even without inline wakes.
   let look = true;
   const hints = host.hints.add("due", () => (look = true, waiter.poke()));
-  const running = new Running(host, SIDE_BY_SIDE, () => waiter.poke());
+  const running = new Running(host, SIDE_BY_SIDE, waiter);
   const onEnd = (end: RunEnd) => (look = true, void ends.push(end));
   try {
     for (let repeats = 0; ends.length + running.size < limit && !signal?.aborted && !host.over;) {
+      if (look) await running.gather(signal);
+      const isOver = signal?.aborted || host.over;
       const room = Math.min(limit - ends.length - running.size, running.slots.free);
-      if (look && room > 0) {
+      if (look && room > 0 && !isOver) {
         look = false;
         const { claimed, more, full } = await claims.byDueTime(room);
         for (const run of claimed) running.add(run, onEnd);
@@ -103,7 +126,7 @@ export async function work(
   concurrency: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const running = new Running(host, concurrency, () => waiter.poke());
+  const running = new Running(host, concurrency, waiter);
   const outlive = (error: unknown) => (host.report(error), NOTHING);
   for (let repeats = 0; !signal.aborted && !host.over;) {
     const room = running.slots.free;
@@ -111,10 +134,14 @@ export async function work(
     for (const run of claimed) running.add(run);
     repeats = more && claimed.length === 0 ? repeats + 1 : 0;
     if (claimed.length > 0) waiter.reset();
-    if (full || (more && claimed.length > 0)) continue;
-    // A run may make a workflow due sooner than the claim has said. It then pokes the waiter.
+    if (full || (more && claimed.length > 0)) {
+      await running.gather(signal);
+      continue;
+    }
+    // A run may make a workflow due sooner than the claim has said. A hint then ends the wait.
     const limitMs = room === 0 ? Infinity : more ? repeatMs(repeats) : Math.min(nextDueMs ?? Infinity, MAX_LOOK_MS);
     await waiter.next({ signal, poll: room > 0, limitMs });
+    if (room === 0) await running.gather(signal);
   }
   waiter.close();
   await running.settled();

@@ -27,8 +27,8 @@ export class Wakes {
   }
 
   /**
-   * Queues workflows. If the queue is full, the other workflows are left to a sweep. This is
-   * reported once.
+   * Queues workflows. If the queue is full, the remaining workflows are left to a sweep, and this
+   * is reported once.
    */
   add(workflowIds: readonly string[]): void {
     let left = 0;

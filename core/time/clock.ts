@@ -31,12 +31,14 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 export const systemClock: Clock = {
   now: () => Math.floor(performance.timeOrigin + performance.now()),
   after(ms, run, { background = false } = {}) {
-    let timer: ReturnType<typeof setTimeout>;
-    const arm = (left: number) => {
-      timer = left > MAX_TIMER_MS ? setTimeout(arm, MAX_TIMER_MS, left - MAX_TIMER_MS) : setTimeout(run, left);
-      if (background) release(timer);
-    };
-    arm(Math.max(ms, 0));
+    if (ms > MAX_TIMER_MS) {
+      let stop = systemClock.after(MAX_TIMER_MS, () => {
+        stop = systemClock.after(ms - MAX_TIMER_MS, run, { background });
+      }, { background });
+      return () => stop();
+    }
+    const timer = setTimeout(run, Math.max(ms, 0));
+    if (background) release(timer);
     return () => clearTimeout(timer);
   },
 };
@@ -75,8 +77,8 @@ export function delay(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
 }
 
 /**
- * An estimate of the store's time: the time that the store last reported, plus the time that has
- * passed on the local clock since then. It never goes back.
+ * An estimate of the store's time. It adds the time that has since passed on the local clock to the
+ * time that the store last reported. It never goes back.
  */
 export class StoreTime {
   readonly #clock: Clock;
@@ -113,9 +115,9 @@ const immediate = (globalThis as { setImmediate?: (run: () => void) => unknown }
 /**
  * Resolves in a later task, after all pending microtasks have run.
  *
- * A timer is the last choice, because a timer of 0 ms takes 2 ms in Deno, and a replay waits once
- * per operation. A message channel takes 26 µs. Each channel is closed after one turn, because an
- * open channel keeps the process alive.
+ * A timer is the last choice. A timer of 0 ms takes 2 ms in Deno, and a replay waits once per
+ * operation. A message channel takes 26 µs. Each channel is closed after one turn, because an open
+ * channel keeps the process alive.
  */
 export function nextTask(): Promise<void> {
   return new Promise((resolve) => {

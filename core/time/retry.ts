@@ -1,6 +1,6 @@
 /**
- * Retries calls to the store after a temporary fault. The driver contract lets every call be
- * repeated, so a retry is safe even if the outcome of the first try is unknown.
+ * Retries calls to the store after a temporary fault. Every call of the driver contract may be
+ * repeated. So a retry is safe even if the outcome of the first try is unknown.
  *
  * @module
  */
@@ -10,8 +10,11 @@ import { type Clock, delay } from "./clock.ts";
 import type { Driver } from "../driver/driver.ts";
 import { DriverError, ParleyError } from "../errors.ts";
 
-/** Pauses before the retries: about 50, 150, 450 and 1,350 ms. */
-const PAUSES = { firstMs: 50, maxMs: 1_350, factor: 3 };
+/**
+ * Pauses before the retries: about 50, 150, 450 and 1,350 ms. They vary by up to a half, because
+ * calls often fail together, such as those of a deadlock.
+ */
+const PAUSES = { firstMs: 50, maxMs: 1_350, factor: 3, spread: 0.5 };
 const MAX_RETRIES = 4;
 
 /**
@@ -23,7 +26,7 @@ export function withRetries(driver: Driver, clock: Clock, onTry: () => void = ()
     get(_, name) {
       const member = Reflect.get(driver, name);
       if (typeof member !== "function") return member;
-      // `watch` makes no request. It returns at once and does not throw.
+      // `watch` needs no retries, because it returns at once and does not throw.
       if (name === "watch") return member.bind(driver);
       return (...args: unknown[]) => attempt(() => (onTry(), member.apply(driver, args)), clock);
     },

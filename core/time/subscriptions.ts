@@ -6,6 +6,11 @@
 
 import type { WatchTarget } from "../driver/driver.ts";
 
+/** The targets that a new status of a workflow changes. */
+export function statusTargets(workflowId: string): WatchTarget[] {
+  return [`event:${workflowId}`, `stream:${workflowId}`, `result:${workflowId}`];
+}
+
 /** A listener of a target. */
 export interface Subscription {
   /** Whether the listener is still called. */

@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from "./clock.ts";
-import { unlessAborted } from "./wait.ts";
+import { LazyAbort } from "./lazy_abort.ts";
 
 /** The time limit of a call. */
 export interface TimeLimit {
@@ -25,20 +25,27 @@ export interface TimeLimit {
  * The call itself may go on. If it settles later, its result or its rejection is dropped.
  *
  * @param limit The limit.
- * @param call The call. Its signal aborts if the call is given up.
+ * @param call The call. The signal that it gets aborts if the call is given up.
  * @throws The error of the limit, or whatever the call throws.
  */
 export async function withTimeLimit<T>(
   { ms, clock, stop, error }: TimeLimit,
-  call: (signal: AbortSignal) => T | PromiseLike<T>,
+  call: (limit: { readonly signal: AbortSignal }) => T | PromiseLike<T>,
 ): Promise<T> {
   if (stop?.aborted) throw error("stopped");
-  const end = new AbortController();
-  const onStop = () => end.abort(error("stopped"));
-  const stopTimer = ms < Infinity ? clock.after(ms, () => end.abort(error("timeout"))) : () => {};
+  const end = new LazyAbort();
+  let giveUp!: (reason: unknown) => void;
+  const given = new Promise<never>((_, reject) => giveUp = reject);
+  const over = (why: "timeout" | "stopped") => {
+    const reason = error(why);
+    end.abort(() => reason);
+    giveUp(reason);
+  };
+  const onStop = () => over("stopped");
+  const stopTimer = ms < Infinity ? clock.after(ms, () => over("timeout")) : () => {};
   stop?.addEventListener("abort", onStop);
   try {
-    return await unlessAborted(Promise.resolve(call(end.signal)), end.signal);
+    return await Promise.race([call(end), given]);
   } finally {
     stopTimer();
     stop?.removeEventListener("abort", onStop);

@@ -77,8 +77,8 @@ export function checkWholeNumber(number: unknown, what: string, least: number, m
 }
 
 /**
- * A length of time from 0 to 1,000 years: a number of milliseconds, or a text with its unit, as in
- * `"250ms"`, `"30s"`, `"5m"`, `"1.5h"` or `"7d"`.
+ * A length of time from 0 to 1,000 years. It is a number of milliseconds, or a text with a unit,
+ * such as `"250ms"`, `"30s"`, `"5m"`, `"1.5h"` or `"7d"`.
  *
  * @category Values
  */
@@ -86,7 +86,7 @@ export type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
 
 const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** 1,000 years. A longer duration is a mistake, and loses precision when added to an instant. */
+/** 1,000 years. A longer duration is a mistake. A much longer one would overflow an instant. */
 export const MAX_DURATION_MS: number = 1_000 * 365.25 * UNIT_MS.d;
 
 /**

@@ -24,13 +24,16 @@ export interface Codec {
 /**
  * The largest depth of a stored value. An array in an array has depth 2.
  *
- * Decoding recurses. It overflows the stack at 2,200 levels in Node 20 and in Deno 2.9, at 2,300 in
- * workerd, and at 20,000 in Bun 1.4. About a quarter of the lowest number leaves room for the
- * stack in use, and for code that reads the value.
+ * Decoding recurses. It overflows the stack at 2,200 levels in Node 20 and Deno 2.9, at 2,300 in
+ * workerd, and at 20,000 in Bun 1.4. About a quarter of the lowest number leaves room for the stack
+ * in use, and for code that reads the value.
  */
 export const MAX_DEPTH = 500;
 
-/** The length of the shortest encoded entry, such as `[1],`. Shorter texts cannot be too deep. */
+/**
+ * The length of the shortest encoded entry, such as `[1],`. Each level of a value takes at least
+ * one entry.
+ */
 const SHORTEST_ENTRY = 4;
 
 /**
@@ -57,7 +60,7 @@ const revivers = () => {
 };
 
 /** The types that Parley encodes itself. `false` leaves a value to devalue. */
-const reducers = { Error: (it: unknown) => isError(it) && serializeError(it), View: viewOfMore };
+const reducers = { Error: (it: unknown) => isError(it) && serializeError(it), View: compactView };
 
 /**
  * Makes devalue treat types that some runtimes lack as unknown classes. So devalue refuses their
@@ -73,9 +76,9 @@ const operations = {
 /**
  * The default codec, which uses devalue's format.
  *
- * It encodes JSON values, `undefined`, `Date`, `Map`, `Set`, `BigInt`, `RegExp`, `URL`, `NaN`,
- * `Infinity`, `-0`, and `Uint8Array` and the other typed arrays. It also encodes repeated and
- * cyclic references, and `Error` with its cause.
+ * It encodes JSON values, `undefined`, `NaN`, `Infinity`, `-0`, `BigInt`, `Date`, `Map`, `Set`,
+ * `RegExp`, `URL` and typed arrays such as `Uint8Array`. It also encodes repeated and cyclic
+ * references, and `Error` with its cause.
  *
  * It refuses types that some runtimes lack (Temporal, `Float16Array`), values nested more than 500
  * deep, and values that it could not decode again.
@@ -94,8 +97,9 @@ export const devalueCodec: Codec = {
 
 /**
  * The codec for HTTP bodies between `connect` and the HTTP adapter. A body wraps stored values, so
- * it encodes without the checks of {@linkcode devalueCodec}, and every stored value can be sent.
- * Values that arrive are checked when they are stored.
+ * it may be nested deeper than a stored value. This codec therefore encodes without the checks of
+ * {@linkcode devalueCodec}, and every stored value can be sent. Values that arrive are checked when
+ * they are stored.
  */
 export const wireCodec: Codec = {
   encode: (value) => stringify(value, reducers),
@@ -147,9 +151,11 @@ function prove(text: string): void {
 /**
  * Returns how deep decoding recurses.
  *
- * The text is a list of entries, which refer to others by index. An entry gets its index when the
- * encoder first meets it, inside its parent. Any other earlier entry that refers to it is an
- * ancestor of that parent. So the parent is the last earlier entry that refers to the entry.
+ * The text is a list of entries, which refer to others by index. The encoder gives a child its
+ * index when it first meets the child, inside the child's parent. Other entries that refer to the
+ * child may also have lower indexes than the child. The encoder was still inside each of these
+ * entries, so they are ancestors of the parent, and come before the parent. Of all entries before
+ * the child that refer to it, the last one is therefore the parent.
  */
 function depthOf(text: string): number {
   const entries: unknown = JSON.parse(text);
@@ -172,9 +178,9 @@ function depthOf(text: string): number {
 const COMPOUNDS = new Set(["Set", "Map", "Object", "null", "Error", "View"]);
 
 /**
- * Returns exactly the references of an entry that decoding follows, and any keys between them. The
- * entry of an array with many holes is different. It has a tag, the array's length, and then
- * positions and values in turn.
+ * Returns those references of an entry that decoding follows, and any keys between them. It returns
+ * no other reference. The entry of an array with many holes is different. It has a tag, the array's
+ * length, and then positions and values in turn.
  */
 export function childrenOf(entry: object): unknown[] {
   if (!Array.isArray(entry)) return Object.values(entry);
@@ -191,7 +197,7 @@ export function childrenOf(entry: object): unknown[] {
  * would store the whole buffer, with any other data in it. In Node, for example, several `Buffer`s
  * share one buffer.
  */
-function viewOfMore(value: unknown): ArrayBufferView | false {
+function compactView(value: unknown): ArrayBufferView | false {
   if (!ArrayBuffer.isView(value) || value.byteLength === value.buffer.byteLength) return false;
   const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength).slice();
   if (value instanceof Uint8Array) return bytes;

@@ -18,7 +18,7 @@ export class EncodedValue {
    */
   readonly decode: (what: string) => unknown;
 
-  /** Returns whether a value is an `EncodedValue`. Unlike `instanceof`, it calls no proxy. */
+  /** Returns whether a value is an `EncodedValue`. Unlike `instanceof`, it runs no code of a proxy. */
   static is(value: unknown): value is EncodedValue {
     return typeof value === "object" && value !== null && #brand in value;
   }

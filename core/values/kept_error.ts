@@ -21,12 +21,13 @@ interface Part {
 
 /**
  * Copies an error without the parts that cannot be stored. The copy keeps the class, the causes and
- * all other fields, and so do the copies of its causes. If the copy is too large, the largest parts
- * are removed first. A `code` is removed only if it is larger than 1,000 bytes.
+ * all other fields. The causes are copied in the same way. If the copy is too large, the largest
+ * parts are removed first. A `code` is removed only if it is larger than 1,000 bytes.
  *
  * @param error The error.
- * @param sizeOf Returns the size of a value when encoded; `undefined` if it cannot be encoded.
- * @param limit The largest size of the copy.
+ * @param sizeOf Returns the size of an encoded value in bytes, or `undefined` if the value cannot
+ * be encoded.
+ * @param limit The largest size of the encoded copy, in bytes.
  */
 export function keptError(error: Error, sizeOf: (value: unknown) => number | undefined, limit: number): Error {
   const copying = new Copying(sizeOf);
@@ -37,8 +38,8 @@ export function keptError(error: Error, sizeOf: (value: unknown) => number | und
       copying.shorten();
       break;
     }
-    // Each part can be encoded, and only the whole is nested too deep. So the larger half of the
-    // parts is removed.
+    // Each part can be encoded, but the whole is nested too deep and has no size. So the half with
+    // the larger parts is removed.
     if (size === undefined) { for (const part of parts.splice(parts.length >> 1)) part.remove(); }
     for (let excess = (size ?? 0) - limit; excess > 0 && parts.length > 0; excess -= parts.pop()!.size) {
       parts.at(-1)!.remove();

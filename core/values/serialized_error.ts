@@ -102,7 +102,7 @@ export function reviveError(data: SerializedError, error: Error = new Error(data
   const parley = PROTOTYPES.get(data.fields?.code);
   const prototype = parley?.name === data.name ? parley : BUILT_IN_CLASSES.get(data.name);
   if (prototype) Object.setPrototypeOf(error, prototype);
-  // These properties are not enumerable, as in an error that the runtime creates, so that a restored
+  // As in an error that the runtime creates, these properties are not enumerable. So a restored
   // error compares equal to its original.
   const set = (key: string, value: unknown, enumerable = false) =>
     Object.defineProperty(error, key, { value, enumerable, configurable: true, writable: true });

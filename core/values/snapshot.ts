@@ -9,9 +9,9 @@ import { MAX_DEPTH } from "./codec.ts";
 /**
  * Copies a value, so that later changes to the value have no effect.
  *
- * Arrays, plain objects, maps, sets, dates and binary data are copied, at any depth. An instance of
- * any other class is not copied, because only its class knows how. So do not change such an instance
- * until the operation that takes it has settled.
+ * Arrays, plain objects, maps, sets, dates and binary data are copied, down to the depth that can
+ * be stored. An instance of any other class is not copied, because only its class knows how. So do
+ * not change such an instance until the operation that takes it has settled.
  *
  * @param value The value.
  * @returns The copy, with the same repeated and cyclic references.
@@ -21,8 +21,8 @@ export function snapshot<T>(value: T): T {
 }
 
 function copy(value: unknown, copies: Map<object, object>, depth: number): unknown {
-  // A value that is nested deeper is not copied, because the stack is finite. The codec will refuse
-  // it.
+  // A value that is nested deeper than `MAX_DEPTH` is not copied, because the stack is finite. The
+  // codec will refuse it.
   if (typeof value !== "object" || value === null || depth > MAX_DEPTH) return value;
   const known = copies.get(value);
   if (known) return known;
@@ -32,8 +32,8 @@ function copy(value: unknown, copies: Map<object, object>, depth: number): unkno
     case Array.prototype:
     case Object.prototype:
     case null: {
-      // Properties are copied one by one, so that a sparse array stays sparse. A property that cannot
-      // be stored is kept, so that the codec refuses it.
+      // Properties are copied one by one, so that a sparse array stays sparse. A property that
+      // cannot be stored is kept, so that the codec refuses it.
       const container = keep(
         Array.isArray(value) ? new Array(value.length) : Object.create(Object.getPrototypeOf(value)),
       );
@@ -66,8 +66,8 @@ function copy(value: unknown, copies: Map<object, object>, depth: number): unkno
 }
 
 /**
- * Copies binary data. Of a view, it copies only the part of the buffer that the view shows, because
- * in Node several `Buffer`s share one buffer.
+ * Copies binary data. Of a view's buffer, it copies only the part that the view shows. In Node, for
+ * example, several `Buffer`s share one buffer.
  */
 function copyOfBinary(value: object): object | undefined {
   if (value instanceof ArrayBuffer) return value.slice(0);

@@ -33,7 +33,7 @@ export class Values {
   readonly #travel: DriverLimits | undefined;
 
   /**
-   * Creates the checker.
+   * Creates a `Values`.
    *
    * @param codec The codec.
    * @param limit The largest size of an encoded value, in bytes of UTF-8.
@@ -109,7 +109,7 @@ export class Values {
     // Most values are so small that their bytes need not be counted exactly.
     if (length * MAX_BYTES_PER_UNIT <= requestBytes) return;
     const bytes = texts.reduce((sum, text) => sum + bytesOf(text), 0);
-    if (bytes > requestBytes) throw new ValueTooLargeError(`${what}, as sent to the store,`, bytes, requestBytes);
+    if (bytes > requestBytes) throw new ValueTooLargeError(`${what} for a request to the store`, bytes, requestBytes);
   }
 
   /**
@@ -234,7 +234,7 @@ export function andThen<T, R>(value: T | Promise<T>, next: (value: T) => R): R |
 
 /**
  * Returns a segment of a path, as a message shows it. A segment that does not look like a field's
- * name is hidden, because it may be data, such as the key of a record.
+ * name is hidden. It may be data, such as the key of a record.
  */
 function shown(segment: PropertyKey): string {
   return /^\w{1,40}$/.test(String(segment)) ? String(segment) : "…";
@@ -248,8 +248,8 @@ function bare(error: unknown): Error {
 }
 
 /**
- * Returns the length of a text in UTF-8. If the text fits the limit even at 3 bytes for each
- * UTF-16 unit, this returns the number of units instead, which costs nothing.
+ * Returns the length of a text in UTF-8. If the text fits the limit even at 3 bytes for each UTF-16
+ * unit, only its units are counted.
  */
 function utf8Length(text: string, limit: number): number {
   return text.length * 3 <= limit ? text.length : new TextEncoder().encode(text).length;

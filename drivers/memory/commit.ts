@@ -5,9 +5,10 @@
  */
 
 import type { CommitRequest, CommitResult, OperationResult, Transition } from "../../core/driver/driver.ts";
+import { isWait } from "../../core/driver/operations.ts";
 import { DriverError } from "../../core/errors.ts";
 import { AnswerSize } from "./answer_size.ts";
-import { apply, isWait, signalsOf } from "./operations.ts";
+import { apply, signalsOf } from "./operations.ts";
 import type { WorkflowRow } from "./rows.ts";
 import type { CommitScope } from "./scope.ts";
 import type { MemoryStore } from "./store.ts";
@@ -31,7 +32,10 @@ export function commit(store: MemoryStore, request: CommitRequest): CommitResult
   return { state, results, woken: [...scope.woken], now: store.now() };
 }
 
-/** Applies the operations in their order. Once a wait is deferred, all later ones are. */
+/**
+ * Applies the operations in their order. After the first deferred wait, all later waits are
+ * deferred too.
+ */
 function applyAll(scope: CommitScope, request: CommitRequest): { results: OperationResult[]; deferredFrom: number } {
   const answer = new AnswerSize();
   // Only the run that commits reads an answer, and it has one commit under way. So only the last
@@ -109,10 +113,7 @@ function suspend(store: MemoryStore, row: WorkflowRow, request: CommitRequest): 
   store.register(row, [...signals], alone);
 }
 
-/**
- * Refuses a commit that would fail in the middle, because a commit is written as a whole or not at
- * all.
- */
+/** Refuses a commit that would fail in the middle. A commit is written as a whole or not at all. */
 function validate(request: CommitRequest): void {
   for (const { position, type } of request.operations) {
     if (position === null && type !== "send" && type !== "setEvent" && type !== "writeStream") {

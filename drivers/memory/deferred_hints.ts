@@ -15,10 +15,12 @@ export class DeferredHints {
   readonly #subscriptions = new Subscriptions();
   readonly #pending = new Set<WatchTarget>();
 
-  /** Something changed for the target. One pending hint stands for all changes before it. */
-  changed(target: WatchTarget): void {
+  /**
+   * Notes that something changed for the targets. One pending hint stands for all changes before it.
+   */
+  changed(...targets: WatchTarget[]): void {
     if (this.#pending.size === 0) queueMicrotask(() => this.#flush());
-    this.#pending.add(target);
+    for (const target of targets) this.#pending.add(target);
   }
 
   /** See `Driver.watch`. */

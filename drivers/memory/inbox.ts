@@ -40,8 +40,8 @@ export function sendOne(store: MemoryStore, message: NewMessage, woken: Set<stri
 }
 
 /**
- * The answer to a send of a repeated commit. A message that is not known was refused the first
- * time, and still is.
+ * The answer to a send of a repeated commit. If the message is unknown, the first call refused it,
+ * and so does the repeat.
  */
 export function sentBefore(store: MemoryStore, message: NewMessage): Outcome {
   const verdict = judge(store, message);
@@ -69,8 +69,8 @@ function judged(verdict: Exclude<Verdict, { is: "delivered" }>): Outcome {
 }
 
 function findRefusal(store: MemoryStore, messages: readonly NewMessage[]): SendResult | null {
-  // Two messages of one call may carry the same key: the later one is treated as if the earlier one
-  // had been sent.
+  // Two messages of one call may have the same key. The later one is then judged as if the earlier
+  // one had been sent.
   const earlier = new Map<string, SentKey>();
   for (const [index, message] of messages.entries()) {
     const id = JSON.stringify([message.destinationId, message.dedupeKey]);

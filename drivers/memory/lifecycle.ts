@@ -6,6 +6,7 @@
 
 import type { ControlResult, CreateRequest, CreateResult } from "../../core/driver/driver.ts";
 import { isActive } from "../../core/driver/statuses.ts";
+import { statusTargets } from "../../core/time/subscriptions.ts";
 import type { WorkflowRow } from "./rows.ts";
 import type { MemoryStore } from "./store.ts";
 
@@ -43,15 +44,12 @@ export function purge(store: MemoryStore, request: { olderThanMs: number; limit:
   // An ended workflow is neither scheduled nor registered as a waiter, so only its row has to go.
   for (const { row } of purged) {
     store.rows.delete(row.workflowId);
-    store.hints.changed(`outbox:${row.workflowId}`);
+    store.hints.changed(...statusTargets(row.workflowId));
   }
   return { purged: purged.length };
 }
 
-/**
- * Whether the workflow that started it may still ask for its result. A parent that is gone had
- * ended.
- */
+/** Whether the workflow's parent may still ask for its result. A parent that is gone had ended. */
 function isAwaited({ parent }: WorkflowRow): boolean {
   return parent !== null && isActive(parent.status);
 }
@@ -81,7 +79,7 @@ function resume(store: MemoryStore, row: WorkflowRow): ControlResult {
   row.updatedAt = store.now();
   store.makeDue(row);
   store.hints.changed(`inbox:${row.workflowId}`);
-  store.hints.changed(`outbox:${row.workflowId}`);
+  store.hints.changed(...statusTargets(row.workflowId));
   return { state: "done", woken: [row.workflowId] };
 }
 

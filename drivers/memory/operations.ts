@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { Effect, NewWorkflow, Operation, OperationResult, Outcome, Wait } from "../../core/driver/driver.ts";
+import type { Effect, NewWorkflow, Operation, OperationResult, Outcome } from "../../core/driver/driver.ts";
+import { isWait } from "../../core/driver/operations.ts";
 import { DriverError } from "../../core/errors.ts";
 import type { AnswerSize } from "./answer_size.ts";
 import { sendOne, sentBefore } from "./inbox.ts";
@@ -30,7 +31,7 @@ export function apply(scope: CommitScope, operation: Operation, answer: AnswerSi
 
 /**
  * The signals that make a workflow due while it is suspended for this wait. Empty if only the
- * deadline does.
+ * deadline makes it due.
  */
 export function signalsOf(row: WorkflowRow, operation: Operation): string[] {
   switch (operation.type) {
@@ -45,23 +46,9 @@ export function signalsOf(row: WorkflowRow, operation: Operation): string[] {
   }
 }
 
-/** Whether the operation may have to wait. */
-export function isWait<T extends Effect | Wait>(operation: T): operation is T & Wait {
-  switch (operation.type) {
-    case "receive":
-    case "observeEvent":
-    case "observeResult":
-    case "sleep":
-    case "pause":
-      return true;
-    default:
-      return false;
-  }
-}
-
 /**
- * Applies an operation inside a step, which leaves no entry. The commit shows a repeat; a send
- * shows it by its key.
+ * Applies an operation inside a step, which leaves no entry. A repeat is recognised by the commit,
+ * or by the key of a send.
  */
 function applyInStep(scope: CommitScope, operation: Operation): Outcome {
   if (operation.type === "send") {
@@ -98,7 +85,7 @@ function setEvent({ store, row, woken }: CommitScope, key: string, value: string
   const { version, firstSetAt } = row.events.get(key) ?? { version: 0, firstSetAt: store.now() };
   row.events.set(key, { version: version + 1, value, firstSetAt });
   store.signal(eventSignal(row.workflowId, key), woken);
-  store.hints.changed(`outbox:${row.workflowId}`);
+  store.hints.changed(`event:${row.workflowId}`);
   return { tag: "done" };
 }
 
@@ -106,7 +93,7 @@ function writeStream({ store, row }: CommitScope, key: string, value: string): O
   const stream = streamOf(row, key);
   if (stream.closed) return { tag: "stream_closed" };
   stream.values.push(value);
-  store.hints.changed(`outbox:${row.workflowId}`);
+  store.hints.changed(`stream:${row.workflowId}`);
   return { tag: "done" };
 }
 
@@ -114,7 +101,7 @@ function closeStream({ store, row }: CommitScope, key: string): Outcome {
   const stream = streamOf(row, key);
   if (stream.closed) return { tag: "stream_closed" };
   stream.closed = true;
-  store.hints.changed(`outbox:${row.workflowId}`);
+  store.hints.changed(`stream:${row.workflowId}`);
   return { tag: "done" };
 }
 

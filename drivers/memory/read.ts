@@ -13,13 +13,12 @@ import type {
   StreamSnapshot,
   WorkflowRecord,
 } from "../../core/driver/driver.ts";
-import { DriverError, ValidationError } from "../../core/errors.ts";
-import { checkName } from "../../core/values/checks.ts";
+import { DriverError } from "../../core/errors.ts";
+import { parseListCursor } from "../../core/values/list_cursor.ts";
 import type { WorkflowRow } from "./rows.ts";
 import type { MemoryStore } from "./store.ts";
 
-// How many characters of values a page holds: a page of a journal or a stream, and a page of a
-// list.
+// How many characters of values a page of a journal or a stream holds, and a page of a list.
 const PAGE_LENGTH = 1_048_576;
 const LIST_LENGTH = 4 * 1_048_576;
 
@@ -97,7 +96,8 @@ export function readStream(
 
 /** `Driver.listWorkflows`. */
 export function listWorkflows(store: MemoryStore, query: ListQuery): ListPage {
-  const after = query.cursor === null ? null : parseCursor(query.cursor);
+  const place = parseListCursor(query.cursor);
+  const after = place && { createdAt: place[0], workflowId: place[1] };
   const rows = [...store.rows.values()]
     .filter((row) => query.statuses === null || query.statuses.includes(row.status))
     .filter((row) => query.name === null || row.name === query.name)
@@ -156,15 +156,4 @@ type Place = Pick<WorkflowRow, "createdAt" | "workflowId">;
 function newestFirst(a: Place, b: Place): number {
   if (a.createdAt !== b.createdAt) return b.createdAt - a.createdAt;
   return a.workflowId < b.workflowId ? -1 : a.workflowId > b.workflowId ? 1 : 0;
-}
-
-function parseCursor(cursor: string): Place {
-  try {
-    const [createdAt, workflowId] = JSON.parse(cursor);
-    checkName(workflowId, "workflow ID");
-    if (typeof createdAt === "number") return { createdAt, workflowId };
-  } catch {
-    // A cursor that is not JSON or has no ID gets the same error as below.
-  }
-  throw new ValidationError("Listing workflows: the cursor must be one that an earlier page gave");
 }

@@ -10,7 +10,7 @@ import type { NewWorkflow, Outcome, WorkflowStatus } from "../../core/driver/dri
 export interface Entry {
   readonly position: number;
   readonly label: string;
-  /** The deadline as an instant. `null`: it has none, or was never open. */
+  /** The deadline as an instant. `null` if there is none, or if the entry was never open. */
   deadline: number | null;
   /** How many tries of the step have failed; 0 for any other wait. */
   attempts: number;
@@ -77,15 +77,15 @@ export interface WorkflowRow {
   leaseMs: number;
   dueAt: number | null;
   /**
-   * Whether it became due at once, at the instant `dueAt`. Then it is due whatever the clock shows
-   * later.
+   * Whether it became due at once, at the instant `dueAt`. If so, it stays due, whatever the clock
+   * shows later.
    */
   dueAtOnce: boolean;
   recoveryAttempts: number;
   /** The highest commit number at this epoch, and whether that commit released the lease. */
   lastCommit: number;
   released: boolean;
-  /** The index of the first wait that the last commit deferred; `Infinity`: it deferred none. */
+  /** The index of the first wait that the last commit deferred; `Infinity` if it deferred none. */
   deferredFrom: number;
   /** The earliest deadline of its open entries, set from its suspension to the next claim. */
   suspended: { until: number | null } | null;
@@ -129,8 +129,8 @@ export class Queue<T> {
   }
 }
 
-// A suspended workflow waits for signals. They are JSON, so that they cannot collide whatever the
-// IDs and keys contain.
+// A suspended workflow waits for signals. They are JSON, so they cannot collide, whatever the IDs
+// and keys contain.
 
 /** The signal of a message under this topic. */
 export function messageSignal(workflowId: string, topic: string): string {

@@ -6,6 +6,7 @@
 
 import type { Clock } from "../../core/time/clock.ts";
 import type { NewWorkflow, WorkflowStatus } from "../../core/driver/driver.ts";
+import { statusTargets } from "../../core/time/subscriptions.ts";
 import { DeferredHints } from "./deferred_hints.ts";
 import { newRow, resultSignal, type WorkflowRow } from "./rows.ts";
 
@@ -40,7 +41,7 @@ export class MemoryStore {
     const now = this.now();
     const row = newRow(workflow, { status, owner, now });
     this.rows.set(row.workflowId, row);
-    this.hints.changed(`outbox:${row.workflowId}`);
+    this.hints.changed(...statusTargets(row.workflowId));
     return row;
   }
 
@@ -50,7 +51,7 @@ export class MemoryStore {
     row.epoch += 1;
     row.owner = owner;
     row.held = true;
-    if (row.status !== "PENDING") this.hints.changed(`outbox:${row.workflowId}`);
+    if (row.status !== "PENDING") this.hints.changed(...statusTargets(row.workflowId));
     row.status = "PENDING";
     row.lastCommit = 0;
     row.suspended = null;
@@ -71,7 +72,7 @@ export class MemoryStore {
     if (leased?.size === 0) this.leased.delete(row.owner);
   }
 
-  /** Lets the lease end so many milliseconds from now. */
+  /** Renews the lease. It ends `leaseMs` milliseconds from now. */
   renew(row: WorkflowRow, leaseMs: number): void {
     row.leaseMs = leaseMs;
     this.schedule(row, this.now() + leaseMs);
@@ -110,8 +111,8 @@ export class MemoryStore {
   }
 
   /**
-   * Mends a due time that is too far ahead because the clock went back: the end of a lease, or of a
-   * row that was due at once.
+   * Corrects the due time of a leased row, or of one that was due at once. The time is too far
+   * ahead after the clock went back.
    */
   correct(row: WorkflowRow): void {
     if (row.dueAt === null) return;
@@ -120,8 +121,8 @@ export class MemoryStore {
   }
 
   /**
-   * Registers a suspended row for the signals that wake it: each in `alone` by itself, the others
-   * together.
+   * Registers a suspended row for the signals that wake it. Each signal in `alone` wakes it by
+   * itself, the others only together.
    */
   register(row: WorkflowRow, signals: readonly string[], alone: ReadonlySet<string>): void {
     row.signals = signals;
@@ -144,7 +145,7 @@ export class MemoryStore {
   }
 
   /**
-   * Makes the rows due that are suspended for this signal, and adds them to `woken`. After a
+   * Makes the rows that are suspended for this signal due, and adds them to `woken`. After a
    * `success`, a row that also waits for others together keeps waiting.
    */
   signal(signal: string, woken: Set<string>, success: boolean = false): void {
@@ -186,6 +187,6 @@ export class MemoryStore {
     this.unpark(row);
     row.endedAt = row.updatedAt = this.now();
     this.signal(resultSignal(row.workflowId), woken, row.status === "SUCCESS");
-    this.hints.changed(`outbox:${row.workflowId}`);
+    this.hints.changed(...statusTargets(row.workflowId));
   }
 }

@@ -83,8 +83,8 @@ function open({ store, row }: CommitScope, entry: Entry): void {
 }
 
 /**
- * The latest instant of an arrival that counts: the deadline, once it has passed. The first call
- * takes whatever is there.
+ * The latest instant of an arrival that counts. It is the deadline, once that has passed. The first
+ * call takes whatever is there.
  */
 function latest(store: MemoryStore, entry: Entry | undefined): number {
   const deadline = entry?.deadline ?? null;
@@ -142,8 +142,8 @@ function observeResult(
 }
 
 /**
- * The outcome of a wait for a workflow that this one has started and that is gone for good. Any
- * other may still come.
+ * The outcome of a wait for a workflow that does not exist. If this workflow started it, it is gone
+ * for good. Any other may still come.
  */
 function missing(started: boolean): Found | null {
   return started ? { outcome: { tag: "workflow_not_found" } } : null;

@@ -68,8 +68,8 @@ export function readNeonAddress(connectionString: string, endpoint?: Endpoint): 
 }
 
 /**
- * Reads it as an `http:` URL with the same parts, because parsers read hosts only in URLs of such
- * schemes.
+ * Reads a connection string as an `http:` URL with the same parts. Parsers read hosts only in URLs
+ * of such schemes.
  */
 function readConnectionString(text: unknown): URL {
   const [, rest] = typeof text === "string" ? /^postgres(?:ql)?:(.*)$/s.exec(text) ?? [] : [];

@@ -10,11 +10,12 @@ import { type Duration, toPositiveMilliseconds } from "../../core/values/checks.
 import { ValidationError } from "../../core/errors.ts";
 import { sqlDriver } from "../postgres/driver.ts";
 import { NEON_LIMITS } from "../postgres/limits.ts";
-import { pushStatements } from "../postgres/statements.ts";
+import { openSqlPush, SQL_PUSH_TIMING } from "../postgres/push/push.ts";
+import { pushStatements } from "../postgres/calls/statements.ts";
 import type { PushConnection, PushTiming } from "../push.ts";
 import { type Endpoint, type NeonAddress, readNeonAddress } from "./address.ts";
 import { httpQuery } from "./http.ts";
-import { NEON_PUSH_TIMING, openNeonPush } from "./push.ts";
+import { listenOverWebSocket } from "./session.ts";
 
 /**
  * Options of `neonDriver`.
@@ -29,8 +30,8 @@ export interface NeonDriverOptions {
   schema?: string;
   /**
    * Whether the database sends hints of changes, with `LISTEN` over a WebSocket, while something
-   * waits. Default: wherever this works. It does not work on a `-pooler` host, nor in a runtime
-   * where a WebSocket is missing or ends with the request that opened it.
+   * waits. Default: wherever this works. It does not work on a `-pooler` host, or in a runtime
+   * without WebSockets. It also fails where a WebSocket ends with the request that opened it.
    */
   push?: boolean;
   /**
@@ -55,25 +56,36 @@ export interface NeonInternals {
   readonly pushes?: Map<string, PushConnection>;
 }
 
+/** Cloudflare lets an invocation have 6 connections that wait for an answer. */
+const MAX_REQUESTS = 6;
+
 /** Makes the driver and its push, which is `null` where it is off. */
 export function openNeon(
   connectionString: string,
   { schema = "parley", push: wanted, requestTimeout = "10s", endpoint }: NeonDriverOptions = {},
-  { clock = systemClock, timing = NEON_PUSH_TIMING, pushes = new Map() }: NeonInternals = {},
+  { clock = systemClock, timing = SQL_PUSH_TIMING, pushes = new Map() }: NeonInternals = {},
 ): { driver: Driver; push: PushConnection | null } {
   const address = readNeonAddress(connectionString, endpoint);
   const timeoutMs = toPositiveMilliseconds(requestTimeout, "requestTimeout");
-  const sql = sqlDriver(httpQuery(address, timeoutMs, clock), { store: "Neon", schema, limits: NEON_LIMITS });
+  const sql = sqlDriver(httpQuery(address, timeoutMs, clock), {
+    store: "Neon",
+    schema,
+    limits: NEON_LIMITS,
+    connections: MAX_REQUESTS,
+    isAlone: true,
+  });
   if (wanted === false) return { driver: sql, push: null };
   const websocket = websocketFor(address);
   if (typeof websocket === "string") {
     if (wanted) throw new ValidationError(`Using Neon with push: ${websocket}`);
     return { driver: { ...sql, watch: () => watchNothing(websocket) }, push: null };
   }
-  const push = openNeonPush({
-    session: { login: address.login, websocket, timeoutMs, clock },
+  const session = { login: address.login, websocket, timeoutMs, clock };
+  const push = openSqlPush({
+    open: (channel, { notified }, stop) => listenOverWebSocket(session, channel, notified, stop),
     statements: pushStatements(schema),
     timing,
+    clock,
     migrate: sql.migrate,
     report: say,
   });

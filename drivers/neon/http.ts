@@ -6,7 +6,7 @@
 
 import { type Clock, systemClock } from "../../core/time/clock.ts";
 import { DriverError } from "../../core/errors.ts";
-import type { RunQuery } from "../postgres/sql_calls.ts";
+import type { RunQuery } from "../postgres/calls/sql_calls.ts";
 import { withTimeLimit } from "../../core/time/time_limit.ts";
 import type { NeonAddress } from "./address.ts";
 
@@ -36,9 +36,9 @@ interface Result {
 /**
  * Makes a function that sends statements to the proxy.
  *
- * An error with an SQLSTATE is certain: the statement was not carried out. For other errors the
- * outcome is unknown, with two exceptions. The proxy refuses a wrong password and a request that is
- * too large before it does anything, and it would refuse them again.
+ * An error with an SQLSTATE means that the statement was not carried out. For other errors the
+ * outcome is unknown, with two exceptions. The proxy refuses a wrong password, and a request that
+ * is too large, before it does anything. It would refuse them again.
  *
  * @param address The address of the database.
  * @param timeoutMs How long a request may take, in milliseconds, until the whole answer has
@@ -56,13 +56,13 @@ export function httpQuery(address: NeonAddress, timeoutMs: number, clock: Clock 
     error: () => new RequestError("TIMEOUT", `no answer within ${timeoutMs} ms`),
   };
   return async (query, params) => {
-    // The runtime cannot send a Blob a second time. Deno's fetch repeats a POST whose body is a
-    // text if the connection breaks before the answer, although the server may have carried it out.
-    // Measured with Deno 2.7 to 2.9: one INSERT left two rows.
+    // The runtime cannot send a Blob a second time. If a connection breaks before the answer,
+    // Deno's fetch repeats a POST whose body is a text. But the server may have carried it out. In
+    // Deno 2.7 to 2.9, one INSERT left two rows.
     const body = new Blob([JSON.stringify({ query, params })]);
     // A redirect would take the password to another host.
     const init = { method: "POST", headers, body, redirect: "manual" } as const;
-    const { status, text } = await withTimeLimit(limit, (signal) => send(address.http, { ...init, signal }))
+    const { status, text } = await withTimeLimit(limit, ({ signal }) => send(address.http, { ...init, signal }))
       .catch((error) => {
         throw error instanceof RequestError ? error : unreachable(error);
       });

@@ -25,20 +25,20 @@ const pushes = new Map<string, PushConnection>();
  * nothing to close.
  *
  * While something waits, and `push` is on, one WebSocket to the database carries hints of changes.
- * All drivers of an isolate that reach one schema in the same way share it. It opens about 0.1 s
- * after the first wait has begun, and closes about 1 s after the last one has ended. Hints are an
- * optimisation: without them, and whenever the connection is down, waits poll.
+ * All drivers of an isolate that reach one schema in the same way share it. The connection opens
+ * about 0.1 s after the first wait has begun, and closes about 1 s after the last one has ended.
+ * Hints are only an optimisation. Without them, and whenever the connection is down, waits poll.
  *
  * A call that fails rejects with `DriverError`, which contains neither values nor the connection
- * string. If it is `retryable`, the same call may be made again, because it was not carried out or
+ * string. If the error is `retryable`, the same call may be made again. It was not carried out, or
  * its outcome is unknown. Parley repeats such calls by itself.
  *
  * @param connectionString The string that Neon shows: `postgresql://USER:PASSWORD@HOST/DATABASE`.
  * Parameters after a `?` have no effect.
  * @param options The schema, push, a time limit, another proxy.
  * @returns The driver.
- * @throws {ValidationError} If the connection string or an option is not valid, or if `push: true`
- * is asked for where push cannot work.
+ * @throws {ValidationError} If the connection string or an option is not valid, or if `push` is
+ * `true` where push cannot work.
  *
  * @example Use a database at Neon
  * ```ts ignore

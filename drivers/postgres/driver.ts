@@ -7,10 +7,11 @@
 
 import type { Driver, DriverLimits, ListPage, ListQuery } from "../../core/driver/driver.ts";
 import { ValidationError } from "../../core/errors.ts";
-import { checkName } from "../../core/values/checks.ts";
+import { parseListCursor } from "../../core/values/list_cursor.ts";
+import { GroupedCalls } from "./calls/grouped_calls.ts";
 import { POSTGRES_LIMITS } from "./limits.ts";
-import { type RunQuery, SqlCalls } from "./sql_calls.ts";
-import { statements } from "./statements.ts";
+import { shortSend } from "./calls/short_calls.ts";
+import { type RunQuery, SqlCalls } from "./calls/sql_calls.ts";
 
 /** The whole contract except `watch`. */
 export type SqlDriver = Omit<Driver, "watch">;
@@ -26,6 +27,12 @@ export interface SqlDriverOptions {
    * through.
    */
   limits?: DriverLimits;
+  /** How many statements the client carries out at once. */
+  connections: number;
+  /** Whether the client never sends a statement in a transaction of the caller. */
+  isAlone: boolean;
+  /** Whether short functions carry out common calls. Default `true`; a test compares both. */
+  short?: boolean;
 }
 
 /**
@@ -33,17 +40,21 @@ export interface SqlDriverOptions {
  *
  * @throws {ValidationError} If Postgres cannot have a schema of that name.
  */
-export function sqlDriver(query: RunQuery, { store, schema, limits = POSTGRES_LIMITS }: SqlDriverOptions): SqlDriver {
-  const calls = new SqlCalls(query, store, statements(checkedSchema(schema)));
+export function sqlDriver(
+  query: RunQuery,
+  { store, schema, limits = POSTGRES_LIMITS, connections, isAlone, short = true }: SqlDriverOptions,
+): SqlDriver {
+  const calls = new SqlCalls(query, store, checkedSchema(schema), isAlone);
+  const grouped = new GroupedCalls(calls, connections, short);
   return {
     contract: 1,
     limits,
     migrate: () => calls.migrate(),
-    create: (request) => calls.call("create", request),
+    create: (request) => grouped.call("create", request),
     claim: (request) => calls.call("claim", request),
-    commit: (request) => calls.call("commit", request),
+    commit: (request) => grouped.call("commit", request),
     readJournal: (request) => calls.call("readJournal", request),
-    send: (messages) => calls.call("send", messages),
+    send: (messages) => calls.call("send", messages, short ? shortSend(messages) : null),
     readWorkflow: (workflowId) => calls.call("readWorkflow", { workflowId }),
     listWorkflows: (query) => listWorkflows(calls, query),
     readEvent: (request) => calls.call("readEvent", request),
@@ -53,26 +64,13 @@ export function sqlDriver(query: RunQuery, { store, schema, limits = POSTGRES_LI
   };
 }
 
-/** The cursor is the place of the last row, as JSON. */
 async function listWorkflows(calls: SqlCalls, query: ListQuery): Promise<ListPage> {
-  const cursor = query.cursor === null ? null : parseCursor(query.cursor);
+  const cursor = parseListCursor(query.cursor);
   const page = await calls.call<Omit<ListPage, "cursor"> & { cursor: unknown }>("listWorkflows", { ...query, cursor });
   return { workflows: page.workflows, cursor: page.cursor === null ? null : JSON.stringify(page.cursor) };
 }
 
-function parseCursor(text: string): [number, string] {
-  try {
-    const [createdAt, workflowId] = JSON.parse(text);
-    // An ID that no store can hold would look like an error of the store.
-    checkName(workflowId, "workflow ID");
-    if (Number.isSafeInteger(createdAt)) return [createdAt, workflowId];
-  } catch {
-    // Not JSON, or no ID: the same error as below.
-  }
-  throw new ValidationError("Listing workflows: the cursor must be one that an earlier page gave");
-}
-
-/** Postgres cuts longer names off, so two of them could mean one schema. */
+/** Checks a schema's name. Postgres cuts longer names off, so two of them could mean one schema. */
 function checkedSchema(schema: string): string {
   const bytes = new TextEncoder().encode(schema).length;
   if (bytes >= 1 && bytes <= 63 && schema.isWellFormed() && !schema.includes("\0") && !schema.startsWith("pg_")) {

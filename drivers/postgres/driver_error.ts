@@ -19,8 +19,8 @@ import { findCode } from "./find_code.ts";
 const RETRYABLE = /^(08...|25006|25P0[34]|4000[13]|40P01|53...|55P03|57014|57P0[1235])$/;
 
 /**
- * SQLSTATEs for a missing schema, table or function. The first call gets one, and so does a call on
- * an older schema.
+ * SQLSTATEs for a missing schema, table or function. The first call on a database gets one, and so
+ * does a call on an older schema.
  */
 const MISSING = /^(3F000|42P01|42883)$/;
 
@@ -28,7 +28,7 @@ const MISSING = /^(3F000|42P01|42883)$/;
  * Classes of SQLSTATEs whose texts the server writes by itself. Texts of other classes, such as 22
  * and 23, may quote data.
  */
-const SPEAKABLE = /^(08|25|28|3D|3F|40|42|53|55|57)/;
+const SPEAKABLE = /^(08|25|28|2D|3D|3F|40|42|53|55|57)/;
 
 /** How texts of the driver's own functions begin. A message may show them. */
 const OWN = /^Parley /;
@@ -66,6 +66,15 @@ export function sqlState(error: unknown): string | null {
   return findCode(error).sqlState;
 }
 
+/** SQLSTATEs of a connection or a server that fails, which every statement would get. */
+const OF_SERVER = /^(08|25|53|57P)/;
+
+/** Tells whether a statement failed because of what it carried, and was not carried out. */
+export function isOwnFailure(error: unknown): boolean {
+  const state = sqlState(error);
+  return state !== null && !OF_SERVER.test(state);
+}
+
 /** Tells whether an error says that a migration is missing. */
 export function isMissing(error: unknown): boolean {
   return MISSING.test(sqlState(error) ?? "");
@@ -73,7 +82,7 @@ export function isMissing(error: unknown): boolean {
 
 /**
  * Makes the error for a call that failed. Neither the error nor its cause contains anything of the
- * request, although errors of clients contain queries, parameters and connection strings.
+ * request. Errors of clients contain queries, parameters and connection strings.
  *
  * @param call The store and the call, as in `Postgres: commit`.
  * @param error What the client threw. Without an SQLSTATE the outcome is unknown. A client that

@@ -8,8 +8,8 @@ import type { DriverLimits } from "../../core/driver/driver.ts";
 import { MAX_REQUEST_BYTES } from "./sql/sizes.ts";
 
 /**
- * In Postgres' own protocol a request is a text of JSON. Postgres accepts 256 MB; no workflow needs
- * more than this part of it.
+ * In Postgres' own protocol a request is a text of JSON. Postgres accepts 256 MB. No workflow needs
+ * more than this part of that.
  */
 export const POSTGRES_LIMITS: DriverLimits = {
   requestBytes: 64 * 1_048_576,

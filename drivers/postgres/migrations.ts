@@ -3,8 +3,8 @@
  * `deno task schema` generates it.
  *
  * During a deploy, isolates with old and new code share a schema. So a migration only adds. A
- * function is never changed in place: a new meaning gets a new name (`commit_v2`). A new column has
- * a default. A migration of a later release may remove what no code calls any more.
+ * function is never changed in place, so a new meaning gets a new name (`commit_v2`). A new column
+ * has a default. A migration of a later release may remove what no code calls any more.
  *
  * @module
  */
@@ -17,6 +17,7 @@ import { pushSql } from "./sql/push.ts";
 import { readSql } from "./sql/read.ts";
 import { dollarQuoted, literal, schemaName } from "./sql/schema_name.ts";
 import { sendSql } from "./sql/send.ts";
+import { shortSql } from "./sql/short/mod.ts";
 import { sizesSql } from "./sql/sizes.ts";
 import { CHECK_ISOLATION, slotsSql } from "./sql/slots.ts";
 import type { SqlPart } from "./sql/sql_function.ts";
@@ -29,7 +30,8 @@ export type Migration = readonly SqlPart[];
 /** Migration `n` is at index `n - 1`. A released migration is never changed. */
 export const MIGRATIONS: readonly Migration[] = [
   tablesSql,
-  [slotsSql, sizesSql, valuesSql, createSql, sendSql, commitSql, claimSql, controlSql, readSql, pushSql].flat(),
+  [slotsSql, sizesSql, valuesSql, createSql, sendSql, commitSql, shortSql, claimSql, controlSql, readSql, pushSql]
+    .flat(),
 ];
 
 /**
@@ -37,8 +39,8 @@ export const MIGRATIONS: readonly Migration[] = [
  *
  * It is atomic. Several executions at once follow each other under an advisory lock, and the later
  * ones find nothing to do. It creates only what is missing. So a role that may not create schemas
- * can migrate a schema that was made for it, and a role that may create nothing can run it on a
- * schema that is complete.
+ * can migrate a schema that was made for it. A role that may create nothing can run it on a
+ * complete schema.
  *
  * @param schema The schema's name, unquoted.
  * @param migrations The migrations to apply; a prefix of {@linkcode MIGRATIONS} in tests.

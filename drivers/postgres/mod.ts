@@ -5,50 +5,39 @@
  * @module
  */
 
-import { systemClock } from "../../core/time/clock.ts";
 import type { Driver } from "../../core/driver/driver.ts";
-import { type Duration, toPositiveMilliseconds } from "../../core/values/checks.ts";
-import { sqlDriver } from "./driver.ts";
-import { clientQuery, type Queryable } from "./queryable.ts";
+import { openPostgres, type PostgresDriverOptions } from "./open.ts";
+import type { Queryable } from "./queryable.ts";
 
+export type { Listen } from "./push/listen.ts";
+export type { PostgresDriverOptions } from "./open.ts";
 export type { Queryable } from "./queryable.ts";
-
-/**
- * Options of {@linkcode postgresDriver}.
- *
- * @category Driver
- */
-export interface PostgresDriverOptions {
-  /**
-   * The schema's name, 1 to 63 bytes. Default `"parley"`. It is quoted, so it may be any name that
-   * Postgres allows, and upper case stays upper case.
-   */
-  schema?: string;
-  /**
-   * How long the client may take for an answer, 1 ms or more. This includes waiting for a
-   * connection. Default `"10s"`.
-   */
-  requestTimeout?: Duration;
-}
 
 /**
  * Makes a driver over a Postgres database.
  *
- * Each call is one statement in its own transaction, at the isolation level `read committed`, which
- * is the default of Postgres. The first call creates tables and functions, in a schema of their
- * own. The role must be allowed to create the schema, or objects in it. Several instances in
- * several processes may use one schema. Several schemas in one database do not see each other.
+ * Each call is one statement in its own transaction. The isolation level is `read committed`, the
+ * default of Postgres. Commits and starts of workflows that wait for a connection share a
+ * statement. The first call creates tables and functions, in a schema of their own. The role must
+ * be allowed to create the schema, or objects in it. Several instances in several processes may use
+ * one schema. Several schemas in one database do not see each other.
  *
- * A call that fails rejects with `DriverError`. If it is `retryable`, the same call may be made
- * again: the connection failed, the server stops or is out of resources, a time limit has passed,
- * or the outcome is unknown. For a client of the wrong shape there is a `ValidationError`, when the
- * driver is made or, if only an answer shows it, at the first answer.
+ * A call that fails rejects with `DriverError`. If the error is `retryable`, the same call may be
+ * made again. Reasons are a failed connection, a server that stops or is out of resources, a time
+ * limit, or an unknown outcome. A client of the wrong shape gets a `ValidationError`, either when
+ * the driver is made or at the first answer.
  *
- * @param queryable The client. It belongs to the caller: the driver opens and closes nothing.
- * @param options The schema, and a time limit for the client's answers.
- * @returns The driver. It has no push, so waits poll.
- * @throws {ValidationError} If the client has no `query`, if Postgres cannot have a schema of that
- * name, or if the time limit is not valid.
+ * Without `listen`, waits poll. With it, the database tells them what has changed, while something
+ * waits. The driver then listens on one connection for all waits. The connection opens about 0.1 s
+ * after the first wait has begun, and closes about 1 s after the last one has ended. Hints are only
+ * an optimisation. Whenever the connection is down, waits poll, and the driver opens it again.
+ *
+ * @param queryable The client. It belongs to the caller. Apart from the connection that listens,
+ * the driver opens and closes nothing.
+ * @param options The schema, a time limit for the client's answers, and `listen`.
+ * @returns The driver.
+ * @throws {ValidationError} If the client has no `query`, or the client of `listen` cannot listen.
+ * Also if Postgres cannot have a schema of that name, or the time limit is not valid.
  *
  * @example Store a workflow in Postgres, in this process
  * ```ts
@@ -66,10 +55,22 @@ export interface PostgresDriverOptions {
  * await database.close();
  * ```
  *
+ * @example Let the database wake waits
+ * ```ts ignore
+ * // Ignored: it needs a server.
+ * import { Parley, workflow } from "@parley/parley";
+ * import { postgresDriver } from "@parley/parley/postgres";
+ * import pg from "pg";
+ *
+ * const greet = workflow("greet", async (ctx) => `Hello, ${await ctx.recv<string>()}`);
+ * const pool = new pg.Pool({ connectionString: Deno.env.get("DATABASE_URL") });
+ * const parley = new Parley({ driver: postgresDriver(pool, { listen: true }), workflows: [greet] });
+ * const greeting = await parley.start(greet, undefined);
+ * console.log(await greeting.result()); // once another process has sent a name
+ * ```
+ *
  * @category Driver
  */
 export function postgresDriver(queryable: Queryable, options: PostgresDriverOptions = {}): Driver {
-  const { schema = "parley", requestTimeout = "10s" } = options;
-  const timeoutMs = toPositiveMilliseconds(requestTimeout, "requestTimeout");
-  return sqlDriver(clientQuery(queryable, timeoutMs, systemClock), { store: "Postgres", schema });
+  return openPostgres(queryable, options).driver;
 }

@@ -9,7 +9,8 @@ import { ValidationError } from "../../core/errors.ts";
 import { withTimeLimit } from "../../core/time/time_limit.ts";
 import { isProgrammingError } from "../programming_error.ts";
 import { NoAnswerError } from "./driver_error.ts";
-import type { RunQuery } from "./sql_calls.ts";
+import { preparing } from "./prepared.ts";
+import type { RunQuery } from "./calls/sql_calls.ts";
 
 /**
  * A live database client. PGlite's `PGlite` and node-postgres' `Pool` have this shape.
@@ -29,7 +30,7 @@ export interface Queryable {
 }
 
 /** Shown in errors about a client of another shape. */
-const GUIDE = "docs/postgres.md shows how to make one of each client";
+export const GUIDE = "docs/postgres.md shows how to make one of each client";
 
 /**
  * Makes a function that sends a statement through a client.
@@ -39,16 +40,23 @@ const GUIDE = "docs/postgres.md shows how to make one of each client";
  *
  * @param queryable The client.
  * @param timeoutMs How long an answer may take, in milliseconds.
+ * @param prepare Whether the client prepares statements: see {@linkcode preparing}.
  * @throws {ValidationError} If the client has no `query` method.
  */
-export function clientQuery(queryable: Queryable, timeoutMs: number, clock: Clock): RunQuery {
+export function clientQuery(
+  queryable: Queryable,
+  timeoutMs: number,
+  clock: Clock,
+  prepare?: boolean,
+): RunQuery {
   checkClient(queryable);
+  const client = preparing(queryable, prepare);
   const limit = { ms: timeoutMs, clock, error: () => new NoAnswerError(timeoutMs) };
   let hasAnswered = false;
-  return async (text, params) => {
+  return async (text, params, stop) => {
     let answer: unknown;
     try {
-      answer = await withTimeLimit(limit, () => queryable.query(text, params));
+      answer = await withTimeLimit({ ...limit, stop }, () => client.query(text, params));
     } catch (error) {
       // A method that was separated from its object throws such an error.
       if (hasAnswered || !isProgrammingError(error)) throw error;

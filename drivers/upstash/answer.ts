@@ -1,15 +1,16 @@
 /**
- * The answers of scripts.
+ * The answers of scripts: a list of texts, a JSON document and then the values. Each text begins
+ * with `=`. In the document `{"at": 3}` stands for the third value, and `{}` for an empty list,
+ * because cjson writes that so.
  *
  * @module
  */
 
-import type { JournalEntry, JournalPage, Outcome, OutcomeTag } from "../../core/driver/driver.ts";
+import type { JournalEntry, JournalPage, OutcomeTag } from "../../core/driver/driver.ts";
 import { DriverError } from "../../core/errors.ts";
 
 /**
- * Reads the answer of a script: a JSON document, then the values. In the document `{"at": 3}`
- * stands for the third value, and `{}` for an empty list, because cjson writes that so.
+ * Reads the answer of a script.
  *
  * @throws {DriverError} If the answer is not that of a script. The outcome of the call is unknown then.
  */
@@ -33,9 +34,8 @@ function readDocument([document = "", ...values]: readonly string[]): unknown {
   }
 }
 
-/** A page of a journal, with complete entries as they are stored. */
+/** A page of a journal, with complete entries as they are stored. `after`: the one before the first. */
 export interface StoredPage {
-  /** The number of the entry before the first. */
   readonly after: number;
   readonly entries: readonly string[];
   readonly more: boolean;
@@ -50,13 +50,8 @@ export function toJournal({ after, entries, more }: StoredPage): JournalPage {
 /** A complete entry as it is stored: JSON, a line feed, and the value. */
 export function parseEntry(text: string): Omit<JournalEntry, "seq"> {
   const end = text.indexOf("\n");
-  const [position, label, tag, hasValue, topic]: [number, string, OutcomeTag, 0 | 1, string?] = JSON.parse(
-    text.slice(0, end),
-  );
-  const outcome: Outcome = {
-    tag,
-    ...(hasValue && { value: text.slice(end + 1) }),
-    ...(topic !== undefined && { topic }),
-  };
-  return { position, label, outcome };
+  const head: [number, string, OutcomeTag, 0 | 1, string?] = JSON.parse(text.slice(0, end));
+  const [position, label, tag, hasValue, topic] = head;
+  const value = hasValue && { value: text.slice(end + 1) };
+  return { position, label, outcome: { tag, ...value, ...topic !== undefined && { topic } } };
 }

@@ -37,7 +37,10 @@ export interface UpstashDriverOptions {
    * Default `true`.
    */
   push?: boolean;
-  /** How long a workflow stays after it has ended, with all its data. Default: until it is purged. */
+  /**
+   * How long a workflow stays after it has ended, with all its data. Default: until it is purged. A
+   * workflow that has not ended never expires.
+   */
   retention?: Duration;
   /** How long a request may take until its whole answer has arrived, 1 ms or more. Default `"10s"`. */
   requestTimeout?: Duration;
@@ -61,9 +64,8 @@ export function openUpstash(
   const timeoutMs = toPositiveMilliseconds(requestTimeout, "requestTimeout");
   const retentionMs = retention === undefined ? undefined : toPositiveMilliseconds(retention, "retention");
   const transport = openTransport(redis, { timeoutMs, clock });
-  const driver = scriptDriver(
-    new ScriptCalls({ send: transport.send, keys, retention: retentionMs, maxBytes, report: warn }),
-  );
+  const { send } = transport;
+  const driver = scriptDriver(new ScriptCalls({ send, keys, retention: retentionMs, maxBytes, report: warn }));
   if (!wanted) return { driver, push: null };
   const push = upstashPush({ transport, channel: keys.channel, timeoutMs, clock, timing, report: warn });
   return { driver: { ...driver, watch: (target, hint) => push.watch(target, hint) }, push };
@@ -77,19 +79,18 @@ export function scriptDriver(calls: ScriptCalls): Omit<Driver, "watch"> {
     limits: { requestBytes: MAX_VALUES_BYTES, bytesOf: wireBytes },
     // There is nothing to create: a key that does not exist is empty.
     migrate: () => Promise.resolve(),
-    create: (request) => call("create", [...keys.shared, ...keys.of(request.workflowId)], request),
+    create: (request) => call("create", keys.of(request.workflowId), request),
     claim: (request) => claim(calls, request),
     commit: (request) => commit(calls, request),
-    readJournal: async (request) =>
-      toJournal(await call("readJournal", keys.of(request.workflowId, "journal"), request)),
+    readJournal: async (request) => toJournal(await call("readJournal", keys.of(request.workflowId), request)),
     async send(messages) {
       if (messages.length === 0) return { state: "sent", receipts: [], woken: [] };
-      const own = messages.flatMap(({ destinationId }) => keys.of(destinationId, "inbox", "sent"));
-      return await call("send", [...keys.shared, ...own], { messages });
+      const own = messages.flatMap(({ destinationId }) => keys.of(destinationId, "inbox"));
+      return await call("send", own, { messages });
     },
     readWorkflow: async (id) => (await readRows<WorkflowRecord>(calls, [id], true)).workflows[0] ?? null,
     listWorkflows: (query) => listWorkflows(calls, query),
-    readEvent: (request) => call("readEvent", keys.of(request.workflowId, "events"), request),
+    readEvent: (request) => call("readEvent", keys.of(request.workflowId), request),
     readStream: (request) => call("readStream", keys.of(request.workflowId, "streams"), request),
     control: (request) => control(calls, request),
     purge: (request) => purge(calls, request),
@@ -99,15 +100,11 @@ export function scriptDriver(calls: ScriptCalls): Omit<Driver, "watch"> {
 /** Upstash takes 10 MB a request. The rest is for keys and for the document. */
 const MAX_VALUES_BYTES = 8_000_000;
 
-/**
- * The bytes of a value in a request, which is JSON in UTF-8 with each value as a text in it,
- * without the quotes around it.
- */
+/** The bytes of a value in a request, as a text in JSON and in UTF-8, without the quotes around it. */
 export function wireBytes(text: string): number {
   return new TextEncoder().encode(JSON.stringify(text)).length - 2;
 }
 
-/** Reports a problem that the driver can work with. */
 function warn(problem: string): void {
   console.warn(`Parley on Upstash: ${problem}`);
 }

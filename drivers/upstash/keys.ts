@@ -2,19 +2,32 @@
  * The names of all keys. Each workflow has a fixed set of keys, so the keys of a request follow
  * from the IDs in it alone.
  *
- * | Key of a workflow | Content |
+ * | Key of a workflow | Content, each a hash |
  * | --- | --- |
- * | `workflow` | Hash: the row as JSON, and the input, output, error and problem. |
- * | `open` | Hash: position -> deadline, failed tries and label of an open entry. |
- * | `journal` | Hash: number -> a complete entry; `p` and a position -> the number of its entry. |
- * | `inbox` | Hash: messages not received yet, where the queue of each topic begins and ends, bytes. |
- * | `sent` | Hash: dedupe key -> ID and topic of the message that has it. |
- * | `events` | Hash: key -> version, instant of the first version, and value of an event. |
- * | `streams` | Hash: values of streams; `t` and a key -> the tail of a stream and whether it is closed. |
+ * | `workflow` | The row, the journal, the events, and how far streams and topics are: see below. |
+ * | `inbox` | The messages that wait, and the idempotency keys of all messages. |
+ * | `streams` | Place, a colon, key -> a value of a stream. |
  *
- * Upstash allows 100 MB a key, so these have a limit of 90 MB: see `MAX_COLLECTION_BYTES`. Facts
- * about several workflows are in keys that all share: `waiting` has who waits for whom, `families`
- * has which children a parent still needs.
+ * | Field of `workflow` | Content |
+ * | --- | --- |
+ * | `row` | The row as JSON: see `lua/rows.ts`. |
+ * | `input`, `output`, `error`, `problem` | Values that callers see. |
+ * | a number | A complete entry of the journal: see `lua/journal.ts`. |
+ * | `p:` and a position | The number of its entry; deadline, failed tries and label of an open one. |
+ * | `e:` and a key | Version, instant of the first version, and value of an event. |
+ * | `t:` and a key | The tail of a stream, and `c` if it is closed. |
+ * | `h:` and a topic | The place of the next message that is received, if any was. |
+ *
+ * | Field of `inbox` | Content |
+ * | --- | --- |
+ * | place, a colon, topic | Number, instant and value of a message. |
+ * | `t:` and a topic | The place of the next message that is sent, while any waits. |
+ * | `k:` and a dedupe key | ID and topic of the message that has it. |
+ * | `last`, `bytes` | The number of the last message; bytes of all that was sent, received or not. |
+ *
+ * Upstash allows 100 MB a key, so each has a limit of 90 MB: see `MAX_COLLECTION_BYTES`. Facts about
+ * several workflows are in keys that all share: `waiting` has who waits for whom, `families` has
+ * which children a parent still needs.
  *
  * A key is `PREFIX/KIND/ID` or `PREFIX/KIND`. Neither a prefix nor the kind before an ID has a
  * slash, so two keys are equal only if their prefixes, kinds and IDs are.
@@ -23,43 +36,27 @@
  */
 
 import { STATUSES } from "../../core/driver/statuses.ts";
-import type { WorkflowStatus } from "../../core/driver/driver.ts";
 import { ValidationError } from "../../core/errors.ts";
 
 /** Every kind of key that a workflow has. */
-export const OWN_KINDS = ["workflow", "open", "journal", "inbox", "sent", "events", "streams"] as const;
-
-/** A kind of key that a workflow has. */
-export type OwnKind = typeof OWN_KINDS[number];
-
-/** An index: the workflows of a status, or those that are parked. */
-export type Index = WorkflowStatus | "parked";
-
-/** Every {@linkcode Index}. */
-const INDEXES: readonly Index[] = [...STATUSES, "parked"];
+export const OWN_KINDS = ["workflow", "inbox", "streams"] as const;
 
 /**
- * The kinds of keys that all workflows share. Members are `ID NUL NAME` unless said otherwise.
+ * The kinds of keys that all workflows share: sorted sets of `ID NUL NAME` unless said otherwise.
  *
- * - `due`: sorted set of workflows that no run holds, by when they are due; `inf` if only an
- *   arrival makes them due.
- * - `leased`: sorted set of workflows that a run holds, by the end of the lease.
- * - `schedule`: sorted set by text, `NAME NUL INSTANT NUL ID` of those in `due` with an instant,
- *   for claims of some names.
- * - `waiting`: sorted set by text of workflows that are suspended for a result or an event. See
- *   `lua/waiters.ts`.
- * - `together`: hash, a workflow that waits for results together -> how many are still missing.
- * - `families`: sorted set by text of parents, and of ended children that they still need. See
- *   `lua/ending.ts`.
- * - `ended`: sorted set of ended workflows, by when they ended, without those in `families`.
- * - `expiring`: sorted set of workflows that expire, by when. With a `+` before it and at 0: a
- *   child whose keys have no expiry yet.
- * - `index/` and an index: sorted set by text, the newest first. `named/` and an index: the same by
- *   name.
+ * - `due`: workflows that have not ended, by when they are due or their lease ends. See
+ *   `lua/schedule.ts`.
+ * - `schedule`: `NAME NUL INSTANT NUL ID` of those in `due` that no run holds and that an instant
+ *   makes due, by text, for claims of some names.
+ * - `waiting`: workflows that are suspended for a result or an event. See `lua/waiters.ts`.
+ * - `together`: a hash, a workflow that waits for results together -> how many are still missing.
+ * - `families`: parents, and ended children that they still need. See `lua/ending.ts`.
+ * - `ended`: ended workflows by when they ended, without those in `families`, and when they expire.
+ * - `index/` and a status or `parked`: by text, all of them, the newest first, and again by name.
  */
 export const SHARED_KINDS: readonly string[] = [
-  ...["due", "leased", "schedule", "waiting", "together", "families", "ended", "expiring"],
-  ...INDEXES.flatMap((index) => [`index/${index}`, `named/${index}`]),
+  ...["due", "schedule", "waiting", "together", "families", "ended"],
+  ...[...STATUSES, "parked"].map((index) => `index/${index}`),
 ];
 
 /** The keys of one prefix. */
@@ -72,12 +69,7 @@ export class Keys {
    */
   readonly shared: readonly string[];
 
-  /**
-   * Creates the keys of a prefix.
-   *
-   * @param prefix 1 to 64 characters that the name of a channel may have.
-   * @throws {ValidationError} If the prefix is anything else.
-   */
+  /** @throws {ValidationError} If the prefix is not 1 to 64 characters that a channel may have. */
   constructor(prefix: string) {
     if (!/^[A-Za-z0-9:_.-]{1,64}$/.test(prefix)) {
       throw new ValidationError(
@@ -88,24 +80,22 @@ export class Keys {
     this.shared = SHARED_KINDS.map((kind) => `${prefix}/${kind}`);
   }
 
+  /** Every key of these workflows. */
+  ofAll(workflowIds: readonly string[]): string[] {
+    return workflowIds.flatMap((id) => this.of(id, ...OWN_KINDS));
+  }
+
   /** The row of a workflow, and other keys that it has. */
-  of(workflowId: string, ...kinds: readonly OwnKind[]): string[] {
+  of(workflowId: string, ...kinds: readonly typeof OWN_KINDS[number][]): string[] {
     return ["workflow" as const, ...kinds].map((kind) => `${this.prefix}/${kind}/${workflowId}`);
   }
 
-  /**
-   * Every key of the workflows at these places in `ended`: `STATUS`, a space, 14 digits, the ID, a
-   * NUL, the name.
-   */
-  at(places: readonly string[]): string[] {
-    const ids = places.map((place) => place.slice(place.indexOf(" ") + 15, place.indexOf("\0")));
-    return [...this.shared, ...ids.flatMap((id) => this.of(id, ...OWN_KINDS))];
+  /** The same for places in `ended`: `STATUS`, a space, 14 digits, the ID, a NUL, the name. */
+  ofPlaces(places: readonly string[]): string[] {
+    return this.ofAll(places.map((place) => place.slice(place.indexOf(" ") + 15, place.indexOf("\0"))));
   }
 
-  /**
-   * Set: the workflows that a claim has taken by due time and that its runs still hold. It expires
-   * with the lease.
-   */
+  /** Set: what a claim has taken by due time and its runs still hold. It expires with the lease. */
   claim(owner: string): string {
     return `${this.prefix}/claim/${owner}`;
   }

@@ -17,16 +17,13 @@ export type { UpstashRedis, UpstashSubscriber } from "./transport/instance.ts";
 /**
  * A driver over a Redis database at Upstash.
  *
- * Each call is one request. A list, a claim by due time that finds something, and a purge that
- * finds something make more: a script may touch only keys that its request declares, so these calls
- * look first. There is nothing to set up, and nothing to close, because the driver holds no
- * connection while nobody waits in memory. While anybody waits, and `push` is on, one `SUBSCRIBE`
- * tells of changes. It opens about 0.1 s after the first wait began and closes about 1 s after the
- * last has ended. Hints are an optimisation: without them, or while the stream is down, waits poll.
+ * Each call is one request. A list, and a claim by due time or a purge that finds something, make
+ * more, because a script may touch only keys that its request declares. There is nothing to set up
+ * and nothing to close. While anybody waits in memory, and `push` is on, one `SUBSCRIBE` tells of
+ * changes. Without it, waits poll.
  *
- * With `retention` the keys of a workflow expire some time after it has ended; a workflow that has
- * not ended never expires. Turn eviction off for the database, because eviction also removes keys
- * of workflows that have not ended.
+ * Turn eviction off for the database, because eviction also removes keys of workflows that have not
+ * ended.
  *
  * Failures reject with `DriverError`, which contains neither values nor the URL nor the token. If
  * it is `retryable`, the same call may be made again: it was not carried out, or its outcome is

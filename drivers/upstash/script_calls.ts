@@ -19,9 +19,7 @@ export const MAX_COLLECTION_BYTES = 90_000_000;
 
 /** Options of {@linkcode ScriptCalls}. */
 export interface ScriptCallsOptions {
-  /** Sends commands. */
   readonly send: SendCommand;
-  /** The names of keys. */
   readonly keys: Keys;
   /** How long ended workflows stay, in milliseconds. Default: until they are purged. */
   readonly retention?: number | undefined;
@@ -31,9 +29,7 @@ export interface ScriptCallsOptions {
   readonly report?: (problem: string) => void;
 }
 
-/**
- * How many children get their expiry by one request, and at most after one call. Later calls continue.
- */
+/** How many children get their expiry by one request, and after one call. Later calls continue. */
 const MAX_EXPIRED = 100;
 const MAX_EXPIRED_AFTER_A_CALL = 200;
 
@@ -43,24 +39,16 @@ const VALUES = new Set(["value", "input", "output", "error", "problem"]);
 /** Calls the scripts of one driver. */
 export class ScriptCalls {
   readonly keys: Keys;
-  readonly #retention: number | undefined;
+  readonly #options: ScriptCallsOptions;
   readonly #maxBytes: number;
-  readonly #send: SendCommand;
-  readonly #report: (problem: string) => void;
   /** Whether the server knows the flag with which a script locks its keys alone. */
   #takesFlag = true;
 
-  /**
-   * Creates the caller, without a request.
-   *
-   * @param options How commands are sent, and the settings of the driver.
-   */
-  constructor({ send, keys, retention, maxBytes = MAX_COLLECTION_BYTES, report = () => {} }: ScriptCallsOptions) {
-    this.#send = send;
-    this.keys = keys;
-    this.#retention = retention;
-    this.#maxBytes = maxBytes;
-    this.#report = report;
+  /** Makes no request yet. */
+  constructor(options: ScriptCallsOptions) {
+    this.keys = options.keys;
+    this.#options = options;
+    this.#maxBytes = options.maxBytes ?? MAX_COLLECTION_BYTES;
   }
 
   /**
@@ -68,7 +56,7 @@ export class ScriptCalls {
    * expiry that they would have had at their ends.
    *
    * @param name The script.
-   * @param keys Every key that the script may touch, in any order.
+   * @param keys Every key that the script may touch, besides those that all workflows share.
    * @param document The request to the script. Members that are `null` or `undefined` are left out.
    * @returns The document of the answer, with its values in place.
    * @throws {ValueTooLargeError} If a collection of a workflow would outgrow its key. Nothing was
@@ -79,11 +67,12 @@ export class ScriptCalls {
     keys: readonly string[],
     document: object,
   ): Promise<Answer> => {
-    const call = `Upstash: ${SCRIPTS[name].method}`;
-    const { tooLarge, expiring, ...answer } = readAnswer<{ tooLarge?: Overflow; expiring?: string[] }>(
-      await this.#run(name, this.#argumentsOf(keys, document), call),
-      call,
-    );
+    const script = SCRIPTS[name];
+    const call = `Upstash: ${script.method}`;
+    const declared = [...new Set(script.isShared ? [...this.keys.shared, ...keys] : keys)];
+    const args = [String(declared.length), ...declared, ...this.#valuesOf(document)];
+    const result = await this.#run(script, args, call);
+    const { tooLarge, expiring, ...answer } = readAnswer<{ tooLarge?: Overflow; expiring?: string[] }>(result, call);
     if (expiring) await this.#expire(expiring);
     if (!tooLarge) return answer as Answer;
     const { what, id, bytes } = tooLarge;
@@ -98,56 +87,45 @@ export class ScriptCalls {
     const all = [...new Set(found)].slice(0, MAX_EXPIRED_AFTER_A_CALL);
     for (let from = 0; from < all.length; from += MAX_EXPIRED) {
       const places = all.slice(from, from + MAX_EXPIRED);
-      const done = await this.call("expire", this.keys.at(places), { places }).then(() => true, () => false);
+      const done = await this.call("expire", this.keys.ofPlaces(places), { places }).then(() => true, () => false);
       if (!done) return;
     }
   }
 
-  /**
-   * The arguments of `EVAL` and `EVALSHA` after the script. The document has the place of each
-   * value instead of the value.
-   */
-  #argumentsOf(keys: readonly string[], document: object): string[] {
+  /** `ARGV`: the document, with the place of each value instead of the value, and the values. */
+  #valuesOf(document: object): string[] {
     const values: string[] = [];
-    const settings = { prefix: this.keys.prefix, retention: this.#retention, maxBytes: this.#maxBytes };
+    const settings = { prefix: this.keys.prefix, retention: this.#options.retention, maxBytes: this.#maxBytes };
     const text = JSON.stringify({ ...settings, ...document }, (name, member) => {
       return VALUES.has(name) && typeof member === "string" ? values.push(member) + 1 : member ?? undefined;
     });
-    const declared = [...new Set(keys)];
-    return [String(declared.length), ...declared, text, ...values];
+    return [text, ...values];
   }
 
-  async #run(name: ScriptName, args: readonly string[], call: string): Promise<unknown> {
-    const script: Script = SCRIPTS[name];
+  async #run(script: Script, args: readonly string[], call: string): Promise<unknown> {
+    const { send, report } = this.#options;
     const isLocking = this.#takesFlag;
     const { sha, source } = isLocking ? script : script.unlocked;
     try {
-      return await this.#send(["EVALSHA", await sha, ...args], call);
+      return await send(["EVALSHA", await sha, ...args], call);
     } catch (error) {
       if (!isNoScript(error)) throw error;
     }
     try {
-      return await this.#send(["EVAL", source, ...args], call);
+      return await send(["EVAL", source, ...args], call);
     } catch (error) {
       if (!isLocking || !isFlagRefused(error)) throw error;
     }
-    this.#noteRefusal();
-    return await this.#run(name, args, call);
-  }
-
-  #noteRefusal(): void {
-    if (!this.#takesFlag) return;
+    if (this.#takesFlag) {
+      report?.(
+        "the server refuses the script flag allow-key-locking, so it is not Upstash; the scripts go without it, " +
+          "which is for development alone",
+      );
+    }
     this.#takesFlag = false;
-    this.#report(
-      "the server refuses the script flag allow-key-locking, so it is not Upstash; the scripts go without " +
-        "it, which is for development alone",
-    );
+    return await this.#run(script, args, call);
   }
 }
 
 /** A collection of a workflow that would grow too large. */
-interface Overflow {
-  readonly what: string;
-  readonly id: string;
-  readonly bytes: number;
-}
+type Overflow = { readonly what: string; readonly id: string; readonly bytes: number };

@@ -59,16 +59,17 @@ export interface AuthRequest {
 
 /**
  * Decides whether a request is allowed. The adapter asks once for each workflow that a request
- * concerns, before it reads or writes anything and before it validates the request. If the function
- * throws Hono's `HTTPException`, that is the answer. Any other error is a fault of the server.
+ * concerns. It asks before it validates the request, and before it reads or writes anything. If the
+ * function throws Hono's `HTTPException`, that is the answer. Any other error is a fault of the
+ * server.
  *
  * @category Auth
  */
 export type Auth = (c: Context, request: AuthRequest) => boolean | Promise<boolean>;
 
 /**
- * Marks a request whose credentials are good. Its refusal then means that they do not allow the
- * action.
+ * Marks a request whose credentials are good. A refusal then means that the credentials do not
+ * allow the action.
  */
 const KNOWN = "parley.known";
 
@@ -87,7 +88,7 @@ const RECOGNISERS = new WeakMap<Auth, (c: Context) => Promise<boolean>>();
 
 /**
  * Registers how an auth recognises good credentials, whatever they allow. The body of a request
- * without them is not read.
+ * without good credentials is not read.
  */
 export function recognising<A extends Auth>(auth: A, recognises: (c: Context) => Promise<boolean>): A {
   RECOGNISERS.set(auth, recognises);
@@ -121,8 +122,8 @@ export function oncePerRequest<T>(read: (c: Context) => Promise<T>): (c: Context
  *
  * @param token The token, or several during a rotation; each of visible ASCII characters. They are
  * compared in constant time.
- * @throws {ValidationError} If there is no token, or a token is empty or cannot be sent in a
- * header. A missing environment variable leads to that.
+ * @throws {ValidationError} If there is no token, as when an environment variable is missing. Also
+ * if a token is empty or cannot be sent in a header.
  *
  * @example Ask for a token
  * ```ts

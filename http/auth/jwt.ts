@@ -1,6 +1,6 @@
 /**
- * JSON Web Tokens (RFC 7519), signed with HS256 only. This file does not use Hono's, because some
- * versions of Hono take a `CryptoKey` for the text `[object CryptoKey]`, with which anybody could
+ * JSON Web Tokens (RFC 7519), signed with HS256 only. This file does not use Hono's tokens. Some
+ * versions of Hono use the text `[object CryptoKey]` in place of a `CryptoKey`, so anybody could
  * sign.
  *
  * @module

@@ -52,7 +52,7 @@ const Claims = v.object({
 });
 
 /**
- * Allows what a token says that was minted with the same secret. The token comes in the
+ * Allows what a token says, if the token was minted with the same secret. The token comes in the
  * `Authorization` header. Since a browser's `EventSource` sends no headers, a `GET` may also carry
  * it in the parameter `token`.
  *

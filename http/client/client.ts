@@ -5,23 +5,26 @@
  */
 
 import { type EventKey, type SendOptions, type SendReceipt, type StreamKey, toChannel } from "../../core/channel.ts";
+import {
+  type Client,
+  GET_EVENT_TIMEOUT,
+  type ListOptions,
+  type OutgoingMessage,
+  type StartedHandle,
+  type StartOptions,
+  type WaitOptions,
+  type WorkflowHandle,
+  type WorkflowInfo,
+  type WorkflowPage,
+} from "../../core/client.ts";
 import type {
-  Client,
   EventEntry,
   EventReader,
-  ListOptions,
-  OutgoingMessage,
   ReadStreamOptions,
-  StartedHandle,
-  StartOptions,
   StreamReader,
-  WaitOptions,
   WatchEventOptions,
-  WorkflowHandle,
-  WorkflowInfo,
-  WorkflowPage,
-} from "../../core/client.ts";
-import { checkName, checkWholeNumber, type Duration, toMilliseconds } from "../../core/values/checks.ts";
+} from "../../core/readers.ts";
+import { checkName, checkWholeNumber, toMilliseconds } from "../../core/values/checks.ts";
 import { toRecipient } from "../../core/context/messages.ts";
 import { Handle } from "../../core/read/handle.ts";
 import { validate } from "../../core/values/values.ts";
@@ -34,14 +37,11 @@ import { toSegment } from "../protocol.ts";
 
 export type { ConnectOptions, Fetch } from "./transport.ts";
 
-/** The default timeout of `getEvent`. */
-const GET_EVENT_TIMEOUT: Duration = "60s";
-
 /**
  * Connects to an adapter, `parleyHttp`.
  *
- * A request that is lost is repeated. A start is identified by its workflow ID and a send by an
- * idempotency key, which the client generates if the caller gives none. So nothing is started or
+ * A request that is lost is repeated. A start is identified by its workflow ID, and a send by an
+ * idempotency key. If the caller gives none, the client generates one. So nothing is started or
  * sent twice. A stream that is cut off continues at its next offset. Errors come back as the
  * classes that a `Parley` throws. A fault of the connection itself is a `DriverError`.
  *
@@ -219,7 +219,7 @@ class RemoteClient implements Client {
 
   async #control(workflowId: string, operation: "cancel" | "resume"): Promise<void> {
     // An empty body gives the request a content type. Servers that guard against forged forms
-    // refuse a POST without one.
+    // refuse a POST without a content type.
     await this.#transport.call({
       operation,
       method: "POST",

@@ -4,14 +4,14 @@
  * @module
  */
 
+import type { WorkflowInfo } from "../../core/client.ts";
 import type {
   EventEntry,
   EventReader,
   ReadStreamOptions,
   StreamReader,
   WatchEventOptions,
-  WorkflowInfo,
-} from "../../core/client.ts";
+} from "../../core/readers.ts";
 import { EndableIterable } from "../../core/read/iteration.ts";
 import { TimeoutError, WorkflowEndedError } from "../../core/errors.ts";
 import { checkWholeNumber } from "../../core/values/checks.ts";

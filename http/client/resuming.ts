@@ -145,7 +145,7 @@ async function* lines<Entry>(
   try {
     const response = await withTimeLimit(
       transport.limit(FIRST_BYTE_MS, signal, () => new NothingCame()),
-      (signal) => transport.open(request, PARLEY_NDJSON, signal),
+      ({ signal }) => transport.open(request, PARLEY_NDJSON, signal),
     );
     if (!response.headers.get("content-type")?.startsWith(PARLEY_NDJSON)) {
       await response.body?.cancel();

@@ -113,7 +113,7 @@ export class ClientTransport {
     try {
       const [response, text] = await withTimeLimit(
         this.limit(ms, signal, () => new DOMException(`nothing within ${ms} ms`, "TimeoutError")),
-        async (signal) => {
+        async ({ signal }) => {
           const response = await this.open(request, PARLEY_JSON, signal);
           return [response, await response.text()];
         },
@@ -139,8 +139,8 @@ export class ClientTransport {
         ...(text !== undefined && { "content-type": PARLEY_JSON }),
       },
       ...(text !== undefined && { body: text }),
-      // A redirect is not followed. It would turn a POST into a GET, so that a start would become a
-      // list, and the token is not for another server.
+      // A redirect is not followed. It would turn a POST into a GET, and so a start into a list.
+      // The token is also not for another server.
       redirect: "manual",
       signal,
     });
@@ -169,8 +169,8 @@ export class ClientTransport {
 }
 
 /**
- * The error of a request as one of this library: the reason of the caller's own abort, or a
- * `DriverError` for an unknown outcome.
+ * Turns the error of a request into one of this library. If the caller has aborted, that is the
+ * abort's reason. Otherwise it is a `DriverError` for an unknown outcome.
  */
 export function asParleyError(error: unknown, operation: string, signal: AbortSignal | undefined): unknown {
   if (signal?.aborted) return signal.reason;

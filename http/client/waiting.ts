@@ -18,14 +18,14 @@ export const PAUSE_MS = 1_000;
 export interface WaitRequest {
   /** What is awaited, for the error, such as `result`. */
   readonly operation: string;
-  /** The timeout in milliseconds; `null`: none. */
+  /** The timeout in milliseconds; `null` for no timeout. */
   readonly timeoutMs: number | null;
   readonly signal: AbortSignal | undefined;
 }
 
 /**
- * A wait that failed after this time was cut short by a server or a proxy that allows no long
- * answers.
+ * The least time after which a wait that fails counts as cut short, by a server or a proxy that
+ * allows no long answers.
  */
 export const CUT_MS = 1_000;
 /** The next wait, as a fraction of the time after which the last one was cut. */

@@ -19,8 +19,8 @@ const BATCH = 1_000;
  * @param options `url`: where the adapter is mounted, such as `https://example.com/parley`.
  * `token`: one that its auth allows to `wake`. `timeout`: how long to wait for an answer, default
  * `"10s"`. `fetch`: another one, such as that of a Worker's service binding. Default the runtime's.
- * @returns The function. It rejects if an answer was not 2xx; the next sweep finds those workflows
- * due.
+ * @returns The function. It rejects if an answer was not 2xx. The next sweep then finds those
+ * workflows due.
  * @throws {ValidationError} If the URL or the token is not legal.
  *
  * @example Leave the work after a send to the next invocation
@@ -69,8 +69,8 @@ async function post(
   const limit = { ms: timeoutMs, clock: systemClock, error: () => new DOMException("too late", "TimeoutError") };
   const response = await withTimeLimit(
     limit,
-    // A redirect is not followed, because the token is not for the place where it leads.
-    (signal) => fetch(target, { method: "POST", headers, body, redirect: "manual", signal }),
+    // A redirect is not followed, because the token is not for another server.
+    ({ signal }) => fetch(target, { method: "POST", headers, body, redirect: "manual", signal }),
   ).catch((error) => {
     // The error is not the cause, because runtimes put the request into it.
     const name = error instanceof Error ? error.name : typeof error;

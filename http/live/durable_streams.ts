@@ -9,7 +9,7 @@
  */
 
 import type { Context } from "hono";
-import type { StreamPage } from "../../core/client.ts";
+import type { StreamPage } from "../../core/readers.ts";
 import { systemClock } from "../../core/time/clock.ts";
 import { ValidationError } from "../../core/errors.ts";
 import { hexDigest } from "../../core/values/hex_digest.ts";
@@ -40,7 +40,7 @@ const OFFSET_DIGITS = 16;
  * at an edge.
  */
 const MAX_SSE_MS = 60_000;
-/** Less than 60 s, after which many proxies give up on an answer. */
+/** The longest long poll. Many proxies give up on an answer after 60 s. */
 const MAX_POLL_MS = 30_000;
 
 /** Cursors number the intervals since this instant, 2024-10-09T00:00:00Z. */
@@ -197,8 +197,8 @@ function matches(c: Context, etag: string): boolean {
 }
 
 /**
- * The next cursor. It is never the client's own or an earlier one, because a cached answer would
- * then send the client in a circle.
+ * The next cursor. It is always later than the client's cursor. Otherwise a cached answer would
+ * send the client in a circle.
  */
 function nextCursor(cursor: string | undefined): string {
   const now = Math.floor((systemClock.now() - CURSOR_EPOCH_MS) / CURSOR_INTERVAL_MS);

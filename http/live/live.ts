@@ -33,7 +33,10 @@ export interface LiveOptions {
    * reader continues.
    */
   readonly letGo?: () => void;
-  /** The longest duration of the connection, if it is less than the server's own limit. */
+  /**
+   * The longest duration of the connection in milliseconds, if that is less than the server's own
+   * limit.
+   */
   readonly maxMs?: number;
   /** More headers. */
   readonly headers?: Readonly<Record<string, string>>;
@@ -82,8 +85,8 @@ export async function liveResponse(c: Context, chunks: Chunks, options: LiveOpti
 
 /**
  * The first chunk. If the store is away for longer than a connection may be silent, the answer
- * begins without it, because clients do not wait forever for headers. If the caller goes away, that
- * comes first.
+ * begins without the chunk. Clients do not wait forever for headers. If the caller goes away, the
+ * wait for the chunk ends.
  */
 async function soon(
   first: Promise<IteratorResult<Chunk, void>>,
@@ -177,8 +180,8 @@ class LiveBody implements UnderlyingDefaultSource<Uint8Array> {
   }
 
   /**
-   * Ends the body, but never within a chunk: a reader without another connection must understand
-   * what it got.
+   * Ends the body, but never within a chunk. A reader that makes no other connection must
+   * understand what it got.
    */
   #close(controller: ReadableStreamDefaultController<Uint8Array>): void {
     if (this.#left && !this.#left.done) controller.enqueue(this.#left.rest());
@@ -197,8 +200,8 @@ class LiveBody implements UnderlyingDefaultSource<Uint8Array> {
   }
 
   /**
-   * The next chunk, or a heartbeat if nothing comes for as long as a connection may be silent;
-   * `undefined` at the end.
+   * The next chunk; `undefined` at the end. If nothing comes for as long as a connection may be
+   * silent, this is a heartbeat.
    */
   async #nextOrIdle(): Promise<Pieces | undefined> {
     const { source } = this.#options;

@@ -1,11 +1,11 @@
 /**
  * Streams and events as lines of JSON. A blank line is a heartbeat. The last line says that nothing
- * more will come, so a body without it was cut.
+ * more will come, so a body without that line was cut.
  *
  * @module
  */
 
-import type { EventEntry, StreamPage } from "../../core/client.ts";
+import type { EventEntry, StreamPage } from "../../core/readers.ts";
 import type { PARLEY_NDJSON } from "../protocol.ts";
 import { bodyText } from "../wire/encoding.ts";
 import type { Chunks } from "./live.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { StreamPage } from "../../core/client.ts";
+import type { StreamPage } from "../../core/readers.ts";
 
 /**
  * The longest piece that is made at once, in characters, about. A slow reader keeps no more than

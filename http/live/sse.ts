@@ -10,7 +10,7 @@
  */
 
 import type { Context } from "hono";
-import type { EventEntry, StreamPage } from "../../core/client.ts";
+import type { EventEntry, StreamPage } from "../../core/readers.ts";
 import { ValidationError } from "../../core/errors.ts";
 import { plainText } from "../wire/plain_json.ts";
 import type { Chunks } from "./live.ts";
@@ -50,8 +50,8 @@ export function comeBack(): Response {
 
 /**
  * Tells a page that is ahead of the stream or event to start again, then sends everything from the
- * start. The page has seen values that no longer exist: the store was restored from a copy, or the
- * ID was used again. The page's last ID is cleared.
+ * start. The page has seen values that no longer exist, because the store was restored from a copy
+ * or the ID was used again. The page's last ID is cleared.
  *
  * @param start Where it starts, as parameters of the route.
  */

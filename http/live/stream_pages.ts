@@ -5,7 +5,7 @@
  */
 
 import type { Context } from "hono";
-import type { ReadStreamPagesOptions, StreamPage } from "../../core/client.ts";
+import type { ReadStreamPagesOptions, StreamPage } from "../../core/readers.ts";
 import { delay, systemClock } from "../../core/time/clock.ts";
 import { putBack } from "../../core/read/stream.ts";
 import type { RouteRequest } from "../routes/route.ts";

@@ -6,7 +6,7 @@
 
 import type { Context } from "hono";
 import * as v from "valibot";
-import type { EventEntry } from "../../core/client.ts";
+import type { EventEntry } from "../../core/readers.ts";
 import { TimeoutError, WorkflowEndedError } from "../../core/errors.ts";
 import { isActive } from "../../core/driver/statuses.ts";
 import { PARLEY_JSON } from "../protocol.ts";

@@ -1,7 +1,11 @@
 /**
- * The steps of every request: authenticate the caller, read the body as JSON, authorise the caller
- * once for all that the request concerns, check the input, and run the route. Values in the body
- * are decoded last, on their way into the store.
+ * The steps of every request:
+ *
+ * 1. Authenticate the caller.
+ * 2. Read the body as JSON.
+ * 3. Authorise the caller, once for all that the request concerns.
+ * 4. Check the input.
+ * 5. Run the route. Values in the body are decoded only now, on their way into the store.
  *
  * @module
  */
@@ -149,7 +153,7 @@ async function admit<Query, Body>(
 
 /**
  * The most JSON of a value, relative to the largest body. An honest value takes at most four times
- * the length of its encoding. One with repeated parts may take more.
+ * the length of its encoding. A value with repeated parts may take more.
  */
 const MAX_EXPANSION = 4;
 /** The least limit of a value's JSON, in characters. */

@@ -9,7 +9,7 @@ import * as v from "valibot";
 import { checkName } from "../../core/values/checks.ts";
 import { answer } from "../wire/encoding.ts";
 import { type Route, route } from "./route.ts";
-import { count, SweepResult, WakeBody } from "./schemas.ts";
+import { count, SweepResultBody, WakeBody } from "./schemas.ts";
 
 const SweepQuery = v.object({ limit: count(1, 10_000, "The most workflows to take. Default 100") });
 
@@ -22,7 +22,7 @@ export const scheduleRoutes: readonly Route[] = [
       action: "sweep",
       summary: "Take over the workflows that are due, and run each until it ends or waits",
       query: SweepQuery,
-      responses: { 200: { description: "How many workflows were taken, and their outcomes", schema: SweepResult } },
+      responses: { 200: { description: "How many workflows were taken, and their outcomes", schema: SweepResultBody } },
     },
     async ({ c, parley, query: { limit } }) => {
       const result = await parley.sweep({ ...(limit !== undefined && { limit }), signal: c.req.raw.signal });

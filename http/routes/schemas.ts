@@ -106,8 +106,8 @@ export const WaitParameter: v.GenericSchema<unknown, Duration | undefined> = v.o
 )) as v.GenericSchema<unknown, Duration | undefined>;
 
 /**
- * How long to wait, in milliseconds: by the parameter `wait`, else by the header `Prefer: wait=30`
- * (RFC 7240) in seconds, and at most `maxWaitMs`.
+ * How long to wait, in milliseconds, at most `maxWaitMs`. The parameter `wait` says it, or else the
+ * header `Prefer: wait=30` (RFC 7240) in seconds.
  */
 export function waitMs(c: Context, wait: Duration | undefined, maxWaitMs: number): number {
   if (wait !== undefined) return Math.min(toMilliseconds(wait, "wait"), maxWaitMs);
@@ -133,7 +133,7 @@ const SerializedError = v.object({
 });
 
 /** What the store knows of a workflow. */
-export const WorkflowInfo = v.object({
+export const WorkflowInfoBody = v.object({
   workflowId: v.string(),
   name: v.string(),
   status: Status,
@@ -162,16 +162,16 @@ export const WorkflowInfo = v.object({
 });
 
 /** A page of workflows. */
-export const WorkflowPage = v.object({ workflows: v.array(WorkflowInfo), cursor: v.optional(v.string()) });
+export const WorkflowPageBody = v.object({ workflows: v.array(WorkflowInfoBody), cursor: v.optional(v.string()) });
 
 /** The outcome of a sweep. */
-export const SweepResult = v.object({ claimed: v.number(), finished: v.number(), suspended: v.number() });
+export const SweepResultBody = v.object({ claimed: v.number(), finished: v.number(), suspended: v.number() });
 
 /** An event's value. */
 export const EventValue = v.object({ value: v.unknown(), version: v.number() });
 
 /** A page of a stream. */
-export const StreamPage = v.object({ values: v.array(v.unknown()), nextOffset: v.number(), closed: v.boolean() });
+export const StreamPageBody = v.object({ values: v.array(v.unknown()), nextOffset: v.number(), closed: v.boolean() });
 
 /** The body of an error. */
 export const ProblemBody = v.looseObject({

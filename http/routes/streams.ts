@@ -5,7 +5,7 @@
  */
 
 import * as v from "valibot";
-import type { StreamPage as Part } from "../../core/client.ts";
+import type { StreamPage } from "../../core/readers.ts";
 import { OffsetOutOfRangeError } from "../../core/errors.ts";
 import {
   describeStream,
@@ -20,7 +20,7 @@ import { type Chunks, liveResponse } from "../live/live.ts";
 import { negotiate } from "../wire/negotiate.ts";
 import { type LinesType, NDJSON_HEARTBEAT, streamLines } from "../live/ndjson.ts";
 import { type Route, route, type RouteRequest } from "./route.ts";
-import { count, StreamPage, waitMs, WaitParameter } from "./schemas.ts";
+import { count, StreamPageBody, waitMs, WaitParameter } from "./schemas.ts";
 import { begunAnew, EVENT_STREAM, lastSeen, SSE_HEARTBEAT, streamEvents } from "../live/sse.ts";
 import { readPage, readPages, type StreamPlace } from "../live/stream_pages.ts";
 import { READ_HEADERS, READ_TYPES, throughFaults } from "./reading.ts";
@@ -38,7 +38,7 @@ const StreamQuery = v.object({
 
 /** The Durable Streams protocol returns the list alone. */
 const StreamAnswer = v.union([
-  StreamPage,
+  StreamPageBody,
   v.pipe(
     v.array(v.unknown()),
     v.description("Durable Streams: only the values; the header Stream-Next-Offset says where to continue"),
@@ -119,7 +119,7 @@ async function serveLines(request: StreamRequest, type: LinesType): Promise<Resp
 async function serveLive(
   request: StreamRequest,
   place: StreamPlace,
-  frame: (pages: AsyncIterable<Part<unknown>>) => Chunks,
+  frame: (pages: AsyncIterable<StreamPage<unknown>>) => Chunks,
   options: { readonly type: string; readonly heartbeat: string },
 ): Promise<Response> {
   const stop = new AbortController();

@@ -6,7 +6,7 @@
 
 import type { Context } from "hono";
 import * as v from "valibot";
-import type { WorkflowInfo as Info } from "../../core/client.ts";
+import type { WorkflowInfo } from "../../core/client.ts";
 import type { SerializedError } from "../../core/values/serialized_error.ts";
 import type { StandardSchemaV1 } from "../../core/standard_schema.ts";
 import { type Workflow, workflow } from "../../core/workflow.ts";
@@ -15,7 +15,16 @@ import { idempotencyKeyOf } from "../wire/request_body.ts";
 import { pathOf, toSegment } from "../protocol.ts";
 import { type Route, route } from "./route.ts";
 import { withoutStacks } from "../wire/problem.ts";
-import { count, StartBody, StartResult, Status, waitMs, WaitParameter, WorkflowInfo, WorkflowPage } from "./schemas.ts";
+import {
+  count,
+  StartBody,
+  StartResult,
+  Status,
+  waitMs,
+  WaitParameter,
+  WorkflowInfoBody,
+  WorkflowPageBody,
+} from "./schemas.ts";
 
 const ListQuery = v.object({
   status: v.optional(v.pipe(
@@ -80,7 +89,7 @@ export const workflowRoutes: readonly Route[] = [
     action: "list",
     summary: "List workflows, newest first",
     query: ListQuery,
-    responses: { 200: { description: "A page", schema: WorkflowPage } },
+    responses: { 200: { description: "A page", schema: WorkflowPageBody } },
   }, async ({ c, parley, query: { status, name, problem, include, limit, cursor } }) => {
     const page = await parley.list({
       ...(status && { status }),
@@ -98,7 +107,7 @@ export const workflowRoutes: readonly Route[] = [
     action: "info",
     summary: "Show a workflow",
     errors: ["workflow_not_found"],
-    responses: { 200: { description: "The workflow", schema: WorkflowInfo } },
+    responses: { 200: { description: "The workflow", schema: WorkflowInfoBody } },
   }, async ({ c, parley, workflowId }) => {
     const info = await parley.status(workflowId);
     return answer(c, (show) => toPublic(info, show));
@@ -156,7 +165,7 @@ function given(c: Context, body: unknown): { workflowId?: string } {
  * A workflow without the stacks of its error and problem, because stacks name the server's files.
  * Errors in the input and the output keep theirs, because they belong to the caller's values.
  */
-function toPublic(info: Info, show: Show): Record<string, unknown> {
+function toPublic(info: WorkflowInfo, show: Show): Record<string, unknown> {
   const { error, problem } = info;
   return {
     ...info,

@@ -18,8 +18,9 @@ const PREFIXES = ["webhook-", "svix-"];
  */
 export interface StandardWebhooksOptions extends VerifierOptions {
   /**
-   * How to read a secret without the prefix `whsec_`, `v1,whsec_` or `polar_whs_`: as `"base64"` of
-   * the key, or as the key in `"text"`. There is no default, because many texts are also base64.
+   * How to read a secret without the prefix `whsec_`, `v1,whsec_` or `polar_whs_`. With `"base64"`
+   * the secret encodes the key, and with `"text"` it is the key. There is no default, because many
+   * texts are also base64.
    */
   encoding?: "base64" | "text";
 }

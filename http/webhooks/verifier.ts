@@ -6,6 +6,9 @@
 
 import type { Clock } from "../../core/time/clock.ts";
 import type { Duration } from "../../core/values/checks.ts";
+import { ParleyError } from "../../core/errors.ts";
+import { toLegalUrl } from "../protocol.ts";
+import { isHttpException, refusal } from "../wire/problem.ts";
 
 /**
  * A verified delivery.
@@ -22,9 +25,9 @@ export interface Delivery {
  *
  * @param request The request with its headers. Its body can be read once more.
  * @param body The bytes of the body. `String(body)` is their text, for libraries that sign texts.
- * @returns The delivery; `undefined` if its signature is not valid or not recent. An error that it
- * throws is also a refusal, and is reported to `onError` unless its name contains `signature` or
- * `verification`. A `ParleyError` and an `HTTPException` keep their status.
+ * @returns The delivery; `undefined` if its signature is not valid or not recent. An error that the
+ * verifier throws is also a refusal. It is reported to `onError`, unless its name contains
+ * `signature` or `verification`. A `ParleyError` and an `HTTPException` keep their status.
  * @category Webhooks
  */
 export type Verifier = (request: Request, body: Uint8Array) => Delivery | undefined | Promise<Delivery | undefined>;
@@ -42,4 +45,63 @@ export interface VerifierOptions {
   tolerance?: Duration;
   /** The current time, in epoch milliseconds. Default the wall clock. */
   clock?: Pick<Clock, "now">;
+}
+
+/** Names of the errors with which libraries refuse a signature. */
+const REFUSAL = /signature|verification/i;
+
+/**
+ * Calls the verifier with a new request. The body of the old one has been read, and the verifier
+ * may want to read it.
+ */
+export async function verified(
+  { verify, report }: { verify: Verifier; report: (error: unknown) => void },
+  { url, method, headers }: Request,
+  body: Uint8Array<ArrayBuffer>,
+): Promise<Delivery> {
+  const request = new Request(toLegalUrl(url), {
+    method,
+    headers,
+    ...(method !== "GET" && method !== "HEAD" && { body: body.slice() }),
+  });
+  const delivery = await attempt(() => verify(request, readable(body)), report);
+  if (typeof delivery?.id === "string" && delivery.id !== "") return delivery;
+  throw refusal("unauthorized", "The webhook must have a valid and recent signature");
+}
+
+/**
+ * Libraries throw if a signature is not valid. An error with a status of its own keeps that status.
+ * Any other error may be a mistake, and is reported to the owner.
+ */
+async function attempt(
+  verify: () => ReturnType<Verifier>,
+  report: (error: unknown) => void,
+): Promise<Delivery | undefined> {
+  try {
+    return await verify();
+  } catch (error) {
+    if (isHttpException(error) || error instanceof ParleyError) throw error;
+    if (!isSignatureRefusal(error)) report(error);
+    return undefined;
+  }
+}
+
+/**
+ * Recognises the error by its name: `WebhookVerificationError` of Svix, Standard Webhooks and
+ * Polar, `StripeSignatureVerificationError`. Any stranger can cause it.
+ */
+function isSignatureRefusal(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return [error.name, error.constructor.name, Reflect.get(error, "type")].some((it) =>
+    typeof it === "string" && REFUSAL.test(it)
+  );
+}
+
+/**
+ * Bytes whose `toString()` is their text, like Node's `Buffer`. Libraries for webhooks take such
+ * bytes, or a text.
+ */
+function readable(body: Uint8Array): Uint8Array {
+  const toString = () => new TextDecoder("utf-8", { ignoreBOM: true }).decode(body);
+  return Object.defineProperty(body.slice(), "toString", { value: toString });
 }

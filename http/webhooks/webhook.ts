@@ -13,10 +13,9 @@ import type { StandardSchemaV1 } from "../../core/standard_schema.ts";
 import { validate } from "../../core/values/values.ts";
 import { type BodyLimits, parseJson, readBytes } from "../wire/request_body.ts";
 import { checkBodyLimit } from "../options.ts";
-import { toLegalUrl } from "../protocol.ts";
-import { isHttpException, isReportable, refusal, toBareResponse, toResponse } from "../wire/problem.ts";
+import { isReportable, toBareResponse, toResponse } from "../wire/problem.ts";
 import { quietly } from "../quietly.ts";
-import type { Delivery, Verifier } from "./verifier.ts";
+import { type Delivery, verified, type Verifier } from "./verifier.ts";
 import { type WebhookEndpoint, webhookKey } from "./webhook_key.ts";
 
 /**
@@ -44,9 +43,6 @@ export interface WebhookMessage {
   message: unknown;
 }
 
-/** Names of the errors with which libraries refuse a signature. */
-const REFUSAL = /signature|verification/i;
-
 /**
  * Options of {@linkcode webhook}.
  *
@@ -63,7 +59,8 @@ export interface WebhookOptions<Event> {
   /** Validates the body, parsed as JSON. */
   schema?: StandardSchemaV1<unknown, Event>;
   /**
-   * Returns the message that an event becomes; `undefined`: none, and the delivery is acknowledged.
+   * Returns the message that an event becomes. With `undefined` there is no message, and the
+   * delivery is acknowledged.
    */
   route: (event: Event, delivery: WebhookDelivery) => WebhookMessage | undefined | Promise<WebhookMessage | undefined>;
   /**
@@ -82,8 +79,8 @@ export interface WebhookOptions<Event> {
    * path of the request makes no difference.
    *
    * Give a name if that path may change while a provider still retries. Also give one if several
-   * routes share a secret, because anybody who has seen a delivery could otherwise send it once to
-   * each of them.
+   * routes share a secret. Otherwise anybody who has seen a delivery could send it once to each of
+   * these routes.
    */
   name?: string;
   /** The largest body, in bytes. Default 2 MiB. */
@@ -97,10 +94,10 @@ export interface WebhookOptions<Event> {
 /**
  * Receives the webhooks of a provider, and sends each to a workflow, once.
  *
- * The answer is 2xx if the message is stored, was stored before, or is not wanted. Otherwise the
- * provider retries: 401 if the signature is not valid or not recent, 400 if the schema refuses the
- * event, 413 if it is too large, 503 after a fault of the store. Answers contain nothing of the
- * delivery.
+ * The answer is 2xx if the message is stored, was stored before, or is not wanted. After any other
+ * answer the provider retries. It is 401 if the signature is not valid or not recent, 400 if the
+ * schema refuses the event, 413 if the body is too large, and 503 after a fault of the store.
+ * Answers contain nothing of the delivery.
  *
  * A message is sent once for each delivery ID, endpoint, workflow and topic, for the life of the
  * workflow.
@@ -173,70 +170,17 @@ async function receive<Event>(
   const event = schema ? await validate(schema, parsed, "webhook's body") : parsed as Event;
   const message = await route(event, { id, headers: c.req.raw.headers });
   if (!message) return acknowledged({ ignored: true });
-  // The path of the request does not identify the endpoint, because it is not signed, and a
-  // stranger can spell it in many ways.
+  // The path of the request does not identify the endpoint. The path is not signed, and a stranger
+  // can spell it in many ways.
   const endpoint = options.name === undefined ? { route: c.req.routePath } : { name: options.name };
   const sent = await send(typeof parley === "function" ? parley(c) : parley, message, { endpoint, id }, options);
   return acknowledged(sent ? { duplicate: sent.duplicate } : { ignored: true });
 }
 
 /**
- * Calls the verifier with a new request, because the body has been read and a verifier may want to
- * read it.
+ * Sends the message. Returns `undefined` if no workflow can receive it, and the options accept
+ * that.
  */
-async function verified(
-  { verify, report }: { verify: Verifier; report: (error: unknown) => void },
-  { url, method, headers }: Request,
-  body: Uint8Array<ArrayBuffer>,
-): Promise<Delivery> {
-  const request = new Request(toLegalUrl(url), {
-    method,
-    headers,
-    ...(method !== "GET" && method !== "HEAD" && { body: body.slice() }),
-  });
-  const delivery = await attempt(() => verify(request, readable(body)), report);
-  if (typeof delivery?.id === "string" && delivery.id !== "") return delivery;
-  throw refusal("unauthorized", "The webhook must have a valid and recent signature");
-}
-
-/**
- * Libraries throw if a signature is not valid. An error with a status of its own keeps it. Any
- * other error may be a mistake, and is reported to the owner.
- */
-async function attempt(
-  verify: () => ReturnType<Verifier>,
-  report: (error: unknown) => void,
-): Promise<Delivery | undefined> {
-  try {
-    return await verify();
-  } catch (error) {
-    if (isHttpException(error) || error instanceof ParleyError) throw error;
-    if (!isSignatureRefusal(error)) report(error);
-    return undefined;
-  }
-}
-
-/**
- * Recognises the error by its name: `WebhookVerificationError` of Svix, Standard Webhooks and
- * Polar, `StripeSignatureVerificationError`. Any stranger can cause it.
- */
-function isSignatureRefusal(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return [error.name, error.constructor.name, Reflect.get(error, "type")].some((it) =>
-    typeof it === "string" && REFUSAL.test(it)
-  );
-}
-
-/**
- * Bytes whose `toString()` is their text, like Node's `Buffer`. Libraries for webhooks take such
- * bytes, or a text.
- */
-function readable(body: Uint8Array): Uint8Array {
-  const toString = () => new TextDecoder("utf-8", { ignoreBOM: true }).decode(body);
-  return Object.defineProperty(body.slice(), "toString", { value: toString });
-}
-
-/** Sends the message. `undefined`: no workflow can receive it, and the options accept that. */
 async function send(
   parley: Parley,
   { workflowId, topic = "", message }: WebhookMessage,
@@ -288,14 +232,14 @@ function shape(value: unknown): string {
 }
 
 /**
- * A mistake of the route. It is not a `ParleyError`, because the provider did nothing wrong: the
+ * A mistake of the route. It is not a `ParleyError`, because the provider did nothing wrong. So the
  * answer is a 500, and the owner is told.
  */
 function mistake(member: string, required: string): Error {
   return new Error(`Sending a webhook's event: the ${member} that the route returned must be ${required}`);
 }
 
-/** Whether a schema made the issues. It has words of its own. */
+/** Whether a schema made the issues. The words of a schema differ from the error's message. */
 function isOfSchema({ message, issues }: ValidationError): boolean {
   return issues[0]?.message !== message;
 }

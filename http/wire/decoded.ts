@@ -7,8 +7,8 @@
 import { ValidationError } from "../../core/errors.ts";
 
 /**
- * Reads a part of the URL. Old versions of Hono, such as 4.4, throw if it cannot be decoded; newer
- * versions leave it as it is.
+ * Reads a part of the URL. Old versions of Hono, such as 4.4, throw if the part cannot be decoded.
+ * Newer versions leave it as it is.
  *
  * @param read Reads the part through Hono.
  * @throws {ValidationError} If Hono cannot decode it, which is the caller's fault.

@@ -14,8 +14,8 @@ interface Range {
 }
 
 /**
- * Chooses a content type by the header `Accept` (RFC 9110): the highest quality, then the most
- * exact range, then the order of `types`.
+ * Chooses a content type by the header `Accept` (RFC 9110). The highest quality counts first, then
+ * the most exact range, then the order of `types`.
  *
  * @param c The request. A request without the header accepts any type.
  * @param types The available types, in the server's order of preference.
@@ -60,8 +60,8 @@ function best(ranges: readonly Range[], types: readonly string[]): string {
 }
 
 /**
- * The quality of a type: that of the most exact range that contains it, so that `q=0` for the type
- * itself beats a wildcard.
+ * The quality of a type, which is that of the most exact range that contains it. So `q=0` for the
+ * type itself beats a wildcard.
  */
 function rate(type: string, ranges: readonly Range[]): { q: number; exactness: number } {
   const wildcards = ["*/*", `${type.split("/")[0]}/*`, type];

@@ -16,17 +16,17 @@ const MAX_DEPTH = 1_000;
 
 /**
  * The largest JSON of an answer, in characters, about. A value in the library's own encoding can be
- * much smaller than its JSON, because it may refer to one part many times, and give the length of a
- * list instead of its items. Honest lists of workflows are large too.
+ * much smaller than its JSON. It may refer to one part many times, and give the length of a list
+ * instead of its items. Honest lists of workflows are large too.
  */
 const MAX_LENGTH = 64 * 2 ** 20;
 
 /** The cost of a list's item beside its own text, such as `null,`. */
-const ITEM_LENGTH = 5;
+export const ITEM_LENGTH = 5;
 
 /**
- * A value as JSON text, as near as JSON can show it. A part that JSON does not know becomes text, a
- * list, an object or `null`. So does a part that contains itself.
+ * A value as JSON text, as near as JSON can show it. A part that JSON does not know, or that
+ * contains itself, becomes text, a list, an object or `null`.
  *
  * @throws {HTTPException} 406, if the value is nested too deep or is too large.
  */

@@ -137,8 +137,9 @@ export function toResponse(error: unknown, { encoded = false }: { encoded?: bool
 }
 
 /**
- * The answer for an error of this library without any of its data, for callers who may not even
- * know an ID. Every fault of the store counts as temporary here, so that the caller retries.
+ * The answer for an error of this library, without any data of the error. It is for callers who may
+ * not even know an ID. Every fault of the store counts as temporary here, so that the caller
+ * retries.
  *
  * @param detail The text that replaces the error's message.
  */
@@ -253,8 +254,8 @@ function copy(value: unknown, copies: Map<object, object>): unknown {
 }
 
 /**
- * An empty object of the same kind; `undefined` if the value is no error and contains none that the
- * library shows.
+ * An empty object of the same kind; `undefined` if the value is no error, and contains none that
+ * the library shows.
  */
 function emptyCopy(value: object): object | undefined {
   if (Array.isArray(value)) return [];

@@ -94,8 +94,8 @@ export function idempotencyKeyOf(
  * @returns The bytes.
  * @throws {ValidationError} If the body breaks off, as when the client goes away, or was read
  * before.
- * @throws {HTTPException} 413 if there are too many bytes; reading stops as soon as that is known.
- * 408 if they take too long.
+ * @throws {HTTPException} 413 if there are too many bytes, and 408 if they take too long. Reading
+ * stops as soon as that is known.
  */
 export async function readBytes(c: Context, limits: BodyLimits, what: string): Promise<Uint8Array<ArrayBuffer>> {
   const tooLarge = () =>

@@ -7,10 +7,12 @@
 import { childrenOf, decodeParts, isPortable, MAX_DEPTH, SPARSE } from "../../core/values/codec.ts";
 import { EncodedValue } from "../../core/values/encoded_value.ts";
 import { ValidationError } from "../../core/errors.ts";
+import { ITEM_LENGTH } from "./plain_json.ts";
 
 /**
  * A member of a body as a value that is not decoded yet. Its `decode` throws a `ValidationError` if
- * some runtime could not decode it, it is nested more than 500 deep, or its JSON is too large.
+ * some runtime could not decode the value. It also throws if the value is nested more than 500
+ * deep, or its JSON is too large.
  *
  * @param parts The output of devalue, parsed as JSON. A hostile client may send any JSON.
  * @param maxJsonLength How many characters its JSON may have, about.
@@ -30,13 +32,10 @@ export function untrustedValue(parts: unknown, maxJsonLength: number): EncodedVa
   });
 }
 
-/** The cost of a list's item beside its own text, such as `null,`. */
-const ITEM_LENGTH = 5;
-
 /**
- * Measures the JSON of a value, in characters, about. A value can be much smaller than its JSON,
- * because it may refer to one part many times, and give the length of a list instead of its items.
- * So each part is measured once.
+ * Measures the JSON of a value, in characters, about. A value can be much smaller than its JSON. It
+ * may refer to one part many times, and give the length of a list instead of its items. So each
+ * part is measured once.
  */
 class Measure {
   readonly length: number;
@@ -76,7 +75,7 @@ class Measure {
     if (!Array.isArray(part)) return Object.keys(part).join().length;
     let length = 0;
     for (const item of part) {
-      // Decoding would take any other item for a part that this has not measured.
+      // Decoding would treat any other item as a part, which this class has not measured.
       if (typeof item !== "string" && typeof item !== "number") throw notDevalue(this.#what);
       if (typeof item === "string") length += item.length;
     }

@@ -6,6 +6,7 @@
 
 import type { MakeHarness, RegisterTest } from "../harness.ts";
 import { registerSuite, type Rules } from "../suite.ts";
+import { atOnce } from "./run/at_once.ts";
 import { children } from "./outside/children.ts";
 import { claim } from "./run/claim.ts";
 import { clock } from "./store/clock.ts";
@@ -41,6 +42,7 @@ const RULES: readonly Rules[] = [
   claim,
   lease,
   fencing,
+  atOnce,
   repeats,
   steps,
   journal,
@@ -67,8 +69,8 @@ const RULES: readonly Rules[] = [
 ];
 
 /**
- * Registers the driver conformance suite: one test for each rule of the driver contract. A last
- * test fails if fewer ran than were registered, for example under a filter.
+ * Registers the driver conformance suite, which has one test for each rule of the driver contract.
+ * A last test fails if fewer tests ran than were registered, for example under a filter.
  *
  * @param test Registers a test, as `Deno.test` does. The tests must run one after the other, in the
  * order registered.

@@ -106,6 +106,62 @@ Deno.test("PushConnection opens a lost connection again at once if it was live f
   assert.deepEqual([connections.map(({ closed }) => closed), clock.nextMs], [[1, 1, 1, 1, 1, 1], undefined]);
 });
 
+Deno.test("PushConnection opens for short watches that follow each other, and not for one alone", async () => {
+  const { clock, connections, push } = opened();
+  const watchFor = async (ms: number) => {
+    const watch = push.watch("due", () => {});
+    await clock.advance(ms);
+    watch.close();
+    return watch;
+  };
+  await watchFor(40);
+  await clock.advance(10_000);
+  await push.idle;
+  assert.deepEqual([connections.length, clock.nextMs], [0, undefined]);
+  // The delay varies.
+  for (let n = 0; n < 10; n++) {
+    await watchFor(40);
+    await clock.advance(5);
+  }
+  assert.equal(connections.length, 1);
+  const last = push.watch("due", () => {});
+  assert(last.live);
+  last.close();
+  await clock.advance(10_000);
+  await push.idle;
+  assert.deepEqual([connections.length, connections[0]!.closed, clock.nextMs], [1, 1, undefined]);
+});
+
+Deno.test("PushConnection waits longer after each failure, over short watches too", async () => {
+  const { clock, connections, push, reports } = opened((connection) => connection.lose());
+  for (let ms = 0; ms < 30_000; ms += 45) {
+    const watch = push.watch("due", () => {});
+    await clock.advance(40);
+    watch.close();
+    await clock.advance(5);
+  }
+  assert(connections.length >= 5 && connections.length <= 10, `${connections.length} attempts`);
+  assert.equal(reports.length, 1);
+  await clock.advance(1_000);
+  await push.idle;
+  assert.equal(clock.nextMs, undefined);
+});
+
+Deno.test("connections that open together spread over a time as long as their delay", async () => {
+  const delays: number[] = [];
+  for (let index = 0; index < 200; index++) {
+    const { clock, push } = opened();
+    const watch = push.watch("due", () => {});
+    await settled();
+    delays.push(clock.nextMs!);
+    watch.close();
+    await clock.advance(100);
+    await push.idle;
+  }
+  const [first, last] = [Math.min(...delays), Math.max(...delays)];
+  assert(first >= 50 && last <= 150 && last - first > 60, `${first} to ${last} ms`);
+});
+
 Deno.test("PushConnection waits at most 38 seconds between two attempts", async () => {
   const { clock, connections, push } = opened((connection) => connection.beat = () => Promise.reject(new Error("no")));
   const watch = push.watch("due", () => {});
@@ -115,6 +171,7 @@ Deno.test("PushConnection waits at most 38 seconds between two attempts", async 
   await clock.advance(380_000);
   assert(connections.length - attempts >= 10, `${connections.length - attempts}`);
   watch.close();
+  await clock.advance(100);
   await push.idle;
   assert.equal(clock.nextMs, undefined);
 });
@@ -133,6 +190,7 @@ Deno.test("PushConnection reports once, with the known reason, that connections 
     0,
   ]);
   watch.close();
+  await clock.advance(100);
   await push.idle;
   assert(connections.every(({ closed }) => closed === 1));
 });
@@ -208,7 +266,7 @@ Deno.test("PushConnection aborts the signal of a beat when the connection is los
 
 Deno.test("PushConnection.watch() says how long to wait without a look, except for due", async () => {
   const { push } = opened(undefined, { lookMs: 60_000 });
-  const watches = (["inbox:w", "outbox:w", "due"] as const).map((target) => push.watch(target, () => {}));
+  const watches = (["inbox:w", "stream:w", "due"] as const).map((target) => push.watch(target, () => {}));
   assert.deepEqual(watches.map(({ lookMs }) => lookMs), [60_000, 60_000, undefined]);
   const silent = opened().push.watch("inbox:w", () => {});
   assert.equal("lookMs" in silent, false);

@@ -31,7 +31,7 @@ export function openShop({ latencyMs = 0 }: { latencyMs?: number } = {}): TestSh
     ...memory,
     watch(target, listener) {
       const watch = memory.watch!(target, listener);
-      if (!target.startsWith("outbox:")) return watch;
+      if (target === "due" || target.startsWith("inbox:")) return watch;
       readers++;
       return {
         get live() {

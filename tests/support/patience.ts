@@ -17,6 +17,34 @@ export async function until(condition: () => boolean | Promise<boolean>): Promis
   }
 }
 
+/**
+ * Makes a call with a hint for the inbox of `w` and a bare one, 100 times in turn. Prints how long each
+ * takes until the hint is heard, and checks that the first is not much slower.
+ *
+ * @param calls The calls by the names under which they are printed. The second one is bare.
+ */
+export async function compareWakes(
+  driver: Required<Pick<Driver, "watch">>,
+  calls: Readonly<Record<string, () => Promise<unknown>>>,
+): Promise<void> {
+  let heard = () => {};
+  const watch = driver.watch("inbox:w", () => heard());
+  await until(() => watch.live);
+  const times = Object.keys(calls).map((): number[] => []);
+  for (let n = 0; n < 100; n++) {
+    for (const [index, call] of Object.values(calls).entries()) {
+      const began = performance.now();
+      const woken = new Promise<void>((resolve) => heard = resolve);
+      await Promise.all([call(), woken.then(() => times[index]!.push(performance.now() - began))]);
+    }
+  }
+  watch.close();
+  const [hint, bare] = times.map((list) => list.toSorted((a, b) => a - b)[list.length >> 1]!) as [number, number];
+  const [nameOfHint, nameOfBare] = Object.keys(calls);
+  console.log(`until heard: ${nameOfHint} ${hint.toFixed(2)} ms, ${nameOfBare} ${bare.toFixed(2)} ms`);
+  assert(hint < bare + 20);
+}
+
 /** A driver, or the push of one. */
 interface Watched {
   readonly push: Required<Pick<Driver, "watch">>;

@@ -14,10 +14,10 @@ export const controlSql: readonly SqlPart[] = [cancelOrResume, purge];
 /**
  * `Driver.control`: cancels or resumes a workflow.
  *
- * It is atomic because it takes all locks before it looks, the same ones in the same order as a
- * commit that ends a workflow: the slot of the result, then the rows of the workflow, its waiters
- * and its children. The rows of the children are needed because purge may remove them once the
- * workflow has ended, and not before.
+ * It is atomic because it takes all locks before it looks. It takes the same locks, in the same
+ * order, as a commit that ends a workflow. These are the slot of the result, and then the rows of
+ * the workflow, its waiters and its children. It needs the rows of the children because purge may
+ * remove them once the workflow has ended, and not before.
  */
 function cancelOrResume(schema: SchemaName): string {
   const { identifier: s } = schema;
@@ -59,7 +59,7 @@ begin
     update ${s}.workflows as child set kept = false where child.id = any (locked) and child.parent = own;
     woken := ${s}.wake_v1(waiters, now);
     if ${listening(schema)} then
-      perform ${s}.hint_v1(array['inbox:' || own, 'outbox:' || own, case when cardinality(woken) > 0 then 'due' end]);
+      perform ${s}.hint_v1(array['inbox:' || own, 'status:' || own, case when cardinality(woken) > 0 then 'due' end]);
     end if;
     return json_build_object('state', 'done', 'woken', to_json(woken));
   end if;
@@ -78,7 +78,7 @@ begin
     where resumed.id = own;
     update ${s}.workflows as child set kept = true where child.id = any (locked) and child.parent = own;
     if ${listening(schema)} then
-      perform ${s}.hint_v1(array['inbox:' || own, 'outbox:' || own, 'due']);
+      perform ${s}.hint_v1(array['inbox:' || own, 'status:' || own, 'due']);
     end if;
     return json_build_object('state', 'done', 'woken', json_build_array(own));
   end if;
@@ -112,14 +112,14 @@ end;
  * `Driver.purge`: removes ended workflows, the oldest first.
  *
  * It is atomic because it holds their rows first. A send or a resume that is under way comes before
- * it, and one that waits for it finds no workflow.
+ * the purge. A call that waits for the purge finds no workflow.
  *
- * It waits for rows that another call holds, since the answer 0 means that there are no more. It
- * waits only once. If another purge has removed all of these rows meanwhile, this one already holds
- * locks, so it takes the next rows that are free.
+ * It waits for rows that another call holds, since the answer 0 means that no workflow is left. It
+ * waits only once. If another purge has removed all of these rows meanwhile, this purge already
+ * holds locks. It then takes the next rows that are free.
  *
- * Children that are kept for their parents are not in the index that it reads. So it costs the same
- * however many there are.
+ * The index that it reads lacks children that are kept for their parents. So a purge costs the
+ * same, however many of these there are.
  */
 function purge(schema: SchemaName): string {
   const { identifier: s } = schema;
@@ -156,7 +156,7 @@ begin
   if cardinality(ids) > 0
     and ${listening(schema)}
   then
-    perform ${s}.hint_v1(array(select 'outbox:' || purged.id from unnest(ids) as purged (id)));
+    perform ${s}.hint_v1(array(select 'status:' || purged.id from unnest(ids) as purged (id)));
   end if;
   return json_build_object('purged', cardinality(ids));
 end;

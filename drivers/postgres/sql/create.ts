@@ -9,41 +9,56 @@ import type { SchemaName } from "./schema_name.ts";
 import { entryPoint, helper, type SqlPart } from "./sql_function.ts";
 
 /** `Driver.create`, and the insert that it shares with the start of a child. */
-export const createSql: readonly SqlPart[] = [insertWorkflow, createWorkflow];
+export const createSql: readonly SqlPart[] = [insertWorkflow, createWorkflows];
 
 /**
- * `Driver.create`: inserts a workflow, with a lease if asked.
+ * `Driver.create`, for any number of workflows: inserts each, with a lease if asked.
  *
- * It is atomic because one insert decides, and the answer reads the row that this insert wrote or
- * found.
+ * It is atomic because one insert decides about each workflow, and the answer reads the row that
+ * this insert wrote or found. The driver sends the workflows by ID, so that two calls do not wait
+ * for each other's inserts.
  */
-function createWorkflow(schema: SchemaName): string {
+function createWorkflows(schema: SchemaName): string {
   const { identifier: s } = schema;
   return entryPoint(`
-create function ${s}.create_v1(request jsonb) returns json
+create function ${s}.create_v1(requests jsonb) returns json
 language plpgsql volatile as
 declare
-  leased constant boolean := request->>'leaseMs' is not null;
+  request jsonb;
+  leased boolean;
   fresh boolean;
   answer json;
+  answers json[] := '{}';
+  targets text[] := '{}';
 begin
   perform ${s}.check_isolation_v1();
-  -- Runs once, unless a purge removes the workflow that had the ID.
-  while answer is null loop
-    fresh := ${s}.insert_workflow_v1(
-      request, case when leased then 'PENDING' else 'ENQUEUED' end, request->>'owner', request->>'leaseMs', null
-    );
-    -- A repeat finds its own owner, at the epoch with which the workflow was created.
-    select json_build_object(
-      'created', fresh or (w.owner is not distinct from request->>'owner' and w.epoch = leased::integer),
-      'name', w.name, 'epoch', w.epoch, 'createdAt', w.created_at, 'now', ${s}.now_ms()
-    ) into answer
-    from ${s}.workflows as w where w.id = request->>'workflowId';
+  for turn in 0 .. jsonb_array_length(requests) - 1 loop
+    request := requests->turn;
+    leased := request->>'leaseMs' is not null;
+    answer := null;
+    -- Runs once, unless a purge removes the workflow that had the ID.
+    while answer is null loop
+      fresh := ${s}.insert_workflow_v1(
+        request, case when leased then 'PENDING' else 'ENQUEUED' end, request->>'owner', request->>'leaseMs', null
+      );
+      -- A repeat finds its own owner, at the epoch with which the workflow was created.
+      select json_build_object(
+        'created', fresh or (w.owner is not distinct from request->>'owner' and w.epoch = leased::integer),
+        'name', w.name, 'epoch', w.epoch, 'createdAt', w.created_at, 'now', ${s}.now_ms()
+      ) into answer
+      from ${s}.workflows as w where w.id = request->>'workflowId';
+    end loop;
+    answers := array_append(answers, answer);
+    if fresh then
+      targets := targets || array['status:' || (request->>'workflowId'), case when not leased then 'due' end];
+    end if;
   end loop;
-  if fresh and ${listening(schema)} then
-    perform ${s}.hint_v1(array['outbox:' || (request->>'workflowId'), case when not leased then 'due' end]);
+  if cardinality(targets) > 0
+    and ${listening(schema)}
+  then
+    perform ${s}.hint_v1(targets);
   end if;
-  return answer;
+  return to_json(answers);
 end;
 `);
 }
@@ -52,7 +67,7 @@ end;
  * Inserts a workflow unless its ID exists, and returns whether it did. A workflow with a parent is
  * kept until its parent has ended.
  *
- * It is atomic because the primary key decides between two inserts at the same time: the second one
+ * It is atomic because the primary key decides between two inserts at the same time. The second one
  * waits until the first has committed.
  */
 function insertWorkflow({ identifier: s }: SchemaName): string {

@@ -1,6 +1,6 @@
 /**
- * Reads. They are `stable`: every query in such a function sees the snapshot of the statement that
- * calls it, so all parts of an answer belong together.
+ * Reads. They are `stable`, so every query in such a function sees the snapshot of the statement
+ * that calls it. All parts of an answer therefore belong together.
  *
  * @module
  */
@@ -45,10 +45,12 @@ end;
  * `Driver.listWorkflows`: a page, newest first, then by ID. The cursor is the place of its last
  * row.
  *
- * The page is merged from one page per status, each from an index in this order. So it costs the
- * same however many other workflows there are. Postgres would use an index over all statuses for a
- * single status too, and read it to its end if that status has no workflows: 1,400 blocks instead
- * of 4, for 20,000 workflows. Parked workflows have indexes of their own, and one status.
+ * The page is merged from one page per status. Each of these comes from an index by time, and has
+ * all workflows of its last instant. So a page costs the same, however many other workflows there
+ * are. The indexes lack the ID, which would take 40 bytes of each entry. Postgres would use an
+ * index over all statuses for a single status too. It would read the index to its end if that
+ * status has no workflows. For 20,000 workflows, that took 1,400 blocks instead of 4. Parked
+ * workflows have indexes of their own, and one status.
  *
  * The page ends where it gets too large, so its last row is known only then. Rows are carried
  * column by column, because carrying a whole row would fetch its values.
@@ -117,7 +119,7 @@ function page(s: string, condition: string): string {
         where ${condition}
           and w.created_at <= coalesce(cursor_at, 9223372036854775807)
           and (cursor_at is null or w.created_at < cursor_at or w.id > cursor_id)
-        order by w.created_at desc, w.id limit size + 1
+        order by w.created_at desc fetch first (size + 1) rows with ties
       ) as one
       order by one.created_at desc, one.id limit size + 1
     )`;

@@ -11,11 +11,30 @@ export interface SchemaName {
   readonly identifier: string;
   /** As a string constant. */
   readonly literal: string;
+  /** The channel of its hints, which needs no quotes. */
+  readonly channel: string;
 }
 
 /** Quotes a schema's name for both places where SQL can have it. */
 export function schemaName(name: string): SchemaName {
-  return { identifier: `"${name.replaceAll('"', '""')}"`, literal: literal(name) };
+  return { identifier: `"${name.replaceAll('"', '""')}"`, literal: literal(name), channel: channelOf(name) };
+}
+
+/**
+ * Returns a schema's own channel. It has a hash of the name. The name of a schema may be as long as
+ * that of a channel, which leaves no room for a prefix.
+ */
+function channelOf(name: string): string {
+  return `parley_${hashOf(name)}`;
+}
+
+/** Returns a hash of a text (64-bit FNV-1a), in hexadecimal digits. */
+export function hashOf(text: string): string {
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of new TextEncoder().encode(text)) {
+    hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+  }
+  return hash.toString(16);
 }
 
 /**

@@ -2,8 +2,8 @@
  * Messages.
  *
  * A send holds the row of its destination. A receive holds the same row, and so does a suspend. The
- * counter on that row gives each message its place, and the order of places is the order in which
- * the sends took effect.
+ * counter on that row gives each message its place. The places have the order in which the sends
+ * took effect.
  *
  * @module
  */
@@ -21,9 +21,9 @@ export const sendSql: readonly SqlPart[] = [sendAll, deliver, takeMessage];
  * It is atomic because it locks all destinations first. Then one statement judges all messages, and
  * its later parts write only if none is refused.
  *
- * It looks for a message's key before it looks at the status, so a repeat gets the answer of the
- * first call even if the destination has ended since. In a repeat, `woken` also names destinations
- * that the first call made due and nobody has claimed yet.
+ * It looks for a message's key before it looks at the status. So a repeat gets the first answer,
+ * even if the destination has ended since. In a repeat, `woken` also names destinations that the
+ * first call made due and nobody has claimed yet.
  */
 function sendAll(schema: SchemaName): string {
   const { identifier: s } = schema;
@@ -124,8 +124,8 @@ end;
 
 /**
  * Returns an expression that tells whether messages under these topics make the workflow due,
- * because it waits for one of them. They do even if its deadline has passed, since the clock may go
- * back.
+ * because it waits for one of them. They make it due even if its deadline has passed, since the
+ * clock may go back.
  */
 function wakes(w: string, topics: string): string {
   return `${w}.phase = 'suspended' and ${w}.waiting_topics && ${topics}`;
@@ -134,7 +134,7 @@ function wakes(w: string, topics: string): string {
 /**
  * Sends one message from a workflow. The destination exists.
  *
- * It is atomic because the caller, a commit, holds the row of the destination: nothing is sent,
+ * It is atomic because the caller, a commit, holds the row of the destination. So nothing is sent,
  * received or ended there meanwhile.
  */
 function deliver({ identifier: s }: SchemaName): string {
@@ -183,16 +183,35 @@ end;
 `);
 }
 
+/** Returns a subquery for the oldest message under one topic: where it is, its place and its value. */
+export function oldestMessage(s: string, receiver: string, topic: string): string {
+  return `(
+    select m.ctid as tuple, m.seq, m.value from ${s}.messages as m
+    where m.workflow_id = ${receiver} and m.topic = ${topic} and m.value is not null and m.seq > coalesce(
+      (select h.seq from ${s}.inbox_heads as h where h.workflow_id = ${receiver} and h.topic = ${topic}), 0
+    )
+    order by m.seq limit 1
+  )`;
+}
+
+/** PL/pgSQL that writes down, about every 64th time, how far a topic was received. */
+export function moveInboxHead(s: string, receiver: string, topic: string, seq: string): string {
+  return `if random() < 1.0 / 64 then
+      insert into ${s}.inbox_heads (workflow_id, topic, seq) values (${receiver}, ${topic}, ${seq})
+      on conflict on constraint inbox_heads_pkey do update set seq = excluded.seq;
+    end if;`;
+}
+
 /**
  * Takes the oldest message of all these topics. With `latest` it takes one only if it was sent no
  * later than that.
  *
  * The index of waiting messages gives the first message of each topic, and the oldest of these is
- * taken. If the first message of a topic was sent too late, so were all behind it, because each
- * send held the receiver's row. So one message per topic is enough.
+ * taken. If the first message of a topic was sent too late, all messages behind it were too,
+ * because each send held the receiver's row. So one message per topic is enough.
  *
- * It is atomic because the caller, a commit, holds the receiver's row: no other message is sent or
- * received there meanwhile.
+ * It is atomic because the caller, a commit, holds the receiver's row. So no other message is sent
+ * or received there meanwhile.
  */
 function takeMessage({ identifier: s }: SchemaName): string {
   return helper(`
@@ -218,9 +237,8 @@ begin
     update ${s}.messages as m set value = null from oldest where m.ctid = oldest.tuple
   )
   select oldest.value, oldest.topic, oldest.seq into value, topic, place from oldest;
-  if found and random() < 1.0 / 64 then
-    insert into ${s}.inbox_heads (workflow_id, topic, seq) values (receiver, take_message_v1.topic, place)
-    on conflict on constraint inbox_heads_pkey do update set seq = excluded.seq;
+  if found then
+    ${moveInboxHead(s, "receiver", "take_message_v1.topic", "place")}
   end if;
 end;
 `);

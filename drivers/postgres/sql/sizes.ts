@@ -12,15 +12,15 @@ const MIB = 1_048_576;
 /**
  * The most bytes that the values of one request may have on the wire.
  *
- * One answer may contain two requests: a workflow's input and its output, or a message and what a
- * commit has recorded beside it. Twice this and 0.5 MiB for everything else is 10 MiB, the least
- * that Neon's proxy lets through.
+ * One answer may contain the values of two requests, such as a workflow's input and its output, or
+ * a message and a commit's other records. Twice this and 0.5 MiB for everything else is 10 MiB.
+ * Neon's proxy lets at least that through.
  */
 export const MAX_REQUEST_BYTES = 4.75 * MIB;
 
 /**
  * A commit defers its remaining waits once the outcomes in its answer have more bytes than this.
- * The last outcome before may be as large as a request.
+ * The last of these outcomes may be as large as a request.
  */
 export const MAX_OUTCOMES_BYTES = MIB;
 
@@ -36,8 +36,8 @@ export const MAX_CLAIM_BYTES = 8 * MIB;
 export const MAX_LIST_BYTES = 4 * MIB;
 
 /**
- * The most bytes that an entry, a workflow or an operation adds to an answer beside its texts:
- * names of members, numbers, punctuation.
+ * The most bytes that an entry, a workflow or an operation adds to an answer beside its texts. They
+ * are names of members, numbers and punctuation.
  */
 const MAX_ENVELOPE_BYTES = 400;
 
@@ -50,9 +50,9 @@ export const sizesSql: readonly SqlPart[] = [wireBytes, claimBytes, echoedBytes]
  * up to seven.
  *
  * A short text counts as four times its length without being read, because 1,000 of them fill one
- * page at most. A longer text is escaped only if it has control characters, which no JSON has:
- * escaping 1 MB of quotes takes 20 times as long as counting them. `replace` takes a tenth of the
- * time of `translate` where there are few of both.
+ * page at most. A longer text is escaped only if it has control characters, which no JSON has.
+ * Escaping 1 MB of quotes takes 20 times as long as counting them. Where there are few quotes and
+ * backslashes, `replace` takes a tenth of the time of `translate`.
  */
 function wireBytes({ identifier: s }: SchemaName): string {
   return helper(`
@@ -83,8 +83,8 @@ select ${MAX_ENVELOPE_BYTES}
 }
 
 /**
- * How many bytes of its request a commit's answer repeats: the outcomes that the run has recorded
- * itself.
+ * How many bytes of its request a commit's answer repeats. They are the outcomes that the run has
+ * recorded itself.
  */
 function echoedBytes({ identifier: s }: SchemaName): string {
   return helper(`
@@ -110,11 +110,12 @@ export interface Cut {
 }
 
 /**
- * Returns a subquery with the rows and two more columns: `place`, counted from 1, and `fits`, which
- * is true up to the last row that the page has room for.
+ * Returns a subquery with the rows and two more columns. `place` is counted from 1. `fits` is true
+ * up to the last row that the page has room for.
  *
  * It first sums the stored sizes, since `octet_length` does not fetch a value that is stored out of
- * line. So it fetches only the values that a page can hold, and measures only those as they travel.
+ * line. So it fetches only the values that a page can hold. Only for those does it measure the size
+ * in an answer.
  */
 export function cut(s: string, { rows, order, texts, bytes, first = "true" }: Cut): string {
   const sum = (size: (column: string) => string) =>

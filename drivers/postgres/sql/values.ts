@@ -72,10 +72,10 @@ export function recordOf(w: string, input: string, output: string, error: string
 }
 
 /**
- * Returns an expression that tells whether a list without values contains the text, which has at
- * most 4,096 characters then.
+ * Returns an expression that tells whether a list without values contains the text. It does so up
+ * to 4,096 characters.
  *
- * A character has one byte to four. So the length in bytes decides for most texts, and it is known
+ * A character has one to four bytes. So the length in bytes decides for most texts, and is known
  * without fetching the text.
  */
 export function isShort(text: string): string {

@@ -16,69 +16,63 @@ const MAX_LOOKS = 10;
  * first looks which workflows are due, then takes them.
  */
 export async function claim(calls: ScriptCalls, request: ClaimRequest): Promise<ClaimResult> {
-  const { workflowIds, limit, except } = request;
+  const { workflowIds, names, owner, except, leaseMs, limit } = request;
   if (workflowIds !== null) {
     const ids = workflowIds.filter((id) => !except.includes(id));
     return { ...await take(calls, request, ids), unknown: [] };
   }
   let isFresh = false;
   for (let looks = 1;; looks++) {
-    const seen = await peek(calls, request, isFresh, looks);
-    const { claimed, more } = await take(calls, request, [...seen.ids, ...seen.suspects], seen);
-    if (seen.isRepeat && claimed.length === 0) {
+    // Other claims that look at the same moment take some workflows, so each look finds more.
+    const spare = looks === 1 || limit <= 0 ? 0 : Math.min(8 * 2 ** (looks - 2), 32);
+    const look = { names, owner, except, leaseMs, limit: Math.max(0, limit) + spare, isFresh };
+    const seen = await calls.call<Seen>("peek", [calls.keys.claim(owner)], look);
+    const { taken = [], ids = [], suspects = [], unknown = [], nextDueMs = null } = seen;
+    const isRepeat = taken.length > 0;
+    const found = isRepeat ? taken.filter((id) => id !== "") : [...ids, ...suspects];
+    const { claimed, more } = await take(calls, request, found, isRepeat);
+    if (isRepeat && claimed.length === 0) {
       // The first call's runs have let go of their workflows.
       isFresh = true;
-    } else if (seen.isRepeat || claimed.length >= limit) {
-      return { claimed, unknown: [], nextDueMs: null, more: more || seen.hasLeft };
-    } else if (claimed.length > 0 || seen.ids.length === 0 || looks === MAX_LOOKS) {
-      return { claimed, unknown: seen.unknown, nextDueMs: seen.nextDueMs, more };
+    } else if (isRepeat || claimed.length >= limit) {
+      return { claimed, unknown: [], nextDueMs: null, more: more || taken.includes("") };
+    } else if (claimed.length > 0 || ids.length === 0 || looks === MAX_LOOKS) {
+      return { claimed, unknown, nextDueMs, more };
     }
   }
 }
 
-/** The answer to a look. */
+/** The answer to a look: only `taken` if this is a repeat. */
 interface Seen {
+  /** What the first call took. An empty ID says that it left others. */
+  readonly taken?: readonly string[];
   /** The workflows that the claim may take. */
-  readonly ids: readonly string[];
+  readonly ids?: readonly string[];
   /** Workflows whose leases end later than one that began now, because the clock may have gone back. */
-  readonly suspects: readonly string[];
-  /** This is a repeat, and the first call took these. */
-  readonly isRepeat: boolean;
-  /** The first call left others. */
-  readonly hasLeft: boolean;
-  readonly unknown: string[];
-  readonly nextDueMs: number | null;
-}
-
-async function peek(calls: ScriptCalls, claim: ClaimRequest, isFresh: boolean, looks: number): Promise<Seen> {
-  const { keys } = calls;
-  const { names, owner, except, leaseMs } = claim;
-  // Other claims that look at the same moment take some of these, so each look finds more than the
-  // last.
-  const limit = claim.limit > 0 ? claim.limit + spareOf(looks) : 0;
-  const document = { names, owner, except, leaseMs, limit, isFresh };
-  return await calls.call("peek", [...keys.shared, keys.claim(owner)], document);
-}
-
-/** How many more workflows a look finds than are wanted. */
-function spareOf(looks: number): number {
-  return looks === 1 ? 0 : Math.min(8 * 2 ** (looks - 2), 32);
+  readonly suspects?: readonly string[];
+  readonly unknown?: string[];
+  readonly nextDueMs?: number | null;
 }
 
 type Taken = Pick<ClaimResult, "claimed" | "more" | "nextDueMs">;
 
-async function take(calls: ScriptCalls, claim: ClaimRequest, ids: readonly string[], seen?: Seen): Promise<Taken> {
-  const { keys } = calls;
-  const { names, leaseMs, owner } = claim;
+/** Takes workflows. `isRepeat` is left out for a claim by ID. */
+async function take(
+  { call, keys }: ScriptCalls,
+  { names, leaseMs, owner, limit }: ClaimRequest,
+  ids: readonly string[],
+  isRepeat?: boolean,
+): Promise<Taken> {
   const workflowIds = [...new Set(ids)];
   if (workflowIds.length === 0) return { claimed: [], more: false, nextDueMs: null };
-  const own = workflowIds.flatMap((id) => keys.of(id, "open", "journal"));
-  const { claimed, more, nextDueMs } = await calls.call<ClaimAnswer>(
+  const byDue = isRepeat !== undefined;
+  const own = workflowIds.flatMap((id) => keys.of(id));
+  const { claimed, ...rest } = await call<ClaimAnswer>(
     "claim",
-    [...keys.shared, ...own, ...seen ? [keys.claim(owner)] : []],
-    { workflowIds, names, limit: Math.max(0, claim.limit), leaseMs, owner, byDue: !!seen, isRepeat: seen?.isRepeat },
+    byDue ? [...own, keys.claim(owner)] : own,
+    { workflowIds, names, limit: Math.max(0, limit), leaseMs, owner, byDue, isRepeat },
   );
-  return { claimed: claimed.map((one) => ({ ...one, journal: toJournal(one.journal) })), more, nextDueMs };
+  return { ...rest, claimed: claimed.map((one) => ({ ...one, journal: toJournal(one.journal) })) };
 }
 
 type ClaimAnswer = Omit<Taken, "claimed"> & { claimed: (Omit<Claimed, "journal"> & { journal: StoredPage })[] };

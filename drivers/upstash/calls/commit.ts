@@ -7,17 +7,15 @@
 import type { CommitRequest, CommitResult, Operation, OperationResult } from "../../../core/driver/driver.ts";
 import { DriverError } from "../../../core/errors.ts";
 import { parseEntry } from "../answer.ts";
-import { type Keys, OWN_KINDS } from "../keys.ts";
+import type { Keys } from "../keys.ts";
 import type { ScriptCalls } from "../script_calls.ts";
 
 /** `Driver.commit`. */
-export async function commit(calls: ScriptCalls, request: CommitRequest): Promise<CommitResult> {
+export async function commit({ call, keys }: ScriptCalls, request: CommitRequest): Promise<CommitResult> {
   checkPositions(request);
-  const { keys } = calls;
   const { workflowId, owner, operations, transition } = request;
-  const answer = await calls.call<CommitAnswer>("commit", [
-    ...keys.shared,
-    ...keys.of(workflowId, ...OWN_KINDS),
+  const answer = await call<CommitAnswer>("commit", [
+    ...keys.ofAll([workflowId]),
     ...operations.flatMap((operation) => keysOf(keys, operation)),
     ...transition ? [keys.claim(owner)] : [],
   ], request);
@@ -38,18 +36,9 @@ function checkPositions({ operations }: CommitRequest): void {
 
 /** The keys of other workflows that an operation may touch. */
 function keysOf(keys: Keys, operation: Operation): string[] {
-  switch (operation.type) {
-    case "send":
-      return keys.of(operation.message.destinationId, "inbox", "sent");
-    case "start":
-      return keys.of(operation.workflow.workflowId);
-    case "observeEvent":
-      return keys.of(operation.workflowId, "events");
-    case "observeResult":
-      return keys.of(operation.workflowId);
-    default:
-      return [];
-  }
+  if (operation.type === "send") return keys.of(operation.message.destinationId, "inbox");
+  if (operation.type === "start") return keys.of(operation.workflow.workflowId);
+  return "workflowId" in operation ? keys.of(operation.workflowId) : [];
 }
 
 type CommitAnswer = { state: "lost" } | { state: "cancelled" } | {

@@ -1,212 +1,165 @@
 /**
- * The families of workflows. A parent is a member of `families` until it ends. Its row counts the
- * `children` whose results it has not recorded.
+ * How a workflow ends, by its run or from outside, and when the keys of ended workflows expire.
+ *
+ * A parent is a member of `families` until it ends. Its row counts the `children` whose results it
+ * has not recorded.
  *
  * A child that has ended stays while its parent may still ask for its result. The child is then
  * `kept`: it is in `families`, behind the member of its parent, and not in `ended`. It returns to
  * `ended` when its parent has ended or has recorded its result. With a retention its expiry begins
- * then: its place is in `expiring` with a `+` before it, and the answer tells the driver to make a
+ * then: `ended` has its place with a `+` before it, and the answer tells the driver to make a
  * request that declares the keys of the child. If the parent is resumed, another request keeps the
  * child again.
+ *
+ * `ended` has three kinds of members: the place of an ended workflow, by when it ended; the place of
+ * one that expires, with a `-` before it, by when it expires minus LATEST, so below 0; and those
+ * with a `+`, below all others.
  */
-const families = String.raw`
+export const ending = String.raw`
+local ENDED, FAMILIES = shared('ended'), shared('families')
+
+-- The place of an ended workflow in 'ended': its status and its place in the index of that status.
+local function endedPlace(row) return row.status .. ' ' .. indexPlace(row) end
+
+-- The ended workflow at such a place; nil if it has changed or gone.
+local function endedAt(place)
+  local row = load(idOf(string.sub(string.match(place, '^%S+ (.*)$'), 15)))
+  return row and isEnded(row) and endedPlace(row) == place and row or nil
+end
+
+-- Takes a place out of all shared keys.
+local function forget(place)
+  for _, kind in ipairs({ '', '-', '+' }) do put(ENDED, kind .. place, false) end
+  dropFromIndex(string.match(place, '^(%S+) (.*)$'))
+end
+
 -- Identifies a parent: its ID, and its origin, because another workflow may get the same ID later.
-local function familyOf(row)
-  return row.id .. '\0' .. row.origin
-end
+local function familyOf(row) return row.id .. '\0' .. row.origin end
+local function isKeeperAlive(row) return row.parent and read(FAMILIES, row.parent) end
 
-local function isKeeperAlive(row)
-  return row.parent and call('ZSCORE', sharedKey('families'), row.parent)
-end
+-- For the start of the first child, and when a parent is resumed.
+local function becomeParent(row) put(FAMILIES, familyOf(row), '0') end
 
-local function keptPlace(row)
-  return row.parent .. '\0' .. string.format('%014.0f', row.endedAt) .. endedPlace(row)
-end
-
+local function keptPlace(row) return row.parent .. '\0' .. padded(row.endedAt) .. endedPlace(row) end
 local function keep(row)
-  call('ZADD', sharedKey('families'), '0', keptPlace(row))
+  put(FAMILIES, keptPlace(row), '0')
   row.kept = true
 end
 
--- For the start of the first child, and when a parent is resumed.
-local function becomeParent(row)
-  call('ZADD', sharedKey('families'), '0', familyOf(row))
-end
-
--- Returns whether it is the first child.
-local function addChild(row, child)
-  local isFirst = not row.children
-  row.children = (row.children or 0) + 1
-  child.parent = familyOf(row)
-  return isFirst
-end
-
--- The places of children whose keys need an expiry.
+-- The places of children whose keys need an expiry. While 'ended' may have some, it has no expiry.
 local unneeded = {}
 
--- Releases children that nobody needs any more. Takes pairs of the instant of their end and their
--- place.
-local function letExpire(children)
-  callWith('ZADD', sharedKey('ended'), children)
-  call('PERSIST', sharedKey('ended'))
-  if not request.retention then
-    return
-  end
-  local noted = {}
-  for index = 2, #children, 2 do
-    append(unneeded, children[index])
-    append(noted, '0', '+' .. children[index])
-  end
-  callWith('ZADD', sharedKey('expiring'), noted)
-  call('PERSIST', sharedKey('expiring'))
+-- Releases a child that nobody needs any more.
+local function letExpire(endedAt, place)
+  put(ENDED, place, endedAt)
+  ENDED.isLasting = true
+  if not request.retention then return end
+  append(unneeded, place)
+  put(ENDED, '+' .. place, digits(-LATEST))
 end
 
 -- Notes that a workflow has recorded the result of another one, which may be its child.
 local function hasRead(parent, child)
-  if not child or child.parent ~= familyOf(parent) then
-    return
-  end
-  local isKept = child.kept and call('ZREM', sharedKey('families'), keptPlace(child)) == 1
-  parent.children, child.parent = parent.children - 1, nil
+  if not child or child.parent ~= familyOf(parent) then return end
+  local place = child.kept and keptPlace(child)
+  -- A parent that a late repeat of its create has made again has no count of earlier children.
+  if parent.children then parent.children = parent.children - 1 end
+  child.parent = nil
   save(child)
-  if isKept then
-    letExpire({ digits(child.endedAt), endedPlace(child) })
+  if place and read(FAMILIES, place) then
+    put(FAMILIES, place, false)
+    letExpire(digits(child.endedAt), endedPlace(child))
   end
 end
 
 -- Releases the kept children of a workflow that ends. If it has recorded the results of all its
 -- children, none is kept.
 local function letChildrenExpire(row)
-  if not row.children then
-    return
-  end
-  local family, children = familyOf(row), {}
-  local found = { family }
-  if row.children > 0 then
-    found = call('ZRANGEBYLEX', sharedKey('families'), '[' .. family, '(' .. family .. '\1')
-  end
-  for index = 2, #found do
-    local kept = string.sub(found[index], #family + 2)
-    append(children, string.sub(kept, 1, 14), string.sub(kept, 15))
-  end
-  callWith('ZREM', sharedKey('families'), found)
-  if #children > 0 then
-    letExpire(children)
+  if not row.children then return end
+  local family = familyOf(row)
+  put(FAMILIES, family, false)
+  if row.children == 0 then return end
+  for _, found in ipairs(call('ZRANGEBYLEX', FAMILIES.key, '[' .. family .. '\0', '(' .. family .. '\1')) do
+    local kept = string.sub(found, #family + 2)
+    put(FAMILIES, found, false)
+    letExpire(string.sub(kept, 1, 14), string.sub(kept, 15))
   end
 end
-`;
-
-/** How a workflow ends, by its run or from outside, and when the keys of ended workflows expire. */
-export const ending = String.raw`
--- The place of an ended workflow in 'ended' and 'expiring': its status and its place in the index
--- of that status.
-local function endedPlace(row)
-  return row.status .. ' ' .. indexPlace(row)
-end
-
-local function forget(place)
-  call('ZREM', sharedKey('ended'), place)
-  dropFromIndex(string.match(place, '^(%S+) (.*)$'))
-end
-${families.trim()}
 
 -- Takes some expired workflows out of the shared keys. Children that need an expiry come first, and
 -- only a driver with a retention can set it.
 local function trim(most)
-  local first = request.retention and '-inf' or '(0'
-  local expired = call('ZRANGEBYSCORE', sharedKey('expiring'), first, digits(now), 'LIMIT', '0', digits(most))
-  for _, place in ipairs(expired) do
-    if string.sub(place, 1, 1) == '+' then
-      append(unneeded, string.sub(place, 2))
-    else
-      call('ZREM', sharedKey('expiring'), place)
-      forget(place)
-    end
-  end
-end
-
--- A shared key lives as long as the last workflow in it, so its expiry only grows. Returns whether
--- 'expiring' must not expire, because this key does not expire and has workflows that do.
-local function addShared(name, score, place, retention)
-  local key = sharedKey(name)
-  -- -1 if the key has no expiry, -2 if there is no key.
-  local left = retention and call('PTTL', key)
-  call('ZADD', key, score, place)
-  if not retention then
-    return call('PERSIST', key) == 1
-  elseif left ~= -1 and left <= retention then
-    call('PEXPIRE', key, digits(retention))
-  end
-  return left == -1
-end
-
--- Puts an ended workflow into the shared keys. A child that its parent needs has no expiry yet.
-local function indexEnd(row, isNeeded, retention)
-  local place = indexPlace(row)
-  local mustStay = addShared('index/' .. row.status, '0', place, retention)
-  addShared('named/' .. row.status, '0', namedPlace(place), retention)
-  if isNeeded then
-    keep(row)
-  else
-    mustStay = addShared('ended', digits(row.endedAt), endedPlace(row), retention) or mustStay
-  end
-  if retention then
-    addShared('expiring', digits(now + retention), endedPlace(row), retention)
-  end
-  -- Only the members of 'expiring' are taken out of the other keys, so it must not expire before those.
-  if mustStay then
-    call('PERSIST', sharedKey('expiring'))
+  local first = (request.retention and '' or '(') .. digits(-LATEST)
+  local expired = call('ZRANGEBYSCORE', ENDED.key, first, digits(now - LATEST), 'LIMIT', '0', digits(most))
+  for _, member in ipairs(expired) do
+    local place = string.sub(member, 2)
+    if string.sub(member, 1, 1) == '+' then append(unneeded, place) else forget(place) end
   end
 end
 
 -- The keys of a workflow, without those that cannot exist.
 local function ownKeys(row)
-  local keys = {}
-  for _, kind in ipairs({ 'workflow', 'open', 'inbox', 'sent' }) do
-    append(keys, keyOf(row.id, kind))
-  end
-  append(keys, row.entries > 0 and keyOf(row.id, 'journal') or nil)
-  append(keys, row.eventBytes > 0 and keyOf(row.id, 'events') or nil)
+  local keys = { keyOf(row.id, 'workflow'), keyOf(row.id, 'inbox') }
   append(keys, row.streamBytes > 0 and keyOf(row.id, 'streams') or nil)
   return keys
 end
 
-local function expireKeys(row)
-  for _, key in ipairs(ownKeys(row)) do
-    call('PEXPIRE', key, digits(request.retention))
-  end
+-- A shared key lives as long as the last workflow in it, so its expiry only grows. 'ended' does not
+-- expire before the indexes, because it tells which of their members have expired.
+local leftMs = {}
+
+-- Puts an ended workflow into the shared keys. A child that its parent needs has no expiry yet.
+local function indexEnd(row, isNeeded, retention)
+  row.expires = retention ~= nil
+  addToIndex(row.status, indexPlace(row))
+  if isNeeded then keep(row) else put(ENDED, endedPlace(row), digits(row.endedAt)) end
+  if not retention then return end
+  put(ENDED, '-' .. endedPlace(row), digits(now + retention - LATEST))
+  -- -1 if the key has no expiry, -2 if there is no key.
+  for _, key in ipairs({ sharedKey('index/' .. row.status), ENDED.key }) do leftMs[key] = call('PTTL', key) end
 end
 
--- Takes an ended workflow out of 'ended' and 'expiring', and undoes the expiry of its keys.
+local function expireShared(key, mustStay)
+  if mustStay then return call('PERSIST', key) end
+  if leftMs[key] ~= -1 and leftMs[key] <= request.retention then call('PEXPIRE', key, digits(request.retention)) end
+end
+
+local function expireOwn(row)
+  for _, key in ipairs(ownKeys(row)) do call('PEXPIRE', key, digits(request.retention)) end
+end
+
+-- Sets the expiry of all keys of an end. It follows the writes to them.
+local function expireKeys(row)
+  local index = sharedKey('index/' .. row.status)
+  expireShared(index, not row.expires)
+  if not ENDED.isLasting then expireShared(ENDED.key, not row.expires or leftMs[index] == -1) end
+  if row.expires then expireOwn(row) end
+end
+
+-- Takes an ended workflow out of 'ended', and undoes the expiry of its keys.
 local function stay(row)
-  call('ZREM', sharedKey('ended'), endedPlace(row))
-  if row.kept then
-    call('ZREM', sharedKey('expiring'), '+' .. endedPlace(row))
-  end
-  if row.expires then
-    call('ZREM', sharedKey('expiring'), endedPlace(row))
-    for _, key in ipairs(ownKeys(row)) do
-      call('PERSIST', key)
-    end
-  end
+  for _, kind in ipairs({ '', '-', '+' }) do put(ENDED, kind .. endedPlace(row), false) end
+  for _, key in ipairs(row.expires and ownKeys(row) or {}) do call('PERSIST', key) end
   row.expires = false
 end
 
--- Ends a workflow, also while a run holds it. The caller sets the expiry of its keys after the last
--- write to them.
+-- Keeps a child again whose parent was resumed.
+local function keepAgain(row)
+  stay(row)
+  indexEnd(row, true, nil)
+  save(row)
+end
+
+-- Ends a workflow, also while a run holds it. The caller saves the row and calls 'expireKeys'.
 local function finish(row, status)
   local isNeeded = request.retention and isKeeperAlive(row)
-  local retention = not isNeeded and request.retention or nil
   letGo(row)
   dropFromIndex(row.status, indexPlace(row))
   row.status, row.suspended, row.endedAt = status, nil, now
-  indexEnd(row, isNeeded, retention)
   letChildrenExpire(row)
-  row.expires = retention ~= nil
-  if request.retention then
-    trim(3)
-  end
+  indexEnd(row, isNeeded, not isNeeded and request.retention or nil)
+  if request.retention then trim(3) end
   signal(row.id, nil, status == 'SUCCESS')
-  changed('outbox:' .. row.id)
+  changed('status:' .. row.id)
 end
 `;

@@ -1,169 +1,118 @@
 /** Creates a workflow. */
 export const createMain = String.raw`
 local leaseMs, owner = request.leaseMs, request.owner
-
-local function answerFor(row, isCreated)
-  return reply({ created = isCreated, name = row.name, epoch = row.epoch, createdAt = row.createdAt, now = now })
-end
-
 local row = load(request.workflowId)
-if row then
-  return answerFor(row, row.owner == owner and row.epoch == (leaseMs and 1 or 0))
+local isCreated = not row or (row.owner == owner and row.epoch == (leaseMs and 1 or 0))
+if not row then
+  local status = leaseMs and 'PENDING' or 'ENQUEUED'
+  row = insert(request.workflowId, request.name, status, owner, ARGV[request.input])
+  row.owner = owner
+  if leaseMs then
+    row.epoch = 1
+    hold(row, leaseMs, false)
+  else
+    makeDue(memberOf(row))
+  end
+  writeAll()
 end
-row = newRow(request.workflowId, request.name, leaseMs and 'PENDING' or 'ENQUEUED', owner)
-row.owner = owner
-if leaseMs then
-  row.epoch, row.held, row.lease, row.leaseMs = 1, true, after(leaseMs), math.ceil(leaseMs)
-  call('ZADD', LEASED, digits(row.lease), memberOf(row))
-else
-  makeDue(memberOf(row))
-end
-insert(row, ARGV[request.input])
-publish()
-return answerFor(row, true)
+return reply({ created = isCreated, name = row.name, epoch = row.epoch, createdAt = row.createdAt, now = now })
 `;
 
 /** Sends from outside. All messages are judged before the first is written. */
 export const sendMain = String.raw`
-for _, message in ipairs(request.messages) do
-  nameQueue(message.destinationId, message.topic)
-end
-openInboxes({})
-local receipts, fresh = {}, {}
+for _, message in ipairs(request.messages) do wantMessage(message) end
+local receipts = {}
 for index, message in ipairs(request.messages) do
-  local verdict = judge(message)
-  if not verdict then
-    deliver(message)
-    append(fresh, message)
-    verdict = { tag = 'sent', small = message.messageId }
-  elseif verdict.tag == 'sent' then
-    delivered(message)
-  elseif verdict.tag ~= 'duplicate' then
-    local status = verdict.small or cjson.null
+  local verdict = send(message)
+  if verdict.tag ~= 'sent' and verdict.tag ~= 'duplicate' then
+    local status = verdict.text or cjson.null
     return reply({ state = 'refused', index = index - 1, reason = verdict.tag, status = status })
   end
-  receipts[index] = { messageId = verdict.small, duplicate = verdict.tag == 'duplicate' }
+  if verdict.tag == 'sent' and not verdict.isFirst then delivered(message) end
+  receipts[index] = { messageId = verdict.text, duplicate = verdict.tag == 'duplicate' }
 end
 checkInboxes()
-if overflow then
-  return reply({ tooLarge = overflow })
-end
-for _, message in ipairs(fresh) do
-  wakeReceiver(message)
-end
-writeInboxes()
-publish()
+if overflow then return reply({ tooLarge = overflow }) end
+writeAll()
 return reply({ state = 'sent', receipts = receipts, woken = woken })
 `;
 
 /** Cancels and resumes. */
 export const controlMain = String.raw`
 local row = load(request.workflowId)
-if not row then
-  return reply({ state = 'not_found' })
-end
+if not row then return reply({ state = 'not_found' }) end
 
 local started = {}
 
-local function done()
-  publish()
-  return reply({ state = 'done', woken = woken, expiring = unneeded, started = started })
-end
-
 -- Notes the workflows that a resumed workflow has started, if it may still ask for results. They may
 -- have begun to expire. Only a start records 'done' with a value, which is an ID.
-local function noteStarted(row)
-  if (row.children or 0) == 0 then
-    return
-  end
+local function noteStarted()
   local fields = {}
-  for seq = 1, row.entries do
-    fields[seq] = digits(seq)
-  end
-  readFields(keyOf(row.id, 'journal'), fields, function(_, text)
-    local head, id = string.match(text, '^([^\n]*)\n(.*)$')
-    if id ~= '' and cjson.decode(head)[3] == 'done' then
-      append(started, id)
+  for seq = 1, (row.children or 0) > 0 and row.entries or 0 do fields[seq] = digits(seq) end
+  for first = 1, #fields, MAX_ARGUMENTS do
+    for _, text in ipairs(call('HMGET', keyOf(row.id, 'workflow'), portion(fields, first, MAX_ARGUMENTS))) do
+      local head, id = string.match(text, '^([^\n]*)\n(.*)$')
+      if id ~= '' and cjson.decode(head)[3] == 'done' then append(started, id) end
     end
-  end)
+  end
 end
 
 local function cancel()
-  if not row.held then
-    takeOff(memberOf(row), dueScore(row))
-  end
   register(row, {})
   unpark(row)
   finish(row, 'CANCELLED')
   row.updatedAt = now
   save(row)
-  if row.expires then
-    expireKeys(row)
-  end
   changed('inbox:' .. row.id)
-  return done()
+  writeAll()
+  expireKeys(row)
 end
 
--- Undoes an end in the shared keys.
-local function revive()
-  if row.expires or request.retention then
-    noteStarted(row)
-  end
-  stay(row)
-  if row.kept and row.parent then
-    call('ZREM', sharedKey('families'), keptPlace(row))
-  end
-  if row.children then
-    becomeParent(row)
-  end
-end
-
--- Begins the next epoch, so that commits of earlier runs are refused.
+-- Undoes an end, and begins the next epoch, so that commits of earlier runs are refused.
 local function resume()
-  revive()
+  if row.expires or request.retention then noteStarted() end
+  stay(row)
+  if row.kept and row.parent then put(FAMILIES, keptPlace(row), false) end
+  if row.children then becomeParent(row) end
   reindex(row, 'PENDING')
   row.endedAt, row.byDue, row.kept, row.released = nil, false, false, false
   row.epoch, row.owner, row.attempts, row.lastCommit, row.updatedAt = row.epoch + 1, '', 0, 0, now
-  call('HDEL', keyOf(row.id, 'workflow'), 'output', 'error')
+  for _, name in ipairs({ 'output', 'error' }) do put(hashOf(row.id, 'workflow'), name, false) end
   save(row)
   makeDue(memberOf(row))
   wokenUp(row.id)
   changed('inbox:' .. row.id)
-  changed('outbox:' .. row.id)
-  return done()
+  changed('status:' .. row.id)
+  writeAll()
 end
 
 -- Resumes a workflow that has not ended: makes it due at once if it is parked, and shortens a lease
 -- that ends too late. A repeat reports the workflow as the first call did, until a run claims it.
 local function expedite()
-  if request.retention then
-    noteStarted(row)
-  end
-  local score = dueScore(row)
-  if shortenLease(row) then
-    score = nil
+  if request.retention then noteStarted() end
+  local score = dueScore(memberOf(row))
+  if row.held and row.lease > now then
+    correctLease(row, score)
   elseif row.parked and not row.held then
     row.parks = 0
     save(row)
-    hasten(memberOf(row), score)
-    score = '0'
+    wake(memberOf(row))
   end
-  if row.status == 'PENDING' and isDueAt(score or (row.held and digits(row.lease))) then
-    wokenUp(row.id)
-  end
-  return done()
+  writeAll()
+  local isDue = isDueAt(dueScore(memberOf(row))) or (row.held and row.lease <= now)
+  if row.status == 'PENDING' and isDue then wokenUp(row.id) end
 end
 
 local isCancel = request.action == 'cancel'
-if isCancel and not isEnded(row) then
-  return cancel()
+if not isEnded(row) then
+  local act = isCancel and cancel or expedite
+  act()
 elseif isCancel and row.status == 'CANCELLED' then
   signalled(row.id)
-  return done()
 elseif not isCancel and (row.status == 'CANCELLED' or row.status == 'MAX_RECOVERY_ATTEMPTS_EXCEEDED') then
-  return resume()
-elseif not isCancel and not isEnded(row) then
-  return expedite()
+  resume()
+else
+  return reply({ state = 'ended', status = row.status })
 end
-return reply({ state = 'ended', status = row.status })
+return reply({ state = 'done', woken = woken, expiring = unneeded, started = started })
 `;

@@ -1,51 +1,28 @@
 /**
- * The operations of a commit. Each function returns an outcome. For a wait it returns nil if there
- * is none yet.
+ * The operations of a commit. Functions of `perform` return an outcome, and functions of `look` the
+ * outcome of a wait if there is one.
  */
 export const operations = String.raw`
--- Names the queues of all operations. Returns the workflows that the commit starts, because it may
--- send to them.
-local function nameQueues()
-  local isStarted = {}
-  for _, op in ipairs(request.operations) do
-    if op.type == 'start' then
-      isStarted[op.workflow.workflowId] = true
-    elseif op.type == 'send' then
-      nameQueue(op.message.destinationId, op.message.topic)
-    end
-    for _, topic in ipairs(op.topics or {}) do
-      nameQueue(own, topic)
-    end
+-- Names the fields that an operation may need.
+local function wantFields(op)
+  if op.position then want(ownHash, positionField(op.position)) end
+  for _, topic in ipairs(op.topics or {}) do want(ownHash, 'h:' .. topic) end
+  if op.type == 'send' then
+    wantMessage(op.message)
+  elseif op.workflowId then
+    want(hashOf(op.workflowId, 'workflow'), 'row', unpack(op.key and { 'e:' .. op.key } or { 'output', 'error' }))
+  elseif op.key then
+    want(ownHash, (op.type == 'setEvent' and 'e:' or 't:') .. op.key)
   end
-  return isStarted
-end
-
--- Writes to make when all operations have been applied and there is room for all.
-local effects = {}
-
-local function later(effect)
-  append(effects, effect)
 end
 
 -- The awaited thing, as in the members of 'waiting'. See waiters.ts.
-local function awaited(op)
-  if op.key then
-    return 'e' .. op.key
-  end
-  return op.together and 't' or 'r'
-end
-
--- Whether a workflow has ended, and no later than 'latest' if that is given.
-local function hasEndedBy(row, latest)
-  return row and isEnded(row) and (not latest or row.endedAt <= latest)
-end
+local function awaited(op) return op.key and 'e' .. op.key or op.together and 't' or 'r' end
 
 local function resultOf(row)
-  if row.status == 'CANCELLED' then
-    return { tag = 'cancelled' }
-  end
+  if row.status == 'CANCELLED' then return { tag = 'cancelled' } end
   local isSuccess = row.status == 'SUCCESS'
-  local text = call('HGET', keyOf(row.id, 'workflow'), isSuccess and 'output' or 'error')
+  local text = read(hashOf(row.id, 'workflow'), isSuccess and 'output' or 'error')
   return { tag = isSuccess and 'value' or 'error', text = text or nil }
 end
 
@@ -56,109 +33,59 @@ function perform.record(op)
   return { tag = outcome.tag, text = outcome.value and ARGV[outcome.value], topic = outcome.topic, isGiven = true }
 end
 
-function perform.send(op)
-  local verdict = judge(op.message)
-  if not verdict then
-    deliver(op.message)
-    later(function()
-      wakeReceiver(op.message)
-    end)
-    verdict = { tag = 'sent', small = op.message.messageId }
-  end
-  return { tag = verdict.tag, text = verdict.small }
-end
+function perform.send(op) return send(op.message) end
 
-function perform.setEvent(op, row)
-  setEvent(row, op.key, ARGV[op.value])
-  later(function()
-    signal(own, awaited(op))
-  end)
-  changed('outbox:' .. own)
+function perform.setEvent(op)
+  local event = eventOf(own, op.key) or { version = 0, at = now }
+  put(ownHash, 'e:' .. op.key, digits(event.version + 1) .. ':' .. digits(event.at) .. ':' .. ARGV[op.value])
+  signal(own, awaited(op))
+  changed('event:' .. own)
   return { tag = 'done' }
 end
 
-function perform.writeStream(op, row)
-  local stream = streams[op.key]
-  if stream.isClosed then
-    return { tag = 'stream_closed' }
-  end
-  appendValue(row, stream, ARGV[op.value])
-  changed('outbox:' .. own)
+function perform.writeStream(op)
+  local tail, isClosed = streamOf(own, op.key)
+  if isClosed then return { tag = 'stream_closed' } end
+  local isValue = op.type == 'writeStream'
+  if isValue then put(hashOf(own, 'streams'), placeField(tail, op.key), ARGV[op.value]) end
+  put(ownHash, 't:' .. op.key, isValue and digits(tail + 1) or digits(tail) .. 'c')
+  changed('stream:' .. own)
   return { tag = 'done' }
 end
-
-function perform.closeStream(op, row)
-  local stream = streams[op.key]
-  if stream.isClosed then
-    return { tag = 'stream_closed' }
-  end
-  stream.isClosed = true
-  changeStream(row, stream)
-  changed('outbox:' .. own)
-  return { tag = 'done' }
-end
+perform.closeStream = perform.writeStream
 
 function perform.start(op, row)
   local id, name = op.workflow.workflowId, op.workflow.name
   local existing = load(id)
-  if existing and existing.name ~= name then
-    return { tag = 'workflow_conflict' }
-  elseif not existing then
+  if existing and existing.name ~= name then return { tag = 'workflow_conflict' } end
+  if not existing then
     -- No other start has this origin: a commit takes effect once, and an owner is never used again.
     local origin = request.owner .. ' ' .. digits(request.number) .. ' ' .. digits(op.position)
-    local child = newRow(id, name, 'PENDING', origin)
-    local isFirst = addChild(row, child)
-    later(function()
-      insert(child, ARGV[op.workflow.input])
-      if isFirst then
-        becomeParent(row)
-      end
-      makeDue(memberOf(child))
-      wokenUp(id)
-    end)
+    local child = insert(id, name, 'PENDING', origin, ARGV[op.workflow.input])
+    if not row.children then becomeParent(row) end
+    row.children, child.parent = (row.children or 0) + 1, familyOf(row)
+    makeDue(memberOf(child))
+    wokenUp(id)
   end
   return { tag = 'done', text = id }
 end
 
 -- Each looks for the outcome of a wait. Things that came later than 'latest' do not count.
 local look = {}
+function look.receive(op, latest) return takeOldest(op.topics, latest) end
 
-function look.receive(op, latest)
-  return takeOldest(inboxOf[own], op.topics, latest)
-end
-
--- The outcome of a wait for a workflow that does not exist.
-local function absent(op)
-  return op.started and { tag = 'workflow_not_found' } or nil
-end
-
+-- For an event if the operation has a key, for a result otherwise.
 function look.observeEvent(op, latest)
   local row = load(op.workflowId)
-  if not row then
-    return absent(op)
-  end
-  local event = eventOf(op.workflowId, op.key)
-  if event then
-    return (not latest or event.at <= latest) and { tag = 'value', text = event.text } or nil
-  end
-  return hasEndedBy(row, latest) and { tag = 'workflow_ended', text = row.status } or nil
+  if not row then return op.started and { tag = 'workflow_not_found' } or nil end
+  local event = op.key and eventOf(op.workflowId, op.key)
+  if event then return (not latest or event.at <= latest) and { tag = 'value', text = event.text } or nil end
+  if not isEnded(row) or (latest and row.endedAt > latest) then return nil end
+  return op.key and { tag = 'workflow_ended', text = row.status } or resultOf(row)
 end
+look.observeResult = look.observeEvent
+function look.sleep() return nil end
 
-function look.observeResult(op, latest)
-  local row = load(op.workflowId)
-  if not row then
-    return absent(op)
-  end
-  return hasEndedBy(row, latest) and resultOf(row) or nil
-end
-
-function look.sleep()
-  return nil
-end
-`;
-
-/** Applying the operations of a commit in turn. */
-export const applying = String.raw`
 local hasOutcome = false
 -- Whether the commit adds complete or open entries.
 local isAdvanced = false
@@ -168,11 +95,15 @@ local isAdvanced = false
 local function shown(outcome, entry)
   hasOutcome = true
   answered = answered + (entry and wireSize(entry.text) or 0)
-  if outcome.isGiven then
-    return { given = true }
-  end
+  if outcome.isGiven then return { given = true } end
   local text = outcome.text and value(outcome.text, entry and 0)
   return { outcome = { tag = outcome.tag, value = text, topic = outcome.topic } }
+end
+
+local function recorded(entry)
+  hasOutcome = true
+  entry.text = entry.text or read(ownHash, digits(entry.seq))
+  return { entry = value(entry.text) }
 end
 
 local function remaining(entry)
@@ -181,36 +112,28 @@ end
 
 local function wait(row, op, entry)
   local isFirst = not entry.isOpen
-  if isFirst then
-    entry.deadline = op.timeoutMs and after(op.timeoutMs)
-  end
+  if isFirst then entry.deadline = op.timeoutMs and after(op.timeoutMs) end
   local isOver = entry.deadline and entry.deadline <= now
   local outcome = look[op.type](op, isOver and not isFirst and entry.deadline or nil)
-  if not outcome and isOver then
-    outcome = { tag = op.type == 'sleep' and 'done' or 'timeout' }
-  end
+  if not outcome and isOver then outcome = { tag = op.type == 'sleep' and 'done' or 'timeout' } end
   isAdvanced = isAdvanced or isFirst or outcome ~= nil
   if outcome then
     complete(row, op, entry, outcome)
-    if op.type == 'observeResult' and outcome.tag ~= 'timeout' then
-      later(function()
-        hasRead(row, load(op.workflowId))
-      end)
+    if op.type == 'observeResult' and outcome.tag ~= 'timeout' and outcome.tag ~= 'workflow_not_found' then
+      hasRead(row, load(op.workflowId))
     end
     return shown(outcome, entry)
   end
-  if isFirst then
-    open(op, entry)
-  end
+  if isFirst then open(row, op, entry) end
   return remaining(entry)
 end
 
 -- The time between two tries of a step. A pause never has an outcome, but a pause that is over
 -- keeps the run from being suspended.
-local function pause(op, entry)
+local function pause(row, op, entry)
   if not entry.isOpen or op.attempts > entry.attempts then
     entry.deadline, entry.attempts = after(op.timeoutMs), op.attempts
-    open(op, entry)
+    open(row, op, entry)
     isAdvanced = true
   end
   hasOutcome = hasOutcome or entry.deadline <= now
@@ -221,28 +144,18 @@ end
 local MAX_ANSWER_BYTES = 1048576
 local isDeferred = false
 
+local function isWait(op) return look[op.type] or op.type == 'pause' end
 local function defers(op)
-  local isWait = look[op.type] or op.type == 'pause'
-  isDeferred = isDeferred or (isWait and answered > MAX_ANSWER_BYTES)
-  return isWait and isDeferred
-end
-
-local function recorded(entry)
-  hasOutcome = true
-  return { entry = value(recordedText(entry)) }
+  isDeferred = isDeferred or (isWait(op) and answered > MAX_ANSWER_BYTES)
+  return isWait(op) and isDeferred
 end
 
 local function apply(row, op)
-  local entry = op.position and entries[op.position]
-  if defers(op) then
-    return { deferred = true }
-  elseif entry and entry.seq then
-    return recorded(entry)
-  elseif op.type == 'pause' then
-    return pause(op, entry)
-  elseif look[op.type] then
-    return wait(row, op, entry)
-  end
+  local entry = op.position and entryAt(op.position)
+  if defers(op) then return { deferred = true } end
+  if entry and entry.seq then return recorded(entry) end
+  if op.type == 'pause' then return pause(row, op, entry) end
+  if isWait(op) then return wait(row, op, entry) end
   local outcome = perform[op.type](op, row)
   if entry then
     complete(row, op, entry, outcome)
@@ -250,24 +163,16 @@ local function apply(row, op)
   end
   return shown(outcome, entry)
 end
-`;
 
-/**
- * The answer to a repeat of a commit. It writes nothing, and open waits do not look again.
- */
-export const repeated = String.raw`
--- The outcome of an operation without an entry. If the destination does not know the message, it
--- was refused.
+-- For a repeat: the outcome of an operation without an entry. If the destination does not know the
+-- message, it was refused.
 local function unrecorded(op)
-  if op.type == 'send' then
-    local verdict = judge(op.message) or { tag = 'workflow_not_found' }
-    return { tag = verdict.tag, text = verdict.small }
-  end
-  local isRefused = op.type == 'writeStream' and streams[op.key].isClosed
-  return { tag = isRefused and 'stream_closed' or 'done' }
+  if op.type == 'send' then return judge(op.message) or { tag = 'workflow_not_found' } end
+  local isClosed = op.type == 'writeStream' and select(2, streamOf(own, op.key))
+  return { tag = isClosed and 'stream_closed' or 'done' }
 end
 
--- Reports workflows that the first call made due and that nobody has claimed since.
+-- For a repeat: reports workflows that the first call made due and that nobody has claimed since.
 local function stillDue(op)
   if op.type == 'setEvent' then
     signalled(own, awaited(op))
@@ -275,27 +180,19 @@ local function stillDue(op)
     delivered(op.message)
   elseif op.type == 'start' then
     local child = load(op.workflow.workflowId)
-    if child and child.epoch == 0 and isDueAt(dueScore(child)) then
-      wokenUp(child.id)
-    end
+    if child and child.epoch == 0 and isDueAt(dueScore(memberOf(child))) then wokenUp(child.id) end
   end
 end
 
+-- The answer to an operation of a repeat. It writes nothing, and open waits do not look again.
 local function answerAgain(op)
   stillDue(op)
-  local entry = op.position and entries[op.position]
-  if defers(op) then
-    return { deferred = true }
-  elseif not entry then
-    return shown(unrecorded(op))
-  elseif entry.seq then
-    return recorded(entry)
-  elseif entry.isOpen then
-    return remaining(entry)
-  elseif look[op.type] or op.type == 'pause' then
-    -- The first call did not open it, so the first call deferred it.
-    return { deferred = true }
-  end
-  return { unknown = true }
+  local entry = op.position and entryAt(op.position)
+  if defers(op) then return { deferred = true } end
+  if not entry then return shown(unrecorded(op)) end
+  if entry.seq then return recorded(entry) end
+  if entry.isOpen then return remaining(entry) end
+  -- A wait that the first call did not open is one that the first call deferred.
+  return isWait(op) and { deferred = true } or { unknown = true }
 end
 `;

@@ -6,25 +6,18 @@ local request = cjson.decode(ARGV[1])
 -- The latest instant. cjson writes 14 digits of a number, and instants never need more.
 local LATEST = 99999999999999
 
--- A key that all workflows share. The request declares each key that the script touches.
-local function sharedKey(name)
-  return request.prefix .. '/' .. name
-end
+-- A key that all workflows share, and a key of one workflow. The request declares each of them.
+local function sharedKey(name) return request.prefix .. '/' .. name end
+local function keyOf(id, kind) return request.prefix .. '/' .. kind .. '/' .. id end
 
--- A key of one workflow.
-local function keyOf(id, kind)
-  return request.prefix .. '/' .. kind .. '/' .. id
-end
-
--- A number as text. Redis would write 17 digits of it, and Upstash would truncate it.
-local function digits(number)
-  return string.format('%.0f', number)
-end
+-- A number as text. Redis would write 17 digits of it, and Upstash would truncate it. Padded
+-- numbers have the order of their texts.
+local function digits(number) return string.format('%.0f', number) end
+local function padded(number) return string.format('%014.0f', number) end
 
 -- An answer is a list of texts: a JSON document, then the values. Each begins with '=', so that no
--- client takes it for JSON, a number or null.
-local answer = { '' }
-local answered = 0
+-- client takes it for JSON, a number or null. 'answered' counts the bytes of the values.
+local answer, answered = { '' }, 0
 
 -- The bytes of a text in an answer. JSON escapes quotes, backslashes and control characters.
 local function wireSize(text)
@@ -33,16 +26,12 @@ local function wireSize(text)
   return #text + escaped + 5 * controls
 end
 
--- Adds a value to the answer. Returns what stands for it in the document.
+-- Adds a value to the answer. Returns what stands for it in the document: null if there is none.
 local function value(text, size)
+  if not text then return cjson.null end
   answered = answered + (size or wireSize(text))
   answer[#answer + 1] = '=' .. text
   return { at = #answer - 1 }
-end
-
--- A value, or null if there is none.
-local function optional(text)
-  return text and value(text) or cjson.null
 end
 
 local function reply(document)
@@ -50,62 +39,115 @@ local function reply(document)
   return answer
 end
 
+-- Leaves out an item that is nil.
 local function append(list, ...)
-  for _, item in ipairs({ ... }) do
-    list[#list + 1] = item
-  end
+  for index = 1, select('#', ...) do list[#list + 1] = (select(index, ...)) end
+end
+
+-- Appends an item that the list was not given before. Returns whether it was new.
+local given = {}
+local function appendNew(list, item)
+  given[list] = given[list] or {}
+  if given[list][item] then return false end
+  given[list][item] = true
+  append(list, item)
+  return true
 end
 
 local function setOf(list)
   local set = {}
-  for _, item in ipairs(list) do
-    set[item] = true
-  end
+  for _, item in ipairs(list) do set[item] = true end
   return set
 end
 
 -- Lua's stack limits the number of arguments of one call.
 local MAX_ARGUMENTS = 1000
-
-local function portions(list, use)
-  for first = 1, #list, MAX_ARGUMENTS do
-    use({ unpack(list, first, math.min(first + MAX_ARGUMENTS - 1, #list)) }, first - 1)
-  end
-end
+local function portion(list, first, size) return unpack(list, first, math.min(first + size - 1, #list)) end
 
 local function callWith(command, key, list)
-  portions(list, function(portion)
-    call(command, key, unpack(portion))
-  end)
+  for first = 1, #list, MAX_ARGUMENTS do call(command, key, portion(list, first, MAX_ARGUMENTS)) end
 end
 
--- Reads fields of a hash, each with its index. An absent field is false.
-local function readFields(key, fields, read)
-  portions(fields, function(portion, before)
-    for index, text in ipairs(call('HMGET', key, unpack(portion))) do
-      read(before + index, text)
-    end
-  end)
+-- Each command is billed, so what a script may need of a key is read together, and its writes wait
+-- until 'writeAll'. Here, a hash has texts by field, and a sorted set has scores by member: 'known'
+-- has them as they will be, and false for those that are absent. 'growth' counts bytes. After an
+-- 'isLasting' write, the key has no expiry.
+local HASH = { read = 'HMGET', write = 'HSET', remove = 'HDEL' }
+local SORTED = { read = 'ZMSCORE', write = 'ZADD', remove = 'ZREM' }
+local collections = {}
+
+local function collectionAt(key, commands)
+  local collection = { key = key, commands = commands, wanted = {}, known = {}, changed = {}, growth = 0 }
+  collections[key] = collections[key] or collection
+  return collections[key]
 end
+local function hashOf(id, kind) return collectionAt(keyOf(id, kind), HASH) end
+local function shared(name) return collectionAt(sharedKey(name), SORTED) end
 
--- Hints for watchers. Scripts publish without checking for watchers, which saves a command.
-local targets = {}
-local isTarget = {}
-
-local function changed(target)
-  if not isTarget[target] then
-    isTarget[target] = true
-    append(targets, target)
+-- The next read of the collection includes these.
+local function want(collection, ...)
+  for _, name in ipairs({ ... }) do
+    if collection.known[name] == nil then appendNew(collection.wanted, name) end
   end
 end
 
--- Readers limit the length of a line.
-local MAX_HINT_TARGETS = 50
+local function read(collection, name)
+  local known = collection.known
+  if known[name] == nil then
+    want(collection, name)
+    local names = collection.wanted
+    collection.wanted = {}
+    for first = 1, #names, MAX_ARGUMENTS do
+      local texts = call(collection.commands.read, collection.key, portion(names, first, MAX_ARGUMENTS))
+      for index, text in ipairs(texts) do
+        local at = names[first + index - 1]
+        if known[at] == nil then known[at] = text end
+      end
+    end
+  end
+  return known[name]
+end
 
-local function publish()
+-- Without a text, removes the field or the member.
+local function put(collection, name, text)
+  local before = collection.known[name]
+  collection.growth = collection.growth + (text and #name + #text or 0) - (before and #name + #before or 0)
+  collection.known[name], collection.changed[name] = text or false, true
+end
+
+local function writeCollection(collection)
+  local written, removed = {}, {}
+  for name in pairs(collection.changed) do
+    local text = collection.known[name]
+    if not text then
+      append(removed, name)
+    elseif collection.commands == HASH then
+      append(written, name, text)
+    else
+      append(written, text, name)
+    end
+  end
+  collection.changed = {}
+  callWith(collection.commands.write, collection.key, written)
+  callWith(collection.commands.remove, collection.key, removed)
+  if collection.isLasting then call('PERSIST', collection.key) end
+end
+
+-- Hints for watchers. Scripts publish without checking for watchers, which saves a command. Readers
+-- limit the length of a line.
+local MAX_HINT_TARGETS = 50
+local targets = {}
+local function changed(target) appendNew(targets, target) end
+
+-- By ID: rows to write.
+local saved = {}
+
+-- Makes all writes, and tells watchers.
+local function writeAll()
+  for id, row in pairs(saved) do put(hashOf(id, 'workflow'), 'row', cjson.encode(row)) end
+  for _, collection in pairs(collections) do writeCollection(collection) end
   for first = 1, #targets, MAX_HINT_TARGETS do
-    local last = math.min(first + MAX_HINT_TARGETS - 1, #targets)
-    call('PUBLISH', request.prefix .. ':hints', cjson.encode({ unpack(targets, first, last) }))
+    call('PUBLISH', request.prefix .. ':hints', cjson.encode({ portion(targets, first, MAX_HINT_TARGETS) }))
   end
 end
 `;

@@ -1,18 +1,12 @@
 /** Finds workflows that a purge may remove. */
 export const purgePeekMain = String.raw`
-trim(100)
-local latest = digits(now - request.olderThanMs)
-local places = call('ZRANGEBYSCORE', sharedKey('ended'), '-inf', latest, 'LIMIT', '0', digits(request.limit))
-return reply({ places = places, expiring = unneeded })
-`;
-
-/** Reading the places of ended workflows. */
-export const places = String.raw`
--- The ended workflow at a place in 'ended'; nil if it has changed or gone.
-local function endedAt(place)
-  local row = load(idOf(string.sub(string.match(place, '^%S+ (.*)$'), 15)))
-  return row and isEnded(row) and endedPlace(row) == place and row or nil
+if request.retention then
+  trim(100)
+  writeAll()
 end
+local latest = digits(now - request.olderThanMs)
+local places = call('ZRANGEBYSCORE', ENDED.key, '0', latest, 'LIMIT', '0', digits(request.limit))
+return reply({ places = places, expiring = unneeded })
 `;
 
 /** Removes workflows that have not changed since they were found, with all of their keys. */
@@ -21,47 +15,34 @@ local purged, kept = 0, 0
 
 -- A child that its parent may still ask for stays, and leaves 'ended', so that later purges do not
 -- find it.
-local function remove(place)
+for _, place in ipairs(request.places) do
   local row = endedAt(place)
   if row and isKeeperAlive(row) then
-    call('ZREM', sharedKey('ended'), place)
+    put(ENDED, place, false)
     keep(row)
     save(row)
     kept = kept + 1
-    return
-  elseif row then
-    call('UNLINK', unpack(ownKeys(row)))
-    changed('outbox:' .. row.id)
-    purged = purged + 1
+  else
+    if row then
+      call('UNLINK', unpack(ownKeys(row)))
+      changed('status:' .. row.id)
+      purged = purged + 1
+    end
+    forget(place)
   end
-  call('ZREM', sharedKey('expiring'), place, '+' .. place)
-  forget(place)
 end
-
-for _, place in ipairs(request.places) do
-  remove(place)
-end
-publish()
+writeAll()
 return reply({ purged = purged, kept = kept })
-`;
-
-/** Keeping a child again whose parent was resumed. */
-export const keeping = String.raw`
-local function keepAgain(row)
-  stay(row)
-  indexEnd(row, true, nil)
-  save(row)
-end
 `;
 
 /** Keeps the children of a resumed parent again, among workflows that it may have started. */
 export const keepMain = String.raw`
 for _, id in ipairs(request.workflowIds) do
   local row = load(id)
-  if row and isEnded(row) and isKeeperAlive(row) then
-    keepAgain(row)
-  end
+  if row and isEnded(row) and isKeeperAlive(row) then keepAgain(row) end
 end
+writeAll()
+for _, row in pairs(saved) do expireKeys(row) end
 return reply({ done = true })
 `;
 
@@ -71,12 +52,18 @@ for _, place in ipairs(request.places) do
   local row = endedAt(place)
   if row and isKeeperAlive(row) then
     keepAgain(row)
-  elseif call('ZREM', sharedKey('expiring'), '+' .. place) == 1 and row and not row.expires then
-    row.expires, row.kept = true, false
-    save(row)
-    call('ZADD', sharedKey('expiring'), digits(now + request.retention), place)
-    expireKeys(row)
+  elseif read(ENDED, '+' .. place) then
+    put(ENDED, '+' .. place, false)
+    if row and not row.expires then
+      row.expires, row.kept = true, false
+      save(row)
+      put(ENDED, '-' .. place, digits(now + request.retention - LATEST))
+    end
   end
+end
+writeAll()
+for _, row in pairs(saved) do
+  if row.expires then expireOwn(row) else expireKeys(row) end
 end
 return reply({ done = true })
 `;

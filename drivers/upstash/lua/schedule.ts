@@ -1,109 +1,92 @@
 /** When workflows are due. */
 export const schedule = String.raw`
--- Scripts that only read do without the clock, because each command is billed.
-local clock = call('TIME')
+-- A list needs the clock only to take expired workflows out of the indexes.
+local clock = request.trims == false and not request.retention and { 0, 0 } or call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local function after(ms) return math.min(now + math.ceil(ms), LATEST) end
 
-local function after(ms)
-  return math.min(now + math.ceil(ms), LATEST)
-end
-
-local DUE, LEASED, SCHEDULE = sharedKey('due'), sharedKey('leased'), sharedKey('schedule')
+local DUE, SCHEDULE = shared('due'), shared('schedule')
 
 -- A score in 'due' is an instant, or 'inf' if only an arrival makes the workflow due. A workflow
 -- that is due at once has its instant minus LATEST, which is below 0: it stays due if the clock
--- goes back.
+-- goes back. One that a run holds has the end of its lease plus HELD, which is above all instants.
+local HELD = LATEST + 1
+
 local function instantOf(score)
-  local at = tonumber(score)
-  return at < 0 and at + LATEST or at
+  if score < 0 then return score + LATEST end
+  return score >= HELD and score - HELD or score
 end
+
+local function dueScore(member)
+  local text = read(DUE, member)
+  return text and (text == 'inf' and math.huge or tonumber(text))
+end
+local function isDueAt(score) return score and score <= now end
 
 -- Workflows that are due at once come before those of the same name that are due by an instant.
 local function schedulePlace(member, score)
-  local kind = score < 0 and '!' or '0'
-  return nameOf(member) .. '\0' .. kind .. string.format('%014.0f', instantOf(score)) .. '\0' .. idOf(member)
+  return nameOf(member) .. '\0' .. (score < 0 and '!' or '0') .. padded(instantOf(score)) .. '\0' .. idOf(member)
 end
+local function isScheduled(score) return score and score <= LATEST end
 
--- Without a score, the workflow is due only when something arrives.
-local function putOn(member, score)
-  call('ZADD', DUE, score and digits(score) or '+inf', member)
-  if score then
-    call('ZADD', SCHEDULE, '0', schedulePlace(member, score))
-  end
-end
-
-local function takeOff(member, score)
-  if not score then
-    return
-  end
-  call('ZREM', DUE, member)
-  if score ~= 'inf' then
-    call('ZREM', SCHEDULE, schedulePlace(member, tonumber(score)))
-  end
-end
-
-local function dueScore(row)
-  return call('ZSCORE', DUE, memberOf(row))
-end
-
-local function isDueAt(score)
-  return score and score ~= 'inf' and tonumber(score) <= now
+-- Sets or removes the score of a workflow that had the score 'before', or none.
+local function setDue(member, score, before)
+  if isScheduled(before) then put(SCHEDULE, schedulePlace(member, before), false) end
+  put(DUE, member, score and (score == math.huge and 'inf' or digits(score)))
+  if isScheduled(score) then put(SCHEDULE, schedulePlace(member, score), '0') end
 end
 
 -- 'since' is the instant at which it became due. The default is now.
-local function makeDue(member, since)
-  putOn(member, (since or now) - LATEST)
+local function makeDue(member, since, before)
+  setDue(member, (since or now) - LATEST, before)
   changed('due')
 end
 
 -- A scheduler looks for due workflows every ten seconds without a hint.
 local SOON_MS = 10000
-
 local function putOff(member, at)
-  putOn(member, at)
-  if at and at < now + SOON_MS then
-    changed('due')
-  end
+  setDue(member, at or math.huge)
+  if at and at < now + SOON_MS then changed('due') end
 end
 
--- Makes a workflow due at once that waits for an instant. The instant may have passed: the clock
--- may go back.
-local function hasten(member, score)
-  if not score or tonumber(score) < 0 then
-    return false
-  end
-  takeOff(member, score)
-  makeDue(member, math.min(tonumber(score), now))
+-- Makes a workflow due at once that waits for an instant or an arrival. The instant may have
+-- passed: the clock may go back.
+local function wake(member)
+  local score = dueScore(member)
+  if not score or score < 0 or (score >= HELD and score < math.huge) then return false end
+  makeDue(member, math.min(score, now), score)
   return true
 end
 
--- Makes a suspended workflow due. Workflows that are held, due at once or ended need no waking.
-local function wake(member)
-  return hasten(member, call('ZSCORE', DUE, member))
+-- A claim may have moved a lapsed lease to those that are due at once. Until 'listed', none has.
+local function scoreOf(row)
+  return row.held and row.listed > now and HELD + row.listed or dueScore(memberOf(row))
 end
 
--- A claim may have moved a lapsed lease to 'due'. Then the workflow leaves 'due' here.
-local function hold(row, leaseMs, score)
-  row.held, row.lease, row.leaseMs = true, after(leaseMs), math.ceil(leaseMs)
-  if call('ZADD', LEASED, digits(row.lease), memberOf(row)) == 1 then
-    takeOff(memberOf(row), score or dueScore(row))
-  end
+-- Begins or renews a lease. The row has its exact end. 'due' follows only when less than two thirds
+-- of the lease are left there, so most commits do not write it. 'before' is its score there if the
+-- caller knows it, or false.
+local function hold(row, leaseMs, before)
+  row.lease, row.leaseMs = after(leaseMs), math.ceil(leaseMs)
+  if row.held and row.listed - now >= leaseMs * 2 / 3 and row.listed <= row.lease then return end
+  if before == nil then before = scoreOf(row) end
+  row.held, row.listed = true, row.lease
+  setDue(memberOf(row), HELD + row.listed, before)
 end
 
--- Shortens a lease that ends later than if it began now: the clock has gone back since it began.
-local function shortenLease(row)
-  local isTooLong = row.held and row.lease > after(row.leaseMs)
-  if isTooLong then
-    hold(row, row.leaseMs)
-    save(row)
-  end
-  return isTooLong
+-- Shortens a lease that ends later than if it began now: the clock has gone back since it began. Puts
+-- back one that a claim has moved too early, because 'due' had an earlier end.
+local function correctLease(row, score)
+  local lease = math.min(row.lease, after(row.leaseMs))
+  if lease == row.lease and not isScheduled(score) then return end
+  row.lease, row.listed = lease, lease
+  setDue(memberOf(row), HELD + row.listed, score)
+  save(row)
 end
 
+-- Takes a workflow out of 'due'.
 local function letGo(row)
-  if row.held and call('ZREM', LEASED, memberOf(row)) == 0 then
-    takeOff(memberOf(row), dueScore(row))
-  end
+  setDue(memberOf(row), false, scoreOf(row))
   row.held = false
 end
 `;

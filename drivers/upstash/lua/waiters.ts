@@ -11,26 +11,20 @@
  * cancel does.
  */
 export const waiters = String.raw`
+local WAITING = shared('waiting')
 local woken = {}
-local isWoken = {}
-
-local function wokenUp(id)
-  if not isWoken[id] then
-    isWoken[id] = true
-    append(woken, id)
-  end
-end
+local function wokenUp(id) appendNew(woken, id) end
 
 -- Calls 'act' for those that wait for one thing of a workflow, or for anything of it.
 local function eachWaiter(id, what, act)
-  local first, last = '[' .. id .. '\0', '(' .. id .. '\1'
-  if what then
-    first, last = first .. what .. '\0', '(' .. id .. '\0' .. what .. '\1'
-  end
-  for _, text in ipairs(call('ZRANGEBYLEX', sharedKey('waiting'), first, last)) do
+  local awaited = what and id .. '\0' .. what or id
+  local found = {}
+  for _, text in ipairs(call('ZRANGEBYLEX', WAITING.key, '[' .. awaited .. '\0', '(' .. awaited .. '\1')) do
     local kind, member = string.match(text, '^[^%z]*%z(.)[^%z]*%z(.*)$')
-    act(member, kind)
+    want(DUE, member)
+    append(found, { kind = kind, member = member })
   end
+  for _, one in ipairs(found) do act(one.member, one.kind) end
 end
 
 -- Wakes those that wait. With a success, a workflow that waits for several results together is
@@ -38,40 +32,30 @@ end
 local function signal(id, what, isSuccess)
   eachWaiter(id, what, function(member, kind)
     local isLast = not (isSuccess and kind == 't') or call('HINCRBY', sharedKey('together'), member, '-1') <= 0
-    if isLast and wake(member) then
-      wokenUp(idOf(member))
-    end
+    if isLast and wake(member) then wokenUp(idOf(member)) end
   end)
 end
 
 -- For a repeat: reports waiters that are due, because the answer of the first call may have been lost.
 local function signalled(id, what)
   eachWaiter(id, what, function(member)
-    if isDueAt(call('ZSCORE', DUE, member)) then
-      wokenUp(idOf(member))
-    end
+    if isDueAt(dueScore(member)) then wokenUp(idOf(member)) end
   end)
 end
 
+local function isTogether(wait) return string.match(wait, '%zt$') ~= nil end
+
 -- Replaces the waits of a row.
 local function register(row, waits)
-  local isListed, added, removed = {}, {}, {}
   local together, wasTogether = 0, false
-  for _, wait in ipairs(waits) do
-    if not isListed[wait] then
-      isListed[wait] = true
-      together = together + (string.match(wait, '%zt$') and 1 or 0)
-      append(added, '0', wait .. '\0' .. memberOf(row))
-    end
-  end
   for _, wait in ipairs(row.waits or {}) do
-    wasTogether = wasTogether or string.match(wait, '%zt$') ~= nil
-    if not isListed[wait] then
-      append(removed, wait .. '\0' .. memberOf(row))
-    end
+    wasTogether = wasTogether or isTogether(wait)
+    put(WAITING, wait .. '\0' .. memberOf(row), false)
   end
-  callWith('ZADD', sharedKey('waiting'), added)
-  callWith('ZREM', sharedKey('waiting'), removed)
+  for wait in pairs(setOf(waits)) do
+    together = together + (isTogether(wait) and 1 or 0)
+    put(WAITING, wait .. '\0' .. memberOf(row), '0')
+  end
   if together > 0 then
     call('HSET', sharedKey('together'), memberOf(row), digits(together))
   elseif wasTogether then

@@ -1,12 +1,14 @@
 /**
- * What went wrong with Upstash, as {@linkcode DriverError}. No error contains any part of a
- * request, the token or the URL. A server's text may quote arguments, keys and the script, and the
- * package's text has the whole command behind it, so errors show only known parts of texts.
+ * What went wrong with Upstash, as {@linkcode DriverError}, also if a request took too long. No
+ * error contains any part of a request, the token or the URL. A server's text may quote arguments,
+ * keys and the script, and the package's text has the whole command behind it, so errors show only
+ * known parts of texts.
  *
  * @module
  */
 
 import { DriverError } from "../../../core/errors.ts";
+import { type TimeLimit, withTimeLimit } from "../../../core/time/time_limit.ts";
 
 /** The cause of a {@linkcode DriverError}: what is known of the failure. */
 class UpstashFailure extends Error {
@@ -22,19 +24,16 @@ class UpstashFailure extends Error {
   }
 }
 
-/** What is known of a failure. */
+/** What a failure means, in Parley's own words, and whether it may pass. */
 interface Finding {
-  /** What it means, in Parley's own words. */
   readonly meaning?: string;
-  /** Whether the failure may pass. */
-  readonly retryable?: boolean;
+  readonly retryable?: boolean | undefined;
 }
 
 const NO_PERMISSION =
   "the token must allow writing, scripts and what they call, and every key and the channel of the prefix";
-
 const TOO_LARGE = "the request must be smaller";
-
+const WRONG_TOKEN = "the token must be that of the database";
 const FLAG_REFUSED = "the server is no Upstash: it refuses a flag of the scripts";
 
 /**
@@ -42,11 +41,8 @@ const FLAG_REFUSED = "the server is no Upstash: it refuses a flag of the scripts
  * carried out.
  */
 const WORDS: Readonly<Record<string, Finding>> = {
-  ...Object.fromEntries(
-    ["ASK", "BUSYGROUP", "CROSSSLOT", "ERR", "EXECABORT", "MISCONF", "MOVED", "NOSCRIPT", "UNKILLABLE"].map((
-      it,
-    ) => [it, {}]),
-  ),
+  ...{ ASK: {}, BUSYGROUP: {}, CROSSSLOT: {}, ERR: {}, EXECABORT: {}, MISCONF: {}, MOVED: {}, NOSCRIPT: {} },
+  UNKILLABLE: {},
   BUSY: { meaning: "another script is running", retryable: true },
   CLUSTERDOWN: { retryable: true },
   LOADING: { meaning: "the database is starting", retryable: true },
@@ -57,7 +53,7 @@ const WORDS: Readonly<Record<string, Finding>> = {
   OOM: { meaning: "the database has no memory left" },
   READONLY: { meaning: "the database takes no writes at the moment", retryable: true },
   TRYAGAIN: { retryable: true },
-  WRONGPASS: { meaning: "the token must be that of the database" },
+  WRONGPASS: { meaning: WRONG_TOKEN },
   WRONGTYPE: { meaning: "a key holds something else: the prefix must be the driver's own" },
 };
 
@@ -65,30 +61,27 @@ const WORDS: Readonly<Record<string, Finding>> = {
  * Upstash's own errors, behind `ERR`. Texts: https://upstash.com/docs/redis/troubleshooting
  * (2026-11); numbers may follow.
  */
-const TEXTS: readonly (Finding & { readonly text: RegExp })[] = [
-  { text: /^max (daily )?requests? limit exceeded/, meaning: "the plan's limit of commands is used up" },
-  { text: /^DB capacity quota exceeded/, meaning: "the database is full" },
-  { text: /^max request size exceeded/, meaning: TOO_LARGE },
-  { text: /^max single record size exceeded/, meaning: "what is stored under one key must be smaller" },
-  { text: /^max key size exceeded/, meaning: "a key must be smaller" },
-  { text: /^max [a-z ]*(concurrent|per second)[a-z ]*exceeded/, meaning: "too much at once", retryable: true },
-  {
-    text: /^Command (is not available|"[A-Za-z]+" is not allowed)/,
-    meaning: "the server does not offer the command",
-  },
-  { text: /^Dynamic keys are not allowed/, meaning: "a script used a key that it did not declare" },
-  { text: /^Unexpected flag in script shebang/, meaning: FLAG_REFUSED },
-  {
-    text: /^unknown (redis )?command/i, // Redis names itself where a script calls, Valkey does not.
-    meaning: "the server does not know the command: EVAL, EVALSHA, PUBLISH and what scripts call must be neither " +
-      "renamed nor switched off",
-  },
-  { text: /^(ACL failure in script|The user executing the script can't)/, meaning: NO_PERMISSION },
+const TEXTS: readonly (readonly [text: RegExp, meaning: string, retryable?: boolean])[] = [
+  [/^max (daily )?requests? limit exceeded/, "the plan's limit of commands is used up"],
+  [/^DB capacity quota exceeded/, "the database is full"],
+  [/^max request size exceeded/, TOO_LARGE],
+  [/^max single record size exceeded/, "what is stored under one key must be smaller"],
+  [/^max key size exceeded/, "a key must be smaller"],
+  [/^max [a-z ]*(concurrent|per second)[a-z ]*exceeded/, "too much at once", true],
+  [/^Command (is not available|"[A-Za-z]+" is not allowed)/, "the server does not offer the command"],
+  [/^Dynamic keys are not allowed/, "a script used a key that it did not declare"],
+  [/^Unexpected flag in script shebang/, FLAG_REFUSED],
+  [
+    /^unknown (redis )?command/i, // Redis names itself where a script calls, Valkey does not.
+    "the server does not know the command: EVAL, EVALSHA, PUBLISH and what scripts call must be neither " +
+    "renamed nor switched off",
+  ],
+  [/^(ACL failure in script|The user executing the script can't)/, NO_PERMISSION],
 ];
 
 /** Statuses that say that the command was not carried out. */
 const STATUSES: Readonly<Record<number, Finding>> = {
-  401: { meaning: "the token must be that of the database" },
+  401: { meaning: WRONG_TOKEN },
   405: { meaning: "the url must be that of the database's REST API" },
   413: { meaning: TOO_LARGE },
 };
@@ -111,37 +104,43 @@ export function answerError(
 ): DriverError {
   const refusal = status === 429 || status >= 500 ? undefined : readError(text);
   const said = refusal === undefined ? undefined : findingOf(refusal);
-  const { code, meaning, retryable } = said ?? { code: `HTTP_${status}`, ...STATUSES[status] ?? { retryable: true } };
-  const shown = meaning === TOO_LARGE ? `${meaning} than these ${bytes} bytes` : meaning;
-  return driverError(call, code, shown, retryable);
+  const { code, ...finding } = said ?? { code: `HTTP_${status}`, ...STATUSES[status] ?? { retryable: true } };
+  const isTooLarge = finding.meaning === TOO_LARGE;
+  return upstashError(call, code, isTooLarge ? { meaning: `${TOO_LARGE} than these ${bytes} bytes` } : finding);
 }
 
-/** The error for a request or a stream that took too long. The outcome is unknown. */
-export function timeoutError(call: string, ms: number): DriverError {
-  return driverError(call, "TIMEOUT", `no answer within ${ms} ms, outcome unknown`, true);
-}
-
-/** The error for a request that was given up. */
-export function abortedError(call: string): DriverError {
-  return driverError(call, "ABORTED", undefined, true);
-}
-
-/** The error for a stream that has ended before it said anything. */
-export function endedError(call: string): DriverError {
-  return driverError(call, "ENDED", "the stream ended at once", true);
+/**
+ * Runs until the time is up or `stop` aborts, whether or not `run` obeys its signal.
+ *
+ * @param call The caller, for the message: `Upstash: commit`.
+ * @throws {DriverError} If it is given up, or if `run` throws.
+ */
+export async function within<T>(
+  call: string,
+  limit: Omit<TimeLimit, "error">,
+  run: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const timeout = { meaning: `no answer within ${limit.ms} ms, outcome unknown`, retryable: true };
+  const error = (reason: "timeout" | "stopped") =>
+    reason === "stopped" ? upstashError(call, "ABORTED", { retryable: true }) : upstashError(call, "TIMEOUT", timeout);
+  try {
+    return await withTimeLimit({ ...limit, error }, ({ signal }) => run(signal));
+  } catch (error) {
+    throw thrownError(call, error);
+  }
 }
 
 /** The error for what `fetch` or the package has thrown. */
-export function thrownError(call: string, error: unknown): DriverError {
+function thrownError(call: string, error: unknown): DriverError {
   if (error instanceof DriverError) return error;
   // The package's text is that of the server, with the command behind it.
   const said = member(error, "name") === "UpstashError"
     ? findingOf((member(error, "message") ?? "").replace(/^Command failed: /, ""))
     : undefined;
-  if (said) return driverError(call, said.code, said.meaning, said.retryable);
+  if (said) return upstashError(call, said.code, said);
   const codes = [member(error, "code"), member(Object(error).cause, "code")];
   const code = codes.find((it) => it !== null && SYSTEM_CODE.test(it)) ?? nameOf(error);
-  return driverError(call, code ?? "NO_ANSWER", "outcome unknown", true);
+  return upstashError(call, code ?? "NO_ANSWER", { meaning: "outcome unknown", retryable: true });
 }
 
 /**
@@ -149,21 +148,25 @@ export function thrownError(call: string, error: unknown): DriverError {
  * with `EVAL`.
  */
 export function isNoScript(error: unknown): boolean {
-  return error instanceof DriverError && error.cause instanceof UpstashFailure && error.cause.code === "NOSCRIPT";
+  return failureOf(error)?.code === "NOSCRIPT";
 }
 
 /** Whether the server refuses the flag of the scripts. The script has not run then. */
 export function isFlagRefused(error: unknown): boolean {
-  return error instanceof DriverError && error.cause instanceof UpstashFailure &&
-    error.cause.message.endsWith(FLAG_REFUSED);
+  return failureOf(error)?.message.endsWith(FLAG_REFUSED) ?? false;
 }
 
 /** Describes an error for the message that push fails; `null` if nothing is known. */
 export function describeFailure(error: unknown): string | null {
-  return error instanceof DriverError && error.cause instanceof UpstashFailure ? error.cause.message : nameOf(error);
+  return failureOf(error)?.message ?? nameOf(error);
 }
 
-function driverError(call: string, code: string, meaning?: string, retryable: boolean = false): DriverError {
+function failureOf(error: unknown): UpstashFailure | null {
+  return error instanceof DriverError && error.cause instanceof UpstashFailure ? error.cause : null;
+}
+
+/** The error for a code, with what it means. */
+export function upstashError(call: string, code: string, { meaning, retryable = false }: Finding): DriverError {
   const shown = meaning === undefined ? code : `${code}: ${meaning}`;
   return new DriverError(`${call} failed (${shown})`, { retryable, cause: new UpstashFailure(code, shown) });
 }
@@ -182,10 +185,10 @@ function findingOf(text: string): Finding & { readonly code: string } | undefine
   // The package looks for NOSCRIPT anywhere in a text.
   const [, code = "", rest = ""] = /^(?:ERR (?=NOSCRIPT\b))?(\S*) ?(.*)$/s.exec(text) ?? [];
   if (!Object.hasOwn(WORDS, code)) return undefined;
-  const known = code === "ERR" ? TEXTS.find((it) => it.text.test(rest)) : undefined;
+  const [, meaning, retryable] = (code === "ERR" && TEXTS.find(([text]) => text.test(rest))) || [];
+  if (meaning !== undefined) return { code, meaning, retryable };
   const [, line] = /\buser_script:(\d{1,5}):/.exec(text) ?? [];
-  const place = line === undefined ? {} : { meaning: `in line ${line} of the script` };
-  return { code, ...known ?? { ...WORDS[code], ...place } };
+  return { code, ...WORDS[code], ...line !== undefined && { meaning: `in line ${line} of the script` } };
 }
 
 /**

@@ -4,24 +4,26 @@
  * @module
  */
 
-import type { RestAddress } from "./address.ts";
-import { answerError } from "./failure.ts";
-import { within } from "./limit.ts";
+import { answerError, within } from "./failure.ts";
 import type { SendCommand, TransportOptions } from "./transport.ts";
+
+/** The REST API of a database: its URL without a slash at the end, and the headers of every request. */
+export interface RestAddress {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
 
 /**
  * Sends commands to the REST API. Neither this nor the runtime sends anything twice.
  *
- * Texts arrive as they are: `Upstash-Encoding: base64` only serves bytes that are not UTF-8, and
- * the driver never writes such bytes. No `Upstash-Sync-Token` is sent either: it makes a replica
- * catch up before it reads, and scripts run at the primary.
+ * The driver writes no bytes that are not UTF-8, so it needs no `Upstash-Encoding: base64`. Scripts
+ * run at the primary, so it sends no `Upstash-Sync-Token`, with which a replica catches up.
  */
 export function httpCommands(address: RestAddress, { timeoutMs, clock }: TransportOptions): SendCommand {
   const headers = { ...address.headers, "Content-Type": "application/json" };
   return async (command, call, stop) => {
-    // The runtime cannot send a Blob a second time. Deno's fetch repeats a POST whose body is a
-    // text if the connection breaks before the answer, although the server may have carried it out.
-    // Measured with Deno 2.7 to 2.9.
+    // The runtime cannot send a Blob a second time. Deno's fetch (2.7 to 2.9) repeats a POST whose
+    // body is a text if the connection breaks before the answer, although it may have taken effect.
     const body = new Blob([JSON.stringify(command)]);
     // A redirect would take the token to another host.
     const init = { method: "POST", headers, body, redirect: "manual" } as const;

@@ -6,7 +6,7 @@
 
 import { deferred } from "../../../core/time/deferred.ts";
 import { isProgrammingError, programmingError } from "../../programming_error.ts";
-import { within } from "./limit.ts";
+import { within } from "./failure.ts";
 import type { SendCommand, Subscribe, TransportOptions } from "./transport.ts";
 
 /**
@@ -28,17 +28,16 @@ export interface UpstashRedis {
  */
 export interface UpstashSubscriber {
   /** Calls a listener for each event of a type. */
-  // deno-lint-ignore no-explicit-any
+  // deno-lint-ignore no-explicit-any -- the client types an event by its kind; the driver reads its members with care
   on(type: "subscribe" | "message" | "error", listener: (event: any) => void): void;
   /** Ends the subscription to these channels. */
   unsubscribe(channels: string[]): Promise<void>;
 }
 
 /**
- * Sends commands through the instance, with the instance's own settings. `exec` is not gathered
- * into pipelines. If the instance repeats a request by itself, that does no harm, because every
- * call may be repeated. A request that takes too long goes on in the instance, because nothing can
- * stop it.
+ * Sends commands through the instance, with its own settings. `exec` is not gathered into
+ * pipelines. If the instance repeats a request, that does no harm. Nothing can stop a request that
+ * takes too long, so it goes on in the instance.
  */
 export function instanceCommands(redis: UpstashRedis, { timeoutMs, clock }: TransportOptions): SendCommand {
   return (command, call, stop) =>
@@ -60,6 +59,11 @@ const NOTHING = "[]";
 /**
  * Subscribes through the instance. The instance does not tell when a stream has ended or broken:
  * only beats find that out.
+ *
+ * Unsubscribing aborts a signal, and Deno 2.9 may have collected what ties it to the stream. The
+ * connection would then stay open and keep the process alive. So the listeners end the stream: the
+ * package passes an error that a listener for messages throws to those for errors. An error that
+ * one of those throws ends the stream, silently if it is an `AbortError`.
  */
 export function instanceEvents(redis: UpstashRedis, { timeoutMs, clock }: TransportOptions): Subscribe {
   return async (channel, onMessage, stop) => {
@@ -68,20 +72,23 @@ export function instanceEvents(redis: UpstashRedis, { timeoutMs, clock }: Transp
     // It may reject when nobody waits for it any more.
     confirmed.catch(() => {});
     const subscriber = redis.subscribe(channel);
-    const end = new StreamEnd();
+    const sign = crypto.randomUUID();
+    let isOver = false;
     subscriber.on("subscribe", () => resolve());
     subscriber.on("error", (error) => {
-      end.atError(error);
+      if (isOver && error instanceof Error && error.message.includes(sign)) {
+        throw new DOMException("unsubscribed", "AbortError");
+      }
       reject(error);
       lost.abort();
     });
     subscriber.on("message", ({ message }) => {
-      end.atMessage();
+      if (isOver) throw new Error(sign);
       // With automatic deserialisation the package has parsed the message.
       onMessage(typeof message === "string" ? message : JSON.stringify(message));
     });
     const unsubscribe = () => {
-      end.isWanted = true;
+      isOver = true;
       return subscriber.unsubscribe([channel]).catch(() => {});
     };
     try {
@@ -96,27 +103,4 @@ export function instanceEvents(redis: UpstashRedis, { timeoutMs, clock }: Transp
     };
     return { lost: lost.signal, close };
   };
-}
-
-/**
- * Ends a stream by throwing from its listeners.
- *
- * Unsubscribing aborts a signal, and Deno 2.9 may have collected what ties it to the stream. The
- * connection would then stay open and keep the process alive. The package passes an error that a
- * listener for messages throws to the listeners for errors. An error that one of those throws ends
- * the stream, silently if it is an `AbortError`.
- */
-class StreamEnd {
-  isWanted = false;
-  readonly #sign = crypto.randomUUID();
-
-  atMessage(): void {
-    if (this.isWanted) throw new Error(this.#sign);
-  }
-
-  atError(error: unknown): void {
-    if (this.isWanted && error instanceof Error && error.message.includes(this.#sign)) {
-      throw new DOMException("unsubscribed", "AbortError");
-    }
-  }
 }

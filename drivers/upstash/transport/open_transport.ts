@@ -5,8 +5,8 @@
  */
 
 import { ValidationError } from "../../../core/errors.ts";
-import { readRestAddress } from "./address.ts";
-import { httpCommands } from "./http.ts";
+import { hiddenValue } from "../../hidden_value.ts";
+import { httpCommands, type RestAddress } from "./http.ts";
 import { instanceCommands, instanceEvents, type UpstashRedis } from "./instance.ts";
 import { httpEvents } from "./subscribe.ts";
 import type { TransportOptions, UpstashCredentials, UpstashTransport } from "./transport.ts";
@@ -23,7 +23,7 @@ export function openTransport(redis: UpstashRedis | UpstashCredentials, options:
   const refused = refusalOf(redis);
   if (refused !== null) throw new ValidationError(`Opening Upstash: ${refused}`);
   if (isInstance(redis)) return { send: instanceCommands(redis, options), subscribe: instanceEvents(redis, options) };
-  const address = readRestAddress(redis);
+  const address = readAddress(redis);
   return { send: httpCommands(address, options), subscribe: httpEvents(address, options) };
 }
 
@@ -36,14 +36,32 @@ function refusalOf(redis: unknown): string | null {
     return "this is a client of Redis's own protocol, as ioredis and node-redis are, and the driver needs " +
       `the REST API: ${wanted}`;
   }
-  if (!isInstance(redis as UpstashRedis)) return "url" in redis ? null : wanted;
+  if (!isInstance(redis)) return "url" in redis ? null : wanted;
   // In old versions that pipeline by themselves, each read of `exec` makes a new one: that of a
   // pipeline without a command.
   const [first, second] = [1, 2].map(() => Reflect.get(redis, "exec"));
   return first === second ? null : `this version of @upstash/redis cannot send single commands: ${wanted}`;
 }
 
-function isInstance(redis: UpstashRedis | UpstashCredentials): redis is UpstashRedis {
-  return typeof (redis as Partial<UpstashRedis>).exec === "function" &&
-    typeof (redis as Partial<UpstashRedis>).subscribe === "function";
+function isInstance(redis: object): redis is UpstashRedis {
+  return ["exec", "subscribe"].every((name) => typeof Reflect.get(redis, name) === "function");
+}
+
+function readAddress({ url: text, token }: UpstashCredentials): RestAddress {
+  const url = typeof text === "string" ? URL.parse(text) : null;
+  // A user or a query may be a secret that the caller expects to be sent, and fetch refuses a user.
+  const isBare = url && url.username === "" && url.password === "" && url.search === "" && url.hash === "";
+  if (!isBare || !/^https?:$/.test(url.protocol) || url.hostname === "") {
+    throw new ValidationError(
+      `Reading the url of Upstash, ${hiddenValue(text)}: it must be that of the REST API, https://HOST`,
+    );
+  }
+  if (typeof token !== "string" || !/^[\x21-\x7e]+$/.test(token)) {
+    const wanted = "it must be that of the REST API, without spaces or line breaks";
+    throw new ValidationError(`Reading the token of Upstash, ${hiddenValue(token)}: ${wanted}`);
+  }
+  return {
+    url: `${url.origin}${url.pathname.replace(/\/+$/, "")}`,
+    headers: { Authorization: `Bearer ${token}` },
+  };
 }

@@ -10,7 +10,6 @@ import type { Clock } from "../../../core/time/clock.ts";
 /**
  * Sends one command, as one request.
  *
- * @param command The command and its arguments.
  * @param call The caller, for messages: `Upstash: commit`.
  * @param stop Gives the request up when it aborts. Without it only the time limit does.
  * @returns The result: strings as Redis has them, integers as numbers.
@@ -21,10 +20,7 @@ export type SendCommand = (command: readonly string[], call: string, stop?: Abor
 
 /** A subscription to a channel that the server has confirmed. */
 export interface ChannelSubscription {
-  /**
-   * Aborts when the stream of events has ended or broken, if that is noticed: a subscription of the
-   * package does not tell.
-   */
+  /** Aborts when the stream of events has ended or broken, if that is noticed. */
   readonly lost: AbortSignal;
   /** Ends the subscription. Never rejects. */
   close(): Promise<void>;
@@ -33,7 +29,7 @@ export interface ChannelSubscription {
 /**
  * Subscribes to a channel.
  *
- * @param channel Its name, of letters, digits and `:_.-`.
+ * @param channel Its name, of letters, digits and `:_.-`, because it becomes a part of a URL, unescaped.
  * @param onMessage Gets the text of each message.
  * @param stop Aborts when the subscription is no longer wanted, before it is confirmed.
  * @throws {DriverError} If the subscription is not confirmed in time. Nothing is left open then.
@@ -52,10 +48,7 @@ export interface UpstashTransport {
 
 /** The limits of every request. */
 export interface TransportOptions {
-  /**
-   * How long a request may take until its whole answer has arrived, and a subscription until it is
-   * confirmed, in milliseconds.
-   */
+  /** How long a request may take, or a subscription until it is confirmed, in milliseconds. */
   readonly timeoutMs: number;
   readonly clock: Clock;
 }

@@ -8,14 +8,14 @@
 import assert from "node:assert/strict";
 import type { Driver, EndStatus } from "../../../core/driver/driver.ts";
 import { end, observeEvent, observeResult, record, setEvent, start } from "../../operations.ts";
-import { LEASE_MS, newWorkflow } from "../../requests.ts";
+import { createRequest, LEASE_MS, newWorkflow } from "../../requests.ts";
 import {
   answers,
   begin,
   beginSuspended,
   cancel,
   claimIds,
-  type DrivenRun,
+  DrivenRun,
   enqueue,
   plain,
   resume,
@@ -128,6 +128,20 @@ export const children: Rules = {
     assert.equal(await a.readWorkflow("child"), null);
   },
 
+  "purge() leaves a child that its parent did not find, and then started in the same commit": async (
+    { drivers: [a, b] },
+  ) => {
+    const parent = await begin(a, "parent");
+    assert.deepEqual(
+      await parent.outcomes([observeResult(0, "child", null, true), start(1, newWorkflow("child"))]),
+      [{ tag: "workflow_not_found" }, { tag: "done", value: "child" }],
+    );
+    await (await take(b, "child")).end("SUCCESS", "1");
+    assert.equal(await purge(b), 0);
+    assert.deepEqual(await parent.outcomes([observeResult(2, "child", null, true)]), [valueOutcome("1")]);
+    assert.equal(await purge(b), 1);
+  },
+
   "purge() removes a child when its parent has ended, and in the same call": async ({ drivers: [a, b] }) => {
     for (const status of ["SUCCESS", "ERROR"] satisfies EndStatus[]) {
       const parent = await parentOf(a);
@@ -137,6 +151,21 @@ export const children: Rules = {
     }
     await parentOf(a);
     await cancel(b, "parent");
+    assert.equal(await purge(b), 2);
+  },
+
+  "a workflow that a late repeat of create() makes again may read the result of a child of the purged one": async (
+    { drivers: [a, b] },
+  ) => {
+    const request = createRequest("parent");
+    const first = new DrivenRun(a, "parent", { ...request, ...await a.create(request) });
+    await first.released([start(0, newWorkflow("child"))], end());
+    assert.equal(await purge(b), 1);
+    const again = new DrivenRun(b, "parent", { ...request, ...await b.create(request) });
+    await (await take(a, "child")).end("SUCCESS", "1");
+    assert.deepEqual(await again.outcomes([observeResult(0, "child", null, true)]), [valueOutcome("1")]);
+    assert.deepEqual(await again.outcomes([start(1, newWorkflow("other"))]), [{ tag: "done", value: "other" }]);
+    await again.end();
     assert.equal(await purge(b), 2);
   },
 

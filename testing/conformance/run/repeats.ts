@@ -238,7 +238,7 @@ export const repeats: Rules = {
 };
 
 /**
- * One operation of each kind with its outcome, in a store where workflow `friend` ended with 7 and
+ * One operation of each kind with its outcome. In the store, workflow `friend` has ended with 7 and
  * has set event `k`.
  */
 function everyRecorded(): [Operation, ReturnType<typeof answers>[number]][] {

@@ -230,7 +230,7 @@ async function again(
   return answered;
 }
 
-/** Each operation's answer in one word, and of an outcome how large its value is. */
+/** Each operation's answer in one word, with the size of the value if it is an outcome. */
 function shapes({ results }: Committed): string[] {
   return results.map((result) => {
     if ("deferred" in result) return "deferred";
@@ -240,7 +240,7 @@ function shapes({ results }: Committed): string[] {
 }
 
 /**
- * Sends large messages to a workflow, one at a time: together they might be too large for a
+ * Sends large messages to a workflow, one at a time, because together they might be too large for a
  * request.
  */
 async function sendLarge(driver: Driver, count: number, workflowId: string = "w"): Promise<void> {

@@ -14,6 +14,7 @@ import {
   park,
   pause,
   receive,
+  record,
   send,
   setEvent,
   sleep,
@@ -48,34 +49,62 @@ const pushRules: Readonly<Record<string, (harness: Harness, driver: Watching) =>
     await hints.after("resume", () => resume(b, "w"));
   },
 
-  "watch() of an outbox hints when an event, a stream value, a close or another status comes": async (
+  "watch() of events, of streams or of the result hints at these and at each new status": async (
     { drivers: [, b] },
     driver,
   ) => {
-    await using hints = await Hints.of(driver, "outbox:w");
-    await hints.after("enqueued", () => enqueue(b, "w"));
-    let run: DrivenRun = await hints.after("claimed", () => take(b, "w"));
-    await hints.after("event", () => run.held([setEvent(0, "k", "v")]));
-    await hints.after("event from a step", () => run.held([setEvent(null, "k", "v")]));
-    await hints.after("stream", () => run.held([writeStream(1, "s", "v")]));
-    await hints.after("stream from a step", () => run.held([writeStream(null, "s", "v")]));
-    await hints.after("close", () => run.held([closeStream(2, "s")]));
-    await hints.after("cancel", () => cancel(b, "w"));
-    await hints.after("resume", () => resume(b, "w"));
+    await using event = await Hints.of(driver, "event:w");
+    await using stream = await Hints.of(driver, "stream:w");
+    await using result = await Hints.of(driver, "result:w");
+    const all = [event, stream, result];
+    const afterStatus = <T>(what: string, act: () => Promise<T>) =>
+      all.reduce((inner, hints) => () => hints.after(what, inner), act)();
+    await afterStatus("enqueued", () => enqueue(b, "w"));
+    let run: DrivenRun = await afterStatus("claimed", () => take(b, "w"));
+    const before = all.map(({ count }) => count);
+    await event.after("event", () => run.held([setEvent(0, "k", "v")]));
+    await event.after("event from a step", () => run.held([setEvent(null, "k", "v")]));
+    await event.after("event beside another operation", () => run.held([setEvent(1, "k", "v"), record(2, "r")]));
+    assert.deepEqual([stream.count, result.count], before.slice(1), "an event is no stream value");
+    const ofEvents = event.count;
+    await stream.after("value", () => run.held([writeStream(3, "s", "v")]));
+    await stream.after("value from a step", () => run.held([writeStream(null, "s", "v")]));
+    await stream.after("value beside another operation", () => run.held([writeStream(4, "s", "v"), record(5, "r")]));
+    await stream.after("close", () => run.held([closeStream(6, "s")]));
+    assert.deepEqual([event.count, result.count], [ofEvents, before[2]], "a stream value is no event");
+    await afterStatus("cancel", () => cancel(b, "w"));
+    await afterStatus("resume", () => resume(b, "w"));
     run = await take(b, "w");
-    await hints.after("end", () => run.end());
-    await using started = await Hints.of(driver, "outbox:child");
+    await afterStatus("end", () => run.end());
+    await using started = await Hints.of(driver, "result:child");
     const parent = await begin(b, "parent");
     await started.after("started", () => parent.held([start(0, newWorkflow("child"))]));
+  },
+
+  "watch() hints for each workflow of many that start or end at once": async ({ drivers: [, b] }, driver) => {
+    const ids = Array.from({ length: 40 }, (_, n) => `w${n}`);
+    const all = await Promise.all(ids.map((id) => Hints.of(driver, `result:${id}`)));
+    const afterAll = async <T>(what: string, act: (id: string) => Promise<T>): Promise<T[]> => {
+      const before = all.map(({ count }) => count);
+      const results = await Promise.all(ids.map(act));
+      await until(() => all.every(({ count }, n) => count > before[n]!), `a hint for each ${what} came`);
+      return results;
+    };
+    try {
+      const runs = await afterAll("start", (id) => begin(b, id));
+      await afterAll("end", (id) => runs[ids.indexOf(id)]!.end());
+    } finally {
+      for (const { watch } of all) watch.close();
+    }
   },
 
   "watch() takes any workflow ID, and hints for it": async ({ drivers: [, b] }, driver) => {
     for (const workflowId of [":", "inbox:w", "due", "'; drop table x; --", "\u{1F600}".repeat(255)]) {
       const run = await begin(b, workflowId);
       await using inbox = await Hints.of(driver, `inbox:${workflowId}`);
-      await using outbox = await Hints.of(driver, `outbox:${workflowId}`);
+      await using event = await Hints.of(driver, `event:${workflowId}`);
       await inbox.after("message", () => b.send([newMessage(workflowId)]));
-      await outbox.after("event", () => run.held([setEvent(0, "k", "v")]));
+      await event.after("event", () => run.held([setEvent(0, "k", "v")]));
     }
   },
 
@@ -108,9 +137,9 @@ const pushRules: Readonly<Record<string, (harness: Harness, driver: Watching) =>
   "watch() hints every subscription, over both drivers": async ({ drivers }, driver) => {
     const [, b] = drivers;
     assert(canWatch(b));
-    await using first = await Hints.of(driver, "outbox:w");
-    await using second = await Hints.of(driver, "outbox:w");
-    await using third = await Hints.of(b, "outbox:w");
+    await using first = await Hints.of(driver, "event:w");
+    await using second = await Hints.of(driver, "event:w");
+    await using third = await Hints.of(b, "event:w");
     const run = await begin(driver, "w");
     await first.after(
       "event",
@@ -121,7 +150,7 @@ const pushRules: Readonly<Record<string, (harness: Harness, driver: Watching) =>
   "watch() does not run a hint inside the call that causes it": async (_harness, driver) => {
     let inside = false;
     let hinted = false;
-    await using hints = await Hints.of(driver, "outbox:w", () => {
+    await using hints = await Hints.of(driver, "event:w", () => {
       hinted = true;
       assert.equal(inside, false);
     });
@@ -136,8 +165,8 @@ const pushRules: Readonly<Record<string, (harness: Harness, driver: Watching) =>
 
   "watch() gives no hint after it was closed, and closing again does nothing": async ({ drivers: [, b] }, driver) => {
     const run = await begin(b, "w");
-    await using open = await Hints.of(driver, "outbox:w");
-    const closed = await Hints.of(driver, "outbox:w");
+    await using open = await Hints.of(driver, "event:w");
+    const closed = await Hints.of(driver, "event:w");
     closed.watch.close();
     closed.watch.close();
     assert.equal(closed.watch.live, false);
@@ -150,8 +179,8 @@ const pushRules: Readonly<Record<string, (harness: Harness, driver: Watching) =>
   "watch() gives no hint that was on its way when it was closed": async ({ drivers: [, b] }, driver) => {
     assert(canWatch(b));
     const run = await begin(driver, "w");
-    await using open = await Hints.of(b, "outbox:w");
-    const closed = await Hints.of(driver, "outbox:w");
+    await using open = await Hints.of(b, "event:w");
+    const closed = await Hints.of(driver, "event:w");
     const before = closed.count;
     await open.after("event", () => {
       const held = run.held([setEvent(0, "k", "v")]);

@@ -1,5 +1,5 @@
 /**
- * Rules for schemas at `recv`: a message that was sent by the topic's name is checked there once,
+ * Rules for schemas at `recv`. A message that was sent by the topic's name is checked there once,
  * and a replay gets the same result.
  *
  * @module

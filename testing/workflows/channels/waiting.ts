@@ -139,7 +139,8 @@ export const waiting: Rules<World> = {
     const other = world.isolate(1, [flowOfOneWait], { wake: "none" });
     assert.equal((await world.until(other.parley.sweep())).suspended, 1);
     const { waiting, createdAt } = await other.parley.handle("w").status();
-    // The wait began in the first 5 s. One that began anew at the take-over would have until 50 s.
+    // The wait began in the first 5 s. A wait that began again at the take-over would have until 50
+    // s.
     assert(
       waiting?.until !== undefined && waiting.until - createdAt <= 35_000,
       "the deadline is that of the first run",

@@ -55,7 +55,7 @@ async function runWith(
     await world.pass(1_000);
   }
   await carryOn(world, healthy.parley);
-  // A deadline of the isolate in trouble may only now have made the call that freezes.
+  // Perhaps a deadline of the isolate in trouble made the call that freezes only a moment ago.
   await world.until(frozen);
   await world.until(troubled.parley.idle());
   assert.deepEqual(await lookBack(healthy.parley), EXPECTED, `with ${JSON.stringify(trouble)}`);

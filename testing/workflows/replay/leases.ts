@@ -63,8 +63,8 @@ export const leases: Rules<World> = {
       runs++;
       return await ctx.step("blocks", () => opened.then(() => "once"));
     });
-    // The isolate's clock stands still, as while a step blocks its thread, so it renews nothing;
-    // the store's goes on.
+    // The isolate's clock stands still, as while a step blocks the thread, so the isolate renews
+    // nothing. The store's clock goes on.
     const { parley } = world.isolate(0, [flow], { lease: "10s", clock: { now: () => 0, after: () => () => {} } });
     const handle = await parley.start(flow, undefined, { workflowId: "w" });
     await world.untilTrue(() => runs === 1);

@@ -1,5 +1,5 @@
 /**
- * Rules for journals of several pages: outcomes arrive in the recorded order on every replay,
+ * Rules for journals of several pages. On every replay, outcomes arrive in the recorded order,
  * whatever the size of a page.
  *
  * @module

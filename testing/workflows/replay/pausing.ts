@@ -1,5 +1,5 @@
 /**
- * Rules for the pauses between the tries of a step: the store counts the tries, and a pause is a
+ * Rules for the pauses between the tries of a step. The store counts the tries, and a pause is a
  * wait like any other.
  *
  * @module

@@ -1,5 +1,5 @@
 /**
- * Rules for values and refusals: a value is taken when its operation is called, and a refused call
+ * Rules for values and refusals. A value is taken when its operation is called, and a refused call
  * is refused on every replay.
  *
  * @module

@@ -112,3 +112,28 @@ Deno.test("the failure of a child has its error, also after its recovery attempt
   assert.deepEqual(own.errors.map((error) => (error as { code?: string }).code), ["workflow_failed"]);
   assert.deepEqual(errors, []);
 });
+
+Deno.test("contexts work through a Proxy, frozen, as a prototype and in parts", async () => {
+  const { world } = await setup();
+  const wrapped = (context: object) => [new Proxy(context, {}), Object.create(context), Object.freeze(context)];
+  const flow = workflow("flow", async (ctx) => {
+    const results: unknown[] = [];
+    for (const [index, it] of wrapped(ctx).entries()) {
+      results.push(await it.step(`step ${index}`, () => index), it.signal.aborted);
+    }
+    const { step, signal } = ctx;
+    results.push(
+      await step("in parts", async (step) => {
+        for (const it of wrapped(step)) await it.setEvent("state", it.signal.aborted);
+        const { setEvent } = step;
+        await setEvent("state", "last");
+        return signal.aborted;
+      }),
+    );
+    return results;
+  });
+  const { parley } = world.isolate(0, [flow]);
+  const handle = await parley.start(flow, undefined);
+  assert.deepEqual(await world.until(handle.result()), [0, false, 1, false, 2, false, false]);
+  assert.equal(await handle.getEvent("state"), "last");
+});

@@ -101,9 +101,14 @@ Deno.test("onCommit gets the store's time, the woken workflows, and the targets 
   assert.deepEqual(told, [
     ["commit", 42, [], []],
     ["commit", 42, ["d"], ["inbox:d"]],
-    ["commit", 42, [], ["outbox:w"]],
-    ["commit", 42, [], ["outbox:w"]],
-    ["commit", 42, [], ["outbox:w"]],
-    ["commit", 42, [], ["outbox:w"]],
+    ["commit", 42, [], ["stream:w"]],
+    ["commit", 42, [], ["stream:w"]],
+    ["commit", 42, [], ["event:w"]],
+    ["commit", 42, [], []],
   ]);
+  const ended = make();
+  void ended.commits.release({ to: "end", status: "SUCCESS", output: null, error: null });
+  await settle();
+  await ended.answer({ state: "released" });
+  assert.deepEqual(ended.told, [["commit", 42, [], ["event:w", "stream:w", "result:w"]]]);
 });

@@ -33,6 +33,7 @@ export function make(options: Partial<CommitsOptions> = {}) {
     epoch: 3,
     owner: "me",
     leaseMs: LEASE_MS,
+    onWait: () => {},
     onCommit: ({ now, woken, touched }) => told.push(["commit", now, woken, touched]),
     onGone: (state) => told.push(state),
     onFailure: (error) => told.push(error),

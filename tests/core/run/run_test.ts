@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { stream } from "../../../core/channel.ts";
+import type { Driver } from "../../../core/driver/driver.ts";
 import type { StandardSchemaV1 } from "../../../core/standard_schema.ts";
 import { workflow } from "../../../core/workflow.ts";
 import { countedWatches, gate, onCommit, settle, setup } from "../setup.ts";
@@ -10,6 +11,18 @@ function gatedSchema(): { schema: StandardSchemaV1<unknown, number>; answer: (is
   const validate = async (value: unknown) =>
     await opened ? { value: value as number } : { issues: [{ message: "no" }] };
   return { schema: { "~standard": { version: 1, vendor: "test", validate } }, answer: open };
+}
+
+/** Holds the answers of commits back until the promise settles. */
+function lateAnswers(driver: Driver, opened: Promise<unknown>): Driver {
+  return {
+    ...driver,
+    commit: async (request) => {
+      const result = await driver.commit(request);
+      await opened;
+      return result;
+    },
+  };
 }
 
 Deno.test("a run suspends at once when hotWait is 0, and leaves no timer", async () => {
@@ -186,6 +199,23 @@ Deno.test("a run looks at its waits on a hint and at a deadline, and polls those
   assert(stale <= 3, `${stale} looks: the deadline of an ended wait no longer counts`);
 });
 
+Deno.test("a message that arrives before the answer to a new wait is received with its hint", async () => {
+  const { world, driver, clock } = await setup();
+  const { open, opened } = gate();
+  const flow = workflow("flow", async (ctx) => await ctx.recv());
+  const { parley } = world.isolate(0, [flow], { driver: lateAnswers(driver, opened), hotWait: "1h" });
+  const handle = await parley.start(flow, undefined);
+  await settle();
+  const start = clock.now();
+  await world.isolate(1, []).parley.send(handle.workflowId, 7);
+  await settle();
+  open();
+  await settle();
+  const { status, output } = await handle.status();
+  assert.deepEqual([status, output, clock.now() - start], ["SUCCESS", 7, 0]);
+  assert.equal(clock.pending, 0);
+});
+
 Deno.test("a wait that begins beside a rarely polled wait ends at its own deadline", async () => {
   const { world, driver } = await setup();
   const { watch: _, ...poll } = driver;
@@ -218,13 +248,70 @@ Deno.test("a run that no longer waits has no subscription, even during a step", 
   const { parley } = world.isolate(0, [flow], { driver: watches.driver, hotWait: "1h" });
   const handle = await parley.start(flow, undefined, { workflowId: "w" });
   await settle();
-  assert.deepEqual([...watches.targets].sort(), ["inbox:w", "outbox:other"]);
+  assert.deepEqual([...watches.targets].sort(), ["event:other", "inbox:w"]);
   assert.equal(watches.open(), 2);
   await handle.send(1, { topic: "go" });
   await world.pass(600);
   assert.equal(watches.open(), 0);
   open();
   await world.until(handle.result());
+});
+
+Deno.test("push does not connect for a wait whose look has no answer yet", async () => {
+  const { world, driver, clock } = await setup();
+  const { open, opened } = gate();
+  const push = { live: false };
+  const watches = countedWatches(driver, push);
+  const flow = workflow("flow", async (ctx) => await ctx.recv());
+  const { parley } = world.isolate(0, [flow], { driver: lateAnswers(watches.driver, opened), hotWait: "1h" });
+  const handle = await parley.start(flow, undefined, { workflowId: "w" });
+  await settle();
+  assert.equal(watches.open(), 0);
+  // Push goes live for another wait, and the message comes before this wait listens to it.
+  push.live = true;
+  const start = clock.now();
+  await world.isolate(1, []).parley.send("w", 7);
+  open();
+  await settle();
+  const { status, output } = await handle.status();
+  assert.deepEqual([status, output, clock.now() - start, watches.open()], ["SUCCESS", 7, 0, 0]);
+});
+
+Deno.test("a run that ends beside a new wait has no subscription", async () => {
+  const { world, driver } = await setup();
+  const watches = countedWatches(driver);
+  const flow = workflow("flow", async (ctx) => {
+    void ctx.recv("never");
+    return await Promise.resolve(2);
+  });
+  const { parley } = world.isolate(0, [flow], { driver: watches.driver });
+  const handle = await parley.start(flow, undefined, { workflowId: "w" });
+  assert.equal(await world.until(handle.result()), 2);
+  await world.until(parley.idle());
+  assert.deepEqual([watches.open(), [...watches.targets].sort()], [0, ["result:w"]]);
+});
+
+Deno.test("a run that has received all beside a pause has no subscription", async () => {
+  const { world, driver } = await setup();
+  const watches = countedWatches(driver);
+  const { open, opened } = gate();
+  const flow = workflow("flow", async (ctx) => {
+    const step = ctx.step("step", ({ attempt }) => attempt < 2 ? Promise.reject(new Error("no")) : attempt, {
+      retries: 1,
+      delay: "1h",
+    });
+    await ctx.step("other", () => opened);
+    await ctx.recv();
+    return await step;
+  });
+  const { parley } = world.isolate(0, [flow], { driver: watches.driver, hotWait: "2h" });
+  const handle = await parley.start(flow, undefined, { workflowId: "w" });
+  await handle.send(1);
+  open();
+  await settle();
+  assert.equal(watches.open(), 0);
+  await world.pass(3_600_000);
+  assert.equal(await world.until(handle.result()), 2);
 });
 
 Deno.test("a new wait restarts the back-off for all waits of its run", async () => {

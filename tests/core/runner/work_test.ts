@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Driver } from "../../../core/driver/driver.ts";
+import { delay } from "../../../core/time/clock.ts";
 import { toMilliseconds } from "../../../core/values/checks.ts";
 import { DriverError } from "../../../core/errors.ts";
 import { workflow } from "../../../core/workflow.ts";
@@ -45,6 +46,29 @@ Deno.test("work() claims nothing while it is full, and goes on as soon as a slot
   open();
   await settle(100);
   assert.equal(at.ever, 4, "without waiting for a poll");
+  controller.abort();
+  await world.until(working);
+});
+
+Deno.test("work() claims several at a time while more are due, and waits only a moment for that", async () => {
+  const { world, clock, driver } = await setup();
+  let claims = 0;
+  const counting: Driver = { ...driver, claim: (request) => (claims++, driver.claim(request)) };
+  const flow = workflow("flow", async (ctx, ms: number) => await ctx.step("takes a while", () => delay(clock, ms)));
+  const { parley } = world.isolate(0, [flow], { driver: counting, lease: "1h" });
+  for (const [index, workflowId] of ids(400).entries()) {
+    await parley.start(flow, index === 0 ? 5_000 : 10 + index % 37, { workflowId, enqueue: true });
+  }
+  const controller = new AbortController();
+  const working = parley.work({ signal: controller.signal, concurrency: 40 });
+  const startedAt = clock.now();
+  const left = async () => (await parley.list({ status: "ENQUEUED" })).workflows.length;
+  while (await left() > 0) {
+    await clock.advance(1);
+    await settle();
+  }
+  assert(claims <= 60, `${claims} claims`);
+  assert(clock.now() - startedAt <= 500, `${clock.now() - startedAt} ms`);
   controller.abort();
   await world.until(working);
 });

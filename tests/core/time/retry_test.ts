@@ -36,6 +36,19 @@ Deno.test("withRetries() repeats a call up to four times, with pauses that grow 
   assert.equal(clock.pending, 0);
 });
 
+Deno.test("calls that fail together are repeated over a time as long as the pause", async () => {
+  const pauses: number[] = [];
+  for (let index = 0; index < 200; index++) {
+    const { clock, calls, purge } = failing(1, away);
+    const purging = purge();
+    await clock.advance(100);
+    await purging;
+    pauses.push(calls[1]!);
+  }
+  const [first, last] = [Math.min(...pauses), Math.max(...pauses)];
+  assert(first >= 25 && last <= 75 && last - first > 30, `${first} to ${last} ms`);
+});
+
 Deno.test("withRetries() gives up after the fifth call, with its error", async () => {
   const { clock, calls, purge } = failing(9, () => new DriverError(`away ${calls.length}`, { retryable: true }));
   const purging = assert.rejects(purge(), { code: "driver", retryable: true, message: "away 5" });

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import type { Driver } from "../../../core/driver/driver.ts";
+import { DriverError } from "../../../core/errors.ts";
 import { Subscriptions } from "../../../core/time/subscriptions.ts";
-import { unlessAborted, Waiter, waitFor } from "../../../core/time/wait.ts";
+import { unlessAborted, waitFor } from "../../../core/time/wait.ts";
+import { Waiter } from "../../../core/time/waiter.ts";
 import { memoryDriver } from "../../../drivers/memory/mod.ts";
 import { ManualClock } from "../../../testing/mod.ts";
 import { countedSignal, countedWatches, gate, settle } from "../setup.ts";
@@ -58,7 +60,7 @@ Deno.test("Waiter.next() polls with back-off from 20 ms to 1 s, give or take a q
 Deno.test("Waiter.next() polls rarely while every push is live, and as often as without push otherwise", async () => {
   const live = make({ push: true });
   const waiter = new Waiter(live.sources);
-  waiter.listen(["inbox:w", "outbox:v"]);
+  waiter.listen(["inbox:w", "stream:v"]);
   const pauses = pausesOf(await looks(live, waiter, 60_000));
   for (const pause of pauses) assert(pause >= 5_000, `${pause}`);
   assert.equal(live.open(), 0);
@@ -114,7 +116,7 @@ Deno.test("Waiter.next() reports a hint at once and only once, also an earlier o
     await clock.advance(1);
     assert.equal(await limited, false);
   }
-  hints.notify(["inbox:other", "outbox:w", "due"]);
+  hints.notify(["inbox:other", "stream:w", "due"]);
   const waiting = waiter.next({ limitMs: 1 });
   await clock.advance(1);
   assert.equal(await waiting, false, "a hint for another target does not count");
@@ -163,7 +165,7 @@ Deno.test("Waiter.reset() restarts the back-off", async () => {
 Deno.test("Waiter.listen() subscribes to each wanted target once, and ends the other subscriptions", () => {
   const { sources, open, pushed } = make({ push: true });
   const waiter = new Waiter(sources);
-  waiter.listen(["inbox:w", "outbox:v", "outbox:v"]);
+  waiter.listen(["inbox:w", "stream:v", "stream:v"]);
   assert.deepEqual([open(), pushed.length], [2, 2]);
   waiter.listen(["inbox:w", "due"]);
   assert.deepEqual([open(), pushed.length], [2, 3]);
@@ -196,10 +198,26 @@ Deno.test("Subscriptions.add() leaves nothing when it is closed, and closing twi
   assert.deepEqual(heard, ["first", "second"]);
 });
 
+Deno.test("looks that fail together pause a Waiter like one", async () => {
+  const { sources, clock } = make();
+  const waiter = new Waiter(sources);
+  const away = new DriverError("away", { retryable: true });
+  const fail = () => waiter.look(() => settle().then(() => Promise.reject(away)));
+  await Promise.all(Array.from({ length: 100 }, fail));
+  const due = waiter.next();
+  await clock.advance(1_000);
+  assert(await due);
+  // The next failure is the second one.
+  await fail();
+  const second = waiter.next();
+  await clock.advance(1_600);
+  assert(await second);
+});
+
 Deno.test("waitFor() looks once and does not subscribe when the timeout is 0", async () => {
   const { sources, open, pushed } = make({ push: true });
   let looked = 0;
-  const options = { target: "outbox:w", timeoutMs: 0, onTimeout: () => new Error("late") } as const;
+  const options = { target: "stream:w", timeoutMs: 0, onTimeout: () => new Error("late") } as const;
   await assert.rejects(waitFor(sources, () => Promise.resolve(void looked++), options), { message: "late" });
   assert.equal(await waitFor(sources, () => Promise.resolve(5), options), 5);
   assert.deepEqual([looked, open(), pushed.length], [1, 0, 0]);
@@ -207,7 +225,7 @@ Deno.test("waitFor() looks once and does not subscribe when the timeout is 0", a
 
 Deno.test("waitFor() subscribes before it looks", async () => {
   const { sources, open } = make({ push: true });
-  const options = { target: "outbox:w", timeoutMs: null, onTimeout: () => new Error() } as const;
+  const options = { target: "stream:w", timeoutMs: null, onTimeout: () => new Error() } as const;
   assert.equal(await waitFor(sources, () => Promise.resolve(open()), options), 1);
   assert.equal(open(), 0);
 });
@@ -217,7 +235,7 @@ Deno.test("waitFor() ends at its deadline without another look, and leaves nothi
   const start = clock.now();
   const at: number[] = [];
   const look = () => Promise.resolve(void at.push(clock.now() - start));
-  const waiting = waitFor(sources, look, { target: "outbox:w", timeoutMs: 3_000, onTimeout: () => new Error("late") });
+  const waiting = waitFor(sources, look, { target: "stream:w", timeoutMs: 3_000, onTimeout: () => new Error("late") });
   const ended = assert.rejects(waiting, { message: "late" }).then(() => clock.now() - start);
   await clock.advance(2_999);
   assert.deepEqual([at, open()], [[0], 1]);
@@ -230,12 +248,12 @@ Deno.test("waitFor() does not look when only the limit of a poll poked it", asyn
   const { sources, clock, hints } = make();
   let looked = 0;
   const waiting = waitFor(sources, () => Promise.resolve(++looked === 3 ? looked : undefined), {
-    target: "outbox:w",
+    target: "stream:w",
     timeoutMs: 10,
     onTimeout: () => new Error("late"),
   });
   await settle();
-  hints.notify(["outbox:w"]);
+  hints.notify(["stream:w"]);
   await settle();
   assert.equal(looked, 2);
   const late = assert.rejects(waiting, { message: "late" });
@@ -247,7 +265,7 @@ Deno.test("waitFor() does not look when only the limit of a poll poked it", asyn
 Deno.test("waitFor() rejects with the signal's reason before, during and between looks", async () => {
   const { sources, clock, open } = make({ push: true });
   const reason = new Error("left");
-  const options = { target: "outbox:w", timeoutMs: null, onTimeout: () => new Error() } as const;
+  const options = { target: "stream:w", timeoutMs: null, onTimeout: () => new Error() } as const;
   const never = new Promise<undefined>(() => {});
   let looked = 0;
   await assert.rejects(
@@ -270,7 +288,7 @@ Deno.test("waitFor() rejects with the error of a failed look, and leaves nothing
   const { sources, clock, open } = make({ push: true });
   const { signal, listeners } = countedSignal();
   const look = () => Promise.reject(new Error("away"));
-  const options = { target: "outbox:w", timeoutMs: null, signal, onTimeout: () => new Error() } as const;
+  const options = { target: "stream:w", timeoutMs: null, signal, onTimeout: () => new Error() } as const;
   await assert.rejects(waitFor(sources, look, options), { message: "away" });
   await settle();
   assert.deepEqual([open(), clock.pending, listeners()], [0, 0, 0]);

@@ -5,10 +5,10 @@ import { neonDriver, type NeonDriverOptions } from "../../../drivers/neon/mod.ts
 import type { PushConnection } from "../../../drivers/push.ts";
 import { newMessage } from "../../../testing/requests.ts";
 import { enqueue } from "../../../testing/driven_run.ts";
-import { atNeon, EAGER } from "./support/harness.ts";
+import { atNeon } from "./support/harness.ts";
 import { listeners, neonDriverTest, type Opened, POSTGRES, type Setting } from "./support/setting.ts";
 import { until, warnings, Watching } from "../../support/patience.ts";
-import { quoted } from "../postgres/support/store.ts";
+import { EAGER, quoted } from "../postgres/support/store.ts";
 
 neonDriverTest("any number of watches share one connection, from the first to the last", async (setting) => {
   const { server, open } = setting;
@@ -131,7 +131,7 @@ for (const ending of ["fin", "reset"] as const) {
     `a connection that is cut (${ending}) is opened again, and all are told to look`,
     async ({ relay, server, open }) => {
       const opened = open({ timing: { openAfterMs: 20 } });
-      using watching = await Watching.live(opened, "outbox:w");
+      using watching = await Watching.live(opened, "result:w");
       assert.equal(watching.hints, 1);
       await relay.cut(ending);
       await until(() => !watching.watch.live);
@@ -217,7 +217,7 @@ const REFUSALS: Record<string, (setting: Setting) => Opened> = {
   },
   "connecting is swallowed": ({ relay, open }) => {
     relay.fault({ at: "connect", action: { kind: "blackHole" }, times: 3 });
-    return open({ requestTimeout: 100 });
+    return open({ requestTimeout: 300 });
   },
   "the connection is cut while it is opened": ({ relay, open }) => {
     relay.fault({ at: "before", action: { kind: "cut" }, matches: ({ kind }) => kind === "upgrade", times: 3 });
@@ -229,11 +229,11 @@ const REFUSALS: Record<string, (setting: Setting) => Opened> = {
   },
   "opening is swallowed": ({ relay, open }) => {
     relay.fault({ at: "after", action: { kind: "blackHole" }, matches: ({ kind }) => kind === "upgrade", times: 3 });
-    return open({ requestTimeout: 100 });
+    return open({ requestTimeout: 300 });
   },
   "logging in is swallowed": ({ relay, open }) => {
     relay.fault({ at: "after", action: { kind: "blackHole" }, matches: ({ kind }) => kind === "bytes", times: 5 });
-    return open({ requestTimeout: 100 });
+    return open({ requestTimeout: 300 });
   },
 };
 

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { delay, systemClock } from "../../../core/time/clock.ts";
 import type { Driver } from "../../../core/driver/driver.ts";
 import { readNeonAddress } from "../../../drivers/neon/address.ts";
-import { Session } from "../../../drivers/neon/session.ts";
+import { listenOverWebSocket } from "../../../drivers/neon/session.ts";
+import type { Session } from "../../../drivers/postgres/push/session.ts";
+import { pushStatements } from "../../../drivers/postgres/calls/statements.ts";
 import {
   closeStream,
   end,
@@ -34,17 +36,9 @@ class Ear implements AsyncDisposable {
     this.#heard = heard;
   }
 
-  static async at({ server, schema, query }: Setting): Promise<Ear> {
+  static async at(setting: Setting): Promise<Ear> {
     const heard: string[] = [];
-    const { login, websocket } = readNeonAddress(atNeon(POSTGRES), server);
-    const options = { login, websocket: websocket!, timeoutMs: 5_000, clock: systemClock };
-    const session = await Session.open(
-      { ...options, onNotification: (text) => heard.push(text) },
-      new AbortController().signal,
-    );
-    const { rows: [channel] } = await query("select 'parley_' || to_hex(hashtextextended($1, 5)) as name", [schema]);
-    await session.query(`listen ${quoted(String(channel?.name))}`);
-    return new Ear(session, heard);
+    return new Ear(await openSession(setting, (text) => heard.push(text)), heard);
   }
 
   /**
@@ -53,13 +47,20 @@ class Ear implements AsyncDisposable {
    */
   async during(call: () => Promise<unknown>): Promise<string[]> {
     await call();
-    await this.#session.query("select 1");
+    await this.#session.query("select 1", []);
     return this.#heard.splice(0).toSorted();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#session.close();
   }
+}
+
+/** Opens a session that listens to the schema's channel. */
+function openSession({ server, schema }: Setting, notified: (text: string) => void = () => {}): Promise<Session> {
+  const { login, websocket } = readNeonAddress(atNeon(POSTGRES), server);
+  const options = { login, websocket: websocket!, timeoutMs: 5_000, clock: systemClock };
+  return listenOverWebSocket(options, pushStatements(schema).channel, notified, new AbortController().signal);
 }
 
 const listeners = ({ schema }: Setting) => `${quoted(schema)}.listeners`;
@@ -94,25 +95,25 @@ neonDriverTest(
     await using ear = await Ear.at(setting);
     const heard = (call: () => Promise<unknown>) => ear.during(call);
     const create = createRequest("w");
-    assert.deepEqual(await heard(() => driver.create(create)), ["outbox:w"]);
+    assert.deepEqual(await heard(() => driver.create(create)), ["status:w"]);
     assert.deepEqual(await heard(() => driver.create(create)), [], "a repeat");
-    assert.deepEqual(await heard(() => enqueue(driver, "other")), ["due", "outbox:other"]);
+    assert.deepEqual(await heard(() => enqueue(driver, "other")), ["due", "status:other"]);
     const run = { workflowId: "w", epoch: 1, owner: create.owner };
     await checkCommits(driver, heard, run);
-    assert.deepEqual(await heard(() => driver.control({ workflowId: "w", action: "cancel" })), ["inbox:w", "outbox:w"]);
+    assert.deepEqual(await heard(() => driver.control({ workflowId: "w", action: "cancel" })), ["inbox:w", "status:w"]);
     assert.deepEqual(await heard(() => driver.control({ workflowId: "w", action: "cancel" })), [], "a repeat");
     assert.deepEqual(await heard(() => driver.control({ workflowId: "w", action: "resume" })), [
       "due",
       "inbox:w",
-      "outbox:w",
+      "status:w",
     ]);
     assert.deepEqual(await heard(() => driver.control({ workflowId: "w", action: "resume" })), [], "a repeat");
     assert.deepEqual(await heard(() => driver.control({ workflowId: "none", action: "cancel" })), []);
     const claim = claimRequest({ workflowIds: ["w", "other"] });
-    assert.deepEqual(await heard(() => driver.claim(claim)), ["outbox:other"], "w was PENDING before");
+    assert.deepEqual(await heard(() => driver.claim(claim)), ["status:other"], "w was PENDING before");
     assert.deepEqual(await heard(() => driver.claim(claim)), [], "a repeat");
     await heard(() => driver.control({ workflowId: "w", action: "cancel" }));
-    assert.deepEqual(await heard(() => driver.purge({ olderThanMs: 0, limit: 10 })), ["outbox:w"]);
+    assert.deepEqual(await heard(() => driver.purge({ olderThanMs: 0, limit: 10 })), ["status:w"]);
     assert.deepEqual(await heard(() => driver.purge({ olderThanMs: 0, limit: 10 })), []);
   },
 );
@@ -140,7 +141,7 @@ async function checkCommits(
     start(116, newWorkflow("child")),
     start(117, newWorkflow("child")),
   ]);
-  const targets = ["due", "inbox:other", "outbox:child", "outbox:w"];
+  const targets = ["due", "event:w", "inbox:other", "status:child", "stream:w"];
   assert.deepEqual(await heard(() => driver.commit(busy)), targets);
   assert.deepEqual(await heard(() => driver.commit(busy)), [], "a repeat");
   const refused = commit([
@@ -177,17 +178,17 @@ neonDriverTest("a workflow that becomes due causes a hint, whatever makes it due
   ]);
   assert.deepEqual(await heard(() => driver.send([newMessage("a")])), ["inbox:a"], "it was due");
   assert.deepEqual(await heard(() => sender.held([send(0, newMessage("b"))])), ["due", "inbox:b"]);
-  assert.deepEqual(await heard(() => sender.held([setEvent(1, "c", "1")])), ["due", "outbox:sender"]);
+  assert.deepEqual(await heard(() => sender.held([setEvent(1, "c", "1")])), ["due", "event:sender"]);
   assert.deepEqual(await heard(() => sender.released([], YIELD)), ["due"]);
   const again = await take(driver, "sender");
   assert.deepEqual(await heard(() => again.suspend([receive(2, ["t"])])), []);
   const cancel = () => driver.control({ workflowId: "sender", action: "cancel" });
   assert.deepEqual(
     await heard(cancel),
-    ["due", "inbox:sender", "outbox:sender"],
+    ["due", "inbox:sender", "status:sender"],
     "its last event will not come any more",
   );
-  assert.deepEqual(await heard(() => last.released([], end())), ["outbox:last"]);
+  assert.deepEqual(await heard(() => last.released([], end())), ["status:last"]);
 });
 
 neonDriverTest("a target may have an ID of the maximum length", async (setting) => {
@@ -195,44 +196,48 @@ neonDriverTest("a target may have an ID of the maximum length", async (setting) 
   await pretend(setting);
   await using ear = await Ear.at(setting);
   const id = "\u{1F600}".repeat(255);
-  assert.deepEqual(await ear.during(() => enqueue(driver, id)), ["due", `outbox:${id}`]);
+  assert.deepEqual(await ear.during(() => enqueue(driver, id)), ["due", `status:${id}`]);
   assert.deepEqual(await ear.during(() => driver.send([newMessage(id)])), [`inbox:${id}`]);
 });
 
 neonDriverTest("settle_v1() waits for transactions that found no listener, and for no others", async (setting) => {
-  const { server, query } = setting;
-  const { login, websocket } = readNeonAddress(atNeon(POSTGRES), server);
-  const options = { login, websocket: websocket!, timeoutMs: 5_000, clock: systemClock, onNotification: () => {} };
-  const open = () => Session.open(options, new AbortController().signal);
-  const [writer, listener] = [await open(), await open()];
+  const { query } = setting;
+  const [writer, listener] = [await openSession(setting), await openSession(setting)];
   try {
     const settle = `select ${quoted(setting.schema)}.settle_v1()`;
-    await listener.query(settle);
-    await writer.query("begin");
-    await writer.query(`select exists (select from ${listeners(setting)})`);
+    await listener.query(settle, []);
+    await writer.query("begin", []);
+    await writer.query(`select exists (select from ${listeners(setting)})`, []);
     let settled = false;
-    const settling = listener.query(settle).then(() => settled = true);
+    const settling = listener.query(settle, []).then(() => settled = true);
     await delay(systemClock, 100);
     assert.equal(settled, false);
     await query(`select exists (select from ${listeners(setting)})`);
-    await writer.query("commit");
-    await writer.query("begin");
-    await writer.query(`select exists (select from ${listeners(setting)})`);
+    await writer.query("commit", []);
+    await writer.query("begin", []);
+    await writer.query(`select exists (select from ${listeners(setting)})`, []);
     const began = performance.now();
     await settling;
     assert(performance.now() - began < 500, "it does not wait for a later transaction");
-    await writer.query("commit");
+    await writer.query("commit", []);
   } finally {
     await Promise.all([writer.close(), listener.close()]);
   }
 });
 
-neonDriverTest("listen_v1() extends the time of a listener, and removes listeners that are gone", async (setting) => {
-  await pretend(setting, "-1 ms");
-  const listen = (name: string) =>
-    setting.query(`select ${quoted(setting.schema)}.listen_v1($1, 60000) as kept`, [name]);
-  const kept = async (name: string) => (await listen(name)).rows[0]?.kept;
-  assert.deepEqual([await kept("a"), await kept("a"), await kept("b")], ["f", "t", "f"]);
-  const { rows } = await setting.query(`select id from ${listeners(setting)} order by id`);
-  assert.deepEqual(rows.map(({ id }) => id), ["a", "b"]);
-});
+neonDriverTest(
+  "listen_v1() extends the time of a listener, notifies its name, and removes listeners that are gone",
+  async (setting) => {
+    await pretend(setting, "-1 ms");
+    const listen = (name: string) =>
+      setting.query(`select ${quoted(setting.schema)}.listen_v1($1, 60000) as kept`, [name]);
+    const kept = async (name: string) => (await listen(name)).rows[0]?.kept;
+    await using ear = await Ear.at(setting);
+    const heard = await ear.during(async () => {
+      assert.deepEqual([await kept("a"), await kept("a"), await kept("b")], ["f", "t", "f"]);
+    });
+    assert.deepEqual(heard, ["a", "a", "b"]);
+    const { rows } = await setting.query(`select id from ${listeners(setting)} order by id`);
+    assert.deepEqual(rows.map(({ id }) => id), ["a", "b"]);
+  },
+);

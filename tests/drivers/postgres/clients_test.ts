@@ -11,6 +11,8 @@ import { postgresDriver } from "../../../drivers/postgres/mod.ts";
 import { deno, read, withDirectory } from "../../project/files.ts";
 import { bunPath } from "../../runtimes/bun.ts";
 import { oldestPostgresUrl, postgresUrl } from "./support/server.ts";
+import { tellOfHints } from "./clients/hint_story.ts";
+import { LISTENING } from "./clients/listening.ts";
 import { CLIENTS } from "./clients/node.ts";
 import { tellStory } from "./clients/story.ts";
 
@@ -22,7 +24,7 @@ const urls = { newest, oldest: await oldestPostgresUrl() };
 
 /**
  * Registers a test that Deno does not check for leaks, because clients end their connections after
- * that check.
+ * that check, perhaps during the next test.
  */
 function clientTest(name: string, fn: () => Promise<void>): void {
   Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
@@ -40,6 +42,17 @@ for (const [name, open] of Object.entries(CLIENTS)) {
       }
     });
   }
+}
+
+for (const [name, open] of Object.entries(LISTENING)) {
+  clientTest(`hints come through ${name}`, async () => {
+    const { driver, close } = await open(newest, `Client ${name} ${crypto.randomUUID()}`);
+    try {
+      await tellOfHints(driver);
+    } finally {
+      await close();
+    }
+  });
 }
 
 clientTest(
@@ -65,7 +78,7 @@ clientTest("a workflow runs over a single client of node-postgres", async () => 
   }
 });
 
-Deno.test("a workflow runs over Bun's SQL", async () => {
+clientTest("a workflow runs over Bun's SQL", async () => {
   const bun = await bunPath();
   await withDirectory(async (directory) => {
     const bundle = `${directory}/bun.mjs`;
@@ -90,7 +103,7 @@ Deno.test("a workflow runs over Bun's SQL", async () => {
 
 Deno.test("docs/postgres.md shows the code of the tested clients", () => {
   const tested = lines(
-    ["tests/drivers/postgres/clients/node.ts", "tests/drivers/postgres/clients/bun.ts"].map(read).join("\n"),
+    ["node", "listening", "bun"].map((name) => read(`tests/drivers/postgres/clients/${name}.ts`)).join("\n"),
   );
   const sections = read("docs/postgres.md").split(/^### /m).slice(1).map((section) => section.split("\n")[0]);
   for (const name of [...Object.keys(CLIENTS), "Bun"]) {

@@ -1,11 +1,15 @@
 import { crashCalls } from "../../support/crashes.ts";
 import { conformance, workflows } from "../../../testing/mod.ts";
 import { costs } from "../../support/costs.ts";
-import { postgresHarness, postgresTest } from "./support/postgres.ts";
+import { listeningHarness } from "./support/listening.ts";
+import { openPool, postgresTest } from "./support/postgres.ts";
 import { postgresUrl } from "./support/server.ts";
 import { randomPrograms } from "../../support/programs.ts";
 
-const harness = await postgresHarness(await postgresUrl());
+// With `listen`, so that push has the suites too. The oldest PostgreSQL and PGlite poll.
+const url = await postgresUrl();
+const [a, b] = [await openPool(url), await openPool(url)];
+const harness = await listeningHarness(a, [{ queryable: a, listen: a }, { queryable: b, listen: b }]);
 conformance(postgresTest, harness);
 workflows(postgresTest, harness, { crashes: crashCalls("odd") });
 costs(postgresTest, harness);

@@ -77,7 +77,7 @@ async function indexed({ redis, prefix, keys }: KeyStore): Promise<string[]> {
   const places = await Promise.all(
     indexes.map((key) => redis.ask("ZRANGE", `${prefix}/${key}`, "0", "-1") as Promise<string[]>),
   );
-  return places.flat().map((place) => place.slice(14).split("\0")[0] ?? "");
+  return places.flat().filter((place) => place.startsWith("i")).map((place) => place.slice(15).split("\0")[0] ?? "");
 }
 
 upstashTest("a child that ends after its parent, or was started by nobody, expires at once", async (store) => {

@@ -5,13 +5,11 @@ import { Parley, type Workflow, workflow, type WorkflowContext } from "../../../
 import { observeEvent, receive, record, YIELD } from "../../../testing/operations.ts";
 import { claimRequest, createRequest, newMessage } from "../../../testing/requests.ts";
 import { begin, beginSuspended, enqueue, take } from "../../../testing/driven_run.ts";
-import { Bill, type CommandCost, replaceTable } from "./support/bill.ts";
+import { replaceTable, WRITES_COSTS } from "../../support/cost_table.ts";
+import { Bill, type CommandCost, tableOf } from "./support/bill.ts";
 import { type DriverSetting, upstashDriverTest } from "./support/driver.ts";
 
 const GUIDE = new URL("../../../docs/upstash.md", import.meta.url);
-
-/** Whether to write the tables into the guide, in place of its old ones. */
-const WRITES = Deno.env.get("PARLEY_WRITE_COSTS") === "1";
 
 /**
  * Opens a driver. The server knows its scripts, as it does after the first use of each.
@@ -221,7 +219,7 @@ upstashDriverTest("the guide says what each operation costs", async (setting) =>
   };
   const guide = await Deno.readTextFile(GUIDE);
   let expected = guide;
-  for (const [name, table] of Object.entries(tables)) expected = replaceTable(expected, name, table);
-  if (WRITES) await Deno.writeTextFile(GUIDE, expected);
+  for (const [name, table] of Object.entries(tables)) expected = replaceTable(expected, name, tableOf(table));
+  if (WRITES_COSTS) await Deno.writeTextFile(GUIDE, expected);
   else assert.equal(guide, expected, "docs/upstash.md: PARLEY_WRITE_COSTS=1 writes what it costs now");
 });

@@ -96,7 +96,7 @@ const LIMITED: Record<string, { settings: string[]; shown: RegExp }> = {
     shown: /^Upstash: create failed \(ERR: the server does not know the command: /,
   },
   "a command that scripts call under another name": {
-    settings: [`rename-command HGET ""`],
+    settings: [`rename-command HMGET ""`],
     shown: /^Upstash: create failed \(ERR: the server does not know the command: /,
   },
   "a user without scripts": {
@@ -108,7 +108,7 @@ const LIMITED: Record<string, { settings: string[]; shown: RegExp }> = {
     shown: /^Upstash: create failed \(NOPERM: the token must allow .* every key and the channel of the prefix\)$/,
   },
   "a user without a command that scripts call": {
-    settings: ["user default on nopass ~* &* +@all -hget"],
+    settings: ["user default on nopass ~* &* +@all -hmget"],
     shown: /^Upstash: create failed \((NOPERM|ERR): the token must allow .* what they call, /,
   },
   "a user without the channel": {

@@ -173,7 +173,7 @@ Deno.test("connect().handle().result() waits longer than a request may, up to it
   const { client, requests } = make();
   const handle = await client.start(echo, 1, { workflowId: "w" });
   const error = await rejection(handle.result({ timeout: 1_200 }));
-  assert.deepEqual([error.code, error.message], ["timeout", "result: nothing came within 1200 ms"]);
+  assert.deepEqual([error.code, error.message], ["timeout", "result: timed out after 1200 ms"]);
   assert(requests.length >= 3, "the server waits 50 ms at most");
   assert.equal((await rejection(handle.result({ timeout: 0 }))).code, "timeout");
   await handle.cancel();

@@ -154,13 +154,16 @@ Deno.test("connect() gives up on an answer that does not come, and asks a server
   await parley.start("echo", 1, { workflowId: "w", enqueue: true });
   const hurried = hasty();
   const leaving = new AbortController();
+  let answer: Response | Promise<Response> | undefined;
   const { client } = make({
     clock: hurried,
     fetch: async (url, init) => {
       if (hurried.pauses.length === 3) leaving.abort(new Error("enough"));
-      return await app.request(url.replace(/wait=\w+/, "wait=0s"), init);
+      return await (answer = app.request(url.replace(/wait=\w+/, "wait=0s"), init));
     },
   });
   assert.equal((await rejection(client.handle("w").result({ signal: leaving.signal }))).message, "enough");
+  // The server is still busy with the last request, which the client has given up.
+  await answer;
   assert.deepEqual(hurried.pauses, [1_000, 1_000, 1_000]);
 });

@@ -187,12 +187,14 @@ Deno.test("connect(): waits and readers survive an outage of minutes, report it 
   const result = client.handle("w").result();
   const late = client.getEvent("w", "state", { timeout: "1h" });
   await delay(systemClock, OUTAGE_MS);
+  // Later, an answer that a busy machine delays may look like another outage in this fast time.
+  const reports = told.length;
   await send(2, "end");
   down = false;
   assert.deepEqual(await reading, { values: [1, 2], closed: true, nextOffset: 2 });
   await watching;
   assert.deepEqual([watched.at(-1), await result, await late], [2, "over", 2]);
-  assert(told.length >= 2 && told.length <= 4, `${told.length} times`);
+  assert(reports >= 2 && reports <= 4, `${reports} times`);
   assert(
     told.every((it) =>
       it instanceof DriverError && /has failed 5 times in a row, and is being repeated/.test(it.message)

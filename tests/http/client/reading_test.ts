@@ -150,7 +150,7 @@ Deno.test("connect().getEvent() waits for a later value, and rejects after its o
     () => assert.fail(),
     (error) => error,
   );
-  assert.deepEqual([error.code, error.message], ["timeout", 'getEvent "none": nothing came within 100 ms']);
+  assert.deepEqual([error.code, error.message], ["timeout", 'getEvent "none": timed out after 100 ms']);
   await handle.cancel();
 });
 

@@ -212,12 +212,12 @@ function leaving(rule: Rule): void {
       assert(app);
     },
   );
-  rule("a reader that leaves before its answer has begun leaves nothing", async ({ get, watches, hold }) => {
+  rule("a reader that leaves before its answer has begun leaves nothing", async ({ get, watches, underWay, hold }) => {
     using listeners = countListeners();
     const release = hold();
     const gone = new AbortController();
     const answers = LIVE.map(([path, headers]) => get(path, headers, { signal: gone.signal }));
-    await until(() => watches() > 0);
+    await until(() => underWay() > 0);
     const began = performance.now();
     gone.abort();
     await Promise.all(answers.map(async (answer) => await (await answer).body?.cancel()));

@@ -37,7 +37,9 @@ class Telling {
   readonly #reference = memoryDriverOver(this.#store);
   readonly #runs: Run[] = [];
   /** The calls that may be repeated. */
-  readonly #asked: Ask[] = [];
+  #asked: Ask[] = [];
+  /** The commits that skipped a number, and their run and number. */
+  readonly #skipping = new Map<Ask, [Run, number]>();
   readonly #claims = new Set<Ask>();
   #count = 0;
 
@@ -163,9 +165,7 @@ class Telling {
   #commit({ run: nth, positions, steps, skips, ...rest }: Asked<"commit">): Ask | undefined {
     const inSteps = (id: string) => steps.flatMap((nth) => this.#story.steps[nth]?.(id, this.#count) ?? []);
     const run = this.#runs.at(-1 - nth);
-    // A skipped number stays free, and the next commit has it.
-    const writer = run && skips ? { ...run, number: run.number + 1 } : run;
-    return this.#write(writer, (id) => [...this.#code(positions, id), ...inSteps(id)], this.#goal(rest));
+    return this.#write(run, (id) => [...this.#code(positions, id), ...inSteps(id)], this.#goal(rest), skips);
   }
 
   #goal(
@@ -207,15 +207,35 @@ class Telling {
     return this.#write(this.#runs.at(-1 - run), () => made, null);
   }
 
+  /**
+   * A commit that skips a number is refused, so the next commit has the number that it skipped. A
+   * repeat of the refused commit may succeed later, unless another commit has got its number.
+   */
   #write(
     run: Run | undefined,
     operations: (id: string) => Operation[],
     transition: Transition | null,
+    skips = false,
   ): Ask | undefined {
     if (!run) return undefined;
-    run.number += 1;
-    const request = { ...run, leaseMs: 5_000, operations: operations(run.workflowId), transition };
-    return this.#repeatable((driver) => driver.commit(request));
+    const number = run.number + (skips ? 2 : 1);
+    if (!skips) this.#takeNumber(run, number);
+    const request = { ...run, number, leaseMs: 5_000, operations: operations(run.workflowId), transition };
+    const ask = this.#repeatable(async (driver) => {
+      const result = await driver.commit(request);
+      if (result.state !== "lost") run.number = Math.max(run.number, number);
+      return result;
+    });
+    if (skips) this.#skipping.set(ask, [run, number]);
+    return ask;
+  }
+
+  #takeNumber(run: Run, number: number): void {
+    run.number = number;
+    this.#asked = this.#asked.filter((ask) => {
+      const skipping = this.#skipping.get(ask);
+      return skipping?.[0] !== run || skipping[1] !== number;
+    });
   }
 
   #send({ messages }: Asked<"send">): Ask {

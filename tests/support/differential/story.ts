@@ -6,6 +6,7 @@
 
 import fc from "fast-check";
 import type { NewMessage, Operation, WorkflowStatus } from "../../../core/driver/driver.ts";
+import { STATUSES } from "../../../core/driver/statuses.ts";
 import {
   closeStream,
   observeEvent,
@@ -26,14 +27,6 @@ export const IDS = ["a", "a\u0001/%2F", "c:\u{1F600}"];
 export const NAMES = ["order", "order\u0001"];
 export const KEYS = ["k", "k/0"];
 const TOPICS = ["", "t/0"];
-const STATUSES: readonly WorkflowStatus[] = [
-  "ENQUEUED",
-  "PENDING",
-  "SUCCESS",
-  "ERROR",
-  "CANCELLED",
-  "MAX_RECOVERY_ATTEMPTS_EXCEEDED",
-];
 
 /**
  * The operation of a workflow at one position, the same in every run, as in deterministic code.

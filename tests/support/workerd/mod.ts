@@ -7,8 +7,8 @@
 
 import { Log, LogLevel, Miniflare } from "miniflare";
 import { delay, systemClock } from "../../../core/time/clock.ts";
-import { bundle } from "./bundle.ts";
-import { keepWorkerd } from "./keeper.ts";
+import { bundle } from "../../../scripts/workerd/bundle.ts";
+import { keepWorkerd } from "../../../scripts/workerd/keeper.ts";
 import { Outgoing } from "./outgoing.ts";
 
 export type { Count, Outgoing } from "./outgoing.ts";

@@ -8,11 +8,17 @@ import { listening } from "../push.ts";
 import type { SchemaName } from "../schema_name.ts";
 import { MAX_CLAIM_BYTES, MAX_PAGE_BYTES, MAX_REQUEST_BYTES } from "../sizes.ts";
 import { entryPoint, helper, type SqlPart } from "../sql_function.ts";
-import { correctLeases, lockDue, nextDue, nextDueOf, someAreDue, unknownNames } from "./due.ts";
+import { correctLeases, dueTimesType, findDueTimes, firstLease } from "./due_times.ts";
+import { lockDue, lockReady } from "./lock_due.ts";
+import { nextDue, nextDueOf, someAreDue, unknownNames } from "./still_due.ts";
 
 /** `Driver.claim`, and its steps. */
 export const claimSql: readonly SqlPart[] = [
+  dueTimesType,
+  firstLease,
   correctLeases,
+  findDueTimes,
+  lockReady,
   lockDue,
   someAreDue,
   unknownNames,
@@ -40,6 +46,7 @@ declare
   names constant text[] := array(select jsonb_array_elements_text(request->'names'));
   except_ids constant text[] := array(select jsonb_array_elements_text(request->'except'));
   size constant integer := (request->>'limit')::integer;
+  times ${s}.due_times;
   due text[];
   taken text[];
   room bigint;
@@ -49,21 +56,21 @@ declare
 begin
   perform ${s}.lock_slots_v1(array[${s}.owner_slot_v1(request->>'owner')]);
   select array_agg(w.id order by w.id) into taken from ${s}.workflows as w
-  where w.owner = request->>'owner' and w.phase = 'running' and w.lease_until > ${s}.now_ms();
+  where w.owner = request->>'owner' and w.claimed and w.phase = 'running' and w.lease_until > ${s}.now_ms();
   if taken is not null then
     room := (select f.room from ${s}.fitting_v1(taken) as f);
   else
     if by_due_time then
-      perform ${s}.correct_leases_v1();
+      times := ${s}.find_due_times_v1(request->>'leaseMs');
     end if;
-    due := ${s}.lock_due_v1(request, names, except_ids, size);
+    due := ${s}.lock_due_v1(request, names, except_ids, size, times);
     select f.taken, f.room into taken, room from ${s}.fitting_v1(due) as f;
     more := cardinality(taken) < cardinality(due);
     perform ${s}.lease_v1(taken, request->>'owner', request->>'leaseMs');
     if by_due_time and cardinality(taken) < size then
-      more := more or ${s}.some_are_due_v1(names, except_ids);
-      unknown := ${s}.unknown_names_v1(names);
-      next_due_ms := ${s}.next_due_ms_v1();
+      more := more or ${s}.some_are_due_v1(names, except_ids, times);
+      unknown := ${s}.unknown_names_v1(names, times);
+      next_due_ms := ${s}.next_due_ms_v1(times);
     elsif not by_due_time then
       next_due_ms := ${s}.next_due_of_v1(request, names);
     end if;
@@ -76,9 +83,9 @@ end;
 }
 
 /**
- * Returns as many of the workflows as one answer has room for, beginning with the first and at
- * least one, and how much room they leave. They stay as they are, because the caller holds their
- * rows.
+ * Returns as many of the workflows as one answer has room for, and how much room they leave. It
+ * begins with the first workflow, and returns at least that one. They stay as they are, because the
+ * caller holds their rows.
  */
 function fitting({ identifier: s }: SchemaName): string {
   return helper(`
@@ -122,11 +129,11 @@ begin
   end if;
   if ${listening(schema)} then
     perform ${s}.hint_v1(array(
-      select 'outbox:' || w.id from ${s}.workflows as w where w.id = any (ids) and w.status <> 'PENDING'
+      select 'status:' || w.id from ${s}.workflows as w where w.id = any (ids) and w.status <> 'PENDING'
     ));
   end if;
   update ${s}.workflows as w set
-    status = 'PENDING', phase = 'running', epoch = w.epoch + 1, owner = lease_v1.owner,
+    status = 'PENDING', phase = 'running', epoch = w.epoch + 1, owner = lease_v1.owner, claimed = true,
     last_commit = 0, released = false, due_at = lease_end, lease_until = lease_end, lease_ms = lease_end - now,
     -- Only a lapsed lease is still 'running' here: its run died.
     recovery_attempts = w.recovery_attempts + (w.phase = 'running')::integer,
@@ -139,8 +146,8 @@ end;
 
 /**
  * Returns what a run needs to begin, for each ID. The journals share the room that the workflows
- * leave, in this order. A journal that is complete saves its run a request. One that has no room at
- * all is read by the run itself.
+ * leave, in this order. A journal that is complete saves its run a request. If a journal has no
+ * room at all, the run reads it.
  */
 function claimed({ identifier: s }: SchemaName): string {
   return helper(`

@@ -4,15 +4,14 @@
  * @module
  */
 
-import { defer, WAITS } from "./defer.ts";
+import { defer, WAIT_TYPES } from "./defer.ts";
 
 /**
- * Returns the middle part of `commit_v1`: it applies the operations under the locks of the first
- * part. Each operation sets tag, value and topic, or leaves tag null, which means that it has to
- * wait.
+ * Returns the third part of `commit_v1`, which applies the operations under the locks of the first
+ * part. Each operation sets tag, value and topic. An operation that has to wait leaves tag null.
  *
- * Once the answer is full, waits are deferred before they look. Whether they are depends on the
- * request and on recorded entries alone, so a repeat of the commit defers the same ones.
+ * Once the answer is full, waits are deferred before they look. This depends only on the request
+ * and on recorded entries, so a repeat of the commit defers the same waits.
  */
 export function applyOperations(s: string): string {
   return `
@@ -29,7 +28,7 @@ ${defer(s)}
     if entry->>'seq' is not null then
       settled := true;
       has_outcome := true;
-      if kind in ${WAITS} then
+      if kind in ${WAIT_TYPES} then
         outcome_bytes := outcome_bytes + ${s}.wire_bytes_v1(entry->>'value');
       end if;
       results := array_append(results, json_build_object(
@@ -38,7 +37,8 @@ ${defer(s)}
       continue;
     end if;
     if op->>'position' is null and kind not in ('send', 'setEvent', 'writeStream') then
-      raise exception 'an operation of the type % must have a position', kind using errcode = 'invalid_parameter_value';
+      raise exception 'an operation of the type % must have a position', kind
+        using errcode = 'invalid_parameter_value';
     end if;
 
     if kind = 'record' then
@@ -59,7 +59,7 @@ ${defer(s)}
         tag := 'stream_closed';
       else
         tag := 'done';
-        published := true;
+        has_values := true;
         if kind = 'closeStream' then
           stream_closed[stream] := true;
         else
@@ -71,7 +71,10 @@ ${defer(s)}
       end if;
     elsif kind = 'setEvent' then
       tag := 'done';
-      published := true;
+      has_events := true;
+      if is_awaited then
+        filled := array_append(filled, ${s}.event_slot_v1(own, op->>'key'));
+      end if;
       insert into ${s}.events as e (workflow_id, key, version, set_at, value)
       values (own, op->>'key', 1, now, op->>'value')
       on conflict (workflow_id, key) do update set version = e.version + 1, value = excluded.value;
@@ -96,19 +99,26 @@ ${defer(s)}
       if tag = 'started' then
         tag := 'done';
         woken := array_append(woken, op->'workflow'->>'workflowId');
-        targets := array_append(targets, 'outbox:' || (op->'workflow'->>'workflowId'));
+        targets := array_append(targets, 'status:' || (op->'workflow'->>'workflowId'));
         locked := array_append(locked, op->'workflow'->>'workflowId');
+        children := array_append(children, op->'workflow'->>'workflowId');
       end if;
     elsif kind = 'pause' then
       -- Only a higher number begins a new pause, so a run that looks again does not begin the same
       -- pause a second time.
       is_new := coalesce((op->>'attempts')::integer > (entry->>'attempts')::integer, true);
       attempts := case when is_new then op->>'attempts' else entry->>'attempts' end;
-      deadline := case when is_new then ${s}.after_v1(now, op->>'timeoutMs') else (entry->>'deadline')::bigint end;
+      deadline := case
+        when is_new then ${s}.after_v1(now, op->>'timeoutMs')
+        else (entry->>'deadline')::bigint
+      end;
       settled := settled or deadline <= now;
     else
       is_new := entry is null;
-      deadline := case when is_new then ${s}.after_v1(now, op->>'timeoutMs') else (entry->>'deadline')::bigint end;
+      deadline := case
+        when is_new then ${s}.after_v1(now, op->>'timeoutMs')
+        else (entry->>'deadline')::bigint
+      end;
       -- Once the deadline has passed, only what came before it counts. The first look takes
       -- everything that is there.
       latest := case when not is_new and deadline <= now then deadline end;
@@ -117,8 +127,14 @@ ${defer(s)}
         from ${s}.take_message_v1(own, array(select jsonb_array_elements_text(op->'topics')), latest) as t;
         tag := case when topic is not null then 'message' end;
       elsif kind <> 'sleep' then
+        if goal = 'suspend' then
+          observed := array_append(observed, ${s}.result_slot_v1(op->>'workflowId'));
+          if kind = 'observeEvent' then
+            observed := array_append(observed, ${s}.event_slot_v1(op->>'workflowId', op->>'key'));
+          end if;
+        end if;
         select l.tag, l.value into tag, value from ${s}.observe_v1(op, own, locked, latest) as l;
-        if tag is not null and kind = 'observeResult' and (op->>'started')::boolean then
+        if tag <> 'workflow_not_found' and kind = 'observeResult' and (op->>'started')::boolean then
           finished := array_append(finished, op->>'workflowId');
         end if;
       end if;

@@ -11,9 +11,9 @@ import { helper } from "../sql_function.ts";
  * Returns the journal entries of the operations' positions, by position. It returns null if there
  * are none, as in most commits.
  *
- * Each entry is looked up by itself. With `position = any (positions)` the plan was to read the
- * whole journal of the workflow, since most journals are short. That took 250 blocks for a commit
- * of a workflow with 20,000 entries.
+ * Each entry is looked up by itself. With `position = any (positions)` Postgres planned to read the
+ * whole journal, since most journals are short. For a workflow with 20,000 entries, that took 250
+ * blocks for each commit.
  */
 export function recordedEntries({ identifier: s }: SchemaName): string {
   return helper(`
@@ -41,12 +41,12 @@ end;
 }
 
 /**
- * Returns an event or the result of a workflow, if it is there. With `latest` it counts only if it
- * came no later than that.
+ * Returns an event or the result of a workflow, if it is there. With `latest`, only what came no
+ * later than that counts.
  *
  * It is one statement, because the event may come and the workflow may end between two statements.
- * The result of a child counts only if the commit holds the child's row, so that it can mark the
- * result as recorded, or if the child needs no mark.
+ * The result of a child counts only if the commit holds the child's row, or if the child needs no
+ * mark. The commit marks the result as recorded in that row.
  */
 export function observe({ identifier: s }: SchemaName): string {
   return helper(`
@@ -89,10 +89,10 @@ end;
 }
 
 /**
- * Starts a child. Returns `started`, or `done` if the workflow existed, or `workflow_conflict` if
- * it existed under another name.
+ * Starts a child, and returns `started`. If the workflow exists, it returns `done`, or
+ * `workflow_conflict` for another name.
  *
- * It is atomic because the insert decides, and because the caller holds the child's start slot: no
+ * It is atomic because the insert decides. The caller also holds the child's start slot, so no
  * other commit starts the same child meanwhile.
  */
 export function startChild({ identifier: s }: SchemaName): string {

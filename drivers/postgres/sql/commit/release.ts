@@ -12,8 +12,8 @@ import { helper } from "../sql_function.ts";
  * when the workflow is due.
  *
  * It is atomic because the caller, commit_v1, holds the workflow's row, the rows of its children,
- * and the slots that it waits for. So what fills such a slot after this commit finds the rows that
- * this function writes into waiters.
+ * and the slots that it waits for. So a call that fills such a slot after this commit finds the
+ * rows that this function writes into waiters.
  *
  * w is the workflow with the counts of this commit; until is the earliest deadline of its open
  * waits.
@@ -21,7 +21,7 @@ import { helper } from "../sql_function.ts";
 export function release({ identifier: s }: SchemaName): string {
   return helper(`
 create function ${s}.release_v1(
-  request jsonb, w ${s}.workflows, until bigint, observed bigint[], locked text[], now bigint
+  request jsonb, w ${s}.workflows, until bigint, observed bigint[], children text[], now bigint
 ) returns bigint
 language plpgsql volatile as
 declare
@@ -52,9 +52,9 @@ begin
       ))
       from unnest(observed) as o (slot) on conflict do nothing;
     end if;
-  elsif goal = 'end' and locked is not null then
+  elsif goal = 'end' and cardinality(children) > 0 then
     update ${s}.workflows as child set kept = false
-    where child.id = any (locked) and child.parent = w.id and child.kept;
+    where child.id = any (children) and child.parent = w.id and child.kept;
   end if;
   update ${s}.workflows as released set
     phase = case goal

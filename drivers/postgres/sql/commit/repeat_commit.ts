@@ -6,11 +6,11 @@
 
 import type { SchemaName } from "../schema_name.ts";
 import { helper } from "../sql_function.ts";
-import { defer, WAITS } from "./defer.ts";
+import { defer, WAIT_TYPES } from "./defer.ts";
 
 /**
- * Returns the answer to a commit that was made before, from what it has recorded. It writes
- * nothing, and an open wait does not look again.
+ * Returns the answer to a commit that was made before, from the entries that the commit has
+ * recorded. It writes nothing, and an open wait does not look again.
  *
  * `woken` names the workflows that this commit may have made due and nobody has claimed yet,
  * because the first answer may have been lost.
@@ -50,7 +50,7 @@ ${defer(s)}
       results := array_append(results, json_build_object('outcome', ${s}.step_outcome_v1(w.id, op)));
     elsif entry->>'seq' is not null then
       has_outcome := true;
-      if kind in ${WAITS} then
+      if kind in ${WAIT_TYPES} then
         outcome_bytes := outcome_bytes + ${s}.wire_bytes_v1(entry->>'value');
       end if;
       results := array_append(results, json_build_object(

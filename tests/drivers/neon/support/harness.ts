@@ -5,18 +5,13 @@
  */
 
 import { openNeon } from "../../../../drivers/neon/driver.ts";
-import { NEON_PUSH_TIMING } from "../../../../drivers/neon/push.ts";
-import type { PushTiming } from "../../../../drivers/push.ts";
 import type { Queryable } from "../../../../drivers/postgres/mod.ts";
 import type { CountingHarness } from "../../../support/costs.ts";
 import { Client } from "../server/client.ts";
 import { type FaultHandle, type NeonServer, startNeonServer } from "../server/mod.ts";
-import { PostgresStore } from "../../postgres/support/store.ts";
+import { EAGER, PostgresStore } from "../../postgres/support/store.ts";
 import { counted, Requests } from "../../../support/requests.ts";
 import { startSharedServer } from "./shared_server.ts";
-
-/** Opens and closes at once, because the suites wait often and briefly. */
-export const EAGER: PushTiming = { ...NEON_PUSH_TIMING, openAfterMs: 0, lingerMs: 0 };
 
 /**
  * The least that Neon's proxy lets through in each direction. Its documents say 64 MiB, and older

@@ -9,11 +9,11 @@ import assert from "node:assert/strict";
 import type { Driver } from "../../../../core/driver/driver.ts";
 import { type NeonDriverOptions, openNeon } from "../../../../drivers/neon/driver.ts";
 import type { PushConnection, PushTiming } from "../../../../drivers/push.ts";
-import { atNeon, Backstage, EAGER, SAFE_BYTES } from "./harness.ts";
+import { atNeon, Backstage, SAFE_BYTES } from "./harness.ts";
 import { type NeonServer, startNeonServer } from "../server/mod.ts";
 import { CountingClock } from "../../../support/patience.ts";
 import { postgresUrl } from "../../postgres/support/server.ts";
-import { quoted } from "../../postgres/support/store.ts";
+import { EAGER, quoted } from "../../postgres/support/store.ts";
 import { type Relay, startRelay } from "../../../support/relay.ts";
 
 export { rejection } from "../../../support/rejection.ts";

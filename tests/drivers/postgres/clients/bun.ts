@@ -5,12 +5,14 @@
  * @module
  */
 
-import { postgresDriver } from "@parley/parley/postgres";
+import { type Listen, postgresDriver } from "@parley/parley/postgres";
 import process from "node:process";
+import { tellOfHints } from "./hint_story.ts";
 import { tellStory } from "./story.ts";
 
 interface Sql {
   unsafe(text: string, params: unknown[]): Promise<Record<string, unknown>[]>;
+  listen: Listen;
   close(): Promise<void>;
 }
 const { SQL } = (globalThis as unknown as { Bun: { SQL: new (url: string) => Sql } }).Bun;
@@ -21,5 +23,10 @@ const query = async (text: string, params: unknown[] = []) => ({ rows: await sql
 const driver = postgresDriver({ query }, { schema });
 
 await tellStory(driver);
+{
+  const listen: Listen = (...args) => sql.listen(...args);
+  const driver = postgresDriver({ query }, { schema, listen });
+  await tellOfHints(driver);
+}
 await sql.close();
 console.log("done");

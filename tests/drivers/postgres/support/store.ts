@@ -6,11 +6,16 @@
 
 import type { Driver } from "../../../../core/driver/driver.ts";
 import { postgresDriver, type Queryable } from "../../../../drivers/postgres/mod.ts";
+import { SQL_PUSH_TIMING } from "../../../../drivers/postgres/push/push.ts";
+import type { PushTiming } from "../../../../drivers/push.ts";
 import { ManualClock } from "../../../../testing/mod.ts";
 import type { CountingHarness } from "../../../support/costs.ts";
 import type { Requests } from "../../../support/requests.ts";
 
 const HOUR_MS = 3_600_000;
+
+/** A push that opens and closes at once, because the suites wait often and briefly. */
+export const EAGER: PushTiming = { ...SQL_PUSH_TIMING, openAfterMs: 0, lingerMs: 0 };
 
 /** The schema of a test file. Its clock only moves by hand, and it is emptied after each test. */
 export class PostgresStore {

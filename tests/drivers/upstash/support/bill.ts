@@ -4,7 +4,7 @@
  * @module
  */
 
-import assert from "node:assert/strict";
+import type { CostTable } from "../../../support/cost_table.ts";
 import type { UpstashServer } from "../server/mod.ts";
 
 /** The cost of a call. */
@@ -30,29 +30,10 @@ export class Bill {
   }
 }
 
-const HEAD = ["Operation", "Requests", "Commands"];
-
-/**
- * The text, with the table between `<!-- costs NAME -->` and `<!-- end -->` replaced. The result is
- * formatted as by `deno fmt`.
- */
-export function replaceTable(text: string, name: string, lines: Readonly<Record<string, CommandCost>>): string {
-  const begin = `<!-- costs ${name} -->\n`;
-  const [before, rest] = text.split(begin);
-  const end = rest?.indexOf("<!-- end -->") ?? -1;
-  assert(before !== undefined && rest !== undefined && end >= 0, `${begin} is missing`);
-  return `${before}${begin}\n${tableOf(lines)}\n${rest.slice(end)}`;
-}
-
-function tableOf(lines: Readonly<Record<string, CommandCost>>): string {
+/** The table of some costs. */
+export function tableOf(lines: Readonly<Record<string, CommandCost>>): CostTable {
   const rows = Object.entries(lines).map((
     [name, { requests, commands }],
   ) => [name, String(requests), String(commands)]);
-  const widths = HEAD.map((_, column) => Math.max(...[HEAD, ...rows].map((row) => row[column]!.length)));
-  const line = (row: readonly string[]) =>
-    `| ${
-      row.map((cell, column) => column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)).join(" | ")
-    } |\n`;
-  const rule = widths.map((width, column) => column === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`);
-  return [HEAD, rule, ...rows].map(line).join("");
+  return { head: ["Operation", "Requests", "Commands"], rows };
 }

@@ -25,7 +25,7 @@ for (const [way, options] of Object.entries(WAYS)) {
       await until(() => watching.every(({ watch }) => watch.live));
       assert.deepEqual([server.requests.subscribe, server.requests.total], [1, 1]);
       assert.deepEqual(new Set(watching.map(({ hints }) => hints)), new Set([1]), "one hint when it is live");
-      await publish(`["inbox:3","outbox:3","due"]`);
+      await publish(`["inbox:3","event:3","due"]`);
       await until(() => watching.filter(({ hints }) => hints === 2).length === 100);
       for (const it of watching) it.watch.close();
       assert(watching.every(({ watch }) => !watch.live));
@@ -60,17 +60,17 @@ for (const [way, options] of Object.entries(WAYS)) {
       const opened = open(options(setting));
       using first = await Watching.live(opened, 'inbox:\u{1F600}, "\\ b\n');
       using second = await Watching.live(opened, "due");
-      using end = new Watching(opened, "outbox:end");
+      using end = new Watching(opened, "result:end");
       const hints = async (payload: string) => {
         [first.hints, second.hints, end.hints] = [0, 0, 0];
-        for (const it of [payload, `["outbox:end"]`, `["outbox:end"]`]) await publish(it);
+        for (const it of [payload, `["status:end"]`, `["status:end"]`]) await publish(it);
         await until(() => end.hints >= 2); // One hint may be for everybody.
         return [first.hints, second.hints];
       };
       for (const payload of ["[]", `["inbox:c"]`, `["inbox:"]`, `["__proto__","constructor",""]`]) {
         assert.deepEqual(await hints(payload), [0, 0]);
       }
-      assert.deepEqual(await hints(JSON.stringify(['inbox:\u{1F600}, "\\ b\n', "outbox:c"])), [1, 0]);
+      assert.deepEqual(await hints(JSON.stringify(['inbox:\u{1F600}, "\\ b\n', "status:c"])), [1, 0]);
       assert.deepEqual(await hints(`["due","inbox:c"]`), [0, 1]);
       const unknown = [
         "*",
@@ -141,14 +141,14 @@ for (const trouble of ["fin", "reset", "end"] as const) {
     `a lost stream (${trouble}) is opened again, and all watchers look`,
     async ({ relay, server, open, publish }) => {
       const opened = open({ timing: { openAfterMs: 20 } });
-      using watching = await Watching.live(opened, "outbox:w");
+      using watching = await Watching.live(opened, "stream:w");
       for (let round = 1; round <= 2; round++) {
         if (trouble === "end") server.endSubscriptions();
         else await relay.cut(trouble);
         await until(() => !watching.watch.live);
         assert.equal(watching.hints, 3 * round - 1, "so that they poll from now on");
         await until(() => watching.watch.live);
-        await publish(`["outbox:w"]`);
+        await publish(`["stream:w"]`);
         await until(() => watching.hints === 3 * round + 1);
       }
       assert.deepEqual(
@@ -164,8 +164,8 @@ transportTest(
   "an event that is too long ends the connection, and the next connection makes everybody look",
   async ({ server, open, publish }) => {
     const opened = open();
-    using watching = await Watching.live(opened, "outbox:w");
-    await publish(JSON.stringify(["x".repeat(2 ** 21), "outbox:w"]));
+    using watching = await Watching.live(opened, "stream:w");
+    await publish(JSON.stringify(["x".repeat(2 ** 21), "stream:w"]));
     await until(() => watching.hints === 3);
     assert.deepEqual([watching.watch.live, server.requests.subscribe, opened.reports.length], [true, 2, 0]);
   },
