@@ -92,6 +92,33 @@ export {
   WorkflowFailedError,
   WorkflowNotFoundError,
 } from "./core/errors.ts";
+export type {
+  CommitEnd,
+  Ended,
+  EndObserver,
+  ObservedCommit,
+  ObservedMessage,
+  ObservedOperation,
+  ObservedRequest,
+  ObservedRun,
+  ObservedSend,
+  ObservedStart,
+  ObservedStep,
+  ObservedSweep,
+  Observer,
+  OperationEnd,
+  OperationKind,
+  RequestEnd,
+  RunEnd,
+  RunEndInfo,
+  RunObserver,
+  SendEnd,
+  SendObserver,
+  StartEnd,
+  StepEnd,
+  StepObserver,
+  SweepEnd,
+} from "./core/observer.ts";
 export type { ParleyOptions } from "./core/options.ts";
 export { Parley } from "./core/parley.ts";
 export type { SweepResult, Wake } from "./core/runner/runner.ts";

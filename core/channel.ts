@@ -162,6 +162,12 @@ export interface SendOptions<T> {
    * even after the message was received.
    */
   idempotencyKey?: string;
+  /**
+   * The trace that the message belongs to, as a W3C `traceparent`. It travels with the message to
+   * the observer of the run that receives it. Default the trace that the observer of the sender
+   * gives, if there is one. With such an observer, this is the parent of the span of the send.
+   */
+  traceparent?: string;
 }
 
 /**

@@ -176,6 +176,12 @@ export interface StartOptions {
    * Default `false`, which runs it here at once.
    */
   enqueue?: boolean;
+  /**
+   * The trace that the workflow belongs to, as a W3C `traceparent`. It travels with the input to the
+   * observers of the workflow's runs. Default the trace that the observer of the starter gives, if
+   * there is one. With such an observer, this is the parent of the span of the start.
+   */
+  traceparent?: string;
 }
 
 /**

@@ -7,6 +7,7 @@
 import { type Clock, systemClock } from "./time/clock.ts";
 import { type Codec, devalueCodec } from "./values/codec.ts";
 import type { Driver } from "./driver/driver.ts";
+import type { Observer } from "./observer.ts";
 import { checkWholeNumber, type Duration, toMilliseconds } from "./values/checks.ts";
 import { ValidationError } from "./errors.ts";
 import { Runner, type Wake } from "./runner/runner.ts";
@@ -78,6 +79,11 @@ export interface ParleyOptions {
    * `console.error`.
    */
   onError?: (error: unknown) => void;
+  /**
+   * Follows runs, steps, waits, commits, sweeps and calls of the driver, without their values.
+   * Default none, which costs nothing.
+   */
+  observer?: Observer;
 }
 
 /** Checks the options, fills in the defaults, and creates the runner. */
@@ -94,6 +100,7 @@ export function toRunner(options: ParleyOptions, workflows: ReadonlyMap<string, 
     clock = systemClock,
     codec = devalueCodec,
     onError = (error) => console.error(error),
+    observer,
   } = options;
   if (driver.contract !== 1) {
     throw new ValidationError(
@@ -117,5 +124,6 @@ export function toRunner(options: ParleyOptions, workflows: ReadonlyMap<string, 
     budgetMs: budget === undefined ? Infinity : toMilliseconds(budget, "budget"),
     waitUntil,
     report: onError,
+    observer,
   });
 }

@@ -44,6 +44,7 @@ import { StoredStream } from "./read/stream.ts";
 import { createdRun } from "./run/host.ts";
 import type { Runner, SweepResult } from "./runner/runner.ts";
 import { statusTargets } from "./time/subscriptions.ts";
+import { checkTraceparent } from "./values/traced_text.ts";
 import { STATUSES } from "./driver/statuses.ts";
 import type { Workflow } from "./workflow.ts";
 
@@ -123,18 +124,27 @@ export class Parley implements Client, AsyncDisposable {
     if (!known && !enqueue) throw new UnknownWorkflowError(name);
     const { values, driver, leaseMs } = this.#runner;
     const schema = known?.input ?? (typeof workflow === "string" ? undefined : workflow.input);
-    const request: CreateRequest = {
-      workflowId,
-      name,
-      input: await values.take(input, "workflow's input", schema)(),
-      owner: crypto.randomUUID(),
-      leaseMs: enqueue ? null : leaseMs,
-    };
-    const created = await driver.create(request);
-    if (created.name !== name) throw new WorkflowConflictError(workflowId);
-    if (created.created && enqueue) this.#runner.hints.notify(["due"]);
-    if (created.created && !enqueue) void this.#runner.run(createdRun(request, created));
-    return Handle.started<O>(this, workflowId, created.created);
+    const traceparent = checkTraceparent(options.traceparent);
+    const observed = this.#runner.observing?.start(workflowId, name, enqueue, traceparent);
+    try {
+      const text = await values.take(input, "workflow's input", schema)();
+      const request: CreateRequest = {
+        workflowId,
+        name,
+        input: values.trace(text, observed?.traceparent ?? traceparent),
+        owner: crypto.randomUUID(),
+        leaseMs: enqueue ? null : leaseMs,
+      };
+      const created = await driver.create(request);
+      if (created.name !== name) throw new WorkflowConflictError(workflowId);
+      observed?.end({ created: created.created });
+      if (created.created && enqueue) this.#runner.hints.notify(["due"]);
+      if (created.created && !enqueue) void this.#runner.run(createdRun(request, created));
+      return Handle.started<O>(this, workflowId, created.created);
+    } catch (error) {
+      observed?.fail(error);
+      throw error;
+    }
   }
 
   handle<O = unknown>(workflowId: string): WorkflowHandle<O> {
@@ -153,24 +163,16 @@ export class Parley implements Client, AsyncDisposable {
   }
 
   async send<T>(destinationId: string, message: NoInfer<T>, options: SendOptions<T> = {}): Promise<SendReceipt> {
-    const recipient = toRecipient(destinationId, options);
-    const [receipt] = await this.#sendAll([recipient], [
-      await takeMessage(this.#runner.values, recipient, message)(),
-    ]);
+    const recipients = [toRecipient(destinationId, options)];
+    const [receipt] = await this.#sendAll(recipients, [takeMessage(this.#runner.values, recipients[0]!, message)]);
     return receipt!;
   }
 
   async sendAll(messages: readonly OutgoingMessage[]): Promise<SendReceipt[]> {
-    const recipients = messages.map(({ destinationId, topic, idempotencyKey }) =>
-      toRecipient(destinationId, {
-        ...(topic !== undefined && { topic }),
-        ...(idempotencyKey !== undefined && { idempotencyKey }),
-      })
-    );
+    const recipients = messages.map(({ destinationId, message: _, ...options }) => toRecipient(destinationId, options));
     refuseRepeatedKeys(recipients);
     const taken = messages.map(({ message }, index) => takeMessage(this.#runner.values, recipients[index]!, message));
-    const prepared = await Promise.all(taken.map((prepare) => prepare()));
-    return prepared.length === 0 ? [] : await this.#sendAll(recipients, prepared);
+    return taken.length === 0 ? [] : await this.#sendAll(recipients, taken);
   }
 
   async getEvent<T>(workflowId: string, key: EventKey<T> | string, options: WaitOptions = {}): Promise<T> {
@@ -338,7 +340,20 @@ export class Parley implements Client, AsyncDisposable {
     await this.close();
   }
 
-  async #sendAll(recipients: Recipient[], messages: NewMessage[]): Promise<SendReceipt[]> {
+  async #sendAll(recipients: Recipient[], taken: ReturnType<typeof takeMessage>[]): Promise<SendReceipt[]> {
+    const observed = this.#runner.observing?.send(recipients);
+    try {
+      const prepared = taken.map((prepare) => prepare(undefined, observed?.traceparent));
+      const receipts = await this.#sendMessages(recipients, await Promise.all(prepared));
+      observed?.end({ messageIds: receipts.map(({ messageId }) => messageId) });
+      return receipts;
+    } catch (error) {
+      observed?.fail(error);
+      throw error;
+    }
+  }
+
+  async #sendMessages(recipients: Recipient[], messages: NewMessage[]): Promise<SendReceipt[]> {
     if (messages.length > 1) this.#runner.values.checkTravel(messages.map(({ value }) => value), "list of messages");
     const result = await this.#runner.driver.send(messages);
     if (result.state === "refused") throw refusalError(result.reason, recipients[result.index]!, result.status);

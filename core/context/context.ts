@@ -92,9 +92,12 @@ export class Context implements WorkflowContext {
       const recipient = toRecipient(destinationId, options);
       return {
         label: label("send", recipient.topic.name),
+        to: destinationId,
+        traceparent: recipient.traceparent,
         take: () => {
           const taken = takeMessage(this.#run.host.values, recipient, message);
-          return () => andThen(taken(), (it): EffectOrWait => ({ type: "send", message: it }));
+          return (_position, _open, traceparent) =>
+            andThen(taken(undefined, traceparent), (it): EffectOrWait => ({ type: "send", message: it }));
         },
         read: (outcome) => readSent(outcome, recipient),
       };
@@ -138,6 +141,7 @@ export class Context implements WorkflowContext {
       const wait = { label: label("getEvent", name), timeoutMs: toTimeout(options), workflowId };
       return {
         label: wait.label,
+        to: workflowId,
         take: () => () => ({
           type: "observeEvent",
           workflowId,
@@ -192,11 +196,15 @@ export class Context implements WorkflowContext {
       const { values } = this.#run.host;
       return {
         label: label("start", name),
+        to: workflowId,
         take: () => {
           if (!this.#run.host.names.includes(name)) throw new UnknownWorkflowError(name);
           const taken = values.take(input, "workflow's input", child.input);
-          return () =>
-            andThen(taken(), (text): EffectOrWait => ({ type: "start", workflow: { workflowId, name, input: text } }));
+          return (_position, _open, traceparent) =>
+            andThen(taken(), (text): EffectOrWait => ({
+              type: "start",
+              workflow: { workflowId, name, input: values.trace(text, traceparent) },
+            }));
         },
         read: ({ tag, value }) => {
           if (tag === "workflow_conflict") throw new WorkflowConflictError(workflowId);
@@ -245,6 +253,7 @@ export class Context implements WorkflowContext {
       const wait = { label: "result", timeoutMs: toTimeout(options), workflowId };
       return {
         label: wait.label,
+        to: workflowId,
         readsErrors: true,
         take: () => () => ({
           type: "observeResult",

@@ -14,6 +14,8 @@ import {
   WorkflowNotFoundError,
 } from "../errors.ts";
 import { checkName } from "../values/checks.ts";
+import { toStored } from "../values/message_text.ts";
+import { checkTraceparent } from "../values/traced_text.ts";
 import { andThen, type Values } from "../values/values.ts";
 
 /** The recipient of a message. */
@@ -21,14 +23,16 @@ export interface Recipient {
   workflowId: string;
   topic: Channel<unknown>;
   idempotencyKey: string | undefined;
+  /** The trace of the message, if the caller gave one. */
+  traceparent: string | undefined;
 }
 
 /** Checks the recipient of a message. */
 export function toRecipient(workflowId: string, options: SendOptions<unknown>): Recipient {
   checkName(workflowId, "destination ID");
-  const { topic, idempotencyKey } = options;
+  const { topic, idempotencyKey, traceparent } = options;
   if (idempotencyKey !== undefined) checkName(idempotencyKey, "idempotency key");
-  return { workflowId, topic: toTopic(topic), idempotencyKey };
+  return { workflowId, topic: toTopic(topic), idempotencyKey, traceparent: checkTraceparent(traceparent) };
 }
 
 /**
@@ -49,50 +53,30 @@ export function refuseRepeatedKeys(recipients: Recipient[]): void {
  * Takes a message's value at once, so changes that the caller makes later have no effect.
  *
  * @returns A function that returns the checked and encoded message, as a promise if the topic's
- * schema is asynchronous. The function's parameter is the dedupe key for a message without an
- * idempotency key. The default is made from the message's ID.
+ * schema is asynchronous. The function's parameters are the dedupe key for a message without an
+ * idempotency key, by default made from the message's ID, and the message's trace, by default that
+ * of the recipient.
  */
 export function takeMessage(
   values: Values,
-  { workflowId, topic, idempotencyKey }: Recipient,
+  { workflowId, topic, idempotencyKey, traceparent }: Recipient,
   message: unknown,
-): (dedupeKey?: string) => NewMessage | Promise<NewMessage> {
+): (dedupeKey?: string, traceparent?: string) => NewMessage | Promise<NewMessage> {
   const encoded = values.take(
     message,
     topic.name === "" ? "message" : `message of topic ${quote(topic.name)}`,
     topic.schema,
   );
   const messageId = crypto.randomUUID();
-  return (dedupeKey = `id:${messageId}`) =>
+  return (dedupeKey = `id:${messageId}`, trace = traceparent) =>
     andThen(encoded(), (text) => ({
       destinationId: workflowId,
       topic: topic.name,
       messageId,
       // Prefixes keep the callers' keys apart from the library's.
       dedupeKey: idempotencyKey !== undefined ? `key:${idempotencyKey}` : dedupeKey,
-      value: toStored(text, topic.schema !== undefined),
+      value: toStored(values.trace(text, trace), topic.schema !== undefined),
     }));
-}
-
-/** Marks the text of a message that was checked by its topic's schema. */
-const CHECKED = "+";
-/** Marks the text of an unchecked message that itself begins with one of the two marks. */
-const UNCHECKED = "=";
-
-/**
- * Returns a message's text as it is stored. The text of a message that the sender has checked is
- * marked. An unchecked text is marked only if it begins with one of the marks itself. The marks
- * work for the text of any codec.
- */
-function toStored(text: string, isChecked: boolean): string {
-  if (isChecked) return CHECKED + text;
-  return text.startsWith(CHECKED) || text.startsWith(UNCHECKED) ? UNCHECKED + text : text;
-}
-
-/** Returns the text of a stored message, and whether the sender has checked the message. */
-export function fromStored(stored: string): { text: string; isChecked: boolean } {
-  const isChecked = stored.startsWith(CHECKED);
-  return { text: isChecked || stored.startsWith(UNCHECKED) ? stored.slice(1) : stored, isChecked };
 }
 
 /** Returns the receipt, or throws the refusal. */

@@ -10,7 +10,7 @@ import { type EffectOrWait, type OperationRequest, readRecorded } from "../run/o
 import type { Outcome } from "../driver/driver.ts";
 import { quote, TimeoutError } from "../errors.ts";
 import type { Run } from "../run/run.ts";
-import { fromStored } from "./messages.ts";
+import { fromStored } from "../values/message_text.ts";
 import { andThen, check } from "../values/values.ts";
 
 /** A message with its topic. */

@@ -16,6 +16,7 @@ import type { Run } from "../run/run.ts";
 import { readSent, takeMessage, toRecipient } from "./messages.ts";
 import { hexDigest } from "../values/hex_digest.ts";
 import { tolerate, unawaited } from "../run/tolerate.ts";
+import type { StepObservation } from "../observe/run_observation.ts";
 import { withTimeLimit } from "../time/time_limit.ts";
 import { unlessAborted } from "../time/wait.ts";
 import type { StepContext, StepOptions } from "../workflow.ts";
@@ -110,16 +111,24 @@ function encodeValue<T>({ host }: Run, { label }: Step<T>, value: T): Outcome {
 
 async function tryOnce<T>(run: Run, step: Step<T>, attempt: number): Promise<T> {
   const { stopping, host: { clock } } = run;
+  const observed = run.observed?.step(step.position, step.label, attempt);
   const { timeoutMs } = step.policy;
   const error = (reason: "timeout" | "stopped") =>
     reason === "timeout" ? tolerate(new TimeoutError(step.label, timeoutMs)) : stopping.reason;
   let context: Try | undefined;
   try {
     // Code that ignores its signal continues, but nobody waits for it.
-    return await withTimeLimit({ ms: timeoutMs, clock, stop: stopping, error }, (limit) => {
-      const current = context = new Try(run, step.position, attempt, limit);
-      return currentStep.run(run, async () => await step.code(current));
+    const value = await withTimeLimit({ ms: timeoutMs, clock, stop: stopping, error }, (limit) => {
+      const current = context = new Try(run, step.position, attempt, limit, observed);
+      const code = async () => await step.code(current);
+      return observed ? observed.within(() => currentStep.run(run, code)) : currentStep.run(run, code);
     });
+    observed?.end({ outcome: "value" });
+    return value;
+  } catch (error) {
+    if (stopping.aborted) observed?.end({ outcome: "abandoned" });
+    observed?.fail(error);
+    throw error;
   } finally {
     context?.end();
   }
@@ -131,11 +140,19 @@ class Try implements StepContext {
   readonly #limit: { readonly signal: AbortSignal };
   readonly #run: Run;
   readonly #position: number;
+  readonly #observed: StepObservation | undefined;
   readonly #sent = new Map<string, number>();
   #over = false;
 
-  constructor(run: Run, position: number, attempt: number, limit: { readonly signal: AbortSignal }) {
+  constructor(
+    run: Run,
+    position: number,
+    attempt: number,
+    limit: { readonly signal: AbortSignal },
+    observed: StepObservation | undefined,
+  ) {
     this.#run = run;
+    this.#observed = observed;
     this.attempt = attempt;
     this.#limit = limit;
     this.#position = position;
@@ -173,12 +190,19 @@ class Try implements StepContext {
     // does not send it again.
     const origin = [workflowId, createdAt, this.#position, recipient.topic.name, ordinal];
     const taken = takeMessage(this.#run.host.values, recipient, message);
+    const observed = this.#observed?.send(recipient);
     const prepare = async (): Promise<EffectOrWait> => ({
       type: "send",
-      message: await taken(`step:${await hexDigest(JSON.stringify(origin))}`),
+      message: await taken(`step:${await hexDigest(JSON.stringify(origin))}`, observed?.traceparent),
     });
-    const outcome = await this.#write(`send ${JSON.stringify(recipient.topic.name)}`, prepare);
-    const receipt = readSent(outcome, recipient);
+    let receipt: SendReceipt;
+    try {
+      receipt = readSent(await this.#write(`send ${JSON.stringify(recipient.topic.name)}`, prepare), recipient);
+      observed?.end({ messageIds: [receipt.messageId] });
+    } catch (error) {
+      observed?.fail(error);
+      throw error;
+    }
     // Without an idempotency key, a duplicate can only be this message from an earlier try.
     return options.idempotencyKey === undefined ? { ...receipt, duplicate: false } : receipt;
   }

@@ -13,6 +13,7 @@ import type { OpenEntry, OperationResult, Outcome } from "../driver/driver.ts";
 import { ContextError } from "../errors.ts";
 import type { Difference, Journal, Recorded } from "./journal.ts";
 import type { OpenWaits } from "./open_waits.ts";
+import type { OperationObservation, RunObservation } from "../observe/run_observation.ts";
 import { Pause, type PauseOptions } from "./pause.ts";
 import { Undecodable } from "./parking.ts";
 import type { RunHost } from "./host.ts";
@@ -24,6 +25,8 @@ const MAX_REFUSALS = 1_000;
 /** What the operations need from their run. */
 export interface CallsOptions {
   readonly host: RunHost;
+  /** Tells the observer, if there is one. */
+  readonly observed: RunObservation | undefined;
   readonly journal: Journal;
   readonly commits: Commits;
   readonly waits: OpenWaits;
@@ -249,7 +252,7 @@ export class Calls {
   }
 
   #begin(position: number, request: OperationRequest<unknown>, begin: Begin, recorded: Recorded | Difference): void {
-    const { isOver, diverge, isHandingOver, update, commits, journal, cancels } = this.#options;
+    const { isOver, diverge, isHandingOver, update, commits, journal, cancels, observed: run } = this.#options;
     if (isOver()) return;
     if (typeof recorded === "object") return diverge(recorded);
     if (recorded === "complete") return;
@@ -259,9 +262,11 @@ export class Calls {
     }
     this.#busy++;
     update();
+    const open = journal.openAt(position);
+    const observed = run?.operation(position, request, open !== undefined);
     const push = (action: EffectOrWait | Promise<EffectOrWait>) =>
-      commits.push({ position, label: request.label, action, onResult: this.#resultHandler(position) });
-    const action = this.#actionOf(begin, position, journal.openAt(position));
+      commits.push({ position, label: request.label, action, onResult: this.#resultHandler(position, observed) });
+    const action = this.#actionOf(begin, position, open, observed);
     if (!request.takesTime) return push(action);
     cancels.begin();
     void Promise.resolve(action).then((done) => {
@@ -275,17 +280,23 @@ export class Calls {
    * Returns what an operation does. If the operation is refused, the refusal is recorded at its
    * position. So a replay refuses too, even if the schema or the limit has changed since.
    */
-  #actionOf(begin: Begin, position: number, open: OpenEntry | undefined): EffectOrWait | Promise<EffectOrWait> {
+  #actionOf(
+    begin: Begin,
+    position: number,
+    open: OpenEntry | undefined,
+    observed: OperationObservation | undefined,
+  ): EffectOrWait | Promise<EffectOrWait> {
     const { clock, values } = this.#options.host;
-    const refusal = (error: unknown): EffectOrWait => ({
-      type: "record",
-      outcome: { tag: "error", value: values.encodeError(error) },
-    });
+    const refusal = (error: unknown): EffectOrWait => {
+      observed?.failing(error);
+      return { type: "record", outcome: { tag: "error", value: values.encodeError(error) } };
+    };
     const passed = clock.now() - this.#startedAt;
     try {
       const action = begin(
         position,
         open && { attempts: open.attempts, remainingMs: Math.max(0, (open.remainingMs ?? 0) - passed) },
+        observed?.traceparent,
       );
       return action instanceof Promise ? action.catch(refusal) : action;
     } catch (error) {
@@ -293,7 +304,7 @@ export class Calls {
     }
   }
 
-  #resultHandler(position: number): (result: OperationResult) => void {
+  #resultHandler(position: number, observed: OperationObservation | undefined): (result: OperationResult) => void {
     const { waits, journal, update } = this.#options;
     let open = false;
     return (result) => {
@@ -301,6 +312,7 @@ export class Calls {
       if (!open) this.#busy--;
       if ("outcome" in result) {
         this.#progress = true;
+        observed?.ended(result.outcome);
         waits.ended(position);
         return journal.add(position, result.outcome);
       }

@@ -21,6 +21,7 @@ import type { LocalEvents } from "../read/local_events.ts";
 import type { LocalStreams } from "../read/local_streams.ts";
 import { LazyAbort } from "../time/lazy_abort.ts";
 import { CommitQueue } from "./commit_queue.ts";
+import type { RunObservation } from "../observe/run_observation.ts";
 import { isWait } from "../driver/operations.ts";
 import type { EffectOrWait, PendingOperation } from "./operation.ts";
 import type { End } from "./host.ts";
@@ -42,6 +43,8 @@ export interface CommitsOptions {
   epoch: number;
   owner: string;
   leaseMs: number;
+  /** Tells the observer, if there is one. */
+  observed?: RunObservation | undefined;
   /** Called before a commit that begins waits, which {@linkcode Commits.waits} already contains. */
   onWait(): void;
   /** Tells the readers of this isolate what the commits write to streams. */
@@ -295,9 +298,13 @@ export class Commits {
   async #send(request: CommitRequest): Promise<CommitResult> {
     const { driver, clock, leaseMs } = this.#options;
     for (;;) {
+      const observed = this.#options.observed?.commit(request);
       try {
-        return await driver.commit(request);
+        const result = await driver.commit(request);
+        observed?.answered(result);
+        return result;
       } catch (error) {
+        observed?.fail(error);
         const mayPass = error instanceof DriverError && error.retryable;
         if (this.#closed || !mayPass || clock.now() - this.#renewedAt >= leaseMs) throw error;
         await delay(clock, REPEAT_MS, this.#closing.signal);

@@ -10,12 +10,6 @@ import type { StreamTails } from "../read/stream_tails.ts";
 import type { Values } from "../values/values.ts";
 import type { WaitHost } from "../time/waiter.ts";
 
-/**
- * How a run ended. `failed`: the store has failed, so the lease will lapse. `parked`: the code does
- * not fit the stored data, so the workflow waits for other code.
- */
-export type RunEnd = "finished" | "suspended" | "yielded" | "parked" | "cancelled" | "lost" | "failed";
-
 /** How a workflow ends. */
 export type End = Extract<Transition, { to: "end" }>;
 

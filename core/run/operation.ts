@@ -42,10 +42,12 @@ export interface PendingOperation<A = EffectOrWait | Promise<EffectOrWait | void
  *
  * @param open Set if an earlier run began this operation and recorded no outcome. For a step, it
  * has the number of failed tries and the time until the next try.
+ * @param traceparent The trace that the observer gives to the operation.
  */
 export type Begin = (
   position: number,
   open?: { attempts: number; remainingMs: number },
+  traceparent?: string,
 ) => EffectOrWait | Promise<EffectOrWait>;
 
 /** An operation as the workflow's code asks for it. */
@@ -55,6 +57,10 @@ export interface OperationRequest<T> {
    * one.
    */
   label: string;
+  /** The other workflow's ID, for the observer. */
+  to?: string;
+  /** The trace that the caller gave, for the observer. */
+  traceparent?: string | undefined;
   /**
    * Takes the caller's values, before the call returns. It is not called if the outcome is known to
    * be recorded. An error that it throws is recorded as the refusal.

@@ -19,7 +19,9 @@ import { toPark, Undecodable } from "./parking.ts";
 import type { PauseOptions } from "./pause.ts";
 import { RunTime } from "./run_time.ts";
 import { currentStep } from "./step_scope.ts";
-import type { ClaimedRun, RunEnd, RunHost } from "./host.ts";
+import type { ClaimedRun, RunHost } from "./host.ts";
+import type { RunObservation } from "../observe/run_observation.ts";
+import type { RunEnd } from "../observer.ts";
 import { tolerate, tolerated } from "./tolerate.ts";
 
 /** The workflow's code. It gets the input, and calls the operations of the run. */
@@ -37,6 +39,8 @@ export class Run {
   /** The store's time, as far as this isolate knows it. */
   readonly storeTime: StoreTime;
   readonly host: RunHost;
+  /** Tells the observer, if there is one. */
+  readonly observed: RunObservation | undefined;
   readonly commits: Commits;
   readonly #code: Code;
   readonly #record: WorkflowRecord;
@@ -60,9 +64,16 @@ export class Run {
   #gone: "lost" | "cancelled" | undefined;
   #codeDone = false;
 
-  constructor(host: RunHost, code: Code, claimed: ClaimedRun, onWaiting: (waiting: boolean) => void = () => {}) {
+  constructor(
+    host: RunHost,
+    code: Code,
+    claimed: ClaimedRun,
+    onWaiting: (waiting: boolean) => void = () => {},
+    observed?: RunObservation,
+  ) {
     const { workflowId, createdAt } = claimed.workflow;
     this.host = host;
+    this.observed = observed;
     this.#onWaiting = onWaiting;
     this.workflowId = workflowId;
     this.createdAt = createdAt;
@@ -83,7 +94,11 @@ export class Run {
       events: new LocalEvents(claimed.epoch, host.looks),
       onWait: () => this.#waits.listen(),
       onCommit: (result) => this.#onCommit(result),
-      onEnding: (end) => host.ending(workflowId, end),
+      observed,
+      onEnding: (end) => {
+        observed?.ending(end.status);
+        return host.ending(workflowId, end);
+      },
       onGone: (state) => this.#onGone(state),
       onFailure: (error) => this.#fail(error),
     });
@@ -91,6 +106,7 @@ export class Run {
     this.#cancels = new CancelWatch(host, workflowId, () => void this.commits.look());
     this.#calls = new Calls({
       host,
+      observed,
       journal: this.#journal,
       commits: this.commits,
       waits: this.#waits,
@@ -134,7 +150,7 @@ export class Run {
   execute(): Promise<RunEnd> {
     this.#time.begin(() => this.update());
     const returned = async () => await this.#code(this, this.decode(this.#record.input));
-    returned().then(
+    (this.observed ? this.observed.within(returned) : returned()).then(
       (value) => this.#finish(() => this.#success(value)),
       (error) => Undecodable.is(error) ? this.#park(error.error) : this.#finish(() => this.#failure(error)),
     );
@@ -287,6 +303,7 @@ export class Run {
   async #park(problem: unknown): Promise<void> {
     if (this.#gone || this.#over?.error === null) return;
     this.#abandon();
+    this.observed?.failing(problem);
     this.commits.drop();
     const { transition, isNew } = toPark(this.host.values, problem, this.#record);
     if (!await this.commits.release(transition)) return;
@@ -304,6 +321,7 @@ export class Run {
   }
 
   #failure(error: unknown): Transition {
+    this.observed?.failing(error);
     return { to: "end", status: "ERROR", output: null, error: this.host.values.encodeError(error) };
   }
 
@@ -334,6 +352,7 @@ export class Run {
    */
   #fail(error: unknown): void {
     this.#abandon();
+    this.observed?.failing(error);
     this.commits.close();
     this.host.hints.notify([`result:${this.workflowId}`]);
     this.#aborting.abort(() => error);

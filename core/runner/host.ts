@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { ClaimedRun, RunEnd, RunHost } from "../run/host.ts";
+import type { ClaimedRun, RunHost } from "../run/host.ts";
+import type { RunEnd } from "../observer.ts";
 import type { Runs } from "./runs.ts";
 import type { Slot } from "./slots.ts";
 

@@ -7,12 +7,15 @@
 import { Claims } from "./claims.ts";
 import type { Clock } from "../time/clock.ts";
 import { Deadlines } from "./deadlines.ts";
-import type { Driver } from "../driver/driver.ts";
+import type { CommitResult, Driver } from "../driver/driver.ts";
 import { type DriverError, LeaseLostError, WorkflowFailedError } from "../errors.ts";
 import { Context } from "../context/context.ts";
+import { Observing } from "../observe/observing.ts";
+import type { RunObservation } from "../observe/run_observation.ts";
 import { Run } from "../run/run.ts";
 import { withRetries } from "../time/retry.ts";
-import type { ClaimedRun, End, RunEnd, RunHost } from "../run/host.ts";
+import type { ClaimedRun, End, RunHost } from "../run/host.ts";
+import type { Observer, RunEnd } from "../observer.ts";
 import type { RunnerHost } from "./host.ts";
 import { Runs } from "./runs.ts";
 import type { Slot } from "./slots.ts";
@@ -59,6 +62,7 @@ export interface RunnerOptions
   workflows: ReadonlyMap<string, Workflow<unknown, unknown>>;
   wake: Wake;
   maxRequests: number;
+  observer: Observer | undefined;
   waitUntil: (work: Promise<unknown>) => void;
 }
 
@@ -67,6 +71,7 @@ export class Runner implements RunnerHost {
   readonly driver: Driver;
   readonly clock: Clock;
   readonly values: Values;
+  readonly observing: Observing | undefined;
   readonly hints: Subscriptions = new Subscriptions();
   readonly tails: StreamTails = new StreamTails();
   readonly looks: SharedLooks = new SharedLooks();
@@ -98,7 +103,6 @@ export class Runner implements RunnerHost {
 
   constructor(options: RunnerOptions) {
     this.#options = options;
-    this.driver = withRetries(options.driver, options.clock, () => this.#count());
     this.clock = options.clock;
     this.values = options.values;
     this.hotWaitMs = options.hotWaitMs;
@@ -112,6 +116,8 @@ export class Runner implements RunnerHost {
         // A failure of `report` itself cannot be reported.
       }
     };
+    this.observing = options.observer && new Observing(options.observer, options.clock, this.report);
+    this.driver = withRetries(options.driver, options.clock, () => this.#count(), this.observing);
     this.names = [...options.workflows.keys()];
     this.#claims = new Claims(this);
     this.#wakes = new Wakes(this, this.#claims);
@@ -225,7 +231,15 @@ export class Runner implements RunnerHost {
    * the signal aborts, this runner closes, or no requests are left.
    */
   async sweep(limit: number, signal: AbortSignal | undefined): Promise<SweepResult> {
-    return count(await sweep(this, this.#claims, limit, signal));
+    const observed = this.observing?.sweep(limit);
+    try {
+      const result = count(await sweep(this, this.#claims, limit, signal));
+      observed?.end(result);
+      return result;
+    } catch (error) {
+      observed?.fail(error);
+      throw error;
+    }
   }
 
   /**
@@ -272,16 +286,24 @@ export class Runner implements RunnerHost {
     const workflow = this.#options.workflows.get(name)!;
     this.#deadlines.delete(workflowId);
     if (!this.runs.isNewer(claimed)) return "lost";
-    if (recoveryAttempts > workflow.maxRecoveryAttempts) return await this.#giveUp(claimed);
-    const run = new Run(this, (run, input) => workflow.run(new Context(run), input), claimed, (waiting) => {
-      this.runs.setWaiting(run, waiting);
-      slot?.setWaiting(waiting);
-    });
+    const observed = this.observing?.run(claimed);
+    if (recoveryAttempts > workflow.maxRecoveryAttempts) return await this.#giveUp(claimed, observed);
+    const run = new Run(
+      this,
+      (run, input) => workflow.run(new Context(run), input),
+      claimed,
+      (waiting) => {
+        this.runs.setWaiting(run, waiting);
+        slot?.setWaiting(waiting);
+      },
+      observed,
+    );
     this.runs.add(claimed, run);
     const ended = run.execute();
     if (this.#leaving) run.leave();
     try {
       const end = await ended;
+      observed?.ended(end);
       if (end === "lost") this.#lost(workflowId);
       return end;
     } finally {
@@ -300,21 +322,24 @@ export class Runner implements RunnerHost {
   }
 
   /** Ends a workflow that was taken over too often without progress. */
-  async #giveUp({ workflow: { workflowId, recoveryAttempts }, epoch, owner }: ClaimedRun): Promise<RunEnd> {
+  async #giveUp(claimed: ClaimedRun, observed: RunObservation | undefined): Promise<RunEnd> {
+    const { workflow: { workflowId, recoveryAttempts }, epoch, owner } = claimed;
     const reason = new Error(`The workflow was taken over ${recoveryAttempts} times from dead runs without progress`);
     const error = this.values.encodeError(reason);
-    const end: End = { to: "end", status: "MAX_RECOVERY_ATTEMPTS_EXCEEDED", output: null, error };
-    const onEnd = this.ending(workflowId, end);
-    const result = await this.driver.commit({
-      workflowId,
-      epoch,
-      owner,
-      number: 1,
-      leaseMs: this.leaseMs,
-      operations: [],
-      transition: end,
-    });
-    if (result.state === "lost" || result.state === "cancelled") return result.state;
+    const transition: End = { to: "end", status: "MAX_RECOVERY_ATTEMPTS_EXCEEDED", output: null, error };
+    const onEnd = this.ending(workflowId, transition);
+    observed?.ending(transition.status);
+    const request = { workflowId, epoch, owner, number: 1, leaseMs: this.leaseMs, operations: [], transition };
+    let result: CommitResult;
+    try {
+      result = await this.driver.commit(request);
+    } catch (error) {
+      observed?.fail(error);
+      throw error;
+    }
+    const end = result.state === "lost" || result.state === "cancelled" ? result.state : "finished";
+    observed?.ended(end);
+    if (!("woken" in result)) return end;
     this.report(new WorkflowFailedError(workflowId, reason));
     onEnd();
     this.hints.notify(statusTargets(workflowId));

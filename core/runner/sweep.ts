@@ -7,7 +7,8 @@
 
 import { type Claims, repeatMs, type Taken } from "./claims.ts";
 import { delay } from "../time/clock.ts";
-import type { ClaimedRun, RunEnd } from "../run/host.ts";
+import type { ClaimedRun } from "../run/host.ts";
+import type { RunEnd } from "../observer.ts";
 import type { RunnerHost } from "./host.ts";
 import { Slots } from "./slots.ts";
 import { Waiter } from "../time/waiter.ts";

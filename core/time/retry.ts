@@ -17,18 +17,34 @@ import { DriverError, ParleyError } from "../errors.ts";
 const PAUSES = { firstMs: 50, maxMs: 1_350, factor: 3, spread: 0.5 };
 const MAX_RETRIES = 4;
 
+/** Follows the tries of calls. */
+interface RequestWatcher {
+  /** Makes a try. */
+  request<T>(method: string, attempt: number, call: () => Promise<T>): Promise<T>;
+}
+
 /**
  * Wraps a driver, so that each call retries as {@linkcode attempt} does and every rejection is a
- * `ParleyError`. `onTry` is called before each try.
+ * `ParleyError`. `onTry` is called before each try, and `watcher`, if there is one, makes it.
  */
-export function withRetries(driver: Driver, clock: Clock, onTry: () => void = () => {}): Driver {
+export function withRetries(
+  driver: Driver,
+  clock: Clock,
+  onTry: () => void = () => {},
+  watcher?: RequestWatcher,
+): Driver {
   return new Proxy(driver, {
     get(_, name) {
       const member = Reflect.get(driver, name);
       if (typeof member !== "function") return member;
       // `watch` needs no retries, because it returns at once and does not throw.
       if (name === "watch") return member.bind(driver);
-      return (...args: unknown[]) => attempt(() => (onTry(), member.apply(driver, args)), clock);
+      if (!watcher) return (...args: unknown[]) => attempt(() => (onTry(), member.apply(driver, args)), clock);
+      return (...args: unknown[]) => {
+        let tries = 0;
+        const call = async () => await member.apply(driver, args);
+        return attempt(() => (onTry(), watcher.request(String(name), ++tries, call)), clock);
+      };
     },
   });
 }

@@ -13,6 +13,7 @@ import type { DriverLimits } from "../driver/driver.ts";
 import { UnreadableValueError, ValidationError, ValueTooLargeError } from "../errors.ts";
 import { toSafeIssue } from "./safe_issue.ts";
 import { snapshot } from "./snapshot.ts";
+import { toUntraced, withoutTraceparent, withTraceparent } from "./traced_text.ts";
 import type { StandardSchemaV1 } from "../standard_schema.ts";
 import { withTimeLimit } from "../time/time_limit.ts";
 
@@ -91,7 +92,20 @@ export class Values {
     if (bytes > this.#limit) throw new ValueTooLargeError(what, bytes, this.#limit);
     this.checkTravel([text], what);
     encoded?.decode(what);
-    return text;
+    return toUntraced(text);
+  }
+
+  /**
+   * Adds a trace to an encoded input or message. {@linkcode Values.decode} leaves it out again.
+   *
+   * @param text The encoded value.
+   * @param traceparent The trace, if there is one.
+   * @returns The text, without the trace if both together cannot travel to the store in one request.
+   */
+  trace(text: string, traceparent: string | undefined): string {
+    if (traceparent === undefined) return text;
+    const traced = withTraceparent(text, traceparent);
+    return this.#canTravel([traced]) ? traced : text;
   }
 
   /**
@@ -103,13 +117,24 @@ export class Values {
    * request.
    */
   checkTravel(texts: readonly string[], what: string): void {
-    if (!this.#travel) return;
-    const { requestBytes, bytesOf } = this.#travel;
+    if (!this.#travel || this.#canTravel(texts)) return;
+    throw new ValueTooLargeError(
+      `${what} for a request to the store`,
+      this.#travelBytes(texts),
+      this.#travel.requestBytes,
+    );
+  }
+
+  #canTravel(texts: readonly string[]): boolean {
+    if (!this.#travel) return true;
     const length = texts.reduce((sum, text) => sum + text.length, 0);
     // Most values are so small that their bytes need not be counted exactly.
-    if (length * MAX_BYTES_PER_UNIT <= requestBytes) return;
-    const bytes = texts.reduce((sum, text) => sum + bytesOf(text), 0);
-    if (bytes > requestBytes) throw new ValueTooLargeError(`${what} for a request to the store`, bytes, requestBytes);
+    return length * MAX_BYTES_PER_UNIT <= this.#travel.requestBytes ||
+      this.#travelBytes(texts) <= this.#travel.requestBytes;
+  }
+
+  #travelBytes(texts: readonly string[]): number {
+    return texts.reduce((sum, text) => sum + this.#travel!.bytesOf(text), 0);
   }
 
   /**
@@ -122,11 +147,12 @@ export class Values {
    * @throws {UnreadableValueError} If the value cannot be decoded here.
    */
   decode(text: string, what: string = "value", at?: number): unknown {
+    const encoded = withoutTraceparent(text);
     try {
-      return this.#codec.decode(text);
+      return this.#codec.decode(encoded);
     } catch {
       // No cause, because a decoder's error may quote the text.
-      const needs = missingType(text);
+      const needs = missingType(encoded);
       throw new UnreadableValueError(what, { ...(at !== undefined && { at }), ...(needs !== undefined && { needs }) });
     }
   }
@@ -157,7 +183,7 @@ export class Values {
         // The next attempt leaves out more.
       }
     }
-    return this.#codec.encode(new Error("The error could not be encoded"));
+    return toUntraced(this.#codec.encode(new Error("The error could not be encoded")));
   }
 
   #toText(value: unknown, what: string): string {

@@ -49,10 +49,12 @@ const LAYERS: readonly RegExp[] = [
   /^core\/(client|readers)\.ts$/,
   /^core\/workflow\.ts$/,
   /^core\/channel\.ts$/,
+  /^core\/observe\//,
   /^core\/values\//,
   /^core\/time\//,
   /^core\/(errors|parley_error|workflow_errors)\.ts$/,
   /^core\/standard_schema\.ts$/,
+  /^core\/observer\.ts$/,
   /^core\/driver\//,
 ];
 
