@@ -8,6 +8,7 @@ import { type Clock, systemClock } from "../../core/time/clock.ts";
 import { DriverError } from "../../core/errors.ts";
 import type { RunQuery } from "../postgres/calls/sql_calls.ts";
 import { withTimeLimit } from "../../core/time/time_limit.ts";
+import { readJson } from "../read_json.ts";
 import type { NeonAddress } from "./address.ts";
 
 /**
@@ -66,7 +67,7 @@ export function httpQuery(address: NeonAddress, timeoutMs: number, clock: Clock 
       .catch((error) => {
         throw error instanceof RequestError ? error : unreachable(error);
       });
-    if (status === 200) return toRows(parse(text) as Result | undefined);
+    if (status === 200) return toRows(readJson(text) as Result | undefined);
     throw failure(status, text, body.size);
   };
 }
@@ -93,7 +94,7 @@ function toRows(result: Result | undefined): { rows: Record<string, unknown>[] }
 }
 
 function failure(status: number, text: string, bytes: number): Error {
-  const { code, message } = (status === 400 ? parse(text) ?? {} : {}) as { code?: unknown; message?: unknown };
+  const { code, message } = (status === 400 ? readJson(text) ?? {} : {}) as { code?: unknown; message?: unknown };
   if (typeof code === "string" && code !== "") return new RequestError(code, String(message));
   if (status === 413) {
     return new DriverError(`Neon: a request of ${bytes} bytes failed (HTTP_413): it must be smaller`, {
@@ -106,13 +107,4 @@ function failure(status: number, text: string, bytes: number): Error {
     });
   }
   return new RequestError(`HTTP_${status}`, "the request failed");
-}
-
-/** Returns `undefined` for a text that is not JSON. */
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -5,6 +5,7 @@
  */
 
 import { DriverError, ParleyError } from "../../core/errors.ts";
+import { textMember } from "../foreign_error.ts";
 import { isProgrammingError, programmingError } from "../programming_error.ts";
 import { findCode } from "./find_code.ts";
 
@@ -106,17 +107,12 @@ function speakableText(state: string | null, error: unknown, holder: unknown): s
   if (error instanceof NoAnswerError) return error.message;
   if (state === null) return null;
   if (state.startsWith("22")) return DATA_WORDS[state] ?? "the data of a call is not what the function takes";
-  return SPEAKABLE.test(state) ? member(holder, "message") ?? member(error, "message") : null;
+  return SPEAKABLE.test(state) ? textMember(holder, "message") ?? textMember(error, "message") : null;
 }
 
 function sanitised(error: unknown, text: string): Error {
   const cause = new Error(text);
-  const name = member(error, "name");
+  const name = textMember(error, "name");
   if (name !== null && /^[A-Za-z]{1,60}$/.test(name)) cause.name = name;
   return cause;
-}
-
-function member(error: unknown, name: string): string | null {
-  const value = typeof error === "object" && error !== null ? Reflect.get(error, name) : undefined;
-  return typeof value === "string" ? value : null;
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { SYSTEM_CODE } from "../foreign_error.ts";
+
 /** The codes that were found in an error. */
 export interface FoundCode {
   /** The SQLSTATE that the server sent, five characters; `null` if there is none. */
@@ -19,12 +21,6 @@ export interface FoundCode {
  * such as `P2010`, belong to no class of PostgreSQL.
  */
 const SQLSTATE = /^(?=.*\d)(?!P[1-9])[0-9A-Z]{5}$/;
-
-/**
- * Matches codes of runtimes and clients: `ECONNRESET`, `ERR_TLS_CERT_ALTNAME_INVALID`,
- * `CONNECTION_CLOSED`.
- */
-const SYSTEM_CODE = /^[A-Z][A-Z0-9_]{1,60}$/;
 
 /**
  * Members that may contain the code. Bun has the SQLSTATE in `errno` and

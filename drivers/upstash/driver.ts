@@ -5,17 +5,14 @@
  */
 
 import { type Clock, systemClock } from "../../core/time/clock.ts";
-import type { Driver, WorkflowRecord } from "../../core/driver/driver.ts";
+import type { ControlResult, Driver, WorkflowRecord } from "../../core/driver/driver.ts";
 import { type Duration, toPositiveMilliseconds } from "../../core/values/checks.ts";
 import type { PushConnection, PushTiming } from "../push.ts";
-import { toJournal } from "./answer.ts";
 import { claim } from "./calls/claim.ts";
 import { commit } from "./calls/commit.ts";
-import { control } from "./calls/control.ts";
 import { listWorkflows, readRows } from "./calls/list.ts";
-import { purge } from "./calls/purge.ts";
 import { Keys } from "./keys.ts";
-import { ScriptCalls } from "./script_calls.ts";
+import { ScriptCalls, toJournal } from "./script_calls.ts";
 import { UPSTASH_TIMING, upstashPush } from "./transport/push.ts";
 import { openTransport } from "./transport/open_transport.ts";
 import type { UpstashCredentials } from "./transport/transport.ts";
@@ -64,10 +61,12 @@ export function openUpstash(
   const timeoutMs = toPositiveMilliseconds(requestTimeout, "requestTimeout");
   const retentionMs = retention === undefined ? undefined : toPositiveMilliseconds(retention, "retention");
   const transport = openTransport(redis, { timeoutMs, clock });
-  const { send } = transport;
-  const driver = scriptDriver(new ScriptCalls({ send, keys, retention: retentionMs, maxBytes, report: warn }));
+  const report = (problem: string) => console.warn(`Parley on Upstash: ${problem}`);
+  const driver = scriptDriver(
+    new ScriptCalls({ send: transport.send, keys, retention: retentionMs, maxBytes, report }),
+  );
   if (!wanted) return { driver, push: null };
-  const push = upstashPush({ transport, channel: keys.channel, timeoutMs, clock, timing, report: warn });
+  const push = upstashPush({ transport, channel: keys.channel, timeoutMs, clock, timing, report });
   return { driver: { ...driver, watch: (target, hint) => push.watch(target, hint) }, push };
 }
 
@@ -97,14 +96,60 @@ export function scriptDriver(calls: ScriptCalls): Omit<Driver, "watch"> {
   };
 }
 
+/** How many children one request keeps. */
+const MAX_KEPT = 100;
+
+/**
+ * Children of a workflow that is resumed may have begun to expire at its end. Requests of their own
+ * undo that, because only those can declare the children's keys. If one fails, so does the call, and
+ * a repeat makes them again.
+ */
+async function control(
+  { call, keys }: ScriptCalls,
+  request: Parameters<Driver["control"]>[0],
+): Promise<ControlResult> {
+  const own = keys.ofAll([request.workflowId]);
+  const { started = [], ...result } = await call<ControlResult & { started?: string[] }>("control", own, request);
+  for (let from = 0; from < started.length; from += MAX_KEPT) {
+    const workflowIds = started.slice(from, from + MAX_KEPT);
+    await call("keep", keys.ofAll(workflowIds), { workflowIds });
+  }
+  return result;
+}
+
+/** How many workflows one request removes. */
+const MAX_REMOVED = 250;
+
+/** How often a purge looks, if other purges remove the workflows that it finds. */
+const MAX_LOOKS = 10;
+
+/** Looks which workflows it may remove, then removes them. */
+async function purge(
+  { call, keys }: ScriptCalls,
+  { olderThanMs, limit }: Parameters<Driver["purge"]>[0],
+): Promise<{ purged: number }> {
+  let purged = 0;
+  for (let looks = 0; looks < MAX_LOOKS && purged < limit;) {
+    const look = { olderThanMs: Math.floor(olderThanMs), limit: limit - purged };
+    const { places: found } = await call<{ places: string[] }>("purgePeek", [], look);
+    let kept = 0;
+    for (let from = 0; from < found.length; from += MAX_REMOVED) {
+      const places = found.slice(from, from + MAX_REMOVED);
+      const removed = await call<{ purged: number; kept: number }>("purge", keys.ofPlaces(places), { places });
+      purged += removed.purged;
+      kept += removed.kept;
+    }
+    if (found.length < look.limit) break;
+    // Children that their parents may still ask for were kept, and are out of the way from now on.
+    if (kept === 0) looks += 1;
+  }
+  return { purged };
+}
+
 /** Upstash takes 10 MB a request. The rest is for keys and for the document. */
 const MAX_VALUES_BYTES = 8_000_000;
 
 /** The bytes of a value in a request, as a text in JSON and in UTF-8, without the quotes around it. */
 export function wireBytes(text: string): number {
   return new TextEncoder().encode(JSON.stringify(text)).length - 2;
-}
-
-function warn(problem: string): void {
-  console.warn(`Parley on Upstash: ${problem}`);
 }

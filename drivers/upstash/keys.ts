@@ -25,9 +25,7 @@
  * | `k:` and a dedupe key | ID and topic of the message that has it. |
  * | `last`, `bytes` | The number of the last message; bytes of all that was sent, received or not. |
  *
- * Upstash allows 100 MB a key, so each has a limit of 90 MB: see `MAX_COLLECTION_BYTES`. Facts about
- * several workflows are in keys that all share: `waiting` has who waits for whom, `families` has
- * which children a parent still needs.
+ * Upstash allows 100 MB a key, so each has a limit of 90 MB: see `MAX_COLLECTION_BYTES`.
  *
  * A key is `PREFIX/KIND/ID` or `PREFIX/KIND`. Neither a prefix nor the kind before an ID has a
  * slash, so two keys are equal only if their prefixes, kinds and IDs are.

@@ -1,15 +1,20 @@
 /**
  * Calls scripts. A request has every key that the script may touch, one JSON document, and values.
  *
+ * An answer is a list of texts: a JSON document and then the values. Each begins with `=`, so that no
+ * client takes it for JSON, a number or null. In the document `{"at": 3}` stands for the third value,
+ * and `{}` for an empty list, because cjson writes that so.
+ *
  * @module
  */
 
-import { ValueTooLargeError } from "../../core/errors.ts";
-import { readAnswer } from "./answer.ts";
+import type { JournalEntry, JournalPage, OutcomeTag } from "../../core/driver/driver.ts";
+import { DriverError, ValueTooLargeError } from "../../core/errors.ts";
+import { readJson } from "../read_json.ts";
 import type { Keys } from "./keys.ts";
 import { type Script, type ScriptName, SCRIPTS } from "./scripts.ts";
 import { isFlagRefused, isNoScript } from "./transport/failure.ts";
-import type { SendCommand } from "./transport/transport.ts";
+import type { UpstashTransport } from "./transport/transport.ts";
 
 /**
  * The most bytes of a journal, of the messages that wait, of the idempotency keys, of the events,
@@ -19,9 +24,9 @@ export const MAX_COLLECTION_BYTES = 90_000_000;
 
 /** Options of {@linkcode ScriptCalls}. */
 export interface ScriptCallsOptions {
-  readonly send: SendCommand;
+  readonly send: UpstashTransport["send"];
   readonly keys: Keys;
-  /** How long ended workflows stay, in milliseconds. Default: until they are purged. */
+  /** In milliseconds. */
   readonly retention?: number | undefined;
   /** In place of {@linkcode MAX_COLLECTION_BYTES}. */
   readonly maxBytes?: number | undefined;
@@ -29,9 +34,11 @@ export interface ScriptCallsOptions {
   readonly report?: (problem: string) => void;
 }
 
-/** How many children get their expiry by one request, and after one call. Later calls continue. */
-const MAX_EXPIRED = 100;
-const MAX_EXPIRED_AFTER_A_CALL = 200;
+/** How many children get their expiry after one call. Later calls continue. */
+const MAX_EXPIRED = 200;
+
+const FLAG_REPORT = "the server refuses the script flag allow-key-locking, so it is not Upstash; the scripts go " +
+  "without it, which is for development alone";
 
 /** Members of a document that are sent as separate values, because JSON in JSON is longer. */
 const VALUES = new Set(["value", "input", "output", "error", "problem"]);
@@ -55,7 +62,6 @@ export class ScriptCalls {
    * Calls a script. If the answer tells of children that their parents need no more, they get the
    * expiry that they would have had at their ends.
    *
-   * @param name The script.
    * @param keys Every key that the script may touch, besides those that all workflows share.
    * @param document The request to the script. Members that are `null` or `undefined` are left out.
    * @returns The document of the answer, with its values in place.
@@ -71,9 +77,8 @@ export class ScriptCalls {
     const call = `Upstash: ${script.method}`;
     const declared = [...new Set(script.isShared ? [...this.keys.shared, ...keys] : keys)];
     const args = [String(declared.length), ...declared, ...this.#valuesOf(document)];
-    const result = await this.#run(script, args, call);
-    const { tooLarge, expiring, ...answer } = readAnswer<{ tooLarge?: Overflow; expiring?: string[] }>(result, call);
-    if (expiring) await this.#expire(expiring);
+    const { tooLarge, expiring, ...answer } = readAnswer<Additions>(await this.#run(script, args, call), call);
+    if (expiring?.length) await this.#expire(expiring);
     if (!tooLarge) return answer as Answer;
     const { what, id, bytes } = tooLarge;
     throw new ValueTooLargeError(`${what} of the workflow ${JSON.stringify(id)}`, bytes, this.#maxBytes);
@@ -84,12 +89,8 @@ export class ScriptCalls {
    * call that finds them goes on.
    */
   async #expire(found: readonly string[]): Promise<void> {
-    const all = [...new Set(found)].slice(0, MAX_EXPIRED_AFTER_A_CALL);
-    for (let from = 0; from < all.length; from += MAX_EXPIRED) {
-      const places = all.slice(from, from + MAX_EXPIRED);
-      const done = await this.call("expire", this.keys.ofPlaces(places), { places }).then(() => true, () => false);
-      if (!done) return;
-    }
+    const places = [...new Set(found)].slice(0, MAX_EXPIRED);
+    await this.call("expire", this.keys.ofPlaces(places), { places }).catch(() => {});
   }
 
   /** `ARGV`: the document, with the place of each value instead of the value, and the values. */
@@ -116,16 +117,48 @@ export class ScriptCalls {
     } catch (error) {
       if (!isLocking || !isFlagRefused(error)) throw error;
     }
-    if (this.#takesFlag) {
-      report?.(
-        "the server refuses the script flag allow-key-locking, so it is not Upstash; the scripts go without it, " +
-          "which is for development alone",
-      );
-    }
+    if (this.#takesFlag) report?.(FLAG_REPORT);
     this.#takesFlag = false;
     return await this.#run(script, args, call);
   }
 }
 
-/** A collection of a workflow that would grow too large. */
-type Overflow = { readonly what: string; readonly id: string; readonly bytes: number };
+/** Members that any answer may have: a collection that would grow too large, and children to expire. */
+interface Additions {
+  readonly tooLarge?: { readonly what: string; readonly id: string; readonly bytes: number };
+  readonly expiring?: readonly string[];
+}
+
+/** Reads the answer of a script. Throws a retryable error if it is none, because the outcome is unknown then. */
+export function readAnswer<Answer extends object>(result: unknown, call: string): Answer {
+  const isAnswer = Array.isArray(result) && result.every((text) => typeof text === "string" && text.startsWith("="));
+  const document = isAnswer ? readDocument(result.map((text: string) => text.slice(1))) : undefined;
+  if (typeof document === "object" && document !== null && !Array.isArray(document)) return document as Answer;
+  throw new DriverError(`${call} got an answer that is not that of its script`, { retryable: true });
+}
+
+function readDocument([document = "", ...values]: readonly string[]): unknown {
+  return readJson(document, (_, member) => {
+    if (typeof member !== "object" || member === null) return member;
+    if (Object.keys(member).length === 0) return [];
+    return Object.hasOwn(member, "at") ? values[Number(Reflect.get(member, "at")) - 1] : member;
+  });
+}
+
+/** A page of a journal, with complete entries as they are stored. `after`: the one before the first. */
+export type StoredPage = Omit<JournalPage, "entries"> & { readonly after: number; readonly entries: readonly string[] };
+
+/** A page of a journal as callers see it. */
+export function toJournal({ after, entries, more }: StoredPage): JournalPage {
+  const parsed = entries.map((text, index): JournalEntry => ({ seq: after + index + 1, ...parseEntry(text) }));
+  return { entries: parsed, more };
+}
+
+/** A complete entry as it is stored: JSON, a line feed, and the value. */
+export function parseEntry(text: string): Omit<JournalEntry, "seq"> {
+  const end = text.indexOf("\n");
+  const head: [number, string, OutcomeTag, 0 | 1, string?] = JSON.parse(text.slice(0, end));
+  const [position, label, tag, hasValue, topic] = head;
+  const value = hasValue && { value: text.slice(end + 1) };
+  return { position, label, outcome: { tag, ...value, ...topic !== undefined && { topic } } };
+}

@@ -6,7 +6,7 @@
  *
  * `KEYS` declares every key that the script touches, as Upstash's `allow-key-locking` requires: with
  * it a script locks these keys and not the whole database. `ARGV[1]` is the request, a JSON document
- * that refers to the values after it by their place in `ARGV`. `answer.ts` describes the answer.
+ * that refers to the values after it by their place in `ARGV`. `script_calls.ts` describes the answer.
  *
  * @module
  */
@@ -17,23 +17,20 @@ import { claimMain, peekMain } from "./lua/claim.ts";
 import { commitMain } from "./lua/commit.ts";
 import { ending } from "./lua/ending.ts";
 import { inbox } from "./lua/inbox.ts";
-import { entries, paging } from "./lua/journal.ts";
-import { controlMain, createMain, sendMain } from "./lua/lifecycle.ts";
+import { controlMain, createMain, expireMain, keepMain, purgeMain, purgePeekMain, sendMain } from "./lua/lifecycle.ts";
 import { operations } from "./lua/operations.ts";
 import { prelude } from "./lua/prelude.ts";
-import { expireMain, keepMain, purgeMain, purgePeekMain } from "./lua/purge.ts";
-import { listMain, readEventMain, readJournalMain, readStreamMain, readWorkflowsMain } from "./lua/read.ts";
+import { listMain, paging, readEventMain, readJournalMain, readStreamMain, readWorkflowsMain } from "./lua/read.ts";
 import { insert, rows } from "./lua/rows.ts";
 import { schedule } from "./lua/schedule.ts";
 import { waiters } from "./lua/waiters.ts";
 
-/** A script. */
+/** A script as Upstash takes it, and without Upstash's flag, for servers that refuse it. */
 export interface Script extends ScriptText {
   /** The method of the driver that sends it, as errors name it. */
   readonly method: keyof Driver;
   /** Whether it touches keys that all workflows share, and so declares them. */
   readonly isShared: boolean;
-  /** The same script without Upstash's flag, for servers that refuse it. */
   readonly unlocked: ScriptText;
 }
 
@@ -51,26 +48,18 @@ const change = [schedule, waiters, ending];
 export const SCRIPTS = {
   create: script("create", schedule, insert, createMain),
   send: script("send", schedule, waiters, inbox, sendMain),
-  commit: script("commit", ...change, insert, inbox, entries, operations, commitMain),
-  /** The first half of a claim by due time. It touches no workflow. */
+  commit: script("commit", ...change, insert, inbox, operations, commitMain),
   peek: script("claim", schedule, peekMain),
-  /** The second half, and a claim by ID. */
   claim: script("claim", schedule, paging, claimMain),
-  /** Reads one workflow. Also the second half of a list. */
   readWorkflows: script("readWorkflow", readWorkflowsMain),
   readJournal: script("readJournal", paging, readJournalMain),
   readEvent: script("readEvent", readEventMain),
   readStream: script("readStream", paging, readStreamMain),
-  /** The first half of a list. It touches no workflow. */
   list: script("listWorkflows", ...change, listMain),
   control: script("control", ...change, controlMain),
-  /** The first half of a purge: which workflows it may remove. */
   purgePeek: script("purge", ...change, purgePeekMain),
-  /** The second half of a purge. */
   purge: script("purge", ...change, purgeMain),
-  /** Begins the expiry of children that nobody needs any more. It follows the call that found them. */
   expire: script("purge", ...change, expireMain),
-  /** Keeps the children of a resumed workflow again. It follows `control`. */
   keep: script("control", ...change, keepMain),
 } as const satisfies Record<string, Script>;
 

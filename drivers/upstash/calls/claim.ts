@@ -1,20 +1,16 @@
 /**
- * `Driver.claim`.
+ * `Driver.claim`. A script may touch only keys that its request declares, so a claim by due time
+ * first looks which workflows are due, then takes them.
  *
  * @module
  */
 
 import type { Claimed, ClaimRequest, ClaimResult } from "../../../core/driver/driver.ts";
-import { type StoredPage, toJournal } from "../answer.ts";
-import type { ScriptCalls } from "../script_calls.ts";
+import { type ScriptCalls, type StoredPage, toJournal } from "../script_calls.ts";
 
 /** How often a claim by due time looks, if other claims take the workflows that it finds. */
 const MAX_LOOKS = 10;
 
-/**
- * `Driver.claim`. A script may touch only keys that its request declares, so a claim by due time
- * first looks which workflows are due, then takes them.
- */
 export async function claim(calls: ScriptCalls, request: ClaimRequest): Promise<ClaimResult> {
   const { workflowIds, names, owner, except, leaseMs, limit } = request;
   if (workflowIds !== null) {

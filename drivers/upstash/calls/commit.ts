@@ -4,34 +4,31 @@
  * @module
  */
 
-import type { CommitRequest, CommitResult, Operation, OperationResult } from "../../../core/driver/driver.ts";
+import type {
+  CommitRequest,
+  CommitResult,
+  Committed,
+  Operation,
+  OperationResult,
+} from "../../../core/driver/driver.ts";
 import { DriverError } from "../../../core/errors.ts";
-import { parseEntry } from "../answer.ts";
 import type { Keys } from "../keys.ts";
-import type { ScriptCalls } from "../script_calls.ts";
+import { parseEntry, type ScriptCalls } from "../script_calls.ts";
 
-/** `Driver.commit`. */
+/** Operations that may have no position. */
+const MAY_LACK_POSITION: ReadonlySet<Operation["type"]> = new Set(["send", "setEvent", "writeStream"]);
+
 export async function commit({ call, keys }: ScriptCalls, request: CommitRequest): Promise<CommitResult> {
-  checkPositions(request);
   const { workflowId, owner, operations, transition } = request;
+  const misplaced = operations.find(({ position, type }) => position === null && !MAY_LACK_POSITION.has(type));
+  if (misplaced) throw new DriverError(`Committing ${misplaced.type}: it must have a position`, { retryable: false });
   const answer = await call<CommitAnswer>("commit", [
     ...keys.ofAll([workflowId]),
     ...operations.flatMap((operation) => keysOf(keys, operation)),
     ...transition ? [keys.claim(owner)] : [],
   ], request);
   if (!("results" in answer)) return answer;
-  const { state, woken, now } = answer;
-  const results = operations.map((operation, index) => toResult(operation, answer.results[index]));
-  return { state, results, woken, now };
-}
-
-/** Refuses an operation without a position that must have one. */
-function checkPositions({ operations }: CommitRequest): void {
-  for (const { position, type } of operations) {
-    if (position === null && type !== "send" && type !== "setEvent" && type !== "writeStream") {
-      throw new DriverError(`Committing ${type}: it must have a position`, { retryable: false });
-    }
-  }
+  return { ...answer, results: operations.map((operation, index) => toResult(operation, answer.results[index])) };
 }
 
 /** The keys of other workflows that an operation may touch. */
@@ -41,12 +38,7 @@ function keysOf(keys: Keys, operation: Operation): string[] {
   return "workflowId" in operation ? keys.of(operation.workflowId) : [];
 }
 
-type CommitAnswer = { state: "lost" } | { state: "cancelled" } | {
-  state: "held" | "released";
-  results: ResultPart[];
-  woken: string[];
-  now: number;
-};
+type CommitAnswer = Exclude<CommitResult, Committed> | Omit<Committed, "results"> & { results: ResultPart[] };
 
 /**
  * The result of an operation. `given`: it recorded the outcome that it was given. `entry`: an entry

@@ -1,5 +1,7 @@
 /**
- * `Driver.listWorkflows`.
+ * `Driver.listWorkflows`. A first request asks the indexes which workflows are next, and others
+ * read their rows. If some have gone in between, it asks again. A page with values ends where
+ * the answer of one request does.
  *
  * @module
  */
@@ -12,11 +14,6 @@ import type { ScriptCalls } from "../script_calls.ts";
 /** Longer errors are left out of a list without values. */
 const MAX_ERROR_CHARACTERS = 4_096;
 
-/**
- * `Driver.listWorkflows`. A first request asks the indexes which workflows are next, and others
- * read their rows. If some have gone in between, it asks again. A page with values ends where
- * the answer of one request does.
- */
 export async function listWorkflows(calls: ScriptCalls, query: ListQuery): Promise<ListPage> {
   const { limit, problem, values, name } = query;
   const statuses = STATUSES.filter((status) => query.statuses?.includes(status) ?? true);

@@ -1,6 +1,6 @@
 /**
- * Looks for due workflows. The script touches no key of a workflow: only the store knows which
- * workflows are due, so a request cannot declare their keys.
+ * The first half of a claim by due time: looks for due workflows. The script touches no key of a
+ * workflow: only the store knows which workflows are due, so a request cannot declare their keys.
  */
 export const peekMain = String.raw`
 local MAX_READ, MAX_SUSPECTS, MAX_UNKNOWN_NAMES = 100, 10, 10
@@ -11,10 +11,11 @@ if #taken > 0 then return reply({ taken = taken }) end
 
 local isExcepted, isKnown = setOf(request.except), setOf(request.names)
 
--- Members of 'due' and their scores, in one command. Sorts them into workflows that have become due,
--- the oldest first, the next instant of one that has not, and leases.
-local passed, leases, nextTimed = {}, {}, nil
+-- Workflows that have become due, the oldest first; leases; the next instant of another workflow.
+local passed, leases, nextAt = {}, {}, nil
+local function comesNext(instant) nextAt = math.min(instant, nextAt or LATEST) end
 
+-- Reads members of 'due' and their scores, in one command.
 local function look(command, first, last, most, offset)
   local limit = { 'WITHSCORES', 'LIMIT', digits(offset or 0), digits(most) }
   local found = call(command, DUE.key, first, last, unpack(limit))
@@ -23,7 +24,7 @@ local function look(command, first, last, most, offset)
     if one.score <= now then
       append(passed, one)
     elseif one.score <= LATEST then
-      nextTimed = math.min(one.score, nextTimed or LATEST)
+      comesNext(one.score)
     else
       append(leases, one)
     end
@@ -34,14 +35,12 @@ end
 local function held(instant) return digits(HELD + instant) end
 
 -- Workflows that are due at once sort first, although others may have become due earlier. If they
--- fill a read, a second read gets the others, and a third one the leases. Returns whether there are
--- more.
+-- fill a read, a second read gets the others, and a third one the leases. Returns whether they did.
 local function lookByAge(size)
-  local isCut = look('ZRANGEBYSCORE', '-inf', '(inf', size) == size
-  if not isCut then return false end
+  if look('ZRANGEBYSCORE', '-inf', '(inf', size) < size then return false end
   leases = {}
   if #passed == size and passed[size].score < 0 then look('ZRANGEBYSCORE', '0', digits(LATEST), size) end
-  if not nextTimed then look('ZRANGEBYSCORE', '(' .. digits(now), digits(LATEST), 1) end
+  if not nextAt then look('ZRANGEBYSCORE', '(' .. digits(now), digits(LATEST), 1) end
   for offset = 0, 9 * MAX_READ, MAX_READ do
     local count = look('ZRANGEBYSCORE', held(0), '(inf', MAX_READ, offset)
     if count < MAX_READ or leases[#leases].score > HELD + now then break end
@@ -49,10 +48,10 @@ local function lookByAge(size)
   return true
 end
 
--- Leases that end later than one that began now. If such a lease is no longer than others, the clock
--- has gone back. If not all leases were read, this reads the last ones.
 local suspects, longest = {}, after(request.leaseMs)
 
+-- Finds leases that end later than one that began now. If such a lease is no longer than others, the
+-- clock has gone back. If not all leases were read, this reads the last ones.
 local function findSuspects(isCut)
   if isCut and #leases >= MAX_READ then look('ZREVRANGEBYSCORE', '(inf', '(' .. held(longest), MAX_SUSPECTS) end
   for _, one in ipairs(leases) do
@@ -63,22 +62,20 @@ local function findSuspects(isCut)
 end
 
 -- Moves workflows whose lease lapsed to those that are due at once, so that they stay due if the
--- clock goes back. Their runs can still commit until another run takes over. Returns the next lease.
+-- clock goes back. Their runs can still commit until another run takes over.
 local function moveLapsed(isCut)
-  local nextLapse
   for _, one in ipairs(leases) do
     local lapse = one.score - HELD
     if lapse <= now then
-      setDue(one.member, lapse - LATEST)
+      one.score = lapse - LATEST
+      setDue(one.member, one.score)
       -- If there are many, 'unknown' has the names of the oldest.
-      local isSeen = not isCut or isKnown[nameOf(one.member)]
-      append(passed, isSeen and { member = one.member, score = lapse - LATEST } or nil)
+      if not isCut or isKnown[nameOf(one.member)] then append(passed, one) end
     else
-      nextLapse = math.min(lapse, nextLapse or LATEST)
+      comesNext(lapse)
     end
   end
   writeAll()
-  return nextLapse
 end
 
 local due, dueIds, unknown = {}, {}, {}
@@ -99,11 +96,8 @@ local function lookByName(wanted)
     for _, place in ipairs(found) do want(DUE, memberAt(place)) end
     for _, place in ipairs(found) do
       local score = dueScore(memberAt(place))
-      if score and schedulePlace(memberAt(place), score) == place then
-        addDue(idOf(memberAt(place)), instantOf(score))
-      else
-        put(SCHEDULE, place, false)
-      end
+      local isThere = score and schedulePlace(memberAt(place), score) == place
+      if isThere then addDue(idOf(memberAt(place)), instantOf(score)) else put(SCHEDULE, place, false) end
     end
     return #found == wanted
   end
@@ -116,7 +110,7 @@ end
 local wanted = request.limit + #request.except
 local isCut = lookByAge(math.max(MAX_READ, wanted + 1))
 findSuspects(isCut)
-local nextLapse = moveLapsed(isCut)
+moveLapsed(isCut)
 for _, one in ipairs(passed) do
   local name = nameOf(one.member)
   if isKnown[name] then
@@ -126,18 +120,16 @@ for _, one in ipairs(passed) do
   end
 end
 if isCut and #due < request.limit then lookByName(wanted) end
-table.sort(due, function(a, b) return a.at < b.at or (a.at == b.at and a.order < b.order) end)
-local ids, nextAt = {}, math.min(nextTimed or LATEST, nextLapse or LATEST)
+sortByAge(due)
+local ids = {}
 for index = 1, math.min(#due, request.limit) do ids[index] = due[index].id end
-local nextDueMs = (nextTimed or nextLapse) and nextAt - now or cjson.null
-return reply({ ids = ids, suspects = suspects, unknown = unknown, nextDueMs = nextDueMs })
+return reply({ ids = ids, suspects = suspects, unknown = unknown, nextDueMs = nextAt and nextAt - now or cjson.null })
 `;
 
-/** Claims workflows by ID. */
+/** Claims workflows by ID. Also the second half of a claim by due time. */
 export const claimMain = String.raw`
--- About the most bytes of an answer: for workflows without their journals, and for journals.
-local MAX_WORKFLOWS_BYTES, MAX_JOURNALS_BYTES = 4194304, 4194304
-local MAX_PAGE_ENTRIES = 1000
+-- About the most bytes of workflows in an answer, and as many again of journals.
+local MAX_HALF_BYTES, MAX_PAGE_ENTRIES = 4194304, 1000
 local isKnown = setOf(request.names)
 
 -- The workflows of the request that exist, with the values that their runs need.
@@ -174,10 +166,10 @@ local taken, bytes, isCut, byDue = {}, 0, false, {}
 
 -- Takes a workflow if the answer has room for one more. It always has room for one.
 local function take(one)
-  for index = 1, #SHOWN do bytes = bytes + wireSize(one.texts[index] or '') end
   one.open = openEntries(one.row)
   bytes = bytes + wireSize(cjson.encode(one.open))
-  local fits = #taken == 0 or bytes <= MAX_WORKFLOWS_BYTES
+  for index = 1, #SHOWN do bytes = bytes + wireSize(one.texts[index] or '') end
+  local fits = #taken == 0 or bytes <= MAX_HALF_BYTES
   append(taken, fits and one or nil)
   return fits
 end
@@ -196,7 +188,7 @@ local function lease(one)
   append(byDue, request.byDue and row.id or nil)
 end
 
--- The earliest instant at which a workflow becomes due that is not due yet and that no run holds.
+-- The next instant at which a workflow of the request becomes due that no run holds.
 local nextAt
 
 local function takeDue()
@@ -211,7 +203,7 @@ local function takeDue()
       nextAt = math.min(nextAt or LATEST, one.score)
     end
   end
-  table.sort(due, function(a, b) return a.at < b.at or (a.at == b.at and a.order < b.order) end)
+  sortByAge(due)
   for index = 1, math.min(#due, request.limit) do
     isCut = not take(due[index])
     if isCut then return end
@@ -235,7 +227,7 @@ if #byDue > 0 then call('PEXPIRE', keyOf(request.owner, 'claim'), digits(math.ce
 writeAll()
 
 local claimed = {}
-local budget = math.min(MAX_PAGE_BYTES, MAX_JOURNALS_BYTES / math.max(#taken, 1))
+local budget = math.min(MAX_PAGE_BYTES, MAX_HALF_BYTES / math.max(#taken, 1))
 for index, one in ipairs(taken) do
   local workflow = record(one.row, unpack(one.texts))
   local journal = journalPage(one.row, 0, MAX_PAGE_ENTRIES, budget, #taken == 1 and 1 or 0)

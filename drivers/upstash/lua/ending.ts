@@ -2,14 +2,12 @@
  * How a workflow ends, by its run or from outside, and when the keys of ended workflows expire.
  *
  * A parent is a member of `families` until it ends. Its row counts the `children` whose results it
- * has not recorded.
- *
- * A child that has ended stays while its parent may still ask for its result. The child is then
- * `kept`: it is in `families`, behind the member of its parent, and not in `ended`. It returns to
- * `ended` when its parent has ended or has recorded its result. With a retention its expiry begins
- * then: `ended` has its place with a `+` before it, and the answer tells the driver to make a
- * request that declares the keys of the child. If the parent is resumed, another request keeps the
- * child again.
+ * has not recorded. A child that has ended stays while its parent may still ask for its result. The
+ * child is then `kept`: it is in `families`, behind the member of its parent, and not in `ended`. It
+ * returns to `ended` when its parent has ended or has recorded its result. With a retention its
+ * expiry begins then: `ended` has its place with a `+` before it, and the answer tells the driver to
+ * make a request that declares the keys of the child. If the parent is resumed, another request keeps
+ * the child again.
  *
  * `ended` has three kinds of members: the place of an ended workflow, by when it ended; the place of
  * one that expires, with a `-` before it, by when it expires minus LATEST, so below 0; and those
@@ -27,18 +25,20 @@ local function endedAt(place)
   return row and isEnded(row) and endedPlace(row) == place and row or nil
 end
 
+local function leaveEnded(place)
+  for _, kind in ipairs({ '', '-', '+' }) do put(ENDED, kind .. place, false) end
+end
+
 -- Takes a place out of all shared keys.
 local function forget(place)
-  for _, kind in ipairs({ '', '-', '+' }) do put(ENDED, kind .. place, false) end
+  leaveEnded(place)
   dropFromIndex(string.match(place, '^(%S+) (.*)$'))
 end
 
 -- Identifies a parent: its ID, and its origin, because another workflow may get the same ID later.
 local function familyOf(row) return row.id .. '\0' .. row.origin end
-local function isKeeperAlive(row) return row.parent and read(FAMILIES, row.parent) end
-
--- For the start of the first child, and when a parent is resumed.
 local function becomeParent(row) put(FAMILIES, familyOf(row), '0') end
+local function isKeeperAlive(row) return row.parent and read(FAMILIES, row.parent) end
 
 local function keptPlace(row) return row.parent .. '\0' .. padded(row.endedAt) .. endedPlace(row) end
 local function keep(row)
@@ -48,8 +48,6 @@ end
 
 -- The places of children whose keys need an expiry. While 'ended' may have some, it has no expiry.
 local unneeded = {}
-
--- Releases a child that nobody needs any more.
 local function letExpire(endedAt, place)
   put(ENDED, place, endedAt)
   ENDED.isLasting = true
@@ -99,33 +97,21 @@ end
 
 -- The keys of a workflow, without those that cannot exist.
 local function ownKeys(row)
-  local keys = { keyOf(row.id, 'workflow'), keyOf(row.id, 'inbox') }
-  append(keys, row.streamBytes > 0 and keyOf(row.id, 'streams') or nil)
-  return keys
+  return { keyOf(row.id, 'workflow'), keyOf(row.id, 'inbox'), row.streamBytes > 0 and keyOf(row.id, 'streams') or nil }
 end
 
 -- A shared key lives as long as the last workflow in it, so its expiry only grows. 'ended' does not
--- expire before the indexes, because it tells which of their members have expired.
+-- expire before the indexes, because it tells which of their members have expired. This has the
+-- milliseconds that a key has left before the writes: -1 without an expiry, -2 if there is no key.
 local leftMs = {}
 
--- Puts an ended workflow into the shared keys. A child that its parent needs has no expiry yet.
-local function indexEnd(row, isNeeded, retention)
-  row.expires = retention ~= nil
-  addToIndex(row.status, indexPlace(row))
-  if isNeeded then keep(row) else put(ENDED, endedPlace(row), digits(row.endedAt)) end
-  if not retention then return end
-  put(ENDED, '-' .. endedPlace(row), digits(now + retention - LATEST))
-  -- -1 if the key has no expiry, -2 if there is no key.
-  for _, key in ipairs({ sharedKey('index/' .. row.status), ENDED.key }) do leftMs[key] = call('PTTL', key) end
-end
-
 local function expireShared(key, mustStay)
-  if mustStay then return call('PERSIST', key) end
-  if leftMs[key] ~= -1 and leftMs[key] <= request.retention then call('PEXPIRE', key, digits(request.retention)) end
-end
-
-local function expireOwn(row)
-  for _, key in ipairs(ownKeys(row)) do call('PEXPIRE', key, digits(request.retention)) end
+  local left = leftMs[key] or -1
+  if mustStay then
+    call('PERSIST', key)
+  elseif left ~= -1 and left <= request.retention then
+    call('PEXPIRE', key, digits(request.retention))
+  end
 end
 
 -- Sets the expiry of all keys of an end. It follows the writes to them.
@@ -133,12 +119,17 @@ local function expireKeys(row)
   local index = sharedKey('index/' .. row.status)
   expireShared(index, not row.expires)
   if not ENDED.isLasting then expireShared(ENDED.key, not row.expires or leftMs[index] == -1) end
-  if row.expires then expireOwn(row) end
+  for _, key in ipairs(row.expires and ownKeys(row) or {}) do call('PEXPIRE', key, digits(request.retention)) end
 end
 
--- Takes an ended workflow out of 'ended', and undoes the expiry of its keys.
+local function beginExpiry(row)
+  row.expires = true
+  put(ENDED, '-' .. endedPlace(row), digits(now + request.retention - LATEST))
+end
+
+-- Undoes the expiry of an ended workflow, and takes it out of 'ended'.
 local function stay(row)
-  for _, kind in ipairs({ '', '-', '+' }) do put(ENDED, kind .. endedPlace(row), false) end
+  leaveEnded(endedPlace(row))
   for _, key in ipairs(row.expires and ownKeys(row) or {}) do call('PERSIST', key) end
   row.expires = false
 end
@@ -146,7 +137,8 @@ end
 -- Keeps a child again whose parent was resumed.
 local function keepAgain(row)
   stay(row)
-  indexEnd(row, true, nil)
+  addToIndex(row.status, indexPlace(row))
+  keep(row)
   save(row)
 end
 
@@ -154,10 +146,14 @@ end
 local function finish(row, status)
   local isNeeded = request.retention and isKeeperAlive(row)
   letGo(row)
-  dropFromIndex(row.status, indexPlace(row))
-  row.status, row.suspended, row.endedAt = status, nil, now
+  reindex(row, status)
+  row.suspended, row.endedAt, row.expires = nil, now, false
   letChildrenExpire(row)
-  indexEnd(row, isNeeded, not isNeeded and request.retention or nil)
+  if isNeeded then keep(row) else put(ENDED, endedPlace(row), digits(now)) end
+  if request.retention and not isNeeded then
+    beginExpiry(row)
+    for _, key in ipairs({ sharedKey('index/' .. status), ENDED.key }) do leftMs[key] = call('PTTL', key) end
+  end
   if request.retention then trim(3) end
   signal(row.id, nil, status == 'SUCCESS')
   changed('status:' .. row.id)

@@ -1,8 +1,45 @@
 /**
- * The operations of a commit. Functions of `perform` return an outcome, and functions of `look` the
+ * The operations of a commit, and the entries of the journal. Functions of `perform` return an outcome, and functions of `look` the
  * outcome of a wait if there is one.
  */
 export const operations = String.raw`
+local ownHash = hashOf(own, 'workflow')
+
+-- By position: entries that are recorded, open, or about to be written.
+local entries = {}
+
+local function positionField(position) return 'p:' .. digits(position) end
+
+local function entryAt(position)
+  if not entries[position] then
+    local text, entry = read(ownHash, positionField(position)), {}
+    entries[position], entry.seq = entry, text and tonumber(text)
+    entry.isOpen = text and not entry.seq
+    if entry.isOpen then entry.deadline, entry.attempts, entry.label = parseOpen(text) end
+  end
+  return entries[position]
+end
+
+-- A complete entry is JSON, a line feed, and the value.
+local function complete(row, op, entry, outcome)
+  row.entries = row.entries + 1
+  entry.seq = row.entries
+  local head = { op.position, entry.label or op.label, outcome.tag, outcome.text and 1 or 0, outcome.topic }
+  entry.text = cjson.encode(head) .. '\n' .. (outcome.text or '')
+  put(ownHash, digits(entry.seq), entry.text)
+  put(ownHash, positionField(op.position), digits(entry.seq))
+  for index, position in ipairs(entry.isOpen and row.open or {}) do
+    if position == op.position then return table.remove(row.open, index) end
+  end
+end
+
+local function open(row, op, entry)
+  if not entry.isOpen then append(row.open, op.position) end
+  entry.isOpen, entry.label = true, entry.label or op.label
+  local deadline = entry.deadline and digits(entry.deadline) or ''
+  put(ownHash, positionField(op.position), deadline .. ':' .. digits(entry.attempts or 0) .. ':' .. entry.label)
+end
+
 -- Names the fields that an operation may need.
 local function wantFields(op)
   if op.position then want(ownHash, positionField(op.position)) end

@@ -15,8 +15,7 @@ local function keyOf(id, kind) return request.prefix .. '/' .. kind .. '/' .. id
 local function digits(number) return string.format('%.0f', number) end
 local function padded(number) return string.format('%014.0f', number) end
 
--- An answer is a list of texts: a JSON document, then the values. Each begins with '=', so that no
--- client takes it for JSON, a number or null. 'answered' counts the bytes of the values.
+-- script_calls.ts describes answers. 'answered' counts the bytes of the values.
 local answer, answered = { '' }, 0
 
 -- The bytes of a text in an answer. JSON escapes quotes, backslashes and control characters.
@@ -60,8 +59,7 @@ local function setOf(list)
   return set
 end
 
--- Lua's stack limits the number of arguments of one call.
-local MAX_ARGUMENTS = 1000
+local MAX_ARGUMENTS = 1000 -- Lua's stack limits those of one call.
 local function portion(list, first, size) return unpack(list, first, math.min(first + size - 1, #list)) end
 
 local function callWith(command, key, list)
@@ -116,16 +114,10 @@ local function put(collection, name, text)
 end
 
 local function writeCollection(collection)
-  local written, removed = {}, {}
+  local written, removed, isHash = {}, {}, collection.commands == HASH
   for name in pairs(collection.changed) do
     local text = collection.known[name]
-    if not text then
-      append(removed, name)
-    elseif collection.commands == HASH then
-      append(written, name, text)
-    else
-      append(written, text, name)
-    end
+    if text then append(written, isHash and name or text, isHash and text or name) else append(removed, name) end
   end
   collection.changed = {}
   callWith(collection.commands.write, collection.key, written)

@@ -1,4 +1,38 @@
-/** Reads workflows, as many as fit into one answer. */
+/** Reading journals and streams in pages. */
+export const paging = String.raw`
+-- The bytes and the items that a page of a journal or a stream has at most.
+local MAX_PAGE_BYTES, MAX_PAGE_ITEMS = 1048576, 65536
+local FIRST_RUN = 4
+
+-- Reads fields, from a place on, until there are 'limit' values or the answer has more than
+-- 'budget' bytes of them, but at least 'least' values. The size of the values so far decides how
+-- many fields the next command reads, so that few are read and dropped. If the whole collection,
+-- of 'total' bytes, is small, the first command reads many.
+local function page(key, fieldAt, from, limit, budget, least, total)
+  local values, bytes, run = {}, 0, total <= budget and MAX_ARGUMENTS or FIRST_RUN
+  while #values < limit do
+    local fields, first = {}, from + #values
+    for place = first, first + math.min(run, limit - #values, MAX_ARGUMENTS) - 1 do append(fields, fieldAt(place)) end
+    for _, text in ipairs(call('HMGET', key, unpack(fields))) do
+      local size = text and wireSize(text)
+      bytes = bytes + (size or 0)
+      if not text or (#values >= least and bytes > budget) then return values end
+      append(values, value(text, size))
+    end
+    run = math.max(1, math.floor((budget - bytes) / (bytes / #values + 1)))
+  end
+  return values
+end
+
+local function journalPage(row, after, limit, budget, least)
+  local function fieldAt(place) return digits(place + 1) end
+  local most = math.min(limit, row.entries - after)
+  local entries = page(keyOf(row.id, 'workflow'), fieldAt, after, most, budget, least, row.bytes)
+  return { after = after, entries = entries, more = after + #entries < row.entries }
+end
+`;
+
+/** Reads workflows, as many as fit into one answer. Also the second half of a list. */
 export const readWorkflowsMain = String.raw`
 -- About the most bytes of values in an answer.
 local MAX_ANSWER_BYTES = 4194304
@@ -40,7 +74,10 @@ local values = page(keyOf(own, 'streams'), fieldAt, request.from, limit, MAX_PAG
 return reply({ status = row and row.status or cjson.null, tail = tail, closed = isClosed, values = values })
 `;
 
-/** Finds the next workflows in the indexes. Also takes some expired workflows out of them. */
+/**
+ * The first half of a list: finds the next workflows in the indexes. It touches no workflow. It also
+ * takes some expired workflows out of the indexes.
+ */
 export const listMain = String.raw`
 if request.trims or request.retention then
   trim(100)

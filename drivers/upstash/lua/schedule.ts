@@ -29,6 +29,11 @@ local function schedulePlace(member, score)
 end
 local function isScheduled(score) return score and score <= LATEST end
 
+-- Sorts workflows by the instants 'at' which they became due.
+local function sortByAge(due)
+  table.sort(due, function(a, b) return a.at < b.at or (a.at == b.at and a.order < b.order) end)
+end
+
 -- Sets or removes the score of a workflow that had the score 'before', or none.
 local function setDue(member, score, before)
   if isScheduled(before) then put(SCHEDULE, schedulePlace(member, before), false) end

@@ -7,7 +7,7 @@
 import { deferred } from "../../../core/time/deferred.ts";
 import { isProgrammingError, programmingError } from "../../programming_error.ts";
 import { within } from "./failure.ts";
-import type { SendCommand, Subscribe, TransportOptions } from "./transport.ts";
+import type { TransportOptions, UpstashTransport } from "./transport.ts";
 
 /**
  * The members of an instance of `Redis` of `@upstash/redis`, 1.39 or later, that the driver uses.
@@ -34,12 +34,16 @@ export interface UpstashSubscriber {
   unsubscribe(channels: string[]): Promise<void>;
 }
 
+/** Reaches Redis through the instance, with its own settings. */
+export function instanceTransport(redis: UpstashRedis, options: TransportOptions): UpstashTransport {
+  return { send: instanceCommands(redis, options), subscribe: instanceEvents(redis, options) };
+}
+
 /**
- * Sends commands through the instance, with its own settings. `exec` is not gathered into
- * pipelines. If the instance repeats a request, that does no harm. Nothing can stop a request that
- * takes too long, so it goes on in the instance.
+ * `exec` is not gathered into pipelines. If the instance repeats a request, that does no harm.
+ * Nothing can stop a request that takes too long, so it goes on in the instance.
  */
-export function instanceCommands(redis: UpstashRedis, { timeoutMs, clock }: TransportOptions): SendCommand {
+function instanceCommands(redis: UpstashRedis, { timeoutMs, clock }: TransportOptions): UpstashTransport["send"] {
   return (command, call, stop) =>
     within(call, { ms: timeoutMs, clock, stop }, async () => {
       try {
@@ -57,15 +61,14 @@ const MAX_CLOSE_MS = 1_000;
 const NOTHING = "[]";
 
 /**
- * Subscribes through the instance. The instance does not tell when a stream has ended or broken:
- * only beats find that out.
+ * The instance does not tell when a stream has ended or broken: only beats find that out.
  *
  * Unsubscribing aborts a signal, and Deno 2.9 may have collected what ties it to the stream. The
  * connection would then stay open and keep the process alive. So the listeners end the stream: the
  * package passes an error that a listener for messages throws to those for errors. An error that
  * one of those throws ends the stream, silently if it is an `AbortError`.
  */
-export function instanceEvents(redis: UpstashRedis, { timeoutMs, clock }: TransportOptions): Subscribe {
+function instanceEvents(redis: UpstashRedis, { timeoutMs, clock }: TransportOptions): UpstashTransport["subscribe"] {
   return async (channel, onMessage, stop) => {
     const lost = new AbortController();
     const { promise: confirmed, resolve, reject } = deferred<void>();

@@ -11,6 +11,7 @@
 
 import { deferred } from "../../../core/time/deferred.ts";
 import { type Connect, type OpenConnection, PushConnection, type PushTiming, type Tell } from "../../push.ts";
+import { readJson } from "../../read_json.ts";
 import { describeFailure, within } from "./failure.ts";
 import type { TransportOptions, UpstashTransport } from "./transport.ts";
 
@@ -77,10 +78,6 @@ async function listen(
 }
 
 function readTargets(payload: string): readonly unknown[] | "all" {
-  try {
-    const targets: unknown = JSON.parse(payload);
-    return Array.isArray(targets) && targets.every((target) => typeof target === "string") ? targets : "all";
-  } catch {
-    return "all";
-  }
+  const targets = readJson(payload);
+  return Array.isArray(targets) && targets.every((target) => typeof target === "string") ? targets : "all";
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readAnswer } from "../../../../drivers/upstash/answer.ts";
+import { readAnswer } from "../../../../drivers/upstash/script_calls.ts";
 import { isNoScript } from "../../../../drivers/upstash/transport/failure.ts";
 import { DriverError } from "../../../../core/errors.ts";
 import { upstashDriver } from "../../../../drivers/upstash/mod.ts";
