@@ -31,6 +31,7 @@ export const BUNDLES: readonly Bundle[] = [
     code: `${CORE} export { upstashDriver } from "@parley/parley/upstash"; export * from "@parley/parley/http";`,
     limit: 93_000,
   },
+  { name: "otel", code: `export { otel } from "@parley/parley/otel";`, limit: 3_100 },
   { name: "client", code: `export { connect } from "@parley/parley/client";`, limit: 14_100 },
 ];
 

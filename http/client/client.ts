@@ -27,6 +27,7 @@ import type {
 import { checkName, checkWholeNumber, toMilliseconds } from "../../core/values/checks.ts";
 import { toRecipient } from "../../core/context/messages.ts";
 import { Handle } from "../../core/read/handle.ts";
+import { checkTraceparent } from "../../core/values/traced_text.ts";
 import { validate } from "../../core/values/values.ts";
 import type { Workflow } from "../../core/workflow.ts";
 import { decodeEntry, decodeInfo, RemoteEvent, RemoteStream } from "./reading.ts";
@@ -88,6 +89,7 @@ class RemoteClient implements Client {
     const name = typeof workflow === "string" ? workflow : workflow.name;
     checkName(name, "workflow name");
     checkName(workflowId, "workflow ID");
+    const traceparent = checkTraceparent(options.traceparent);
     const schema = typeof workflow === "string" ? undefined : workflow.input;
     // The server gets the caller's own input, because it applies the schema too. If it does not
     // know the workflow, it stores what this schema returned.
@@ -97,6 +99,7 @@ class RemoteClient implements Client {
       input: encoded(input, "start"),
       workflowId,
       ...(enqueue !== undefined && { enqueue }),
+      traceparent,
       ...(enqueue && schema && { checked: encoded(checked, "start") }),
     };
     const request = { operation: "start", method: "POST", path: "/workflows", body } as const;
@@ -131,27 +134,33 @@ class RemoteClient implements Client {
   }
 
   async send<T>(destinationId: string, message: NoInfer<T>, options: SendOptions<T> = {}): Promise<SendReceipt> {
-    const { topic, idempotencyKey } = toRecipient(destinationId, options);
+    const { topic, idempotencyKey, traceparent } = toRecipient(destinationId, options);
     // The server gets the caller's own message, because `recv` applies the schema too.
     if (topic.schema) await validate(topic.schema, message, "message");
     const receipt = await this.#transport.call<SendReceipt>({
       operation: "send",
       method: "POST",
       path: `/workflows/${toSegment(destinationId)}/messages`,
-      body: { message: encoded(message, "send"), topic: topic.name, idempotencyKey: idempotencyKey ?? madeUpKey() },
+      body: {
+        message: encoded(message, "send"),
+        topic: topic.name,
+        idempotencyKey: idempotencyKey ?? madeUpKey(),
+        traceparent,
+      },
     });
     return toReceipt(receipt, idempotencyKey);
   }
 
   async sendAll(messages: readonly OutgoingMessage[]): Promise<SendReceipt[]> {
     const prepared = await Promise.all(messages.map(async ({ destinationId, message, ...options }) => {
-      const { topic, idempotencyKey } = toRecipient(destinationId, options);
+      const { topic, idempotencyKey, traceparent } = toRecipient(destinationId, options);
       if (topic.schema) await validate(topic.schema, message, "message");
       return {
         destinationId,
         message: encoded(message, "sendAll"),
         topic: topic.name,
         idempotencyKey: idempotencyKey ?? madeUpKey(),
+        traceparent,
       };
     }));
     if (prepared.length === 0) return [];

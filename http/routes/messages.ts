@@ -6,7 +6,7 @@
 
 import * as v from "valibot";
 import { answer } from "../wire/encoding.ts";
-import { idempotencyKeyOf } from "../wire/request_body.ts";
+import { idempotencyKeyOf, traceOf } from "../wire/request_body.ts";
 import { type Route, route } from "./route.ts";
 import { MAX_MESSAGES, MessageBody, MessagesBody, Receipt } from "./schemas.ts";
 import { ValidationError } from "../../core/errors.ts";
@@ -39,6 +39,7 @@ export const messageRoutes: readonly Route[] = [
     const receipt = await parley.send(workflowId, toValue(message), {
       ...(topic !== undefined && { topic }),
       ...(idempotencyKey !== undefined && { idempotencyKey }),
+      ...traceOf(c, body.traceparent),
     });
     return answer(c, () => receipt, { status: receipt.duplicate ? 200 : 201 });
   }),
@@ -58,12 +59,15 @@ export const messageRoutes: readonly Route[] = [
     concerns: ({ body }) => allConcerns(body),
   }, async ({ c, parley, body: { messages }, toValue }) => {
     for (const { idempotencyKey } of messages) refuseWebhookKey(idempotencyKey);
-    const receipts = await parley.sendAll(messages.map(({ destinationId, message, topic, idempotencyKey }) => ({
-      destinationId,
-      message: toValue(message),
-      ...(topic !== undefined && { topic }),
-      ...(idempotencyKey !== undefined && { idempotencyKey }),
-    })));
+    const receipts = await parley.sendAll(
+      messages.map(({ destinationId, message, topic, idempotencyKey, traceparent }) => ({
+        destinationId,
+        message: toValue(message),
+        ...(topic !== undefined && { topic }),
+        ...(idempotencyKey !== undefined && { idempotencyKey }),
+        ...traceOf(c, traceparent),
+      })),
+    );
     return answer(c, () => ({ receipts }));
   }),
 ];

@@ -22,6 +22,15 @@ export const Name = v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_NAME_LENG
 /** A workflow's status. */
 export const Status = v.picklist(STATUSES);
 
+/** The trace that a start or a message belongs to. */
+const Traceparent = v.optional(
+  v.pipe(
+    v.string(),
+    v.maxLength(MAX_NAME_LENGTH),
+    v.description("The trace for the observer, by W3C Trace Context; also the header traceparent"),
+  ),
+);
+
 /** The body of `POST /workflows`. */
 export const StartBody = v.strictObject({
   workflow: v.pipe(Name, v.description("The name of the workflow's definition")),
@@ -32,6 +41,7 @@ export const StartBody = v.strictObject({
   enqueue: v.optional(
     v.pipe(v.boolean(), v.description("Whether a sweep runs it later, instead of this server at once")),
   ),
+  traceparent: Traceparent,
   checked: v.optional(v.pipe(
     v.unknown(),
     v.description(
@@ -65,6 +75,7 @@ export const MessageBody = v.strictObject({
       ),
     ),
   ),
+  traceparent: Traceparent,
 });
 
 /** The most messages of one request. */

@@ -11,7 +11,7 @@ import type { SerializedError } from "../../core/values/serialized_error.ts";
 import type { StandardSchemaV1 } from "../../core/standard_schema.ts";
 import { type Workflow, workflow } from "../../core/workflow.ts";
 import { answer, type Show } from "../wire/encoding.ts";
-import { idempotencyKeyOf } from "../wire/request_body.ts";
+import { idempotencyKeyOf, traceOf } from "../wire/request_body.ts";
 import { pathOf, toSegment } from "../protocol.ts";
 import { type Route, route } from "./route.ts";
 import { withoutStacks } from "../wire/problem.ts";
@@ -75,6 +75,7 @@ export const workflowRoutes: readonly Route[] = [
     const handle = await parley.start(definition, toValue(body.input), {
       ...(workflowId !== undefined && { workflowId }),
       ...(enqueue !== undefined && { enqueue }),
+      ...traceOf(c, body.traceparent),
     });
     // Only the path of the request says where the adapter is mounted.
     const location = `${pathOf(c.req.url).replace(/\/$/, "")}/${toSegment(handle.workflowId)}`;

@@ -8,6 +8,7 @@ import type { Context } from "hono";
 import { systemClock } from "../../core/time/clock.ts";
 import { ValidationError } from "../../core/errors.ts";
 import { withTimeLimit } from "../../core/time/time_limit.ts";
+import { toTraceparent } from "../../core/values/traced_text.ts";
 import { PARLEY_JSON } from "../protocol.ts";
 import { refusal } from "./problem.ts";
 
@@ -86,6 +87,17 @@ export function idempotencyKeyOf(
   }
   if (member === undefined || member === header) return header;
   throw new ValidationError(`${doing}: ${name} and the header Idempotency-Key must be the same where both are given`);
+}
+
+/**
+ * The trace of a request, as an option of `start` and `send`: the member of its body, or the header
+ * `traceparent`. As W3C Trace Context demands, a header that is not legal counts as absent.
+ *
+ * @param member The value of the member, if the body has it.
+ */
+export function traceOf(c: Context, member: string | undefined): { traceparent?: string } {
+  const traceparent = member ?? toTraceparent(c.req.header("traceparent"));
+  return traceparent === undefined ? {} : { traceparent };
 }
 
 /**
