@@ -7,7 +7,7 @@
 import { deno } from "./deno.ts";
 
 /** The published files that have to run without Deno and Node: all but `testing/`. */
-const EDGE = ["mod.ts", "core/", "drivers/", "http/"];
+const EDGE = ["mod.ts", "core/", "drivers/", "http/", "otel/"];
 
 const steps: [name: string, args: string[]][] = [
   ["format", ["fmt", "--check"]],

@@ -23,16 +23,16 @@ const order = workflow("order", async (ctx, item: string) => {
 
 /** The spans of the story, as `treeOf` shows them. */
 export const STORY_TREE: readonly string[] = [
+  "send payment",
   "start order",
   "  run order -> send payment",
-  "    step charge",
-  "    step charge",
   "    recv payment -> send payment",
+  "    result",
   "    start ship",
   "      run ship",
   "        step pack",
-  "    result",
-  "send payment",
+  "    step charge",
+  "    step charge",
 ];
 
 /** Tells the story to an observer. */

@@ -13,15 +13,16 @@ interface Node {
 }
 
 /**
- * The spans as lines, each below its parent and indented by it. `->` shows the spans to which it has
- * links. A span comes after those of its siblings that ended before.
+ * The spans as lines, each below its parent and indented by it. Siblings are in the order of their
+ * texts. `->` shows the spans to which a span has links.
  */
 export function treeOf(spans: readonly Node[]): string[] {
   const ids = new Map(spans.map((span) => [span.spanId, span.name]));
-  const show = (span: Node, depth: number): string[] => {
-    const links = span.links.map((id) => ids.get(id) ?? "unknown");
-    const line = `${"  ".repeat(depth)}${span.name}${links.length > 0 ? ` -> ${links.join(", ")}` : ""}`;
-    return [line, ...spans.filter(({ parentId }) => parentId === span.spanId).flatMap((it) => show(it, depth + 1))];
-  };
-  return spans.filter(({ parentId }) => !ids.has(parentId ?? "")).flatMap((it) => show(it, 0));
+  const show = (siblings: readonly Node[], depth: number): string[][] =>
+    siblings.map((span) => {
+      const links = span.links.map((id) => ids.get(id) ?? "unknown");
+      const line = `${"  ".repeat(depth)}${span.name}${links.length > 0 ? ` -> ${links.join(", ")}` : ""}`;
+      return [line, ...show(spans.filter(({ parentId }) => parentId === span.spanId), depth + 1).flat()];
+    }).toSorted((a, b) => a.join("\n") < b.join("\n") ? -1 : 1);
+  return show(spans.filter(({ parentId }) => !ids.has(parentId ?? "")), 0).flat();
 }
