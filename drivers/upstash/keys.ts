@@ -12,7 +12,7 @@
  * | --- | --- |
  * | `row` | The row as JSON: see `lua/rows.ts`. |
  * | `input`, `output`, `error`, `problem` | Values that callers see. |
- * | a number | A complete entry of the journal: see `lua/journal.ts`. |
+ * | a number | A complete entry of the journal: see `lua/operations.ts`. |
  * | `p:` and a position | The number of its entry; deadline, failed tries and label of an open one. |
  * | `e:` and a key | Version, instant of the first version, and value of an event. |
  * | `t:` and a key | The tail of a stream, and `c` if it is closed. |

@@ -129,7 +129,7 @@ interface Additions {
   readonly expiring?: readonly string[];
 }
 
-/** Reads the answer of a script. Throws a retryable error if it is none, because the outcome is unknown then. */
+/** Reads the answer of a script. If it is none, the outcome is unknown, so the error is retryable. */
 export function readAnswer<Answer extends object>(result: unknown, call: string): Answer {
   const isAnswer = Array.isArray(result) && result.every((text) => typeof text === "string" && text.startsWith("="));
   const document = isAnswer ? readDocument(result.map((text: string) => text.slice(1))) : undefined;

@@ -136,10 +136,8 @@ local isKnown = setOf(request.names)
 local found = {}
 for order, id in ipairs(request.workflowIds) do
   local row, texts = loadShown(id, #SHOWN)
-  if row then
-    append(found, { row = row, texts = texts, order = order })
-    want(DUE, memberOf(row))
-  end
+  append(found, row and { row = row, texts = texts, order = order } or nil)
+  if row then want(DUE, memberOf(row)) end
 end
 
 -- The instant at which a workflow became due; nil if it is not due.
@@ -155,8 +153,7 @@ local function openEntries(row)
   for _, position in ipairs(row.open) do want(hash, 'p:' .. digits(position)) end
   for _, position in ipairs(row.open) do
     local deadline, attempts, label = parseOpen(read(hash, 'p:' .. digits(position)))
-    local remainingMs = deadline and math.max(0, deadline - now) or cjson.null
-    append(open, { position = position, label = label, attempts = attempts, remainingMs = remainingMs })
+    append(open, { position = position, label = label, attempts = attempts, remainingMs = msUntil(deadline) })
   end
   table.sort(open, function(a, b) return a.position < b.position end)
   return open

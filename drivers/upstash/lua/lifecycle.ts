@@ -128,7 +128,7 @@ local places = call('ZRANGEBYSCORE', ENDED.key, '0', latest, 'LIMIT', '0', digit
 return reply({ places = places, expiring = unneeded })
 `;
 
-/** The second half: removes workflows that have not changed since they were found, with all of their keys. */
+/** The second half: removes workflows that have not changed since then, with all of their keys. */
 export const purgeMain = String.raw`
 local purged, kept = 0, 0
 
@@ -165,7 +165,10 @@ for _, row in pairs(saved) do expireKeys(row) end
 return reply({ done = true })
 `;
 
-/** Sets the expiry of children that nobody needs any more, as their end would have done. Follows the call that found them. */
+/**
+ * Follows a call that found children that nobody needs any more: sets their expiry, as their ends
+ * would have done.
+ */
 export const expireMain = String.raw`
 for _, place in ipairs(request.places) do
   local row = endedAt(place)

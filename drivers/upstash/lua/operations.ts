@@ -1,6 +1,6 @@
 /**
- * The operations of a commit, and the entries of the journal. Functions of `perform` return an outcome, and functions of `look` the
- * outcome of a wait if there is one.
+ * The operations of a commit, and the entries of the journal. Functions of `perform` return an
+ * outcome, and functions of `look` the outcome of a wait if there is one.
  */
 export const operations = String.raw`
 local ownHash = hashOf(own, 'workflow')
@@ -143,9 +143,7 @@ local function recorded(entry)
   return { entry = value(entry.text) }
 end
 
-local function remaining(entry)
-  return { remainingMs = entry.deadline and math.max(0, entry.deadline - now) or cjson.null }
-end
+local function remaining(entry) return { remainingMs = msUntil(entry.deadline) } end
 
 local function wait(row, op, entry)
   local isFirst = not entry.isOpen
@@ -156,9 +154,7 @@ local function wait(row, op, entry)
   isAdvanced = isAdvanced or isFirst or outcome ~= nil
   if outcome then
     complete(row, op, entry, outcome)
-    if op.type == 'observeResult' and outcome.tag ~= 'timeout' and outcome.tag ~= 'workflow_not_found' then
-      hasRead(row, load(op.workflowId))
-    end
+    if op.type == 'observeResult' and outcome.tag ~= 'timeout' then hasRead(row, load(op.workflowId)) end
     return shown(outcome, entry)
   end
   if isFirst then open(row, op, entry) end

@@ -4,6 +4,7 @@ export const schedule = String.raw`
 local clock = request.trims == false and not request.retention and { 0, 0 } or call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function after(ms) return math.min(now + math.ceil(ms), LATEST) end
+local function msUntil(instant) return instant and math.max(0, instant - now) or cjson.null end
 
 local DUE, SCHEDULE = shared('due'), shared('schedule')
 
