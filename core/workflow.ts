@@ -121,6 +121,33 @@ export interface WorkflowContext {
   now(): Promise<number>;
   /** Returns a random UUID (version 4), the same on every replay. */
   uuid(): Promise<string>;
+  /**
+   * Returns whether this workflow takes a changed path of the code, so that workflows under way keep
+   * to the path that they began with.
+   *
+   * It is `true` for a run that reaches the call live, and for each replay of that run. It is
+   * `false` if the journal has another operation here, because earlier code without the call went
+   * on from here. Each call decides for itself. So in a loop, a workflow under way may get `false`
+   * in its first turns and `true` in later ones.
+   *
+   * Await it before the operations that depend on it, and outside of code that runs side by side
+   * with other operations. The guide `docs/versions.md` shows how to change workflows under way.
+   *
+   * @param name The name of the change in the journal.
+   *
+   * @example A payment that is checked first, in workflows that have not paid yet
+   * ```ts
+   * import { workflow } from "@parley/parley";
+   *
+   * const order = workflow("order", async (ctx, amount: number) => {
+   *   if (await ctx.patched("check before the payment")) {
+   *     await ctx.step("check", () => amount < 1_000);
+   *   }
+   *   await ctx.step("pay", () => amount);
+   * });
+   * ```
+   */
+  patched(name: string): Promise<boolean>;
 
   /**
    * Sends a message to a workflow, exactly once.

@@ -87,6 +87,13 @@ export class Context implements WorkflowContext {
     return this.#record("uuid", () => crypto.randomUUID());
   }
 
+  patched(name: string): Promise<boolean> {
+    return this.#run.operate(() => {
+      checkName(name, "patch name");
+      return { ...this.#recording(label("patched", name), () => true), optional: { absent: false } };
+    });
+  }
+
   send<T>(destinationId: string, message: T, options: SendOptions<T> = {}): Promise<SendReceipt> {
     return this.#run.operate(() => {
       const recipient = toRecipient(destinationId, options);
@@ -289,15 +296,19 @@ export class Context implements WorkflowContext {
 
   /** Records a value, so that every replay gets the same one. */
   #record<T>(name: string, produce: () => T): Promise<T> {
-    const operation: OperationRequest<T> = {
-      label: name,
+    return this.#run.operate(() => this.#recording(name, produce));
+  }
+
+  /** The operation that records a value. */
+  #recording<T>(label: string, produce: () => T): OperationRequest<T> {
+    return {
+      label,
       take: () => () => ({
         type: "record",
-        outcome: { tag: "value", value: this.#run.host.values.encode(produce(), name) },
+        outcome: { tag: "value", value: this.#run.host.values.encode(produce(), label) },
       }),
       read: (outcome) => readRecorded(this.#run, outcome) as T,
     };
-    return this.#run.operate(() => operation);
   }
 }
 

@@ -68,12 +68,27 @@ export interface CallsOptions {
   giveUp(): void;
 }
 
+/** A call of the code. */
+interface Call<T> {
+  readonly request: OperationRequest<T>;
+  /** Set if the code's values were taken already. */
+  readonly begin?: Begin;
+  resolve(value: T): void;
+  reject(error: unknown): void;
+}
+
 /** The operations of one run. */
 export class Calls {
   readonly #options: CallsOptions;
   readonly #startedAt: number;
   /** Operations whose entries may be on a page of the journal that is being read. */
   readonly #asking = new Set<Promise<void>>();
+  /**
+   * Calls that wait for their positions, in order. They were made while the run reads the journal,
+   * because only the journal tells whether an optional operation has the next position.
+   */
+  readonly #held: (() => void)[] = [];
+  #isHolding = false;
   readonly #pauses = new Set<Pause>();
   /** The number of operations under way, without the open waits. */
   #busy = 0;
@@ -136,18 +151,59 @@ export class Calls {
   }
 
   #start<T>(request: OperationRequest<T>, resolve: (value: T) => void, reject: (error: unknown) => void): void {
-    const { journal, over } = this.#options;
-    const end = over();
+    const end = this.#options.over();
     if (end) return this.#refuse(end.error, reject);
+    if (!this.#isHolding) return this.#enter({ request, resolve, reject });
+    // The code may change its values before the operation gets its position.
+    const call = { request, begin: taken(request), resolve, reject };
+    this.#held.push(() => this.#unlessOver(reject, () => this.#enter(call)));
+  }
+
+  /** Gives a call its position, unless its operation is optional and the journal has another one there. */
+  #enter<T>(call: Call<T>): void {
+    const { optional, label } = call.request;
+    if (!optional) return this.#place(call);
+    const decide = (isNext: boolean) => isNext ? this.#place(call) : call.resolve(optional.absent);
+    const isNext = this.#options.journal.isNext(label);
+    if (isNext instanceof Promise) {
+      this.#hold(isNext.then((it) => this.#unlessOver(call.reject, () => decide(it))));
+    } else {
+      decide(isNext);
+    }
+  }
+
+  /**
+   * Holds the operations that are called from now on, until it is decided which one gets the next
+   * position.
+   */
+  #hold(decided: Promise<void>): void {
+    this.#isHolding = true;
+    this.#ask(decided.catch(this.#options.fail).then(() => this.#enterHeld()));
+  }
+
+  #enterHeld(): void {
+    this.#isHolding = false;
+    // One of them may need the journal too. Then it holds those after it.
+    while (this.#held.length > 0 && !this.#isHolding) this.#held.shift()!();
+  }
+
+  #unlessOver(reject: (error: unknown) => void, begin: () => void): void {
+    const { isOver, over } = this.#options;
+    if (isOver()) this.#refuse(over()!.error, reject);
+    else begin();
+  }
+
+  #place<T>({ request, begin, resolve, reject }: Call<T>): void {
+    const { journal } = this.#options;
     const settle = (outcome: Outcome) => this.#settle(request, position, outcome, resolve, reject);
     const position: number = journal.take({ settle, reject });
     const recorded = journal.ask(position, request.label);
     if (recorded instanceof Promise) {
       // The code may change its values before the page arrives.
-      const begin = taken(request);
-      this.#ask(recorded.then((found) => this.#begin(position, request, begin, found)));
+      const later = begin ?? taken(request);
+      this.#ask(recorded.then((found) => this.#begin(position, request, later, found)));
     } else {
-      this.#begin(position, request, (...args) => request.take()(...args), recorded);
+      this.#begin(position, request, begin ?? ((...args) => request.take()(...args)), recorded);
     }
   }
 

@@ -77,6 +77,8 @@ export class Journal {
   #more = false;
   #loading: Promise<void> | undefined;
   #delivering = false;
+  /** Set while pages are read for {@linkcode Journal.isNext}. Never rejects. */
+  #searching: Promise<void> | undefined;
 
   /**
    * @param claimed The journal as the claim returned it.
@@ -131,6 +133,24 @@ export class Journal {
     const entry = this.#unasked.get(this.#nextPosition);
     if (entry || !this.#more) return entry?.label;
     return this.#loadPage().then(() => this.nextLabel());
+  }
+
+  /**
+   * Whether an operation with this label has the next free position, or may take it as a new one. It
+   * must be an operation that is recorded before all operations that the code calls later. So if
+   * the position has no entry but a later one does, an earlier run called another operation there.
+   *
+   * It returns a promise only if a page of the journal must be read first. Nothing is delivered until
+   * the code has got the answer, so that the code continues as it would without pages.
+   */
+  isNext(label: string): boolean | Promise<boolean> {
+    const decide = (found: string | undefined) => found === undefined ? !this.hasLater : found === label;
+    const found = this.nextLabel();
+    if (!(found instanceof Promise)) return decide(found);
+    const searched = () => this.#searching = undefined;
+    this.#searching = found.then(searched, searched);
+    this.#deliver();
+    return found.then(decide);
   }
 
   /** Whether the pages read so far have an entry after the next free position. */
@@ -196,6 +216,10 @@ export class Journal {
       // Even the first delivery waits for a later task, because the code may be about to call more
       // operations.
       await nextTask();
+      if (this.#searching) {
+        await this.#searching;
+        continue;
+      }
       const next = this.#nextDelivery();
       if (next) {
         const receiver = this.receivers.get(next.position);

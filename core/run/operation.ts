@@ -67,6 +67,11 @@ export interface OperationRequest<T> {
    */
   take(): Begin;
   /**
+   * Set for an operation that earlier code may not have called. If the journal has another operation
+   * at the next position, the operation takes no position, and its value is `absent`.
+   */
+  optional?: { absent: T };
+  /**
    * `true`: the operation is queued for a commit when it is done, as for a step. Otherwise it is
    * queued when it begins.
    */

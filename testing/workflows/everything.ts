@@ -54,10 +54,13 @@ const everything = workflow("everything", async (ctx, input: { partner: string }
   log.push(sure, tried, failed, writing, typeof await ctx.now(), (await ctx.uuid()).length);
 
   await ctx.setEvent(status, "begun");
-  await Promise.all([1, 2, 3].map((n) => ctx.writeStream(progress, n)));
+  const [patched] = await Promise.all([
+    ctx.patched("progress"),
+    ...[1, 2, 3].map((n) => ctx.writeStream(progress, n)),
+  ]);
   const { duplicate } = await ctx.send(input.partner, { from: ctx.workflowId, value: "from the workflow" });
   const unknown = await ctx.send("nobody", 1).catch((error) => error instanceof WorkflowNotFoundError);
-  log.push(duplicate, unknown);
+  log.push(patched, duplicate, unknown);
   for (let answers = 0; answers < 3; answers++) log.push(await ctx.recv("answer"));
 
   const handle = await ctx.start(child, 21, { workflowId: `child of ${ctx.workflowId}` });
@@ -103,6 +106,7 @@ export const EXPECTED: StoryResult = {
     "wrote",
     "number",
     36,
+    true,
     false,
     true,
     "from a step",

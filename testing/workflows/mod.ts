@@ -13,6 +13,7 @@ import { lifecycle } from "./lifecycle.ts";
 import { messaging } from "./channels/messaging.ts";
 import { pages } from "./replay/pages.ts";
 import { parking } from "./replay/parking.ts";
+import { patched } from "./replay/patched.ts";
 import { pausing } from "./replay/pausing.ts";
 import { publishing } from "./channels/publishing.ts";
 import { received } from "./channels/received.ts";
@@ -47,6 +48,7 @@ export function workflows(
         replay,
         pages,
         stepping,
+        patched,
         pausing,
         parking,
         messaging,

@@ -49,6 +49,7 @@ export function costs(
     "a step": (ctx) => ctx.step("step", () => 1),
     "now": (ctx) => ctx.now(),
     "uuid": (ctx) => ctx.uuid(),
+    "patched": (ctx) => ctx.patched("p"),
     "setEvent": (ctx) => ctx.setEvent("event", 1),
     "writeStream": (ctx) => ctx.writeStream("stream", 1),
     "closeStream": (ctx) => ctx.closeStream("stream"),

@@ -14,7 +14,7 @@ import { World } from "../../testing/workflows/world.ts";
 type Op =
   | { do: "step" | "fail" | "sleep"; value: number }
   | { do: "setEvent" | "write" | "send"; name: string; value: number }
-  | { do: "getEvent" | "close" | "recv" | "await"; name: string }
+  | { do: "getEvent" | "close" | "recv" | "await" | "patched"; name: string }
   | { do: "recvAny"; names: readonly string[] };
 type Line = Op | { do: "all"; ops: Op[] };
 
@@ -43,7 +43,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
   fc.record({ do: fc.constantFrom("step" as const, "fail" as const), value }),
   fc.record({ do: fc.constant("sleep" as const), value: fc.integer({ min: 0, max: 3_000 }) }),
   fc.record({ do: fc.constantFrom("setEvent" as const, "write" as const, "send" as const), name, value }),
-  fc.record({ do: fc.constantFrom("getEvent" as const, "recv" as const), name }),
+  fc.record({ do: fc.constantFrom("getEvent" as const, "recv" as const, "patched" as const), name }),
   { weight: 1, arbitrary: fc.record({ do: fc.constant("close" as const), name }) },
   fc.record({ do: fc.constant("await" as const), name: fc.constant(LATE) }),
   fc.record({ do: fc.constant("recvAny" as const), names: fc.constantFrom(["a", "b"], ["b", "a"], ["b"]) }),
@@ -109,6 +109,8 @@ async function carryOut(ctx: WorkflowContext, op: Op): Promise<unknown> {
       return await ctx.getEvent(ctx.workflowId, op.name, { timeout: 0 });
     case "close":
       return await ctx.closeStream(op.name);
+    case "patched":
+      return await ctx.patched(op.name);
     case "recv":
       return await ctx.recv(op.name, { timeout: 0 });
     case "await":
@@ -157,6 +159,8 @@ function model({ lines, inbox }: Program): Outcome {
       case "close":
         if (closed.has(op.name)) return "stream_closed";
         return void closed.add(op.name);
+      case "patched":
+        return true;
       case "recv":
         return take([op.name])?.message ?? "timeout";
       case "await":

@@ -39,11 +39,17 @@ export class Record {
 /** Errors that end a run. No journal has them. */
 const OVER = new Set(["workflow_cancelled", "lease_lost", "invalid_context"]);
 
-/** The workflow. With `misfit`, its first operation is not the same as before. */
-export function interpreter(record: Record, { misfit }: { misfit: boolean }): Workflow<readonly Line[], Arrival[]> {
+/**
+ * The workflow. `misfit`: its first operation is not the same as before. `isPatched`: it asks where
+ * the program says `patched`, and does more where the answer is yes.
+ */
+export function interpreter(
+  record: Record,
+  { misfit, isPatched }: { misfit: boolean; isPatched: boolean },
+): Workflow<readonly Line[], Arrival[]> {
   return workflow("program", async (ctx, lines: readonly Line[]): Promise<Arrival[]> => {
     if (misfit) await ctx.step("misfit", () => {});
-    const fiber = new Fiber(ctx, record);
+    const fiber = new Fiber(ctx, record, isPatched);
     // By this entry the test knows that some code does not fit.
     await ctx.now();
     for (const line of lines) await fiber.carryOut(line);
@@ -58,6 +64,8 @@ export const child: Workflow<number, number> = workflow("child", async (ctx, sec
   return seconds;
 });
 
+type NumberedOp = Exclude<Op, { do: "patched" }>;
+
 /** One run of the code. */
 class Fiber {
   readonly log: Arrival[] = [];
@@ -65,38 +73,48 @@ class Fiber {
   readonly open: Promise<Arrival>[] = [];
   readonly #ctx: WorkflowContext;
   readonly #record: Record;
+  readonly #isPatched: boolean;
   #ops = 0;
   #isOver = false;
 
-  constructor(ctx: WorkflowContext, record: Record) {
+  constructor(ctx: WorkflowContext, record: Record, isPatched: boolean) {
+    this.#isPatched = isPatched;
     this.#ctx = ctx;
     this.#record = record;
     record.logs.push(this.log);
   }
 
   async carryOut(line: Line): Promise<void> {
+    const ops = "ops" in line ? line.ops : [line.op];
+    const patches: Promise<boolean>[] = [];
+    // All are called together, in this order.
+    const called = ops.flatMap((op) => op.do === "patched" ? (patches.push(this.#patched()), []) : this.#call(op));
     switch (line.do) {
       case "open":
-        return void this.open.push(this.#call(line.op));
-      case "await":
-        return void await this.#call(line.op);
-      case "race": {
-        const called = line.ops.map((op) => this.#call(op));
-        // Which one wins decides what the code does next.
-        const winner = await Promise.race([...called, ...this.open]);
         this.open.push(...called);
-        if (winner.op % 2 === 1) await this.#call({ do: "now" });
-        return;
+        break;
+      case "race": {
+        const contestants = [...called, ...this.open];
+        this.open.push(...called);
+        // Which one wins decides what the code does next.
+        if (contestants.length > 0 && (await Promise.race(contestants)).op % 2 === 1) await this.#call({ do: "now" });
+        break;
       }
-      case "all":
-        return void await Promise.all(line.ops.map((op) => this.#call(op)));
+      default:
+        await Promise.all(called);
     }
+    for (const isPatched of patches) if (await isPatched) await this.#call({ do: "now" });
+  }
+
+  /** The answer is not logged, because code without the call goes on like code that gets `false`. */
+  async #patched(): Promise<boolean> {
+    return this.#isPatched && await this.#ctx.patched("more");
   }
 
   /**
    * Calls an operation. It settles with the outcome, errors included, and logs it at that moment.
    */
-  #call(op: Op): Promise<Arrival> {
+  #call(op: NumberedOp): Promise<Arrival> {
     const number = this.#ops++;
     const arrived = (outcome: unknown): Arrival => {
       const arrival = { op: number, what: "name" in op ? `${op.do} ${op.name}` : op.do, outcome };
@@ -109,7 +127,7 @@ class Fiber {
     });
   }
 
-  #perform(op: Op, number: number): Promise<unknown> {
+  #perform(op: NumberedOp, number: number): Promise<unknown> {
     const ctx = this.#ctx;
     const timeout = "timeout" in op && op.timeout !== null ? { timeout: op.timeout } : {};
     switch (op.do) {

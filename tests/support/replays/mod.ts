@@ -4,7 +4,7 @@
  *
  * Waits are opened early and awaited late. Journals come in pages of one to five entries. Schemas
  * refuse in one isolate and not in the next. Isolates die, lose answers, hand over, are cancelled
- * and resumed, and some have code that does not fit.
+ * and resumed, and some have code that does not fit. Later isolates have patched code.
  *
  * @module
  */
@@ -78,12 +78,13 @@ class Story {
     await this.#parley.start("program", this.#program.lines, { workflowId: "program", enqueue: true });
     for (let n = 0; (await this.#status()).status !== "SUCCESS"; n++) {
       assert(n < MAX_ISOLATES, "the program does not end");
-      await this.#carryOn(this.#program.isolates[n] ?? QUIET);
+      await this.#carryOn(this.#program.isolates[n] ?? QUIET, { isPatched: n >= this.#program.deployedAt });
     }
   }
 
   async #carryOn(
     { faults, cancelAt, maxRequests, misfit, pages, strict, messages, pauseMs }: IsolatePlan,
+    { isPatched }: { isPatched: boolean },
   ): Promise<void> {
     for (const topic of messages) await this.#parley.send("program", this.#messages++, { topic });
     this.#record.strict = strict;
@@ -93,7 +94,7 @@ class Story {
       what: () => this.#parley.cancel("program").catch(isEnded),
     };
     const doesNotFit = misfit && await this.#hasBegun();
-    const isolate = this.#world.isolate(0, [interpreter(this.#record, { misfit: doesNotFit }), child], {
+    const isolate = this.#world.isolate(0, [interpreter(this.#record, { misfit: doesNotFit, isPatched }), child], {
       faults: [...faults, cancel],
       pages,
       wake: "none",

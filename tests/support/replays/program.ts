@@ -12,10 +12,11 @@ export const TOPICS = ["a", "b"];
 
 /**
  * One operation. `odd: true`: an isolate with a strict schema refuses its value. `slow: true`: the
- * schema is asynchronous.
+ * schema is asynchronous. `patched`: only the code from {@linkcode Program.deployedAt} on asks.
  */
 export type Op =
   | { do: "step"; tries: number }
+  | { do: "patched" }
   | { do: "fail" | "now" | "uuid" }
   | { do: "sleep"; ms: number }
   | { do: "recv"; name: string; timeout: number | null }
@@ -57,6 +58,8 @@ export interface IsolatePlan {
  */
 export interface Program {
   readonly lines: readonly Line[];
+  /** The first isolate whose code asks whether it is patched. */
+  readonly deployedAt: number;
   readonly isolates: readonly IsolatePlan[];
 }
 
@@ -65,6 +68,7 @@ const timeout = fc.integer({ min: 0, max: 8_000 });
 const op: fc.Arbitrary<Op> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant("step" as const), tries: fc.integer({ min: 1, max: 3 }) }) },
   fc.record({ do: fc.constantFrom("fail" as const, "now" as const, "uuid" as const) }),
+  fc.record({ do: fc.constant("patched" as const) }),
   fc.record({ do: fc.constant("sleep" as const), ms: timeout }),
   { weight: 2, arbitrary: fc.record({ do: fc.constant("recv" as const), name, timeout: fc.option(timeout) }) },
   fc.record({ do: fc.constant("recvAny" as const), timeout: fc.option(timeout) }),
@@ -105,6 +109,7 @@ const isolate: fc.Arbitrary<IsolatePlan> = fc.record({
 /** Any program. */
 export const programs: fc.Arbitrary<Program> = fc.record({
   lines: fc.array(line, { minLength: 1, maxLength: 8 }),
+  deployedAt: fc.nat({ max: 5 }),
   isolates: fc.array(isolate, { maxLength: 8 }),
 });
 
