@@ -226,6 +226,7 @@ export type OperationKind =
   | "sleep"
   | "now"
   | "uuid"
+  | "patched"
   | "send"
   | "recv"
   | "recvAny"

@@ -11,6 +11,13 @@ import { withTimeLimit } from "../../core/time/time_limit.ts";
 import { readJson } from "../read_json.ts";
 import type { NeonAddress } from "./address.ts";
 
+/** The part of the schema that an error is about. */
+interface Part {
+  readonly table?: unknown;
+  readonly column?: unknown;
+  readonly constraint?: unknown;
+}
+
 /**
  * A request that failed. It has one of PostgreSQL's own errors, or only a code and a text of the
  * driver.
@@ -21,10 +28,18 @@ class RequestError extends Error {
   }
   /** An SQLSTATE, `HTTP_` with a status, `TIMEOUT` or `NO_ANSWER`. */
   readonly code: string;
+  /** What PostgreSQL's error is about, as the proxy names it. */
+  readonly table?: unknown;
+  readonly column?: unknown;
+  readonly constraint?: unknown;
 
-  constructor(code: string, message: string, options?: ErrorOptions) {
+  constructor(code: string, message: string, options?: ErrorOptions & Part) {
     super(message, options);
     this.code = code;
+    if (!options) return;
+    this.table = options.table;
+    this.column = options.column;
+    this.constraint = options.constraint;
   }
 }
 

@@ -8,6 +8,7 @@ import { DriverError, ParleyError } from "../../core/errors.ts";
 import { textMember } from "../foreign_error.ts";
 import { isProgrammingError, programmingError } from "../programming_error.ts";
 import { findCode } from "./find_code.ts";
+import { describeViolation } from "./violation.ts";
 
 /**
  * SQLSTATEs of calls that were not carried out, or whose outcome is unknown. In both cases the same
@@ -93,13 +94,21 @@ export function driverError(call: string, error: unknown): ParleyError {
   if (error instanceof ParleyError) return error;
   const { sqlState: state, systemCode, holder } = findCode(error);
   if (state === null && isProgrammingError(error)) return programmingError(call, error);
-  const shown = state !== null ? `SQLSTATE ${state}` : systemCode ?? "no SQLSTATE, outcome unknown";
+  const shown = state !== null ? describeState(state, error, holder) : systemCode ?? "no SQLSTATE, outcome unknown";
   const text = speakableText(state, error, holder);
   const own = text !== null && OWN.test(text) || state?.startsWith("22") || error instanceof NoAnswerError;
   return new DriverError(`${call} failed (${shown})${own && text !== null ? `: ${text}` : ""}`, {
     retryable: state === null || RETRYABLE.test(state),
     cause: sanitised(error, text === null ? shown : `${shown}: ${text}`),
   });
+}
+
+/** Names an SQLSTATE, and the table, column or constraint that the error is about. */
+function describeState(state: string, error: unknown, holder: unknown): string {
+  // Prisma's adapter has the server's text in `originalMessage`.
+  const text = textMember(holder, "originalMessage") ?? textMember(holder, "message") ?? textMember(error, "message");
+  const violation = describeViolation(state, holder, text);
+  return `SQLSTATE ${state}${violation === null ? "" : `, ${violation}`}`;
 }
 
 /** Returns the text of an error if it contains no data. */

@@ -177,6 +177,12 @@ neonDriverTest("an error of PostgreSQL has its SQLSTATE and a certain outcome", 
   assert.deepEqual([error.message, error.retryable], ["Neon: readWorkflow failed (SQLSTATE 3D000)", false]);
 });
 
+neonDriverTest("an error of PostgreSQL names the column and table that it is about", async ({ open }) => {
+  const input = null as unknown as string;
+  const error = await rejection(open({ push: false }).driver.create(createRequest("w", { input })));
+  assert.equal(error.message, 'Neon: create failed (SQLSTATE 23502, column "input" of table "workflows")');
+});
+
 neonDriverTest(
   "neither an error nor its cause shows values or the connection string",
   async ({ open, server, relay }) => {

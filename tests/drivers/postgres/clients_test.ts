@@ -7,9 +7,11 @@
 import assert from "node:assert/strict";
 // @ts-types="@types/pg"
 import pg from "pg";
+import type { Driver } from "../../../core/driver/driver.ts";
 import { postgresDriver } from "../../../drivers/postgres/mod.ts";
 import { deno, read, withDirectory } from "../../project/files.ts";
 import { bunPath } from "../../runtimes/bun.ts";
+import { rejection } from "../../support/rejection.ts";
 import { oldestPostgresUrl, postgresUrl } from "./support/server.ts";
 import { tellOfHints } from "./clients/hint_story.ts";
 import { LISTENING } from "./clients/listening.ts";
@@ -30,13 +32,31 @@ function clientTest(name: string, fn: () => Promise<void>): void {
   Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
 }
 
+/** An error names the constraint that a call violates, wherever the client keeps the name. */
+async function violateCheck(driver: Driver, { url, schema }: { url: string; schema: string }): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(`alter table "${schema}".workflows add constraint no_hunter check (name <> 'hunter2')`);
+  await client.end();
+  const error = await rejection(
+    driver.create({ workflowId: "b", name: "hunter2", input: "hunter2", owner: "owner", leaseMs: null }),
+  );
+  assert.equal(
+    error.message,
+    'Postgres: create failed (SQLSTATE 23514, constraint "no_hunter" of table "workflows")',
+  );
+  assert(!Deno.inspect(error, { depth: 10 }).includes("hunter2"));
+}
+
 for (const [name, open] of Object.entries(CLIENTS)) {
   for (const [version, url] of Object.entries(urls)) {
     if (url === null) continue;
     clientTest(`a workflow runs over ${name}, on the ${version} PostgreSQL`, async () => {
-      const { driver, close } = await open(url, `Client ${name} ${crypto.randomUUID()}`);
+      const schema = `Client ${name} ${crypto.randomUUID()}`;
+      const { driver, close } = await open(url, schema);
       try {
         await tellStory(driver);
+        await violateCheck(driver, { url, schema });
       } finally {
         await close();
       }

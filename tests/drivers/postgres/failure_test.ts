@@ -64,6 +64,22 @@ Deno.test("an SQLSTATE is found wherever a client keeps it", async () => {
   assert.match((await rejection(failing(withCode("P2010")).readWorkflow("w"))).message, /\(P2010\)/);
 });
 
+Deno.test("an error names table, column and constraint, and no name that may be data", async () => {
+  const names: [members: object, shown: string][] = [
+    [{ table: "workflows" }, ', table "workflows"'],
+    [{ table_name: "workflows", column_name: "input" }, ', column "input" of table "workflows"'],
+    [{ constraint: "c", column: "d", table: "t" }, ', constraint "c", column "d" of table "t"'],
+    [{ constraint: "a card: 4242", table: "x".repeat(64), column: 1 }, ""],
+    [{ message: 'duplicate key value violates unique constraint "c"' }, ', constraint "c"'],
+    [{ message: 'insert or update on table "t" violates foreign key constraint "c"' }, ', constraint "c" of table "t"'],
+    [{ message: 'value "4242" violates no constraint of relation "hunter 2"' }, ""],
+  ];
+  for (const [members, shown] of names) {
+    const error = await rejection(failing(Object.assign(withCode("23505"), members)).readWorkflow("w"));
+    assert.equal(error.message, `Postgres: readWorkflow failed (SQLSTATE 23505${shown})`);
+  }
+});
+
 Deno.test("an error of class 22 has a text of the driver, and not the client's", async () => {
   const error = await rejection(failing(Object.assign(withCode("22P05"), { message: "hunter2" })).readWorkflow("w"));
   assert.equal(

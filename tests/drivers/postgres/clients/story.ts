@@ -43,4 +43,10 @@ export async function tellStory(driver: Driver): Promise<void> {
 
   const failing = driver.create({ workflowId: "a\0", name: "order", input: "", owner: "owner", leaseMs: null });
   await assert.rejects(failing, { code: "driver", retryable: false, message: /SQLSTATE 22P05/ });
+  const input = null as unknown as string;
+  const violating = driver.create({ workflowId: "a", name: "order", input, owner: "owner", leaseMs: null });
+  await assert.rejects(violating, {
+    code: "driver",
+    message: 'Postgres: create failed (SQLSTATE 23502, column "input" of table "workflows")',
+  });
 }
