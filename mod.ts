@@ -58,6 +58,17 @@ export type {
   WorkflowPage,
 } from "./core/client.ts";
 export type {
+  EventInfo,
+  HistoryEntry,
+  HistoryKind,
+  HistoryOptions,
+  HistoryPage,
+  MessageInfo,
+  MessagePage,
+  MessagesOptions,
+  StreamInfo,
+} from "./core/inspection.ts";
+export type {
   EventEntry,
   EventReader,
   ReadStreamOptions,
@@ -86,6 +97,7 @@ export {
   ValidationError,
   ValueTooLargeError,
   VersionOutOfRangeError,
+  WorkflowActiveError,
   WorkflowCancelledError,
   WorkflowConflictError,
   WorkflowEndedError,
@@ -121,6 +133,7 @@ export type {
 } from "./core/observer.ts";
 export type { ParleyOptions } from "./core/options.ts";
 export { Parley } from "./core/parley.ts";
+export { type Schedule, schedule, type ScheduleOptions } from "./core/schedule.ts";
 export type { SweepResult, Wake } from "./core/runner/runner.ts";
 export type { StandardSchemaV1 } from "./core/standard_schema.ts";
 export type { SerializedError } from "./core/values/serialized_error.ts";

@@ -7,6 +7,7 @@
 
 import type { EventKey, SendOptions, SendReceipt, StreamKey } from "./channel.ts";
 import type { WorkflowStatus } from "./driver/driver.ts";
+import type { EventInfo, HistoryOptions, HistoryPage, MessagePage, MessagesOptions, StreamInfo } from "./inspection.ts";
 import type { EventEntry, EventReader, ReadStreamOptions, StreamReader, WatchEventOptions } from "./readers.ts";
 import type { Duration } from "./values/checks.ts";
 import type { SerializedError } from "./values/serialized_error.ts";
@@ -109,21 +110,65 @@ export interface Client {
   /** Lists workflows, the newest first, with inputs and outputs only if `include` says so. */
   list(query?: ListOptions): Promise<WorkflowPage>;
   /**
+   * Returns a page of a workflow's journal: its operations with their times, tries and outcomes.
+   *
+   * @throws {WorkflowNotFoundError} If the workflow does not exist.
+   */
+  history(workflowId: string, options?: HistoryOptions): Promise<HistoryPage>;
+  /**
+   * Returns a page of a workflow's messages, by default those that it has not received yet.
+   * Messages that it received before it was last continued as new are left out.
+   *
+   * @throws {WorkflowNotFoundError} If the workflow does not exist.
+   */
+  messages(workflowId: string, options?: MessagesOptions): Promise<MessagePage>;
+  /**
+   * Returns the events of a workflow, sorted by their keys.
+   *
+   * @throws {WorkflowNotFoundError} If the workflow does not exist.
+   */
+  events(workflowId: string): Promise<EventInfo[]>;
+  /**
+   * Returns the streams of a workflow, sorted by their keys.
+   *
+   * @throws {WorkflowNotFoundError} If the workflow does not exist.
+   */
+  streams(workflowId: string): Promise<StreamInfo[]>;
+  /**
    * Cancels a workflow. If its code is waiting, the wait ends at once. Otherwise the code stops at
    * its next operation. Cancelling a workflow again does nothing.
    *
+   * @param options `children`: whether to cancel the workflows that it has started too, those that
+   * they have started, and so on, all in one write. Default `false`.
    * @throws {WorkflowNotFoundError} If the workflow does not exist.
    * @throws {WorkflowEndedError} If the workflow has ended in another way.
    */
-  cancel(workflowId: string): Promise<void>;
+  cancel(workflowId: string, options?: { children?: boolean }): Promise<void>;
   /**
-   * Continues a workflow that was cancelled or used up its recovery attempts. It also tries a
-   * parked workflow at once. Any other workflow that has not ended stays as it is.
+   * Continues a workflow that failed, was cancelled or used up its recovery attempts. It also tries
+   * a parked workflow at once. Any other workflow that has not ended stays as it is.
+   *
+   * A workflow that failed with the recorded error of an operation tries that operation again. For
+   * this, the journal loses the entry of the operation and all entries of higher positions. Messages
+   * that those entries have received are unread again, in their old places. What they sent, started
+   * or published stays, and happens again.
+   *
+   * @param options `from`: the position from which on to drop entries, from 0. The workflow must
+   * have ended, in any status but `SUCCESS`.
+   * @throws {WorkflowNotFoundError} If the workflow does not exist.
+   * @throws {WorkflowEndedError} If the workflow is in `SUCCESS`.
+   * @throws {WorkflowActiveError} If `from` is given, and the workflow has not ended.
+   * @throws {ValidationError} If `from` is not legal.
+   */
+  resume(workflowId: string, options?: { from?: number }): Promise<void>;
+  /**
+   * Removes a workflow that has ended, with its journal, messages, events and streams. Its children
+   * stay.
    *
    * @throws {WorkflowNotFoundError} If the workflow does not exist.
-   * @throws {WorkflowEndedError} If the workflow has ended in another way.
+   * @throws {WorkflowActiveError} If the workflow has not ended.
    */
-  resume(workflowId: string): Promise<void>;
+  delete(workflowId: string): Promise<void>;
 }
 
 /**
@@ -150,7 +195,7 @@ export interface WorkflowHandle<out O> {
   /** See {@linkcode Client.readStream}. */
   readStream<T>(key: StreamKey<T> | string, options?: ReadStreamOptions): StreamReader<T>;
   /** See {@linkcode Client.cancel}. */
-  cancel(): Promise<void>;
+  cancel(options?: { children?: boolean }): Promise<void>;
 }
 
 /**
@@ -176,6 +221,16 @@ export interface StartOptions {
    * Default `false`, which runs it here at once.
    */
   enqueue?: boolean;
+  /**
+   * How long to wait before the workflow begins. It is stored as `ENQUEUED`, and due after that
+   * time by the store's clock.
+   */
+  delay?: Duration;
+  /**
+   * When the workflow begins, as an instant of the store's clock in epoch milliseconds or as a
+   * `Date`. It is stored as `ENQUEUED`, and due then. An instant in the past is due at once.
+   */
+  at?: Date | number;
   /**
    * The trace that the workflow belongs to, as a W3C `traceparent`. It travels with the input to the
    * observers of the workflow's runs. Default the trace that the observer of the starter gives, if
@@ -223,6 +278,14 @@ export interface ListOptions {
    * since. Default `false`.
    */
   problem?: boolean;
+  /** Whether to list only workflows that a `sweep` would find due now. Default `false`. */
+  due?: boolean;
+  /** The first characters of the IDs to list, up to 255. Default all. */
+  idPrefix?: string;
+  /** Lists only workflows that were created after this instant, in epoch milliseconds or as a `Date`. */
+  createdAfter?: Date | number;
+  /** Lists only workflows that were created before this instant, in epoch milliseconds or as a `Date`. */
+  createdBefore?: Date | number;
   /**
    * `"values"` includes inputs and outputs, which are left out by default. A page may then have
    * fewer workflows than `limit`, to stay within a few MiB.
@@ -275,6 +338,11 @@ export interface WorkflowInfo {
    */
   problem?: SerializedError;
   /**
+   * The operation whose recorded error ended the workflow, such as `step "charge"`. Only after
+   * `ERROR`, and only if the workflow threw the very error that the operation gave it.
+   */
+  failed?: { position: number; operation: string };
+  /**
    * The names of the fields that are absent because their values cannot be decoded here. Another
    * runtime or codec wrote those values. Absent if there are none.
    */
@@ -287,6 +355,12 @@ export interface WorkflowInfo {
    * too.
    */
   updatedAt: number;
+  /** When it ended, in epoch milliseconds by the store's clock. */
+  endedAt?: number;
+  /** How many messages it has not received yet. Some stores leave it out of a list. */
+  unread?: number;
+  /** How often it was continued as new. */
+  generation: number;
   /** How often it was taken over from a dead run since its last progress. */
   recoveryAttempts: number;
 }

@@ -9,7 +9,8 @@ import { type Codec, devalueCodec } from "./values/codec.ts";
 import type { Driver } from "./driver/driver.ts";
 import type { Observer } from "./observer.ts";
 import { checkWholeNumber, type Duration, toMilliseconds } from "./values/checks.ts";
-import { ValidationError } from "./errors.ts";
+import { quote, ValidationError } from "./errors.ts";
+import type { Schedule } from "./schedule.ts";
 import { Runner, type Wake } from "./runner/runner.ts";
 import { Values } from "./values/values.ts";
 import type { Workflow } from "./workflow.ts";
@@ -29,6 +30,10 @@ export interface ParleyOptions {
   driver: Driver;
   /** The workflows that run here. Default none. Without them, a `Parley` can send, read and enqueue. */
   workflows?: readonly Workflow<unknown, unknown>[];
+  /**
+   * The schedules whose workflows this `Parley` starts when it sweeps or works. Default none.
+   */
+  schedules?: readonly Schedule[];
   /**
    * Called with a promise for all work that continues after an operation has returned. On
    * Cloudflare, pass `(work) => ctx.waitUntil(work)`. Default no call.
@@ -90,6 +95,7 @@ export interface ParleyOptions {
 export function toRunner(options: ParleyOptions, workflows: ReadonlyMap<string, Workflow<unknown, unknown>>): Runner {
   const {
     driver,
+    schedules = [],
     waitUntil = () => {},
     wake = "inline",
     hotWait = "2s",
@@ -108,6 +114,11 @@ export function toRunner(options: ParleyOptions, workflows: ReadonlyMap<string, 
         "and must implement version 1",
     );
   }
+  const names = schedules.map(({ name }) => name);
+  const repeated = names.find((name, index) => names.indexOf(name) !== index);
+  if (repeated !== undefined) {
+    throw new ValidationError(`Reading the schedules: the name ${quote(repeated)} occurs twice, and must be unique`);
+  }
   const leaseMs = toMilliseconds(lease, "lease");
   checkWholeNumber(leaseMs, "milliseconds of the lease", 1, MAX_LEASE_MS);
   checkWholeNumber(maxValueBytes, "maxValueBytes", 1, MAX_VALUE_BYTES);
@@ -118,6 +129,7 @@ export function toRunner(options: ParleyOptions, workflows: ReadonlyMap<string, 
     clock,
     values: new Values(codec, maxValueBytes, clock, driver.limits),
     workflows,
+    schedules,
     wake,
     hotWaitMs: toMilliseconds(hotWait, "hotWait"),
     leaseMs,

@@ -26,26 +26,29 @@ import type {
   StreamReader,
   WatchEventOptions,
 } from "./readers.ts";
-import type { CreateRequest, NewMessage } from "./driver/driver.ts";
+import type { EventInfo, HistoryOptions, HistoryPage, MessagePage, MessagesOptions, StreamInfo } from "./inspection.ts";
+import type { ControlRequest, CreateRequest, NewMessage } from "./driver/driver.ts";
 import { checkName, checkWholeNumber, type Duration, toMilliseconds } from "./values/checks.ts";
 import {
-  quote,
   UnknownWorkflowError,
   ValidationError,
+  WorkflowActiveError,
   WorkflowConflictError,
   WorkflowEndedError,
   WorkflowNotFoundError,
 } from "./errors.ts";
-import { awaitResult, Handle, readInfo, toInfo } from "./read/handle.ts";
+import { toDueTime } from "./values/due_time.ts";
+import { awaitResult, Handle, readInfo } from "./read/handle.ts";
+import { listWorkflows } from "./read/list.ts";
 import { type ParleyOptions, toRunner } from "./options.ts";
 import { type Recipient, refusalError, refuseRepeatedKeys, takeMessage, toRecipient } from "./context/messages.ts";
+import { readEvents, readHistory, readMessages, readStreams } from "./read/inspect.ts";
 import { eventEntry, StoredEvent } from "./read/event.ts";
 import { StoredStream } from "./read/stream.ts";
 import { createdRun } from "./run/host.ts";
 import type { Runner, SweepResult } from "./runner/runner.ts";
 import { statusTargets } from "./time/subscriptions.ts";
 import { checkTraceparent } from "./values/traced_text.ts";
-import { STATUSES } from "./driver/statuses.ts";
 import type { Workflow } from "./workflow.ts";
 
 /** The largest count. Counts travel to the stores as 32-bit numbers. */
@@ -116,7 +119,9 @@ export class Parley implements Client, AsyncDisposable {
     input: NoInfer<I>,
     options: StartOptions = {},
   ): Promise<StartedHandle<O>> {
-    const { workflowId = crypto.randomUUID(), enqueue = false } = options;
+    const { workflowId = crypto.randomUUID() } = options;
+    const due = toDueTime(options);
+    const enqueue = options.enqueue === true || due !== undefined;
     const name = typeof workflow === "string" ? workflow : workflow.name;
     checkName(name, "workflow name");
     checkName(workflowId, "workflow ID");
@@ -134,13 +139,16 @@ export class Parley implements Client, AsyncDisposable {
         input: values.trace(text, observed?.traceparent ?? traceparent),
         owner: crypto.randomUUID(),
         leaseMs: enqueue ? null : leaseMs,
+        ...(due && { due }),
       };
       const created = await driver.create(request);
       if (created.name !== name) throw new WorkflowConflictError(workflowId);
       observed?.end({ created: created.created });
-      if (created.created && enqueue) this.#runner.hints.notify(["due"]);
-      if (created.created && !enqueue) void this.#runner.run(createdRun(request, created));
-      return Handle.started<O>(this, workflowId, created.created);
+      if (!created.created) return Handle.started<O>(this, workflowId, false);
+      if (!enqueue) void this.#runner.run(createdRun(request, created));
+      else if (!due) this.#runner.hints.notify(["due"]);
+      else if (known) this.#runner.dueIn(workflowId, Math.max(0, "at" in due ? due.at - created.now : due.inMs));
+      return Handle.started<O>(this, workflowId, true);
     } catch (error) {
       observed?.fail(error);
       throw error;
@@ -219,32 +227,47 @@ export class Parley implements Client, AsyncDisposable {
   }
 
   async list(query: ListOptions = {}): Promise<WorkflowPage> {
-    const { status, name = null, problem = false, include, limit = 50, cursor = null } = query;
-    checkWholeNumber(limit, "limit of the list", 1, 1_000);
-    if (name !== null) checkName(name, "workflow name");
-    const statuses = status === undefined ? null : [status].flat();
-    for (const it of statuses ?? []) checkStatus(it);
-    if (include !== undefined && include !== "values") {
-      throw new ValidationError(`Listing workflows: include is ${quote(String(include))}, and must be "values"`);
-    }
-    const page = await this.#runner.driver.listWorkflows({
-      statuses,
-      name,
-      problem,
-      values: include === "values",
-      limit,
-      cursor,
+    return await listWorkflows(this.#runner, query);
+  }
+
+  async history(workflowId: string, options: HistoryOptions = {}): Promise<HistoryPage> {
+    return await readHistory(this.#runner, workflowId, options);
+  }
+
+  async messages(workflowId: string, options: MessagesOptions = {}): Promise<MessagePage> {
+    return await readMessages(this.#runner, workflowId, options);
+  }
+
+  async events(workflowId: string): Promise<EventInfo[]> {
+    return await readEvents(this.#runner, workflowId);
+  }
+
+  async streams(workflowId: string): Promise<StreamInfo[]> {
+    return await readStreams(this.#runner, workflowId);
+  }
+
+  async cancel(workflowId: string, options: { children?: boolean } = {}): Promise<void> {
+    const { children = false } = options;
+    await this.#control({ workflowId, action: "cancel", children });
+  }
+
+  async resume(workflowId: string, options: { from?: number } = {}): Promise<void> {
+    const { from } = options;
+    if (from !== undefined) checkWholeNumber(from, "position", 0, MAX_COUNT);
+    const token = crypto.randomUUID();
+    await this.#control({
+      workflowId,
+      action: "resume",
+      ...(from !== undefined && { from: { position: from, token } }),
     });
-    const workflows = page.workflows.map((record) => toInfo(record, this.#runner.values));
-    return { workflows, ...(page.cursor !== null && { cursor: page.cursor }) };
   }
 
-  async cancel(workflowId: string): Promise<void> {
-    await this.#control(workflowId, "cancel");
-  }
-
-  async resume(workflowId: string): Promise<void> {
-    await this.#control(workflowId, "resume");
+  async delete(workflowId: string): Promise<void> {
+    checkName(workflowId, "workflow ID");
+    const result = await this.#runner.driver.delete({ workflowId });
+    if (result.state === "not_found") throw new WorkflowNotFoundError(workflowId);
+    if (result.state === "active") throw new WorkflowActiveError(workflowId, result.status);
+    this.#runner.hints.notify(statusTargets(workflowId));
   }
 
   /**
@@ -362,20 +385,16 @@ export class Parley implements Client, AsyncDisposable {
     return result.receipts;
   }
 
-  async #control(workflowId: string, action: "cancel" | "resume"): Promise<void> {
+  async #control(request: ControlRequest): Promise<void> {
+    const { workflowId } = request;
     checkName(workflowId, "workflow ID");
     const { driver, hints } = this.#runner;
-    const result = await driver.control({ workflowId, action });
+    const result = await driver.control(request);
     if (result.state === "not_found") throw new WorkflowNotFoundError(workflowId);
+    if (result.state === "active") throw new WorkflowActiveError(workflowId, result.status);
     if (result.state === "ended") throw new WorkflowEndedError(workflowId, result.status);
     this.#runner.check(workflowId);
     hints.notify([`inbox:${workflowId}`, ...statusTargets(workflowId)]);
     if (result.woken.length > 0) this.#runner.wake(result.woken);
-  }
-}
-
-function checkStatus(status: string): void {
-  if (!STATUSES.some((it) => it === status)) {
-    throw new ValidationError(`Listing workflows of status ${quote(status)}: it must be one of ${STATUSES.join(", ")}`);
   }
 }

@@ -13,6 +13,7 @@ export type ParleyErrorCode =
   | "timeout"
   | "workflow_not_found"
   | "workflow_ended"
+  | "workflow_active"
   | "workflow_conflict"
   | "unknown_workflow"
   | "workflow_failed"

@@ -250,6 +250,36 @@ export interface WorkflowContext {
     children: Children,
     options?: { timeout?: Duration },
   ): Promise<Results<Children>>;
+
+  /**
+   * Starts this workflow again under the same ID, with another input and an empty journal. It keeps
+   * a workflow that goes on for years as fast as on its first day, because a replay reads only what
+   * was recorded since.
+   *
+   * Unread messages, idempotency keys, events, streams and children stay. Nothing after the call
+   * runs. Await the operations before it, because waits that are open then are dropped.
+   *
+   * @param input The new input. The workflow's schema checks it, if there is one.
+   * @returns A promise that never resolves.
+   * @throws {ValidationError} If the input is not legal.
+   * @throws {ValueTooLargeError} If the input is too large.
+   * @throws {ContextError} If it is called inside a step.
+   *
+   * @example A chat that starts again after each hundred messages
+   * ```ts
+   * import { workflow } from "@parley/parley";
+   *
+   * const chat = workflow("chat", async (ctx, said: { count: number }) => {
+   *   for (let turn = 0; turn < 100; turn++) {
+   *     const text = await ctx.recv<string>("say");
+   *     said.count += 1;
+   *     await ctx.writeStream("answers", `${said.count}: ${text}`);
+   *   }
+   *   return await ctx.continueAsNew(said);
+   * });
+   * ```
+   */
+  continueAsNew(input: unknown): Promise<never>;
 }
 
 /**

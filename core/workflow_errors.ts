@@ -48,6 +48,28 @@ export class WorkflowEndedError extends ParleyError {
 }
 
 /**
+ * The workflow has not ended, so it can neither be deleted nor be resumed from a position.
+ *
+ * @category Errors
+ */
+export class WorkflowActiveError extends ParleyError {
+  /** The workflow. */
+  declare readonly workflowId: string;
+  /** Its status. */
+  declare readonly status: WorkflowStatus;
+
+  /**
+   * Creates the error.
+   *
+   * @param workflowId The workflow.
+   * @param status Its status.
+   */
+  constructor(workflowId: string, status: WorkflowStatus) {
+    super(`Workflow ${quote(workflowId)} has not ended: it is ${status}, so cancel it first`, { workflowId, status });
+  }
+}
+
+/**
  * The ID belongs to a workflow with another name.
  *
  * @category Errors

@@ -13,12 +13,14 @@ import type {
   Committed,
   ControlResult,
   Driver,
+  ListedWorkflow,
   ListQuery,
   OpenEntry,
   Operation,
   Outcome,
   SendResult,
   Transition,
+  WorkflowRecord,
 } from "../core/driver/driver.ts";
 import { end, receive, SUSPEND } from "./operations.ts";
 import { claimRequest, commitRequest, createRequest, LEASE_MS, listQuery } from "./requests.ts";
@@ -229,6 +231,12 @@ export function assertOpen(
     if (remaining === null) assert.equal(actual, null);
     else assertAbout(actual, remaining);
   }
+}
+
+/** Asserts what a claim or a list shows of a workflow. It need not have the number of unread messages. */
+export function assertRecord(shown: ListedWorkflow, record: WorkflowRecord | null): void {
+  assert(record);
+  assert.deepEqual({ ...shown, unread: null }, { ...record, unread: null });
 }
 
 /**

@@ -6,8 +6,10 @@
 
 import type { EndStatus, NewMessage, NewWorkflow, Operation, Outcome, Transition } from "../core/driver/driver.ts";
 
+type RecordOperation = Extract<Operation, { type: "record" }>;
+
 /** Records an outcome, as a step does. A string is the value of the outcome. */
-export function record(position: number, outcome: string | Outcome, label: string = "step"): Operation {
+export function record(position: number, outcome: string | Outcome, label: string = "step"): RecordOperation {
   return {
     position,
     label,

@@ -30,6 +30,7 @@ import { readSent, takeMessage, toRecipient } from "./messages.ts";
 import { receiveOperation } from "./receive.ts";
 import { stepOperation } from "./step.ts";
 import { unawaited } from "../run/tolerate.ts";
+import type { StandardSchemaV1 } from "../standard_schema.ts";
 import { andThen } from "../values/values.ts";
 import type {
   ChildHandle,
@@ -50,6 +51,7 @@ const WRITES_UNDER_WAY = 100;
 export class Context implements WorkflowContext {
   readonly workflowId: string;
   readonly #run: Run;
+  readonly #input: StandardSchemaV1 | undefined;
   /**
    * The workflows that this one has started. If such a workflow does not exist, it was purged and
    * cannot appear later, so a wait for it fails.
@@ -58,8 +60,13 @@ export class Context implements WorkflowContext {
   /** How many results the current `together` list still waits for; 0 without such a list. */
   #together = 0;
 
-  constructor(run: Run) {
+  /**
+   * @param run The run.
+   * @param input The schema of the workflow's input.
+   */
+  constructor(run: Run, input: StandardSchemaV1 | undefined) {
     this.#run = run;
+    this.#input = input;
     this.workflowId = run.workflowId;
     bindMethods(this);
   }
@@ -220,6 +227,12 @@ export class Context implements WorkflowContext {
         },
       };
     });
+  }
+
+  continueAsNew(input: unknown): Promise<never> {
+    return unawaited(
+      this.#run.continueAsNew(() => this.#run.host.values.take(input, "workflow's input", this.#input)),
+    );
   }
 
   results<const Children extends readonly ChildHandle<unknown>[]>(

@@ -44,7 +44,7 @@ export function stepOperation<T>(
     takesTime: true,
     take: () => async (position, open) => ({
       type: "record",
-      outcome: await outcomeOf(run, { position, label, code, policy }, open),
+      ...await outcomeOf(run, { position, label, code, policy, begunAt: run.host.clock.now() }, open),
     }),
     read: (outcome) => readRecorded(run, outcome) as T,
   };
@@ -55,6 +55,7 @@ interface Step<T> {
   label: string;
   code: (step: StepContext) => T | Promise<T>;
   policy: Policy;
+  begunAt: number;
 }
 
 /**
@@ -66,25 +67,28 @@ async function outcomeOf<T>(
   run: Run,
   step: Step<T>,
   open: { attempts: number; remainingMs: number } | undefined,
-): Promise<Outcome> {
-  const { position, label, policy } = step;
+): Promise<{ outcome: Outcome; attempts: number }> {
+  const { position, label, policy, begunAt } = step;
   if (open) {
     await run.pause({
       position,
       label,
+      begunAt,
       attempts: open.attempts,
       delayMs: pauseMs(policy, open.attempts),
       remainingMs: open.remainingMs,
     });
   }
-  for (let attempt = 1 + (open?.attempts ?? 0);; attempt++) {
+  for (let attempts = 1 + (open?.attempts ?? 0);; attempts++) {
     try {
-      return encodeValue(run, step, await tryOnce(run, step, attempt));
+      return { outcome: encodeValue(run, step, await tryOnce(run, step, attempts)), attempts };
     } catch (error) {
       // An error that a try throws because its run is over must not become the outcome of the step.
       run.stopping.throwIfAborted();
-      if (attempt > policy.retries) return { tag: "error", value: run.host.values.encodeError(error) };
-      await run.pause({ position, label, attempts: attempt, delayMs: pauseMs(policy, attempt) });
+      if (attempts > policy.retries) {
+        return { outcome: { tag: "error", value: run.host.values.encodeError(error) }, attempts };
+      }
+      await run.pause({ position, label, begunAt, attempts, delayMs: pauseMs(policy, attempts) });
     }
   }
 }
@@ -185,10 +189,9 @@ class Try implements StepContext {
     const place = JSON.stringify([destinationId, recipient.topic.name]);
     const ordinal = this.#sent.get(place) ?? 0;
     this.#sent.set(place, ordinal + 1);
-    const { workflowId, createdAt } = this.#run;
     // Without an idempotency key, the message's place in the step identifies it. So a later try
-    // does not send it again.
-    const origin = [workflowId, createdAt, this.#position, recipient.topic.name, ordinal];
+    // does not send it again. A step that a resume has dropped from the journal is another one.
+    const origin = [...this.#run.journalId, this.#position, recipient.topic.name, ordinal];
     const taken = takeMessage(this.#run.host.values, recipient, message);
     const observed = this.#observed?.send(recipient);
     const prepare = async (): Promise<EffectOrWait> => ({

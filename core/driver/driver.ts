@@ -60,15 +60,29 @@ import type { CommitRequest, CommitResult } from "./operations.ts";
 import type {
   ClaimRequest,
   ClaimResult,
+  ControlRequest,
   ControlResult,
   CreateRequest,
   CreateResult,
+  DeleteResult,
   JournalPage,
   NewMessage,
   SendResult,
   WorkflowRecord,
 } from "./records.ts";
-import type { EventSnapshot, ListPage, ListQuery, StreamSnapshot } from "./reads.ts";
+import type {
+  EventRecord,
+  EventSnapshot,
+  HistoryRecord,
+  ListPage,
+  ListQuery,
+  MessageQuery,
+  MessageRecord,
+  PartPage,
+  PartQuery,
+  StreamRecord,
+  StreamSnapshot,
+} from "./reads.ts";
 
 export type * from "./operations.ts";
 export type * from "./outcome.ts";
@@ -166,8 +180,11 @@ export interface Driver {
    */
   send(messages: readonly NewMessage[]): Promise<SendResult>;
 
-  /** Returns a workflow, or `null` if there is none with this ID. */
-  readWorkflow(workflowId: string): Promise<WorkflowRecord | null>;
+  /**
+   * Returns a workflow, or `null` if there is none with this ID. With `counts`, the record has the
+   * number of unread messages.
+   */
+  readWorkflow(workflowId: string, options?: { counts: boolean }): Promise<WorkflowRecord | null>;
 
   /**
    * Lists workflows from one snapshot, the newest first. Workflows that were created at the same
@@ -176,6 +193,21 @@ export interface Driver {
    * @throws {ValidationError} If `cursor` is not from an earlier page.
    */
   listWorkflows(query: ListQuery): Promise<ListPage>;
+
+  /** Returns a page of a workflow's journal, complete and open entries, sorted by position. */
+  readHistory(request: PartQuery<number>): Promise<PartPage<HistoryRecord>>;
+
+  /**
+   * Returns a page of a workflow's messages, sorted by their numbers. Messages that were received
+   * before the workflow was last continued as new are left out.
+   */
+  listMessages(request: MessageQuery): Promise<PartPage<MessageRecord>>;
+
+  /** Returns a page of a workflow's events, sorted by the UTF-8 bytes of their keys. */
+  listEvents(request: PartQuery<string>): Promise<PartPage<EventRecord>>;
+
+  /** Returns a page of a workflow's streams, sorted by the UTF-8 bytes of their keys. */
+  listStreams(request: PartQuery<string>): Promise<PartPage<StreamRecord>>;
 
   /** Returns the latest value of an event and the status of its workflow, from one snapshot. */
   readEvent(request: { workflowId: string; key: string }): Promise<EventSnapshot>;
@@ -192,19 +224,34 @@ export interface Driver {
    *
    * - `cancel` makes it `CANCELLED`, whatever a run is doing, and wakes the waiters for its result
    *   and events.
-   * - `resume` takes a workflow from `CANCELLED` or `MAX_RECOVERY_ATTEMPTS_EXCEEDED` back to
-   *   `PENDING`. The workflow is due, at its next epoch, with `recoveryAttempts` 0.
+   * - With `children`, `cancel` also cancels the workflows that this one has started and that have
+   *   not ended, the workflows that those have started, and so on, all or none. It does so also if
+   *   this one is `CANCELLED` already. A child whose result its parent has recorded does not count.
+   * - `resume` takes a workflow from any ended status but `SUCCESS` back to `PENDING`. The workflow
+   *   is due, at its next epoch, with `recoveryAttempts` 0. It drops the entries of the journal from
+   *   position `from` on, and raises `rewinds` by one if there are any. A message that a dropped
+   *   entry has received is unread again, in its old place. Everything else that dropped entries
+   *   did stays.
+   * - `resume` with a `from` refuses a workflow that has not ended. The answer is `active`.
    * - `resume` makes a parked workflow due at once, and sets `parks` to 0.
    * - After the store's clock has gone back, `resume` corrects a due time that is too far ahead. It
    *   does so for a workflow that became due without a delay, and for one that a run holds.
    * - `cancel` refuses a workflow that has ended, unless it is `CANCELLED`. `resume` refuses a
-   *   workflow in `SUCCESS` or `ERROR`. The answer has the status.
+   *   workflow in `SUCCESS`. The answer has the status.
    *
    * Repeat: cancelling a `CANCELLED` workflow, or resuming one that has not ended, is `done`. If a
    * resumed workflow is already `PENDING` and due, `woken` still names it, because the first answer
-   * may have been lost.
+   * may have been lost. A resume with a `from` stores its token as the owner. Until the next claim,
+   * its repeat is `done` too.
    */
-  control(request: { workflowId: string; action: "cancel" | "resume" }): Promise<ControlResult>;
+  control(request: ControlRequest): Promise<ControlResult>;
+
+  /**
+   * Removes one workflow that has ended, with all its data.
+   *
+   * Repeat: a repeat is not recognised. The answer is `not_found`.
+   */
+  delete(request: { workflowId: string }): Promise<DeleteResult>;
 
   /**
    * Removes workflows that ended at least `olderThanMs` ago, up to `limit`, with all their data. It

@@ -59,6 +59,11 @@ export interface CommitRequest {
  *   `control`. Messages and events do not make it due sooner. Taking over a parked workflow does
  *   not count as a recovery attempt.
  * - `end`: the workflow has ended. The waiters for its result and for its events become due.
+ *   `failedPosition` is the position of the operation whose recorded error ended the workflow. It
+ *   is left out if there is none.
+ * - `continueAsNew`: the workflow starts again with another input, an empty journal and the next
+ *   generation. It is due at once. The commit has no operations. Unread messages, dedupe keys, events, streams and children stay.
+ *   Messages that it has received are no longer listed.
  *
  * `park` stores the encoded error as the record's `problem`, and raises its `parks` by one. A claim
  * changes neither. A cancel and any other transition clear both. A commit that makes progress also
@@ -70,17 +75,22 @@ export type Transition =
   | { to: "suspend" }
   | { to: "yield" }
   | { to: "park"; problem: string; delayMs: number }
-  | { to: "end"; status: EndStatus; output: string | null; error: string | null };
+  | { to: "end"; status: EndStatus; output: string | null; error: string | null; failedPosition?: number }
+  | { to: "continueAsNew"; input: string };
 
 /**
  * An operation of a workflow. `label` names it in the journal, as in `step "charge"`.
+ *
+ * `ageMs` is how long ago the code began it, in whole milliseconds, and 0 if it is left out. The
+ * entry of a complete operation began that long before the commit. The first commit with a wait
+ * sets the time at which it began, and later commits keep it.
  *
  * An operation with `position: null` was made inside a step. It is applied but not recorded. Only
  * `send`, `setEvent` and `writeStream` may have no position.
  *
  * @category Commits
  */
-export type Operation = { position: number | null; label: string } & (Effect | Wait);
+export type Operation = { position: number | null; label: string; ageMs?: number } & (Effect | Wait);
 
 /**
  * An operation that has its outcome at once.
@@ -88,7 +98,7 @@ export type Operation = { position: number | null; label: string } & (Effect | W
  * - `record`: stores an outcome that the run itself has produced. It may be the outcome of a step,
  *   of `now`, of `uuid` or of the check of a received message. It may also be the refusal of any
  *   operation. If a `pause` has opened an entry at this position, the `record` completes that
- *   entry.
+ *   entry. `attempts` is the number of tries of a step, and is left out otherwise.
  * - `send`: sends one message, as `Driver.send` does.
  * - `setEvent`: inserts or replaces the value of the key, and wakes its waiters. The key's version
  *   starts at 1 and rises by one with each write.
@@ -100,7 +110,7 @@ export type Operation = { position: number | null; label: string } & (Effect | W
  * @category Commits
  */
 export type Effect =
-  | { type: "record"; outcome: Outcome }
+  | { type: "record"; outcome: Outcome; attempts?: number }
   | { type: "send"; message: NewMessage }
   | { type: "setEvent"; key: string; value: string }
   | { type: "writeStream"; key: string; value: string }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Outcome } from "./outcome.ts";
 import type { WorkflowRecord, WorkflowStatus } from "./records.ts";
 
 /**
@@ -19,6 +20,14 @@ export interface ListQuery {
   name: string | null;
   /** Whether to list only workflows with a `problem`. */
   problem: boolean;
+  /** Whether to list only workflows that are due, as a claim would find them now. Default `false`. */
+  due?: boolean;
+  /** The first characters of the IDs to list. Default `""`, which lists any ID. */
+  idPrefix?: string;
+  /** List only workflows that were created after this instant, in epoch milliseconds. */
+  createdAfter?: number;
+  /** List only workflows that were created before this instant, in epoch milliseconds. */
+  createdBefore?: number;
   /**
    * Whether to read inputs, outputs and errors.
    *
@@ -81,4 +90,122 @@ export interface StreamSnapshot {
   closed: boolean;
   /** The status of the workflow. `null` if it does not exist. */
   status: WorkflowStatus | null;
+}
+
+/**
+ * A request for a part of one workflow's data. `after` continues after an earlier page; `null` reads
+ * the first one.
+ *
+ * @category Reads and control
+ */
+export interface PartQuery<Place> {
+  /** The workflow's ID. */
+  workflowId: string;
+  /** The place of the last item of the previous page. */
+  after: Place | null;
+  /** The largest number of items on the page. */
+  limit: number;
+}
+
+/**
+ * A page of one workflow's data, from one snapshot. It ends at `limit` items, or at about 1 MiB of
+ * values. It has at least one item if any is left.
+ *
+ * @category Reads and control
+ */
+export interface PartPage<Item> {
+  /** The status of the workflow. `null` if it does not exist. */
+  status: WorkflowStatus | null;
+  /** The items, in order. */
+  items: Item[];
+  /** Whether later items are left. */
+  more: boolean;
+}
+
+/**
+ * An entry of a journal, complete or open, with its times.
+ *
+ * @category Reads and control
+ */
+export interface HistoryRecord {
+  /** The operation's position, from 0. The place of the entry. */
+  position: number;
+  /** The operation's label, as in `step "charge"`. */
+  label: string;
+  /** The operation's outcome. `null` while the entry is open. */
+  outcome: Outcome | null;
+  /** When the operation began, in epoch milliseconds. */
+  startedAt: number;
+  /** When its outcome was recorded, in epoch milliseconds. `null` while the entry is open. */
+  endedAt: number | null;
+  /** The number of tries of a step: all of them once it is complete, the failed ones before. Otherwise 0. */
+  attempts: number;
+  /** The deadline of an open or timed-out wait, in epoch milliseconds. `null` if there is none. */
+  deadline: number | null;
+}
+
+/**
+ * A query of `Driver.listMessages`.
+ *
+ * @category Reads and control
+ */
+export interface MessageQuery extends PartQuery<number> {
+  /** Which messages to list. */
+  state: "unread" | "received" | "all";
+  /** The topic to list. `null` lists any topic. */
+  topic: string | null;
+}
+
+/**
+ * A message of a workflow.
+ *
+ * @category Reads and control
+ */
+export interface MessageRecord {
+  /** Its number in the inbox, over all topics, from 1. The place of the message. */
+  number: number;
+  /** Its ID. */
+  messageId: string;
+  /** Its topic. */
+  topic: string;
+  /** The key by which a repeat is recognised. */
+  dedupeKey: string;
+  /** The message, encoded. */
+  value: string;
+  /** When it was sent, in epoch milliseconds. */
+  sentAt: number;
+  /** The position that received it, and when, in epoch milliseconds. `null` while it is unread. */
+  received: { position: number; at: number } | null;
+}
+
+/**
+ * An event of a workflow. Its place is its key.
+ *
+ * @category Reads and control
+ */
+export interface EventRecord {
+  /** The event's key. */
+  key: string;
+  /** The number of writes so far. */
+  version: number;
+  /** The latest value, encoded. */
+  value: string;
+  /** When it was last set, in epoch milliseconds. */
+  updatedAt: number;
+}
+
+/**
+ * A stream of a workflow. Its place is its key.
+ *
+ * @category Reads and control
+ */
+export interface StreamRecord {
+  /** The stream's key. */
+  key: string;
+  /** The number of its values. */
+  length: number;
+  /** Whether a `closeStream` has closed it. */
+  closed: boolean;
+  /** When it was last written or closed, in epoch milliseconds. */
+  updatedAt: number;
 }

@@ -44,6 +44,11 @@ export interface CreateRequest extends NewWorkflow {
   owner: string;
   /** How long to lease the workflow to the caller, in milliseconds. With `null`, it is enqueued. */
   leaseMs: number | null;
+  /**
+   * When an enqueued workflow becomes due, in milliseconds from now, or at an instant of the store's
+   * clock in epoch milliseconds. Without it, the workflow is due at once.
+   */
+  due?: { inMs: number } | { at: number };
 }
 
 /**
@@ -106,6 +111,8 @@ export interface ClaimResult {
    *   Deadlines and the ends of parks count, but leases do not.
    */
   nextDueMs: number | null;
+  /** The store's time, in epoch milliseconds. `null` if a claim by ID had no IDs, and asked for nothing. */
+  now: number | null;
   /**
    * Whether this call had to leave some workflows that it could have taken. Either another call has
    * locked their rows, or the answer would have become too large. The caller should claim again
@@ -233,6 +240,8 @@ export interface WorkflowRecord extends NewWorkflow {
   output: string | null;
   /** The error that ended it, encoded. `null` if there is none. */
   error: string | null;
+  /** The operation whose recorded error ended it. `null` unless it is in `ERROR` and there is one. */
+  failed: { position: number; label: string } | null;
   /** When it was created, in epoch milliseconds. */
   createdAt: number;
   /**
@@ -240,6 +249,17 @@ export interface WorkflowRecord extends NewWorkflow {
    * as changes. A commit that only renews the lease counts too.
    */
   updatedAt: number;
+  /** When it ended, in epoch milliseconds. `null` while it has not. */
+  endedAt: number | null;
+  /**
+   * How many messages it has not received yet. `null` if nobody asked for the number with `counts`,
+   * and the store would have to read more for it.
+   */
+  unread: number | null;
+  /** How often it was continued as new. */
+  generation: number;
+  /** How often a resume has dropped entries of its journal. */
+  rewinds: number;
   /** How often a claim took it over from a dead run since its last progress. */
   recoveryAttempts: number;
   /** The error that last parked it, encoded. `null` if there is none. See `Transition`. */
@@ -249,16 +269,55 @@ export interface WorkflowRecord extends NewWorkflow {
 }
 
 /**
+ * A request of `Driver.control`.
+ *
+ * @category Reads and control
+ */
+export type ControlRequest =
+  | {
+    workflowId: string;
+    action: "cancel";
+    /** Whether to cancel its children too, their children, and so on. Default `false`. */
+    children?: boolean;
+  }
+  | {
+    workflowId: string;
+    action: "resume";
+    /**
+     * The position from which on to drop entries of the journal, and a token that is unique to this
+     * call and the same in a repeat. If it is left out, the driver drops entries only of a workflow
+     * in `ERROR`, from its `failed` operation on.
+     */
+    from?: { position: number; token: string };
+  };
+
+/**
  * The answer of `Driver.control`.
  *
  * - `done`: the workflow is as requested. `woken` has the IDs of workflows that are due because of
  *   the action.
  * - `not_found`: there is no workflow with this ID.
  * - `ended`: the action is refused, because the workflow has ended in this status.
+ * - `active`: `resume` with a position is refused, because the workflow has not ended.
  *
  * @category Reads and control
  */
 export type ControlResult =
   | { state: "done"; woken: string[] }
   | { state: "not_found" }
-  | { state: "ended"; status: WorkflowStatus };
+  | { state: "ended"; status: WorkflowStatus }
+  | { state: "active"; status: WorkflowStatus };
+
+/**
+ * The answer of `Driver.delete`.
+ *
+ * - `done`: the workflow and all its data are gone.
+ * - `not_found`: there is no workflow with this ID.
+ * - `active`: refused, because the workflow has not ended.
+ *
+ * @category Reads and control
+ */
+export type DeleteResult =
+  | { state: "done" }
+  | { state: "not_found" }
+  | { state: "active"; status: WorkflowStatus };

@@ -12,7 +12,7 @@ import { toMilliseconds } from "../values/checks.ts";
 import { quote, TimeoutError, WorkflowCancelledError, WorkflowFailedError, WorkflowNotFoundError } from "../errors.ts";
 import type { ReadHost } from "./host.ts";
 import { isActive } from "../driver/statuses.ts";
-import { type SerializedError, serializeError } from "../values/serialized_error.ts";
+import { toSerialized } from "../values/serialized_error.ts";
 import type { Values } from "../values/values.ts";
 import { waitFor } from "../time/wait.ts";
 import { SharingWaiter } from "./shared_looks.ts";
@@ -60,8 +60,8 @@ export class Handle<O> implements WorkflowHandle<O> {
     return this.#client.readStream<T>(this.workflowId, key, options);
   }
 
-  cancel(): Promise<void> {
-    return this.#client.cancel(this.workflowId);
+  cancel(options?: { children?: boolean }): Promise<void> {
+    return this.#client.cancel(this.workflowId, options);
   }
 }
 
@@ -69,7 +69,7 @@ type WorkflowEnd = Pick<WorkflowRecord, "status" | "output" | "error">;
 
 /** Reads the row of a workflow. @throws {WorkflowNotFoundError} */
 async function readWorkflow({ driver }: ReadHost, workflowId: string): Promise<WorkflowRecord> {
-  const record = await driver.readWorkflow(workflowId);
+  const record = await driver.readWorkflow(workflowId, { counts: true });
   if (!record) throw new WorkflowNotFoundError(workflowId);
   return record;
 }
@@ -136,6 +136,7 @@ type ValueName = NonNullable<WorkflowInfo["unreadable"]>[number];
  */
 export function toInfo(record: ListedWorkflow, values: Values): WorkflowInfo {
   const { workflowId, name, status, waiting, createdAt, updatedAt, recoveryAttempts } = record;
+  const { endedAt, failed, unread, generation } = record;
   const unreadable: ValueName[] = [];
   const read = <Field extends ValueName>(field: Field, show: (value: unknown) => WorkflowInfo[Field]) => {
     const info: Partial<Pick<WorkflowInfo, Field>> = {};
@@ -158,18 +159,13 @@ export function toInfo(record: ListedWorkflow, values: Values): WorkflowInfo {
     ...read("output", (value) => value),
     ...read("error", toSerialized),
     ...read("problem", toSerialized),
+    ...(failed && { failed: { position: failed.position, operation: failed.label } }),
     ...(unreadable.length > 0 && { unreadable }),
     createdAt,
     updatedAt,
+    ...(endedAt !== null && { endedAt }),
+    ...(unread !== null && { unread }),
+    generation,
     recoveryAttempts,
   };
-}
-
-/**
- * Serialises what a workflow threw. A thrown primitive becomes the message of an error. A thrown
- * object that is not an error becomes an error with a fixed message.
- */
-function toSerialized(thrown: unknown): SerializedError {
-  if (thrown instanceof Error) return serializeError(thrown);
-  return { name: "Error", message: typeof thrown === "object" && thrown !== null ? "A thrown object" : String(thrown) };
 }

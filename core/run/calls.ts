@@ -8,7 +8,7 @@
 import type { CancelWatch } from "./cancel_watch.ts";
 import { nextTask } from "../time/clock.ts";
 import type { Commits } from "./commits.ts";
-import type { Begin, EffectOrWait, OperationRequest } from "./operation.ts";
+import { type Begin, type EffectOrWait, type OperationRequest, taken } from "./operation.ts";
 import type { OpenEntry, OperationResult, Outcome } from "../driver/driver.ts";
 import { ContextError } from "../errors.ts";
 import type { Difference, Journal, Recorded } from "./journal.ts";
@@ -90,6 +90,8 @@ export class Calls {
   readonly #held: (() => void)[] = [];
   #isHolding = false;
   readonly #pauses = new Set<Pause>();
+  /** The positions of the operations that have rejected with these errors. */
+  readonly #errors = new WeakMap<object, number>();
   /** The number of operations under way, without the open waits. */
   #busy = 0;
   #leftOver = 0;
@@ -112,6 +114,11 @@ export class Calls {
   /** Whether operations are left to the next run. */
   get areLeftOver(): boolean {
     return this.#leftOver > 0;
+  }
+
+  /** The position of the operation whose recorded error this is. */
+  positionOf(error: unknown): number | undefined {
+    return typeof error === "object" && error !== null ? this.#errors.get(error) : undefined;
   }
 
   /**
@@ -229,8 +236,9 @@ export class Calls {
       const label = journal.nextLabel();
       return label instanceof Promise ? label.then(go, fail) : go(label);
     } catch (error) {
-      if (Undecodable.is(error)) park(error.error);
-      else reject(error);
+      if (Undecodable.is(error)) return park(error.error);
+      if (typeof error === "object" && error !== null) this.#errors.set(error, position);
+      reject(error);
     }
   }
 
@@ -318,10 +326,17 @@ export class Calls {
     }
     this.#busy++;
     update();
+    const begun = request.takesTime && { begunAt: this.#options.host.clock.now() };
     const open = journal.openAt(position);
     const observed = run?.operation(position, request, open !== undefined);
     const push = (action: EffectOrWait | Promise<EffectOrWait>) =>
-      commits.push({ position, label: request.label, action, onResult: this.#resultHandler(position, observed) });
+      commits.push({
+        position,
+        label: request.label,
+        ...begun,
+        action,
+        onResult: this.#resultHandler(position, observed),
+      });
     const action = this.#actionOf(begin, position, open, observed);
     if (!request.takesTime) return push(action);
     cancels.begin();
@@ -378,17 +393,5 @@ export class Calls {
         update();
       }
     };
-  }
-}
-
-/**
- * Takes an operation's values now. If that throws, the error becomes the refusal when the operation
- * begins.
- */
-function taken(request: OperationRequest<unknown>): Begin {
-  try {
-    return request.take();
-  } catch (error) {
-    return () => Promise.reject(error);
   }
 }

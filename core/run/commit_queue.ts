@@ -128,5 +128,6 @@ function namesOf(label: string, action: EffectOrWait): string {
 /** The value that a run leaves behind; empty without one. */
 function valueLeft(transition: Transition): string {
   if (transition.to === "park") return transition.problem;
+  if (transition.to === "continueAsNew") return transition.input;
   return transition.to === "end" ? transition.output ?? transition.error ?? "" : "";
 }

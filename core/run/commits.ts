@@ -203,7 +203,8 @@ export class Commits {
       if (this.#closed || !this.#isWanted()) break;
       const operations = this.#queue.take();
       const release = this.#takeRelease(operations);
-      const batch = this.#withLooks(operations, release?.transition.to === "suspend");
+      const isNew = release?.transition.to === "continueAsNew";
+      const batch = isNew ? [] : this.#withLooks(operations, release?.transition.to === "suspend");
       if (batch.length === 0 && !release && this.#lookers.length === 0) continue;
       const lookers = this.#lookers.length;
       const result = await this.#commit(batch, release?.transition ?? null);
@@ -233,6 +234,7 @@ export class Commits {
   #takeRelease(operations: readonly PendingOperation<EffectOrWait>[]): Release | undefined {
     const release = this.#release;
     if (!release || !this.#queue.isEmpty || !this.#queue.hasRoom(operations, release.transition)) return undefined;
+    if (release.transition.to === "continueAsNew" && operations.length > 0) return undefined;
     this.#release = undefined;
     if (release.allowed()) return release;
     release.settle(false);
@@ -257,7 +259,12 @@ export class Commits {
     transition: Transition | null,
   ): Promise<Committed | undefined> {
     const { workflowId, epoch, owner, leaseMs, onCommit, onGone } = this.#options;
-    const operations = batch.map(({ position, label, action }): Operation => ({ position, label, ...action }));
+    const now = this.#options.clock.now();
+    const operations = batch.map(({ position, label, begunAt = now, action }): Operation => {
+      // The clock may have gone back.
+      const ageMs = Math.max(0, Math.round(now - begunAt));
+      return { position, label, ...(ageMs > 0 && { ageMs }), ...action };
+    });
     const request: CommitRequest = {
       workflowId,
       epoch,

@@ -24,6 +24,8 @@ export interface PendingOperation<A = EffectOrWait | Promise<EffectOrWait | void
   readonly position: number | null;
   /** Its name in the journal. */
   readonly label: string;
+  /** When a step began, by this isolate's clock. Any other operation begins when it is committed. */
+  readonly begunAt?: number;
   /**
    * What the operation does. This is a promise while the operation's value is being checked. The
    * promise resolves to `undefined` if the value was refused.
@@ -90,6 +92,18 @@ export interface OperationRequest<T> {
   follow?(outcome: Outcome, position: number): { request: OperationRequest<T>; isWanted: boolean } | undefined;
   /** Returns its value, or throws its error. */
   read(outcome: Outcome): T;
+}
+
+/**
+ * Takes an operation's values now. If that throws, the error becomes the refusal when the operation
+ * begins.
+ */
+export function taken(request: OperationRequest<unknown>): Begin {
+  try {
+    return request.take();
+  } catch (error) {
+    return () => Promise.reject(error);
+  }
 }
 
 /** Decodes stored texts, as a run does. */

@@ -16,6 +16,8 @@ export interface PauseOptions {
   position: number;
   /** The step's label. */
   label: string;
+  /** When the step began in this run. */
+  begunAt: number;
   /** How many tries have failed. */
   attempts: number;
   /** How long the pause lasts, in milliseconds. */
@@ -63,10 +65,11 @@ export class Pause {
 
   /** Writes the pause, unless an earlier run did. */
   begin(): void {
-    const { position, label, attempts, delayMs, remainingMs } = this.#options;
+    const { position, label, begunAt, attempts, delayMs, remainingMs } = this.#options;
     const operation: PendingOperation<EffectOrWait> = {
       position,
       label,
+      begunAt,
       action: { type: "pause", attempts, timeoutMs: delayMs },
       onResult: (result) => this.#told(result),
     };

@@ -14,6 +14,7 @@ import { type Difference, Journal } from "./journal.ts";
 import type { OperationRequest } from "./operation.ts";
 import { LazyAbort } from "../time/lazy_abort.ts";
 import { LocalEvents } from "../read/local_events.ts";
+import { toFailure, toSuccess } from "./ending.ts";
 import { OpenWaits } from "./open_waits.ts";
 import { toPark, Undecodable } from "./parking.ts";
 import type { PauseOptions } from "./pause.ts";
@@ -32,10 +33,10 @@ export class Run {
   /** The workflow's ID. */
   readonly workflowId: string;
   /**
-   * When the workflow was created. Together with the ID, this identifies the workflow even if the
-   * ID is used again after a purge.
+   * Identifies the journal, even if the ID is used again after a purge, the workflow was continued
+   * as new, or a resume has dropped entries.
    */
-  readonly createdAt: number;
+  readonly journalId: readonly unknown[];
   /** The store's time, as far as this isolate knows it. */
   readonly storeTime: StoreTime;
   readonly host: RunHost;
@@ -71,12 +72,12 @@ export class Run {
     onWaiting: (waiting: boolean) => void = () => {},
     observed?: RunObservation,
   ) {
-    const { workflowId, createdAt } = claimed.workflow;
+    const { workflowId, createdAt, generation, rewinds } = claimed.workflow;
     this.host = host;
     this.observed = observed;
     this.#onWaiting = onWaiting;
     this.workflowId = workflowId;
-    this.createdAt = createdAt;
+    this.journalId = [workflowId, createdAt, generation, rewinds];
     this.#code = code;
     this.#record = claimed.workflow;
     this.storeTime = new StoreTime(host.clock, claimed.now);
@@ -151,7 +152,7 @@ export class Run {
     this.#time.begin(() => this.update());
     const returned = async () => await this.#code(this, this.decode(this.#record.input));
     (this.observed ? this.observed.within(returned) : returned()).then(
-      (value) => this.#finish(() => this.#success(value)),
+      (value) => this.#finish(() => toSuccess(this.host.values, value, (error) => this.#failure(error))),
       (error) => Undecodable.is(error) ? this.#park(error.error) : this.#finish(() => this.#failure(error)),
     );
     return this.#ended;
@@ -190,6 +191,22 @@ export class Run {
   /** Carries out an operation of the workflow's code. See {@linkcode Calls.call}. */
   operate<T>(describe: () => OperationRequest<T>): Promise<T> {
     return this.#calls.call(describe);
+  }
+
+  /**
+   * Ends the run, and starts the workflow again with another input. The code gets no answer.
+   *
+   * @param take Takes the caller's input before the call returns.
+   * @throws {ContextError} In a step, or after the code has returned.
+   */
+  async continueAsNew(take: () => () => string | Promise<string>): Promise<never> {
+    if (currentStep.get() === this) {
+      throw new ContextError("Calling continueAsNew inside a step: call it in the workflow");
+    }
+    if (this.over?.error) throw this.over.error;
+    const input = await take()();
+    void this.#finish(() => ({ to: "continueAsNew", input }));
+    return await new Promise<never>(() => {});
   }
 
   /** Waits between two tries of a step. See {@linkcode Calls.pause}. */
@@ -260,8 +277,9 @@ export class Run {
     if (woken.length > 0) this.host.wake(woken);
   }
 
-  /** Writes how the workflow ended, after its code has returned or thrown. */
+  /** Writes how the workflow ended or continues, after its code has returned, thrown or said so. */
   async #finish(end: () => Transition): Promise<void> {
+    if (this.#codeDone) return;
     this.#codeDone = true;
     await this.#calls.asked();
     if (this.#gone) return this.#settle(this.#gone);
@@ -271,7 +289,10 @@ export class Run {
     try {
       const difference = await this.#journal.firstUnasked("the end of the workflow");
       if (difference) return this.#diverge(difference);
-      if (await this.commits.release(end())) this.#settle("finished");
+      const transition = end();
+      if (!await this.commits.release(transition)) return;
+      if (transition.to === "continueAsNew") this.host.wake([this.workflowId]);
+      this.#settle(transition.to === "continueAsNew" ? "yielded" : "finished");
     } catch (error) {
       this.#fail(error);
     }
@@ -312,17 +333,9 @@ export class Run {
     this.#settle("parked");
   }
 
-  #success(value: unknown): Transition {
-    try {
-      return { to: "end", status: "SUCCESS", output: this.host.values.encode(value, "workflow's output"), error: null };
-    } catch (error) {
-      return this.#failure(error);
-    }
-  }
-
   #failure(error: unknown): Transition {
     this.observed?.failing(error);
-    return { to: "end", status: "ERROR", output: null, error: this.host.values.encodeError(error) };
+    return toFailure(this.host.values, error, this.#calls.positionOf(error));
   }
 
   /**

@@ -45,9 +45,14 @@ export interface Taken {
   nextDueMs: number | null;
   /** See `ClaimResult`. */
   more: boolean;
+  /** The store's time, in epoch milliseconds. `null` if the store was not asked. */
+  now: number | null;
   /** Whether the claim leased as many workflows as it asked for, so more may be due. */
   full: boolean;
 }
+
+/** A claim that was not made. */
+export const NOTHING_TAKEN: Taken = { claimed: [], nextDueMs: null, now: null, more: false, full: false };
 
 /**
  * Claims workflows for one `Parley`. It never takes a workflow that runs here, even if the lease
@@ -143,10 +148,10 @@ export class Claims {
 
   async #claim(limit: number, workflowIds: readonly string[] | null): Promise<Taken> {
     const { driver, names, leaseMs, runs, closed } = this.#host;
-    if (limit === 0 || closed.aborted) return { claimed: [], nextDueMs: null, more: false, full: false };
+    if (limit === 0 || closed.aborted) return NOTHING_TAKEN;
     const owner = crypto.randomUUID();
     const except = workflowIds === null ? runs.held : [];
-    const { claimed, unknown, nextDueMs, more } = await driver.claim({
+    const { claimed, unknown, nextDueMs, now, more } = await driver.claim({
       workflowIds,
       names,
       except,
@@ -155,7 +160,7 @@ export class Claims {
       owner,
     });
     this.#reportUnknown(unknown);
-    return { claimed: claimed.map((it) => ({ ...it, owner })), nextDueMs, more, full: claimed.length === limit };
+    return { claimed: claimed.map((it) => ({ ...it, owner })), nextDueMs, now, more, full: claimed.length === limit };
   }
 
   #reportUnknown(names: readonly string[]): void {

@@ -18,6 +18,7 @@ import type { ClaimedRun, End, RunHost } from "../run/host.ts";
 import type { Observer, RunEnd } from "../observer.ts";
 import type { RunnerHost } from "./host.ts";
 import { Runs } from "./runs.ts";
+import { Schedules } from "./schedules.ts";
 import type { Slot } from "./slots.ts";
 import { SharedLooks } from "../read/shared_looks.ts";
 import { StreamTails } from "../read/stream_tails.ts";
@@ -27,6 +28,7 @@ import { statusTargets, Subscriptions } from "../time/subscriptions.ts";
 import { unlessAborted } from "../time/wait.ts";
 import { Waiter } from "../time/waiter.ts";
 import { Wakes } from "./wakes.ts";
+import type { Schedule } from "../schedule.ts";
 import type { Workflow } from "../workflow.ts";
 
 /**
@@ -60,6 +62,7 @@ export interface SweepResult {
 export interface RunnerOptions
   extends Pick<RunHost, "driver" | "clock" | "values" | "hotWaitMs" | "leaseMs" | "budgetMs" | "report"> {
   workflows: ReadonlyMap<string, Workflow<unknown, unknown>>;
+  schedules: readonly Schedule[];
   wake: Wake;
   maxRequests: number;
   observer: Observer | undefined;
@@ -81,6 +84,7 @@ export class Runner implements RunnerHost {
   readonly report: (error: unknown) => void;
   readonly names: readonly string[];
   readonly runs: Runs = new Runs();
+  readonly schedules: Schedules;
   readonly #claims: Claims;
   readonly #options: RunnerOptions;
   readonly #spent = new AbortController();
@@ -119,6 +123,7 @@ export class Runner implements RunnerHost {
     this.observing = options.observer && new Observing(options.observer, options.clock, this.report);
     this.driver = withRetries(options.driver, options.clock, () => this.#count(), this.observing);
     this.names = [...options.workflows.keys()];
+    this.schedules = new Schedules(this, options.schedules);
     this.#claims = new Claims(this);
     this.#wakes = new Wakes(this, this.#claims);
     this.#deadlines = new Deadlines(this.clock, (workflowIds) => this.#onDeadlines(workflowIds));
@@ -290,7 +295,7 @@ export class Runner implements RunnerHost {
     if (recoveryAttempts > workflow.maxRecoveryAttempts) return await this.#giveUp(claimed, observed);
     const run = new Run(
       this,
-      (run, input) => workflow.run(new Context(run), input),
+      (run, input) => workflow.run(new Context(run, workflow.input), input),
       claimed,
       (waiting) => {
         this.runs.setWaiting(run, waiting);

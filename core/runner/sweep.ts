@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Claims, repeatMs, type Taken } from "./claims.ts";
+import { type Claims, NOTHING_TAKEN, repeatMs } from "./claims.ts";
 import { delay } from "../time/clock.ts";
 import type { ClaimedRun } from "../run/host.ts";
 import type { RunEnd } from "../observer.ts";
@@ -30,8 +30,6 @@ const MAX_LOOK_MS = 9_500;
  * little more than a claim of one. Once a quarter of the slots are free, the claim does not wait.
  */
 const MAX_GATHER_MS = 20;
-
-const NOTHING: Taken = { claimed: [], nextDueMs: null, more: false, full: false };
 
 /** Runs claimed workflows side by side. Pokes the waiter when a run ends or a slot becomes free. */
 class Running {
@@ -100,8 +98,9 @@ export async function sweep(
       const room = Math.min(limit - ends.length - running.size, running.slots.free);
       if (look && room > 0 && !isOver) {
         look = false;
-        const { claimed, more, full } = await claims.byDueTime(room);
+        const { claimed, more, full, now } = await claims.byDueTime(room);
         for (const run of claimed) running.add(run, onEnd);
+        if (now !== null) look = (await host.schedules.start(now)).started || look;
         look ||= full || (more && repeats < MAX_REPEATS);
         repeats = claimed.length > 0 ? 0 : repeats + 1;
         if (look && claimed.length === 0) await delay(host.clock, repeatMs(repeats), signal);
@@ -128,11 +127,21 @@ export async function work(
   signal: AbortSignal,
 ): Promise<void> {
   const running = new Running(host, concurrency, waiter);
-  const outlive = (error: unknown) => (host.report(error), NOTHING);
+  const outlive = (error: unknown) => (host.report(error), NOTHING_TAKEN);
+  let occurrenceMs = Infinity;
   for (let repeats = 0; !signal.aborted && !host.over;) {
     const room = running.slots.free;
-    const { claimed, nextDueMs, more, full } = room > 0 ? await claims.byDueTime(room).catch(outlive) : NOTHING;
+    const taken = room > 0 ? await claims.byDueTime(room).catch(outlive) : NOTHING_TAKEN;
+    const { claimed, nextDueMs, more, full, now } = taken;
     for (const run of claimed) running.add(run);
+    if (now !== null) {
+      const { started, nextMs } = await host.schedules.start(now).catch((error) => {
+        host.report(error);
+        return { started: false, nextMs: MAX_LOOK_MS };
+      });
+      occurrenceMs = nextMs;
+      if (started) continue;
+    }
     repeats = more && claimed.length === 0 ? repeats + 1 : 0;
     if (claimed.length > 0) waiter.reset();
     if (full || (more && claimed.length > 0)) {
@@ -140,7 +149,11 @@ export async function work(
       continue;
     }
     // A run may make a workflow due sooner than the claim has said. A hint then ends the wait.
-    const limitMs = room === 0 ? Infinity : more ? repeatMs(repeats) : Math.min(nextDueMs ?? Infinity, MAX_LOOK_MS);
+    const limitMs = room === 0
+      ? Infinity
+      : more
+      ? repeatMs(repeats)
+      : Math.min(nextDueMs ?? Infinity, occurrenceMs, MAX_LOOK_MS);
     await waiter.next({ signal, poll: room > 0, limitMs });
     if (room === 0) await running.gather(signal);
   }

@@ -7,7 +7,7 @@
 
 import { backoffMs } from "./backoff.ts";
 import { type Clock, delay } from "./clock.ts";
-import type { Driver } from "../driver/driver.ts";
+import type { DeleteResult, Driver } from "../driver/driver.ts";
 import { DriverError, ParleyError } from "../errors.ts";
 
 /**
@@ -39,14 +39,28 @@ export function withRetries(
       if (typeof member !== "function") return member;
       // `watch` needs no retries, because it returns at once and does not throw.
       if (name === "watch") return member.bind(driver);
-      if (!watcher) return (...args: unknown[]) => attempt(() => (onTry(), member.apply(driver, args)), clock);
       return (...args: unknown[]) => {
         let tries = 0;
-        const call = async () => await member.apply(driver, args);
-        return attempt(() => (onTry(), watcher.request(String(name), ++tries, call)), clock);
+        const plain = () => member.apply(driver, args);
+        const call = name === "delete" ? deleting(plain) : plain;
+        if (!watcher) return attempt(() => (onTry(), call()), clock);
+        return attempt(() => (onTry(), watcher.request(String(name), ++tries, async () => await call())), clock);
       };
     },
   });
+}
+
+/**
+ * The tries of a delete. If a later try finds no workflow, an earlier one has deleted it, and its
+ * answer was lost.
+ */
+function deleting(call: () => Promise<DeleteResult>): () => Promise<DeleteResult> {
+  let tries = 0;
+  return async () => {
+    const isRepeat = tries++ > 0;
+    const result = await call();
+    return isRepeat && result.state === "not_found" ? { state: "done" } : result;
+  };
 }
 
 /**

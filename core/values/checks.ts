@@ -125,3 +125,17 @@ function parseDuration(text: unknown): number {
   const match = typeof text === "string" ? /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text) : null;
   return match ? Number(match[1]) * UNIT_MS[match[2] as keyof typeof UNIT_MS] : NaN;
 }
+
+/** The largest instant that a `Date` can have. */
+const MAX_INSTANT_MS = 8_640_000_000_000_000;
+
+/**
+ * Returns an instant in epoch milliseconds.
+ *
+ * @throws {ValidationError} If it is not an instant from 1970 on.
+ */
+export function toInstant(instant: Date | number, what: string): number {
+  const ms = typeof instant === "number" ? instant : instant.getTime();
+  checkWholeNumber(ms, what, 0, MAX_INSTANT_MS);
+  return ms;
+}

@@ -66,6 +66,15 @@ export function serializeError(error: Error): SerializedError {
   };
 }
 
+/**
+ * Serialises what a workflow threw. A thrown primitive becomes the message of an error. A thrown
+ * object that is not an error becomes an error with a fixed message.
+ */
+export function toSerialized(thrown: unknown): SerializedError {
+  if (thrown instanceof Error) return serializeError(thrown);
+  return { name: "Error", message: typeof thrown === "object" && thrown !== null ? "A thrown object" : String(thrown) };
+}
+
 function fieldsOf(error: Error): Record<string, unknown> {
   const hidden = HIDDEN_FIELDS.filter((key) =>
     attempt(() => Object.getOwnPropertyDescriptor(error, key))?.enumerable === false

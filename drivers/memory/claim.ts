@@ -24,7 +24,7 @@ export function claim(store: MemoryStore, request: ClaimRequest): ClaimResult {
   const repeated = [...store.leased.get(request.owner) ?? []].filter((row) => row.dueAt !== null && row.dueAt > now);
   if (repeated.length > 0) {
     const more = repeated.length < request.limit && wanted.length > 0;
-    return { claimed: repeated.map((row) => toClaimed(store, row)), unknown: [], nextDueMs: null, more };
+    return { claimed: repeated.map((row) => toClaimed(store, row)), unknown: [], nextDueMs: null, now, more };
   }
 
   const limited = wanted.slice(0, Math.max(0, request.limit));
@@ -39,6 +39,7 @@ export function claim(store: MemoryStore, request: ClaimRequest): ClaimResult {
     claimed: taken.map(({ row }) => toClaimed(store, row)),
     unknown: [...unknown].slice(0, UNKNOWN_NAMES),
     nextDueMs: all ? nextDueMs(store, store.scheduled) : nextDueMs(store, waitingRows(store, request)),
+    now,
     more: taken.length < limited.length,
   };
 }

@@ -88,7 +88,19 @@ function makeTransition({ store, row, woken }: CommitScope, request: CommitReque
       return store.makeDue(row);
     case "end":
       return store.end(row, transition, woken);
+    case "continueAsNew":
+      return continueAsNew(store, row, transition.input);
   }
+}
+
+function continueAsNew(store: MemoryStore, row: WorkflowRow, input: string): void {
+  row.input = input;
+  row.generation += 1;
+  row.recoveryAttempts = 0;
+  row.entries.clear();
+  row.completed = [];
+  row.inbox.messages = row.inbox.messages.filter(({ received }) => received === null);
+  store.makeDue(row);
 }
 
 /** A parked workflow is not registered as a waiter, so that no arrival makes it due sooner. */

@@ -6,7 +6,7 @@
 
 import type { NewMessage, Outcome, SendResult, WorkflowStatus } from "../../core/driver/driver.ts";
 import { isActive } from "../../core/driver/statuses.ts";
-import { messageSignal, Queue, type SentKey, type WorkflowRow } from "./rows.ts";
+import { messageSignal, Queue, type SentKey, type StoredMessage, type WorkflowRow } from "./rows.ts";
 import type { MemoryStore } from "./store.ts";
 
 type SendRefusal = Extract<SendResult, { state: "refused" }>["reason"];
@@ -63,6 +63,20 @@ export function oldestTopic(row: WorkflowRow, topics: readonly string[], until: 
   return oldest?.topic ?? null;
 }
 
+/** Makes messages unread again, each in its old place. */
+export function restore({ inbox }: WorkflowRow, messages: readonly StoredMessage[]): void {
+  for (const message of messages) message.received = null;
+  for (const topic of new Set(messages.map(({ topic }) => topic))) {
+    const unread = inbox.messages.filter((message) => message.topic === topic && message.received === null);
+    inbox.queues.get(topic)?.fill(unread);
+  }
+}
+
+/** How many messages are unread. */
+export function countUnread({ inbox }: WorkflowRow): number {
+  return [...inbox.queues.values()].reduce((sum, queue) => sum + queue.size, 0);
+}
+
 function judged(verdict: Exclude<Verdict, { is: "delivered" }>): Outcome {
   if (verdict.is === "refused") return { tag: verdict.reason, value: verdict.status };
   return { tag: verdict.duplicate ? "duplicate" : "sent", value: verdict.messageId };
@@ -105,7 +119,10 @@ function deliver(store: MemoryStore, message: NewMessage, woken: Set<string>): v
   inbox.sent.set(message.dedupeKey, { messageId: message.messageId, topic: message.topic });
   let queue = inbox.queues.get(message.topic);
   if (!queue) inbox.queues.set(message.topic, queue = new Queue());
-  queue.push({ number: inbox.lastNumber, value: message.value, sentAt: store.now() });
+  const { topic, messageId, dedupeKey, value } = message;
+  const stored = { number: inbox.lastNumber, topic, messageId, dedupeKey, value, sentAt: store.now(), received: null };
+  queue.push(stored);
+  inbox.messages.push(stored);
   store.signal(messageSignal(row.workflowId, message.topic), woken);
   store.hints.changed(`inbox:${row.workflowId}`);
 }

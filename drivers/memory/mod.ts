@@ -10,7 +10,8 @@ import type { Driver } from "../../core/driver/driver.ts";
 import { claim } from "./claim.ts";
 import { commit } from "./commit.ts";
 import { sendAll } from "./inbox.ts";
-import { control, create, purge } from "./lifecycle.ts";
+import { control, create, deleteWorkflow, purge } from "./lifecycle.ts";
+import { listEvents, listMessages, listStreams, readHistory } from "./look.ts";
 import { listWorkflows, readEvent, readJournal, readStream, toRecord } from "./read.ts";
 import { MemoryStore } from "./store.ts";
 
@@ -58,7 +59,12 @@ export function memoryDriverOver(store: MemoryStore): Driver {
     listWorkflows: (query) => atomically(() => listWorkflows(store, query)),
     readEvent: (request) => atomically(() => readEvent(store, request)),
     readStream: (request) => atomically(() => readStream(store, request)),
+    readHistory: (query) => atomically(() => readHistory(store, query)),
+    listMessages: (query) => atomically(() => listMessages(store, query)),
+    listEvents: (query) => atomically(() => listEvents(store, query)),
+    listStreams: (query) => atomically(() => listStreams(store, query)),
     control: (request) => atomically(() => control(store, request)),
+    delete: (request) => atomically(() => deleteWorkflow(store, request)),
     purge: (request) => atomically(() => purge(store, request)),
     watch: (workflowId, hint) => store.hints.watch(workflowId, hint),
   };

@@ -10,7 +10,7 @@ import { DriverError } from "../../core/errors.ts";
 import type { AnswerSize } from "./answer_size.ts";
 import { sendOne, sentBefore } from "./inbox.ts";
 import { eventSignal, messageSignal, resultSignal, type Stream, type WorkflowRow } from "./rows.ts";
-import { type CommitScope, complete } from "./scope.ts";
+import { type CommitScope, complete, newEntry } from "./scope.ts";
 import { wait } from "./waits.ts";
 
 /**
@@ -25,7 +25,9 @@ export function apply(scope: CommitScope, operation: Operation, answer: AnswerSi
   if (entry?.outcome) return { outcome: { ...entry.outcome } };
   if (scope.repeated) throw neverMade(position);
   const outcome = perform(scope, operation);
-  complete(scope, entry ?? { position, label, deadline: null, attempts: 0, seq: 0, outcome: null }, outcome);
+  const begun = entry ?? newEntry(scope, operation, { position, label, deadline: null });
+  if (operation.type === "record") begun.attempts = operation.attempts ?? 0;
+  complete(scope, begun, outcome);
   return { outcome: { ...outcome } };
 }
 
@@ -83,7 +85,7 @@ function perform(scope: CommitScope, effect: Effect): Outcome {
 
 function setEvent({ store, row, woken }: CommitScope, key: string, value: string): Outcome {
   const { version, firstSetAt } = row.events.get(key) ?? { version: 0, firstSetAt: store.now() };
-  row.events.set(key, { version: version + 1, value, firstSetAt });
+  row.events.set(key, { version: version + 1, value, firstSetAt, updatedAt: store.now() });
   store.signal(eventSignal(row.workflowId, key), woken);
   store.hints.changed(`event:${row.workflowId}`);
   return { tag: "done" };
@@ -93,6 +95,7 @@ function writeStream({ store, row }: CommitScope, key: string, value: string): O
   const stream = streamOf(row, key);
   if (stream.closed) return { tag: "stream_closed" };
   stream.values.push(value);
+  stream.updatedAt = store.now();
   store.hints.changed(`stream:${row.workflowId}`);
   return { tag: "done" };
 }
@@ -101,13 +104,14 @@ function closeStream({ store, row }: CommitScope, key: string): Outcome {
   const stream = streamOf(row, key);
   if (stream.closed) return { tag: "stream_closed" };
   stream.closed = true;
+  stream.updatedAt = store.now();
   store.hints.changed(`stream:${row.workflowId}`);
   return { tag: "done" };
 }
 
 function streamOf(row: WorkflowRow, key: string): Stream {
   let stream = row.streams.get(key);
-  if (!stream) row.streams.set(key, stream = { values: [], closed: false });
+  if (!stream) row.streams.set(key, stream = { values: [], closed: false, updatedAt: 0 });
   return stream;
 }
 

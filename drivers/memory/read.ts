@@ -15,11 +15,12 @@ import type {
 } from "../../core/driver/driver.ts";
 import { DriverError } from "../../core/errors.ts";
 import { parseListCursor } from "../../core/values/list_cursor.ts";
+import { countUnread } from "./inbox.ts";
 import type { WorkflowRow } from "./rows.ts";
 import type { MemoryStore } from "./store.ts";
 
 // How many characters of values a page of a journal or a stream holds, and a page of a list.
-const PAGE_LENGTH = 1_048_576;
+export const PAGE_LENGTH = 1_048_576;
 const LIST_LENGTH = 4 * 1_048_576;
 
 /** Longer errors are left out of a list without values. */
@@ -35,12 +36,22 @@ export function toRecord(row: WorkflowRow): WorkflowRecord {
     input: row.input,
     output: row.output,
     error: row.error,
+    failed: toFailed(row),
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
+    endedAt: row.endedAt,
+    unread: countUnread(row),
+    generation: row.generation,
+    rewinds: row.rewinds,
     recoveryAttempts: row.recoveryAttempts,
     problem: row.problem,
     parks: row.parks,
   };
+}
+
+function toFailed({ failedPosition, entries }: WorkflowRow): WorkflowRecord["failed"] {
+  const entry = failedPosition === null ? undefined : entries.get(failedPosition);
+  return entry ? { position: entry.position, label: entry.label } : null;
 }
 
 /** `Driver.readJournal`. */
@@ -57,7 +68,8 @@ export function journalPage(
   { completed }: WorkflowRow,
   request: { after: number; limit: number; room: number },
 ): JournalPage {
-  const from = Math.max(0, request.after);
+  const from = completed.findIndex(({ seq }) => seq > request.after);
+  if (from === -1) return { entries: [], more: false };
   const lengthOf = (index: number) => completed[from + index]?.outcome?.value?.length ?? 0;
   const count = pageSize({ ...request, available: completed.length - from, length: PAGE_LENGTH }, lengthOf);
   const entries = completed.slice(from, from + count).map(({ position, label, seq, outcome }) => {
@@ -102,6 +114,10 @@ export function listWorkflows(store: MemoryStore, query: ListQuery): ListPage {
     .filter((row) => query.statuses === null || query.statuses.includes(row.status))
     .filter((row) => query.name === null || row.name === query.name)
     .filter((row) => !query.problem || row.problem !== null)
+    .filter((row) => !query.due || store.isDue(row))
+    .filter((row) => row.workflowId.startsWith(query.idPrefix ?? ""))
+    .filter((row) => query.createdAfter === undefined || row.createdAt > query.createdAfter)
+    .filter((row) => query.createdBefore === undefined || row.createdAt < query.createdBefore)
     .filter((row) => after === null || newestFirst(after, row) < 0)
     .sort(newestFirst);
   const { values, limit } = query;
@@ -126,7 +142,7 @@ function openLabels(row: WorkflowRow): string[] {
   return open.sort((a, b) => a.position - b.position).map((entry) => entry.label);
 }
 
-interface PageSize {
+export interface PageSize {
   readonly available: number;
   readonly limit: number;
   /** A page ends before it becomes longer than this, but always has its first item. */
@@ -136,7 +152,7 @@ interface PageSize {
 }
 
 /** How many items fit a page. */
-function pageSize(
+export function pageSize(
   { available, limit, length, room = Infinity }: PageSize,
   lengthOf: (index: number) => number,
 ): number {

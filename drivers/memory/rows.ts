@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { NewWorkflow, Outcome, WorkflowStatus } from "../../core/driver/driver.ts";
+import type { NewMessage, NewWorkflow, Outcome, WorkflowStatus } from "../../core/driver/driver.ts";
 
 /** One position of a journal. It is open while `outcome` is `null`. */
 export interface Entry {
@@ -12,18 +12,23 @@ export interface Entry {
   readonly label: string;
   /** The deadline as an instant. `null` if there is none, or if the entry was never open. */
   deadline: number | null;
-  /** How many tries of the step have failed; 0 for any other wait. */
+  /** How many tries a step had, or how many have failed while it is open; 0 for any other entry. */
   attempts: number;
   seq: number;
   outcome: Outcome | null;
+  readonly startedAt: number;
+  endedAt: number | null;
+  /** The message that it has received. */
+  message: StoredMessage | null;
 }
 
-/** A message that was not received yet. */
-export interface StoredMessage {
+/** A message. */
+export interface StoredMessage extends Pick<NewMessage, "topic" | "messageId" | "dedupeKey" | "value"> {
   /** Its place in the inbox, over all topics. */
   readonly number: number;
-  readonly value: string;
   readonly sentAt: number;
+  /** The position that received it, and when. `null` while it is unread. */
+  received: { readonly position: number; readonly at: number } | null;
 }
 
 /** The message of a dedupe key, kept after it was received. */
@@ -35,6 +40,9 @@ export interface SentKey {
 /** The messages of one workflow. */
 export interface Inbox {
   lastNumber: number;
+  /** The messages of this generation in their order. Those of earlier generations are unread. */
+  messages: StoredMessage[];
+  /** The unread messages of each topic. */
   readonly queues: Map<string, Queue<StoredMessage>>;
   readonly sent: Map<string, SentKey>;
 }
@@ -43,6 +51,7 @@ export interface Inbox {
 export interface Stream {
   readonly values: string[];
   closed: boolean;
+  updatedAt: number;
 }
 
 /** The latest value of one key of one workflow. */
@@ -50,19 +59,22 @@ export interface EventRow {
   readonly version: number;
   readonly value: string;
   readonly firstSetAt: number;
+  readonly updatedAt: number;
 }
 
 /** A workflow with all its data. */
 export interface WorkflowRow {
   readonly workflowId: string;
   readonly name: string;
-  readonly input: string;
+  input: string;
   readonly createdAt: number;
   /** The workflow that started it, until the parent has recorded its result. */
   parent: WorkflowRow | null;
   status: WorkflowStatus;
   output: string | null;
   error: string | null;
+  /** The position of the operation whose recorded error ended it. */
+  failedPosition: number | null;
   updatedAt: number;
   endedAt: number | null;
   epoch: number;
@@ -82,6 +94,8 @@ export interface WorkflowRow {
    */
   dueAtOnce: boolean;
   recoveryAttempts: number;
+  generation: number;
+  rewinds: number;
   /** The highest commit number at this epoch, and whether that commit released the lease. */
   lastCommit: number;
   released: boolean;
@@ -97,8 +111,10 @@ export interface WorkflowRow {
   /** The signals that make it due only together, of workflows that have not ended yet. */
   readonly together: Set<string>;
   readonly entries: Map<number, Entry>;
-  /** The complete entries in recorded order. The entry with `seq` n is at index n - 1. */
-  readonly completed: Entry[];
+  /** The complete entries in recorded order. */
+  completed: Entry[];
+  /** The highest `seq` that an entry had. */
+  lastSeq: number;
   readonly inbox: Inbox;
   readonly events: Map<string, EventRow>;
   readonly streams: Map<string, Stream>;
@@ -111,6 +127,16 @@ export class Queue<T> {
 
   push(item: T): void {
     this.#items.push(item);
+  }
+
+  get size(): number {
+    return this.#items.length - this.#head;
+  }
+
+  /** Replaces all items. */
+  fill(items: T[]): void {
+    this.#items = items;
+    this.#head = 0;
   }
 
   peek(): T | undefined {
@@ -161,6 +187,7 @@ export function newRow(
     status: start.status,
     output: null,
     error: null,
+    failedPosition: null,
     updatedAt: start.now,
     endedAt: null,
     epoch: 0,
@@ -170,6 +197,8 @@ export function newRow(
     dueAt: null,
     dueAtOnce: false,
     recoveryAttempts: 0,
+    generation: 0,
+    rewinds: 0,
     lastCommit: 0,
     released: false,
     deferredFrom: Infinity,
@@ -180,7 +209,8 @@ export function newRow(
     together: new Set(),
     entries: new Map(),
     completed: [],
-    inbox: { lastNumber: 0, queues: new Map(), sent: new Map() },
+    lastSeq: 0,
+    inbox: { lastNumber: 0, messages: [], queues: new Map(), sent: new Map() },
     events: new Map(),
     streams: new Map(),
   };

@@ -174,7 +174,7 @@ export class MemoryStore {
   /** Ends a workflow, whoever holds it. */
   end(
     row: WorkflowRow,
-    ending: { status: WorkflowStatus; output: string | null; error: string | null },
+    ending: { status: WorkflowStatus; output: string | null; error: string | null; failedPosition?: number },
     woken: Set<string>,
   ): void {
     this.release(row);
@@ -183,6 +183,7 @@ export class MemoryStore {
     row.status = ending.status;
     row.output = ending.output;
     row.error = ending.error;
+    row.failedPosition = ending.failedPosition ?? null;
     row.suspended = null;
     this.unpark(row);
     row.endedAt = row.updatedAt = this.now();

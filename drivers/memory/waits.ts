@@ -4,19 +4,19 @@
  * @module
  */
 
-import type { OperationResult, Outcome, Wait } from "../../core/driver/driver.ts";
+import type { Operation, OperationResult, Outcome, Wait } from "../../core/driver/driver.ts";
 import { isActive } from "../../core/driver/statuses.ts";
 import type { AnswerSize } from "./answer_size.ts";
 import { oldestTopic } from "./inbox.ts";
 import type { Entry, WorkflowRow } from "./rows.ts";
-import { type CommitScope, complete } from "./scope.ts";
+import { type CommitScope, complete, newEntry } from "./scope.ts";
 import type { MemoryStore } from "./store.ts";
 
 /** One wait of a commit, with the journal entry at its position. */
 export interface WaitCall {
   readonly position: number;
   readonly label: string;
-  readonly operation: Wait;
+  readonly operation: Wait & Pick<Operation, "ageMs">;
   readonly entry: Entry | undefined;
   readonly answer: AnswerSize;
 }
@@ -24,7 +24,7 @@ export interface WaitCall {
 /** The outcome that a wait would find, and the effect of taking it. */
 interface Found {
   readonly outcome: Outcome;
-  readonly take?: () => void;
+  readonly take?: (entry: Entry) => void;
 }
 
 /**
@@ -38,12 +38,12 @@ export function wait(scope: CommitScope, call: WaitCall): OperationResult {
   if (scope.repeated) return call.entry ? { remainingMs: remaining(scope.store, call.entry) } : { deferred: true };
   if (call.operation.type === "pause") return pause(scope, call, call.operation);
 
-  const entry = call.entry ?? newEntry(scope, call);
+  const entry = call.entry ?? toEntry(scope, call);
   const found = look(scope, call.operation, latest(scope.store, call.entry)) ??
     expired(scope.store, call.operation, entry);
   if (found) {
     if (call.answer.isFullFor(found.outcome)) return { deferred: true };
-    found.take?.();
+    found.take?.(entry);
     complete(scope, entry, found.outcome);
     return { outcome: { ...found.outcome } };
   }
@@ -57,7 +57,7 @@ function pause(
   call: WaitCall,
   { attempts, timeoutMs }: Extract<Wait, { type: "pause" }>,
 ): OperationResult {
-  const entry = call.entry ?? newEntry(scope, call);
+  const entry = call.entry ?? toEntry(scope, call);
   if (attempts > entry.attempts) {
     entry.attempts = attempts;
     entry.deadline = scope.store.now() + timeoutMs;
@@ -66,15 +66,10 @@ function pause(
   return { remainingMs: remaining(scope.store, entry) };
 }
 
-function newEntry({ store }: CommitScope, { position, label, operation: { timeoutMs } }: WaitCall): Entry {
-  return {
-    position,
-    label,
-    deadline: timeoutMs === null ? null : store.now() + timeoutMs,
-    attempts: 0,
-    seq: 0,
-    outcome: null,
-  };
+function toEntry(scope: CommitScope, { position, label, operation }: WaitCall): Entry {
+  const { timeoutMs } = operation;
+  const deadline = timeoutMs === null ? null : scope.store.now() + timeoutMs;
+  return newEntry(scope, operation, { position, label, deadline });
 }
 
 function open({ store, row }: CommitScope, entry: Entry): void {
@@ -95,7 +90,7 @@ function latest(store: MemoryStore, entry: Entry | undefined): number {
 function look(scope: CommitScope, operation: Wait, until: number): Found | null {
   switch (operation.type) {
     case "receive":
-      return lookForMessage(scope.row, operation.topics, until);
+      return lookForMessage(scope, operation.topics, until);
     case "observeEvent":
       return observeEvent(scope.store.rows.get(operation.workflowId), operation, until);
     case "observeResult":
@@ -106,11 +101,17 @@ function look(scope: CommitScope, operation: Wait, until: number): Found | null 
   }
 }
 
-function lookForMessage(row: WorkflowRow, topics: readonly string[], until: number): Found | null {
+function lookForMessage({ store, row }: CommitScope, topics: readonly string[], until: number): Found | null {
   const topic = oldestTopic(row, topics, until);
   const queue = topic === null ? undefined : row.inbox.queues.get(topic);
   const message = queue?.peek();
-  return message ? { outcome: { tag: "message", value: message.value, topic }, take: () => void queue?.shift() } : null;
+  if (!message) return null;
+  const take = (entry: Entry) => {
+    queue?.shift();
+    message.received = { position: entry.position, at: store.now() };
+    entry.message = message;
+  };
+  return { outcome: { tag: "message", value: message.value, topic }, take };
 }
 
 function observeEvent(

@@ -59,7 +59,12 @@ export function sqlDriver(
     listWorkflows: (query) => listWorkflows(calls, query),
     readEvent: (request) => calls.call("readEvent", request),
     readStream: (request) => calls.call("readStream", request),
+    readHistory: (request) => calls.call("readHistory", request),
+    listMessages: (request) => calls.call("listMessages", request),
+    listEvents: (request) => calls.call("listEvents", request),
+    listStreams: (request) => calls.call("listStreams", request),
     control: (request) => calls.call("control", request),
+    delete: (request) => calls.call("delete", request),
     purge: (request) => calls.call("purge", request),
   };
 }

@@ -11,10 +11,10 @@
 
 import { claimSql } from "./sql/claim/claim.ts";
 import { commitSql } from "./sql/commit/commit.ts";
-import { controlSql } from "./sql/control.ts";
+import { controlSql } from "./sql/control/control.ts";
 import { createSql } from "./sql/create.ts";
 import { pushSql } from "./sql/push.ts";
-import { readSql } from "./sql/read.ts";
+import { readSql } from "./sql/read/read.ts";
 import { dollarQuoted, literal, schemaName } from "./sql/schema_name.ts";
 import { sendSql } from "./sql/send.ts";
 import { shortSql } from "./sql/short/mod.ts";

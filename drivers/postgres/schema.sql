@@ -76,6 +76,10 @@ create table parley.migrations (
 --   released its lease in another way.
 -- - parent is the workflow that has started this one and has not recorded its result. kept says
 --   that parent has not ended either, so purge leaves this row.
+-- - inbox_seq is how many messages were sent to it, and received how many of these it has received.
+-- - failed_position is where the journal has the error that ended it.
+-- - generation is how often it was continued as new, and rewinds how often a resume has dropped
+--   entries of its journal. Both are null in place of 0.
 --
 -- The log has what an update changes from the first byte to the last. So columns that change together
 -- are beside each other, and those that never change come first.
@@ -91,11 +95,14 @@ create table parley.workflows (
   input text not null,
   parent text collate "C",
   created_at bigint not null,
+  generation integer,
+  rewinds integer,
   kept boolean not null default false,
   claimed boolean not null default false,
   owner text collate "C",
   epoch bigint not null,
   inbox_seq bigint not null default 0,
+  received bigint not null default 0,
   journal_seq bigint not null default 0,
   last_commit bigint not null default 0,
   updated_at bigint not null,
@@ -103,6 +110,7 @@ create table parley.workflows (
   due_at bigint,
   lease_ms bigint,
   ended_at bigint,
+  failed_position integer,
   recovery_attempts integer not null default 0,
   parks integer not null default 0,
   released boolean not null default false,
@@ -131,17 +139,27 @@ create index workflows_parent on parley.workflows (parent) where parent is not n
 --
 -- - seq is the place in recorded order, null while the entry is open. The index on it serves both,
 --   because it also contains nulls.
--- - attempts is how many tries of a step have failed, while the step pauses before the next try.
+-- - began_at is when the operation began, and took how many milliseconds later its outcome was
+--   recorded. took is null in place of 0, and while the entry is open.
+-- - deadline is that of an open or timed-out wait.
+-- - attempts is how many tries a step took, and null for other entries. While the step pauses before
+--   the next try, it is how many have failed.
+-- - message_key is the dedupe_key of the message that the entry has received.
+--
+-- The numbers are beside each other, so that they need no padding.
 create table parley.journal (
   workflow_id text collate "C" not null,
   position integer not null,
-  label text not null,
-  seq bigint,
+  seq integer,
+  began_at bigint not null,
+  took bigint,
   deadline bigint,
-  attempts integer not null default 0,
+  attempts integer,
+  label text not null,
   tag text collate "C",
   value text,
   topic text collate "C",
+  message_key text collate "C",
   primary key (workflow_id, position)
 );
 create index journal_recorded on parley.journal (workflow_id, seq);
@@ -149,7 +167,8 @@ create index journal_recorded on parley.journal (workflow_id, seq);
 -- The messages that were sent to each workflow.
 --
 -- value is null once the message was received. The journal has the message then, and the row stays
--- because of its dedupe_key. The second index contains waiting messages only. sent_at is taken
+-- because of its dedupe_key. If the entry of the journal is dropped, the message gets its value
+-- back, and with it its old place. The second index contains waiting messages only. sent_at is taken
 -- under the lock of the receiver's row.
 create table parley.messages (
   workflow_id text collate "C" not null,
@@ -175,20 +194,24 @@ create table parley.inbox_heads (
   primary key (workflow_id, topic)
 );
 
--- The events of each workflow. set_at is when the key was first set.
+-- The events of each workflow. set_at is when the key was first set, and updated_at when it was last
+-- set. updated_at is null for the first version.
 create table parley.events (
   workflow_id text collate "C" not null,
   key text collate "C" not null,
-  version bigint not null,
   set_at bigint not null,
+  updated_at bigint,
+  version bigint not null,
   value text not null,
   primary key (workflow_id, key)
 );
 
--- The streams of each workflow. tail is the offset of the next value.
+-- The streams of each workflow. tail is the offset of the next value. updated_at is when the stream
+-- was last written or closed.
 create table parley.streams (
   workflow_id text collate "C" not null,
   key text collate "C" not null,
+  updated_at bigint not null,
   tail bigint not null,
   closed boolean not null,
   primary key (workflow_id, key)
@@ -413,7 +436,7 @@ $parley$;
 create function parley.claim_bytes_v1(workflow_id text, name text, input text, problem text) returns bigint
 language sql stable
 as $parley$
-select 400
+select 600
   + parley.wire_bytes_v1(workflow_id) + parley.wire_bytes_v1(name)
   + parley.wire_bytes_v1(input) + parley.wire_bytes_v1(problem)
   + coalesce((
@@ -472,7 +495,15 @@ select json_build_object(
         then json_build_object('operations', w.waiting_labels, 'until', w.waiting_until)
     end,
     'input', w.input, 'output', w.output, 'error', w.error, 'problem', w.problem, 'parks', w.parks,
-    'createdAt', w.created_at, 'updatedAt', w.updated_at, 'recoveryAttempts', w.recovery_attempts
+    'failed', case
+      when w.failed_position is not null then (
+        select json_build_object('position', j.position, 'label', j.label) from parley.journal as j
+        where j.workflow_id = w.id and j.position = w.failed_position
+      )
+    end,
+    'createdAt', w.created_at, 'updatedAt', w.updated_at, 'endedAt', w.ended_at,
+    'unread', w.inbox_seq - w.received, 'generation', coalesce(w.generation, 0),
+    'rewinds', coalesce(w.rewinds, 0), 'recoveryAttempts', w.recovery_attempts
   )
 $parley$;
 
@@ -506,7 +537,7 @@ begin
     from (
       select k.*,
         case
-          when k.may_fit then 100
+          when k.may_fit then 150
             + coalesce(parley.wire_bytes_v1(k.value), 0)
             + coalesce(parley.wire_bytes_v1(k.label), 0)
             + coalesce(parley.wire_bytes_v1(k.topic), 0)
@@ -537,7 +568,8 @@ create function parley.open_entries_v1(workflow_id text, now bigint) returns jso
 language sql stable
 as $parley$
 select coalesce(json_agg(json_build_object(
-  'position', j.position, 'label', j.label, 'attempts', j.attempts, 'remainingMs', parley.remaining_v1(j.deadline, now)
+  'position', j.position, 'label', j.label, 'attempts', coalesce(j.attempts, 0),
+  'remainingMs', parley.remaining_v1(j.deadline, now)
 ) order by j.position), '[]')
 from parley.journal as j where j.workflow_id = open_entries_v1.workflow_id and j.seq is null
 $parley$;
@@ -547,7 +579,8 @@ $parley$;
 -- -------------------------------------------------------------------------------------------------
 
 -- Inserts a workflow unless its ID exists, and returns whether it did. A workflow with a parent is
--- kept until its parent has ended.
+-- kept until its parent has ended. A workflow that is due later is suspended until then, and waits
+-- for nothing else.
 --
 -- It is atomic because the primary key decides between two inserts at the same time. The second one
 -- waits until the first has committed.
@@ -558,22 +591,29 @@ as $parley$
 declare
   now constant bigint := parley.now_ms();
   lease_end constant bigint := parley.after_v1(now, lease_ms);
+  due constant jsonb := workflow->'due';
+  due_later constant bigint := coalesce(
+    parley.after_v1(now, due->>'inMs'),
+    case when due->>'at' is not null then least(ceil((due->>'at')::numeric), 8640000000000000)::bigint end
+  );
 begin
   insert into parley.workflows (
     id, name, status, phase, epoch, owner,
     due_at, lease_until, lease_ms, created_at, updated_at, input, parent, kept
   )
   values (
-    workflow->>'workflowId', workflow->>'name', status, case when lease_end is null then 'ready' else 'running' end,
+    workflow->>'workflowId', workflow->>'name', status,
+    case when lease_end is not null then 'running' when due_later is not null then 'suspended' else 'ready' end,
     (lease_end is not null)::integer, owner,
-    coalesce(lease_end, now), lease_end, lease_end - now, now, now, workflow->>'input', parent, parent is not null
+    coalesce(lease_end, due_later, now), lease_end, lease_end - now, now, now,
+    workflow->>'input', parent, parent is not null
   )
   on conflict (id) do nothing;
   return found;
 end;
 $parley$;
 
--- `Driver.create`, for any number of workflows: inserts each, with a lease if asked.
+-- `Driver.create`, for any number of workflows: inserts each, with a lease or a due time if asked.
 --
 -- It is atomic because one insert decides about each workflow, and the answer reads the row that
 -- this insert wrote or found. The driver sends the workflows by ID, so that two calls do not wait
@@ -590,6 +630,7 @@ declare
   request jsonb;
   leased boolean;
   fresh boolean;
+  due_in bigint;
   answer json;
   answers json[] := '{}';
   targets text[] := '{}';
@@ -608,12 +649,14 @@ begin
       select json_build_object(
         'created', fresh or (w.owner is not distinct from request->>'owner' and w.epoch = leased::integer),
         'name', w.name, 'epoch', w.epoch, 'createdAt', w.created_at, 'now', parley.now_ms()
-      ) into answer
+      ), w.due_at - w.created_at into answer, due_in
       from parley.workflows as w where w.id = request->>'workflowId';
     end loop;
     answers := array_append(answers, answer);
     if fresh then
-      targets := targets || array['status:' || (request->>'workflowId'), case when not leased then 'due' end];
+      targets := targets || array[
+        'status:' || (request->>'workflowId'), case when not leased and due_in < 10000 then 'due' end
+      ];
     end if;
   end loop;
   if cardinality(targets) > 0
@@ -797,7 +840,9 @@ $parley$;
 --
 -- It is atomic because the caller, a commit, holds the receiver's row. So no other message is sent
 -- or received there meanwhile.
-create function parley.take_message_v1(receiver text, topics text[], latest bigint, out value text, out topic text)
+create function parley.take_message_v1(
+  receiver text, topics text[], latest bigint, out value text, out topic text, out dedupe_key text
+)
 language plpgsql volatile
 as $parley$
 declare
@@ -809,7 +854,7 @@ begin
       select h.seq from parley.inbox_heads as h where h.workflow_id = receiver and h.topic = given.topic limit 1
     ) as h on true
     cross join lateral (
-      select m.ctid as tuple, m.seq, m.topic, m.sent_at, m.value from parley.messages as m
+      select m.ctid as tuple, m.seq, m.topic, m.dedupe_key, m.sent_at, m.value from parley.messages as m
       where m.workflow_id = receiver and m.topic = given.topic and m.seq > coalesce(h.seq, 0) and m.value is not null
       order by m.seq limit 1
     ) as m
@@ -819,7 +864,7 @@ begin
     -- The receiver's row is locked, so the message is still as it was found.
     update parley.messages as m set value = null from oldest where m.ctid = oldest.tuple
   )
-  select oldest.value, oldest.topic, oldest.seq into value, topic, place from oldest;
+  select oldest.value, oldest.topic, oldest.dedupe_key, oldest.seq into value, topic, dedupe_key, place from oldest;
   if found then
     if random() < 1.0 / 64 then
       insert into parley.inbox_heads (workflow_id, topic, seq) values (receiver, take_message_v1.topic, place)
@@ -951,7 +996,8 @@ begin
   end loop;
   select jsonb_object_agg(
     j.position, jsonb_build_object(
-      'seq', j.seq, 'deadline', j.deadline, 'attempts', j.attempts, 'tag', j.tag, 'value', j.value, 'topic', j.topic
+      'seq', j.seq, 'beganAt', j.began_at, 'deadline', j.deadline, 'attempts', coalesce(j.attempts, 0),
+      'tag', j.tag, 'value', j.value, 'topic', j.topic
     )
   ) into answer
   from unnest(positions) as given (position)
@@ -1032,8 +1078,8 @@ $parley$;
 -- The end of a lease in a commit.
 -- -------------------------------------------------------------------------------------------------
 
--- Makes the transition of a commit, which releases the lease: suspend, yield, park or end. Returns
--- when the workflow is due.
+-- Makes the transition of a commit, which releases the lease: suspend, yield, park, end or
+-- continue as new. Returns when the workflow is due.
 --
 -- It is atomic because the caller, commit_v1, holds the workflow's row, the rows of its children,
 -- and the slots that it waits for. So a call that fills such a slot after this commit finds the
@@ -1055,6 +1101,7 @@ declare
   next_due constant bigint := case goal
     when 'suspend' then until
     when 'yield' then now
+    when 'continueAsNew' then now
     when 'park' then parley.after_v1(now, transition->>'delayMs')
   end;
 begin
@@ -1077,11 +1124,18 @@ begin
   elsif goal = 'end' and cardinality(children) > 0 then
     update parley.workflows as child set kept = false
     where child.id = any (children) and child.parent = w.id and child.kept;
+  elsif goal = 'continueAsNew' then
+    -- Messages that were received keep their rows for their keys. Without an entry, they are not listed.
+    delete from parley.journal as j where j.workflow_id = w.id;
+    w.generation := coalesce(w.generation, 0) + 1;
+    w.journal_seq := 0;
+    w.recovery_attempts := 0;
   end if;
   update parley.workflows as released set
     phase = case goal
       when 'suspend' then 'suspended'
       when 'yield' then 'ready'
+      when 'continueAsNew' then 'ready'
       when 'park' then 'parked'
       when 'end' then 'ended'
     end,
@@ -1091,6 +1145,8 @@ begin
     problem = transition->>'problem',
     status = case goal when 'end' then transition->>'status' else w.status end,
     output = transition->>'output', error = transition->>'error', ended_at = case goal when 'end' then now end,
+    failed_position = (transition->>'failedPosition')::integer,
+    input = coalesce(transition->>'input', released.input), generation = w.generation, received = w.received,
     last_commit = w.last_commit, journal_seq = w.journal_seq, recovery_attempts = w.recovery_attempts, updated_at = now
   where released.id = w.id;
   return next_due;
@@ -1310,6 +1366,8 @@ begin
       tag text;
       value text;
       topic text;
+      message_key text;
+      began_at bigint;
       deadline bigint;
       latest bigint;
       attempts integer;
@@ -1326,11 +1384,14 @@ begin
       seq bigint;
       positions integer[] := '{}';
       labels text[] := '{}';
-      seqs bigint[] := '{}';
+      seqs integer[] := '{}';
+      begins bigint[] := '{}';
+      times bigint[] := '{}';
       deadlines bigint[] := '{}';
       tags text[] := '{}';
       entry_values text[] := '{}';
       topics text[] := '{}';
+      message_keys text[] := '{}';
       all_attempts integer[] := '{}';
       -- Children whose results are recorded by this commit
       finished text[] := '{}';
@@ -1383,6 +1444,7 @@ begin
         tag := null;
         value := null;
         topic := null;
+        message_key := null;
         deadline := null;
         attempts := 0;
         if has_outcome and kind in ('receive', 'observeEvent', 'observeResult', 'sleep', 'pause') then
@@ -1413,6 +1475,7 @@ begin
           tag := op->'outcome'->>'tag';
           value := op->'outcome'->>'value';
           topic := op->'outcome'->>'topic';
+          attempts := coalesce((op->>'attempts')::integer, 0);
         elsif kind in ('writeStream', 'closeStream') then
           stream := array_position(stream_keys, op->>'key');
           if stream is null then
@@ -1443,9 +1506,10 @@ begin
           if is_awaited then
             filled := array_append(filled, parley.event_slot_v1(own, op->>'key'));
           end if;
-          insert into parley.events as e (workflow_id, key, version, set_at, value)
-          values (own, op->>'key', 1, now, op->>'value')
-          on conflict (workflow_id, key) do update set version = e.version + 1, value = excluded.value;
+          insert into parley.events as e (workflow_id, key, set_at, version, value)
+          values (own, op->>'key', now, 1, op->>'value')
+          on conflict (workflow_id, key) do update set
+            updated_at = excluded.set_at, version = e.version + 1, value = excluded.value;
         elsif kind = 'send' then
           if op->'message'->>'destinationId' = own or op->'message'->>'destinationId' = any (locked) then
             select d.tag, d.value, d.woken, d.fresh into tag, value, is_woken, is_new
@@ -1491,9 +1555,12 @@ begin
           -- everything that is there.
           latest := case when not is_new and deadline <= now then deadline end;
           if kind = 'receive' then
-            select t.value, t.topic into value, topic
+            select t.value, t.topic, t.dedupe_key into value, topic, message_key
             from parley.take_message_v1(own, array(select jsonb_array_elements_text(op->'topics')), latest) as t;
-            tag := case when topic is not null then 'message' end;
+            if topic is not null then
+              tag := 'message';
+              w.received := w.received + 1;
+            end if;
           elsif kind <> 'sleep' then
             if goal = 'suspend' then
               observed := array_append(observed, parley.result_slot_v1(op->>'workflowId'));
@@ -1524,29 +1591,39 @@ begin
         end if;
         if op->>'position' is not null and (tag is not null or is_new) then
           seq := seq + (tag is not null)::integer;
+          began_at := coalesce((entry->>'beganAt')::bigint, now - coalesce((op->>'ageMs')::bigint, 0));
           positions := array_append(positions, (op->>'position')::integer);
           labels := array_append(labels, op->>'label');
-          seqs := array_append(seqs, case when tag is not null then seq end);
-          deadlines := array_append(deadlines, deadline);
+          seqs := array_append(seqs, case when tag is not null then seq::integer end);
+          begins := array_append(begins, began_at);
+          times := array_append(times, case when tag is not null then nullif(now - began_at, 0) end);
+          deadlines := array_append(deadlines, case when tag is null or tag = 'timeout' then deadline end);
           tags := array_append(tags, tag);
           entry_values := array_append(entry_values, value);
           topics := array_append(topics, topic);
-          all_attempts := array_append(all_attempts, attempts);
+          message_keys := array_append(message_keys, message_key);
+          all_attempts := array_append(all_attempts, nullif(attempts, 0));
         end if;
       end loop;
 
       -- 4. What the operations have gathered.
       if cardinality(positions) > 0 then
-        insert into parley.journal (workflow_id, position, label, seq, deadline, attempts, tag, value, topic)
-        select own, e.* from unnest(positions, labels, seqs, deadlines, all_attempts, tags, entry_values, topics) as e
+        insert into parley.journal (
+          workflow_id, position, seq, began_at, took, deadline, attempts, label, tag, value, topic, message_key
+        )
+        select own, e.* from unnest(
+          positions, seqs, begins, times, deadlines, all_attempts, labels, tags, entry_values, topics, message_keys
+        ) as e
         on conflict (workflow_id, position) do update set
-          seq = excluded.seq, deadline = excluded.deadline, attempts = excluded.attempts,
-          tag = excluded.tag, value = excluded.value, topic = excluded.topic;
+          seq = excluded.seq, took = excluded.took, deadline = excluded.deadline, attempts = excluded.attempts,
+          tag = excluded.tag, value = excluded.value, topic = excluded.topic, message_key = excluded.message_key;
       end if;
       if cardinality(stream_keys) > 0 then
-        insert into parley.streams as t (workflow_id, key, tail, closed)
-        select own, c.* from unnest(stream_keys, stream_tails, stream_closed) as c
-        on conflict (workflow_id, key) do update set tail = excluded.tail, closed = excluded.closed
+        insert into parley.streams as t (workflow_id, key, updated_at, tail, closed)
+        select own, c.key, now, c.tail, c.closed
+        from unnest(stream_keys, stream_tails, stream_closed) as c (key, tail, closed)
+        on conflict (workflow_id, key) do update set
+          updated_at = excluded.updated_at, tail = excluded.tail, closed = excluded.closed
         where t.tail <> excluded.tail or t.closed <> excluded.closed;
         insert into parley.stream_values (workflow_id, key, stream_offset, value)
         select own, v.* from unnest(value_keys, value_offsets, value_texts) as v;
@@ -1587,8 +1664,9 @@ begin
       end if;
       if goal is null then
         update parley.workflows as held set
-          last_commit = w.last_commit, journal_seq = w.journal_seq, recovery_attempts = w.recovery_attempts,
-          updated_at = now, parks = w.parks, problem = w.problem, lease_until = lease_end, lease_ms = lease_end - now,
+          received = w.received, last_commit = w.last_commit, journal_seq = w.journal_seq,
+          recovery_attempts = w.recovery_attempts, updated_at = now, parks = w.parks, problem = w.problem,
+          lease_until = lease_end, lease_ms = lease_end - now,
           due_at = case
             when held.due_at < now + (lease_end - now) * 2 / 3 or held.lease_ms <> lease_end - now then lease_end
             else least(held.due_at, lease_end)
@@ -1605,7 +1683,7 @@ begin
         case when has_values then 'stream:' || own end,
         case when goal = 'end' then 'status:' || own end
       ], null);
-      if cardinality(woken) > 0 or goal = 'yield'
+      if cardinality(woken) > 0 or goal in ('yield', 'continueAsNew')
         or (goal in ('suspend', 'park') and due_at < now + 10000)
       then
         targets := array_append(targets, 'due');
@@ -1683,8 +1761,8 @@ $parley$;
 -- It is atomic because the update locks the row of the workflow, and checks the fence on the row as
 -- it is then.
 create function parley.record_one_v1(
-  own text, run_epoch bigint, run_owner text, number bigint, lease bigint,
-  place integer, entry_label text, entry_tag text, entry_value text, entry_topic text
+  own text, run_epoch bigint, run_owner text, number bigint, lease bigint, place integer, entry_label text, age bigint,
+  entry_tag text, entry_value text, entry_topic text, tries integer
 ) returns json
 language plpgsql volatile
 set plan_cache_mode = force_generic_plan
@@ -1710,15 +1788,17 @@ begin
     and not exists (select from parley.journal as j where j.workflow_id = own and j.position = place)
   returning w.journal_seq into entry_seq;
   if found then
-    insert into parley.journal (workflow_id, position, label, seq, tag, value, topic)
-    values (own, place, entry_label, entry_seq, entry_tag, entry_value, entry_topic);
+    insert into parley.journal (workflow_id, position, seq, began_at, took, attempts, label, tag, value, topic)
+    values (
+      own, place, entry_seq, now - coalesce(age, 0), age, tries, entry_label, entry_tag, entry_value, entry_topic
+    );
     return to_json(now);
   end if;
   return parley.commit_v1(jsonb_build_array(jsonb_build_object(
     'workflowId', own, 'epoch', run_epoch, 'owner', run_owner, 'number', number, 'leaseMs', lease,
     'operations', jsonb_build_array(jsonb_build_object(
-      'type', 'record', 'position', place, 'label', entry_label,
-      'outcome', jsonb_build_object('tag', entry_tag, 'value', entry_value, 'topic', entry_topic)
+      'type', 'record', 'position', place, 'label', entry_label, 'ageMs', age,
+      'attempts', tries, 'outcome', jsonb_build_object('tag', entry_tag, 'value', entry_value, 'topic', entry_topic)
     )), 'transition', null
   )))->0;
 end;
@@ -1741,6 +1821,7 @@ create function parley.set_event_v1(
   lease bigint,
   place integer,
   entry_label text,
+  age bigint,
   event_key text,
   event_value text
 ) returns json
@@ -1779,12 +1860,13 @@ begin
     returning w.journal_seq, exists (select from parley.listeners as l where l.until > pg_catalog.clock_timestamp())
     into entry_seq, is_heard;
     if found then
-      insert into parley.events as e (workflow_id, key, version, set_at, value)
-      values (own, event_key, 1, now, event_value)
-      on conflict (workflow_id, key) do update set version = e.version + 1, value = excluded.value;
+      insert into parley.events as e (workflow_id, key, set_at, version, value)
+      values (own, event_key, now, 1, event_value)
+      on conflict (workflow_id, key) do update set
+        updated_at = excluded.set_at, version = e.version + 1, value = excluded.value;
       if place is not null then
-        insert into parley.journal (workflow_id, position, label, seq, tag)
-        values (own, place, entry_label, entry_seq, 'done');
+        insert into parley.journal (workflow_id, position, seq, began_at, took, label, tag)
+        values (own, place, entry_seq, now - coalesce(age, 0), age, entry_label, 'done');
       end if;
       if is_heard then
       perform parley.hint_v1(array['event:' || own]);
@@ -1795,7 +1877,8 @@ begin
   return parley.commit_v1(jsonb_build_array(jsonb_build_object(
     'workflowId', own, 'epoch', run_epoch, 'owner', run_owner, 'number', number, 'leaseMs', lease,
     'operations', jsonb_build_array(jsonb_build_object(
-      'type', 'setEvent', 'position', place, 'label', entry_label, 'key', event_key, 'value', event_value
+      'type', 'setEvent', 'position', place, 'label', entry_label, 'ageMs', age, 'key', event_key,
+      'value', event_value
     )), 'transition', null
   )))->0;
 end;
@@ -1818,6 +1901,7 @@ create function parley.write_one_v1(
   lease bigint,
   place integer,
   entry_label text,
+  age bigint,
   stream_key text,
   new_value text
 ) returns json
@@ -1854,14 +1938,14 @@ begin
   returning w.journal_seq, exists (select from parley.listeners as l where l.until > pg_catalog.clock_timestamp())
   into entry_seq, is_heard;
   if found then
-    insert into parley.streams as t (workflow_id, key, tail, closed) values (own, stream_key, 1, false)
-    on conflict (workflow_id, key) do update set tail = t.tail + 1
+    insert into parley.streams as t (workflow_id, key, updated_at, tail, closed) values (own, stream_key, now, 1, false)
+    on conflict (workflow_id, key) do update set updated_at = excluded.updated_at, tail = t.tail + 1
     returning t.tail into next_tail;
     insert into parley.stream_values (workflow_id, key, stream_offset, value)
     values (own, stream_key, next_tail - 1, new_value);
     if place is not null then
-      insert into parley.journal (workflow_id, position, label, seq, tag)
-      values (own, place, entry_label, entry_seq, 'done');
+      insert into parley.journal (workflow_id, position, seq, began_at, took, label, tag)
+      values (own, place, entry_seq, now - coalesce(age, 0), age, entry_label, 'done');
     end if;
     if is_heard then
       perform parley.hint_v1(array['stream:' || own]);
@@ -1871,14 +1955,15 @@ begin
   return parley.commit_v1(jsonb_build_array(jsonb_build_object(
     'workflowId', own, 'epoch', run_epoch, 'owner', run_owner, 'number', number, 'leaseMs', lease,
     'operations', jsonb_build_array(jsonb_build_object(
-      'type', 'writeStream', 'position', place, 'label', entry_label, 'key', stream_key, 'value', new_value
+      'type', 'writeStream', 'position', place, 'label', entry_label, 'ageMs', age, 'key', stream_key,
+      'value', new_value
     )), 'transition', null
   )))->0;
 end;
 $parley$;
 
 -- `Driver.commit` of several `writeStream` operations for one open stream, at free positions that follow
--- each other, or at none. The answer is the time.
+-- each other, or at none. `ages` has the age of each, or is null if all are 0. The answer is the time.
 --
 -- It is atomic because the update locks the row of the workflow, which every writer of its streams
 -- and journal holds.
@@ -1890,6 +1975,7 @@ create function parley.write_stream_v1(
   lease bigint,
   place integer,
   entry_label text,
+  ages jsonb,
   stream_key text,
   new_values jsonb
 ) returns json
@@ -1930,16 +2016,19 @@ begin
   into last_seq, is_heard;
   if found then
     with stream as (
-      insert into parley.streams as t (workflow_id, key, tail, closed) values (own, stream_key, size, false)
-      on conflict (workflow_id, key) do update set tail = t.tail + size
+      insert into parley.streams as t (workflow_id, key, updated_at, tail, closed)
+      values (own, stream_key, now, size, false)
+      on conflict (workflow_id, key) do update set updated_at = excluded.updated_at, tail = t.tail + size
       returning t.tail
     ), written as (
       insert into parley.stream_values (workflow_id, key, stream_offset, value)
       select own, stream_key, stream.tail - size + v.nth - 1, v.value
       from stream, jsonb_array_elements_text(new_values) with ordinality as v (value, nth)
     )
-    insert into parley.journal (workflow_id, position, label, seq, tag)
-    select own, place + n, entry_label, last_seq - size + 1 + n, 'done' from generate_series(0, size - 1) as n
+    insert into parley.journal (workflow_id, position, seq, began_at, took, label, tag)
+    select own, place + n, last_seq - size + 1 + n, now - coalesce((ages->>n)::bigint, 0),
+      nullif((ages->>n)::bigint, 0), entry_label, 'done'
+    from generate_series(0, size - 1) as n
     where place is not null;
     if is_heard then
       perform parley.hint_v1(array['stream:' || own]);
@@ -1950,7 +2039,8 @@ begin
     'workflowId', own, 'epoch', run_epoch, 'owner', run_owner, 'number', number, 'leaseMs', lease,
     'operations', (
       select jsonb_agg(jsonb_build_object(
-        'type', 'writeStream', 'position', place + v.nth - 1, 'label', entry_label, 'key', stream_key, 'value', v.value
+        'type', 'writeStream', 'position', place + v.nth - 1, 'label', entry_label, 'ageMs', ages->(v.nth::integer - 1),
+        'key', stream_key, 'value', v.value
       ) order by v.nth)
       from jsonb_array_elements_text(new_values) with ordinality as v (value, nth)
     ), 'transition', null
@@ -1969,8 +2059,8 @@ $parley$;
 -- it is then. If it has waited for the row, it has found the message before, and the message is still
 -- the oldest one: only this run takes messages, and places are in the order of commits.
 create function parley.receive_v1(
-  own text, run_epoch bigint, run_owner text, number bigint, lease bigint,
-  place integer, entry_label text, message_topic text, timeout text
+  own text, run_epoch bigint, run_owner text, number bigint, lease bigint, place integer, entry_label text, age bigint,
+  message_topic text, timeout text
 ) returns json
 language plpgsql volatile
 set plan_cache_mode = force_generic_plan
@@ -1984,6 +2074,7 @@ declare
   entry_seq bigint;
   message tid;
   message_seq bigint;
+  key text;
   message_value text;
 begin
   update parley.workflows as w set
@@ -1993,9 +2084,9 @@ begin
       when w.due_at < now + lease * 2 / 3 or w.lease_ms <> lease then now + lease
       else least(w.due_at, now + lease)
     end,
-    journal_seq = w.journal_seq + 1, recovery_attempts = 0, parks = 0, problem = null
+    received = w.received + 1, journal_seq = w.journal_seq + 1, recovery_attempts = 0, parks = 0, problem = null
   from (
-    select m.ctid as tuple, m.seq, m.value from parley.messages as m
+    select m.ctid as tuple, m.seq, m.dedupe_key, m.value from parley.messages as m
     where m.workflow_id = own and m.topic = message_topic and m.value is not null and m.seq > coalesce(
       (select h.seq from parley.inbox_heads as h where h.workflow_id = own and h.topic = message_topic), 0
     )
@@ -2004,13 +2095,13 @@ begin
   where w.id = own and w.epoch = run_epoch and w.owner = run_owner and w.last_commit = number - 1
     and w.phase = 'running'
     and not exists (select from parley.journal as j where j.workflow_id = own and j.position = place)
-  returning w.journal_seq, m.tuple, m.seq, m.value
-  into entry_seq, message, message_seq, message_value;
+  returning w.journal_seq, m.tuple, m.seq, m.dedupe_key, m.value
+  into entry_seq, message, message_seq, key, message_value;
   if found then
     update parley.messages as m set value = null where m.ctid = message;
-    insert into parley.journal (workflow_id, position, label, seq, deadline, tag, value, topic)
+    insert into parley.journal (workflow_id, position, seq, began_at, took, label, tag, value, topic, message_key)
     values (
-      own, place, entry_label, entry_seq, parley.after_v1(now, timeout), 'message', message_value, message_topic
+      own, place, entry_seq, now - coalesce(age, 0), age, entry_label, 'message', message_value, message_topic, key
     );
     if random() < 1.0 / 64 then
       insert into parley.inbox_heads (workflow_id, topic, seq) values (own, message_topic, message_seq)
@@ -2021,8 +2112,8 @@ begin
   return parley.commit_v1(jsonb_build_array(jsonb_build_object(
     'workflowId', own, 'epoch', run_epoch, 'owner', run_owner, 'number', number, 'leaseMs', lease,
     'operations', jsonb_build_array(jsonb_build_object(
-      'type', 'receive', 'position', place, 'label', entry_label, 'topics', jsonb_build_array(message_topic),
-      'timeoutMs', timeout
+      'type', 'receive', 'position', place, 'label', entry_label, 'ageMs', age,
+      'topics', jsonb_build_array(message_topic), 'timeoutMs', timeout
     )), 'transition', null
   )))->0;
 end;
@@ -2037,8 +2128,8 @@ $parley$;
 --
 -- It is atomic because it is one statement, which reads the event and locks the row of the workflow.
 create function parley.observe_event_v1(
-  own text, run_epoch bigint, run_owner text, number bigint, lease bigint,
-  place integer, entry_label text, observed text, event_key text, timeout text, is_started boolean
+  own text, run_epoch bigint, run_owner text, number bigint, lease bigint, place integer, entry_label text, age bigint,
+  observed text, event_key text, timeout text, is_started boolean
 ) returns json
 language plpgsql volatile
 set plan_cache_mode = force_generic_plan
@@ -2067,8 +2158,8 @@ begin
       and e.workflow_id = observed and e.key = event_key
     returning w.journal_seq, e.value
   )
-  insert into parley.journal as j (workflow_id, position, label, seq, deadline, tag, value)
-  select own, place, entry_label, held.journal_seq, parley.after_v1(now, timeout), 'value', held.value
+  insert into parley.journal as j (workflow_id, position, seq, began_at, took, label, tag, value)
+  select own, place, held.journal_seq, now - coalesce(age, 0), age, entry_label, 'value', held.value
   from held
   returning j.value into event_value;
   if found then
@@ -2077,8 +2168,8 @@ begin
   return parley.commit_v1(jsonb_build_array(jsonb_build_object(
     'workflowId', own, 'epoch', run_epoch, 'owner', run_owner, 'number', number, 'leaseMs', lease,
     'operations', jsonb_build_array(jsonb_build_object(
-      'type', 'observeEvent', 'position', place, 'label', entry_label, 'workflowId', observed, 'key', event_key,
-      'timeoutMs', timeout, 'started', is_started
+      'type', 'observeEvent', 'position', place, 'label', entry_label, 'ageMs', age,
+      'workflowId', observed, 'key', event_key, 'timeoutMs', timeout, 'started', is_started
     )), 'transition', null
   )))->0;
 end;
@@ -2154,6 +2245,7 @@ create function parley.send_from_run_v1(
   lease bigint,
   place integer,
   entry_label text,
+  age bigint,
   destination text,
   message_topic text,
   new_id text,
@@ -2200,8 +2292,8 @@ begin
     returning w.inbox_seq into message_seq;
     insert into parley.messages (workflow_id, seq, topic, message_id, dedupe_key, sent_at, value)
     values (destination, message_seq, message_topic, new_id, new_key, now, message_value);
-    insert into parley.journal (workflow_id, position, label, seq, tag, value)
-    values (own, place, entry_label, entry_seq, 'sent', new_id);
+    insert into parley.journal (workflow_id, position, seq, began_at, took, label, tag, value)
+    values (own, place, entry_seq, now - coalesce(age, 0), age, entry_label, 'sent', new_id);
     if is_heard then
       perform parley.hint_v1(array['inbox:' || destination]);
     end if;
@@ -2210,7 +2302,8 @@ begin
   return parley.commit_v1(jsonb_build_array(jsonb_build_object(
     'workflowId', own, 'epoch', run_epoch, 'owner', run_owner, 'number', number, 'leaseMs', lease,
     'operations', jsonb_build_array(jsonb_build_object(
-      'type', 'send', 'position', place, 'label', entry_label, 'message', jsonb_build_object(
+      'type', 'send', 'position', place, 'label', entry_label, 'ageMs', age,
+      'message', jsonb_build_object(
         'destinationId', destination, 'topic', message_topic, 'messageId', new_id, 'dedupeKey', new_key,
         'value', message_value
       )
@@ -2236,7 +2329,8 @@ create function parley.end_v1(
   lease bigint,
   end_status text,
   end_output text,
-  end_error text
+  end_error text,
+  end_failed integer
 ) returns json
 language plpgsql volatile
 set plan_cache_mode = force_generic_plan
@@ -2255,7 +2349,8 @@ begin
     and pg_advisory_xact_lock(result_slot) is not null then
     now := parley.now_ms();
     update parley.workflows as w set
-      status = end_status, phase = 'ended', output = end_output, error = end_error, ended_at = now, updated_at = now,
+      status = end_status, phase = 'ended', output = end_output, error = end_error,
+      failed_position = end_failed, ended_at = now, updated_at = now,
       due_at = null, lease_until = null, lease_ms = null, released = true, last_commit = number,
       waiting_topics = null, waiting_labels = null, waiting_until = null, parks = 0, problem = null
     where w.id = own and w.epoch = run_epoch and w.owner = run_owner and w.last_commit = number - 1
@@ -2273,7 +2368,8 @@ begin
   return parley.commit_v1(jsonb_build_array(jsonb_build_object(
     'workflowId', own, 'epoch', run_epoch, 'owner', run_owner, 'number', number, 'leaseMs', lease,
     'operations', '[]'::jsonb, 'transition', jsonb_build_object(
-      'to', 'end', 'status', end_status, 'output', end_output, 'error', end_error
+      'to', 'end', 'status', end_status, 'output', end_output, 'error', end_error,
+      'failedPosition', end_failed
     )
   )))->0;
 end;
@@ -2367,8 +2463,8 @@ begin
   with given as materialized (
     select row_number() over () as nth, c.* from jsonb_to_recordset(requests) as c (
       own text, run_epoch bigint, run_owner text, number bigint, lease bigint,
-      place integer, entry_label text, entry_tag text, entry_value text, entry_topic text,
-      end_status text, end_output text, end_error text
+      place integer, entry_label text, age bigint, entry_tag text, entry_value text, entry_topic text, tries integer,
+      end_status text, end_output text, end_error text, end_failed integer
     )
   ), held as (
     update parley.workflows as w set
@@ -2387,6 +2483,7 @@ begin
       ended_at = case when g.end_status is not null then now else w.ended_at end,
       output = coalesce(g.end_output, w.output),
       error = coalesce(g.end_error, w.error),
+      failed_position = g.end_failed,
       waiting_topics = case when not (g.end_status is not null) then w.waiting_topics end,
       waiting_labels = case when not (g.end_status is not null) then w.waiting_labels end,
       waiting_until = case when not (g.end_status is not null) then w.waiting_until end
@@ -2401,8 +2498,9 @@ begin
       end
     returning g.nth, w.journal_seq
   ), written as (
-    insert into parley.journal (workflow_id, position, label, seq, tag, value, topic)
-    select g.own, g.place, g.entry_label, h.journal_seq, g.entry_tag, g.entry_value, g.entry_topic
+    insert into parley.journal (workflow_id, position, seq, began_at, took, attempts, label, tag, value, topic)
+    select g.own, g.place, h.journal_seq, now - coalesce(g.age, 0), g.age, g.tries, g.entry_label, g.entry_tag,
+      g.entry_value, g.entry_topic
     from held as h join given as g on g.nth = h.nth where g.place is not null
   )
   select
@@ -2477,6 +2575,7 @@ create procedure parley.set_event_v1(
   lease bigint,
   place integer,
   entry_label text,
+  age bigint,
   event_key text,
   event_value text,
   inout result text,
@@ -2496,6 +2595,7 @@ begin
       lease,
       place,
       entry_label,
+      age,
       event_key,
       event_value
     )::text
@@ -2517,6 +2617,7 @@ create procedure parley.write_one_v1(
   lease bigint,
   place integer,
   entry_label text,
+  age bigint,
   stream_key text,
   new_value text,
   inout result text,
@@ -2536,6 +2637,7 @@ begin
       lease,
       place,
       entry_label,
+      age,
       stream_key,
       new_value
     )::text
@@ -2557,6 +2659,7 @@ create procedure parley.write_stream_v1(
   lease bigint,
   place integer,
   entry_label text,
+  ages jsonb,
   stream_key text,
   new_values jsonb,
   inout result text,
@@ -2576,6 +2679,7 @@ begin
       lease,
       place,
       entry_label,
+      ages,
       stream_key,
       new_values
     )::text
@@ -2629,6 +2733,7 @@ create procedure parley.send_from_run_v1(
   lease bigint,
   place integer,
   entry_label text,
+  age bigint,
   destination text,
   message_topic text,
   new_id text,
@@ -2651,6 +2756,7 @@ begin
       lease,
       place,
       entry_label,
+      age,
       destination,
       message_topic,
       new_id,
@@ -2724,6 +2830,7 @@ create procedure parley.end_v1(
   end_status text,
   end_output text,
   end_error text,
+  end_failed integer,
   inout result text,
   inout heard text
 )
@@ -2741,7 +2848,8 @@ begin
       lease,
       end_status,
       end_output,
-      end_error
+      end_error,
+      end_failed
     )::text
   end;
   if current_setting('parley.hints') <> '{}' then
@@ -3324,22 +3432,324 @@ begin
     end if;
   end if;
   return json_build_object(
-    'claimed', parley.claimed_v1(taken, room), 'unknown', unknown, 'nextDueMs', next_due_ms, 'more', more
+    'claimed', parley.claimed_v1(taken, room), 'unknown', unknown, 'nextDueMs', next_due_ms,
+    'now', parley.now_ms(), 'more', more
   );
 end;
 $parley$;
 
 -- -------------------------------------------------------------------------------------------------
--- Cancelling, resuming and purging workflows.
+-- Cancelling workflows.
 -- -------------------------------------------------------------------------------------------------
 
--- `Driver.control`: cancels or resumes a workflow.
+-- Returns a workflow and those that it has started, those that these have started, and so on.
+--
+-- A workflow may have the ID of one that was purged, so it may be below its own child. The union
+-- finds each once.
+create function parley.family_v1(own text) returns setof text
+language plpgsql volatile
+as $parley$
+begin
+  return query
+  with recursive members as (
+    select own collate "C" as id
+    union
+    select c.id from members as m
+    cross join lateral (select w.id from parley.workflows as w where w.parent = m.id offset 0) as c
+  )
+  select m.id from members as m;
+end;
+$parley$;
+
+-- Locks the slots of the results of a workflow and of its family, and returns those that have not
+-- ended, and the workflow itself.
+--
+-- A workflow that starts a child holds the slot of its own result. So the family does not grow once
+-- its slots are locked. If it has grown before, this gives up its locks and begins again, because
+-- locking another slot later would be out of order.
+create function parley.lock_family_v1(own text) returns text[]
+language plpgsql volatile
+as $parley$
+declare
+  members text[] := array(
+      select f.id from parley.family_v1(own) as f (id)
+      where f.id = own or (select w.phase from parley.workflows as w where w.id = f.id) <> 'ended'
+    );
+  grown text[];
+begin
+  loop
+    begin
+      perform parley.lock_slots_v1(array(select parley.result_slot_v1(m.id) from unnest(members) as m (id)));
+      grown := array(
+      select f.id from parley.family_v1(own) as f (id)
+      where f.id = own or (select w.phase from parley.workflows as w where w.id = f.id) <> 'ended'
+    );
+      if exists (select g.id from unnest(grown) as g (id) except select m.id from unnest(members) as m (id)) then
+        raise exception 'the family has grown' using errcode = 'PF001';
+      end if;
+      return grown;
+    exception when sqlstate 'PF001' then
+      members := grown;
+    end;
+  end loop;
+end;
+$parley$;
+
+-- Cancels a workflow, and with `with_children` those below it.
 --
 -- It is atomic because it takes all locks before it looks. It takes the same locks, in the same
--- order, as a commit that ends a workflow. These are the slot of the result, and then the rows of
--- the workflow, its waiters and its children. It needs the rows of the children because purge may
--- remove them once the workflow has ended, and not before.
+-- order, as a commit that ends a workflow. These are the slots of the results, and then the rows of
+-- the workflows, their waiters and their children. It needs the rows of the children because purge
+-- may remove them once their parent has ended, and not before.
+create function parley.cancel_v1(own text, with_children boolean) returns json
+language plpgsql volatile
+as $parley$
+declare
+  -- The workflows to cancel, those whose results they fill, and those that wait for these
+  members text[] := array[own];
+  waiters text[];
+  children text[];
+  locked text[];
+  now bigint;
+  woken text[];
+  w parley.workflows;
+begin
+  if with_children then
+    members := parley.lock_family_v1(own);
+  else
+    perform parley.lock_slots_v1(array[parley.result_slot_v1(own)]);
+  end if;
+  waiters := array(
+    select r.waiter_id from parley.waiters as r
+    where r.slot = any (array(select parley.result_slot_v1(m.id) from unnest(members) as m (id)))
+  );
+  children := array(select c.id from parley.workflows as c where c.parent = any (members) and c.kept);
+  locked := array(
+    select l.id from parley.workflows as l where l.id = any (members || waiters || children) order by l.id for update
+  );
+  select * into w from parley.workflows as mine where mine.id = own and own = any (locked);
+  now := parley.now_ms();
+  if not found then
+    return json_build_object('state', 'not_found');
+  end if;
+  if w.phase = 'ended' and w.status <> 'CANCELLED' then
+    return json_build_object('state', 'ended', 'status', w.status);
+  end if;
+  if with_children then
+    -- A parent may have recorded the result of a child before its row was locked.
+    members := array(select f.id from parley.family_v1(own) as f (id) where f.id = any (members));
+  end if;
+  members := array(
+    select m.id from parley.workflows as m where m.id = any (members) and m.id = any (locked) and m.phase <> 'ended'
+  );
+  waiters := array(
+    select r.id from unnest(waiters) as r (id) where r.id = any (locked) and r.id <> own and r.id <> all (members)
+  );
+  if cardinality(members) > 0 then
+    update parley.workflows as ended set
+      status = 'CANCELLED', phase = 'ended', due_at = null, lease_until = null, lease_ms = null,
+      ended_at = now, updated_at = now, parks = 0, problem = null,
+      waiting_topics = null, waiting_labels = null, waiting_until = null
+    where ended.id = any (members);
+    delete from parley.waiters as r where r.waiter_id = any (members);
+    update parley.workflows as child set kept = false
+    where child.id = any (children) and child.id = any (locked) and child.parent = any (members);
+    woken := parley.wake_v1(waiters, now);
+    if exists (select from parley.listeners as l where l.until > pg_catalog.clock_timestamp()) then
+      perform parley.hint_v1(
+        array(select 'inbox:' || m.id from unnest(members) as m (id))
+        || array(select 'status:' || m.id from unnest(members) as m (id))
+        || case when cardinality(woken) > 0 then 'due' end
+      );
+    end if;
+  end if;
+  if w.status = 'CANCELLED' then
+    -- A repeat names the workflows that the first call made due and nobody has claimed yet.
+    woken := array(select d.id from parley.workflows as d where d.id = any (waiters) and d.phase = 'ready');
+  end if;
+  return json_build_object('state', 'done', 'woken', to_json(woken));
+end;
+$parley$;
+
+-- -------------------------------------------------------------------------------------------------
+-- Resuming workflows.
+-- -------------------------------------------------------------------------------------------------
+
+-- Drops the entries of a journal from a position on, and makes the messages that they have received
+-- unread again. Returns how many entries and messages these were.
+--
+-- A message that waits again may be before the place up to which its topic was received, so that
+-- place goes back.
+--
+-- It is atomic because the caller holds the row of the workflow, as a receive and a send do.
+create function parley.rewind_v1(own text, place bigint, out entries integer, out messages integer)
+language plpgsql volatile
+as $parley$
+declare
+  dropped record;
+  message_seq bigint;
+begin
+  entries := 0;
+  messages := 0;
+  for dropped in
+    delete from parley.journal as j where j.workflow_id = own and j.position >= place
+    returning j.value, j.topic, j.message_key
+  loop
+    entries := entries + 1;
+    if dropped.message_key is not null then
+      messages := messages + 1;
+      update parley.messages as m set value = dropped.value
+      where m.workflow_id = own and m.dedupe_key = dropped.message_key
+      returning m.seq into message_seq;
+      update parley.inbox_heads as h set seq = message_seq - 1
+      where h.workflow_id = own and h.topic = dropped.topic and h.seq >= message_seq;
+    end if;
+  end loop;
+end;
+$parley$;
+
+-- Resumes a workflow that has not ended, and returns whether it is due. A parked workflow becomes due
+-- at once. If the clock has gone back, a due one gets a new place, and a lease ends its length from
+-- now.
+--
+-- It is atomic because the caller holds the row of the workflow.
+create function parley.resume_active_v1(w parley.workflows, now bigint) returns boolean
+language plpgsql volatile
+as $parley$
+begin
+  if w.phase = 'parked' or (w.phase = 'ready' and w.due_at > now) then
+    update parley.workflows as due set phase = 'ready', due_at = least(due.due_at, now), parks = 0 where due.id = w.id;
+    if w.phase = 'parked'
+      and exists (select from parley.listeners as l where l.until > pg_catalog.clock_timestamp())
+    then
+      perform parley.hint_v1(array['inbox:' || w.id, 'due']);
+    end if;
+    w.phase := 'ready';
+  elsif w.phase = 'running' and w.lease_until - w.lease_ms > now then
+    update parley.workflows as held set due_at = now + w.lease_ms, lease_until = now + w.lease_ms where held.id = w.id;
+    w.lease_until := now + w.lease_ms;
+  end if;
+  return w.status = 'PENDING'
+    and (w.phase = 'ready' or (w.due_at <= now and (w.lease_until is null or w.lease_until <= now)));
+end;
+$parley$;
+
+-- Resumes a workflow. With `place`, it drops entries of the journal from that position on, and stores
+-- the token as the owner. A repeat finds its own token there.
+--
+-- It is atomic because it takes all locks before it looks: the slot of the result, and then the rows
+-- of the workflow and its children, in the order of all locks. The children are kept again.
+create function parley.resume_v1(own text, place bigint, token text) returns json
+language plpgsql volatile
+as $parley$
+declare
+  now bigint;
+  children text[];
+  locked text[];
+  entries integer := 0;
+  messages integer := 0;
+  w parley.workflows;
+begin
+  perform parley.lock_slots_v1(array[parley.result_slot_v1(own)]);
+  children := array(select c.id from parley.workflows as c where c.parent = own and not c.kept);
+  locked := array(
+    select l.id from parley.workflows as l where l.id = any (children || own) order by l.id for update
+  );
+  select * into w from parley.workflows as mine where mine.id = own and own = any (locked);
+  now := parley.now_ms();
+  if not found then
+    return json_build_object('state', 'not_found');
+  end if;
+  if w.phase <> 'ended' and token is not null and w.owner is distinct from token then
+    return json_build_object('state', 'active', 'status', w.status);
+  end if;
+  if w.phase <> 'ended' then
+    -- A repeat names it as the first call did, until it is claimed.
+    return json_build_object(
+      'state', 'done', 'woken', to_json(array(select own where parley.resume_active_v1(w, now)))
+    );
+  end if;
+  if w.status = 'SUCCESS' then
+    return json_build_object('state', 'ended', 'status', w.status);
+  end if;
+  place := coalesce(place, w.failed_position);
+  if place is not null then
+    select r.entries, r.messages into entries, messages from parley.rewind_v1(own, place) as r;
+  end if;
+  -- With the next epoch, calls of an earlier run that are still under way are refused.
+  update parley.workflows as resumed set
+    status = 'PENDING', phase = 'ready', epoch = resumed.epoch + 1, owner = token, last_commit = 0, released = false,
+    received = resumed.received - messages,
+    rewinds = case when entries > 0 then coalesce(resumed.rewinds, 0) + 1 else resumed.rewinds end,
+    due_at = now, recovery_attempts = 0, output = null, error = null, failed_position = null, ended_at = null,
+    updated_at = now
+  where resumed.id = own;
+  update parley.workflows as child set kept = true where child.id = any (locked) and child.parent = own;
+  if exists (select from parley.listeners as l where l.until > pg_catalog.clock_timestamp()) then
+    perform parley.hint_v1(array['inbox:' || own, 'status:' || own, 'due']);
+  end if;
+  return json_build_object('state', 'done', 'woken', json_build_array(own));
+end;
+$parley$;
+
+-- -------------------------------------------------------------------------------------------------
+-- Cancelling, resuming, deleting and purging workflows.
+-- -------------------------------------------------------------------------------------------------
+
+-- `Driver.control`: cancels or resumes a workflow. It is atomic because either is.
 create function parley.control_v1(request jsonb) returns json
+language plpgsql volatile
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+set max_parallel_workers_per_gather = 0
+as $parley$
+begin
+  return case request->>'action'
+    when 'cancel' then parley.cancel_v1(request->>'workflowId', coalesce((request->>'children')::boolean, false))
+    else parley.resume_v1(
+      request->>'workflowId', (request->'from'->>'position')::bigint, request->'from'->>'token'
+    )
+  end;
+end;
+$parley$;
+
+-- -------------------------------------------------------------------------------------------------
+-- Removing workflows.
+-- -------------------------------------------------------------------------------------------------
+
+-- Removes workflows with all that is their own, and their links from children that are left. A
+-- workflow that gets one of the IDs later is not the parent of these.
+--
+-- It is atomic because the caller holds the rows of the workflows and of their children.
+create function parley.remove_v1(ids text[], children text[]) returns void
+language plpgsql volatile
+as $parley$
+begin
+  delete from parley.journal as r where r.workflow_id = any (ids);
+  delete from parley.messages as r where r.workflow_id = any (ids);
+  delete from parley.inbox_heads as r where r.workflow_id = any (ids);
+  delete from parley.events as r where r.workflow_id = any (ids);
+  delete from parley.streams as r where r.workflow_id = any (ids);
+  delete from parley.stream_values as r where r.workflow_id = any (ids);
+  delete from parley.workflows as r where r.id = any (ids);
+  if cardinality(children) > 0 then
+    update parley.workflows as c set parent = null, kept = false where c.id = any (children) and c.parent = any (ids);
+  end if;
+  if cardinality(ids) > 0
+    and exists (select from parley.listeners as l where l.until > pg_catalog.clock_timestamp())
+  then
+    perform parley.hint_v1(array(select 'status:' || removed.id from unnest(ids) as removed (id)));
+  end if;
+end;
+$parley$;
+
+-- `Driver.delete`: removes one workflow that has ended.
+--
+-- It is atomic because it holds the row of the workflow, and those of its children, before it looks.
+-- A workflow that has ended starts no more children.
+create function parley.delete_v1(request jsonb) returns json
 language plpgsql volatile
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
@@ -3349,84 +3759,24 @@ set max_parallel_workers_per_gather = 0
 as $parley$
 declare
   own constant text := request->>'workflowId';
-  cancels constant boolean := request->>'action' = 'cancel';
-  own_slot constant bigint := parley.result_slot_v1(own);
-  now bigint;
-  waiters text[] := '{}';
   children text[];
   locked text[];
-  woken text[];
   w parley.workflows;
 begin
-  perform parley.lock_slots_v1(array[own_slot]);
-  if cancels then
-    waiters := array(select r.waiter_id from parley.waiters as r where r.slot = own_slot);
-  end if;
-  children := array(select c.id from parley.workflows as c where c.parent = own and c.kept = cancels);
+  perform parley.lock_slots_v1(array[parley.result_slot_v1(own)]);
+  children := array(select c.id from parley.workflows as c where c.parent = own);
   locked := array(
-    select l.id from parley.workflows as l where l.id = any (waiters || children || own) order by l.id for update
+    select l.id from parley.workflows as l where l.id = any (children || own) order by l.id for update
   );
-  waiters := array(select r.id from unnest(waiters) as r (id) where r.id = any (locked) and r.id <> own);
   select * into w from parley.workflows as mine where mine.id = own and own = any (locked);
-  now := parley.now_ms();
   if not found then
     return json_build_object('state', 'not_found');
   end if;
-  if cancels and w.phase <> 'ended' then
-    update parley.workflows as ended set
-      status = 'CANCELLED', phase = 'ended', due_at = null, lease_until = null, lease_ms = null,
-      ended_at = now, updated_at = now, parks = 0, problem = null,
-      waiting_topics = null, waiting_labels = null, waiting_until = null
-    where ended.id = own;
-    delete from parley.waiters as r where r.waiter_id = own;
-    update parley.workflows as child set kept = false where child.id = any (locked) and child.parent = own;
-    woken := parley.wake_v1(waiters, now);
-    if exists (select from parley.listeners as l where l.until > pg_catalog.clock_timestamp()) then
-      perform parley.hint_v1(array['inbox:' || own, 'status:' || own, case when cardinality(woken) > 0 then 'due' end]);
-    end if;
-    return json_build_object('state', 'done', 'woken', to_json(woken));
+  if w.phase <> 'ended' then
+    return json_build_object('state', 'active', 'status', w.status);
   end if;
-  if cancels and w.status = 'CANCELLED' then
-    -- A repeat names the workflows that the first call made due and nobody has claimed yet.
-    return json_build_object(
-      'state', 'done',
-      'woken', to_json(array(select d.id from parley.workflows as d where d.id = any (waiters) and d.phase = 'ready'))
-    );
-  end if;
-  if not cancels and w.status in ('CANCELLED', 'MAX_RECOVERY_ATTEMPTS_EXCEEDED') then
-    -- With the next epoch, calls of an earlier run that are still under way are refused.
-    update parley.workflows as resumed set
-      status = 'PENDING', phase = 'ready', epoch = resumed.epoch + 1, owner = null, last_commit = 0, released = false,
-      due_at = now, recovery_attempts = 0, output = null, error = null, ended_at = null, updated_at = now
-    where resumed.id = own;
-    update parley.workflows as child set kept = true where child.id = any (locked) and child.parent = own;
-    if exists (select from parley.listeners as l where l.until > pg_catalog.clock_timestamp()) then
-      perform parley.hint_v1(array['inbox:' || own, 'status:' || own, 'due']);
-    end if;
-    return json_build_object('state', 'done', 'woken', json_build_array(own));
-  end if;
-  if not cancels and w.phase <> 'ended' then
-    -- A parked workflow becomes due at once. If the clock has gone back, a due one gets a new
-    -- place, and a lease ends its length from now.
-    if w.phase = 'parked' or (w.phase = 'ready' and w.due_at > now) then
-      update parley.workflows as due set phase = 'ready', due_at = least(due.due_at, now), parks = 0 where due.id = own;
-      if w.phase = 'parked'
-        and exists (select from parley.listeners as l where l.until > pg_catalog.clock_timestamp())
-      then
-        perform parley.hint_v1(array['inbox:' || own, 'due']);
-      end if;
-      w.phase := 'ready';
-    elsif w.phase = 'running' and w.lease_until - w.lease_ms > now then
-      update parley.workflows as held set due_at = now + w.lease_ms, lease_until = now + w.lease_ms where held.id = own;
-      w.lease_until := now + w.lease_ms;
-    end if;
-    -- A repeat names it as the first call did, until it is claimed.
-    return json_build_object('state', 'done', 'woken', to_json(array(
-      select own where w.status = 'PENDING'
-        and (w.phase = 'ready' or (w.due_at <= now and (w.lease_until is null or w.lease_until <= now)))
-    )));
-  end if;
-  return json_build_object('state', 'ended', 'status', w.status);
+  perform parley.remove_v1(array[own], array(select c.id from unnest(children) as c (id) where c.id = any (locked)));
+  return json_build_object('state', 'done');
 end;
 $parley$;
 
@@ -3437,7 +3787,7 @@ $parley$;
 --
 -- It waits for rows that another call holds, since the answer 0 means that no workflow is left. It
 -- waits only once. If another purge has removed all of these rows meanwhile, this purge already
--- holds locks. It then takes the next rows that are free.
+-- holds locks. It then takes the next rows that are free, and whose children it need not lock too.
 --
 -- The index that it reads lacks children that are kept for their parents. So a purge costs the
 -- same, however many of these there are.
@@ -3455,32 +3805,27 @@ declare
   oldest constant text[] := array(
     select w.id from parley.workflows as w where w.ended_at <= before and not w.kept order by w.ended_at limit size
   );
+  children text[] := array(select c.id from parley.workflows as c where c.parent = any (oldest));
+  locked text[];
   ids text[];
 begin
+  locked := array(
+    select w.id from parley.workflows as w where w.id = any (oldest || children) order by w.id for update
+  );
+  children := array(select c.id from parley.workflows as c where c.id = any (locked) and c.id = any (children));
   ids := array(
     select w.id from parley.workflows as w
-    where w.id = any (oldest) and w.ended_at <= before and not w.kept
-    order by w.id for update
+    where w.id = any (locked) and w.id = any (oldest) and w.ended_at <= before and not w.kept
   );
   if cardinality(oldest) > 0 and cardinality(ids) = 0 then
     ids := array(
       select w.id from parley.workflows as w
       where w.ended_at <= before and not w.kept
+        and (select true from parley.workflows as c where c.parent = w.id limit 1) is null
       order by w.ended_at limit size for update skip locked
     );
   end if;
-  delete from parley.journal as r where r.workflow_id = any (ids);
-  delete from parley.messages as r where r.workflow_id = any (ids);
-  delete from parley.inbox_heads as r where r.workflow_id = any (ids);
-  delete from parley.events as r where r.workflow_id = any (ids);
-  delete from parley.streams as r where r.workflow_id = any (ids);
-  delete from parley.stream_values as r where r.workflow_id = any (ids);
-  delete from parley.workflows as r where r.id = any (ids);
-  if cardinality(ids) > 0
-    and exists (select from parley.listeners as l where l.until > pg_catalog.clock_timestamp())
-  then
-    perform parley.hint_v1(array(select 'status:' || purged.id from unnest(ids) as purged (id)));
-  end if;
+  perform parley.remove_v1(ids, children);
   return json_build_object('purged', cardinality(ids));
 end;
 $parley$;
@@ -3523,6 +3868,107 @@ begin
 end;
 $parley$;
 
+-- -------------------------------------------------------------------------------------------------
+-- Lists of workflows.
+-- -------------------------------------------------------------------------------------------------
+
+-- Returns the IDs with a prefix, or null if there are more than a list sorts.
+--
+-- An ID has up to 255 characters, and the last character of Unicode is above all others. So no ID with
+-- the prefix is above the prefix and 255 of these.
+create function parley.ids_with_prefix_v1(prefix text) returns text[]
+language plpgsql stable
+as $parley$
+declare
+  last constant text := prefix || repeat(chr(1114111), 255);
+  ids constant text[] := array(
+    select w.id from parley.workflows as w where w.id >= prefix and w.id <= last order by w.id limit 200 + 1
+  );
+begin
+  return case when cardinality(ids) <= 200 then ids end;
+end;
+$parley$;
+
+-- Returns the IDs of the workflows that are due, or null if there are more than a list sorts.
+--
+-- Each name and each length of leases is searched by itself, because the indexes have them before
+-- due_at.
+create function parley.due_ids_v1(wanted text) returns text[]
+language plpgsql stable
+as $parley$
+declare
+  now constant bigint := parley.now_ms();
+  names text[] := array[wanted];
+  ids text[];
+begin
+  if wanted is null then
+    names := array(
+      with recursive n as (
+        (select w.name from parley.workflows as w where w.phase = 'ready' order by w.name, w.due_at limit 1)
+        union all
+        select d.name from n as last cross join lateral (
+          select w.name from parley.workflows as w
+          where w.phase = 'ready' and w.name > last.name order by w.name, w.due_at limit 1
+        ) as d
+      )
+      select n.name from n
+    ) || array(
+      with recursive n as (
+        (
+          select w.name from parley.workflows as w
+          where w.phase in ('suspended', 'parked') and w.due_at is not null order by w.name, w.due_at limit 1
+        )
+        union all
+        select d.name from n as last cross join lateral (
+          select w.name from parley.workflows as w
+          where w.phase in ('suspended', 'parked') and w.due_at is not null and w.name > last.name
+          order by w.name, w.due_at limit 1
+        ) as d
+      )
+      select n.name from n
+    );
+  end if;
+  ids := array(
+    select due.id from (
+      (
+        select d.id from (select distinct given.name from unnest(names) as given (name)) as n
+        cross join lateral (
+          select w.id from parley.workflows as w
+          where w.phase = 'ready' and w.name = n.name order by w.due_at limit 200 + 1
+        ) as d
+      ) union all (
+        select d.id from (select distinct given.name from unnest(names) as given (name)) as n
+        cross join lateral (
+          select w.id from parley.workflows as w
+          where w.phase in ('suspended', 'parked') and w.due_at <= now and w.name = n.name
+          order by w.due_at limit 200 + 1
+        ) as d
+      ) union all (
+        with recursive l as (
+          (
+            select w.lease_ms from parley.workflows as w
+            where w.lease_ms is not null order by w.lease_ms, w.due_at limit 1
+          )
+          union all
+          select d.lease_ms from l as last cross join lateral (
+            select w.lease_ms from parley.workflows as w
+            where w.lease_ms > last.lease_ms order by w.lease_ms, w.due_at limit 1
+          ) as d
+        )
+        select d.id from l
+        cross join lateral (
+          select w.id from parley.workflows as w
+          where w.lease_ms is not null and w.due_at <= now and w.lease_until <= now
+            and w.lease_ms = l.lease_ms and (wanted is null or w.name = wanted)
+          order by w.due_at limit 200 + 1
+        ) as d
+      )
+    ) as due limit 200 + 1
+  );
+  return case when cardinality(ids) <= 200 then ids end;
+end;
+$parley$;
+
 -- `Driver.listWorkflows`: a page, newest first, then by ID. The cursor is the place of its last
 -- row.
 --
@@ -3532,6 +3978,10 @@ $parley$;
 -- index over all statuses for a single status too. It would read the index to its end if that
 -- status has no workflows. For 20,000 workflows, that took 1,400 blocks instead of 4. Parked
 -- workflows have indexes of their own, and one status.
+--
+-- No index has both the time and the ID, or both the time and whether a workflow is due. If few
+-- workflows have the prefix, or few are due, all of these are read and sorted. If many do, the
+-- indexes by time soon find enough of them.
 --
 -- The page ends where it gets too large, so its last row is known only then. Rows are carried
 -- column by column, because carrying a whole row would fetch its values.
@@ -3545,6 +3995,9 @@ set max_parallel_workers_per_gather = 0
 as $parley$
 declare
   wanted constant text := request->>'name';
+  has_problem constant boolean := request->>'problem';
+  is_due constant boolean := coalesce((request->>'due')::boolean, false);
+  prefix constant text := coalesce(request->>'idPrefix', '');
   statuses text[] := array(select distinct jsonb_array_elements_text(
     case
       when request->>'statuses' is not null then request->'statuses'
@@ -3555,44 +4008,94 @@ declare
   size constant integer := (request->>'limit')::integer;
   cursor_at constant bigint := request->'cursor'->>0;
   cursor_id constant text := request->'cursor'->>1;
+  now constant bigint := parley.now_ms();
+  -- The first and the last instant of the page
+  first_at constant bigint := coalesce(floor((request->>'createdAfter')::numeric)::bigint + 1, (-9223372036854775808));
+  last_at constant bigint := least(
+    cursor_at, ceil((request->>'createdBefore')::numeric)::bigint - 1, 9223372036854775807
+  );
+  candidates text[];
   ids text[];
   answer json;
 begin
-  if (request->>'problem')::boolean then
+  if has_problem then
     statuses := array(select given.status from unnest(statuses) as given (status) where given.status = 'PENDING');
-    if wanted is null then
-      ids := array(
+  elsif is_due then
+    statuses := array(
+      select given.status from unnest(statuses) as given (status) where given.status in ('ENQUEUED', 'PENDING')
+    );
+  end if;
+  if prefix <> '' then
+    candidates := parley.ids_with_prefix_v1(prefix);
+  end if;
+  if candidates is null and is_due then
+    candidates := parley.due_ids_v1(wanted);
+  end if;
+  if candidates is not null then
+    ids := array(
+      select one.id from unnest(candidates) as c (id)
+      cross join lateral (
+        select w.id, w.created_at from parley.workflows as w
+        where w.id = c.id and array_position(statuses, w.status) is not null
+          and (wanted is null or w.name = wanted) and (not has_problem or w.problem is not null)
+          and w.created_at >= first_at and w.created_at <= last_at
+          and (cursor_at is null or w.created_at < cursor_at or w.id > cursor_id)
+          and (prefix = '' or left(w.id, char_length(prefix)) = prefix)
+          and (
+            not is_due or w.phase = 'ready' or (w.phase in ('suspended', 'parked') and w.due_at <= now)
+            or (w.lease_ms is not null and w.due_at <= now and w.lease_until <= now)
+          )
+        limit 1
+      ) as one
+      order by one.created_at desc, one.id limit size + 1
+    );
+  elsif has_problem and wanted is null then
+    ids := array(
       select one.id from unnest(statuses) as given (status)
       cross join lateral (
         select w.id, w.created_at from parley.workflows as w
         where w.problem is not null and given.status is not null
-          and w.created_at <= coalesce(cursor_at, 9223372036854775807)
+          and w.created_at >= first_at and w.created_at <= last_at
           and (cursor_at is null or w.created_at < cursor_at or w.id > cursor_id)
+          and (prefix = '' or left(w.id, char_length(prefix)) = prefix)
+          and (
+            not is_due or w.phase = 'ready' or (w.phase in ('suspended', 'parked') and w.due_at <= now)
+            or (w.lease_ms is not null and w.due_at <= now and w.lease_until <= now)
+          )
         order by w.created_at desc fetch first (size + 1) rows with ties
       ) as one
       order by one.created_at desc, one.id limit size + 1
     );
-    else
-      ids := array(
+  elsif has_problem then
+    ids := array(
       select one.id from unnest(statuses) as given (status)
       cross join lateral (
         select w.id, w.created_at from parley.workflows as w
         where w.name = wanted and w.problem is not null and given.status is not null
-          and w.created_at <= coalesce(cursor_at, 9223372036854775807)
+          and w.created_at >= first_at and w.created_at <= last_at
           and (cursor_at is null or w.created_at < cursor_at or w.id > cursor_id)
+          and (prefix = '' or left(w.id, char_length(prefix)) = prefix)
+          and (
+            not is_due or w.phase = 'ready' or (w.phase in ('suspended', 'parked') and w.due_at <= now)
+            or (w.lease_ms is not null and w.due_at <= now and w.lease_until <= now)
+          )
         order by w.created_at desc fetch first (size + 1) rows with ties
       ) as one
       order by one.created_at desc, one.id limit size + 1
     );
-    end if;
   elsif wanted is null then
     ids := array(
       select one.id from unnest(statuses) as given (status)
       cross join lateral (
         select w.id, w.created_at from parley.workflows as w
         where w.status = given.status
-          and w.created_at <= coalesce(cursor_at, 9223372036854775807)
+          and w.created_at >= first_at and w.created_at <= last_at
           and (cursor_at is null or w.created_at < cursor_at or w.id > cursor_id)
+          and (prefix = '' or left(w.id, char_length(prefix)) = prefix)
+          and (
+            not is_due or w.phase = 'ready' or (w.phase in ('suspended', 'parked') and w.due_at <= now)
+            or (w.lease_ms is not null and w.due_at <= now and w.lease_until <= now)
+          )
         order by w.created_at desc fetch first (size + 1) rows with ties
       ) as one
       order by one.created_at desc, one.id limit size + 1
@@ -3603,8 +4106,13 @@ begin
       cross join lateral (
         select w.id, w.created_at from parley.workflows as w
         where w.name = wanted and w.status = given.status
-          and w.created_at <= coalesce(cursor_at, 9223372036854775807)
+          and w.created_at >= first_at and w.created_at <= last_at
           and (cursor_at is null or w.created_at < cursor_at or w.id > cursor_id)
+          and (prefix = '' or left(w.id, char_length(prefix)) = prefix)
+          and (
+            not is_due or w.phase = 'ready' or (w.phase in ('suspended', 'parked') and w.due_at <= now)
+            or (w.lease_ms is not null and w.due_at <= now and w.lease_until <= now)
+          )
         order by w.created_at desc fetch first (size + 1) rows with ties
       ) as one
       order by one.created_at desc, one.id limit size + 1
@@ -3618,7 +4126,7 @@ begin
     from (
       select k.*,
         case
-          when k.may_fit then 100
+          when k.may_fit then 150
             + coalesce(parley.wire_bytes_v1(k.id), 0)
             + coalesce(parley.wire_bytes_v1(k.name), 0)
             + coalesce(parley.wire_bytes_v1(k.labels), 0)
@@ -3661,7 +4169,15 @@ begin
         then json_build_object('operations', p.waiting_labels, 'until', p.waiting_until)
     end,
     'input', p.shown_input, 'output', p.shown_output, 'error', p.shown_error, 'problem', p.problem, 'parks', p.parks,
-    'createdAt', p.created_at, 'updatedAt', p.updated_at, 'recoveryAttempts', p.recovery_attempts
+    'failed', case
+      when p.failed_position is not null then (
+        select json_build_object('position', j.position, 'label', j.label) from parley.journal as j
+        where j.workflow_id = p.id and j.position = p.failed_position
+      )
+    end,
+    'createdAt', p.created_at, 'updatedAt', p.updated_at, 'endedAt', p.ended_at,
+    'unread', p.inbox_seq - p.received, 'generation', coalesce(p.generation, 0),
+    'rewinds', coalesce(p.rewinds, 0), 'recoveryAttempts', p.recovery_attempts
   ) order by p.place), '[]'),
     'cursor', case when cardinality(ids) > count(*) then (
       select json_build_array(last.created_at, last.id) from page as last order by last.place desc limit 1
@@ -3670,6 +4186,338 @@ begin
   return answer;
 end;
 $parley$;
+
+-- -------------------------------------------------------------------------------------------------
+-- Reads of the parts of one workflow: its journal, messages, events and streams.
+--
+-- Each answer is a `PartPage`: the status of the workflow, items in order, and whether more are left.
+-- -------------------------------------------------------------------------------------------------
+
+-- `Driver.readHistory`: a page of the journal, by position.
+create function parley.read_history_v1(request jsonb) returns json
+language plpgsql stable
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+set max_parallel_workers_per_gather = 0
+as $parley$
+declare
+  own constant text := request->>'workflowId';
+  after constant bigint := request->>'after';
+  size constant integer := (request->>'limit')::integer;
+  answer json;
+begin
+  select json_build_object(
+    'status', (select w.status from parley.workflows as w where w.id = own),
+    'items', coalesce(
+      json_agg(
+        json_build_object(
+          'position', r.position, 'label', r.label,
+          'outcome', case when r.seq is not null then parley.outcome_v1(r.tag, r.value, r.topic) end,
+          'startedAt', r.began_at, 'endedAt', case when r.seq is not null then r.began_at + coalesce(r.took, 0) end,
+          'attempts', coalesce(r.attempts, 0), 'deadline', r.deadline
+        )
+        order by r.place
+      ) filter (where r.fits and r.place <= size),
+      '[]'
+    ),
+    'more', coalesce(bool_or(not r.fits or r.place > size), false)
+  ) into answer
+  from (
+    select m.*,
+      m.may_fit and (
+        (m.place = 1 and true) or sum(m.wire_bytes) over in_order <= 1048576
+      ) as fits
+    from (
+      select k.*,
+        case
+          when k.may_fit then 150
+            + coalesce(parley.wire_bytes_v1(k.label), 0)
+            + coalesce(parley.wire_bytes_v1(k.value), 0)
+            + coalesce(parley.wire_bytes_v1(k.topic), 0)
+        end as wire_bytes
+      from (
+        select r.*, row_number() over in_order as place,
+          row_number() over in_order = 1 or sum(
+            coalesce(octet_length(r.label), 0)
+            + coalesce(octet_length(r.value), 0)
+            + coalesce(octet_length(r.topic), 0)
+          ) over in_order <= 1048576 as may_fit
+        from (
+          select j.* from parley.journal as j
+          where j.workflow_id = own and j.position > coalesce(after, -1)
+          order by j.position limit size + 1
+        ) as r
+        window in_order as (order by position rows unbounded preceding)
+      ) as k
+    ) as m
+    window in_order as (order by position rows unbounded preceding)
+  ) as r;
+  return answer;
+end;
+$parley$;
+
+-- Returns the first messages that wait, over all topics or of one.
+--
+-- The index has the topic before the place, so each topic is searched by itself.
+create function parley.unread_messages_v1(own text, wanted text, after bigint, size integer)
+returns table (seq bigint, topic text, message_id text, dedupe_key text, sent_at bigint, value text)
+language plpgsql stable
+as $parley$
+declare
+  topics constant text[] := case when wanted is not null then array[wanted] else array(
+    with recursive t as (
+      (
+        select m.topic from parley.messages as m
+        where m.workflow_id = own and m.value is not null order by m.topic, m.seq limit 1
+      )
+      union all
+      select d.topic from t as last cross join lateral (
+        select m.topic from parley.messages as m
+        where m.workflow_id = own and m.topic > last.topic and m.value is not null order by m.topic, m.seq limit 1
+      ) as d
+    )
+    select t.topic from t
+  ) end;
+begin
+  return query
+  select d.* from unnest(topics) as t (topic)
+  left join lateral (
+    select h.seq from parley.inbox_heads as h where h.workflow_id = own and h.topic = t.topic limit 1
+  ) as h on true
+  cross join lateral (
+    select m.seq, m.topic, m.message_id, m.dedupe_key, m.sent_at, m.value from parley.messages as m
+    where m.workflow_id = own and m.topic = t.topic and m.seq > greatest(after, h.seq, 0) and m.value is not null
+    order by m.seq limit size
+  ) as d
+  order by d.seq limit size;
+end;
+$parley$;
+
+-- Returns the first messages that the journal has received, over all topics or of one.
+--
+-- It looks at each entry of the journal that has received a message. An index for this would cost
+-- each receive an entry, and a workflow that runs reads its whole journal anyway. Messages that
+-- were received before the workflow was last continued as new have no entry.
+create function parley.received_messages_v1(own text, wanted text, after bigint, size integer)
+returns table (
+  seq bigint, topic text, message_id text, dedupe_key text, sent_at bigint, value text, by_position integer,
+  received_at bigint
+)
+language plpgsql stable
+as $parley$
+begin
+  return query
+  select m.seq, j.topic, m.message_id, m.dedupe_key, m.sent_at, j.value, j.position, j.began_at + coalesce(j.took, 0)
+  from parley.journal as j
+  cross join lateral (
+    select m.seq, m.message_id, m.dedupe_key, m.sent_at from parley.messages as m
+    where m.workflow_id = own and m.dedupe_key = j.message_key limit 1
+  ) as m
+  where j.workflow_id = own and j.message_key is not null and (wanted is null or j.topic = wanted)
+    and m.seq > coalesce(after, 0)
+  order by m.seq limit size;
+end;
+$parley$;
+
+-- `Driver.listMessages`: a page of messages, by their numbers.
+create function parley.list_messages_v1(request jsonb) returns json
+language plpgsql stable
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+set max_parallel_workers_per_gather = 0
+as $parley$
+declare
+  own constant text := request->>'workflowId';
+  after constant bigint := request->>'after';
+  size constant integer := (request->>'limit')::integer;
+  answer json;
+begin
+  select json_build_object(
+    'status', (select w.status from parley.workflows as w where w.id = own),
+    'items', coalesce(
+      json_agg(
+        json_build_object(
+          'number', r.seq, 'messageId', r.message_id, 'topic', r.topic, 'dedupeKey', r.dedupe_key,
+          'value', r.value, 'sentAt', r.sent_at, 'received', case
+            when r.by_position is not null then json_build_object('position', r.by_position, 'at', r.received_at)
+          end
+        )
+        order by r.place
+      ) filter (where r.fits and r.place <= size),
+      '[]'
+    ),
+    'more', coalesce(bool_or(not r.fits or r.place > size), false)
+  ) into answer
+  from (
+    select m.*,
+      m.may_fit and (
+        (m.place = 1 and true) or sum(m.wire_bytes) over in_order <= 1048576
+      ) as fits
+    from (
+      select k.*,
+        case
+          when k.may_fit then 150
+            + coalesce(parley.wire_bytes_v1(k.value), 0)
+            + coalesce(parley.wire_bytes_v1(k.message_id), 0)
+            + coalesce(parley.wire_bytes_v1(k.topic), 0)
+            + coalesce(parley.wire_bytes_v1(k.dedupe_key), 0)
+        end as wire_bytes
+      from (
+        select r.*, row_number() over in_order as place,
+          row_number() over in_order = 1 or sum(
+            coalesce(octet_length(r.value), 0)
+            + coalesce(octet_length(r.message_id), 0)
+            + coalesce(octet_length(r.topic), 0)
+            + coalesce(octet_length(r.dedupe_key), 0)
+          ) over in_order <= 1048576 as may_fit
+        from (
+          select m.* from (
+            (
+              select u.*, null::integer as by_position, null::bigint as received_at
+              from parley.unread_messages_v1(own, request->>'topic', after, size + 1) as u
+              where request->>'state' <> 'received'
+            ) union all (
+              select v.* from parley.received_messages_v1(own, request->>'topic', after, size + 1) as v
+              where request->>'state' <> 'unread'
+            )
+          ) as m
+          order by m.seq limit size + 1
+        ) as r
+        window in_order as (order by seq rows unbounded preceding)
+      ) as k
+    ) as m
+    window in_order as (order by seq rows unbounded preceding)
+  ) as r;
+  return answer;
+end;
+$parley$;
+
+-- `Driver.listEvents`: a page of events, by key.
+create function parley.list_events_v1(request jsonb) returns json
+language plpgsql stable
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+set max_parallel_workers_per_gather = 0
+as $parley$
+declare
+  own constant text := request->>'workflowId';
+  after constant text := request->>'after';
+  size constant integer := (request->>'limit')::integer;
+  answer json;
+begin
+  select json_build_object(
+    'status', (select w.status from parley.workflows as w where w.id = own),
+    'items', coalesce(
+      json_agg(
+        json_build_object(
+          'key', r.key, 'version', r.version, 'value', r.value, 'updatedAt', coalesce(r.updated_at, r.set_at)
+        )
+        order by r.place
+      ) filter (where r.fits and r.place <= size),
+      '[]'
+    ),
+    'more', coalesce(bool_or(not r.fits or r.place > size), false)
+  ) into answer
+  from (
+    select m.*,
+      m.may_fit and (
+        (m.place = 1 and true) or sum(m.wire_bytes) over in_order <= 1048576
+      ) as fits
+    from (
+      select k.*,
+        case
+          when k.may_fit then 150
+            + coalesce(parley.wire_bytes_v1(k.value), 0)
+            + coalesce(parley.wire_bytes_v1(k.key), 0)
+        end as wire_bytes
+      from (
+        select r.*, row_number() over in_order as place,
+          row_number() over in_order = 1 or sum(
+            coalesce(octet_length(r.value), 0)
+            + coalesce(octet_length(r.key), 0)
+          ) over in_order <= 1048576 as may_fit
+        from (
+          select e.* from parley.events as e
+          where e.workflow_id = own and e.key > coalesce(after, '')
+          order by e.key limit size + 1
+        ) as r
+        window in_order as (order by key rows unbounded preceding)
+      ) as k
+    ) as m
+    window in_order as (order by key rows unbounded preceding)
+  ) as r;
+  return answer;
+end;
+$parley$;
+
+-- `Driver.listStreams`: a page of streams, by key.
+create function parley.list_streams_v1(request jsonb) returns json
+language plpgsql stable
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+set max_parallel_workers_per_gather = 0
+as $parley$
+declare
+  own constant text := request->>'workflowId';
+  after constant text := request->>'after';
+  size constant integer := (request->>'limit')::integer;
+  answer json;
+begin
+  select json_build_object(
+    'status', (select w.status from parley.workflows as w where w.id = own),
+    'items', coalesce(
+      json_agg(
+        json_build_object(
+          'key', r.key, 'length', r.tail, 'closed', r.closed, 'updatedAt', r.updated_at
+        )
+        order by r.place
+      ) filter (where r.fits and r.place <= size),
+      '[]'
+    ),
+    'more', coalesce(bool_or(not r.fits or r.place > size), false)
+  ) into answer
+  from (
+    select m.*,
+      m.may_fit and (
+        (m.place = 1 and true) or sum(m.wire_bytes) over in_order <= 1048576
+      ) as fits
+    from (
+      select k.*,
+        case
+          when k.may_fit then 150
+            + coalesce(parley.wire_bytes_v1(k.key), 0)
+        end as wire_bytes
+      from (
+        select r.*, row_number() over in_order as place,
+          row_number() over in_order = 1 or sum(
+            coalesce(octet_length(r.key), 0)
+          ) over in_order <= 1048576 as may_fit
+        from (
+          select t.* from parley.streams as t
+          where t.workflow_id = own and t.key > coalesce(after, '')
+          order by t.key limit size + 1
+        ) as r
+        window in_order as (order by key rows unbounded preceding)
+      ) as k
+    ) as m
+    window in_order as (order by key rows unbounded preceding)
+  ) as r;
+  return answer;
+end;
+$parley$;
+
+-- -------------------------------------------------------------------------------------------------
+-- Reads. They are `stable`, so every query in such a function sees the snapshot of the statement
+-- that calls it. All parts of an answer therefore belong together.
+-- -------------------------------------------------------------------------------------------------
 
 -- `Driver.readEvent`: an event, and the status of its workflow.
 create function parley.read_event_v1(request jsonb) returns json
@@ -3718,7 +4566,7 @@ begin
     from (
       select k.*,
         case
-          when k.may_fit then 100
+          when k.may_fit then 150
             + coalesce(parley.wire_bytes_v1(k.value), 0)
         end as wire_bytes
       from (
@@ -3908,6 +4756,30 @@ declare
 begin
   result := case
     when set_config('parley.hints', '{}', true) is not null then parley.control_v1(
+      request
+    )::text
+  end;
+  if current_setting('parley.hints') <> '{}' then
+    hints := current_setting('parley.hints');
+    heard := 't';
+    commit;
+    perform parley.notify_v1(hints);
+  end if;
+end;
+$parley$;
+
+create procedure parley.delete_v1(
+  request jsonb,
+  inout result text,
+  inout heard text
+)
+language plpgsql
+as $parley$
+declare
+  hints text[];
+begin
+  result := case
+    when set_config('parley.hints', '{}', true) is not null then parley.delete_v1(
       request
     )::text
   end;

@@ -5,12 +5,14 @@
  */
 
 import { type Clock, systemClock } from "../../core/time/clock.ts";
-import type { ControlResult, Driver, WorkflowRecord } from "../../core/driver/driver.ts";
+import type { ControlRequest, ControlResult, Driver, WorkflowRecord } from "../../core/driver/driver.ts";
 import { type Duration, toPositiveMilliseconds } from "../../core/values/checks.ts";
+import { DriverError } from "../../core/errors.ts";
 import type { PushConnection, PushTiming } from "../push.ts";
 import { claim } from "./calls/claim.ts";
 import { commit } from "./calls/commit.ts";
-import { listWorkflows, readRows } from "./calls/list.ts";
+import { listWorkflows } from "./calls/list.ts";
+import { looks } from "./calls/look.ts";
 import { Keys } from "./keys.ts";
 import { ScriptCalls, toJournal } from "./script_calls.ts";
 import { UPSTASH_TIMING, upstashPush } from "./transport/push.ts";
@@ -87,11 +89,18 @@ export function scriptDriver(calls: ScriptCalls): Omit<Driver, "watch"> {
       const own = messages.flatMap(({ destinationId }) => keys.of(destinationId, "inbox"));
       return await call("send", own, { messages });
     },
-    readWorkflow: async (id) => (await readRows<WorkflowRecord>(calls, [id], true)).workflows[0] ?? null,
+    async readWorkflow(workflowId, { counts } = { counts: false }) {
+      const request = { workflowIds: [workflowId], values: true, unread: counts };
+      const own = keys.of(workflowId, "inbox");
+      const { workflows } = await call<{ workflows: WorkflowRecord[] }>("readWorkflows", own, request);
+      return workflows[0] ?? null;
+    },
+    ...looks(calls),
     listWorkflows: (query) => listWorkflows(calls, query),
     readEvent: (request) => call("readEvent", keys.of(request.workflowId), request),
     readStream: (request) => call("readStream", keys.of(request.workflowId, "streams"), request),
     control: (request) => control(calls, request),
+    delete: (request) => call("delete", keys.ofAll([request.workflowId]), request),
     purge: (request) => purge(calls, request),
   };
 }
@@ -104,17 +113,51 @@ const MAX_KEPT = 100;
  * undo that, because only those can declare the children's keys. If one fails, so does the call, and
  * a repeat makes them again.
  */
-async function control(
-  { call, keys }: ScriptCalls,
-  request: Parameters<Driver["control"]>[0],
-): Promise<ControlResult> {
-  const own = keys.ofAll([request.workflowId]);
-  const { started = [], ...result } = await call<ControlResult & { started?: string[] }>("control", own, request);
+async function control(calls: ScriptCalls, request: ControlRequest): Promise<ControlResult> {
+  const { call, keys } = calls;
+  let answer: ControlAnswer = { state: "changed" };
+  for (let looks = 0; answer.state === "changed"; looks++) {
+    if (looks === MAX_LOOKS) {
+      throw new DriverError("Upstash: control found new children in each look", { retryable: true });
+    }
+    const family = request.action === "cancel" && request.children ? await readFamily(calls, request.workflowId) : [];
+    const ids = new Set([request.workflowId, ...family.map(({ id }) => id)]);
+    answer = await call<ControlAnswer>("control", keys.ofAll([...ids]), { ...request, family });
+  }
+  const { started = [], ...result } = answer;
   for (let from = 0; from < started.length; from += MAX_KEPT) {
     const workflowIds = started.slice(from, from + MAX_KEPT);
     await call("keep", keys.ofAll(workflowIds), { workflowIds });
   }
   return result;
+}
+
+/** The answer to a control. `changed`: a workflow of the family has started another one meanwhile. */
+type ControlAnswer = (ControlResult | { state: "changed" }) & { started?: string[] };
+
+/** A workflow with its number of entries, which shows whether it has started more since it was read. */
+interface Relative {
+  readonly id: string;
+  readonly entries: number;
+}
+
+/** The workflow and those that it has started, those that they have started, and so on, in this order. */
+async function readFamily({ call, keys }: ScriptCalls, workflowId: string): Promise<Relative[]> {
+  const ids = new Set([workflowId]);
+  const family: Relative[] = [];
+  for (let level = [workflowId]; level.length > 0;) {
+    const below: string[] = [];
+    for (let from = 0; from < level.length; from += MAX_KEPT) {
+      const workflowIds = level.slice(from, from + MAX_KEPT);
+      const own = workflowIds.flatMap((id) => keys.of(id));
+      const { found } = await call<{ found: (Relative & { started: string[] })[] }>("family", own, { workflowIds });
+      family.push(...found.map(({ id, entries }) => ({ id, entries })));
+      below.push(...found.flatMap(({ started }) => started));
+    }
+    level = [...new Set(below)].filter((id) => !ids.has(id));
+    for (const id of level) ids.add(id);
+  }
+  return family;
 }
 
 /** How many workflows one request removes. */

@@ -13,14 +13,15 @@
  * | `row` | The row as JSON: see `lua/rows.ts`. |
  * | `input`, `output`, `error`, `problem` | Values that callers see. |
  * | a number | A complete entry of the journal: see `lua/operations.ts`. |
- * | `p:` and a position | The number of its entry; deadline, failed tries and label of an open one. |
- * | `e:` and a key | Version, instant of the first version, and value of an event. |
- * | `t:` and a key | The tail of a stream, and `c` if it is closed. |
+ * | `p:` and a position | The number of its entry; deadline, failed tries, start and label of an open one. |
+ * | `e:` and a key | Version, instants of the first and the last version, and value of an event. |
+ * | `t:` and a key | The tail of a stream, `c` if it is closed, and the instant of the last write. |
+ * | `c:` and an ID | A workflow that it has started, and whose entry has left the journal. |
  * | `h:` and a topic | The place of the next message that is received, if any was. |
  *
  * | Field of `inbox` | Content |
  * | --- | --- |
- * | place, a colon, topic | Number, instant and value of a message. |
+ * | place, a colon, topic | Number, instant, ID, dedupe key and value of a message. |
  * | `t:` and a topic | The place of the next message that is sent, while any waits. |
  * | `k:` and a dedupe key | ID and topic of the message that has it. |
  * | `last`, `bytes` | The number of the last message; bytes of all that was sent, received or not. |

@@ -8,7 +8,14 @@
  * @module
  */
 
-import type { JournalEntry, JournalPage, OutcomeTag } from "../../core/driver/driver.ts";
+import type {
+  HistoryRecord,
+  JournalEntry,
+  JournalPage,
+  MessageRecord,
+  Outcome,
+  OutcomeTag,
+} from "../../core/driver/driver.ts";
 import { DriverError, ValueTooLargeError } from "../../core/errors.ts";
 import { readJson } from "../read_json.ts";
 import type { Keys } from "./keys.ts";
@@ -150,15 +157,35 @@ export type StoredPage = Omit<JournalPage, "entries"> & { readonly after: number
 
 /** A page of a journal as callers see it. */
 export function toJournal({ after, entries, more }: StoredPage): JournalPage {
-  const parsed = entries.map((text, index): JournalEntry => ({ seq: after + index + 1, ...parseEntry(text) }));
+  const parsed = entries.map((text, index): JournalEntry => {
+    const { position, label, outcome } = parseEntry(text);
+    return { position, label, seq: after + index + 1, outcome };
+  });
   return { entries: parsed, more };
 }
 
-/** A complete entry as it is stored: JSON, a line feed, and the value. */
-export function parseEntry(text: string): Omit<JournalEntry, "seq"> {
-  const end = text.indexOf("\n");
-  const head: [number, string, OutcomeTag, 0 | 1, string?] = JSON.parse(text.slice(0, end));
-  const [position, label, tag, hasValue, topic] = head;
-  const value = hasValue && { value: text.slice(end + 1) };
-  return { position, label, outcome: { tag, ...value, ...topic !== undefined && { topic } } };
+/** The message that a complete entry has received. */
+export function parseReceived(text: string): MessageRecord {
+  const { position, endedAt, outcome } = parseEntry(text);
+  const head: EntryHead = JSON.parse(text.slice(0, text.indexOf("\n")));
+  const [number, sentAt, messageId, dedupeKey] = head[9]!;
+  const received = { position, at: endedAt };
+  return { number, messageId, topic: outcome.topic!, dedupeKey, value: outcome.value!, sentAt, received };
 }
+
+/** A complete entry as it is stored: JSON, a line feed, and the value. */
+export function parseEntry(text: string): HistoryRecord & { outcome: Outcome; endedAt: number } {
+  const end = text.indexOf("\n");
+  const head: EntryHead = JSON.parse(text.slice(0, end));
+  const [position, label, tag, hasValue, topic, startedAt, tookMs, attempts, deadline] = head;
+  const value = hasValue && { value: text.slice(end + 1) };
+  const outcome: Outcome = { tag, ...value, ...topic !== null && { topic } };
+  return { position, label, outcome, startedAt, endedAt: startedAt + tookMs, attempts, deadline };
+}
+
+/** The first line of a complete entry. `message`: number, instant, ID and dedupe key of a received one. */
+type EntryHead = [
+  ...[position: number, label: string, tag: OutcomeTag, hasValue: 0 | 1, topic: string | null],
+  ...[startedAt: number, tookMs: number, attempts: number, deadline: number | null],
+  message?: [number: number, sentAt: number, messageId: string, dedupeKey: string],
+];

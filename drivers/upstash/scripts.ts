@@ -17,7 +17,18 @@ import { claimMain, peekMain } from "./lua/claim.ts";
 import { commitMain } from "./lua/commit.ts";
 import { ending } from "./lua/ending.ts";
 import { inbox } from "./lua/inbox.ts";
-import { controlMain, createMain, expireMain, keepMain, purgeMain, purgePeekMain, sendMain } from "./lua/lifecycle.ts";
+import {
+  controlMain,
+  createMain,
+  deleteMain,
+  expireMain,
+  familyMain,
+  keepMain,
+  purgeMain,
+  purgePeekMain,
+  sendMain,
+} from "./lua/lifecycle.ts";
+import { listChannelsMain, listMessagesMain, look, readHistoryMain } from "./lua/look.ts";
 import { operations } from "./lua/operations.ts";
 import { prelude } from "./lua/prelude.ts";
 import { listMain, paging, readEventMain, readJournalMain, readStreamMain, readWorkflowsMain } from "./lua/read.ts";
@@ -56,7 +67,13 @@ export const SCRIPTS = {
   readEvent: script("readEvent", readEventMain),
   readStream: script("readStream", paging, readStreamMain),
   list: script("listWorkflows", ...change, listMain),
-  control: script("control", ...change, controlMain),
+  control: script("control", ...change, inbox, controlMain),
+  family: script("control", ...change, familyMain),
+  delete: script("delete", ...change, deleteMain),
+  readHistory: script("readHistory", look, readHistoryMain),
+  listMessages: script("listMessages", ...change, inbox, look, listMessagesMain),
+  listEvents: script("listEvents", look, listChannelsMain),
+  listStreams: script("listStreams", look, listChannelsMain),
   purgePeek: script("purge", ...change, purgePeekMain),
   purge: script("purge", ...change, purgeMain),
   expire: script("purge", ...change, expireMain),

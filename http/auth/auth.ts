@@ -11,15 +11,20 @@ import { checkToken } from "../protocol.ts";
 /**
  * What a request wants to do. The list is closed: a new route uses one of these.
  *
+ * `inspect` is to see the journal, messages, events and streams of a workflow. `cancel` of a
+ * workflow includes its children.
+ *
  * @category Auth
  */
 export type Action =
   | "start"
   | "list"
   | "info"
+  | "inspect"
   | "result"
   | "cancel"
   | "resume"
+  | "delete"
   | "send"
   | "event"
   | "stream"
@@ -32,9 +37,11 @@ export const ACTIONS = Object.keys(
     start: true,
     list: true,
     info: true,
+    inspect: true,
     result: true,
     cancel: true,
     resume: true,
+    delete: true,
     send: true,
     event: true,
     stream: true,

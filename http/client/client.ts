@@ -24,13 +24,23 @@ import type {
   StreamReader,
   WatchEventOptions,
 } from "../../core/readers.ts";
-import { checkName, checkWholeNumber, toMilliseconds } from "../../core/values/checks.ts";
+import { WorkflowNotFoundError } from "../../core/errors.ts";
+import type {
+  EventInfo,
+  HistoryOptions,
+  HistoryPage,
+  MessagePage,
+  MessagesOptions,
+  StreamInfo,
+} from "../../core/inspection.ts";
+import { attempt } from "../../core/time/retry.ts";
+import { checkName, checkWholeNumber, toInstant, toMilliseconds } from "../../core/values/checks.ts";
 import { toRecipient } from "../../core/context/messages.ts";
 import { Handle } from "../../core/read/handle.ts";
 import { checkTraceparent } from "../../core/values/traced_text.ts";
 import { validate } from "../../core/values/values.ts";
 import type { Workflow } from "../../core/workflow.ts";
-import { decodeEntry, decodeInfo, RemoteEvent, RemoteStream } from "./reading.ts";
+import { decodeEntry, decodeInfo, decodeValues, RemoteEvent, RemoteStream } from "./reading.ts";
 import { ClientTransport, type ConnectOptions, encoded } from "./transport.ts";
 import { waitOver } from "./waiting.ts";
 import { decodeValue } from "../envelope.ts";
@@ -85,7 +95,7 @@ class RemoteClient implements Client {
     input: NoInfer<I>,
     options: StartOptions = {},
   ): Promise<StartedHandle<O>> {
-    const { workflowId = crypto.randomUUID(), enqueue } = options;
+    const { workflowId = crypto.randomUUID(), enqueue, delay, at } = options;
     const name = typeof workflow === "string" ? workflow : workflow.name;
     checkName(name, "workflow name");
     checkName(workflowId, "workflow ID");
@@ -100,7 +110,9 @@ class RemoteClient implements Client {
       workflowId,
       ...(enqueue !== undefined && { enqueue }),
       traceparent,
-      ...(enqueue && schema && { checked: encoded(checked, "start") }),
+      ...(delay !== undefined && { delay }),
+      ...(at !== undefined && { at: toInstant(at, "start of the workflow") }),
+      ...((enqueue || delay !== undefined || at !== undefined) && schema && { checked: encoded(checked, "start") }),
     };
     const request = { operation: "start", method: "POST", path: "/workflows", body } as const;
     const { created } = await this.#transport.call<{ created: boolean }>(request);
@@ -203,39 +215,88 @@ class RemoteClient implements Client {
     return new RemoteStream<T>(this.#transport, path, options);
   }
 
-  async list({ status, name, problem, include, limit, cursor }: ListOptions = {}): Promise<WorkflowPage> {
-    const query = new URLSearchParams();
-    if (status !== undefined) query.set("status", [status].flat().join(","));
-    if (name !== undefined) query.set("name", name);
-    if (problem !== undefined) query.set("problem", String(problem));
-    if (include !== undefined) query.set("include", include);
-    if (limit !== undefined) query.set("limit", String(limit));
-    if (cursor !== undefined) query.set("cursor", cursor);
+  async list(options: ListOptions = {}): Promise<WorkflowPage> {
+    const { status, createdAfter, createdBefore, ...rest } = options;
+    const query = toQuery({
+      ...rest,
+      status: status && [status].flat().join(","),
+      createdAfter: createdAfter && toInstant(createdAfter, "createdAfter"),
+      createdBefore: createdBefore && toInstant(createdBefore, "createdBefore"),
+    });
     return await this.#transport.call<WorkflowPage>({
       operation: "list",
-      path: `/workflows?${query}`,
+      path: `/workflows${query}`,
       read: (page) => ({ ...page, workflows: page.workflows.map(decodeInfo) }),
     });
   }
 
-  async cancel(workflowId: string): Promise<void> {
-    await this.#control(workflowId, "cancel");
+  async history(workflowId: string, options: HistoryOptions = {}): Promise<HistoryPage> {
+    return await this.#transport.call<HistoryPage>({
+      operation: "history",
+      path: `${workflowPath(workflowId)}/history${toQuery(options)}`,
+      read: (page) => ({ ...page, entries: page.entries.map(decodeValues) }),
+    });
   }
 
-  async resume(workflowId: string): Promise<void> {
-    await this.#control(workflowId, "resume");
+  async messages(workflowId: string, options: MessagesOptions = {}): Promise<MessagePage> {
+    return await this.#transport.call<MessagePage>({
+      operation: "messages",
+      path: `${workflowPath(workflowId)}/messages${toQuery(options)}`,
+      read: (page) => ({ ...page, messages: page.messages.map(decodeValues) }),
+    });
   }
 
-  async #control(workflowId: string, operation: "cancel" | "resume"): Promise<void> {
+  async events(workflowId: string): Promise<EventInfo[]> {
+    return await this.#transport.call<EventInfo[]>({
+      operation: "events",
+      path: `${workflowPath(workflowId)}/events`,
+      read: (events) => events.map(decodeValues),
+    });
+  }
+
+  async streams(workflowId: string): Promise<StreamInfo[]> {
+    return await this.#transport.call({ operation: "streams", path: `${workflowPath(workflowId)}/streams` });
+  }
+
+  async cancel(workflowId: string, options: { children?: boolean } = {}): Promise<void> {
+    await this.#control(workflowId, "cancel", options);
+  }
+
+  async resume(workflowId: string, options: { from?: number } = {}): Promise<void> {
+    await this.#control(workflowId, "resume", options);
+  }
+
+  async delete(workflowId: string): Promise<void> {
+    const path = workflowPath(workflowId);
+    let isRepeat = false;
+    const once = async () => {
+      const wasTried = isRepeat;
+      isRepeat = true;
+      await this.#transport.once({ operation: "delete", method: "DELETE", path }).catch((error) => {
+        // The first try may have deleted the workflow, and its answer was lost.
+        if (!(wasTried && error instanceof WorkflowNotFoundError)) throw error;
+      });
+    };
+    await attempt(once, this.#transport.clock);
+  }
+
+  async #control(workflowId: string, operation: "cancel" | "resume", body: object): Promise<void> {
     // An empty body gives the request a content type. Servers that guard against forged forms
     // refuse a POST without a content type.
     await this.#transport.call({
       operation,
       method: "POST",
       path: `${workflowPath(workflowId)}/${operation}`,
-      body: {},
+      body,
     });
   }
+}
+
+/** The parameters that are given, with their `?`; empty without any. */
+function toQuery(parameters: object): string {
+  const given = Object.entries(parameters).filter(([, value]) => value !== undefined);
+  const query = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
+  return given.length === 0 ? "" : `?${query}`;
 }
 
 function workflowPath(workflowId: string): string {

@@ -35,13 +35,19 @@ export function decodeEntry<Entry extends { value: unknown }>(entry: Entry): Ent
   return { ...entry, value: decodeValue(entry.value) };
 }
 
-/** The members of {@linkcode WorkflowInfo} that hold values. */
-const VALUES = ["input", "output", "error", "problem"] as const;
-
 /** The workflow of an answer. */
 export function decodeInfo(info: WorkflowInfo): WorkflowInfo {
-  const values = VALUES.filter((name) => name in info).map((name) => [name, decodeValue(info[name])]);
-  return { ...info, ...Object.fromEntries(values) };
+  return decodeMembers(info, ["input", "output", "error", "problem"]);
+}
+
+/** An operation, message or event of an answer. */
+export function decodeValues<Item extends { value?: unknown; error?: unknown }>(item: Item): Item {
+  return decodeMembers(item, ["value", "error"]);
+}
+
+function decodeMembers<Item extends object>(item: Item, names: readonly (keyof Item)[]): Item {
+  const values = names.filter((name) => name in item).map((name) => [name, decodeValue(item[name])]);
+  return { ...item, ...Object.fromEntries(values) };
 }
 
 /** A stream behind the adapter. */

@@ -61,7 +61,7 @@ export interface ConnectOptions {
 export interface ClientRequest<T = unknown> {
   /** What is being done, for errors, such as `send`. */
   readonly operation: string;
-  readonly method?: "GET" | "POST";
+  readonly method?: "GET" | "POST" | "DELETE";
   /** The path below the URL, with its parameters. */
   readonly path: string;
   /** The body. Its values come from {@linkcode encoded}. */

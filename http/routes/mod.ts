@@ -6,6 +6,7 @@
 
 import type { Route } from "./route.ts";
 import { eventRoutes } from "./events.ts";
+import { inspectRoutes } from "./inspect.ts";
 import { messageRoutes } from "./messages.ts";
 import { openapiRoutes } from "./openapi.ts";
 import { scheduleRoutes } from "./schedule.ts";
@@ -15,6 +16,7 @@ import { workflowRoutes } from "./workflows.ts";
 /** All routes, in the order of the documentation. */
 export const ROUTES: readonly Route[] = [
   ...workflowRoutes,
+  ...inspectRoutes,
   ...messageRoutes,
   ...eventRoutes,
   ...streamRoutes,

@@ -43,7 +43,7 @@ export interface DescribedAnswer {
 /** A route, as the server and the documentation see it. */
 export interface RouteSpec<Query, Body> {
   /** The method. `HEAD` is served wherever `GET` is. */
-  readonly method: "get" | "post";
+  readonly method: "get" | "post" | "delete";
   /** The path. `:id` is a workflow's ID, `:key` that of an event or a stream. */
   readonly path: string;
   /** The action that the caller must be allowed. */
@@ -56,6 +56,8 @@ export interface RouteSpec<Query, Body> {
   readonly headers?: Readonly<Record<string, string>>;
   /** The schema of the body. */
   readonly body?: Schema<Body>;
+  /** Whether a request without a content type is one without a body. Default `false`. */
+  readonly isBodyOptional?: boolean;
   /** The answers that are no errors. */
   readonly responses: Readonly<Record<number, DescribedAnswer>>;
   /** The errors that it may answer with, in addition to those of every route. */
@@ -128,15 +130,17 @@ async function admit<Query, Body>(
   // read for callers with bad credentials.
   if (!concerns) await authorise(c, settings, { action, ...path });
   else if (await isStranger(c, settings.auth)) throw unauthorized();
-  const read = spec.body && await tryTo(() => readBody(c, { bytes: settings.bodyLimit, ms: settings.bodyTimeoutMs }));
-  for (const concern of concerns?.({ c, workflowId: id, body: read?.value?.json }) ?? []) {
+  const hasBody = spec.body && !(spec.isBodyOptional && c.req.header("content-type") === undefined);
+  const read = hasBody && await tryTo(() => readBody(c, { bytes: settings.bodyLimit, ms: settings.bodyTimeoutMs }));
+  const json = read ? read.value?.json : undefined;
+  for (const concern of concerns?.({ c, workflowId: id, body: json }) ?? []) {
     await authorise(c, settings, { action, ...concern });
   }
   // Only a caller with permission learns what is wrong with the body.
-  if (read?.failed) throw read.error;
+  if (read && read.failed) throw read.error;
   if (id !== undefined) checkName(id, "workflow ID");
   if (key !== undefined) checkName(key, `${action} key`);
-  const body = spec.body && await validate(spec.body, read?.value?.json, "request's body");
+  const body = spec.body && await validate(spec.body, json, "request's body");
   const query = spec.query && await validate(spec.query, decoded(() => c.req.query()), "request's query");
   const { parley } = settings;
   return {
@@ -147,7 +151,7 @@ async function admit<Query, Body>(
     key: key ?? "",
     query: query as Query,
     body: body as Body,
-    toValue: (member) => read?.value?.isEncoded ? toEncoded(member, settings) : member,
+    toValue: (member) => read && read.value?.isEncoded ? toEncoded(member, settings) : member,
   };
 }
 

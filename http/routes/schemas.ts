@@ -38,6 +38,12 @@ export const StartBody = v.strictObject({
   workflowId: v.optional(
     v.pipe(Name, v.description("The new workflow's ID; also the header Idempotency-Key. Default a new UUID")),
   ),
+  delay: v.optional(v.pipe(
+    v.union([v.number(), v.pipe(v.string(), v.regex(/^\d{1,15}(\.\d{1,9})?(ms|s|m|h|d)$/))]),
+    v.description("How long to wait before it begins: milliseconds, or a text such as 3d"),
+    v.transform((delay) => delay as Duration),
+  )),
+  at: v.optional(v.pipe(v.number(), v.description("When it begins, in epoch milliseconds"))),
   enqueue: v.optional(
     v.pipe(v.boolean(), v.description("Whether a sweep runs it later, instead of this server at once")),
   ),
@@ -163,17 +169,81 @@ export const WorkflowInfoBody = v.object({
       v.description("Why the workflow is parked. It is tried again, and continues when its code fits"),
     ),
   ),
+  failed: v.optional(v.pipe(
+    v.object({ position: v.number(), operation: v.string() }),
+    v.description("The operation whose error ended the workflow"),
+  )),
   unreadable: v.optional(v.pipe(
     v.array(v.picklist(["input", "output", "error", "problem"])),
     v.description("Members that this server cannot decode, and leaves out"),
   )),
   createdAt: v.number(),
   updatedAt: v.number(),
+  endedAt: v.optional(v.number()),
+  unread: v.optional(
+    v.pipe(v.number(), v.description("How many messages it has not received yet. Some stores leave it out of a list")),
+  ),
+  generation: v.pipe(v.number(), v.description("How often it was continued as new")),
   recoveryAttempts: v.number(),
 });
 
 /** A page of workflows. */
 export const WorkflowPageBody = v.object({ workflows: v.array(WorkflowInfoBody), cursor: v.optional(v.string()) });
+
+const UNREADABLE = v.optional(v.pipe(
+  v.literal(true),
+  v.description("Set if this server cannot decode the value or error, which is then missing"),
+));
+
+/** A page of a workflow's journal. */
+export const HistoryPageBody = v.object({
+  entries: v.array(v.object({
+    position: v.number(),
+    kind: v.string(),
+    name: v.optional(v.union([v.string(), v.array(v.string())])),
+    state: v.picklist(["waiting", "done", "failed", "timeout", "withdrawn"]),
+    startedAt: v.number(),
+    endedAt: v.optional(v.number()),
+    attempts: v.optional(v.number()),
+    deadline: v.optional(v.number()),
+    value: v.optional(v.unknown()),
+    error: v.optional(SerializedError),
+    unreadable: UNREADABLE,
+  })),
+  next: v.optional(v.number()),
+});
+
+/** A page of a workflow's messages. */
+export const MessagePageBody = v.object({
+  messages: v.array(v.object({
+    messageId: v.string(),
+    topic: v.string(),
+    sentAt: v.number(),
+    receivedAt: v.optional(v.number()),
+    position: v.optional(v.number()),
+    value: v.optional(v.unknown()),
+    idempotencyKey: v.optional(v.string()),
+    unreadable: UNREADABLE,
+  })),
+  next: v.optional(v.number()),
+});
+
+/** An event of a workflow. */
+export const EventInfoBody = v.object({
+  key: v.string(),
+  version: v.number(),
+  value: v.optional(v.unknown()),
+  updatedAt: v.number(),
+  unreadable: UNREADABLE,
+});
+
+/** A stream of a workflow. */
+export const StreamInfoBody = v.object({
+  key: v.string(),
+  length: v.number(),
+  closed: v.boolean(),
+  updatedAt: v.number(),
+});
 
 /** The outcome of a sweep. */
 export const SweepResultBody = v.object({ claimed: v.number(), finished: v.number(), suspended: v.number() });

@@ -7,14 +7,13 @@
 import type { Context } from "hono";
 import * as v from "valibot";
 import type { WorkflowInfo } from "../../core/client.ts";
-import type { SerializedError } from "../../core/values/serialized_error.ts";
 import type { StandardSchemaV1 } from "../../core/standard_schema.ts";
 import { type Workflow, workflow } from "../../core/workflow.ts";
 import { answer, type Show } from "../wire/encoding.ts";
 import { idempotencyKeyOf, traceOf } from "../wire/request_body.ts";
 import { pathOf, toSegment } from "../protocol.ts";
 import { type Route, route } from "./route.ts";
-import { withoutStacks } from "../wire/problem.ts";
+import { withoutStack } from "../wire/problem.ts";
 import {
   count,
   StartBody,
@@ -26,6 +25,18 @@ import {
   WorkflowPageBody,
 } from "./schemas.ts";
 
+/** The largest instant that a `Date` can have. */
+const MAX_INSTANT_MS = 8_640_000_000_000_000;
+
+/** A parameter that is `true` or `false`. */
+function flag(description: string) {
+  return v.optional(v.pipe(
+    v.picklist(["true", "false"]),
+    v.description(description),
+    v.transform((text) => text === "true"),
+  ));
+}
+
 const ListQuery = v.object({
   status: v.optional(v.pipe(
     v.string(),
@@ -34,11 +45,11 @@ const ListQuery = v.object({
     v.array(Status),
   )),
   name: v.optional(v.pipe(v.string(), v.description("Only workflows of this name"))),
-  problem: v.optional(v.pipe(
-    v.picklist(["true", "false"]),
-    v.description("true: only workflows that are parked. Default all"),
-    v.transform((text) => text === "true"),
-  )),
+  problem: flag("true: only workflows that are parked. Default all"),
+  due: flag("true: only workflows that a sweep would find due now. Default all"),
+  idPrefix: v.optional(v.pipe(v.string(), v.description("Only workflows whose IDs begin so"))),
+  createdAfter: count(0, MAX_INSTANT_MS, "Only workflows created after this instant, in epoch milliseconds"),
+  createdBefore: count(0, MAX_INSTANT_MS, "Only workflows created before this instant, in epoch milliseconds"),
   include: v.optional(
     v.pipe(
       v.literal("values"),
@@ -50,6 +61,13 @@ const ListQuery = v.object({
 });
 
 const WaitQuery = v.object({ wait: WaitParameter });
+
+const CONTROL = {
+  method: "post",
+  isBodyOptional: true,
+  responses: { 204: { description: "It was done, or had been before", content: [] } },
+  errors: ["workflow_not_found", "workflow_ended"],
+} as const;
 
 const LOCATED = { location: "The path of the workflow" };
 
@@ -67,14 +85,13 @@ export const workflowRoutes: readonly Route[] = [
       200: { description: "It existed", schema: StartResult, headers: LOCATED },
     },
     errors: ["unknown_workflow", "workflow_conflict", "value_too_large"],
-    concerns: ({ c, body }) => [given(c, body)],
+    concerns: ({ c, body }) => [named(c, body)],
   }, async ({ c, parley, body, toValue }) => {
-    const { workflow: name, enqueue } = body;
+    const { workflow: name, enqueue, delay, at } = body;
     const workflowId = idempotencyKeyOf(c, body.workflowId, { doing: "Starting a workflow", name: "workflowId" });
     const definition = "checked" in body ? checkedElsewhere(name, toValue(body.checked)) : name;
     const handle = await parley.start(definition, toValue(body.input), {
-      ...(workflowId !== undefined && { workflowId }),
-      ...(enqueue !== undefined && { enqueue }),
+      ...given({ workflowId, enqueue, delay, at }),
       ...traceOf(c, body.traceparent),
     });
     // Only the path of the request says where the adapter is mounted.
@@ -91,15 +108,8 @@ export const workflowRoutes: readonly Route[] = [
     summary: "List workflows, newest first",
     query: ListQuery,
     responses: { 200: { description: "A page", schema: WorkflowPageBody } },
-  }, async ({ c, parley, query: { status, name, problem, include, limit, cursor } }) => {
-    const page = await parley.list({
-      ...(status && { status }),
-      ...(name !== undefined && { name }),
-      ...(problem !== undefined && { problem }),
-      ...(include !== undefined && { include }),
-      ...(limit !== undefined && { limit }),
-      ...(cursor !== undefined && { cursor }),
-    });
+  }, async ({ c, parley, query }) => {
+    const page = await parley.list(given(query));
     return answer(c, (show) => ({ ...page, workflows: page.workflows.map((info) => toPublic(info, show)) }));
   }),
   route({
@@ -127,21 +137,48 @@ export const workflowRoutes: readonly Route[] = [
     const result = await parley.result(workflowId, { timeout, signal: c.req.raw.signal });
     return answer(c, (show) => show(result));
   }),
-  control("cancel", "Cancel a workflow: at once if it waits, otherwise at its next operation"),
-  control("resume", "Continue a workflow that was cancelled or used up its recovery attempts"),
+  route({
+    ...CONTROL,
+    path: "/workflows/:id/cancel",
+    action: "cancel",
+    summary: "Cancel a workflow: at once if it waits, otherwise at its next operation",
+    body: v.optional(v.strictObject({
+      children: v.optional(
+        v.pipe(v.boolean(), v.description("Whether to cancel the workflows that it has started too, and so on")),
+      ),
+    })),
+  }, async ({ parley, workflowId, body = {} }) => {
+    await parley.cancel(workflowId, given(body));
+    return new Response(null, { status: 204 });
+  }),
+  route({
+    ...CONTROL,
+    path: "/workflows/:id/resume",
+    action: "resume",
+    summary: "Continue a workflow that failed, was cancelled or used up its recovery attempts",
+    body: v.optional(v.strictObject({
+      from: v.optional(v.pipe(
+        v.number(),
+        v.description("The position of the first operation to drop and try again. Default that of the failure"),
+      )),
+    })),
+    errors: [...CONTROL.errors, "workflow_active"],
+  }, async ({ parley, workflowId, body = {} }) => {
+    await parley.resume(workflowId, given(body));
+    return new Response(null, { status: 204 });
+  }),
+  route({
+    method: "delete",
+    path: "/workflows/:id",
+    action: "delete",
+    summary: "Remove a workflow that has ended, with all that is its own",
+    responses: { 204: { description: "It is gone", content: [] } },
+    errors: ["workflow_not_found", "workflow_active"],
+  }, async ({ parley, workflowId }) => {
+    await parley.delete(workflowId);
+    return new Response(null, { status: 204 });
+  }),
 ];
-
-function control(action: "cancel" | "resume", summary: string): Route {
-  const responses = { 204: { description: "It was done, or had been before", content: [] } };
-  const errors = ["workflow_not_found", "workflow_ended"] as const;
-  return route(
-    { method: "post", path: `/workflows/:id/${action}`, action, summary, responses, errors },
-    async ({ parley, workflowId }) => {
-      await parley[action](workflowId);
-      return new Response(null, { status: 204 });
-    },
-  );
-}
 
 /**
  * A definition whose schema returns what the caller's schema returned. If this server knows the
@@ -156,9 +193,9 @@ function checkedElsewhere(name: string, value: unknown): Workflow<unknown, unkno
  * The ID that a start names. It must be the ID of the workflow that starts, because the caller is
  * authorised for it.
  */
-function given(c: Context, body: unknown): { workflowId?: string } {
-  const named = typeof body === "object" && body !== null ? Reflect.get(body, "workflowId") : undefined;
-  const workflowId = named === undefined ? c.req.header("idempotency-key") : named;
+function named(c: Context, body: unknown): { workflowId?: string } {
+  const member = typeof body === "object" && body !== null ? Reflect.get(body, "workflowId") : undefined;
+  const workflowId = member === undefined ? c.req.header("idempotency-key") : member;
   return typeof workflowId === "string" ? { workflowId } : {};
 }
 
@@ -177,6 +214,8 @@ function toPublic(info: WorkflowInfo, show: Show): Record<string, unknown> {
   };
 }
 
-function withoutStack({ stack: _, ...error }: SerializedError): SerializedError {
-  return withoutStacks(error);
+/** The members that are given, as options that know no `undefined`. */
+function given<T extends object>(members: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
+  const present = Object.entries(members).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(present) as { [Key in keyof T]?: Exclude<T[Key], undefined> };
 }

@@ -6,11 +6,13 @@
 
 import { HTTPException } from "hono/http-exception";
 import { wireCodec } from "../../core/values/codec.ts";
+import type { SerializedError } from "../../core/values/serialized_error.ts";
 import {
   DriverError,
   ParleyError,
   type ParleyErrorCode,
   ValidationError,
+  WorkflowActiveError,
   WorkflowEndedError,
 } from "../../core/errors.ts";
 
@@ -29,6 +31,7 @@ const STATUS: Readonly<Record<ParleyErrorCode, ErrorStatus>> = {
   workflow_not_found: 404,
   timeout: 408,
   workflow_ended: 409,
+  workflow_active: 409,
   workflow_conflict: 409,
   idempotency_conflict: 409,
   workflow_cancelled: 409,
@@ -201,7 +204,7 @@ function fieldsOf(error: ParleyError): Record<string, unknown> {
     fields.issues = error.issues.map(({ message, path }) => ({ message, ...(path && { path: path.map(String) }) }));
   }
   // Problem JSON has its own `status`.
-  if (error instanceof WorkflowEndedError) fields.workflowStatus = error.status;
+  if (error instanceof WorkflowEndedError || error instanceof WorkflowActiveError) fields.workflowStatus = error.status;
   if (error.code === "workflow_failed" && error.cause instanceof Error) {
     fields.cause = { name: nameOf(error.cause), message: error.cause.message };
   }
@@ -262,4 +265,9 @@ function emptyCopy(value: object): object | undefined {
   const prototype = Object.getPrototypeOf(value);
   const hasFields = value instanceof Error || prototype === Object.prototype || prototype === null;
   return hasFields ? Object.create(prototype) : undefined;
+}
+
+/** An error without its stack and without those of its causes. */
+export function withoutStack({ stack: _, ...error }: SerializedError): SerializedError {
+  return withoutStacks(error);
 }

@@ -10,15 +10,23 @@ import { atOnce } from "./run/at_once.ts";
 import { children } from "./outside/children.ts";
 import { claim } from "./run/claim.ts";
 import { clock } from "./store/clock.ts";
+import { cancelChildren } from "./repair/cancel_children.ts";
+import { continueAsNew } from "./repair/continue_as_new.ts";
 import { control } from "./outside/control.ts";
 import { create } from "./outside/create.ts";
+import { delays } from "./outside/delays.ts";
+import { deletes } from "./repair/deletes.ts";
 import { events } from "./outside/events.ts";
 import { fencing } from "./run/fencing.ts";
+import { history } from "./look/history.ts";
 import { idempotency } from "./outside/idempotency.ts";
 import { inTime } from "./run/in_time.ts";
 import { journal } from "./run/journal.ts";
 import { lease } from "./run/lease.ts";
 import { list } from "./outside/list.ts";
+import { listedChannels } from "./look/listed_channels.ts";
+import { listedMessages } from "./look/listed_messages.ts";
+import { listFilters } from "./look/list_filters.ts";
 import { messages } from "./outside/messages.ts";
 import { migration } from "./store/migration.ts";
 import { names } from "./store/names.ts";
@@ -27,6 +35,7 @@ import { pauses } from "./run/pauses.ts";
 import { purge } from "./outside/purge.ts";
 import { recvAny } from "./outside/recv_any.ts";
 import { repeats } from "./run/repeats.ts";
+import { rewinds } from "./repair/rewinds.ts";
 import { results } from "./run/results.ts";
 import { sizes } from "./store/sizes.ts";
 import { steps } from "./run/steps.ts";
@@ -59,8 +68,17 @@ const RULES: readonly Rules[] = [
   parks,
   children,
   control,
+  rewinds,
+  cancelChildren,
+  deletes,
+  continueAsNew,
+  delays,
   purge,
   list,
+  listFilters,
+  history,
+  listedMessages,
+  listedChannels,
   names,
   values,
   sizes,

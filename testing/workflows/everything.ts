@@ -23,14 +23,15 @@ const child = workflow("child", async (ctx, n: number) => {
   return n * 2;
 });
 
-/** Sends back each message, and returns all of them. */
-const partner = workflow("partner", async (ctx) => {
-  const received: unknown[] = [];
+/** Sends back each message, and returns all of them. It is continued as new after the first two. */
+const partner = workflow("partner", async (ctx, before: unknown[]) => {
+  const received = [...before];
   for (;;) {
     const { from, value } = await ctx.recv<{ from?: string; value: unknown }>();
     received.push(value);
     if (from === undefined) return received;
     await ctx.send(from, value, { topic: "answer" });
+    if (received.length === 2) await ctx.continueAsNew(received);
   }
 });
 
@@ -128,7 +129,7 @@ export const EXPECTED: StoryResult = {
 
 /** Stores the story with the messages from outside. Any sweep may run it. */
 export async function tell(parley: Parley): Promise<void> {
-  await parley.start(partner, undefined, { workflowId: "partner", enqueue: true });
+  await parley.start(partner, [], { workflowId: "partner", enqueue: true });
   await parley.start(everything, { partner: "partner" }, { workflowId: "everything", enqueue: true });
   await parley.sendAll([
     { destinationId: "everything", message: 1, topic: order, idempotencyKey: "delivery 1" },

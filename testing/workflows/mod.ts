@@ -19,6 +19,9 @@ import { publishing } from "./channels/publishing.ts";
 import { received } from "./channels/received.ts";
 import { refusals } from "./replay/refusals.ts";
 import { replay } from "./replay/replay.ts";
+import { looking } from "./looking.ts";
+import { repairing } from "./repairing.ts";
+import { scheduling } from "./scheduling.ts";
 import { largeValues } from "./large_values.ts";
 import { stepping } from "./stepping.ts";
 import { taken } from "./replay/taken.ts";
@@ -57,6 +60,9 @@ export function workflows(
         waiting,
         childWorkflows,
         lifecycle,
+        looking,
+        repairing,
+        scheduling,
         leases,
         refusals,
         taken,

@@ -10,6 +10,7 @@ const samples: Record<errors.ParleyErrorCode, errors.ParleyError> = {
   timeout: new errors.TimeoutError('recv "t"', 5),
   workflow_not_found: new errors.WorkflowNotFoundError("w"),
   workflow_ended: new errors.WorkflowEndedError("w", "CANCELLED"),
+  workflow_active: new errors.WorkflowActiveError("w", "PENDING"),
   workflow_conflict: new errors.WorkflowConflictError("w"),
   unknown_workflow: new errors.UnknownWorkflowError("flow"),
   workflow_failed: new errors.WorkflowFailedError("w", cause),

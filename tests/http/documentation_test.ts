@@ -14,6 +14,7 @@ const CODES: Record<ParleyErrorCode | HttpErrorCode, true> = {
   timeout: true,
   workflow_not_found: true,
   workflow_ended: true,
+  workflow_active: true,
   workflow_conflict: true,
   unknown_workflow: true,
   workflow_failed: true,

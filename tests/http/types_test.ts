@@ -27,7 +27,7 @@ Deno.test("parleyHttp() without auth does not type-check, and throws", () => {
 
 Deno.test("an action that is not of the list, a client without a token and a webhook without a verifier do not type-check, and throw", async () => {
   // @ts-expect-error actions are a closed list
-  const action: Action = "delete";
+  const action: Action = "remove";
   await assert.rejects(scopedTokens("a secret of the tests").mint({ actions: [action], expiresIn: "1m" }), {
     code: "invalid_value",
   });

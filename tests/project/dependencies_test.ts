@@ -14,6 +14,7 @@ interface Import {
 /** The allowed imports of the files that match. The first match wins. */
 const RULES: readonly { files: RegExp; mayImport: RegExp }[] = [
   { files: /^core\/values\/codec\.ts$/, mayImport: /^(core\/|devalue$)/ },
+  { files: /^core\/schedule\.ts$/, mayImport: /^(core\/|croner$)/ },
   { files: /^core\//, mayImport: /^core\// },
   { files: /^mod\.ts$/, mayImport: /^(core\/|drivers\/memory\/)/ },
   { files: /^drivers\/memory\//, mayImport: /^(core|drivers\/memory)\// },
@@ -47,8 +48,8 @@ const LAYERS: readonly RegExp[] = [
   /^core\/context\//,
   /^core\/run\//,
   /^core\/read\//,
-  /^core\/(client|readers)\.ts$/,
-  /^core\/workflow\.ts$/,
+  /^core\/(client|inspection|readers)\.ts$/,
+  /^core\/(schedule|workflow)\.ts$/,
   /^core\/channel\.ts$/,
   /^core\/observe\//,
   /^core\/values\//,

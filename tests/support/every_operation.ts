@@ -26,6 +26,7 @@ export function everyOperation(driver: Driver): (() => Promise<unknown>)[] {
     newMessage(id, { messageId: `message ${n}`, dedupeKey: `key ${n}`, topic: "t" });
   const run = { workflowId: "w", epoch: 1, owner: "first" };
   const next = { workflowId: "w", epoch: 2, owner: "second" };
+  const third = { workflowId: "other", epoch: 3, owner: "third", number: 1 };
   const operations = [
     record(0, "1"),
     setEvent(1, "event", "2"),
@@ -56,5 +57,13 @@ export function everyOperation(driver: Driver): (() => Promise<unknown>)[] {
     () => driver.readStream({ workflowId: "w", key: "stream", from: 0, limit: 10 }),
     () => driver.control({ workflowId: "other", action: "cancel" }),
     () => driver.control({ workflowId: "other", action: "resume" }),
+    () => driver.readHistory({ workflowId: "w", after: null, limit: 100 }),
+    () => driver.listMessages({ workflowId: "w", after: null, limit: 100, state: "all", topic: null }),
+    () => driver.listEvents({ workflowId: "w", after: null, limit: 100 }),
+    () => driver.listStreams({ workflowId: "w", after: null, limit: 100 }),
+    () => driver.control({ workflowId: "other", action: "cancel", children: true }),
+    () => driver.control({ workflowId: "other", action: "resume", from: { position: 0, token: "token" } }),
+    () => driver.claim(claimRequest({ workflowIds: ["other"], owner: "third" })),
+    () => driver.commit(commitRequest(third, [], { to: "continueAsNew", input: "7" })),
   ];
 }

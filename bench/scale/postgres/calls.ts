@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CommitRequest, Driver, Transition } from "../../../core/driver/driver.ts";
+import type { CommitRequest, Driver, MessageQuery, Transition } from "../../../core/driver/driver.ts";
 import type { PushStatements, StatementName } from "../../../drivers/postgres/calls/statements.ts";
 import { type Call, cancel, enqueued, type MakeCall, message, USED } from "../call.ts";
 import { begin, commitRequest, LEASE_MS, type Run } from "../run.ts";
@@ -19,6 +19,10 @@ const CREATES: Calls = {
     run: (round) => driver.create(enqueued(`new ${round}`)),
   }),
   "of a known ID": ({ driver }) => ({ run: () => driver.create(enqueued(USED)) }),
+  "with a delay": ({ driver }) => ({
+    prepare: (round) => cancel(driver, `later ${round - 1}`),
+    run: (round) => driver.create({ ...enqueued(`later ${round}`), due: { inMs: LEASE_MS } }),
+  }),
 };
 
 const SENDS: Calls = {
@@ -47,6 +51,11 @@ const LISTS: Calls = {
   "of 10 without values": list({ values: false }),
   "of 1 parked workflow": list({ problem: true, limit: 1 }),
   "of a name without parked workflows": list({ problem: true, name: "bench" }),
+  "of due workflows": list({ due: true }),
+  "of due workflows of a name": list({ due: true, name: "bench" }),
+  "of a prefix": list({ idPrefix: "w19999" }),
+  "of 10 with a common prefix": list({ idPrefix: "w" }),
+  "of 10 that were created between two instants": list({ createdAfter: 5, createdBefore: 30_000 }),
   "of 10 that failed": list({ statuses: ["ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"] }),
 };
 
@@ -54,6 +63,27 @@ const CONTROLS: Calls = {
   "cancel": ({ driver }) => ({
     prepare: (round) => driver.create(enqueued(`controlled ${round}`)),
     run: (round) => cancel(driver, `controlled ${round}`),
+  }),
+  "cancel with a child": (store) => ({
+    prepare: async (round) => {
+      const child = { position: 0, label: "start", type: "start" } as const;
+      const workflow = { workflowId: `child of family ${round}`, name: "c", input: "1" };
+      await store.driver.commit(
+        commitRequest(await begin(store.driver, `family ${round}`), 1, [{ ...child, workflow }]),
+      );
+    },
+    run: (round) => store.driver.control({ workflowId: `family ${round}`, action: "cancel", children: true }),
+  }),
+  "resume from a position": ({ driver }) => ({
+    prepare: async (round) => {
+      await cancel(driver, `rewound ${round - 1}`);
+      const run = await begin(driver, `rewound ${round}`);
+      await driver.send([message(`rewound ${round}`)]);
+      await driver.commit(commitRequest(run, 1, [OPERATIONS.recv(0), OPERATIONS.step(1)]));
+      await cancel(driver, `rewound ${round}`);
+    },
+    run: (round) =>
+      driver.control({ workflowId: `rewound ${round}`, action: "resume", from: { position: 0, token: "token" } }),
   }),
   "resume": ({ driver }) => ({
     prepare: async (round) => {
@@ -154,6 +184,7 @@ const COMMITS: Calls = {
   "suspend": transition({ to: "suspend" }, WAITS),
   "yield": transition({ to: "yield" }),
   "park": transition(PARK),
+  "continue as new": transition({ to: "continueAsNew", input: "1" }),
   "end": transition({ to: "end", status: "SUCCESS", output: "1", error: null }),
 };
 
@@ -169,6 +200,13 @@ function transition(to: Transition, operations: Parameters<typeof commitRequest>
       run: () => driver.commit(commitRequest(run, 1, operations, to)),
     };
   };
+}
+
+/** The first page of a part of a workflow. */
+const PART = { after: null, limit: 10 };
+
+function listMessages(workflowId: string, state: MessageQuery["state"], topic: string | null): MakeCall<Store> {
+  return ({ driver }) => ({ run: () => driver.listMessages({ workflowId, state, topic, ...PART }) });
 }
 
 /** The calls of each statement, by variant. */
@@ -189,7 +227,25 @@ const STATEMENTS: Record<StatementName | Exclude<keyof PushStatements, "channel"
       run: () => driver.readStream({ workflowId: USED, key: "long", from, limit: 1_000 }),
     }),
   },
+  readHistory: { "": ({ driver }) => ({ run: () => driver.readHistory({ workflowId: USED, ...PART }) }) },
+  listMessages: {
+    "that are unread": listMessages(USED, "unread", null),
+    "that are unread, of a topic": listMessages(USED, "unread", "t"),
+    // Those of a long journal take the time of the journal, which a run reads too.
+    "of a short journal": listMessages("w5", "all", null),
+  },
+  listEvents: { "": ({ driver }) => ({ run: () => driver.listEvents({ workflowId: USED, ...PART }) }) },
+  listStreams: { "": ({ driver }) => ({ run: () => driver.listStreams({ workflowId: USED, ...PART }) }) },
   control: CONTROLS,
+  delete: {
+    "": ({ driver }) => ({
+      prepare: async (round) => {
+        await driver.create(enqueued(`deleted ${round}`));
+        await cancel(driver, `deleted ${round}`);
+      },
+      run: (round) => driver.delete({ workflowId: `deleted ${round}` }),
+    }),
+  },
   purge: {
     "": ({ driver }) => ({
       prepare: async (round) => {

@@ -92,20 +92,22 @@ export async function fill(
           else 'suspended'
         end as phase
       ) as kind`,
-    `insert into ${s}.journal (workflow_id, position, label, seq, tag, value) select 'w' || n, 0, 'step', 1, 'value', '1' ${each}`,
-    `insert into ${s}.journal (workflow_id, position, label, seq, tag, value)
-      select w.id, n, 'step', n, 'value', '1'
+    `insert into ${s}.journal (workflow_id, position, label, seq, began_at, tag, value) select 'w' || n, 0, 'step', 1, n, 'value', '1' ${each}`,
+    `insert into ${s}.journal (workflow_id, position, label, seq, began_at, tag, value)
+      select w.id, n, 'step', n, 0, 'value', '1'
       from unnest(array['${USED}', '${LONG}']) as w (id), generate_series(${LATER}, ${LATER + entries - 1}) as n`,
     `insert into ${s}.events (workflow_id, key, version, set_at, value) select 'w' || n, 'state', 1, 0, '${VALUE}' ${each}`,
-    `insert into ${s}.streams (workflow_id, key, tail, closed) select 'w' || n, 'log', 0, false ${each}`,
+    `insert into ${s}.streams (workflow_id, key, updated_at, tail, closed) select 'w' || n, 'log', 0, 0, false ${each}`,
     `insert into ${s}.inbox_heads (workflow_id, topic, seq) select 'w' || n, 't', 1 ${each}`,
     `insert into ${s}.waiters (slot, waiter_id, together) select n, 'w' || n, false ${each}`,
     `insert into ${s}.messages (workflow_id, seq, topic, message_id, dedupe_key, sent_at, value)
       select '${USED}', n, 't', 'm' || n, 'id:m' || n, 0, case when n > ${received} then '${VALUE}' end
       from generate_series(1, ${received + waiting}) as n`,
-    `update ${s}.workflows set inbox_seq = inbox_seq + ${received + waiting} where id = '${USED}'`,
+    `update ${s}.workflows set inbox_seq = inbox_seq + ${
+      received + waiting
+    }, received = received + ${received} where id = '${USED}'`,
     `delete from ${s}.stream_values`,
-    `insert into ${s}.streams (workflow_id, key, tail, closed) values ('${USED}', 'long', ${values}, false)
+    `insert into ${s}.streams (workflow_id, key, updated_at, tail, closed) values ('${USED}', 'long', 0, ${values}, false)
       on conflict (workflow_id, key) do update set tail = excluded.tail`,
     `insert into ${s}.stream_values (workflow_id, key, stream_offset, value)
       select '${USED}', 'long', n, '${VALUE}' from generate_series(0, ${values - 1}) as n`,

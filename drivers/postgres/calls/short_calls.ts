@@ -43,6 +43,7 @@ export function shortCreate({ workflowId, name, input, owner, leaseMs }: CreateR
 }
 
 const RUN = ["own", "run_epoch", "run_owner", "number", "lease"];
+const ENTRY = ["place", "entry_label", "age"];
 
 /** Calls that a statement carries out together with others. */
 export interface OfMany {
@@ -54,8 +55,8 @@ export interface OfMany {
 /** The short calls of which one statement carries out several, with the names of their parameters. */
 const OF_MANY: Partial<Record<ShortName, readonly [OfMany["statement"], readonly string[]]>> = {
   createOne: ["createMany", ["own", "workflow_name", "workflow_input", "run_owner", "lease"]],
-  record: ["commitMany", [...RUN, "place", "entry_label", "entry_tag", "entry_value", "entry_topic"]],
-  end: ["commitMany", [...RUN, "end_status", "end_output", "end_error"]],
+  record: ["commitMany", [...RUN, ...ENTRY, "entry_tag", "entry_value", "entry_topic", "tries"]],
+  end: ["commitMany", [...RUN, "end_status", "end_output", "end_error", "end_failed"]],
 };
 
 /** Returns how a call travels together with others, or null if it goes to the function for all cases then. */
@@ -114,15 +115,15 @@ interface Made {
 
 function shortEnd(transition: Transition | null): Made | null {
   if (transition?.to !== "end") return null;
-  const { status, output, error } = transition;
-  return { statement: "end", params: [status, output, error], outcomes: () => [] };
+  const { status, output, error, failedPosition } = transition;
+  return { statement: "end", params: [status, output, error, numberText(failedPosition)], outcomes: () => [] };
 }
 
 function shortOperations(operations: readonly Operation[]): Made | null {
   const [operation] = operations as readonly [Operation];
   if (operation.type === "writeStream") return shortWrites(operation, operations);
   if (operations.length > 1) return null;
-  const params = [placeText(operation), operation.label];
+  const params = [numberText(operation.position), operation.label, ageText(operation)];
   if (operation.type === "setEvent") {
     params.push(operation.key, operation.value);
     return { statement: "setEvent", params, outcomes: () => [{ tag: "done" }] };
@@ -131,7 +132,7 @@ function shortOperations(operations: readonly Operation[]): Made | null {
   switch (operation.type) {
     case "record": {
       const { tag, value = null, topic = null } = operation.outcome;
-      params.push(tag, value, topic);
+      params.push(tag, value, topic, numberText(operation.attempts || null));
       return { statement: "record", params, outcomes: () => [operation.outcome] };
     }
     case "send": {
@@ -158,22 +159,32 @@ function shortOperations(operations: readonly Operation[]): Made | null {
 type Write = Extract<Operation, { type: "writeStream" }>;
 
 /** Writes to one stream, at positions that follow each other or at none. */
-function shortWrites({ position, key, label }: Write, operations: readonly Operation[]): Made | null {
+function shortWrites(first: Write, operations: readonly Operation[]): Made | null {
+  const { position, key, label } = first;
   const values: string[] = [];
   for (const [index, it] of operations.entries()) {
     const isNext = it.position === (position === null ? null : position + index);
     if (it.type !== "writeStream" || it.key !== key || it.label !== label || !isNext) return null;
     values.push(it.value);
   }
-  const params = [position === null ? null : `${position}`, label, key];
+  const params = [numberText(position), label];
   const outcomes = (): Outcome[] => values.map(() => ({ tag: "done" }));
   const [only, ...others] = values;
-  if (only !== undefined && others.length === 0) return { statement: "writeOne", params: [...params, only], outcomes };
-  return { statement: "writeStream", params: [...params, JSON.stringify(values)], outcomes };
+  if (only !== undefined && others.length === 0) {
+    return { statement: "writeOne", params: [...params, ageText(first), key, only], outcomes };
+  }
+  const ages = operations.map(({ ageMs = 0 }) => ageMs);
+  const agesText = ages.some((age) => age > 0) ? JSON.stringify(ages) : null;
+  return { statement: "writeStream", params: [...params, agesText, key, JSON.stringify(values)], outcomes };
 }
 
-function placeText({ position }: Operation): string | null {
-  return position === null ? null : `${position}`;
+function numberText(number: number | null | undefined): string | null {
+  return number === null || number === undefined ? null : `${number}`;
+}
+
+/** The age of an operation, or null if it is 0. */
+function ageText({ ageMs = 0 }: Operation): string | null {
+  return ageMs > 0 ? `${ageMs}` : null;
 }
 
 function messageParams({ destinationId, topic, messageId, dedupeKey, value }: NewMessage): string[] {

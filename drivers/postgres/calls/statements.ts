@@ -39,7 +39,12 @@ export type StatementName =
   | "listWorkflows"
   | "readEvent"
   | "readStream"
+  | "readHistory"
+  | "listMessages"
+  | "listEvents"
+  | "listStreams"
   | "control"
+  | "delete"
   | "purge";
 
 /**
@@ -86,6 +91,9 @@ const REQUEST = "jsonb";
 /** The types of the parameters that every commit has: see `../sql/short/parts.ts`. */
 const RUN = "text bigint text bigint bigint";
 
+/** The types of the parameters that every operation has. */
+const ENTRY = `${RUN} integer text bigint`;
+
 /** What writes and may send hints: the function, and the types of its parameters. */
 const HINTING = {
   create: ["create_v1", REQUEST],
@@ -93,14 +101,15 @@ const HINTING = {
   commit: ["commit_v1", REQUEST],
   send: ["send_v1", REQUEST],
   control: ["control_v1", REQUEST],
+  delete: ["delete_v1", REQUEST],
   purge: ["purge_v1", REQUEST],
   createOne: ["create_one_v1", "text text text text bigint"],
-  setEvent: ["set_event_v1", `${RUN} integer text text text`],
-  writeOne: ["write_one_v1", `${RUN} integer text text text`],
-  writeStream: ["write_stream_v1", `${RUN} integer text text jsonb`],
+  setEvent: ["set_event_v1", `${ENTRY} text text`],
+  writeOne: ["write_one_v1", `${ENTRY} text text`],
+  writeStream: ["write_stream_v1", `${RUN} integer text jsonb text jsonb`],
   sendOne: ["send_one_v1", "text text text text text"],
-  sendFromRun: ["send_from_run_v1", `${RUN} integer text text text text text text`],
-  end: ["end_v1", `${RUN} text text text`],
+  sendFromRun: ["send_from_run_v1", `${ENTRY} text text text text text`],
+  end: ["end_v1", `${RUN} text text text integer`],
   createMany: ["create_many_v1", REQUEST],
   commitMany: ["commit_many_v1", REQUEST],
 } as const satisfies Partial<Record<keyof Statements, readonly [name: string, types: string]>>;
@@ -128,9 +137,13 @@ export function statements(schema: string): Statements {
     listWorkflows: call("list_workflows_v1"),
     readEvent: call("read_event_v1"),
     readStream: call("read_stream_v1"),
-    record: call("record_one_v1", `${RUN} integer text text text text`),
-    receive: call("receive_v1", `${RUN} integer text text text`),
-    observeEvent: call("observe_event_v1", `${RUN} integer text text text text boolean`),
+    readHistory: call("read_history_v1"),
+    listMessages: call("list_messages_v1"),
+    listEvents: call("list_events_v1"),
+    listStreams: call("list_streams_v1"),
+    record: call("record_one_v1", `${ENTRY} text text text integer`),
+    receive: call("receive_v1", `${ENTRY} text text`),
+    observeEvent: call("observe_event_v1", `${ENTRY} text text text boolean`),
     ...hinting((name, types) => `${call(name, types)}, current_setting(${HEARD}, true) as heard`),
   };
 }

@@ -27,13 +27,16 @@ import { helper, type SqlPart } from "./sql_function.ts";
 /** The hints of changes, and what the driver calls for a connection that listens. */
 export const pushSql: readonly SqlPart[] = [notify, hint, callsWithHints, listen, settle, unlisten];
 
-const CALLS_WITH_HINTS = ["create_v1", "claim_v1", "commit_v1", "send_v1", "control_v1", "purge_v1"];
+const CALLS_WITH_HINTS = ["create_v1", "claim_v1", "commit_v1", "send_v1", "control_v1", "delete_v1", "purge_v1"];
 
 /** The setting that holds the hints of a transaction as an array, and that is empty outside of procedures. */
 const HINTS = "'parley.hints'";
 
 /** The setting that says that a transaction has sent hints with what it writes. */
 export const HEARD = "'parley.heard'";
+
+/** A hint of `due` is also sent for a due time that is nearer than this. */
+export const MIN_UNHINTED_MS = 10_000;
 
 /** Returns an expression that tells whether any connection listens. */
 export function listening({ identifier: s }: SchemaName): string {

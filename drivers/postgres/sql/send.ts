@@ -183,10 +183,10 @@ end;
 `);
 }
 
-/** Returns a subquery for the oldest message under one topic: where it is, its place and its value. */
+/** Returns a subquery for the oldest message under one topic: where it is, its place, key and value. */
 export function oldestMessage(s: string, receiver: string, topic: string): string {
   return `(
-    select m.ctid as tuple, m.seq, m.value from ${s}.messages as m
+    select m.ctid as tuple, m.seq, m.dedupe_key, m.value from ${s}.messages as m
     where m.workflow_id = ${receiver} and m.topic = ${topic} and m.value is not null and m.seq > coalesce(
       (select h.seq from ${s}.inbox_heads as h where h.workflow_id = ${receiver} and h.topic = ${topic}), 0
     )
@@ -215,7 +215,9 @@ export function moveInboxHead(s: string, receiver: string, topic: string, seq: s
  */
 function takeMessage({ identifier: s }: SchemaName): string {
   return helper(`
-create function ${s}.take_message_v1(receiver text, topics text[], latest bigint, out value text, out topic text)
+create function ${s}.take_message_v1(
+  receiver text, topics text[], latest bigint, out value text, out topic text, out dedupe_key text
+)
 language plpgsql volatile as
 declare
   place bigint;
@@ -226,7 +228,7 @@ begin
       select h.seq from ${s}.inbox_heads as h where h.workflow_id = receiver and h.topic = given.topic limit 1
     ) as h on true
     cross join lateral (
-      select m.ctid as tuple, m.seq, m.topic, m.sent_at, m.value from ${s}.messages as m
+      select m.ctid as tuple, m.seq, m.topic, m.dedupe_key, m.sent_at, m.value from ${s}.messages as m
       where m.workflow_id = receiver and m.topic = given.topic and m.seq > coalesce(h.seq, 0) and m.value is not null
       order by m.seq limit 1
     ) as m
@@ -236,7 +238,7 @@ begin
     -- The receiver's row is locked, so the message is still as it was found.
     update ${s}.messages as m set value = null from oldest where m.ctid = oldest.tuple
   )
-  select oldest.value, oldest.topic, oldest.seq into value, topic, place from oldest;
+  select oldest.value, oldest.topic, oldest.dedupe_key, oldest.seq into value, topic, dedupe_key, place from oldest;
   if found then
     ${moveInboxHead(s, "receiver", "take_message_v1.topic", "place")}
   end if;

@@ -39,7 +39,7 @@ export const MAX_LIST_BYTES = 4 * MIB;
  * The most bytes that an entry, a workflow or an operation adds to an answer beside its texts. They
  * are names of members, numbers and punctuation.
  */
-const MAX_ENVELOPE_BYTES = 400;
+const MAX_ENVELOPE_BYTES = 600;
 
 /** What measures texts. */
 export const sizesSql: readonly SqlPart[] = [wireBytes, claimBytes, echoedBytes];

@@ -58,6 +58,10 @@ export function ledger({ identifier: s }: SchemaName): string {
  *   released its lease in another way.
  * - parent is the workflow that has started this one and has not recorded its result. kept says
  *   that parent has not ended either, so purge leaves this row.
+ * - inbox_seq is how many messages were sent to it, and received how many of these it has received.
+ * - failed_position is where the journal has the error that ended it.
+ * - generation is how often it was continued as new, and rewinds how often a resume has dropped
+ *   entries of its journal. Both are null in place of 0.
  *
  * The log has what an update changes from the first byte to the last. So columns that change together
  * are beside each other, and those that never change come first.
@@ -75,11 +79,14 @@ function workflows({ identifier: s }: SchemaName): string {
   input text not null,
   parent text collate "C",
   created_at bigint not null,
+  generation integer,
+  rewinds integer,
   kept boolean not null default false,
   claimed boolean not null default false,
   owner text collate "C",
   epoch bigint not null,
   inbox_seq bigint not null default 0,
+  received bigint not null default 0,
   journal_seq bigint not null default 0,
   last_commit bigint not null default 0,
   updated_at bigint not null,
@@ -87,6 +94,7 @@ function workflows({ identifier: s }: SchemaName): string {
   due_at bigint,
   lease_ms bigint,
   ended_at bigint,
+  failed_position integer,
   recovery_attempts integer not null default 0,
   parks integer not null default 0,
   released boolean not null default false,
@@ -118,19 +126,29 @@ create index workflows_parent on ${s}.workflows (parent) where parent is not nul
  *
  * - seq is the place in recorded order, null while the entry is open. The index on it serves both,
  *   because it also contains nulls.
- * - attempts is how many tries of a step have failed, while the step pauses before the next try.
+ * - began_at is when the operation began, and took how many milliseconds later its outcome was
+ *   recorded. took is null in place of 0, and while the entry is open.
+ * - deadline is that of an open or timed-out wait.
+ * - attempts is how many tries a step took, and null for other entries. While the step pauses before
+ *   the next try, it is how many have failed.
+ * - message_key is the dedupe_key of the message that the entry has received.
+ *
+ * The numbers are beside each other, so that they need no padding.
  */
 function journal({ identifier: s }: SchemaName): string {
   return `create table ${s}.journal (
   workflow_id text collate "C" not null,
   position integer not null,
-  label text not null,
-  seq bigint,
+  seq integer,
+  began_at bigint not null,
+  took bigint,
   deadline bigint,
-  attempts integer not null default 0,
+  attempts integer,
+  label text not null,
   tag text collate "C",
   value text,
   topic text collate "C",
+  message_key text collate "C",
   primary key (workflow_id, position)
 );
 create index journal_recorded on ${s}.journal (workflow_id, seq);
@@ -141,7 +159,8 @@ create index journal_recorded on ${s}.journal (workflow_id, seq);
  * The messages that were sent to each workflow.
  *
  * value is null once the message was received. The journal has the message then, and the row stays
- * because of its dedupe_key. The second index contains waiting messages only. sent_at is taken
+ * because of its dedupe_key. If the entry of the journal is dropped, the message gets its value
+ * back, and with it its old place. The second index contains waiting messages only. sent_at is taken
  * under the lock of the receiver's row.
  */
 function messages({ identifier: s }: SchemaName): string {
@@ -176,24 +195,32 @@ function inboxHeads({ identifier: s }: SchemaName): string {
 `;
 }
 
-/** The events of each workflow. set_at is when the key was first set. */
+/**
+ * The events of each workflow. set_at is when the key was first set, and updated_at when it was last
+ * set. updated_at is null for the first version.
+ */
 function events({ identifier: s }: SchemaName): string {
   return `create table ${s}.events (
   workflow_id text collate "C" not null,
   key text collate "C" not null,
-  version bigint not null,
   set_at bigint not null,
+  updated_at bigint,
+  version bigint not null,
   value text not null,
   primary key (workflow_id, key)
 );
 `;
 }
 
-/** The streams of each workflow. tail is the offset of the next value. */
+/**
+ * The streams of each workflow. tail is the offset of the next value. updated_at is when the stream
+ * was last written or closed.
+ */
 function streams({ identifier: s }: SchemaName): string {
   return `create table ${s}.streams (
   workflow_id text collate "C" not null,
   key text collate "C" not null,
+  updated_at bigint not null,
   tail bigint not null,
   closed boolean not null,
   primary key (workflow_id, key)

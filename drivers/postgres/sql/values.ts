@@ -8,6 +8,9 @@ import type { SchemaName } from "./schema_name.ts";
 import { helper, type SqlPart } from "./sql_function.ts";
 import { cut } from "./sizes.ts";
 
+/** The last instant of a JavaScript date. */
+export const MAX_INSTANT = 8_640_000_000_000_000;
+
 /** What makes instants, outcomes, records and pages. */
 export const valuesSql: readonly SqlPart[] = [after, remaining, outcome, record, journalPage, openEntries];
 
@@ -19,7 +22,7 @@ function after({ identifier: s }: SchemaName): string {
   return helper(`
 create function ${s}.after_v1(now bigint, ms text) returns bigint
 language sql immutable as
-select case when ms is not null then now + least(ceil(ms::numeric), 8640000000000000 - now)::bigint end
+select case when ms is not null then now + least(ceil(ms::numeric), ${MAX_INSTANT} - now)::bigint end
 `);
 }
 
@@ -50,7 +53,7 @@ function record({ identifier: s }: SchemaName): string {
   return helper(`
 create function ${s}.record_v1(w ${s}.workflows) returns json
 language sql stable as
-select ${recordOf("w", "w.input", "w.output", "w.error")}
+select ${recordOf(s, "w", "w.input", "w.output", "w.error")}
 `);
 }
 
@@ -59,7 +62,7 @@ select ${recordOf("w", "w.input", "w.output", "w.error")}
  *
  * @param w The row with the columns of a workflow.
  */
-export function recordOf(w: string, input: string, output: string, error: string): string {
+export function recordOf(s: string, w: string, input: string, output: string, error: string): string {
   return `json_build_object(
     'workflowId', ${w}.id, 'name', ${w}.name, 'status', ${w}.status,
     'waiting', case
@@ -67,7 +70,15 @@ export function recordOf(w: string, input: string, output: string, error: string
         then json_build_object('operations', ${w}.waiting_labels, 'until', ${w}.waiting_until)
     end,
     'input', ${input}, 'output', ${output}, 'error', ${error}, 'problem', ${w}.problem, 'parks', ${w}.parks,
-    'createdAt', ${w}.created_at, 'updatedAt', ${w}.updated_at, 'recoveryAttempts', ${w}.recovery_attempts
+    'failed', case
+      when ${w}.failed_position is not null then (
+        select json_build_object('position', j.position, 'label', j.label) from ${s}.journal as j
+        where j.workflow_id = ${w}.id and j.position = ${w}.failed_position
+      )
+    end,
+    'createdAt', ${w}.created_at, 'updatedAt', ${w}.updated_at, 'endedAt', ${w}.ended_at,
+    'unread', ${w}.inbox_seq - ${w}.received, 'generation', coalesce(${w}.generation, 0),
+    'rewinds', coalesce(${w}.rewinds, 0), 'recoveryAttempts', ${w}.recovery_attempts
   )`;
 }
 
@@ -133,7 +144,8 @@ function openEntries({ identifier: s }: SchemaName): string {
 create function ${s}.open_entries_v1(workflow_id text, now bigint) returns json
 language sql stable as
 select coalesce(json_agg(json_build_object(
-  'position', j.position, 'label', j.label, 'attempts', j.attempts, 'remainingMs', ${s}.remaining_v1(j.deadline, now)
+  'position', j.position, 'label', j.label, 'attempts', coalesce(j.attempts, 0),
+  'remainingMs', ${s}.remaining_v1(j.deadline, now)
 ) order by j.position), '[]')
 from ${s}.journal as j where j.workflow_id = open_entries_v1.workflow_id and j.seq is null
 `);

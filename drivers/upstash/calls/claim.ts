@@ -23,7 +23,7 @@ export async function claim(calls: ScriptCalls, request: ClaimRequest): Promise<
     const spare = looks === 1 || limit <= 0 ? 0 : Math.min(8 * 2 ** (looks - 2), 32);
     const look = { names, owner, except, leaseMs, limit: Math.max(0, limit) + spare, isFresh };
     const seen = await calls.call<Seen>("peek", [calls.keys.claim(owner)], look);
-    const { taken = [], ids = [], suspects = [], unknown = [], nextDueMs = null } = seen;
+    const { taken = [], ids = [], suspects = [], unknown = [], now, nextDueMs = null } = seen;
     const isRepeat = taken.length > 0;
     const found = isRepeat ? taken.filter((id) => id !== "") : [...ids, ...suspects];
     const { claimed, more } = await take(calls, request, found, isRepeat);
@@ -31,9 +31,9 @@ export async function claim(calls: ScriptCalls, request: ClaimRequest): Promise<
       // The first call's runs have let go of their workflows.
       isFresh = true;
     } else if (isRepeat || claimed.length >= limit) {
-      return { claimed, unknown: [], nextDueMs: null, more: more || taken.includes("") };
+      return { claimed, unknown: [], nextDueMs: null, now, more: more || taken.includes("") };
     } else if (claimed.length > 0 || ids.length === 0 || looks === MAX_LOOKS) {
-      return { claimed, unknown, nextDueMs, more };
+      return { claimed, unknown, nextDueMs, now, more };
     }
   }
 }
@@ -47,10 +47,11 @@ interface Seen {
   /** Workflows whose leases end later than one that began now, because the clock may have gone back. */
   readonly suspects?: readonly string[];
   readonly unknown?: string[];
+  readonly now: number;
   readonly nextDueMs?: number | null;
 }
 
-type Taken = Pick<ClaimResult, "claimed" | "more" | "nextDueMs">;
+type Taken = Pick<ClaimResult, "claimed" | "more" | "nextDueMs" | "now">;
 
 /** Takes workflows. `isRepeat` is left out for a claim by ID. */
 async function take(
@@ -60,7 +61,7 @@ async function take(
   isRepeat?: boolean,
 ): Promise<Taken> {
   const workflowIds = [...new Set(ids)];
-  if (workflowIds.length === 0) return { claimed: [], more: false, nextDueMs: null };
+  if (workflowIds.length === 0) return { claimed: [], more: false, nextDueMs: null, now: null };
   const byDue = isRepeat !== undefined;
   const own = workflowIds.flatMap((id) => keys.of(id));
   const { claimed, ...rest } = await call<ClaimAnswer>(

@@ -21,10 +21,13 @@ export async function listWorkflows(calls: ScriptCalls, query: ListQuery): Promi
   const page: ListedWorkflow[] = [];
   // One more than the page has says whether there are more.
   const missing = () => limit + 1 - page.length;
-  let after = placeOf(parseListCursor(query.cursor));
+  // Places begin with the newest workflows. All that were created at an instant have one start.
+  const places = [placeOf(parseListCursor(query.cursor)), query.createdBefore && startOf(query.createdBefore - 1)];
+  let after = places.filter((place) => place !== undefined).sort().at(-1);
   let [isCut, isAnyGone] = [false, false];
   do {
-    const document = { indexes, name, limit: missing(), after, trims: false };
+    const filters = { ...query.idPrefix && { idPrefix: query.idPrefix }, ...query.due && { due: true } };
+    const document = { indexes, name, limit: missing(), after, trims: false, ...filters };
     const { ids, last } = await calls.call<{ ids: string[]; last?: string }>("list", [], document);
     for (let from = 0; from < ids.length && !isCut;) {
       const { workflows, read } = await readRows<ListedWorkflow>(calls, ids.slice(from), values);
@@ -36,7 +39,9 @@ export async function listWorkflows(calls: ScriptCalls, query: ListQuery): Promi
       from += read;
       isCut = values && from < ids.length && page.length > 0;
     }
-    after = last;
+    // Older workflows than the query asks for follow.
+    const isPast = last !== undefined && query.createdAfter !== undefined && last >= startOf(query.createdAfter);
+    after = isPast ? undefined : last;
   } while (!isCut && after !== undefined && missing() > 0);
   // Workflows whose keys have expired leave the indexes.
   if (isAnyGone) await calls.call("list", [], { indexes: [], limit: 0, trims: true });
@@ -47,7 +52,7 @@ export async function listWorkflows(calls: ScriptCalls, query: ListQuery): Promi
 }
 
 /** Reads the rows of the first `read` of these workflows, as many as one answer holds. */
-export async function readRows<Row extends ListedWorkflow>(
+async function readRows<Row extends ListedWorkflow>(
   { call, keys }: ScriptCalls,
   workflowIds: readonly string[],
   values: boolean,
@@ -56,7 +61,9 @@ export async function readRows<Row extends ListedWorkflow>(
 }
 
 /** Whether a row is still what the query asks for. It may have changed since the index was read. */
-function isAsked(row: ListedWorkflow, { name, problem }: ListQuery, statuses: readonly WorkflowStatus[]): boolean {
+function isAsked(row: ListedWorkflow, query: ListQuery, statuses: readonly WorkflowStatus[]): boolean {
+  const { name, problem, createdAfter = -Infinity, createdBefore = Infinity } = query;
+  if (row.createdAt <= createdAfter || row.createdAt >= createdBefore) return false;
   return statuses.includes(row.status) && (name ?? row.name) === row.name && (!problem || row.problem !== null);
 }
 
@@ -65,5 +72,10 @@ function isAsked(row: ListedWorkflow, { name, problem }: ListQuery, statuses: re
  * created, so newer workflows come first.
  */
 function placeOf(row: [createdAt: number, workflowId: string] | null): string | undefined {
-  return row ? `${String(MAX_CREATED_AT - row[0]).padStart(14, "0")}${row[1]}` : undefined;
+  return row ? `${startOf(row[0])}${row[1]}` : undefined;
+}
+
+/** The start of all places of workflows that were created at an instant. */
+function startOf(createdAt: number): string {
+  return String(MAX_CREATED_AT - Math.max(0, Math.min(createdAt, MAX_CREATED_AT))).padStart(14, "0");
 }

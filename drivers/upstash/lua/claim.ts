@@ -7,7 +7,7 @@ local MAX_READ, MAX_SUSPECTS, MAX_UNKNOWN_NAMES = 100, 10, 10
 
 -- The first call may have taken these, and its answer was lost. An empty ID says that it left some.
 local taken = request.isFresh and {} or call('SMEMBERS', keyOf(request.owner, 'claim'))
-if #taken > 0 then return reply({ taken = taken }) end
+if #taken > 0 then return reply({ taken = taken, now = now }) end
 
 local isExcepted, isKnown = setOf(request.except), setOf(request.names)
 
@@ -123,7 +123,7 @@ if isCut and #due < request.limit then lookByName(wanted) end
 sortByAge(due)
 local ids = {}
 for index = 1, math.min(#due, request.limit) do ids[index] = due[index].id end
-return reply({ ids = ids, suspects = suspects, unknown = unknown, nextDueMs = nextAt and nextAt - now or cjson.null })
+return reply({ ids = ids, suspects = suspects, unknown = unknown, now = now, nextDueMs = nextAt and nextAt - now or cjson.null })
 `;
 
 /** Claims workflows by ID. Also the second half of a claim by due time. */
@@ -230,5 +230,5 @@ for index, one in ipairs(taken) do
   local journal = journalPage(one.row, 0, MAX_PAGE_ENTRIES, budget, #taken == 1 and 1 or 0)
   claimed[index] = { workflow = workflow, epoch = one.row.epoch, now = now, journal = journal, open = one.open }
 end
-return reply({ claimed = claimed, more = isCut, nextDueMs = nextAt and nextAt - now or cjson.null })
+return reply({ claimed = claimed, more = isCut, now = now, nextDueMs = nextAt and nextAt - now or cjson.null })
 `;

@@ -53,7 +53,34 @@ function transit.park(row)
 end
 
 function transit.yield(row) makeDue(memberOf(row)) end
-transit['end'] = function(row) finish(row, transition.status) end
+transit['end'] = function(row)
+  local position = transition.failedPosition
+  local entry = position and entryAt(position)
+  if entry and entry.seq then
+    local head = cjson.decode(string.match(recordedText(entry), '^[^\n]*'))
+    row.failed = { position = position, label = head[2] }
+  end
+  finish(row, transition.status)
+end
+
+-- Empties the journal. What stays is counted again.
+function transit.continueAsNew(row)
+  noteLeft(row, startedBy(row))
+  local names = call('HKEYS', ownHash.key)
+  row.bytes = 0
+  for first = 1, #names, MAX_ARGUMENTS do want(ownHash, portion(names, first, MAX_ARGUMENTS)) end
+  for _, name in ipairs(names) do
+    if string.match(name, '^p?:?%d+$') then
+      put(ownHash, name, false)
+    elseif name ~= 'row' and name ~= 'input' then
+      row.bytes = row.bytes + #name + #(read(ownHash, name) or '')
+    end
+  end
+  put(ownHash, 'input', ARGV[transition.input])
+  row.bytes = row.bytes + #ARGV[transition.input] + 5
+  row.entries, row.open, row.generation, row.attempts = 0, {}, row.generation + 1, 0
+  makeDue(memberOf(row))
+end
 
 local function release(row)
   letGo(row)
@@ -81,6 +108,7 @@ local function write(row)
 end
 
 for _, op in ipairs(operations) do wantFields(op) end
+if transition and transition.failedPosition then want(ownHash, positionField(transition.failedPosition)) end
 local row = load(own)
 local refusal = fence(row)
 if refusal then return reply({ state = refusal }) end

@@ -70,6 +70,35 @@ local function hasRead(parent, child)
   end
 end
 
+-- The entries of a journal: the head of each, its value, and its text.
+local function eachEntry(row, visit)
+  local hash = hashOf(row.id, 'workflow')
+  for seq = 1, row.entries do want(hash, digits(seq)) end
+  for seq = 1, row.entries do
+    local text = read(hash, digits(seq))
+    local head, shown = string.match(text, '^([^\n]*)\n(.*)$')
+    visit(cjson.decode(head), shown, text, seq)
+  end
+end
+
+-- The workflows that one has started, if some may not have been asked for their results. Only a
+-- start records 'done' with a value, which is an ID.
+local function startedBy(row)
+  local ids = {}
+  if (row.children or 0) == 0 then return ids end
+  eachEntry(row, function(head, id) if id ~= '' and head[3] == 'done' then append(ids, id) end end)
+  for _, name in ipairs(row.hasLeft and call('HKEYS', keyOf(row.id, 'workflow')) or {}) do
+    if string.sub(name, 1, 2) == 'c:' then append(ids, string.sub(name, 3)) end
+  end
+  return ids
+end
+
+-- Notes started workflows whose entries leave the journal.
+local function noteLeft(row, ids)
+  for _, id in ipairs(ids) do put(hashOf(row.id, 'workflow'), 'c:' .. id, '1') end
+  row.hasLeft = row.hasLeft or #ids > 0
+end
+
 -- Releases the kept children of a workflow that ends. If it has recorded the results of all its
 -- children, none is kept.
 local function letChildrenExpire(row)

@@ -20,15 +20,26 @@ local function wantQueues(topics)
   end
 end
 
--- The oldest message of a queue: its number, the instant of its send, its text. Nil if it is empty.
+-- A message as it is stored: its number, the instant of its send, its ID, its dedupe key, its text.
+local function parseMessage(stored)
+  local number, at, names, text = string.match(stored, '^(%d+):(%d+):([^\n]*)\n(.*)$')
+  local messageId, dedupeKey = unpack(cjson.decode(names))
+  return { number = tonumber(number), at = tonumber(at), messageId = messageId, dedupeKey = dedupeKey, text = text }
+end
+
+local function messageText(message)
+  local names = cjson.encode({ message.messageId, message.dedupeKey })
+  return digits(message.number) .. ':' .. digits(message.at) .. ':' .. names .. '\n' .. message.text
+end
+
+-- The oldest message of a queue. Nil if it is empty.
 local function firstOf(topic)
   local head = headOf(own, topic)
   local tail = tonumber(read(inboxOf(own), 't:' .. topic) or '0')
   if head >= tail then return nil end
   local field = placeField(head, topic)
-  local number, at, text = string.match(read(inboxOf(own), field), '^(%d+):(%d+):(.*)$')
-  local first = { topic = topic, number = tonumber(number), at = tonumber(at), text = text, field = field }
-  first.nextHead, first.isLast = head + 1, head + 1 == tail
+  local first = parseMessage(read(inboxOf(own), field))
+  first.topic, first.field, first.nextHead, first.isLast = topic, field, head + 1, head + 1 == tail
   return first
 end
 
@@ -43,11 +54,28 @@ local function takeOldest(topics, latest)
   if not oldest then return nil end
   local inbox, row = inboxOf(own), load(own)
   local growth = inbox.growth
+  row.received = row.received + 1
   put(inbox, oldest.field, false)
   if oldest.isLast then put(inbox, 't:' .. oldest.topic, false) end
   row.takenBytes, inbox.growth = row.takenBytes + growth - inbox.growth, growth
   put(hashOf(own, 'workflow'), 'h:' .. oldest.topic, digits(oldest.nextHead))
-  return { tag = 'message', text = oldest.text, topic = oldest.topic }
+  local message = { oldest.number, oldest.at, oldest.messageId, oldest.dedupeKey }
+  return { tag = 'message', text = oldest.text, topic = oldest.topic, message = message }
+end
+
+-- Makes received messages of a topic unread again. They are older than those that wait, so they take
+-- the places before these.
+local function restore(row, topic, messages)
+  table.sort(messages, function(a, b) return a.number < b.number end)
+  local inbox, head = inboxOf(row.id), headOf(row.id, topic)
+  local growth = inbox.growth
+  if not read(inbox, 't:' .. topic) then put(inbox, 't:' .. topic, digits(head)) end
+  for index, message in ipairs(messages) do
+    put(inbox, placeField(head - #messages + index - 1, topic), messageText(message))
+  end
+  row.takenBytes, inbox.growth = row.takenBytes + growth - inbox.growth, growth
+  row.received = row.received - #messages
+  put(hashOf(row.id, 'workflow'), 'h:' .. topic, digits(head - #messages))
 end
 
 -- The first key that would hold too much. Scripts check this before their first write.
@@ -96,7 +124,9 @@ local function send(message)
   local place = tonumber(read(inbox, 't:' .. topic) or headOf(row.id, topic))
   put(inbox, 'last', digits(number))
   put(inbox, 't:' .. topic, digits(place + 1))
-  put(inbox, placeField(place, topic), digits(number) .. ':' .. digits(now) .. ':' .. ARGV[message.value])
+  local names = { messageId = message.messageId, dedupeKey = message.dedupeKey }
+  names.number, names.at, names.text = number, now, ARGV[message.value]
+  put(inbox, placeField(place, topic), messageText(names))
   put(inbox, 'k:' .. message.dedupeKey, message.messageId .. '\0' .. topic)
   appendNew(receivers, row)
   changed('inbox:' .. row.id)

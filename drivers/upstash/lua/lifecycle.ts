@@ -10,6 +10,9 @@ if not row then
   if leaseMs then
     row.epoch = 1
     hold(row, leaseMs, false)
+  elseif request.due then
+    local at = request.due.at and math.min(math.floor(request.due.at), LATEST) or after(request.due.inMs)
+    putOff(memberOf(row), at)
   else
     makeDue(memberOf(row))
   end
@@ -42,41 +45,93 @@ export const controlMain = String.raw`
 local row = load(request.workflowId)
 if not row then return reply({ state = 'not_found' }) end
 
+-- The workflows that a resumed workflow has started. They may have begun to expire.
 local started = {}
+local function noteStarted() started = startedBy(row) end
 
--- Notes the workflows that a resumed workflow has started, if it may still ask for results. They may
--- have begun to expire. Only a start records 'done' with a value, which is an ID.
-local function noteStarted()
-  local fields = {}
-  for seq = 1, (row.children or 0) > 0 and row.entries or 0 do fields[seq] = digits(seq) end
-  for first = 1, #fields, MAX_ARGUMENTS do
-    for _, text in ipairs(call('HMGET', keyOf(row.id, 'workflow'), portion(fields, first, MAX_ARGUMENTS))) do
-      local head, id = string.match(text, '^([^\n]*)\n(.*)$')
-      if id ~= '' and cjson.decode(head)[3] == 'done' then append(started, id) end
+-- The workflow and those below it that have not ended. Nil if one has started more since the
+-- request was made.
+local function family()
+  local found, families = { not isEnded(row) and row or nil }, { [familyOf(row)] = true }
+  for _, known in ipairs(request.family or {}) do
+    local one = load(known.id)
+    local isOne = one and (one == row or (one.parent and families[one.parent]))
+    if isOne and one.entries ~= known.entries then return nil end
+    if isOne and one ~= row then
+      families[familyOf(one)] = true
+      append(found, not isEnded(one) and one or nil)
     end
+  end
+  return found
+end
+
+local function cancel(found)
+  local isCancelled = {}
+  for _, one in ipairs(found) do
+    isCancelled[one.id] = true
+    register(one, {})
+    unpark(one)
+    finish(one, 'CANCELLED')
+    one.updatedAt = now
+    save(one)
+    changed('inbox:' .. one.id)
+  end
+  writeAll()
+  for _, one in ipairs(found) do expireKeys(one) end
+  for index = #woken, 1, -1 do
+    if isCancelled[woken[index]] then table.remove(woken, index) end
   end
 end
 
-local function cancel()
-  register(row, {})
-  unpark(row)
-  finish(row, 'CANCELLED')
-  row.updatedAt = now
-  save(row)
-  changed('inbox:' .. row.id)
-  writeAll()
-  expireKeys(row)
+-- Drops the entries from a position on. The others move together, since their numbers have no gaps.
+local function rewind(from)
+  local hash, before, isAny = hashOf(row.id, 'workflow'), row.entries, false
+  local growth, kept, received, left, open = hash.growth, 0, {}, {}, {}
+  for _, position in ipairs(row.open) do want(hash, 'p:' .. digits(position)) end
+  eachEntry(row, function(head, shown, text, seq)
+    local place = 'p:' .. digits(head[1])
+    read(hash, place)
+    if head[1] < from then
+      kept = kept + 1
+      if kept ~= seq then
+        put(hash, digits(kept), text)
+        put(hash, place, digits(kept))
+      end
+      return
+    end
+    isAny = true
+    put(hash, place, false)
+    if head[3] == 'done' and shown ~= '' then append(left, shown) end
+    if head[3] == 'message' then
+      local number, at, messageId, dedupeKey = unpack(head[10])
+      received[head[5]] = received[head[5]] or {}
+      local message = { number = number, at = at, messageId = messageId, dedupeKey = dedupeKey, text = shown }
+      append(received[head[5]], message)
+    end
+  end)
+  for seq = kept + 1, before do put(hash, digits(seq), false) end
+  for _, position in ipairs(row.open) do
+    if position < from then append(open, position) else put(hash, 'p:' .. digits(position), false) end
+  end
+  isAny = isAny or #open < #row.open
+  for topic, messages in pairs(received) do restore(row, topic, messages) end
+  if (row.children or 0) > 0 then noteLeft(row, left) end
+  row.entries, row.open, row.bytes = kept, open, row.bytes + hash.growth - growth
+  row.rewinds = row.rewinds + (isAny and 1 or 0)
 end
 
 -- Undoes an end, and begins the next epoch, so that commits of earlier runs are refused.
 local function resume()
   if row.expires or request.retention then noteStarted() end
+  local from = request.from and request.from.position or row.failed and row.failed.position
+  if from then rewind(from) end
   stay(row)
   if row.kept and row.parent then put(FAMILIES, keptPlace(row), false) end
   if row.children then becomeParent(row) end
   reindex(row, 'PENDING')
-  row.endedAt, row.byDue, row.kept, row.released = nil, false, false, false
-  row.epoch, row.owner, row.attempts, row.lastCommit, row.updatedAt = row.epoch + 1, '', 0, 0, now
+  row.endedAt, row.failed, row.byDue, row.kept, row.released = nil, nil, false, false, false
+  row.owner = request.from and request.from.token or ''
+  row.epoch, row.attempts, row.lastCommit, row.updatedAt = row.epoch + 1, 0, 0, now
   for _, name in ipairs({ 'output', 'error' }) do put(hashOf(row.id, 'workflow'), name, false) end
   save(row)
   makeDue(memberOf(row))
@@ -103,18 +158,45 @@ local function expedite()
   if row.status == 'PENDING' and isDue then wokenUp(row.id) end
 end
 
-local isCancel = request.action == 'cancel'
-if not isEnded(row) then
-  local act = isCancel and cancel or expedite
-  act()
-elseif isCancel and row.status == 'CANCELLED' then
-  signalled(row.id)
-elseif not isCancel and (row.status == 'CANCELLED' or row.status == 'MAX_RECOVERY_ATTEMPTS_EXCEEDED') then
-  resume()
-else
+local isCancel, hasEnded = request.action == 'cancel', isEnded(row)
+if hasEnded and (row.status == 'SUCCESS' or (isCancel and row.status ~= 'CANCELLED')) then
   return reply({ state = 'ended', status = row.status })
+elseif isCancel then
+  local found = family()
+  if not found then return reply({ state = 'changed' }) end
+  if #found > 0 then cancel(found) end
+  if hasEnded then signalled(row.id) end
+elseif hasEnded then
+  resume()
+elseif request.from and row.owner ~= request.from.token then
+  return reply({ state = 'active', status = row.status })
+else
+  expedite()
 end
 return reply({ state = 'done', woken = woken, expiring = unneeded, started = started })
+`;
+
+/** Finds what workflows have started, for a cancel with children. Touches no shared key. */
+export const familyMain = String.raw`
+local found = {}
+for _, id in ipairs(request.workflowIds) do
+  local row = load(id)
+  if row then append(found, { id = id, entries = row.entries, started = startedBy(row) }) end
+end
+return reply({ found = found })
+`;
+
+/** Deletes one workflow that has ended. */
+export const deleteMain = String.raw`
+local row = load(own)
+if not row then return reply({ state = 'not_found' }) end
+if not isEnded(row) then return reply({ state = 'active', status = row.status }) end
+if row.kept and row.parent then put(FAMILIES, keptPlace(row), false) end
+call('UNLINK', unpack(ownKeys(row)))
+changed('status:' .. own)
+forget(endedPlace(row))
+writeAll()
+return reply({ state = 'done' })
 `;
 
 /** The first half of a purge: finds workflows that it may remove. */

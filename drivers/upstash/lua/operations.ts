@@ -15,16 +15,21 @@ local function entryAt(position)
     local text, entry = read(ownHash, positionField(position)), {}
     entries[position], entry.seq = entry, text and tonumber(text)
     entry.isOpen = text and not entry.seq
-    if entry.isOpen then entry.deadline, entry.attempts, entry.label = parseOpen(text) end
+    if entry.isOpen then entry.deadline, entry.attempts, entry.label, entry.startedAt = parseOpen(text) end
   end
   return entries[position]
 end
 
--- A complete entry is JSON, a line feed, and the value.
+local function startOf(op) return now - (op.ageMs or 0) end
+
+-- A complete entry is JSON, a line feed, and the value. See 'parseEntry' in script_calls.ts.
 local function complete(row, op, entry, outcome)
   row.entries = row.entries + 1
   entry.seq = row.entries
-  local head = { op.position, entry.label or op.label, outcome.tag, outcome.text and 1 or 0, outcome.topic }
+  local startedAt = entry.startedAt or startOf(op)
+  local head = { op.position, entry.label or op.label, outcome.tag, outcome.text and 1 or 0 }
+  append(head, outcome.topic or cjson.null, startedAt, now - startedAt, op.attempts or 0)
+  append(head, outcome.tag == 'timeout' and entry.deadline or cjson.null, outcome.message)
   entry.text = cjson.encode(head) .. '\n' .. (outcome.text or '')
   put(ownHash, digits(entry.seq), entry.text)
   put(ownHash, positionField(op.position), digits(entry.seq))
@@ -35,9 +40,10 @@ end
 
 local function open(row, op, entry)
   if not entry.isOpen then append(row.open, op.position) end
-  entry.isOpen, entry.label = true, entry.label or op.label
+  entry.isOpen, entry.label, entry.startedAt = true, entry.label or op.label, entry.startedAt or startOf(op)
   local deadline = entry.deadline and digits(entry.deadline) or ''
-  put(ownHash, positionField(op.position), deadline .. ':' .. digits(entry.attempts or 0) .. ':' .. entry.label)
+  local times = deadline .. ':' .. digits(entry.attempts or 0) .. ':' .. digits(entry.startedAt)
+  put(ownHash, positionField(op.position), times .. ':' .. entry.label)
 end
 
 -- Names the fields that an operation may need.
@@ -74,7 +80,8 @@ function perform.send(op) return send(op.message) end
 
 function perform.setEvent(op)
   local event = eventOf(own, op.key) or { version = 0, at = now }
-  put(ownHash, 'e:' .. op.key, digits(event.version + 1) .. ':' .. digits(event.at) .. ':' .. ARGV[op.value])
+  local times = digits(event.version + 1) .. ':' .. digits(event.at) .. ':' .. digits(now)
+  put(ownHash, 'e:' .. op.key, times .. ':' .. ARGV[op.value])
   signal(own, awaited(op))
   changed('event:' .. own)
   return { tag = 'done' }
@@ -85,7 +92,7 @@ function perform.writeStream(op)
   if isClosed then return { tag = 'stream_closed' } end
   local isValue = op.type == 'writeStream'
   if isValue then put(hashOf(own, 'streams'), placeField(tail, op.key), ARGV[op.value]) end
-  put(ownHash, 't:' .. op.key, isValue and digits(tail + 1) or digits(tail) .. 'c')
+  put(ownHash, 't:' .. op.key, (isValue and digits(tail + 1) or digits(tail) .. 'c') .. ':' .. digits(now))
   changed('stream:' .. own)
   return { tag = 'done' }
 end
@@ -137,10 +144,14 @@ local function shown(outcome, entry)
   return { outcome = { tag = outcome.tag, value = text, topic = outcome.topic } }
 end
 
+local function recordedText(entry)
+  entry.text = entry.text or read(ownHash, digits(entry.seq))
+  return entry.text
+end
+
 local function recorded(entry)
   hasOutcome = true
-  entry.text = entry.text or read(ownHash, digits(entry.seq))
-  return { entry = value(entry.text) }
+  return { entry = value(recordedText(entry)) }
 end
 
 local function remaining(entry) return { remainingMs = msUntil(entry.deadline) } end

@@ -41,7 +41,11 @@ local ids, found, count = request.workflowIds, {}, 0
 while count < #ids and (count == 0 or answered < MAX_ANSWER_BYTES) do
   count = count + 1
   local row, texts = loadShown(ids[count], request.values and #SHOWN or 2)
-  if row then append(found, record(row, unpack(texts))) end
+  if row then
+    local shown = record(row, unpack(texts))
+    if request.unread then shown.unread = tonumber(read(hashOf(row.id, 'inbox'), 'last') or '0') - row.received end
+    append(found, shown)
+  end
 end
 return reply({ workflows = found, read = count })
 `;
@@ -102,19 +106,34 @@ local function isBefore(one, other)
   return #one < #other
 end
 
+-- A filter leaves out many places, so that a request reads more of them.
+local isFiltered = request.idPrefix or request.due
+local most = isFiltered and math.max(request.limit, 5000) or request.limit
+
 -- The places without the names of their workflows: what is left is unique.
-local places, isCut = {}, false
+local places, members, isCut = {}, {}, false
 for _, index in ipairs(request.indexes) do
-  local found = call('ZRANGEBYLEX', sharedKey(index), first, last, 'LIMIT', '0', digits(request.limit))
-  isCut = isCut or #found == request.limit
-  for _, place in ipairs(found) do
-    append(places, string.match(place, '^[^%z]*', #prefix + 1))
+  local found = call('ZRANGEBYLEX', sharedKey(index), first, last, 'LIMIT', '0', digits(most))
+  isCut = isCut or #found == most
+  for _, found in ipairs(found) do
+    local place = string.match(found, '^[^%z]*', #prefix + 1)
+    append(places, place)
+    members[place] = name and string.sub(place, 15) .. '\0' .. name or string.sub(found, #prefix + 15)
   end
 end
 table.sort(places, isBefore)
 
 -- If several indexes were read in part, only the first places of the merged list are known to be next.
-local ids, cut = {}, math.min(#places, request.limit)
-for index = 1, cut do ids[index] = string.sub(places[index], 15) end
+local ids, cut = {}, math.min(#places, most)
+for index = 1, request.due and cut or 0 do want(DUE, members[places[index]]) end
+local function isWanted(place)
+  local id = string.sub(place, 15)
+  if request.idPrefix and string.sub(id, 1, #request.idPrefix) ~= request.idPrefix then return false end
+  local score = request.due and dueScore(members[place])
+  return not request.due or (score and (score <= now or (score >= HELD and score - HELD <= now)))
+end
+for index = 1, cut do
+  if isWanted(places[index]) then append(ids, string.sub(places[index], 15)) end
+end
 return reply({ ids = ids, last = isCut and places[cut] or nil, expiring = unneeded })
 `;

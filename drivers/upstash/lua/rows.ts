@@ -14,6 +14,9 @@
  * - `takenBytes`: the bytes that the inbox counts and that were received
  * - `suspended`: the labels, topics and earliest deadline of its waits, while it is suspended
  * - `waits`: where it is registered, see `waiters.ts`
+ * - `failed`: position and label of the operation whose error ended it
+ * - `generation`, `rewinds`, `received`: how often it was continued as new and rewound, and how many
+ *   messages of its inbox were received
  * - `parked`, `parks`: whether it is parked, and how often it was since its last progress
  * - `origin`, `parent`, `children`, `kept`, `expires`: see `ending.ts`
  */
@@ -88,29 +91,31 @@ local function record(row, problem, failure, input, output)
   return {
     workflowId = row.id, name = row.name, status = row.status, createdAt = row.createdAt, updatedAt = row.updatedAt,
     recoveryAttempts = row.attempts, waiting = waiting, parks = row.parks, problem = value(row.parked and problem),
-    input = value(input), output = value(output), error = value(failure),
+    input = value(input), output = value(output), error = value(failure), failed = row.failed or cjson.null,
+    endedAt = row.endedAt or cjson.null, unread = cjson.null, generation = row.generation, rewinds = row.rewinds,
   }
 end
 
 -- An open entry, a stream and an event as they are stored: see keys.ts.
 local function parseOpen(text)
-  local deadline, attempts, label = string.match(text, '^(%d*):(%d+):(.*)$')
-  return tonumber(deadline), tonumber(attempts), label
+  local deadline, attempts, startedAt, label = string.match(text, '^(%d*):(%d+):(%d+):(.*)$')
+  return tonumber(deadline), tonumber(attempts), label, tonumber(startedAt)
 end
 
 -- The field of a message or of a value of a stream.
 local function placeField(place, name) return digits(place) .. ':' .. name end
 
--- The tail of a stream, and whether it is closed.
+-- The tail of a stream, whether it is closed, and when it was last written.
 local function streamOf(id, key)
-  local tail, closed = string.match(read(hashOf(id, 'workflow'), 't:' .. key) or '0', '^(%d+)(c?)$')
-  return tonumber(tail), closed == 'c'
+  local tail, closed, at = string.match(read(hashOf(id, 'workflow'), 't:' .. key) or '0:0', '^(%d+)(c?):(%d+)$')
+  return tonumber(tail), closed == 'c', tonumber(at)
 end
 
 local function eventOf(id, key)
   local text = read(hashOf(id, 'workflow'), 'e:' .. key)
-  local version, at, value = string.match(text or '', '^(%d+):(%d+):(.*)$')
-  return version and { version = tonumber(version), at = tonumber(at), text = value } or nil
+  local version, at, updatedAt, value = string.match(text or '', '^(%d+):(%d+):(%d+):(.*)$')
+  if not version then return nil end
+  return { version = tonumber(version), at = tonumber(at), updatedAt = tonumber(updatedAt), text = value }
 end
 `;
 
@@ -121,7 +126,7 @@ local function insert(id, name, status, origin, input)
   local row = {
     id = id, name = name, status = status, origin = origin, owner = '', epoch = 0, held = false,
     createdAt = now, updatedAt = now, attempts = 0, parks = 0, lastCommit = 0, entries = 0, open = {},
-    bytes = #input + 5, streamBytes = 0, takenBytes = 0,
+    bytes = #input + 5, streamBytes = 0, takenBytes = 0, generation = 0, rewinds = 0, received = 0,
   }
   rows[id] = row
   save(row)

@@ -150,11 +150,9 @@ export const control: Rules = {
     assert.deepEqual(await resume(a, "w"), DONE, "it waits");
   },
 
-  "control() refuses to resume what succeeded or failed, with the status": async ({ drivers: [a, b] }) => {
-    for (const status of ["SUCCESS", "ERROR"] as const) {
-      await (await begin(a, status)).end(status);
-      assert.deepEqual(await resume(b, status), { state: "ended", status });
-    }
+  "control() refuses to resume what succeeded, with the status": async ({ drivers: [a, b] }) => {
+    await (await begin(a, "w")).end("SUCCESS");
+    assert.deepEqual(await resume(b, "w"), { state: "ended", status: "SUCCESS" });
     assert.deepEqual(await claimIds(b), []);
   },
 

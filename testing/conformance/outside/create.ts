@@ -16,7 +16,7 @@ export const create: Rules = {
     const { created, name, epoch, createdAt, now } = await a.create(createRequest("w", { input: '{"total":1}' }));
     assert.deepEqual({ created, name, epoch }, { created: true, name: NAME, epoch: 1 });
     assert.equal(typeof now, "number");
-    const workflow = await b.readWorkflow("w");
+    const workflow = await b.readWorkflow("w", { counts: true });
     assert(workflow);
     assert.deepEqual(workflow, {
       workflowId: "w",
@@ -26,6 +26,11 @@ export const create: Rules = {
       input: '{"total":1}',
       output: null,
       error: null,
+      failed: null,
+      endedAt: null,
+      unread: 0,
+      generation: 0,
+      rewinds: 0,
       createdAt,
       updatedAt: workflow.updatedAt,
       recoveryAttempts: 0,

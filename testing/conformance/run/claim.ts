@@ -11,6 +11,7 @@ import { claimRequest, createRequest, LEASE_MS, NAME } from "../../requests.ts";
 import {
   assertAbout,
   assertOpen,
+  assertRecord,
   begin,
   beginSuspended,
   cancel,
@@ -31,7 +32,7 @@ export const claim: Rules = {
     const [taken] = claimed;
     assert(taken);
     assert.equal(taken.epoch, 1);
-    assert.deepEqual(taken.workflow, await a.readWorkflow("w"));
+    assertRecord(taken.workflow, await a.readWorkflow("w"));
     assert.deepEqual([taken.workflow.status, taken.workflow.input, taken.workflow.waiting], ["PENDING", '"in"', null]);
     assert.deepEqual(taken.journal, { entries: [], more: false });
     assert.deepEqual(taken.open, []);

@@ -44,11 +44,19 @@ export const migration: Rules = {
       cancel(b, "w"),
       a.purge({ olderThanMs: 0, limit: 10 }),
       b.commit(commitRequest({ workflowId: "w", epoch: 1, owner: "o", number: 1 }, [record(0, "0")])),
+      a.readHistory({ workflowId: "w", after: null, limit: 10 }),
+      b.listMessages({ workflowId: "w", after: null, limit: 10, state: "all", topic: null }),
+      a.listEvents({ workflowId: "w", after: null, limit: 10 }),
+      b.listStreams({ workflowId: "w", after: null, limit: 10 }),
+      a.delete({ workflowId: "w" }),
     ]);
+    const nothing = { status: null, items: [], more: false };
+    const { now } = results[2];
+    assert(now !== null && now > 0);
     assert.deepEqual(results, [
       null,
       { workflows: [], cursor: null },
-      { claimed: [], unknown: [], nextDueMs: null, more: false },
+      { claimed: [], unknown: [], nextDueMs: null, now, more: false },
       { state: "refused", index: 0, reason: "workflow_not_found", status: null },
       { event: null, status: null },
       { values: [], tail: 0, closed: false, status: null },
@@ -56,6 +64,11 @@ export const migration: Rules = {
       { state: "not_found" },
       { purged: 0 },
       { state: "lost" },
+      nothing,
+      nothing,
+      nothing,
+      nothing,
+      { state: "not_found" },
     ]);
   },
 

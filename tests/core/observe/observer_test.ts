@@ -90,7 +90,9 @@ Deno.test("observer: everything that begins ends once, with a duration, through 
   }
   const kinds = new Set(all(recorded, "onOperation").map(({ begin }) => begin.kind));
   assert.deepEqual([...kinds].toSorted(), [
-    ..."closeStream getEvent now recv recvAny result send setEvent sleep start step uuid writeStream".split(" "),
+    ..."closeStream getEvent now patched recv recvAny result send setEvent sleep start step uuid writeStream".split(
+      " ",
+    ),
   ]);
   assert(all(recorded, "onStep").some(({ inside }) => inside.some(({ method }) => method === "onSend")));
   const waits = all(recorded, "onOperation").filter(({ begin, end }) =>

@@ -118,7 +118,7 @@ Deno.test("inline wakes are bounded, and the excess is left to a sweep and repor
     ...driver,
     send: async (messages) =>
       ({ ...await driver.send(messages), woken: ids(100_100) }) as Awaited<ReturnType<Driver["send"]>>,
-    claim: async () => (claims++, await opened, { claimed: [], unknown: [], nextDueMs: null, more: false }),
+    claim: async () => (claims++, await opened, { claimed: [], unknown: [], nextDueMs: null, now: 0, more: false }),
   };
   const { parley, errors } = world.isolate(0, [waiting], { driver: flooded });
   await parley.start(waiting, undefined, { workflowId: "w" });

@@ -213,7 +213,7 @@ function leaving(driver: Driver, times: number): { driver: Driver; claims: () =>
   let claims = 0;
   const claim: Driver["claim"] = async (request) => {
     if (++claims > times) return await driver.claim(request);
-    return { claimed: [], unknown: [], nextDueMs: null, more: true };
+    return { claimed: [], unknown: [], nextDueMs: null, now: 0, more: true };
   };
   return { driver: { ...driver, claim }, claims: () => claims };
 }

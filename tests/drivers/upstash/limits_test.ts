@@ -67,7 +67,7 @@ upstashTest(
     const run = await begin(driver, "w");
     await enqueue(driver, "other");
     const message = (destinationId: string) => newMessage(destinationId, { topic: "t", value: VALUE });
-    for (let count = 0; count < 9; count++) await driver.send([message("w")]);
+    for (let count = 0; count < 8; count++) await driver.send([message("w")]);
     const both = [message("other"), message("w")];
     assert.match(
       (await refused(store, () => driver.send(both))).message,

@@ -312,7 +312,7 @@ const mounting: Rules = {
       const [method, path] of [
         ["GET", "/"],
         ["GET", "/workflow"],
-        ["DELETE", "/workflows/w"],
+        ["DELETE", "/workflows"],
         ["PUT", "/workflows"],
         [
           "GET",

@@ -23,6 +23,11 @@ const ERRORS: Record<
     status: 409,
     members: { workflowId: "w", workflowStatus: "ERROR" },
   },
+  workflow_active: {
+    error: new errors.WorkflowActiveError("w", "PENDING"),
+    status: 409,
+    members: { workflowId: "w", workflowStatus: "PENDING" },
+  },
   workflow_conflict: { error: new errors.WorkflowConflictError("w"), status: 409, members: { workflowId: "w" } },
   unknown_workflow: { error: new errors.UnknownWorkflowError("name"), status: 422, members: { workflow: "name" } },
   workflow_failed: {

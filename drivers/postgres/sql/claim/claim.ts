@@ -76,7 +76,8 @@ begin
     end if;
   end if;
   return json_build_object(
-    'claimed', ${s}.claimed_v1(taken, room), 'unknown', unknown, 'nextDueMs', next_due_ms, 'more', more
+    'claimed', ${s}.claimed_v1(taken, room), 'unknown', unknown, 'nextDueMs', next_due_ms,
+    'now', ${s}.now_ms(), 'more', more
   );
 end;
 `);

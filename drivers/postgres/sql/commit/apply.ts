@@ -22,6 +22,7 @@ export function applyOperations(s: string): string {
     tag := null;
     value := null;
     topic := null;
+    message_key := null;
     deadline := null;
     attempts := 0;
 ${defer(s)}
@@ -45,6 +46,7 @@ ${defer(s)}
       tag := op->'outcome'->>'tag';
       value := op->'outcome'->>'value';
       topic := op->'outcome'->>'topic';
+      attempts := coalesce((op->>'attempts')::integer, 0);
     elsif kind in ('writeStream', 'closeStream') then
       stream := array_position(stream_keys, op->>'key');
       if stream is null then
@@ -75,9 +77,10 @@ ${defer(s)}
       if is_awaited then
         filled := array_append(filled, ${s}.event_slot_v1(own, op->>'key'));
       end if;
-      insert into ${s}.events as e (workflow_id, key, version, set_at, value)
-      values (own, op->>'key', 1, now, op->>'value')
-      on conflict (workflow_id, key) do update set version = e.version + 1, value = excluded.value;
+      insert into ${s}.events as e (workflow_id, key, set_at, version, value)
+      values (own, op->>'key', now, 1, op->>'value')
+      on conflict (workflow_id, key) do update set
+        updated_at = excluded.set_at, version = e.version + 1, value = excluded.value;
     elsif kind = 'send' then
       if op->'message'->>'destinationId' = own or op->'message'->>'destinationId' = any (locked) then
         select d.tag, d.value, d.woken, d.fresh into tag, value, is_woken, is_new
@@ -123,9 +126,12 @@ ${defer(s)}
       -- everything that is there.
       latest := case when not is_new and deadline <= now then deadline end;
       if kind = 'receive' then
-        select t.value, t.topic into value, topic
+        select t.value, t.topic, t.dedupe_key into value, topic, message_key
         from ${s}.take_message_v1(own, array(select jsonb_array_elements_text(op->'topics')), latest) as t;
-        tag := case when topic is not null then 'message' end;
+        if topic is not null then
+          tag := 'message';
+          w.received := w.received + 1;
+        end if;
       elsif kind <> 'sleep' then
         if goal = 'suspend' then
           observed := array_append(observed, ${s}.result_slot_v1(op->>'workflowId'));
@@ -156,14 +162,18 @@ ${defer(s)}
     end if;
     if op->>'position' is not null and (tag is not null or is_new) then
       seq := seq + (tag is not null)::integer;
+      began_at := coalesce((entry->>'beganAt')::bigint, now - coalesce((op->>'ageMs')::bigint, 0));
       positions := array_append(positions, (op->>'position')::integer);
       labels := array_append(labels, op->>'label');
-      seqs := array_append(seqs, case when tag is not null then seq end);
-      deadlines := array_append(deadlines, deadline);
+      seqs := array_append(seqs, case when tag is not null then seq::integer end);
+      begins := array_append(begins, began_at);
+      times := array_append(times, case when tag is not null then nullif(now - began_at, 0) end);
+      deadlines := array_append(deadlines, case when tag is null or tag = 'timeout' then deadline end);
       tags := array_append(tags, tag);
       entry_values := array_append(entry_values, value);
       topics := array_append(topics, topic);
-      all_attempts := array_append(all_attempts, attempts);
+      message_keys := array_append(message_keys, message_key);
+      all_attempts := array_append(all_attempts, nullif(attempts, 0));
     end if;
   end loop;
 `;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { listening } from "../push.ts";
+import { listening, MIN_UNHINTED_MS } from "../push.ts";
 import type { SchemaName } from "../schema_name.ts";
 import { entryPoint, type SqlPart } from "../sql_function.ts";
 import { applyOperations } from "./apply.ts";
@@ -31,9 +31,6 @@ export const commitSql: readonly SqlPart[] = [
  * answer to one commit comes on top.
  */
 const MAX_ANSWERS_BYTES = 1_048_576;
-
-/** A hint of `due` is also sent for a deadline that is nearer than this. */
-const MIN_UNHINTED_MS = 10_000;
 
 /**
  * `Driver.commit`, for any number of commits of different workflows. For each, it checks the fence,
@@ -128,6 +125,8 @@ declare
   tag text;
   value text;
   topic text;
+  message_key text;
+  began_at bigint;
   deadline bigint;
   latest bigint;
   attempts integer;
@@ -144,11 +143,14 @@ declare
   seq bigint;
   positions integer[] := '{}';
   labels text[] := '{}';
-  seqs bigint[] := '{}';
+  seqs integer[] := '{}';
+  begins bigint[] := '{}';
+  times bigint[] := '{}';
   deadlines bigint[] := '{}';
   tags text[] := '{}';
   entry_values text[] := '{}';
   topics text[] := '{}';
+  message_keys text[] := '{}';
   all_attempts integer[] := '{}';
   -- Children whose results are recorded by this commit
   finished text[] := '{}';
@@ -211,16 +213,22 @@ function ending(s: string): string {
   return `
   -- 4. What the operations have gathered.
   if cardinality(positions) > 0 then
-    insert into ${s}.journal (workflow_id, position, label, seq, deadline, attempts, tag, value, topic)
-    select own, e.* from unnest(positions, labels, seqs, deadlines, all_attempts, tags, entry_values, topics) as e
+    insert into ${s}.journal (
+      workflow_id, position, seq, began_at, took, deadline, attempts, label, tag, value, topic, message_key
+    )
+    select own, e.* from unnest(
+      positions, seqs, begins, times, deadlines, all_attempts, labels, tags, entry_values, topics, message_keys
+    ) as e
     on conflict (workflow_id, position) do update set
-      seq = excluded.seq, deadline = excluded.deadline, attempts = excluded.attempts,
-      tag = excluded.tag, value = excluded.value, topic = excluded.topic;
+      seq = excluded.seq, took = excluded.took, deadline = excluded.deadline, attempts = excluded.attempts,
+      tag = excluded.tag, value = excluded.value, topic = excluded.topic, message_key = excluded.message_key;
   end if;
   if cardinality(stream_keys) > 0 then
-    insert into ${s}.streams as t (workflow_id, key, tail, closed)
-    select own, c.* from unnest(stream_keys, stream_tails, stream_closed) as c
-    on conflict (workflow_id, key) do update set tail = excluded.tail, closed = excluded.closed
+    insert into ${s}.streams as t (workflow_id, key, updated_at, tail, closed)
+    select own, c.key, now, c.tail, c.closed
+    from unnest(stream_keys, stream_tails, stream_closed) as c (key, tail, closed)
+    on conflict (workflow_id, key) do update set
+      updated_at = excluded.updated_at, tail = excluded.tail, closed = excluded.closed
     where t.tail <> excluded.tail or t.closed <> excluded.closed;
     insert into ${s}.stream_values (workflow_id, key, stream_offset, value)
     select own, v.* from unnest(value_keys, value_offsets, value_texts) as v;
@@ -261,8 +269,9 @@ function ending(s: string): string {
   end if;
   if goal is null then
     update ${s}.workflows as held set
-      last_commit = w.last_commit, journal_seq = w.journal_seq, recovery_attempts = w.recovery_attempts,
-      updated_at = now, parks = w.parks, problem = w.problem, lease_until = lease_end, lease_ms = lease_end - now,
+      received = w.received, last_commit = w.last_commit, journal_seq = w.journal_seq,
+      recovery_attempts = w.recovery_attempts, updated_at = now, parks = w.parks, problem = w.problem,
+      lease_until = lease_end, lease_ms = lease_end - now,
       due_at = case
         when held.due_at < now + (lease_end - now) * 2 / 3 or held.lease_ms <> lease_end - now then lease_end
         else least(held.due_at, lease_end)
@@ -279,7 +288,7 @@ function ending(s: string): string {
     case when has_values then 'stream:' || own end,
     case when goal = 'end' then 'status:' || own end
   ], null);
-  if cardinality(woken) > 0 or goal = 'yield'
+  if cardinality(woken) > 0 or goal in ('yield', 'continueAsNew')
     or (goal in ('suspend', 'park') and due_at < now + ${MIN_UNHINTED_MS})
   then
     targets := array_append(targets, 'due');

@@ -28,7 +28,8 @@ begin
   end loop;
   select jsonb_object_agg(
     j.position, jsonb_build_object(
-      'seq', j.seq, 'deadline', j.deadline, 'attempts', j.attempts, 'tag', j.tag, 'value', j.value, 'topic', j.topic
+      'seq', j.seq, 'beganAt', j.began_at, 'deadline', j.deadline, 'attempts', coalesce(j.attempts, 0),
+      'tag', j.tag, 'value', j.value, 'topic', j.topic
     )
   ) into answer
   from unnest(positions) as given (position)

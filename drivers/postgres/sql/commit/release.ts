@@ -8,8 +8,8 @@ import type { SchemaName } from "../schema_name.ts";
 import { helper } from "../sql_function.ts";
 
 /**
- * Makes the transition of a commit, which releases the lease: suspend, yield, park or end. Returns
- * when the workflow is due.
+ * Makes the transition of a commit, which releases the lease: suspend, yield, park, end or
+ * continue as new. Returns when the workflow is due.
  *
  * It is atomic because the caller, commit_v1, holds the workflow's row, the rows of its children,
  * and the slots that it waits for. So a call that fills such a slot after this commit finds the
@@ -33,6 +33,7 @@ declare
   next_due constant bigint := case goal
     when 'suspend' then until
     when 'yield' then now
+    when 'continueAsNew' then now
     when 'park' then ${s}.after_v1(now, transition->>'delayMs')
   end;
 begin
@@ -55,11 +56,18 @@ begin
   elsif goal = 'end' and cardinality(children) > 0 then
     update ${s}.workflows as child set kept = false
     where child.id = any (children) and child.parent = w.id and child.kept;
+  elsif goal = 'continueAsNew' then
+    -- Messages that were received keep their rows for their keys. Without an entry, they are not listed.
+    delete from ${s}.journal as j where j.workflow_id = w.id;
+    w.generation := coalesce(w.generation, 0) + 1;
+    w.journal_seq := 0;
+    w.recovery_attempts := 0;
   end if;
   update ${s}.workflows as released set
     phase = case goal
       when 'suspend' then 'suspended'
       when 'yield' then 'ready'
+      when 'continueAsNew' then 'ready'
       when 'park' then 'parked'
       when 'end' then 'ended'
     end,
@@ -69,6 +77,8 @@ begin
     problem = transition->>'problem',
     status = case goal when 'end' then transition->>'status' else w.status end,
     output = transition->>'output', error = transition->>'error', ended_at = case goal when 'end' then now end,
+    failed_position = (transition->>'failedPosition')::integer,
+    input = coalesce(transition->>'input', released.input), generation = w.generation, received = w.received,
     last_commit = w.last_commit, journal_seq = w.journal_seq, recovery_attempts = w.recovery_attempts, updated_at = now
   where released.id = w.id;
   return next_due;

@@ -10,8 +10,8 @@ import { entryPoint } from "../sql_function.ts";
 
 /** The members of each request. Those from `place` on are null without an entry, and the last ones without an end. */
 const COMMIT = `own text, run_epoch bigint, run_owner text, number bigint, lease bigint,
-      place integer, entry_label text, entry_tag text, entry_value text, entry_topic text,
-      end_status text, end_output text, end_error text`;
+      place integer, entry_label text, age bigint, entry_tag text, entry_value text, entry_topic text, tries integer,
+      end_status text, end_output text, end_error text, end_failed integer`;
 
 /**
  * `Driver.commit` of several runs, each with one `record` as in `record_one_v1` or an end as in
@@ -63,6 +63,7 @@ begin
       ended_at = case when ${ends} then now else w.ended_at end,
       output = coalesce(g.end_output, w.output),
       error = coalesce(g.end_error, w.error),
+      failed_position = g.end_failed,
       waiting_topics = case when not (${ends}) then w.waiting_topics end,
       waiting_labels = case when not (${ends}) then w.waiting_labels end,
       waiting_until = case when not (${ends}) then w.waiting_until end
@@ -77,8 +78,9 @@ begin
       end
     returning g.nth, w.journal_seq
   ), written as (
-    insert into ${s}.journal (workflow_id, position, label, seq, tag, value, topic)
-    select g.own, g.place, g.entry_label, h.journal_seq, g.entry_tag, g.entry_value, g.entry_topic
+    insert into ${s}.journal (workflow_id, position, seq, began_at, took, attempts, label, tag, value, topic)
+    select g.own, g.place, h.journal_seq, now - coalesce(g.age, 0), g.age, g.tries, g.entry_label, g.entry_tag,
+      g.entry_value, g.entry_topic
     from held as h join given as g on g.nth = h.nth where g.place is not null
   )
   select

@@ -20,7 +20,8 @@ import { commitInFull, FENCE, hintIfHeard, HINTING, wrapped } from "./parts.ts";
 export function endRun(schema: SchemaName): string {
   const { identifier: s } = schema;
   const transition = `jsonb_build_object(
-      'to', 'end', 'status', end_status, 'output', end_output, 'error', end_error
+      'to', 'end', 'status', end_status, 'output', end_output, 'error', end_error,
+      'failedPosition', end_failed
     )`;
   return entryPoint(`
 create function ${s}.end_v1(
@@ -35,7 +36,8 @@ begin
   if ${locksSlot(schema, "result_slot")} then
     now := ${s}.now_ms();
     update ${s}.workflows as w set
-      status = end_status, phase = 'ended', output = end_output, error = end_error, ended_at = now, updated_at = now,
+      status = end_status, phase = 'ended', output = end_output, error = end_error,
+      failed_position = end_failed, ended_at = now, updated_at = now,
       due_at = null, lease_until = null, lease_ms = null, released = true, last_commit = number,
       waiting_topics = null, waiting_labels = null, waiting_until = null, parks = 0, problem = null
     where ${FENCE}

@@ -6,7 +6,7 @@
 
 import type { SchemaName } from "../schema_name.ts";
 import { entryPoint } from "../sql_function.ts";
-import { commitInFull, FENCE, isFree, PROGRESS, RENEWAL, RUN } from "./parts.ts";
+import { BEGAN, commitInFull, ENTRY, FENCE, isFree, PROGRESS, RENEWAL } from "./parts.ts";
 
 /**
  * `Driver.commit` of one `observeEvent` that looks for the first time, and finds the event. The
@@ -16,13 +16,13 @@ import { commitInFull, FENCE, isFree, PROGRESS, RENEWAL, RUN } from "./parts.ts"
  */
 export function observeEvent({ identifier: s }: SchemaName): string {
   const operation = `jsonb_build_array(jsonb_build_object(
-      'type', 'observeEvent', 'position', place, 'label', entry_label, 'workflowId', observed, 'key', event_key,
-      'timeoutMs', timeout, 'started', is_started
+      'type', 'observeEvent', 'position', place, 'label', entry_label, 'ageMs', age,
+      'workflowId', observed, 'key', event_key, 'timeoutMs', timeout, 'started', is_started
     ))`;
   return entryPoint(`
 create function ${s}.observe_event_v1(
-  ${RUN},
-  place integer, entry_label text, observed text, event_key text, timeout text, is_started boolean
+  ${ENTRY},
+  observed text, event_key text, timeout text, is_started boolean
 ) returns json
 language plpgsql volatile as
 declare
@@ -39,8 +39,8 @@ begin
       and e.workflow_id = observed and e.key = event_key
     returning w.journal_seq, e.value
   )
-  insert into ${s}.journal as j (workflow_id, position, label, seq, deadline, tag, value)
-  select own, place, entry_label, held.journal_seq, ${s}.after_v1(now, timeout), 'value', held.value
+  insert into ${s}.journal as j (workflow_id, position, seq, began_at, took, label, tag, value)
+  select own, place, held.journal_seq, ${BEGAN}, age, entry_label, 'value', held.value
   from held
   returning j.value into event_value;
   if found then

@@ -7,8 +7,8 @@
 /** The parameters of every commit, before those of its own. The lease is in milliseconds. */
 export const RUN = "own text, run_epoch bigint, run_owner text, number bigint, lease bigint";
 
-/** The parameters for an operation. `place` is its position. */
-const ENTRY = `${RUN}, place integer, entry_label text`;
+/** The parameters for an operation. `place` is its position, and `age` its `ageMs`, or null if that is 0. */
+export const ENTRY = `${RUN}, place integer, entry_label text, age bigint`;
 
 /** The parameters for a message. */
 const MESSAGE = "destination text, message_topic text, new_id text, new_key text, message_value text";
@@ -18,12 +18,12 @@ export const HINTING = {
   create_one_v1: "own text, workflow_name text, workflow_input text, run_owner text, lease bigint",
   set_event_v1: `${ENTRY}, event_key text, event_value text`,
   write_one_v1: `${ENTRY}, stream_key text, new_value text`,
-  write_stream_v1: `${ENTRY}, stream_key text, new_values jsonb`,
+  write_stream_v1: `${RUN}, place integer, entry_label text, ages jsonb, stream_key text, new_values jsonb`,
   send_one_v1: MESSAGE,
   send_from_run_v1: `${ENTRY}, ${MESSAGE}`,
   create_many_v1: "requests jsonb",
   commit_many_v1: "requests jsonb",
-  end_v1: `${RUN}, end_status text, end_output text, end_error text`,
+  end_v1: `${RUN}, end_status text, end_output text, end_error text, end_failed integer`,
 } as const;
 
 /**
@@ -48,6 +48,9 @@ export const PROGRESS = "recovery_attempts = 0, parks = 0, problem = null";
 export const PROGRESS_WITH_ENTRY = `recovery_attempts = case when place is null then w.recovery_attempts else 0 end,
     parks = case when place is null then w.parks else 0 end,
     problem = case when place is null then w.problem end`;
+
+/** When the operation began. */
+export const BEGAN = "now - coalesce(age, 0)";
 
 /** A condition that no entry has the position `place`. */
 export function isFree(s: string): string {

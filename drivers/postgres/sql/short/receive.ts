@@ -7,7 +7,7 @@
 import type { SchemaName } from "../schema_name.ts";
 import { moveInboxHead, oldestMessage } from "../send.ts";
 import { entryPoint } from "../sql_function.ts";
-import { commitInFull, FENCE, isFree, PROGRESS, RENEWAL, RUN } from "./parts.ts";
+import { BEGAN, commitInFull, ENTRY, FENCE, isFree, PROGRESS, RENEWAL } from "./parts.ts";
 
 /**
  * `Driver.commit` of one `receive` under one topic that looks for the first time, and finds a
@@ -19,13 +19,13 @@ import { commitInFull, FENCE, isFree, PROGRESS, RENEWAL, RUN } from "./parts.ts"
  */
 export function receiveOne({ identifier: s }: SchemaName): string {
   const operation = `jsonb_build_array(jsonb_build_object(
-      'type', 'receive', 'position', place, 'label', entry_label, 'topics', jsonb_build_array(message_topic),
-      'timeoutMs', timeout
+      'type', 'receive', 'position', place, 'label', entry_label, 'ageMs', age,
+      'topics', jsonb_build_array(message_topic), 'timeoutMs', timeout
     ))`;
   return entryPoint(`
 create function ${s}.receive_v1(
-  ${RUN},
-  place integer, entry_label text, message_topic text, timeout text
+  ${ENTRY},
+  message_topic text, timeout text
 ) returns json
 language plpgsql volatile as
 declare
@@ -33,21 +33,22 @@ declare
   entry_seq bigint;
   message tid;
   message_seq bigint;
+  key text;
   message_value text;
 begin
   update ${s}.workflows as w set
     ${RENEWAL},
-    journal_seq = w.journal_seq + 1, ${PROGRESS}
+    received = w.received + 1, journal_seq = w.journal_seq + 1, ${PROGRESS}
   from ${oldestMessage(s, "own", "message_topic")} as m
   where ${FENCE}
     and ${isFree(s)}
-  returning w.journal_seq, m.tuple, m.seq, m.value
-  into entry_seq, message, message_seq, message_value;
+  returning w.journal_seq, m.tuple, m.seq, m.dedupe_key, m.value
+  into entry_seq, message, message_seq, key, message_value;
   if found then
     update ${s}.messages as m set value = null where m.ctid = message;
-    insert into ${s}.journal (workflow_id, position, label, seq, deadline, tag, value, topic)
+    insert into ${s}.journal (workflow_id, position, seq, began_at, took, label, tag, value, topic, message_key)
     values (
-      own, place, entry_label, entry_seq, ${s}.after_v1(now, timeout), 'message', message_value, message_topic
+      own, place, entry_seq, ${BEGAN}, age, entry_label, 'message', message_value, message_topic, key
     );
     ${moveInboxHead(s, "own", "message_topic", "message_seq")}
     return json_build_array(now, message_value);

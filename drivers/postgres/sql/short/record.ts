@@ -6,7 +6,7 @@
 
 import type { SchemaName } from "../schema_name.ts";
 import { entryPoint } from "../sql_function.ts";
-import { commitInFull, FENCE, isFree, PROGRESS, RENEWAL, RUN } from "./parts.ts";
+import { BEGAN, commitInFull, ENTRY, FENCE, isFree, PROGRESS, RENEWAL } from "./parts.ts";
 
 /**
  * `Driver.commit` of one `record` at a free position. The answer is the time.
@@ -16,13 +16,13 @@ import { commitInFull, FENCE, isFree, PROGRESS, RENEWAL, RUN } from "./parts.ts"
  */
 export function recordOne({ identifier: s }: SchemaName): string {
   const operation = `jsonb_build_array(jsonb_build_object(
-      'type', 'record', 'position', place, 'label', entry_label,
-      'outcome', jsonb_build_object('tag', entry_tag, 'value', entry_value, 'topic', entry_topic)
+      'type', 'record', 'position', place, 'label', entry_label, 'ageMs', age,
+      'attempts', tries, 'outcome', jsonb_build_object('tag', entry_tag, 'value', entry_value, 'topic', entry_topic)
     ))`;
   return entryPoint(`
 create function ${s}.record_one_v1(
-  ${RUN},
-  place integer, entry_label text, entry_tag text, entry_value text, entry_topic text
+  ${ENTRY},
+  entry_tag text, entry_value text, entry_topic text, tries integer
 ) returns json
 language plpgsql volatile as
 declare
@@ -36,8 +36,10 @@ begin
     and ${isFree(s)}
   returning w.journal_seq into entry_seq;
   if found then
-    insert into ${s}.journal (workflow_id, position, label, seq, tag, value, topic)
-    values (own, place, entry_label, entry_seq, entry_tag, entry_value, entry_topic);
+    insert into ${s}.journal (workflow_id, position, seq, began_at, took, attempts, label, tag, value, topic)
+    values (
+      own, place, entry_seq, ${BEGAN}, age, tries, entry_label, entry_tag, entry_value, entry_topic
+    );
     return to_json(now);
   end if;
   ${commitInFull(s, operation)}

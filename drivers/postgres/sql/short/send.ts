@@ -7,7 +7,7 @@
 import { listening } from "../push.ts";
 import type { SchemaName } from "../schema_name.ts";
 import { entryPoint } from "../sql_function.ts";
-import { commitInFull, FENCE, HINTING, isFree, PROGRESS, RENEWAL, wrapped } from "./parts.ts";
+import { BEGAN, commitInFull, FENCE, HINTING, isFree, PROGRESS, RENEWAL, wrapped } from "./parts.ts";
 
 /** The message as JSON. */
 const MESSAGE_JSON = `jsonb_build_object(
@@ -76,7 +76,8 @@ end;
 export function sendFromRun(schema: SchemaName): string {
   const { identifier: s } = schema;
   const operation = `jsonb_build_array(jsonb_build_object(
-      'type', 'send', 'position', place, 'label', entry_label, 'message', ${MESSAGE_JSON}
+      'type', 'send', 'position', place, 'label', entry_label, 'ageMs', age,
+      'message', ${MESSAGE_JSON}
     ))`;
   return entryPoint(`
 create function ${s}.send_from_run_v1(
@@ -108,8 +109,8 @@ begin
     returning w.inbox_seq into message_seq;
     insert into ${s}.messages (workflow_id, seq, topic, message_id, dedupe_key, sent_at, value)
     values (destination, message_seq, message_topic, new_id, new_key, now, message_value);
-    insert into ${s}.journal (workflow_id, position, label, seq, tag, value)
-    values (own, place, entry_label, entry_seq, 'sent', new_id);
+    insert into ${s}.journal (workflow_id, position, seq, began_at, took, label, tag, value)
+    values (own, place, entry_seq, ${BEGAN}, age, entry_label, 'sent', new_id);
     if is_heard then
       perform ${s}.hint_v1(array['inbox:' || destination]);
     end if;

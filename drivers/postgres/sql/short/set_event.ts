@@ -8,7 +8,17 @@ import { listening } from "../push.ts";
 import type { SchemaName } from "../schema_name.ts";
 import { locksSlot } from "../slots.ts";
 import { entryPoint } from "../sql_function.ts";
-import { commitInFull, FENCE, hintIfHeard, HINTING, isFree, PROGRESS_WITH_ENTRY, RENEWAL, wrapped } from "./parts.ts";
+import {
+  BEGAN,
+  commitInFull,
+  FENCE,
+  hintIfHeard,
+  HINTING,
+  isFree,
+  PROGRESS_WITH_ENTRY,
+  RENEWAL,
+  wrapped,
+} from "./parts.ts";
 
 /**
  * `Driver.commit` of one `setEvent` that nobody waits for, at a free position or at none. The
@@ -20,7 +30,8 @@ import { commitInFull, FENCE, hintIfHeard, HINTING, isFree, PROGRESS_WITH_ENTRY,
 export function setEvent(schema: SchemaName): string {
   const { identifier: s } = schema;
   const operation = `jsonb_build_array(jsonb_build_object(
-      'type', 'setEvent', 'position', place, 'label', entry_label, 'key', event_key, 'value', event_value
+      'type', 'setEvent', 'position', place, 'label', entry_label, 'ageMs', age, 'key', event_key,
+      'value', event_value
     ))`;
   return entryPoint(`
 create function ${s}.set_event_v1(
@@ -45,12 +56,13 @@ begin
     returning w.journal_seq, ${listening(schema)}
     into entry_seq, is_heard;
     if found then
-      insert into ${s}.events as e (workflow_id, key, version, set_at, value)
-      values (own, event_key, 1, now, event_value)
-      on conflict (workflow_id, key) do update set version = e.version + 1, value = excluded.value;
+      insert into ${s}.events as e (workflow_id, key, set_at, version, value)
+      values (own, event_key, now, 1, event_value)
+      on conflict (workflow_id, key) do update set
+        updated_at = excluded.set_at, version = e.version + 1, value = excluded.value;
       if place is not null then
-        insert into ${s}.journal (workflow_id, position, label, seq, tag)
-        values (own, place, entry_label, entry_seq, 'done');
+        insert into ${s}.journal (workflow_id, position, seq, began_at, took, label, tag)
+        values (own, place, entry_seq, ${BEGAN}, age, entry_label, 'done');
       end if;
       ${hintIfHeard(s, "event")}
       return to_json(now);

@@ -7,7 +7,17 @@
 import { listening } from "../push.ts";
 import type { SchemaName } from "../schema_name.ts";
 import { entryPoint } from "../sql_function.ts";
-import { commitInFull, FENCE, hintIfHeard, HINTING, isFree, PROGRESS_WITH_ENTRY, RENEWAL, wrapped } from "./parts.ts";
+import {
+  BEGAN,
+  commitInFull,
+  FENCE,
+  hintIfHeard,
+  HINTING,
+  isFree,
+  PROGRESS_WITH_ENTRY,
+  RENEWAL,
+  wrapped,
+} from "./parts.ts";
 
 /** A condition: the stream is not closed. */
 function isOpen(s: string): string {
@@ -26,7 +36,8 @@ function isOpen(s: string): string {
 export function writeOne(schema: SchemaName): string {
   const { identifier: s } = schema;
   const operation = `jsonb_build_array(jsonb_build_object(
-      'type', 'writeStream', 'position', place, 'label', entry_label, 'key', stream_key, 'value', new_value
+      'type', 'writeStream', 'position', place, 'label', entry_label, 'ageMs', age, 'key', stream_key,
+      'value', new_value
     ))`;
   return entryPoint(`
 create function ${s}.write_one_v1(
@@ -49,14 +60,14 @@ begin
   returning w.journal_seq, ${listening(schema)}
   into entry_seq, is_heard;
   if found then
-    insert into ${s}.streams as t (workflow_id, key, tail, closed) values (own, stream_key, 1, false)
-    on conflict (workflow_id, key) do update set tail = t.tail + 1
+    insert into ${s}.streams as t (workflow_id, key, updated_at, tail, closed) values (own, stream_key, now, 1, false)
+    on conflict (workflow_id, key) do update set updated_at = excluded.updated_at, tail = t.tail + 1
     returning t.tail into next_tail;
     insert into ${s}.stream_values (workflow_id, key, stream_offset, value)
     values (own, stream_key, next_tail - 1, new_value);
     if place is not null then
-      insert into ${s}.journal (workflow_id, position, label, seq, tag)
-      values (own, place, entry_label, entry_seq, 'done');
+      insert into ${s}.journal (workflow_id, position, seq, began_at, took, label, tag)
+      values (own, place, entry_seq, ${BEGAN}, age, entry_label, 'done');
     end if;
     ${hintIfHeard(s, "stream")}
     return to_json(now);
@@ -68,7 +79,7 @@ end;
 
 /**
  * `Driver.commit` of several `writeStream` operations for one open stream, at free positions that follow
- * each other, or at none. The answer is the time.
+ * each other, or at none. `ages` has the age of each, or is null if all are 0. The answer is the time.
  *
  * It is atomic because the update locks the row of the workflow, which every writer of its streams
  * and journal holds.
@@ -77,7 +88,8 @@ export function writeStream(schema: SchemaName): string {
   const { identifier: s } = schema;
   const operations = `(
       select jsonb_agg(jsonb_build_object(
-        'type', 'writeStream', 'position', place + v.nth - 1, 'label', entry_label, 'key', stream_key, 'value', v.value
+        'type', 'writeStream', 'position', place + v.nth - 1, 'label', entry_label, 'ageMs', ages->(v.nth::integer - 1),
+        'key', stream_key, 'value', v.value
       ) order by v.nth)
       from jsonb_array_elements_text(new_values) with ordinality as v (value, nth)
     )`;
@@ -106,16 +118,19 @@ begin
   into last_seq, is_heard;
   if found then
     with stream as (
-      insert into ${s}.streams as t (workflow_id, key, tail, closed) values (own, stream_key, size, false)
-      on conflict (workflow_id, key) do update set tail = t.tail + size
+      insert into ${s}.streams as t (workflow_id, key, updated_at, tail, closed)
+      values (own, stream_key, now, size, false)
+      on conflict (workflow_id, key) do update set updated_at = excluded.updated_at, tail = t.tail + size
       returning t.tail
     ), written as (
       insert into ${s}.stream_values (workflow_id, key, stream_offset, value)
       select own, stream_key, stream.tail - size + v.nth - 1, v.value
       from stream, jsonb_array_elements_text(new_values) with ordinality as v (value, nth)
     )
-    insert into ${s}.journal (workflow_id, position, label, seq, tag)
-    select own, place + n, entry_label, last_seq - size + 1 + n, 'done' from generate_series(0, size - 1) as n
+    insert into ${s}.journal (workflow_id, position, seq, began_at, took, label, tag)
+    select own, place + n, last_seq - size + 1 + n, now - coalesce((ages->>n)::bigint, 0),
+      nullif((ages->>n)::bigint, 0), entry_label, 'done'
+    from generate_series(0, size - 1) as n
     where place is not null;
     ${hintIfHeard(s, "stream")}
     return to_json(now);

@@ -20,7 +20,9 @@ const COMMITS: Readonly<Record<string, readonly [operations: Operation[], transi
   "an error": [[], end("ERROR", "failed")],
   "an end of which the result is awaited": [[], end()],
   "an end with a child": [[], end()],
+  "an error that is recorded": [[], { to: "end", status: "ERROR", output: null, error: "failed", failedPosition: 0 }],
   "a step": [[record(1, '"\\u0000"')], null],
+  "a step that took some time and tries": [[{ ...record(1, "1"), ageMs: 5, attempts: 3 }], null],
   "a step of a workflow with a problem": [[record(1, { tag: "error", value: "failed" })], null],
   "a step that was recorded": [[record(0, "other")], null],
   "a step of a cancelled workflow": [[record(1, "1")], null],
@@ -90,10 +92,10 @@ pgliteTest(
     assert.deepEqual(await short.rows(), await long.rows());
     assert(short.called.has("commit_many"));
     const states = (answers[0] as { state: string }[]).map(({ state }) => state);
-    const ends = ["released", "released", "released", "released"];
+    const ends = ["released", "released", "released", "released", "released"];
     assert.deepEqual(states, [
-      ...["held", ...ends, "held", "held", "held", "cancelled", "lost"],
-      ...["held", ...ends, "held", "held", "held", "cancelled", "lost"],
+      ...["held", ...ends, "held", "held", "held", "held", "cancelled", "lost"],
+      ...["held", ...ends, "held", "held", "held", "held", "cancelled", "lost"],
     ]);
     await database.close();
   },

@@ -49,12 +49,14 @@ const topic = fc.constantFrom(...TOPICS);
 const key = fc.constantFrom(...KEYS);
 const value = fc.constantFrom("1", '"\\u0000"', '{"a": "b\'"}', "");
 const timeoutMs = fc.constantFrom(null, 0, 50);
+const ageMs = fc.constantFrom(undefined, 0, 7, 3_000_000_000);
 
 /** One operation at a position that the story gives, or many writes. */
 const operations: fc.Arbitrary<readonly Operation[]> = fc.oneof(
   { weight: 3, arbitrary: value.map((value) => [record(0, value)]) },
   { weight: 1, arbitrary: value.map((value) => [record(0, { tag: "error", value })]) },
   { weight: 1, arbitrary: fc.constant([record(0, { tag: "timeout" })]) },
+  { weight: 1, arbitrary: fc.constantFrom(0, 1, 3).map((attempts) => [{ ...record(0, "1"), attempts }]) },
   { weight: 2, arbitrary: fc.tuple(key, value).map(([key, value]) => [setEvent(0, key, value)]) },
   { weight: 1, arbitrary: fc.tuple(key, value).map(([key, value]) => [setEvent(null, key, value)]) },
   {
@@ -83,11 +85,19 @@ const operations: fc.Arbitrary<readonly Operation[]> = fc.oneof(
   { weight: 3, arbitrary: fc.constant([]) },
 );
 
+/** The same operations, begun some time ago. */
+const aged = fc.tuple(operations, fc.array(ageMs, { minLength: 4, maxLength: 4 })).map(([made, ages]) =>
+  made.map((operation, index) => ages[index] === undefined ? operation : { ...operation, ageMs: ages[index] })
+);
+
 const waits: fc.Arbitrary<Operation[]> = fc.oneof(
   topic.map((topic) => [receive(0, [topic])]),
   fc.tuple(id, key).map(([id, key]) => [observeEvent(0, id, key)]),
   id.map((id) => [observeResult(0, id)]),
 );
+
+/** An end by the error at the first position. */
+const FAILED: Transition = { to: "end", status: "ERROR", output: null, error: "failed", failedPosition: 0 };
 
 const position = fc.constantFrom(0, 0, 0, 0, 1, 3);
 const move: fc.Arbitrary<Move> = fc.oneof(
@@ -105,8 +115,8 @@ const move: fc.Arbitrary<Move> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant("commit" as const),
       id,
-      operations,
-      transition: fc.constantFrom(null, null, null, null, null, end(), end("ERROR", "failed")),
+      operations: aged,
+      transition: fc.constantFrom(null, null, null, null, null, end(), end("ERROR", "failed"), FAILED),
       position,
     }),
   },

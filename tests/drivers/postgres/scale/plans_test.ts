@@ -18,6 +18,13 @@ const ROWS = 20_000;
 const MAX_MORE = 50;
 
 /**
+ * The same for lists by two things that no index has both. They read up to 200 workflows, wherever
+ * these are, and sort them.
+ */
+const MAX_MORE_SORTED = 500;
+const SORTED = /^listWorkflows of (due workflows|a prefix|10 with a common prefix)/;
+
+/**
  * A small and a large store over one session, which keeps the plans that it made while both were
  * empty.
  */
@@ -120,7 +127,10 @@ async function blocks(
 
 /** Returns the calls that read too much. */
 function greedy(more: Map<string, number>): string[] {
-  return [...more].filter(([, count]) => count > MAX_MORE).map(([name, count]) => `${name}: ${count} blocks more`);
+  const mostOf = (name: string) => SORTED.test(name) ? MAX_MORE_SORTED : MAX_MORE;
+  return [...more].filter(([name, count]) => count > mostOf(name)).map(([name, count]) =>
+    `${name}: ${count} blocks more`
+  );
 }
 
 const urls = { newest: await postgresUrl(), oldest: await oldestPostgresUrl() };

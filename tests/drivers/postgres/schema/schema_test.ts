@@ -111,7 +111,12 @@ test("every method is one query of one statement", async (database, schema) => {
       driver.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 10, cursor: null }),
     readEvent: () => driver.readEvent({ workflowId: "w", key: "k" }),
     readStream: () => driver.readStream({ workflowId: "w", key: "k", from: 0, limit: 10 }),
-    control: () => driver.control({ workflowId: "w", action: "cancel" }),
+    readHistory: () => driver.readHistory({ workflowId: "w", after: null, limit: 10 }),
+    listMessages: () => driver.listMessages({ workflowId: "w", state: "all", topic: null, after: null, limit: 10 }),
+    listEvents: () => driver.listEvents({ workflowId: "w", after: null, limit: 10 }),
+    listStreams: () => driver.listStreams({ workflowId: "w", after: null, limit: 10 }),
+    control: () => driver.control({ workflowId: "w", action: "cancel", children: true }),
+    delete: () => driver.delete({ workflowId: "w" }),
     purge: () => driver.purge({ olderThanMs: 0, limit: 10 }),
   };
   for (const [name, call] of Object.entries(calls)) {

@@ -54,7 +54,7 @@ function without(prefix: string, value: unknown): unknown {
   return JSON.parse(JSON.stringify(value).replaceAll(prefix, ""));
 }
 
-const REQUESTS = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 2, 1, 1, 2];
+const REQUESTS = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 2, 1, 1, 2];
 const PURGE = REQUESTS.length - 1;
 
 for (const at of ["before", "after", "head", "body"] as const) {
