@@ -28,7 +28,7 @@ export interface Section {
 
 /**
  * Compares measurements of Parley within each run, because times of two runs cannot be compared. If several runs have
- * a case at a distance, the last one counts.
+ * a case at a distance, the last one counts. The nearest come first.
  */
 function compareEach(
   runs: readonly Results[],
@@ -43,7 +43,7 @@ function compareEach(
       if (comparison) found.set(`${measurement.case} ${measurement.distanceMs}`, { measurement, ...comparison });
     }
   }
-  return [...found.values()];
+  return [...found.values()].sort((a, b) => a.measurement.distanceMs - b.measurement.distanceMs);
 }
 
 /** How many times Parley is ahead of another system, by case and distance. */
