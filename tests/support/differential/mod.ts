@@ -285,7 +285,15 @@ function everything(id: string): Ask {
       leaseMs: 1,
       owner: `last ${id}`,
     });
-    return [await driver.readWorkflow(id), parts, claim];
+    const record = await driver.readWorkflow(id, { counts: true });
+    const query = { workflowId: id, after: null, limit: 1_000 };
+    const looks = [
+      await driver.readHistory(query),
+      await driver.listMessages({ ...query, state: "all", topic: null }),
+      await driver.listEvents(query),
+      await driver.listStreams(query),
+    ];
+    return [record, { left: record?.unread }, parts, claim, looks];
   };
 }
 
