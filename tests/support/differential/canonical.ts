@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Claimed } from "../../../core/driver/driver.ts";
+
 /** Members that may be absent, `null`, or in any order. */
 const IN_ANY_ORDER = new Set(["woken", "unknown", "claimed"]);
 
@@ -24,11 +26,17 @@ export function canonical(answer: unknown, isRepeat: boolean): unknown {
       if (name === "unread") return undefined;
       // A claim may or may not count the workflows that it has just leased.
       if (name === "nextDueMs") return undefined;
-      return IN_ANY_ORDER.has(name) && Array.isArray(value) ? value.toSorted(byText) : value;
+      return IN_ANY_ORDER.has(name) && Array.isArray(value) ? value.toSorted(byId) : value;
     }) ?? "null",
   );
 }
 
-function byText(a: unknown, b: unknown): number {
-  return JSON.stringify(a) < JSON.stringify(b) ? -1 : 1;
+/** Compares by the ID. The text of an object would depend on the order of its members. */
+function byId(a: unknown, b: unknown): number {
+  return idOf(a) < idOf(b) ? -1 : 1;
+}
+
+/** The ID of a claimed workflow. Every other item is a name or an ID itself. */
+function idOf(item: unknown): string {
+  return typeof item === "string" ? item : (item as Claimed).workflow.workflowId;
 }
