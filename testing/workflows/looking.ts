@@ -21,12 +21,12 @@ const order = workflow("order", async (ctx) => {
   await ctx.step("reserve", () => new Date(0));
   await ctx.step("flaky", ({ attempt }) => attempt < 3 ? Promise.reject(new Error("again")) : attempt, {
     retries: 2,
-    delay: "1s",
+    delay: "200ms",
   });
   await ctx.step("broken", () => Promise.reject(new RangeError("no"))).catch(() => {});
   await ctx.now();
   await ctx.uuid();
-  await ctx.sleep("5s");
+  await ctx.sleep("1s");
   await ctx.setEvent(state, "waiting");
   await ctx.writeStream(lines, "one");
   await ctx.closeStream(lines);
@@ -35,7 +35,7 @@ const order = workflow("order", async (ctx) => {
   const handle = await ctx.start(child, 1, { workflowId: "the child" });
   await handle.result();
   await ctx.getEvent(ctx.workflowId, state);
-  await ctx.recv("late", { timeout: "1s" }).catch(() => {});
+  await ctx.recv("late", { timeout: "100ms" }).catch(() => {});
   await ctx.recv(payment);
   return await ctx.recvAny(["a", "b"], { timeout: "1h" });
 });
@@ -81,9 +81,9 @@ export const looking: Rules<World> = {
     assert.equal(last.endedAt, undefined);
     assert(last.deadline! > last.startedAt);
     const slept = entries.find(({ kind }) => kind === "sleep")!;
-    assert(slept.endedAt! - slept.startedAt >= 5_000);
+    assert(slept.endedAt! - slept.startedAt >= 1_000);
     const flaky = entries[1]!;
-    assert(flaky.endedAt! - flaky.startedAt >= 3_000, "its tries and the pauses between them");
+    assert(flaky.endedAt! - flaky.startedAt >= 600, "its tries and the pauses between them");
   },
 
   "history() comes in pages, and knows its limits": async (world) => {

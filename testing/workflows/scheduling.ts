@@ -88,7 +88,7 @@ export const scheduling: Rules<World> = {
   },
 
   "work() starts occurrences when they come": async (world) => {
-    const { parley } = world.isolate(0, FLOWS, { schedules: [schedule("s", "* * * * *", quick)] });
+    const { parley } = world.isolate(0, FLOWS, { schedules: [schedule("s", "* * * * * *", quick)] });
     const stop = new AbortController();
     const working = parley.work({ signal: stop.signal });
     await world.untilTrue(async () => (await occurrences(parley, "s")).length >= 2);
