@@ -149,8 +149,9 @@ export class VersionOutOfRangeError extends ParleyError {
  */
 export class ValidationError extends ParleyError {
   /**
-   * The issues that the schema reports, or a single issue if there was no schema. The property is
-   * not enumerable, because an issue may contain the value and loggers print every enumerable
+   * The issues that the schema reports, at most 1,000 and without the value, or a single issue if
+   * there was no schema. The message shows the first of them. The property is not enumerable,
+   * because the path of an issue may have keys of the value, and loggers print every enumerable
    * property.
    */
   declare readonly issues: readonly StandardSchemaV1.Issue[];

@@ -49,7 +49,7 @@ import { createdRun } from "./run/host.ts";
 import type { Runner, SweepResult } from "./runner/runner.ts";
 import { statusTargets } from "./time/subscriptions.ts";
 import { checkTraceparent } from "./values/traced_text.ts";
-import type { Workflow } from "./workflow.ts";
+import { describeInput, type Workflow } from "./workflow.ts";
 
 /** The largest count. Counts travel to the stores as 32-bit numbers. */
 const MAX_COUNT = 2 ** 31 - 1;
@@ -132,7 +132,7 @@ export class Parley implements Client, AsyncDisposable {
     const traceparent = checkTraceparent(options.traceparent);
     const observed = this.#runner.observing?.start(workflowId, name, enqueue, traceparent);
     try {
-      const text = await values.take(input, "workflow's input", schema)();
+      const text = await values.take(input, describeInput(name), schema)();
       const request: CreateRequest = {
         workflowId,
         name,

@@ -76,8 +76,13 @@ export function workflow<Input, Output>(
   checkName(name, "workflow name");
   const { input, maxRecoveryAttempts = 100 } = options;
   checkWholeNumber(maxRecoveryAttempts, "maxRecoveryAttempts", 0);
-  checkSchema(input, `input of workflow ${quote(name)}`);
+  checkSchema(input, describeInput(name));
   return { name, run, maxRecoveryAttempts, ...(input && { input }) };
+}
+
+/** Describes the input of a workflow with this name, for an error. */
+export function describeInput(name: string): string {
+  return `input of workflow ${quote(name)}`;
 }
 
 /**

@@ -30,16 +30,16 @@ import { readSent, takeMessage, toRecipient } from "./messages.ts";
 import { receiveOperation } from "./receive.ts";
 import { stepOperation } from "./step.ts";
 import { unawaited } from "../run/tolerate.ts";
-import type { StandardSchemaV1 } from "../standard_schema.ts";
 import { andThen } from "../values/values.ts";
-import type {
-  ChildHandle,
-  Received,
-  Results,
-  StepContext,
-  StepOptions,
-  Workflow,
-  WorkflowContext,
+import {
+  type ChildHandle,
+  describeInput,
+  type Received,
+  type Results,
+  type StepContext,
+  type StepOptions,
+  type Workflow,
+  type WorkflowContext,
 } from "../workflow.ts";
 
 /**
@@ -51,7 +51,7 @@ const WRITES_UNDER_WAY = 100;
 export class Context implements WorkflowContext {
   readonly workflowId: string;
   readonly #run: Run;
-  readonly #input: StandardSchemaV1 | undefined;
+  readonly #workflow: Pick<Workflow<unknown, unknown>, "name" | "input">;
   /**
    * The workflows that this one has started. If such a workflow does not exist, it was purged and
    * cannot appear later, so a wait for it fails.
@@ -62,11 +62,11 @@ export class Context implements WorkflowContext {
 
   /**
    * @param run The run.
-   * @param input The schema of the workflow's input.
+   * @param workflow The workflow's definition.
    */
-  constructor(run: Run, input: StandardSchemaV1 | undefined) {
+  constructor(run: Run, workflow: Pick<Workflow<unknown, unknown>, "name" | "input">) {
     this.#run = run;
-    this.#input = input;
+    this.#workflow = workflow;
     this.workflowId = run.workflowId;
     bindMethods(this);
   }
@@ -213,7 +213,7 @@ export class Context implements WorkflowContext {
         to: workflowId,
         take: () => {
           if (!this.#run.host.names.includes(name)) throw new UnknownWorkflowError(name);
-          const taken = values.take(input, "workflow's input", child.input);
+          const taken = values.take(input, describeInput(name), child.input);
           return (_position, _open, traceparent) =>
             andThen(taken(), (text): EffectOrWait => ({
               type: "start",
@@ -230,8 +230,9 @@ export class Context implements WorkflowContext {
   }
 
   continueAsNew(input: unknown): Promise<never> {
+    const { name, input: schema } = this.#workflow;
     return unawaited(
-      this.#run.continueAsNew(() => this.#run.host.values.take(input, "workflow's input", this.#input)),
+      this.#run.continueAsNew(() => this.#run.host.values.take(input, describeInput(name), schema)),
     );
   }
 

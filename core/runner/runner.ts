@@ -295,7 +295,7 @@ export class Runner implements RunnerHost {
     if (recoveryAttempts > workflow.maxRecoveryAttempts) return await this.#giveUp(claimed, observed);
     const run = new Run(
       this,
-      (run, input) => workflow.run(new Context(run, workflow.input), input),
+      (run, input) => workflow.run(new Context(run, workflow), input),
       claimed,
       (waiting) => {
         this.runs.setWaiting(run, waiting);

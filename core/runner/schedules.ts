@@ -4,6 +4,7 @@
  * @module
  */
 
+import { describeInput } from "../workflow.ts";
 import type { Schedule } from "../schedule.ts";
 import type { RunHost } from "../run/host.ts";
 
@@ -46,7 +47,9 @@ export class Schedules {
     const { driver, values, report } = this.#host;
     const { name, workflow, input } = schedule;
     if (schedule.overlap === "skip" && await this.#isActive(name)) return false;
-    const text = await (async () => await values.take(input, "workflow's input", workflow.input)())().catch(report);
+    const text = await (async () => await values.take(input, describeInput(workflow.name), workflow.input)())().catch(
+      report,
+    );
     if (text === undefined) return false;
     const { created } = await driver.create({
       workflowId: occurrenceId(name, at),

@@ -11,7 +11,7 @@ import { keptError, MAX_MESSAGE_LENGTH } from "./kept_error.ts";
 import { isError, reviveError, serializeError } from "./serialized_error.ts";
 import type { DriverLimits } from "../driver/driver.ts";
 import { UnreadableValueError, ValidationError, ValueTooLargeError } from "../errors.ts";
-import { toSafeIssue } from "./safe_issue.ts";
+import { describeIssues, toSafeIssues } from "./safe_issue.ts";
 import { snapshot } from "./snapshot.ts";
 import { toUntraced, withoutTraceparent, withTraceparent } from "./traced_text.ts";
 import type { StandardSchemaV1 } from "../standard_schema.ts";
@@ -211,7 +211,7 @@ export class Values {
  * @param what What the value is, for the error.
  * @returns The value that the schema returns.
  * @throws {ValidationError} If the schema refuses the value, or takes longer than 10 s. The message
- * has the place, but not the value.
+ * has the places and the schema's words, but not the value.
  */
 export async function validate<T>(schema: StandardSchemaV1<unknown, T>, value: unknown, what: string): Promise<T> {
   return await check(schema, value, what);
@@ -239,15 +239,9 @@ function inTime<T>(result: Promise<T>, what: string, clock: Clock = systemClock)
 
 function accepted<T>(result: StandardSchemaV1.Result<T>, value: unknown, what: string): T {
   if (!result.issues) return result.value;
-  const issues = result.issues.map((issue) => toSafeIssue(issue, value));
-  const places = [...new Set(issues.flatMap(({ path }) => path?.length ? [path.map(shown).join(".")] : []))].slice(
-    0,
-    5,
-  );
-  throw new ValidationError(
-    `Checking the ${what}: its schema refuses it${places.length ? ` at ${places.join(", ")}` : ""}`,
-    issues,
-  );
+  const issues = toSafeIssues(result.issues, value);
+  const described = describeIssues(issues);
+  throw new ValidationError(`Checking the ${what}: its schema refuses it${described && ` ${described}`}`, issues);
 }
 
 /**
@@ -256,14 +250,6 @@ function accepted<T>(result: StandardSchemaV1.Result<T>, value: unknown, what: s
  */
 export function andThen<T, R>(value: T | Promise<T>, next: (value: T) => R): R | Promise<R> {
   return value instanceof Promise ? value.then(next) : next(value);
-}
-
-/**
- * Returns a segment of a path, as a message shows it. A segment that does not look like a field's
- * name is hidden. It may be data, such as the key of a record.
- */
-function shown(segment: PropertyKey): string {
-  return /^\w{1,40}$/.test(String(segment)) ? String(segment) : "…";
 }
 
 /** Reduces a thrown value to a name and the beginning of its message. */

@@ -24,7 +24,7 @@ import type {
   StreamReader,
   WatchEventOptions,
 } from "../../core/readers.ts";
-import { WorkflowNotFoundError } from "../../core/errors.ts";
+import { quote, WorkflowNotFoundError } from "../../core/errors.ts";
 import type {
   EventInfo,
   HistoryOptions,
@@ -39,7 +39,7 @@ import { toRecipient } from "../../core/context/messages.ts";
 import { Handle } from "../../core/read/handle.ts";
 import { checkTraceparent } from "../../core/values/traced_text.ts";
 import { validate } from "../../core/values/values.ts";
-import type { Workflow } from "../../core/workflow.ts";
+import { describeInput, type Workflow } from "../../core/workflow.ts";
 import { decodeEntry, decodeInfo, decodeValues, RemoteEvent, RemoteStream } from "./reading.ts";
 import { ClientTransport, type ConnectOptions, encoded } from "./transport.ts";
 import { waitOver } from "./waiting.ts";
@@ -103,7 +103,7 @@ class RemoteClient implements Client {
     const schema = typeof workflow === "string" ? undefined : workflow.input;
     // The server gets the caller's own input, because it applies the schema too. If it does not
     // know the workflow, it stores what this schema returned.
-    const checked = schema && await validate(schema, input, "workflow's input");
+    const checked = schema && await validate(schema, input, describeInput(name));
     const body = {
       workflow: name,
       input: encoded(input, "start"),
@@ -148,7 +148,7 @@ class RemoteClient implements Client {
   async send<T>(destinationId: string, message: NoInfer<T>, options: SendOptions<T> = {}): Promise<SendReceipt> {
     const { topic, idempotencyKey, traceparent } = toRecipient(destinationId, options);
     // The server gets the caller's own message, because `recv` applies the schema too.
-    if (topic.schema) await validate(topic.schema, message, "message");
+    if (topic.schema) await validate(topic.schema, message, `message of topic ${quote(topic.name)}`);
     const receipt = await this.#transport.call<SendReceipt>({
       operation: "send",
       method: "POST",
@@ -166,7 +166,7 @@ class RemoteClient implements Client {
   async sendAll(messages: readonly OutgoingMessage[]): Promise<SendReceipt[]> {
     const prepared = await Promise.all(messages.map(async ({ destinationId, message, ...options }) => {
       const { topic, idempotencyKey, traceparent } = toRecipient(destinationId, options);
-      if (topic.schema) await validate(topic.schema, message, "message");
+      if (topic.schema) await validate(topic.schema, message, `message of topic ${quote(topic.name)}`);
       return {
         destinationId,
         message: encoded(message, "sendAll"),

@@ -43,6 +43,93 @@ Deno.test("a refusal by Valibot, Zod or ArkType tells what was expected, and not
   }
 });
 
+const words = async (schema: Schema, value: unknown): Promise<string> => {
+  const error = await validate(schema, value, 'message of topic "t"').then(() => assert.fail(), (error) => error);
+  // The path of an issue may have keys of the value. It is not printed.
+  for (const text of [Deno.inspect(error), ...error.issues.map((issue: StandardSchemaV1.Issue) => issue.message)]) {
+    assert(!/hunter|4_?242|secret/i.test(text), text);
+  }
+  const [, shown] = /^Checking the message of topic "t": its schema refuses it (.*)$/.exec(error.message) ?? [];
+  return shown ?? assert.fail(error.message);
+};
+
+const BAD = { card: "hunter2", n: 4242, extra: { "hunter 2": 1 }, list: ["x", 3] };
+
+Deno.test("the message of a refusal has the places and the words of Valibot, Zod or ArkType, and no values", async () => {
+  const valibot = v.object({
+    card: v.pipe(v.string(), v.email()),
+    n: v.pipe(v.number(), v.maxValue(100)),
+    extra: v.record(v.string(), v.string()),
+    list: v.array(v.string()),
+  });
+  assert.equal(
+    await words(valibot, BAD),
+    'at card ("Invalid email"), at n ("Invalid value: Expected <=100"), ' +
+      'at extra.… ("Invalid type: Expected string"), at list.1 ("Invalid type: Expected string")',
+  );
+  const zod = z.object({
+    card: z.email(),
+    n: z.number().max(100),
+    extra: z.record(z.string(), z.string()),
+    list: z.array(z.string()),
+  });
+  assert.equal(
+    await words(zod, BAD),
+    'at card ("Invalid email address"), at n ("Too big: expected number to be <=100"), ' +
+      'at extra.… ("Invalid input: expected string, received number"), ' +
+      'at list.1 ("Invalid input: expected string, received number")',
+  );
+  const ark = type({
+    card: "string.email",
+    n: "number<100",
+    extra: "Record<string,string>",
+    list: "string[]",
+  });
+  const said = await words(ark, BAD);
+  assert.match(said, /at card \("must be an email address"\)/);
+  assert.match(said, /at n \("must be less than 100"\)/);
+  assert.match(said, /at extra\.… \(.*must be a string \(was a number\)"\)/);
+  assert.equal(await words(v.string(), 4242), '("Invalid type: Expected string")');
+});
+
+Deno.test("unknown keys and the keys of maps are not shown", async () => {
+  const unknown = { hunter2: 1 };
+  assert.equal(await words(v.strictObject({}), unknown), 'at … ("Invalid key: Expected never")');
+  assert.equal(await words(z.strictObject({}), unknown), '("Unrecognized key")');
+  assert.equal(await words(type({ "+": "reject" }), unknown), 'at … ("must be removed")');
+  const map = new Map([["hunter2", "x"]]);
+  assert.equal(await words(v.map(v.string(), v.number()), map), 'at … ("Invalid type: Expected number")');
+  assert.match(await words(z.map(z.string(), z.number()), map), /^at … \("Invalid input: expected number/);
+});
+
+Deno.test("whatever the author of a schema quotes of the value is removed", async () => {
+  const quoting = (quote: (input: typeof value) => string): Schema =>
+    v.pipe(v.any(), v.check(() => false, ({ input }) => quote(input as typeof value)));
+  const value = {
+    name: "Hunter S.",
+    mail: "hunter2@secret.example",
+    cards: new Map([["4242 4242", { number: 4242424242424242n }]]),
+    day: new Date(Date.UTC(2042, 3, 2)),
+    type: "string",
+  };
+  const quotes: [quote: (input: typeof value) => string, shown: string][] = [
+    [({ name }) => `no such user: ${name}`, "no such user: …."],
+    [({ name }) => `${name.toUpperCase()} must be a string`, "…. must be a string"],
+    [({ mail }) => `the domain ${mail.split("@")[1]} is closed`, "the domain ….… is closed"],
+    [({ cards }) => `the card ${[...cards.keys()][0]} is unknown`, "the card … is unknown"],
+    [({ cards }) => `the card ends in ${[...cards.values()][0]!.number % 10_000n}`, "the card ends in …"],
+    [({ day }) => `${day.toJSON()} is a holiday`, "… is a holiday"],
+  ];
+  for (const [quote, shown] of quotes) assert.equal(await words(quoting(quote), value), `("${shown}")`);
+});
+
+Deno.test("a refusal with many or long issues has a short message", async () => {
+  const said = await words(z.array(z.string()), Array.from({ length: 200_000 }, (_, n) => n));
+  assert.match(said, /^at 0 \(.*at 4 \([^)]*\), and 995 more$/);
+  const long = v.pipe(v.string(), v.check(() => false, "words ".repeat(1_000)));
+  assert((await words(long, "x")).length < 200);
+});
+
 Deno.test("an invalid Standard Schema is refused when the channel or workflow is defined", () => {
   const typeBox = { type: "string", "~kind": "String" };
   const effect = Object.assign(() => {}, { ast: {}, annotations: () => {} });

@@ -20,7 +20,7 @@ Deno.test("validate() tells the message and path of each issue, and nothing abou
   const error = await validate(refusing, { card: SECRET }, "message").then(() => assert.fail(), (error) => error);
   assert.equal(error.code, "invalid_value");
   assert.deepEqual(error.issues, [{ message: "no", path: ["user", 0, "card"] }, { message: "nor this" }]);
-  assert.match(error.message, /^Checking the message: .*user\.0\.card/);
+  assert.equal(error.message, 'Checking the message: its schema refuses it at user.0.card ("no"), ("nor this")');
   assert(!everythingIn(error).includes(SECRET));
 });
 
@@ -30,7 +30,7 @@ Deno.test("validate() shows only field names of a path, because a record's key m
     "~standard": { version: 1, vendor: "test", validate: () => ({ issues }) },
   };
   const error: Error = await validate(schema, 1, "message").then(() => assert.fail(), (error) => error);
-  assert.match(error.message, /cards\.….*\.0$/);
+  assert.equal(error.message, 'Checking the message: its schema refuses it at cards.….….0 ("no")');
   assert(!error.message.includes("4242"));
   assert(!Deno.inspect(error).includes("4242"), "the value is not printed");
 });
