@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import type { ControlResult, Driver } from "../../../core/driver/driver.ts";
 import { begin, beginSuspended, cancel, claimIds, type DrivenRun, take } from "../../driven_run.ts";
-import { observeResult, receive, record, start } from "../../operations.ts";
+import { end, observeResult, receive, record, start } from "../../operations.ts";
 import { newWorkflow } from "../../requests.ts";
 import type { Rules } from "../../suite.ts";
 
@@ -64,6 +64,22 @@ export const cancelChildren: Rules = {
     assert.deepEqual(await cancelAll(b, "top"), { state: "ended", status: "SUCCESS" });
     assert.equal((await a.readWorkflow("left"))?.status, "PENDING");
     assert.deepEqual(await cancelAll(b, "missing"), { state: "not_found" });
+  },
+
+  "control() leaves the children of a workflow that was removed, and whose ID is used again": async (
+    { drivers: [a, b] },
+  ) => {
+    for (const remove of [() => b.delete({ workflowId: "top" }), () => b.purge({ olderThanMs: 0, limit: 10 })]) {
+      const top = await begin(a, "top");
+      await top.released([start(0, newWorkflow("child"))], end());
+      await remove();
+      assert.equal(await a.readWorkflow("top"), null);
+      await begin(a, "top");
+      await cancelAll(b, "top");
+      assert.equal((await a.readWorkflow("child"))?.status, "PENDING");
+      await cancel(b, "child");
+      for (const workflowId of ["top", "child"]) await b.delete({ workflowId });
+    }
   },
 
   "control() cancels many children": async ({ drivers: [a, b] }) => {

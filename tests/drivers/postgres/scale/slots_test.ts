@@ -11,7 +11,8 @@ import type pg from "pg";
 import type { Driver } from "../../../../core/driver/driver.ts";
 import { postgresDriver } from "../../../../drivers/postgres/mod.ts";
 import { answers, begin, valueOutcome } from "../../../../testing/driven_run.ts";
-import { observeEvent, setEvent, SUSPEND } from "../../../../testing/operations.ts";
+import { observeEvent, setEvent, start, SUSPEND } from "../../../../testing/operations.ts";
+import { newWorkflow } from "../../../../testing/requests.ts";
 import { openPool, postgresTest } from "../support/postgres.ts";
 import { postgresUrl } from "../support/server.ts";
 import { quoted } from "../support/store.ts";
@@ -103,6 +104,22 @@ for (const count of [1, 64, 65, 1_000]) {
     });
   }
 }
+
+excludes("a start of children excludes a cancel with children, which then cancels these too", async (
+  { driver: a, client },
+  { driver: b },
+) => {
+  const run = await begin(a, "parent");
+  await run.held([start(0, newWorkflow("early"))]);
+  await client.query("begin");
+  await run.held([start(1, newWorkflow("late")), start(2, newWorkflow("later"))]);
+  return async () => {
+    await b.control({ workflowId: "parent", action: "cancel", children: true });
+    for (const workflowId of ["parent", "early", "late", "later"]) {
+      assert.equal((await b.readWorkflow(workflowId))?.status, "CANCELLED", workflowId);
+    }
+  };
+});
 
 for (const count of [1, 1_000]) {
   postgresTest(`no lock of a commit of ${count} events is one of another schema, or has a small number`, async () => {
