@@ -60,7 +60,6 @@ export type {
 export type {
   EventInfo,
   HistoryEntry,
-  HistoryKind,
   HistoryOptions,
   HistoryPage,
   MessageInfo,
@@ -108,6 +107,7 @@ export type {
   CommitEnd,
   Ended,
   EndObserver,
+  HistoryKind,
   ObservedCommit,
   ObservedMessage,
   ObservedOperation,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { HistoryKind } from "./observer.ts";
 import type { SerializedError } from "./values/serialized_error.ts";
 
 /**
@@ -53,28 +54,6 @@ export interface HistoryEntry {
   /** Whether the value or error is absent because it cannot be decoded here. */
   unreadable?: true;
 }
-
-/**
- * The kinds of operations of a workflow.
- *
- * @category From outside
- */
-export type HistoryKind =
-  | "step"
-  | "sleep"
-  | "now"
-  | "uuid"
-  | "patched"
-  | "send"
-  | "recv"
-  | "recvAny"
-  | "check"
-  | "setEvent"
-  | "getEvent"
-  | "writeStream"
-  | "closeStream"
-  | "start"
-  | "result";
 
 /**
  * Options of {@linkcode Client.history}.

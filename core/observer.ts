@@ -217,11 +217,11 @@ export interface RunEndInfo extends Ended {
 }
 
 /**
- * The kind of an operation. `check` is the check of a received message by its topic's schema.
+ * The kinds of operations of a workflow.
  *
- * @category Telemetry
+ * @category From outside
  */
-export type OperationKind =
+export type HistoryKind =
   | "step"
   | "sleep"
   | "now"
@@ -230,14 +230,20 @@ export type OperationKind =
   | "send"
   | "recv"
   | "recvAny"
+  | "check"
   | "setEvent"
   | "getEvent"
   | "writeStream"
   | "closeStream"
   | "start"
-  | "result"
-  | "check"
-  | (string & Record<never, never>);
+  | "result";
+
+/**
+ * The kind of an operation. A later version may have more.
+ *
+ * @category Telemetry
+ */
+export type OperationKind = HistoryKind | (string & Record<never, never>);
 
 /**
  * An operation of a workflow's code.

@@ -8,7 +8,6 @@
 import type {
   EventInfo,
   HistoryEntry,
-  HistoryKind,
   HistoryOptions,
   HistoryPage,
   MessageInfo,
@@ -16,6 +15,7 @@ import type {
   MessagesOptions,
   StreamInfo,
 } from "../inspection.ts";
+import type { HistoryKind } from "../observer.ts";
 import type { HistoryRecord, MessageRecord, Outcome, PartPage, PartQuery } from "../driver/driver.ts";
 import { isActive } from "../driver/statuses.ts";
 import { PROTOTYPES, quote, ValidationError, WorkflowNotFoundError } from "../errors.ts";
