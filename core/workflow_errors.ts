@@ -5,6 +5,7 @@
  */
 
 import type { WorkflowStatus } from "./driver/driver.ts";
+import { summarizeError } from "./error_summary.ts";
 import { ParleyError, quote } from "./parley_error.ts";
 
 /**
@@ -108,22 +109,36 @@ export class UnknownWorkflowError extends ParleyError {
 
 /**
  * The workflow ended in `ERROR` or used up its recovery attempts. `cause` is the error of the
- * workflow.
+ * workflow. The message has names and codes of that error and its causes, but none of their
+ * messages, because those may contain data.
  *
  * @category Errors
  */
 export class WorkflowFailedError extends ParleyError {
   /** The workflow. */
   declare readonly workflowId: string;
+  /**
+   * The operation whose error ended the workflow, such as `step "charge"`. Absent if the workflow
+   * threw another error, and for the result of a child.
+   */
+  declare readonly failed?: { readonly position: number; readonly operation: string };
 
   /**
    * Creates the error.
    *
    * @param workflowId The workflow.
    * @param cause Its error.
+   * @param failed The operation whose error ended the workflow, if it was one.
    */
-  constructor(workflowId: string, cause: unknown) {
-    super(`Workflow ${quote(workflowId)} failed; its error is the cause`, { workflowId }, { cause });
+  constructor(workflowId: string, cause: unknown, failed?: { position: number; operation: string }) {
+    const place = failed ? ` in ${failed.operation} at position ${failed.position}` : "";
+    const summary = summarizeError(cause);
+    const rest = cause === undefined ? "" : "; its error is the cause";
+    super(
+      `Workflow ${quote(workflowId)} failed${place}${summary === null ? "" : `: ${summary}`}${rest}`,
+      { workflowId, ...(failed && { failed }) },
+      { cause },
+    );
   }
 }
 

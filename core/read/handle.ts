@@ -65,7 +65,7 @@ export class Handle<O> implements WorkflowHandle<O> {
   }
 }
 
-type WorkflowEnd = Pick<WorkflowRecord, "status" | "output" | "error">;
+type WorkflowEnd = Pick<WorkflowRecord, "status" | "output" | "error" | "failed">;
 
 /** Reads the row of a workflow. @throws {WorkflowNotFoundError} */
 async function readWorkflow({ driver }: ReadHost, workflowId: string): Promise<WorkflowRecord> {
@@ -106,7 +106,7 @@ export async function awaitResult(
     if (!record) throw new WorkflowNotFoundError(workflowId);
     return isActive(record.status) ? undefined : record;
   };
-  const { status, output, error } = await waitFor(host, look, {
+  const { status, output, error, failed } = await waitFor(host, look, {
     target,
     waiter,
     isLater: host.runs.isHeld(workflowId),
@@ -116,7 +116,13 @@ export async function awaitResult(
   });
   if (status === "CANCELLED") throw new WorkflowCancelledError(workflowId);
   if (status === "SUCCESS") return host.values.decode(output!, `output of workflow ${quote(workflowId)}`);
-  throw new WorkflowFailedError(workflowId, error === null ? undefined : causeOf(error, host.values, workflowId));
+  const cause = error === null ? undefined : causeOf(error, host.values, workflowId);
+  throw new WorkflowFailedError(workflowId, cause, failed ? toFailed(failed) : undefined);
+}
+
+/** Converts a failed operation to what users see. */
+function toFailed({ position, label }: NonNullable<WorkflowRecord["failed"]>): NonNullable<WorkflowInfo["failed"]> {
+  return { position, operation: label };
 }
 
 /** Decodes the error of a workflow. If that fails, the decoder's error is the cause instead. */
@@ -159,7 +165,7 @@ export function toInfo(record: ListedWorkflow, values: Values): WorkflowInfo {
     ...read("output", (value) => value),
     ...read("error", toSerialized),
     ...read("problem", toSerialized),
-    ...(failed && { failed: { position: failed.position, operation: failed.label } }),
+    ...(failed && { failed: toFailed(failed) }),
     ...(unreadable.length > 0 && { unreadable }),
     createdAt,
     updatedAt,

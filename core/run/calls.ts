@@ -90,8 +90,8 @@ export class Calls {
   readonly #held: (() => void)[] = [];
   #isHolding = false;
   readonly #pauses = new Set<Pause>();
-  /** The positions of the operations that have rejected with these errors. */
-  readonly #errors = new WeakMap<object, number>();
+  /** The operations that have rejected with these errors. */
+  readonly #errors = new WeakMap<object, { position: number; label: string }>();
   /** The number of operations under way, without the open waits. */
   #busy = 0;
   #leftOver = 0;
@@ -116,8 +116,8 @@ export class Calls {
     return this.#leftOver > 0;
   }
 
-  /** The position of the operation whose recorded error this is. */
-  positionOf(error: unknown): number | undefined {
+  /** The operation whose recorded error this is. */
+  failedWith(error: unknown): { position: number; label: string } | undefined {
     return typeof error === "object" && error !== null ? this.#errors.get(error) : undefined;
   }
 
@@ -237,7 +237,7 @@ export class Calls {
       return label instanceof Promise ? label.then(go, fail) : go(label);
     } catch (error) {
       if (Undecodable.is(error)) return park(error.error);
-      if (typeof error === "object" && error !== null) this.#errors.set(error, position);
+      if (typeof error === "object" && error !== null) this.#errors.set(error, { position, label: request.label });
       reject(error);
     }
   }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Claimed, CreateRequest, CreateResult, Transition } from "../driver/driver.ts";
+import type { Claimed, CreateRequest, CreateResult, Transition, WorkflowRecord } from "../driver/driver.ts";
 import type { SharedLooks } from "../read/shared_looks.ts";
 import type { StreamTails } from "../read/stream_tails.ts";
 import type { Values } from "../values/values.ts";
@@ -36,7 +36,7 @@ export interface RunHost extends WaitHost {
    * Called before the commit that ends a workflow. The returned function is called once that commit
    * has succeeded. It gives the end to the waits that existed when the commit was sent.
    */
-  ending(workflowId: string, end: End): () => void;
+  ending(workflowId: string, end: End, failed?: WorkflowRecord["failed"]): () => void;
   /** Reports an error that no caller receives. */
   report(error: unknown): void;
 }

@@ -55,6 +55,8 @@ export class Run {
   readonly #ended: Promise<RunEnd> = new Promise((resolve) => this.#settle = resolve);
   readonly #calls: Calls;
   #suspending = false;
+  /** The operation whose error ends the workflow. */
+  #failed: WorkflowRecord["failed"] = null;
   /** Called with `true` when the run begins to wait in memory, with `false` when it continues. */
   readonly #onWaiting: (waiting: boolean) => void;
   /**
@@ -98,7 +100,7 @@ export class Run {
       observed,
       onEnding: (end) => {
         observed?.ending(end.status);
-        return host.ending(workflowId, end);
+        return host.ending(workflowId, end, this.#failed);
       },
       onGone: (state) => this.#onGone(state),
       onFailure: (error) => this.#fail(error),
@@ -335,7 +337,8 @@ export class Run {
 
   #failure(error: unknown): Transition {
     this.observed?.failing(error);
-    return toFailure(this.host.values, error, this.#calls.positionOf(error));
+    this.#failed = this.#calls.failedWith(error) ?? null;
+    return toFailure(this.host.values, error, this.#failed?.position);
   }
 
   /**

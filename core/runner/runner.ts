@@ -7,7 +7,7 @@
 import { Claims } from "./claims.ts";
 import type { Clock } from "../time/clock.ts";
 import { Deadlines } from "./deadlines.ts";
-import type { CommitResult, Driver } from "../driver/driver.ts";
+import type { CommitResult, Driver, WorkflowRecord } from "../driver/driver.ts";
 import { type DriverError, LeaseLostError, WorkflowFailedError } from "../errors.ts";
 import { Context } from "../context/context.ts";
 import { Observing } from "../observe/observing.ts";
@@ -219,9 +219,9 @@ export class Runner implements RunnerHost {
     if (!this.over && (this.#options.wake !== "none" || this.#workers.size > 0)) this.#deadlines.set(workflowId, ms);
   }
 
-  ending(workflowId: string, { status, output, error }: End): () => void {
+  ending(workflowId: string, { status, output, error }: End, failed: WorkflowRecord["failed"] = null): () => void {
     const give = this.looks.giving(`result:${workflowId}`);
-    return () => give({ status, output, error });
+    return () => give({ status, output, error, failed });
   }
 
   /** Runs the given workflows that are due and whose names are known here. */

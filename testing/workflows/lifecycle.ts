@@ -5,7 +5,7 @@
  */
 
 import assert from "node:assert/strict";
-import { WorkflowCancelledError } from "../../core/errors.ts";
+import { WorkflowCancelledError, type WorkflowFailedError } from "../../core/errors.ts";
 import { workflow } from "../../core/workflow.ts";
 import type { Rules } from "../suite.ts";
 import type { World } from "./world.ts";
@@ -31,6 +31,29 @@ export const lifecycle: Rules<World> = {
     await parley.start(flow, "third", { workflowId: "w" });
     assert.equal((await handles[0]!.status()).input, first);
     await assert.rejects(parley.start(echo, null, { workflowId: "w" }), { code: "workflow_conflict", workflowId: "w" });
+  },
+
+  "the error of result() names the operation that failed and its error, here and in another isolate": async (world) => {
+    class CardError extends Error {
+      override name = "CardError";
+      readonly code = "card_declined";
+    }
+    const flow = workflow("flow", async (ctx) => {
+      await ctx.now();
+      await ctx.step("charge", () => Promise.reject(new CardError("hunter2")));
+    });
+    const here = world.isolate(0, [flow]).parley;
+    const elsewhere = world.isolate(1, []).parley;
+    const { workflowId } = await here.start(flow, undefined);
+    for (const parley of [here, elsewhere]) {
+      await assert.rejects(world.until(parley.result(workflowId)), (error: WorkflowFailedError) => {
+        const place = `Workflow ${JSON.stringify(workflowId)} failed in step "charge" at position 1`;
+        assert.equal(error.message, `${place}: CardError (card_declined); its error is the cause`);
+        assert.deepEqual(error.failed, { position: 1, operation: 'step "charge"' });
+        assert.equal((error.cause as Error).message, "hunter2");
+        return true;
+      });
+    }
   },
 
   "a thrown error ends a workflow in ERROR with its name, message and cause": async (world) => {

@@ -13,7 +13,7 @@ const samples: Record<errors.ParleyErrorCode, errors.ParleyError> = {
   workflow_active: new errors.WorkflowActiveError("w", "PENDING"),
   workflow_conflict: new errors.WorkflowConflictError("w"),
   unknown_workflow: new errors.UnknownWorkflowError("flow"),
-  workflow_failed: new errors.WorkflowFailedError("w", cause),
+  workflow_failed: new errors.WorkflowFailedError("w", cause, { position: 3, operation: 'step "charge"' }),
   workflow_cancelled: new errors.WorkflowCancelledError("w"),
   non_determinism: new errors.NonDeterminismError("w", { position: 3, expected: "recv", actual: "sleep" }),
   version_out_of_range: new errors.VersionOutOfRangeError("w", "state", { after: 5, version: 3 }),
@@ -46,6 +46,45 @@ for (const [code, error] of Object.entries(samples)) {
     assert.deepEqual([String(back), "name" in back], [String(error), true]);
   });
 }
+
+Deno.test("a WorkflowFailedError names the operation, the error and its causes, and no messages or odd names", () => {
+  const secret = "hunter2-4242";
+  const named = (name: string, fields: object = {}, options: ErrorOptions = {}) =>
+    Object.assign(new Error(secret, options), { name, secret }, fields);
+  const circular = named("TypeError");
+  circular.cause = circular;
+  const hostile = new Proxy(new Error(secret), {
+    get: () => assert.fail(secret),
+    getPrototypeOf: () => assert.fail(secret),
+  });
+  const child = new errors.WorkflowFailedError("child", cause);
+  const cases: [cause: unknown, shown: string][] = [
+    [undefined, ""],
+    [new Error(secret), "; its error is the cause"],
+    [hostile, "; its error is the cause"],
+    [named("PaymentError"), ": PaymentError; its error is the cause"],
+    [named("PaymentError", { code: "card_declined" }), ": PaymentError (card_declined); its error is the cause"],
+    [named("Error", { code: "ECONNRESET" }), ": Error (ECONNRESET); its error is the cause"],
+    [named("Error", { code: secret }), "; its error is the cause"],
+    [named(`${secret} failed`, { code: 4242 }), "; its error is the cause"],
+    [
+      named("Error", {}, { cause: named("TypeError", {}, { cause: secret }) }),
+      ": Error, caused by TypeError, caused by a thrown string; its error is the cause",
+    ],
+    [circular, `: ${Array(4).fill("TypeError").join(", caused by ")}; its error is the cause`],
+    [secret, ": a thrown string; its error is the cause"],
+    [null, ": a thrown null; its error is the cause"],
+    [child, ': WorkflowFailedError of workflow "child", caused by TypeError; its error is the cause'],
+    [new errors.TimeoutError("result", 5), ": TimeoutError; its error is the cause"],
+  ];
+  for (const [cause, shown] of cases) {
+    assert.equal(new errors.WorkflowFailedError("w", cause).message, `Workflow "w" failed${shown}`);
+  }
+  assert.equal(
+    samples.workflow_failed.message,
+    'Workflow "w" failed in step "charge" at position 3: TypeError; its error is the cause',
+  );
+});
 
 Deno.test("every class has its own code", () => {
   assert.deepEqual(new Set(Object.values(samples).map((it) => it.constructor)), new Set(classes));

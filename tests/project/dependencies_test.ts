@@ -54,7 +54,7 @@ const LAYERS: readonly RegExp[] = [
   /^core\/observe\//,
   /^core\/values\//,
   /^core\/time\//,
-  /^core\/(errors|parley_error|workflow_errors)\.ts$/,
+  /^core\/(errors|error_summary|parley_error|workflow_errors)\.ts$/,
   /^core\/standard_schema\.ts$/,
   /^core\/observer\.ts$/,
   /^core\/driver\//,
