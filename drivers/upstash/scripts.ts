@@ -28,7 +28,7 @@ import {
   purgePeekMain,
   sendMain,
 } from "./lua/lifecycle.ts";
-import { listChannelsMain, listMessagesMain, look, readHistoryMain } from "./lua/look.ts";
+import { listEventsMain, listMessagesMain, listStreamsMain, look, readHistoryMain } from "./lua/look.ts";
 import { operations } from "./lua/operations.ts";
 import { prelude } from "./lua/prelude.ts";
 import { listMain, paging, readEventMain, readJournalMain, readStreamMain, readWorkflowsMain } from "./lua/read.ts";
@@ -72,8 +72,8 @@ export const SCRIPTS = {
   delete: script("delete", ...change, deleteMain),
   readHistory: script("readHistory", look, readHistoryMain),
   listMessages: script("listMessages", ...change, inbox, look, listMessagesMain),
-  listEvents: script("listEvents", look, listChannelsMain),
-  listStreams: script("listStreams", look, listChannelsMain),
+  listEvents: script("listEvents", look, listEventsMain),
+  listStreams: script("listStreams", look, listStreamsMain),
   purgePeek: script("purge", ...change, purgePeekMain),
   purge: script("purge", ...change, purgeMain),
   expire: script("purge", ...change, expireMain),

@@ -29,8 +29,8 @@ export function looks({ call, keys }: ScriptCalls): Looks {
       const page = await call<PartPage<Stored<MessageRecord>>>("listMessages", own, query);
       return { ...page, items: page.items.map((item) => "entry" in item ? parseReceived(item.entry) : item) };
     },
-    listEvents: (query) => call("listEvents", ofWorkflow(query), { ...query, kind: "e" }),
-    listStreams: (query) => call("listStreams", ofWorkflow(query), { ...query, kind: "t" }),
+    listEvents: (query) => call("listEvents", ofWorkflow(query), query),
+    listStreams: (query) => call("listStreams", ofWorkflow(query), query),
   };
 }
 

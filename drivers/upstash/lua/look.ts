@@ -98,14 +98,14 @@ end)
 `;
 
 /** Lists events or streams, by the bytes of their keys. */
-export const listChannelsMain = String.raw`
+const listChannelsMain = String.raw`
 local places = {}
-for _, key in ipairs(namesOf('workflow', '^' .. request.kind .. ':(.*)$')) do
+for _, key in ipairs(namesOf('workflow', '^' .. KIND .. ':(.*)$')) do
   append(places, (not request.after or isBefore(request.after, key)) and key or nil)
 end
 table.sort(places, isBefore)
-return page(places, function(key) want(hash, request.kind .. ':' .. key) end, function(key)
-  if request.kind == 't' then
+return page(places, function(key) want(hash, KIND .. ':' .. key) end, function(key)
+  if KIND == 't' then
     local tail, isClosed, at = streamOf(own, key)
     return { key = key, length = tail, closed = isClosed, updatedAt = at }
   end
@@ -113,3 +113,9 @@ return page(places, function(key) want(hash, request.kind .. ':' .. key) end, fu
   return { key = key, version = event.version, value = value(event.text), updatedAt = event.updatedAt }
 end)
 `;
+
+/** Lists events. */
+export const listEventsMain = `local KIND = 'e'\n${listChannelsMain}`;
+
+/** Lists streams. */
+export const listStreamsMain = `local KIND = 't'\n${listChannelsMain}`;

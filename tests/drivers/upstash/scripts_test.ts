@@ -41,6 +41,9 @@ async function everyScript(driver: Driver): Promise<unknown[]> {
     (await driver.readWorkflow("other"))?.status,
     (await driver.listWorkflows({ problem: false, values: true, statuses: null, name: null, limit: 10, cursor: null }))
       .workflows.length,
+    ...await lookAt(driver, "w"),
+    await driver.control({ workflowId: "w", action: "cancel", children: true }),
+    await driver.delete({ workflowId: "other" }),
     await driver.purge({ olderThanMs: 0, limit: 10 }),
   ];
 }
@@ -55,8 +58,23 @@ const STORY = [
   { state: "done", woken: [] },
   "CANCELLED",
   3,
-  { purged: 1 },
+  ...[4, 1, 1, 1],
+  { state: "done", woken: [] },
+  { state: "done" },
+  { purged: 2 },
 ];
+
+/** How many operations, messages, events and streams a workflow shows. */
+async function lookAt(driver: Driver, workflowId: string): Promise<number[]> {
+  const query = { workflowId, after: null, limit: 10 };
+  const pages = [
+    await driver.readHistory(query),
+    await driver.listMessages({ ...query, state: "all", topic: null }),
+    await driver.listEvents(query),
+    await driver.listStreams(query),
+  ];
+  return pages.map(({ items }) => items.length);
+}
 
 Deno.test("every script locks its keys alone, and is known to Redis by the SHA-1 of its source", async () => {
   const shas = new Set<string>();
