@@ -47,8 +47,9 @@ export const scheduling: Rules<World> = {
   },
 
   "an occurrence is started late only within `catchUp`": async (world) => {
+    const hourly = await minutesAgo(world, 3);
     const catchUp = async (options: ScheduleOptions<unknown>) => {
-      const { parley } = world.isolate(0, FLOWS, { schedules: [await minutesAgo(world, 3, options)] });
+      const { parley } = world.isolate(0, FLOWS, { schedules: [hourly(options)] });
       await world.until(parley.sweep());
       return (await occurrences(parley, "hourly")).length;
     };
@@ -79,7 +80,7 @@ export const scheduling: Rules<World> = {
   "the store's clock decides, and not that of the isolate": async (world) => {
     const { clock } = world.harness;
     const hoursAhead = { now: () => clock.now() + 5 * 60 * MINUTE_MS, after: clock.after.bind(clock) };
-    const { parley } = world.isolate(0, FLOWS, { clock: hoursAhead, schedules: [await minutesAgo(world, 3, {})] });
+    const { parley } = world.isolate(0, FLOWS, { clock: hoursAhead, schedules: [(await minutesAgo(world, 3))({})] });
     await world.until(parley.sweep());
     const [only, ...others] = await occurrences(parley, "hourly");
     assert.deepEqual(others, []);
@@ -111,11 +112,11 @@ async function occurrences(parley: Parley, name: string): Promise<{ workflowId: 
   return (await parley.list({ idPrefix: `${name}@` })).workflows;
 }
 
-/** An hourly schedule whose last occurrence was so many minutes ago, by the store's clock. */
-async function minutesAgo(world: World, minutes: number, options: ScheduleOptions<unknown>): Promise<Schedule> {
+/** Makes hourly schedules whose last occurrence was so many minutes ago, by the store's clock. */
+async function minutesAgo(world: World, minutes: number): Promise<(options: ScheduleOptions<unknown>) => Schedule> {
   const { parley } = world.isolate(0, []);
   const { workflowId } = await parley.start("nothing", null, { enqueue: true });
   const { createdAt } = await parley.status(workflowId);
   const minute = new Date(createdAt - minutes * MINUTE_MS).getUTCMinutes();
-  return schedule("hourly", `${minute} * * * *`, quick, options);
+  return (options) => schedule("hourly", `${minute} * * * *`, quick, options);
 }
