@@ -62,8 +62,8 @@ export interface CommitRequest {
  *   `failedPosition` is the position of the operation whose recorded error ended the workflow. It
  *   is left out if there is none.
  * - `continueAsNew`: the workflow starts again with another input, an empty journal and the next
- *   generation. It is due at once. The commit has no operations. Unread messages, dedupe keys, events, streams and children stay.
- *   Messages that it has received are no longer listed.
+ *   generation. It is due at once. The commit has no operations. Unread messages, dedupe keys,
+ *   events, streams and children stay. Messages that it has received are no longer listed.
  *
  * `park` stores the encoded error as the record's `problem`, and raises its `parks` by one. A claim
  * changes neither. A cancel and any other transition clear both. A commit that makes progress also

@@ -123,7 +123,8 @@ if isCut and #due < request.limit then lookByName(wanted) end
 sortByAge(due)
 local ids = {}
 for index = 1, math.min(#due, request.limit) do ids[index] = due[index].id end
-return reply({ ids = ids, suspects = suspects, unknown = unknown, now = now, nextDueMs = nextAt and nextAt - now or cjson.null })
+local nextDueMs = nextAt and nextAt - now or cjson.null
+return reply({ ids = ids, suspects = suspects, unknown = unknown, now = now, nextDueMs = nextDueMs })
 `;
 
 /** Claims workflows by ID. Also the second half of a claim by due time. */
