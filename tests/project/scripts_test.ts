@@ -3,10 +3,15 @@ import { countTests } from "../../scripts/junit.ts";
 import { deno, withDirectory } from "./files.ts";
 
 async function runTests(files: Record<string, string>, ...args: string[]): Promise<{ code: number; last: string }> {
+  const { code, lines } = await linesOf(files, ...args);
+  return { code, last: lines.at(-1) ?? "" };
+}
+
+async function linesOf(files: Record<string, string>, ...args: string[]): Promise<{ code: number; lines: string[] }> {
   return await withDirectory(async (directory) => {
     for (const [name, text] of Object.entries(files)) await Deno.writeTextFile(`${directory}/${name}`, text);
     const { code, stdout } = await deno("run", "-A", "scripts/test.ts", directory, ...args);
-    return { code, last: stdout.trimEnd().split("\n").at(-1) ?? "" };
+    return { code, lines: stdout.trimEnd().split("\n") };
   });
 }
 
@@ -21,6 +26,24 @@ Deno.test("deno task test counts tests, examples in documents and comments, leak
     "comment.ts": "/**\n * ```ts\n * throw 1;\n * ```\n */\nexport {};\n",
   };
   assert.deepEqual(await runTests(files), { code: 1, last: "3 passed, 4 failed" });
+});
+
+Deno.test("deno task test runs a few failing tests again, alone, and says what passed only then", async () => {
+  // The first run leaves a file behind, and the second finds it.
+  const busy = `const mark = new URL("./mark", import.meta.url);
+    Deno.test("a", () => {});
+    Deno.test('b <"> & / (c)', () => {
+      try { Deno.statSync(mark); } catch { Deno.writeTextFileSync(mark, ""); throw new Error("busy"); }
+    });`;
+  const { code, lines } = await linesOf({ "passing_test.ts": PASSING, "busy_test.ts": busy });
+  assert.deepEqual([code, lines.at(-1)], [0, "4 passed, 0 failed"]);
+  assert.match(lines.at(-2) ?? "", /^passed only when it ran alone: .*busy_test\.ts => b <"> & \/ \(c\)$/);
+  const broken = await linesOf({
+    "passing_test.ts": PASSING,
+    "busy_test.ts": busy,
+    "broken_test.ts": `Deno.test("c", () => { throw new Error(); });`,
+  });
+  assert.deepEqual([broken.code, broken.lines.at(-1)], [1, "4 passed, 1 failed"]);
 });
 
 Deno.test("deno task test passes options on, and fails when nothing ran", async () => {
@@ -43,8 +66,8 @@ Deno.test("countTests() counts a test and its failed step once", () => {
   const suite = (cases: string) => `<testsuite name="s" tests="1">${cases}</testsuite>`;
   const report = suite(`<testcase name="a">${failed}</testcase><testcase name="a &gt; b">${failed}</testcase>`) +
     suite(`<testcase name="a &gt; b" classname="s"></testcase><testcase name="c"><skipped/></testcase>`);
-  assert.deepEqual(countTests(report), { passed: 1, failed: 1 });
-  assert.deepEqual(countTests(""), { passed: 0, failed: 0 });
+  assert.deepEqual(countTests(report), { passed: 1, failed: [{ file: "s", name: "a" }] });
+  assert.deepEqual(countTests(""), { passed: 0, failed: [] });
 });
 
 Deno.test("the edge type check knows neither Deno nor Node", async () => {
