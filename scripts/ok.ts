@@ -6,7 +6,7 @@
 
 import { deno } from "./deno.ts";
 
-/** The published files that have to run without Deno and Node: all but `testing/`. */
+/** The published files that have to run without Deno and Node: all but `conformance/`. */
 const EDGE = ["mod.ts", "core/", "drivers/", "http/", "otel/"];
 
 const steps: [name: string, args: string[]][] = [

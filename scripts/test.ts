@@ -26,7 +26,7 @@ const EVERYTHING = [
   "drivers/",
   "http/",
   "otel/",
-  "testing/",
+  "conformance/",
   "README.md",
   "CONTRIBUTING.md",
   "docs/",

@@ -92,7 +92,7 @@ export type * from "./records.ts";
 
 /**
  * A store for workflows. The top of this module has the terms and the rules for all methods. The
- * conformance suite in `./testing` checks them.
+ * conformance suite in `./conformance` checks them.
  *
  * @category Driver
  */

@@ -7,8 +7,8 @@
 import { nextTask } from "../../core/time/clock.ts";
 import type { CommitRequest, Driver } from "../../core/driver/driver.ts";
 import { type Workflow, workflow } from "../../core/workflow.ts";
-import type { ManualClock } from "../../testing/mod.ts";
-import { World } from "../../testing/workflows/world.ts";
+import type { ManualClock } from "../../conformance/mod.ts";
+import { World } from "../../conformance/workflows/world.ts";
 import { memoryHarness } from "../drivers/memory/harness.ts";
 
 /** Two isolates over one store in memory, and their clock. */

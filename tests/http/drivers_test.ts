@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { MakeHarness, RegisterTest } from "../../testing/mod.ts";
+import type { MakeHarness, RegisterTest } from "../../conformance/mod.ts";
 import { memoryHarness } from "../drivers/memory/harness.ts";
 import { neonHarness } from "../drivers/neon/support/harness.ts";
 import { postgresUrl } from "../drivers/postgres/support/server.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { context, metrics, trace } from "@opentelemetry/api";
 import { memoryDriver, Parley, topic, workflow } from "@parley/parley";
 import { otel } from "@parley/parley/otel";
-import { carryOn, EXPECTED, lookBack, story, tell } from "../../testing/workflows/everything.ts";
+import { carryOn, EXPECTED, lookBack, story, tell } from "../../conformance/workflows/everything.ts";
 import { setup } from "../core/setup.ts";
 import { everythingIn, SECRET } from "../core/values/secret.ts";
 import { startSdk } from "./sdk.ts";

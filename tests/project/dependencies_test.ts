@@ -34,7 +34,7 @@ const RULES: readonly { files: RegExp; mayImport: RegExp }[] = [
     mayImport: /^(core\/|http\/|hono($|\/)|type:hono($|\/)|valibot$|type:valibot$|@valibot\/to-json-schema$)/,
   },
   { files: /^otel\//, mayImport: /^(type:)?(core\/observer\.ts$|otel\/)/ },
-  { files: /^testing\//, mayImport: /^(core\/|testing\/|node:assert\/strict$)/ },
+  { files: /^conformance\//, mayImport: /^(core\/|conformance\/|node:assert\/strict$)/ },
   { files: /^tests\//, mayImport: /^/ },
   { files: /^(examples|bench|scripts)\//, mayImport: /^(?!tests\/)/ },
 ];
@@ -130,7 +130,7 @@ Deno.test("every import keeps to the dependency rule", async () => {
   const files = sourceFiles();
   const imports = await importsOf(files);
   const importing = new Set(imports.map(({ from }) => from));
-  for (const file of ["mod.ts", "core/parley.ts", "drivers/memory/mod.ts", "testing/mod.ts"]) {
+  for (const file of ["mod.ts", "core/parley.ts", "drivers/memory/mod.ts", "conformance/mod.ts"]) {
     assert(importing.has(file), `${file} was not read`);
   }
   assert.deepEqual(imports.filter((it) => !isAllowed(it)), []);
@@ -167,7 +167,7 @@ Deno.test("the dependency rule refuses what it is there to refuse", () => {
     { from: "core/values/codec.ts", to: "hono" },
     { from: "core/values/values.ts", to: "type:hono" },
     { from: "drivers/postgres/mod.ts", to: "drivers/memory/mod.ts" },
-    { from: "drivers/postgres/mod.ts", to: "testing/mod.ts" },
+    { from: "drivers/postgres/mod.ts", to: "conformance/mod.ts" },
     { from: "drivers/push.ts", to: "drivers/neon/session.ts" },
     { from: "drivers/memory/mod.ts", to: "drivers/push.ts" },
     { from: "drivers/neon/session.ts", to: "drivers/upstash/transport/push.ts" },
@@ -178,7 +178,7 @@ Deno.test("the dependency rule refuses what it is there to refuse", () => {
     { from: "otel/mod.ts", to: "type:@opentelemetry/api" },
     { from: "otel/mod.ts", to: "core/parley.ts" },
     { from: "core/options.ts", to: "otel/mod.ts" },
-    { from: "testing/mod.ts", to: "drivers/memory/mod.ts" },
+    { from: "conformance/mod.ts", to: "drivers/memory/mod.ts" },
     { from: "examples/checkout/main.ts", to: "tests/project/files.ts" },
     { from: "elsewhere/mod.ts", to: "core/parley.ts" },
   ];

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { read, sourceFiles } from "./files.ts";
 
 /** The published files, without the one file that may use time. */
-const CHECKED = /^(mod\.ts|core\/(?!time\/clock\.ts$)|drivers\/|http\/|otel\/|testing\/)/;
+const CHECKED = /^(mod\.ts|core\/(?!time\/clock\.ts$)|drivers\/|http\/|otel\/|conformance\/)/;
 
 /** Names that always mean a timer or the time. */
 const NAMES = new Set(["setTimeout", "setInterval", "setImmediate", "performance", "Temporal", "MessageChannel"]);

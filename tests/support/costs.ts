@@ -6,8 +6,8 @@
 
 import assert from "node:assert/strict";
 import { Parley, type ParleyOptions, type Workflow, workflow, type WorkflowContext } from "../../mod.ts";
-import type { Harness, RegisterTest } from "../../testing/mod.ts";
-import { World } from "../../testing/workflows/world.ts";
+import type { Harness, RegisterTest } from "../../conformance/mod.ts";
+import { World } from "../../conformance/workflows/world.ts";
 
 /** A harness that counts what reaches the store. */
 export interface CountingHarness extends Harness {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CrashCalls } from "../../testing/workflows/replay/crash.ts";
+import type { CrashCalls } from "../../conformance/workflows/replay/crash.ts";
 
 /**
  * The share of the calls that one of two set-ups of a driver tries, so that both together try all

@@ -17,8 +17,8 @@ import {
   start,
   SUSPEND,
   writeStream,
-} from "../../testing/operations.ts";
-import { claimRequest, commitRequest, createRequest, newMessage, newWorkflow } from "../../testing/requests.ts";
+} from "../../conformance/operations.ts";
+import { claimRequest, commitRequest, createRequest, newMessage, newWorkflow } from "../../conformance/requests.ts";
 
 /** The operations, in order, with requests that are the same each time. */
 export function everyOperation(driver: Driver): (() => Promise<unknown>)[] {

@@ -7,8 +7,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { workflow, type WorkflowContext } from "../../mod.ts";
-import type { Fault, MakeHarness, RegisterTest } from "../../testing/mod.ts";
-import { World } from "../../testing/workflows/world.ts";
+import type { Fault, MakeHarness, RegisterTest } from "../../conformance/mod.ts";
+import { World } from "../../conformance/workflows/world.ts";
 
 /** One line of a program. `all`: its operations are issued together. */
 type Op =

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { carryOn, story, tell } from "../../../testing/workflows/everything.ts";
+import { carryOn, story, tell } from "../../../conformance/workflows/everything.ts";
 import { setup } from "../setup.ts";
 
 const [mode] = Deno.args;

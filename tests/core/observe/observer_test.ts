@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { topic } from "../../../core/channel.ts";
 import { prefixed } from "./codecs.ts";
 import { workflow } from "../../../core/workflow.ts";
-import { carryOn, EXPECTED, lookBack, story, tell } from "../../../testing/workflows/everything.ts";
+import { carryOn, EXPECTED, lookBack, story, tell } from "../../../conformance/workflows/everything.ts";
 import { setup } from "../setup.ts";
 import { everythingIn, SECRET } from "../values/secret.ts";
 import { all, type Recorded, recording, trace } from "./recording.ts";

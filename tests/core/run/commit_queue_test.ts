@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { CommitQueue } from "../../../core/run/commit_queue.ts";
 import type { EffectOrWait, PendingOperation } from "../../../core/run/operation.ts";
 import { memoryDriver } from "../../../drivers/memory/mod.ts";
-import { setEvent } from "../../../testing/operations.ts";
+import { setEvent } from "../../../conformance/operations.ts";
 
 function pending(label: string, action: PendingOperation["action"]): PendingOperation {
   return { position: 0, label, action, onResult: () => {} };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { memoryDriver, Parley, workflow } from "../../../mod.ts";
-import { withFaults } from "../../../testing/faults.ts";
+import { withFaults } from "../../../conformance/faults.ts";
 
 /** Answers one message a turn. `turns` is how many a generation has. */
 const chat = workflow("chat", async (ctx, input: { turns: number; said: number }): Promise<number> => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { delay } from "../../../core/time/clock.ts";
 import { type Workflow, workflow } from "../../../core/workflow.ts";
-import type { Isolate } from "../../../testing/workflows/world.ts";
+import type { Isolate } from "../../../conformance/workflows/world.ts";
 import { seeded } from "../../support/random.ts";
 import { settle, setup } from "../setup.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import { memoryDriverOver, memoryStore } from "../../../drivers/memory/mod.ts";
-import { ManualClock, withFaults } from "../../../testing/mod.ts";
+import { ManualClock, withFaults } from "../../../conformance/mod.ts";
 import type { CountingHarness } from "../../support/costs.ts";
 
 const HOUR_MS = 3_600_000;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { memoryDriver } from "../../../drivers/memory/mod.ts";
-import { record, YIELD } from "../../../testing/operations.ts";
-import { claimRequest, createRequest } from "../../../testing/requests.ts";
-import { DrivenRun, take } from "../../../testing/driven_run.ts";
+import { record, YIELD } from "../../../conformance/operations.ts";
+import { claimRequest, createRequest } from "../../../conformance/requests.ts";
+import { DrivenRun, take } from "../../../conformance/driven_run.ts";
 
 const MIB = 1_048_576;
 

@@ -1,4 +1,4 @@
-import { conformance, workflows } from "../../../testing/mod.ts";
+import { conformance, workflows } from "../../../conformance/mod.ts";
 import { costs } from "../../support/costs.ts";
 import { memoryHarness } from "./harness.ts";
 import { randomPrograms } from "../../support/programs.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { withRetries } from "../../../core/time/retry.ts";
 import { systemClock } from "../../../core/time/clock.ts";
 import { neonDriver } from "../../../drivers/neon/mod.ts";
-import { createRequest } from "../../../testing/requests.ts";
+import { createRequest } from "../../../conformance/requests.ts";
 import { everyOperation } from "../../support/every_operation.ts";
 import { atNeon } from "./support/harness.ts";
 import { ANSWERS } from "./server/mod.ts";

@@ -16,9 +16,9 @@ import {
   start,
   writeStream,
   YIELD,
-} from "../../../testing/operations.ts";
-import { claimRequest, commitRequest, createRequest, newMessage, newWorkflow } from "../../../testing/requests.ts";
-import { begin, beginSuspended, enqueue, take } from "../../../testing/driven_run.ts";
+} from "../../../conformance/operations.ts";
+import { claimRequest, commitRequest, createRequest, newMessage, newWorkflow } from "../../../conformance/requests.ts";
+import { begin, beginSuspended, enqueue, take } from "../../../conformance/driven_run.ts";
 import { atNeon } from "./support/harness.ts";
 import { neonDriverTest, POSTGRES, type Setting } from "./support/setting.ts";
 import { quoted } from "../postgres/support/store.ts";

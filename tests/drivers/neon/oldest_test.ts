@@ -1,4 +1,4 @@
-import { conformance } from "../../../testing/mod.ts";
+import { conformance } from "../../../conformance/mod.ts";
 import { costs } from "../../support/costs.ts";
 import { neonHarness } from "./support/harness.ts";
 import { oldestPostgresUrl } from "../postgres/support/server.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { createRequest, newMessage } from "../../../testing/requests.ts";
-import { enqueue } from "../../../testing/driven_run.ts";
+import { createRequest, newMessage } from "../../../conformance/requests.ts";
+import { enqueue } from "../../../conformance/driven_run.ts";
 import { atNeon } from "./support/harness.ts";
 import { listeners, neonDriverTest, POSTGRES, rejection } from "./support/setting.ts";
 import { until, Watching } from "../../support/patience.ts";

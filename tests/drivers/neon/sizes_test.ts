@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Driver, JournalEntry, ListPage } from "../../../core/driver/driver.ts";
-import { end, receive, record, writeStream, YIELD } from "../../../testing/operations.ts";
-import { claimRequest, createRequest, newMessage } from "../../../testing/requests.ts";
-import { begin, committed, take } from "../../../testing/driven_run.ts";
+import { end, receive, record, writeStream, YIELD } from "../../../conformance/operations.ts";
+import { claimRequest, createRequest, newMessage } from "../../../conformance/requests.ts";
+import { begin, committed, take } from "../../../conformance/driven_run.ts";
 import { neonDriverTest } from "./support/setting.ts";
 
 const MIB = 1_048_576;

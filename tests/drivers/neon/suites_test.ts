@@ -1,5 +1,5 @@
 import { crashCalls } from "../../support/crashes.ts";
-import { conformance, workflows } from "../../../testing/mod.ts";
+import { conformance, workflows } from "../../../conformance/mod.ts";
 import { costs } from "../../support/costs.ts";
 import { neonHarness } from "./support/harness.ts";
 import { postgresUrl } from "../postgres/support/server.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { postgresDriver } from "../../../drivers/postgres/mod.ts";
 import { Parley, type Workflow, workflow, type WorkflowContext } from "../../../mod.ts";
-import { begin, beginSuspended, take } from "../../../testing/driven_run.ts";
-import { observeEvent, receive } from "../../../testing/operations.ts";
-import { claimRequest, newMessage } from "../../../testing/requests.ts";
+import { begin, beginSuspended, take } from "../../../conformance/driven_run.ts";
+import { observeEvent, receive } from "../../../conformance/operations.ts";
+import { claimRequest, newMessage } from "../../../conformance/requests.ts";
 import { type CostTable, readRows, replaceTable, WRITES_COSTS } from "../../support/cost_table.ts";
 import { postgresTest } from "./support/postgres.ts";
 import { RowBill, type RowCost } from "./support/row_bill.ts";

@@ -1,5 +1,5 @@
 import { crashCalls } from "../../support/crashes.ts";
-import { conformance, workflows } from "../../../testing/mod.ts";
+import { conformance, workflows } from "../../../conformance/mod.ts";
 import { costs } from "../../support/costs.ts";
 import { postgresHarness, postgresTest } from "./support/postgres.ts";
 import { oldestPostgresUrl } from "./support/server.ts";

@@ -1,4 +1,4 @@
-import { conformance, workflows } from "../../../testing/mod.ts";
+import { conformance, workflows } from "../../../conformance/mod.ts";
 import { costs } from "../../support/costs.ts";
 import { pgliteHarness, pgliteTest } from "./support/pglite.ts";
 import { randomPrograms } from "../../support/programs.ts";

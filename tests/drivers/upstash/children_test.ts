@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import type { Driver } from "../../../core/driver/driver.ts";
-import { observeEvent, observeResult, record, setEvent, start, writeStream } from "../../../testing/operations.ts";
-import { claimRequest, newWorkflow } from "../../../testing/requests.ts";
-import { begin, beginSuspended, claimIds, type DrivenRun, take } from "../../../testing/driven_run.ts";
+import { observeEvent, observeResult, record, setEvent, start, writeStream } from "../../../conformance/operations.ts";
+import { claimRequest, newWorkflow } from "../../../conformance/requests.ts";
+import { begin, beginSuspended, claimIds, type DrivenRun, take } from "../../../conformance/driven_run.ts";
 import { Bill } from "./support/bill.ts";
 import { type KeyStore, upstashTest } from "./support/store.ts";
 

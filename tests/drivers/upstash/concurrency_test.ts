@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { delay, systemClock } from "../../../core/time/clock.ts";
 import type { Driver } from "../../../core/driver/driver.ts";
 import { SCRIPTS } from "../../../drivers/upstash/scripts.ts";
-import { receive, record, send, writeStream } from "../../../testing/operations.ts";
-import { newMessage } from "../../../testing/requests.ts";
-import { answers, begin, committed, type DrivenRun, enqueue, take } from "../../../testing/driven_run.ts";
+import { receive, record, send, writeStream } from "../../../conformance/operations.ts";
+import { newMessage } from "../../../conformance/requests.ts";
+import { answers, begin, committed, type DrivenRun, enqueue, take } from "../../../conformance/driven_run.ts";
 import { seeded } from "../../support/random.ts";
 import { type KeyStore, upstashTest } from "./support/store.ts";
 

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import type { Driver, Operation } from "../../../core/driver/driver.ts";
 import { ValueTooLargeError } from "../../../core/errors.ts";
 import { MAX_COLLECTION_BYTES } from "../../../drivers/upstash/script_calls.ts";
-import { closeStream, receive, record, send, setEvent, writeStream } from "../../../testing/operations.ts";
-import { newMessage } from "../../../testing/requests.ts";
+import { closeStream, receive, record, send, setEvent, writeStream } from "../../../conformance/operations.ts";
+import { newMessage } from "../../../conformance/requests.ts";
 import { Parley, workflow } from "../../../mod.ts";
-import { begin, type DrivenRun, enqueue } from "../../../testing/driven_run.ts";
+import { begin, type DrivenRun, enqueue } from "../../../conformance/driven_run.ts";
 import { dumpKeys } from "./support/harness.ts";
 import { type KeyStore, upstashTest } from "./support/store.ts";
 

@@ -1,5 +1,5 @@
 import { crashCalls } from "../../support/crashes.ts";
-import { conformance, workflows } from "../../../testing/mod.ts";
+import { conformance, workflows } from "../../../conformance/mod.ts";
 import { costs } from "../../support/costs.ts";
 import { randomPrograms } from "../../support/programs.ts";
 import { redisUrl } from "./support/redis_server.ts";

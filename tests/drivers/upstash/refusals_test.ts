@@ -7,7 +7,7 @@ import { scriptDriver } from "../../../drivers/upstash/driver.ts";
 import { Keys } from "../../../drivers/upstash/keys.ts";
 import { SCRIPTS } from "../../../drivers/upstash/scripts.ts";
 import { openTransport } from "../../../drivers/upstash/transport/open_transport.ts";
-import { createRequest, newMessage } from "../../../testing/requests.ts";
+import { createRequest, newMessage } from "../../../conformance/requests.ts";
 import { everyOperation } from "../../support/every_operation.ts";
 import { UPSTASH_ANSWERS } from "./server/mod.ts";
 import { type DriverSetting, upstashDriverTest } from "./support/driver.ts";

@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { systemClock } from "../../../core/time/clock.ts";
 import { openUpstash } from "../../../drivers/upstash/driver.ts";
 import { openTransport } from "../../../drivers/upstash/transport/open_transport.ts";
-import { conformance, type Harness, ManualClock } from "../../../testing/mod.ts";
+import { conformance, type Harness, ManualClock } from "../../../conformance/mod.ts";
 import { startRedis } from "./support/redis_server.ts";
 import { startUpstashServer, type UpstashServer } from "./server/mod.ts";
 import { loadScripts } from "./support/harness.ts";

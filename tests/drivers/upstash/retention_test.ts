@@ -13,9 +13,9 @@ import {
   sleep,
   start,
   writeStream,
-} from "../../../testing/operations.ts";
-import { claimRequest, createRequest, newMessage, newWorkflow } from "../../../testing/requests.ts";
-import { begin, beginSuspended, claimIds, DrivenRun, enqueue, take } from "../../../testing/driven_run.ts";
+} from "../../../conformance/operations.ts";
+import { claimRequest, createRequest, newMessage, newWorkflow } from "../../../conformance/requests.ts";
+import { begin, beginSuspended, claimIds, DrivenRun, enqueue, take } from "../../../conformance/driven_run.ts";
 import { OWN_KINDS } from "../../../drivers/upstash/keys.ts";
 import { SCRIPTS } from "../../../drivers/upstash/scripts.ts";
 import type { UpstashRequest } from "./server/mod.ts";

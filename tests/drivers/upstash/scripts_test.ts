@@ -13,9 +13,9 @@ import {
   setEvent,
   start,
   writeStream,
-} from "../../../testing/operations.ts";
-import { claimRequest, createRequest, newMessage, newWorkflow } from "../../../testing/requests.ts";
-import { begin, beginSuspended, claimIds, DrivenRun, enqueue, take } from "../../../testing/driven_run.ts";
+} from "../../../conformance/operations.ts";
+import { claimRequest, createRequest, newMessage, newWorkflow } from "../../../conformance/requests.ts";
+import { begin, beginSuspended, claimIds, DrivenRun, enqueue, take } from "../../../conformance/driven_run.ts";
 import { Bill } from "./support/bill.ts";
 import { loadScripts } from "./support/harness.ts";
 import { type KeyStore, upstashTest } from "./support/store.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import type { ClaimResult } from "../../../core/driver/driver.ts";
 import { wireBytes } from "../../../drivers/upstash/driver.ts";
-import { observeEvent, receive, record, writeStream, YIELD } from "../../../testing/operations.ts";
-import { claimRequest, createRequest, newMessage } from "../../../testing/requests.ts";
-import { begin, DrivenRun, take } from "../../../testing/driven_run.ts";
+import { observeEvent, receive, record, writeStream, YIELD } from "../../../conformance/operations.ts";
+import { claimRequest, createRequest, newMessage } from "../../../conformance/requests.ts";
+import { begin, DrivenRun, take } from "../../../conformance/driven_run.ts";
 import { upstashDriverTest } from "./support/driver.ts";
 
 Deno.test("the bytes of a text are those that JSON and UTF-8 make of it", () => {

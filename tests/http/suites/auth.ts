@@ -10,8 +10,8 @@ import { sign } from "hono/jwt";
 import { ACTIONS } from "../../../http/auth/auth.ts";
 import { type Action, anyOf, bearer, scopedTokens } from "../../../http/mod.ts";
 import { ROUTES } from "../../../http/routes/mod.ts";
-import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
-import { registerSuite, type Rules, rulesFor } from "../../../testing/suite.ts";
+import type { MakeHarness, RegisterTest } from "../../../conformance/mod.ts";
+import { registerSuite, type Rules, rulesFor } from "../../../conformance/suite.ts";
 import { type Asked, lineOf, publisher, serve, TOKEN } from "../support/setup.ts";
 
 const SECRET = "a secret of the tests, and of nobody else";

@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { delay, nextTask, systemClock } from "../../../core/time/clock.ts";
-import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
+import type { MakeHarness, RegisterTest } from "../../../conformance/mod.ts";
 import { problem, sentEvents, serve, type Service, type ServiceOptions, take } from "../support/service.ts";
 
 const LOG = "/workflows/w/streams/log";

@@ -6,7 +6,7 @@
 
 import { DurableStream, stream as readDurable } from "@durable-streams/client";
 import assert from "node:assert/strict";
-import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
+import type { MakeHarness, RegisterTest } from "../../../conformance/mod.ts";
 import { serve, type Service, type ServiceOptions, TOKEN, until } from "../support/service.ts";
 
 const LOG = "/workflows/w/streams/log";

@@ -5,8 +5,8 @@
  */
 
 import assert from "node:assert/strict";
-import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
-import { registerSuite, type Rules } from "../../../testing/suite.ts";
+import type { MakeHarness, RegisterTest } from "../../../conformance/mod.ts";
+import { registerSuite, type Rules } from "../../../conformance/suite.ts";
 import { type Asked, publisher, serve, toRequest } from "../support/setup.ts";
 
 /** Around what 32 bits, a double and 64 bits hold, and what Lua would write as 1e+15. */

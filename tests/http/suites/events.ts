@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { devalueCodec } from "../../../mod.ts";
-import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
+import type { MakeHarness, RegisterTest } from "../../../conformance/mod.ts";
 import { lines, problem, sentEvents, serve, type Service, take } from "../support/service.ts";
 
 const STATE = "/workflows/w/events/state";

@@ -7,8 +7,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { fromSegment, toSegment } from "../../../http/protocol.ts";
-import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
-import { registerSuite, type Rules } from "../../../testing/suite.ts";
+import type { MakeHarness, RegisterTest } from "../../../conformance/mod.ts";
+import { registerSuite, type Rules } from "../../../conformance/suite.ts";
 import { serve } from "../support/setup.ts";
 
 /** What has a meaning somewhere between a client and a store. */

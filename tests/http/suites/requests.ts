@@ -10,8 +10,8 @@ import type { Driver } from "../../../core/driver/driver.ts";
 import { DriverError } from "../../../core/errors.ts";
 import { bearer, parleyHttp } from "../../../http/mod.ts";
 import type { Parley } from "../../../mod.ts";
-import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
-import { registerSuite, type Rules, rulesFor } from "../../../testing/suite.ts";
+import type { MakeHarness, RegisterTest } from "../../../conformance/mod.ts";
+import { registerSuite, type Rules, rulesFor } from "../../../conformance/suite.ts";
 import { listener, publisher, serve, TOKEN, toRequest } from "../support/setup.ts";
 
 const START = { workflow: "echo", enqueue: true };

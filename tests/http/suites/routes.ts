@@ -5,8 +5,8 @@
  */
 
 import assert from "node:assert/strict";
-import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
-import { registerSuite, type Rules } from "../../../testing/suite.ts";
+import type { MakeHarness, RegisterTest } from "../../../conformance/mod.ts";
+import { registerSuite, type Rules } from "../../../conformance/suite.ts";
 import { decodeValue, encodeValue, envelope } from "../../../http/envelope.ts";
 import { echo, failing, listener, publisher, serve } from "../support/setup.ts";
 import { VALUES } from "../support/values.ts";

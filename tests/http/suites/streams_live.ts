@@ -8,7 +8,7 @@ import type { Driver } from "../../../core/driver/driver.ts";
 import assert from "node:assert/strict";
 import { delay, systemClock } from "../../../core/time/clock.ts";
 import { DriverError } from "../../../mod.ts";
-import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
+import type { MakeHarness, RegisterTest } from "../../../conformance/mod.ts";
 import { countedWatches, countListeners } from "../../core/setup.ts";
 import { lines, sentEvents, serve, type Service, type ServiceOptions, take, until } from "../support/service.ts";
 

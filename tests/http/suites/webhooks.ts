@@ -11,8 +11,8 @@ import * as v from "valibot";
 import { DriverError } from "../../../core/errors.ts";
 import { standardWebhooks, webhook, type WebhookOptions } from "../../../http/mod.ts";
 import { topic } from "../../../mod.ts";
-import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
-import { registerSuite, type Rules } from "../../../testing/suite.ts";
+import type { MakeHarness, RegisterTest } from "../../../conformance/mod.ts";
+import { registerSuite, type Rules } from "../../../conformance/suite.ts";
 import { CANARY, isReceived, order, paid, shop } from "../support/shop.ts";
 import { deduping } from "./webhooks_once.ts";
 

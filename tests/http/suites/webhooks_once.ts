@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { Hono } from "hono";
 import { parleyHttp, webhook } from "../../../http/mod.ts";
-import type { Rules } from "../../../testing/suite.ts";
+import type { Rules } from "../../../conformance/suite.ts";
 import { listener } from "../support/setup.ts";
 import { CANARY, order, paid, shop } from "../support/shop.ts";
 

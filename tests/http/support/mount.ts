@@ -7,7 +7,7 @@
 import type { Hono } from "hono";
 import { parleyHttp, type ParleyHttpOptions } from "../../../http/mod.ts";
 import type { Parley } from "../../../mod.ts";
-import type { Harness } from "../../../testing/mod.ts";
+import type { Harness } from "../../../conformance/mod.ts";
 import { hooks, type HookSettings } from "./hooks.ts";
 
 /** A harness whose adapter runs elsewhere, over the same store. */

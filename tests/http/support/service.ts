@@ -8,7 +8,7 @@ import type { Driver } from "../../../core/driver/driver.ts";
 import assert from "node:assert/strict";
 import { bearer, type parleyHttp, type ParleyHttpOptions } from "../../../http/mod.ts";
 import { Parley, workflow, type WorkflowContext, type WorkflowHandle } from "../../../mod.ts";
-import type { Harness } from "../../../testing/mod.ts";
+import type { Harness } from "../../../conformance/mod.ts";
 import { mount } from "./mount.ts";
 
 export { until } from "../../support/patience.ts";

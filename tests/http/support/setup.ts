@@ -14,8 +14,8 @@ import type { Route } from "../../../http/routes/route.ts";
 import { ROUTES } from "../../../http/routes/mod.ts";
 import { ProblemBody } from "../../../http/routes/schemas.ts";
 import { type Parley, type Workflow, workflow } from "../../../mod.ts";
-import type { Harness } from "../../../testing/mod.ts";
-import { World } from "../../../testing/workflows/world.ts";
+import type { Harness } from "../../../conformance/mod.ts";
+import { World } from "../../../conformance/workflows/world.ts";
 import { mount } from "./mount.ts";
 
 /** The token that all requests have, unless they say otherwise. */

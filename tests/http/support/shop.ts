@@ -9,8 +9,8 @@ import { Hono } from "hono";
 import * as v from "valibot";
 import { webhook, type WebhookOptions } from "../../../http/mod.ts";
 import type { Parley, ParleyOptions } from "../../../mod.ts";
-import type { Harness } from "../../../testing/mod.ts";
-import { World } from "../../../testing/workflows/world.ts";
+import type { Harness } from "../../../conformance/mod.ts";
+import { World } from "../../../conformance/workflows/world.ts";
 import { listener } from "./setup.ts";
 
 /** In every payload, and in the secret: no answer may have it. */

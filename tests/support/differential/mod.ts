@@ -9,9 +9,9 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Driver, Operation, Transition } from "../../../core/driver/driver.ts";
 import { memoryDriverOver, type MemoryStore, memoryStore } from "../../../drivers/memory/mod.ts";
-import { type MakeHarness, ManualClock, type RegisterTest } from "../../../testing/mod.ts";
-import { end, park, record, SUSPEND, writeStream, YIELD } from "../../../testing/operations.ts";
-import { newWorkflow } from "../../../testing/requests.ts";
+import { type MakeHarness, ManualClock, type RegisterTest } from "../../../conformance/mod.ts";
+import { end, park, record, SUSPEND, writeStream, YIELD } from "../../../conformance/operations.ts";
+import { newWorkflow } from "../../../conformance/requests.ts";
 import { canonical } from "./canonical.ts";
 import { type Command, fixed, IDS, KEYS, NAMES, SOME, type Story, story } from "./story.ts";
 

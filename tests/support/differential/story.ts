@@ -19,8 +19,8 @@ import {
   sleep,
   start,
   writeStream,
-} from "../../../testing/operations.ts";
-import { newWorkflow } from "../../../testing/requests.ts";
+} from "../../../conformance/operations.ts";
+import { newWorkflow } from "../../../conformance/requests.ts";
 
 // Few of each, so that calls meet. Some begin alike, and some contain the separators of keys.
 export const IDS = ["a", "a\u0001/%2F", "c:\u{1F600}"];

@@ -12,8 +12,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { workflow } from "../../../mod.ts";
-import type { MakeHarness, RegisterTest } from "../../../testing/mod.ts";
-import { type Isolate, World } from "../../../testing/workflows/world.ts";
+import type { MakeHarness, RegisterTest } from "../../../conformance/mod.ts";
+import { type Isolate, World } from "../../../conformance/workflows/world.ts";
 import { type Arrival, child, interpreter, Record, SINK } from "./interpreter.ts";
 import { type IsolatePlan, type Op, type Program, programs, QUIET, TOPICS } from "./program.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import fc from "fast-check";
-import type { Fault } from "../../../testing/mod.ts";
+import type { Fault } from "../../../conformance/mod.ts";
 
 /** Topics and keys. */
 export const TOPICS = ["a", "b"];

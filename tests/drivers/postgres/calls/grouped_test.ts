@@ -9,9 +9,9 @@ import { PGlite } from "@electric-sql/pglite";
 import type { Driver, Operation } from "../../../../core/driver/driver.ts";
 import { DriverError } from "../../../../core/errors.ts";
 import { postgresDriver, type Queryable } from "../../../../drivers/postgres/mod.ts";
-import { begin, type DrivenRun } from "../../../../testing/driven_run.ts";
-import { receive, record, send, setEvent } from "../../../../testing/operations.ts";
-import { newMessage } from "../../../../testing/requests.ts";
+import { begin, type DrivenRun } from "../../../../conformance/driven_run.ts";
+import { receive, record, send, setEvent } from "../../../../conformance/operations.ts";
+import { newMessage } from "../../../../conformance/requests.ts";
 import { pgliteTest } from "../support/pglite.ts";
 
 interface Counted {

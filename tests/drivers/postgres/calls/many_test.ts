@@ -7,8 +7,8 @@
 import assert from "node:assert/strict";
 import { PGlite } from "@electric-sql/pglite";
 import type { Operation, Transition } from "../../../../core/driver/driver.ts";
-import { end, observeResult, record, start, SUSPEND } from "../../../../testing/operations.ts";
-import { claimRequest, commitRequest, createRequest, newWorkflow } from "../../../../testing/requests.ts";
+import { end, observeResult, record, start, SUSPEND } from "../../../../conformance/operations.ts";
+import { claimRequest, commitRequest, createRequest, newWorkflow } from "../../../../conformance/requests.ts";
 import { canonical } from "../../../support/differential/canonical.ts";
 import { pgliteTest } from "../support/pglite.ts";
 import { openStore, type Store } from "../support/short_store.ts";

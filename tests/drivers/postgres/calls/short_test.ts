@@ -21,8 +21,14 @@ import {
   start,
   SUSPEND,
   writeStream,
-} from "../../../../testing/operations.ts";
-import { claimRequest, commitRequest, createRequest, newMessage, newWorkflow } from "../../../../testing/requests.ts";
+} from "../../../../conformance/operations.ts";
+import {
+  claimRequest,
+  commitRequest,
+  createRequest,
+  newMessage,
+  newWorkflow,
+} from "../../../../conformance/requests.ts";
 import { canonical } from "../../../support/differential/canonical.ts";
 import { pgliteTest } from "../support/pglite.ts";
 import { openStore, type Store } from "../support/short_store.ts";

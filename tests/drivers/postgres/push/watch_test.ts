@@ -8,8 +8,8 @@
 import { PGlite } from "@electric-sql/pglite";
 import postgres from "postgres";
 import type { Queryable } from "../../../../drivers/postgres/mod.ts";
-import { watch } from "../../../../testing/conformance/store/watch.ts";
-import { registerSuite } from "../../../../testing/suite.ts";
+import { watch } from "../../../../conformance/rules/store/watch.ts";
+import { registerSuite } from "../../../../conformance/suite.ts";
 import { type ListeningClient, listeningHarness } from "../support/listening.ts";
 import { openPool } from "../support/postgres.ts";
 import { oldestPostgresUrl, postgresUrl } from "../support/server.ts";

@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 // @ts-types="@types/pg"
 import type pg from "pg";
 import { postgresDriver } from "../../../../drivers/postgres/mod.ts";
-import { claimRequest } from "../../../../testing/requests.ts";
+import { claimRequest } from "../../../../conformance/requests.ts";
 import { openPool, postgresTest } from "../support/postgres.ts";
 import { postgresUrl } from "../support/server.ts";
 import { quoted } from "../support/store.ts";

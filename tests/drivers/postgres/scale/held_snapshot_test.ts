@@ -11,7 +11,7 @@ import type pg from "pg";
 import { blocksRead } from "../../../../bench/scale/postgres/reads.ts";
 import type { Driver } from "../../../../core/driver/driver.ts";
 import { postgresDriver } from "../../../../drivers/postgres/mod.ts";
-import { claimRequest, createRequest, LEASE_MS } from "../../../../testing/requests.ts";
+import { claimRequest, createRequest, LEASE_MS } from "../../../../conformance/requests.ts";
 import { openPool, postgresTest } from "../support/postgres.ts";
 import { oldestPostgresUrl, postgresUrl } from "../support/server.ts";
 import { quoted } from "../support/store.ts";

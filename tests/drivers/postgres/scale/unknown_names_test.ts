@@ -8,8 +8,8 @@
 import assert from "node:assert/strict";
 import { blocksRead } from "../../../../bench/scale/postgres/reads.ts";
 import { postgresDriver } from "../../../../drivers/postgres/mod.ts";
-import { claimIds } from "../../../../testing/driven_run.ts";
-import { claimRequest, createRequest } from "../../../../testing/requests.ts";
+import { claimIds } from "../../../../conformance/driven_run.ts";
+import { claimRequest, createRequest } from "../../../../conformance/requests.ts";
 import { openPool, postgresTest } from "../support/postgres.ts";
 import { oldestPostgresUrl, postgresUrl } from "../support/server.ts";
 import { quoted } from "../support/store.ts";

@@ -6,7 +6,7 @@
 
 import { PGlite } from "@electric-sql/pglite";
 import { postgresDriver } from "../../../../drivers/postgres/mod.ts";
-import type { RegisterTest } from "../../../../testing/mod.ts";
+import type { RegisterTest } from "../../../../conformance/mod.ts";
 import type { CountingHarness } from "../../../support/costs.ts";
 import { PostgresStore } from "./store.ts";
 import { Requests } from "../../../support/requests.ts";

@@ -7,7 +7,7 @@
 // @ts-types="@types/pg"
 import pg from "pg";
 import { postgresDriver, type Queryable } from "../../../../drivers/postgres/mod.ts";
-import type { RegisterTest } from "../../../../testing/mod.ts";
+import type { RegisterTest } from "../../../../conformance/mod.ts";
 import type { CountingHarness } from "../../../support/costs.ts";
 import { GUEST } from "./server.ts";
 import { PostgresStore } from "./store.ts";

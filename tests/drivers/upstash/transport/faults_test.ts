@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { systemClock } from "../../../../core/time/clock.ts";
 import type { ClaimResult, Driver } from "../../../../core/driver/driver.ts";
 import { withRetries } from "../../../../core/time/retry.ts";
-import { claimRequest } from "../../../../testing/requests.ts";
+import { claimRequest } from "../../../../conformance/requests.ts";
 import { everyOperation } from "../../../support/every_operation.ts";
 import type { RelayAction, RelayMoment } from "../../../support/relay.ts";
 import { type DriverSetting, upstashDriverTest } from "../support/driver.ts";

@@ -41,7 +41,7 @@ interface Timer {
  *
  * @example Fire a timer without waiting for it
  * ```ts
- * import { ManualClock } from "@parley/parley/testing";
+ * import { ManualClock } from "@parley/parley/conformance";
  * import assert from "node:assert/strict";
  *
  * const clock = new ManualClock();
@@ -71,7 +71,7 @@ export class ManualClock implements Clock {
    *
    * @example Fire the next timer only after the requests of the last one have their answers
    * ```ts
-   * import { ManualClock } from "@parley/parley/testing";
+   * import { ManualClock } from "@parley/parley/conformance";
    * import assert from "node:assert/strict";
    *
    * const requests = new Set<Promise<void>>();
@@ -153,7 +153,7 @@ export class ManualClock implements Clock {
    *
    * @example Correct the wall clock backwards
    * ```ts
-   * import { ManualClock } from "@parley/parley/testing";
+   * import { ManualClock } from "@parley/parley/conformance";
    * import assert from "node:assert/strict";
    *
    * const clock = new ManualClock(5_000);

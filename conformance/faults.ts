@@ -57,7 +57,7 @@ export interface FaultyDriver extends Driver {
  * @example Lose the answer of the first call
  * ```ts
  * import { memoryDriver } from "@parley/parley";
- * import { withFaults } from "@parley/parley/testing";
+ * import { withFaults } from "@parley/parley/conformance";
  * import assert from "node:assert/strict";
  *
  * const driver = withFaults(memoryDriver(), [{ call: 1, when: "after", what: "fails" }]);

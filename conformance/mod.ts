@@ -1,5 +1,5 @@
 /**
- * Tests for drivers, and tools to test a workflow.
+ * Tests for drivers, and the tools that they use.
  *
  * {@linkcode conformance} checks a driver against the contract in `./driver`. Each rule is a test
  * of its own, over two instances of the driver that share one fresh store. {@linkcode workflows}
@@ -9,7 +9,7 @@
  * @example Check a driver. With `Deno.test` in place of `register`, this is a test file
  * ```ts
  * import { memoryDriver } from "@parley/parley";
- * import { conformance, ManualClock } from "@parley/parley/testing";
+ * import { conformance, ManualClock } from "@parley/parley/conformance";
  *
  * const tests = new Map<string, () => Promise<void>>();
  * const register = (name: string, run: () => Promise<void>) => void tests.set(name, run);
@@ -32,7 +32,7 @@
  * @module
  */
 
-export { conformance } from "./conformance/mod.ts";
+export { conformance } from "./rules/mod.ts";
 export { type Fault, type FaultTime, type FaultyDriver, withFaults } from "./faults.ts";
 export type { Harness, MakeHarness, RegisterTest } from "./harness.ts";
 export { ManualClock, type ManualClockOptions } from "./manual_clock.ts";
