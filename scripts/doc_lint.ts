@@ -6,12 +6,12 @@
  * @module
  */
 
-import { entryPoints, ROOT } from "./deno.ts";
+import { entryPoints, LOCK, ROOT } from "./deno.ts";
 
 /** Types that are public in their own package. */
 const FOREIGN = /^error\[private-type-ref\]: public type '.+' references private type '(Hono|Context|Handler)'$/;
 
-const args = ["doc", "--lint", ...await entryPoints()];
+const args = ["doc", LOCK, "--lint", ...await entryPoints()];
 const { code, stderr } = await new Deno.Command(Deno.execPath(), {
   args,
   cwd: ROOT,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { deno } from "./deno.ts";
+import { deno, LOCK } from "./deno.ts";
 
 /** The published files that have to run without Deno and Node: all but `conformance/`. */
 const EDGE = ["mod.ts", "core/", "drivers/", "http/", "otel/"];
@@ -13,10 +13,10 @@ const steps: [name: string, args: string[]][] = [
   ["format", ["fmt", "--check"]],
   ["lint", ["lint"]],
   ["doc lint", ["run", "-A", "scripts/doc_lint.ts"]],
-  ["types", ["check", "--quiet"]],
-  ["types with DOM and ESNext alone", ["check", "--quiet", "--config", "scripts/edge.json", ...EDGE]],
-  ["publish dry run", ["publish", "--dry-run", "--allow-dirty"]],
-  ["tests", ["run", "-A", "scripts/test.ts"]],
+  ["types", ["check", "--quiet", LOCK]],
+  ["types with DOM and ESNext alone", ["check", "--quiet", LOCK, "--config", "scripts/edge.json", ...EDGE]],
+  ["publish dry run", ["publish", "--dry-run", "--allow-dirty", LOCK]],
+  ["tests", ["run", "-A", LOCK, "scripts/test.ts"]],
 ];
 
 for (const [name, args] of steps) {

@@ -5,7 +5,7 @@
  */
 
 import { gzipSync } from "node:zlib";
-import { deno } from "./deno.ts";
+import { deno, LOCK } from "./deno.ts";
 
 /**
  * A bundle, and the maximum of its gzipped bytes: slightly more than it had when the bound was last
@@ -49,7 +49,7 @@ export async function sizeOf({ code, external = [] }: Bundle): Promise<{ bytes: 
       "--minify",
       ...external.flatMap((it) => ["--external", it]),
     ];
-    if (await deno(["bundle", "--quiet", ...options, "--output", output, entry]) !== 0) {
+    if (await deno(["bundle", "--quiet", LOCK, ...options, "--output", output, entry]) !== 0) {
       throw new Error(`Bundling ${code} failed`);
     }
     const bundle = await Deno.readFile(output);

@@ -13,7 +13,7 @@
  * @module
  */
 
-import { ROOT } from "./deno.ts";
+import { LOCK, ROOT } from "./deno.ts";
 import { type Counts, countTests } from "./junit.ts";
 import { HAS_OLDEST, startPostgres } from "./postgres.ts";
 import { startRedis } from "./redis.ts";
@@ -90,6 +90,7 @@ async function denoTest(given: readonly string[], env: Record<string, string>, r
   const args = [
     "test",
     "-A",
+    LOCK,
     "--doc",
     "--parallel",
     ABORT,

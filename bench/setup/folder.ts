@@ -75,13 +75,16 @@ export class Folder implements AsyncDisposable {
 
 /** A configuration in which the name of the package means the state below a root. */
 async function configFor(root: URL) {
-  const config: { name: string; exports: Record<string, string>; imports: Record<string, string> } = JSON.parse(
-    await Deno.readTextFile(new URL("deno.json", root)),
+  const read = async (file: string) => JSON.parse(await Deno.readTextFile(new URL(file, root)));
+  const config: { name: string; exports: Record<string, string>; importMap?: string; imports?: object } = await read(
+    "deno.json",
   );
+  // Older states have the packages in `deno.json` itself.
+  const { imports }: { imports?: object } = config.importMap === undefined ? config : await read(config.importMap);
   const own = Object.entries(config.exports).map((
     [path, file],
   ) => [config.name + path.slice(1), new URL(file, root).href]);
-  return { imports: { ...config.imports, ...Object.fromEntries(own) } };
+  return { imports: { ...imports, ...Object.fromEntries(own) } };
 }
 
 /** Runs a command, and returns its output. */

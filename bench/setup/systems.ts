@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ROOT } from "../../scripts/deno.ts";
+import { LOCK, ROOT } from "../../scripts/deno.ts";
 import type { Site } from "../case.ts";
 import type { BenchOptions } from "../options.ts";
 import type { Kind } from "../worker/kind.ts";
@@ -87,7 +87,7 @@ async function nodeProgram(folder: Folder, root: URL, name: string): Promise<Pro
 function denoProgram(file: string, folder: Folder): ProcessOptions {
   return {
     command: Deno.execPath(),
-    args: ["run", "-A", "--quiet", "--v8-flags=--expose-gc", new URL(file, ROOT).href],
+    args: ["run", LOCK, "-A", "--quiet", "--v8-flags=--expose-gc", new URL(file, ROOT).href],
     cwd: folder.path,
   };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ROOT } from "../../scripts/deno.ts";
+import { LOCK, ROOT } from "../../scripts/deno.ts";
 
 /** The program belongs to the tests. This only starts it. */
 const PROGRAM = "tests/drivers/upstash/server/main.ts";
@@ -17,7 +17,7 @@ export interface UpstashProcess extends AsyncDisposable {
 
 /** Starts the server in front of a Redis. */
 export async function startUpstash(redisUrl: string): Promise<UpstashProcess> {
-  const args = ["run", "-A", "--quiet", "--unstable-no-legacy-abort", PROGRAM, redisUrl];
+  const args = ["run", LOCK, "-A", "--quiet", "--unstable-no-legacy-abort", PROGRAM, redisUrl];
   const child = new Deno.Command(Deno.execPath(), { args, cwd: ROOT, stdin: "piped", stdout: "piped" }).spawn();
   const reader = child.stdout.getReader();
   const { value } = await reader.read();

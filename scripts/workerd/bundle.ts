@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ROOT } from "../deno.ts";
+import { LOCK, ROOT } from "../deno.ts";
 
 /**
  * Bundles a worker for a runtime with the APIs of browsers.
@@ -13,7 +13,7 @@ import { ROOT } from "../deno.ts";
  * @returns The module's text. It imports nothing. Only imports of `node:` modules would stay.
  */
 export async function bundle(entry: string): Promise<string> {
-  const args = ["bundle", "--quiet", "--config", "deno.json", "--platform", "browser", entry];
+  const args = ["bundle", "--quiet", LOCK, "--config", "deno.json", "--platform", "browser", entry];
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: ROOT, stdin: "null" })
     .output();
   const decoder = new TextDecoder();

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readResultsFiles } from "../../bench/page/results_files.ts";
 import { pageOf } from "../../bench/page/text.ts";
 import type { Measurement, Results } from "../../bench/results.ts";
+import { LOCK } from "../../scripts/deno.ts";
 import { postgresUrl } from "../drivers/postgres/support/server.ts";
 import { redisUrl } from "../drivers/upstash/support/redis_server.ts";
 import { read, ROOT, withDirectory } from "../project/files.ts";
@@ -14,7 +15,7 @@ const WITH_OTHERS = Deno.env.get("PARLEY_BENCH_OTHERS") === "1";
 /** Runs the benchmark, and returns what it prints. A failure shows everything that it has written. */
 async function bench(...args: string[]): Promise<{ stdout: string; stderr: string }> {
   const command = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "bench/main.ts", ...args],
+    args: ["run", LOCK, "-A", "bench/main.ts", ...args],
     cwd: ROOT,
     stdin: "null",
     env: { ...SERVERS, NO_COLOR: "1" },

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { delay, systemClock } from "../../core/time/clock.ts";
 import { type ListOptions, Parley } from "../../mod.ts";
+import { LOCK } from "../../scripts/deno.ts";
 import { address, order, payment } from "../support/deploys/orders.ts";
 import { openDriver } from "../support/fleet/postgres.ts";
 import { postgresUrl } from "./postgres/support/server.ts";
@@ -14,7 +15,7 @@ const url = await postgresUrl();
 function start(argument: string, deploy: "good" | "bad"): AsyncDisposable {
   const worker = new URL("../support/deploys/worker.ts", import.meta.url).pathname;
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", worker, argument, deploy],
+    args: ["run", LOCK, "-A", "--no-check", worker, argument, deploy],
     stdin: "null",
     stdout: "inherit",
     stderr: "inherit",

@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import { delay, systemClock } from "../../core/time/clock.ts";
 import { sign } from "../../examples/checkout/provider.ts";
 import { connect } from "../../http/client/client.ts";
+import { LOCK } from "../../scripts/deno.ts";
 import { freePort, PERMISSIONS } from "../support/adapter/process.ts";
 import { sentEvents } from "../http/support/service.ts";
 import { KeptProcess } from "../support/kept.ts";
@@ -84,7 +85,7 @@ async function startIsolate(
   const platform = new URL("deno_deploy_platform.ts", import.meta.url).pathname;
   const { process } = await KeptProcess.start({
     command: Deno.execPath(),
-    args: ["run", "--no-check", ...PERMISSIONS, "--preload", platform, main],
+    args: ["run", LOCK, "--no-check", ...PERMISSIONS, "--preload", platform, main],
     env: {
       DATABASE_URL: atNeon(POSTGRES),
       API_TOKEN,

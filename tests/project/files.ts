@@ -4,6 +4,8 @@
  * @module
  */
 
+import { LOCK } from "../../scripts/deno.ts";
+
 /** The root of the repository. */
 export const ROOT: URL = new URL("../../", import.meta.url);
 
@@ -25,9 +27,17 @@ export function read(path: string): string {
   return Deno.readTextFileSync(new URL(path, ROOT));
 }
 
-/** Runs `deno` in the root. */
-export async function deno(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const command = new Deno.Command(Deno.execPath(), { args, cwd: ROOT, stdin: "null", env: { NO_COLOR: "1" } });
+/** Runs a command of `deno` in the root, with the locked packages. */
+export async function deno(
+  subcommand: string,
+  ...args: string[]
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const command = new Deno.Command(Deno.execPath(), {
+    args: [subcommand, LOCK, ...args],
+    cwd: ROOT,
+    stdin: "null",
+    env: { NO_COLOR: "1" },
+  });
   const { code, stdout, stderr } = await command.output();
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };

@@ -5,6 +5,7 @@
  */
 
 import assert from "node:assert/strict";
+import { LOCK } from "../../scripts/deno.ts";
 import { freePort, PERMISSIONS } from "../support/adapter/process.ts";
 import { KeptProcess } from "../support/kept.ts";
 
@@ -17,7 +18,7 @@ export interface LimitedServer {
 export async function startLimited(): Promise<LimitedServer> {
   const port = freePort();
   const main = new URL("suite_server.ts", import.meta.url).pathname;
-  const args = ["run", "--no-check", "--unstable-no-legacy-abort", ...PERMISSIONS, main];
+  const args = ["run", LOCK, "--no-check", "--unstable-no-legacy-abort", ...PERMISSIONS, main];
   const { process } = await KeptProcess.start({
     command: Deno.execPath(),
     args,

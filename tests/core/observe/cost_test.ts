@@ -12,8 +12,8 @@ interface ScriptCoverage {
 /** How often each function of `core/observe/` was called, by V8's own count. */
 async function calls(mode: "load" | "without" | "with"): Promise<Record<string, number>> {
   return await withDirectory(async (directory) => {
-    const args = ["run", "-A", "--no-lock", "--quiet", `--coverage=${directory}`, "tests/core/observe/cost_program.ts"];
-    const { code, stderr } = await deno(...args, mode);
+    const args = ["-A", "--quiet", `--coverage=${directory}`, "tests/core/observe/cost_program.ts"];
+    const { code, stderr } = await deno("run", ...args, mode);
     assert.equal(code, 0, stderr);
     const counts: Record<string, number> = {};
     for await (const { name } of Deno.readDir(directory)) {

@@ -5,6 +5,7 @@
  */
 
 import type { NeonDriverOptions } from "../../../drivers/neon/driver.ts";
+import { LOCK } from "../../../scripts/deno.ts";
 import { KeptProcess } from "../kept.ts";
 
 /** Where the process keeps its workflows. */
@@ -65,7 +66,7 @@ export class AdapterProcess implements AsyncDisposable {
   /** Starts the process, and settles when it serves. Its errors go to those of the tests. */
   async start(): Promise<void> {
     const main = new URL("server.ts", import.meta.url).href;
-    const args = ["run", "--no-check", ABORT, ...PERMISSIONS, main];
+    const args = ["run", LOCK, "--no-check", ABORT, ...PERMISSIONS, main];
     const env = { SETTINGS: JSON.stringify(this.settings) };
     ({ process: this.#process } = await KeptProcess.start({ command: Deno.execPath(), args, env, ready: /^ready$/m }));
   }

@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import { Parley } from "../../../mod.ts";
 import type { Driver } from "../../../core/driver/driver.ts";
+import { LOCK } from "../../../scripts/deno.ts";
 import { check, tell, unfinished } from "./story.ts";
 
 /** The options of a fleet. */
@@ -76,7 +77,7 @@ class Member {
 
   constructor({ module, argument }: FleetOptions, index: number) {
     const worker = new URL("worker.ts", import.meta.url).pathname;
-    this.#args = ["run", "-A", "--no-check", worker, module.href, argument, String((index - 4) * 5 * HOUR_MS)];
+    this.#args = ["run", LOCK, "-A", "--no-check", worker, module.href, argument, String((index - 4) * 5 * HOUR_MS)];
     this.start();
   }
 

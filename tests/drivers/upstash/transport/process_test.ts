@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { LOCK } from "../../../../scripts/deno.ts";
 import { transportTest } from "../support/setting.ts";
 
 /** Waits until a hint arrives. The argument says how to pass the database. */
@@ -32,7 +33,17 @@ for (const way of ["own", "the package's"]) {
   transportTest(
     `a process that waits no more ends, also if garbage was collected meanwhile: ${way}`,
     async ({ server, channel, relay }) => {
-      const args = ["run", "--v8-flags=--expose-gc", "-A", "-", way, relay.through(server.url), server.token, channel];
+      const args = [
+        "run",
+        LOCK,
+        "--v8-flags=--expose-gc",
+        "-A",
+        "-",
+        way,
+        relay.through(server.url),
+        server.token,
+        channel,
+      ];
       const root = new URL("../../../../", import.meta.url);
       const child = new Deno.Command(Deno.execPath(), {
         args,
