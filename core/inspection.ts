@@ -34,6 +34,8 @@ export interface HistoryEntry {
   kind: HistoryKind;
   /** The name of the step, the topic, the topics, the key, the child's workflow, or the patch. */
   name?: string | string[];
+  /** The workflow that a `send` has as its destination. */
+  destinationId?: string;
   /**
    * `waiting`: it has no outcome yet. `done`: it has a value. `failed`: it has rejected. `timeout`:
    * its time was up. `withdrawn`: the code no longer wanted it.

@@ -74,6 +74,8 @@ export const looking: Rules<World> = {
         ["recvAny", ["a", "b"], "waiting", undefined, undefined],
       ],
     );
+    const destinations = entries.map(({ destinationId }) => destinationId);
+    assert.deepEqual(destinations, entries.map(({ kind }) => kind === "send" ? "nobody" : undefined));
     const attempts = entries.map((entry) => entry.attempts);
     assert.deepEqual(attempts.slice(0, 4), [1, 3, 1, undefined]);
     assertTimes(entries);

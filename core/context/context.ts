@@ -29,6 +29,7 @@ import type { Run } from "../run/run.ts";
 import { readSent, takeMessage, toRecipient } from "./messages.ts";
 import { receiveOperation } from "./receive.ts";
 import { stepOperation } from "./step.ts";
+import { withDestination } from "../values/send_label.ts";
 import { unawaited } from "../run/tolerate.ts";
 import { andThen } from "../values/values.ts";
 import {
@@ -104,8 +105,10 @@ export class Context implements WorkflowContext {
   send<T>(destinationId: string, message: T, options: SendOptions<T> = {}): Promise<SendReceipt> {
     return this.#run.operate(() => {
       const recipient = toRecipient(destinationId, options);
+      const name = label("send", recipient.topic.name);
       return {
-        label: label("send", recipient.topic.name),
+        label: name,
+        recorded: withDestination(name, destinationId),
         to: destinationId,
         traceparent: recipient.traceparent,
         take: () => {

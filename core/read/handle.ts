@@ -13,6 +13,7 @@ import { quote, TimeoutError, WorkflowCancelledError, WorkflowFailedError, Workf
 import type { ReadHost } from "./host.ts";
 import { isActive } from "../driver/statuses.ts";
 import { toSerialized } from "../values/serialized_error.ts";
+import { splitLabel } from "../values/send_label.ts";
 import type { Values } from "../values/values.ts";
 import { waitFor } from "../time/wait.ts";
 import { SharingWaiter } from "./shared_looks.ts";
@@ -122,7 +123,7 @@ export async function awaitResult(
 
 /** Converts a failed operation to what users see. */
 function toFailed({ position, label }: NonNullable<WorkflowRecord["failed"]>): NonNullable<WorkflowInfo["failed"]> {
-  return { position, operation: label };
+  return { position, operation: splitLabel(label).label };
 }
 
 /** Decodes the error of a workflow. If that fails, the decoder's error is the cause instead. */

@@ -22,6 +22,7 @@ import { PROTOTYPES, quote, ValidationError, WorkflowNotFoundError } from "../er
 import { checkName, checkWholeNumber } from "../values/checks.ts";
 import { type SerializedError, toSerialized } from "../values/serialized_error.ts";
 import { fromStored } from "../values/message_text.ts";
+import { splitLabel } from "../values/send_label.ts";
 import type { Values } from "../values/values.ts";
 import type { ReadHost } from "./host.ts";
 
@@ -140,10 +141,12 @@ function toMessage(record: MessageRecord, values: Values): MessageInfo {
 }
 
 function toEntry(record: HistoryRecord, values: Values): HistoryEntry {
-  const { position, label, outcome, startedAt, endedAt, attempts, deadline } = record;
+  const { position, outcome, startedAt, endedAt, attempts, deadline } = record;
+  const { label, destinationId } = splitLabel(record.label);
   return {
     position,
     ...toKind(label),
+    ...(destinationId !== undefined && { destinationId }),
     state: outcome === null ? "waiting" : stateOf(outcome),
     startedAt,
     ...(endedAt !== null && { endedAt }),

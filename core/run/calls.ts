@@ -332,7 +332,7 @@ export class Calls {
     const push = (action: EffectOrWait | Promise<EffectOrWait>) =>
       commits.push({
         position,
-        label: request.label,
+        label: request.recorded ?? request.label,
         ...begun,
         action,
         onResult: this.#resultHandler(position, observed),

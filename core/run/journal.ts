@@ -15,6 +15,7 @@
  */
 
 import { nextTask } from "../time/clock.ts";
+import { splitLabel } from "../values/send_label.ts";
 import type { Claimed, JournalEntry, JournalPage, OpenEntry, Outcome } from "../driver/driver.ts";
 
 /** The code that waits for the outcome of an operation. */
@@ -257,16 +258,18 @@ export class Journal {
     for (const entry of entries) {
       this.#recorded.push(entry);
       this.#lastSeq = entry.seq;
-      const ask = this.#asks.get(entry.position);
-      if (ask) this.#answer(entry, ask);
-      else this.#unasked.set(entry.position, { label: entry.label, recorded: "complete" });
+      const { position } = entry;
+      const { label } = splitLabel(entry.label);
+      const ask = this.#asks.get(position);
+      if (ask) this.#answer(position, label, ask);
+      else this.#unasked.set(position, { label, recorded: "complete" });
     }
     if (more) return;
     for (const { isOpen, resolve } of this.#asks.values()) resolve(isOpen ? "open" : "new");
     this.#asks.clear();
   }
 
-  #answer({ position, label }: JournalEntry, ask: Ask): void {
+  #answer(position: number, label: string, ask: Ask): void {
     this.#asks.delete(position);
     ask.resolve(label === ask.label ? "complete" : { position, expected: label, actual: ask.label });
   }

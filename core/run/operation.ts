@@ -59,6 +59,8 @@ export interface OperationRequest<T> {
    * one.
    */
   label: string;
+  /** The label as it is recorded, if it says more; see `splitLabel`. */
+  recorded?: string;
   /** The other workflow's ID, for the observer. */
   to?: string;
   /** The trace that the caller gave, for the observer. */

@@ -201,6 +201,7 @@ export const HistoryPageBody = v.object({
     position: v.number(),
     kind: v.string(),
     name: v.optional(v.union([v.string(), v.array(v.string())])),
+    destinationId: v.optional(v.string()),
     state: v.picklist(["waiting", "done", "failed", "timeout", "withdrawn"]),
     startedAt: v.number(),
     endedAt: v.optional(v.number()),

@@ -52,6 +52,26 @@ export const replay: Rules<World> = {
     assert.notEqual(first, second);
   },
 
+  "send() to another destination on a replay gets the recorded receipt": async (world) => {
+    const sink = workflow("sink", async (ctx) => await ctx.recv('a "topic" to "b"'));
+    const receipts: string[] = [];
+    const flow = workflow("flow", async (ctx) => {
+      const { messageId } = await ctx.send(`sink ${receipts.length}`, 1, { topic: 'a "topic" to "b"' });
+      receipts.push(messageId);
+      await ctx.recv("go");
+    });
+    const { parley } = world.isolate(0, [flow, sink]);
+    for (const workflowId of ["sink 0", "sink 1"]) await parley.start(sink, undefined, { workflowId });
+    const handle = await parley.start(flow, undefined);
+    await world.until(parley.idle());
+    await handle.send(null, { topic: "go" });
+    await world.until(handle.result());
+    assert.deepEqual([receipts.length, receipts[1]], [2, receipts[0]]);
+    const { entries: [sent] } = await parley.history(handle.workflowId);
+    assert.deepEqual([sent?.kind, sent?.name, sent?.destinationId], ["send", 'a "topic" to "b"', "sink 0"]);
+    assert.equal((await parley.status("sink 1")).unread, 0);
+  },
+
   "Promise.race picks the same winner on every replay": async (world) => {
     const winners: string[] = [];
     const gates = new Map<string, () => void>();
