@@ -6,6 +6,7 @@
 
 import { type Context, Hono, type Next } from "hono";
 import { cors } from "hono/cors";
+import { addInspector } from "./inspector/inspector.ts";
 import { isEncoded } from "./wire/encoding.ts";
 import { type ParleyHttpOptions, toSettings } from "./options.ts";
 import { goneResponse, isReportable, refusal, toResponse } from "./wire/problem.ts";
@@ -65,6 +66,7 @@ export function parleyHttp(options: ParleyHttpOptions): Hono {
     }
   }
   for (const { spec, serve } of ROUTES) app.on(spec.method, toPattern(spec.path), serve(settings));
+  if (settings.inspector) addInspector(app, settings);
   app.notFound((c) => toResponse(refusal("no_such_route", `There is no ${c.req.method} of this path`)));
   app.onError((error, c) => {
     const { signal } = c.req.raw;

@@ -69,6 +69,11 @@ export interface ParleyHttpOptions {
   bodyLimit?: number;
   /** How long the body of a request may take to arrive; more than 0. Default `"30s"`. */
   bodyTimeout?: Duration;
+  /**
+   * Whether to serve the inspector at `/inspector`: a page that shows workflows and repairs them.
+   * Everybody may load the page; what it shows needs a token. Default `false`.
+   */
+  inspector?: boolean;
   /** Receives every error that the caller did not cause. Default `console.error`. */
   onError?: (error: unknown) => void;
 }
@@ -83,6 +88,7 @@ export interface Settings {
   readonly heartbeatMs: number;
   readonly bodyLimit: number;
   readonly bodyTimeoutMs: number;
+  readonly inspector: boolean;
   readonly report: (error: unknown) => void;
 }
 
@@ -101,6 +107,7 @@ export function toSettings(options: ParleyHttpOptions): Settings {
     heartbeat = "8s",
     bodyLimit = 2 * 2 ** 20,
     bodyTimeout = "30s",
+    inspector = false,
     onError = (error) => console.error(error),
   } = options;
   if (typeof auth !== "function") {
@@ -118,6 +125,7 @@ export function toSettings(options: ParleyHttpOptions): Settings {
     heartbeatMs: toPositiveMilliseconds(heartbeat, "heartbeat"),
     bodyLimit,
     bodyTimeoutMs: toPositiveMilliseconds(bodyTimeout, "bodyTimeout"),
+    inspector,
     report: quietly(onError),
   };
 }

@@ -16,24 +16,6 @@ export const PARLEY_JSON = "application/vnd.parley+json";
 export const PARLEY_NDJSON = "application/vnd.parley+ndjson";
 
 /**
- * `.` and `..`, and their stand-ins. URL parsers remove dot segments, even percent-encoded ones.
- */
-const DOTS = /^\.{1,2}~*$/;
-
-/**
- * An ID or a key as a percent-encoded segment of a path. A segment of one or two dots, with or
- * without trailing `~`, gets one more `~`.
- */
-export function toSegment(text: string): string {
-  return encodeURIComponent(DOTS.test(text) ? `${text}~` : text);
-}
-
-/** The ID or key of a percent-decoded segment. */
-export function fromSegment(decoded: string): string {
-  return DOTS.test(decoded) && decoded.endsWith("~") ? decoded.slice(0, -1) : decoded;
-}
-
-/**
  * The part of an absolute URL before its path. A client may send any `Host`, and for some of them
  * `new URL()` throws.
  */

@@ -44,7 +44,7 @@ import { decodeEntry, decodeInfo, decodeValues, RemoteEvent, RemoteStream } from
 import { ClientTransport, type ConnectOptions, encoded } from "./transport.ts";
 import { waitOver } from "./waiting.ts";
 import { decodeValue } from "../envelope.ts";
-import { toSegment } from "../protocol.ts";
+import { toSegment } from "../segment.ts";
 
 export type { ConnectOptions, Fetch } from "./transport.ts";
 

@@ -22,7 +22,7 @@ import { type Action, type AuthRequest, isKnown, isStranger } from "../auth/auth
 import { decoded } from "../wire/decoded.ts";
 import { readBody, type RequestBody } from "../wire/request_body.ts";
 import type { Settings } from "../options.ts";
-import { fromSegment } from "../protocol.ts";
+import { fromSegment } from "../segment.ts";
 import { type HttpErrorCode, refusal } from "../wire/problem.ts";
 
 /** Any schema. */
@@ -174,7 +174,8 @@ async function authorise(c: Context, { auth }: Settings, request: AuthRequest): 
   throw unauthorized();
 }
 
-function unauthorized(): HTTPException {
+/** The answer to a caller without good credentials. */
+export function unauthorized(): HTTPException {
   return refusal("unauthorized", "The request must have credentials that are valid", {
     headers: { "www-authenticate": 'Bearer realm="parley"' },
   });

@@ -11,7 +11,8 @@ import type { StandardSchemaV1 } from "../../core/standard_schema.ts";
 import { type Workflow, workflow } from "../../core/workflow.ts";
 import { answer, type Show } from "../wire/encoding.ts";
 import { idempotencyKeyOf, traceOf } from "../wire/request_body.ts";
-import { pathOf, toSegment } from "../protocol.ts";
+import { pathOf } from "../protocol.ts";
+import { toSegment } from "../segment.ts";
 import { type Route, route } from "./route.ts";
 import { withoutStack } from "../wire/problem.ts";
 import {

@@ -41,7 +41,28 @@ export interface Page {
   evaluate<T>(expression: string): Promise<T>;
   /** Waits for what has to come true soon. A page that is being left has nothing to say. */
   until(condition: string): Promise<void>;
+  /** Presses a key, such as `Tab` or `Enter`, as a user does. */
+  press(key: string): Promise<void>;
+  /** Sets what the page's user has. */
+  emulate(device: Device): Promise<void>;
+  /** The page as a WebP picture, to its end. */
+  screenshot(): Promise<Uint8Array>;
 }
+
+/** The screen of a user, and what he prefers. */
+export interface Device {
+  readonly width: number;
+  readonly height: number;
+  readonly scheme: "light" | "dark";
+}
+
+/** What a key needs beside its name, to have its effect. */
+const KEYS: Readonly<Record<string, { windowsVirtualKeyCode: number; text?: string }>> = {
+  Tab: { windowsVirtualKeyCode: 9 },
+  Enter: { windowsVirtualKeyCode: 13, text: "\r" },
+  Escape: { windowsVirtualKeyCode: 27 },
+  " ": { windowsVirtualKeyCode: 32, text: " " },
+};
 
 /** A browser that has a user of its own, who has never been anywhere. */
 export class Chromium implements AsyncDisposable {
@@ -83,7 +104,28 @@ export class Chromium implements AsyncDisposable {
     const { targetId } = await this.#ask<{ targetId: string }>("Target.createTarget", { url });
     const { sessionId } = await this.#ask<{ sessionId: string }>("Target.attachToTarget", { targetId, flatten: true });
     const evaluate = <T>(expression: string) => this.#evaluate<T>(sessionId, expression);
-    const page = { evaluate, until: (condition: string) => until(() => evaluate<boolean>(condition), condition) };
+    const ask = <T>(method: string, params: Record<string, unknown> = {}) => this.#ask<T>(method, params, sessionId);
+    const page: Page = {
+      evaluate,
+      until: (condition) => until(() => evaluate<boolean>(condition), condition),
+      press: async (key) => {
+        await ask("Input.dispatchKeyEvent", { type: "keyDown", key, ...KEYS[key] });
+        await ask("Input.dispatchKeyEvent", { type: "keyUp", key, ...KEYS[key] });
+      },
+      emulate: async ({ width, height, scheme }) => {
+        const mobile = width < 600;
+        await ask("Emulation.setDeviceMetricsOverride", { width, height, deviceScaleFactor: 1, mobile });
+        await ask("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value: scheme }] });
+      },
+      screenshot: async () => {
+        const { data } = await ask<{ data: string }>("Page.captureScreenshot", {
+          format: "webp",
+          quality: 90,
+          captureBeyondViewport: true,
+        });
+        return Uint8Array.fromBase64(data);
+      },
+    };
     await page.until("document.readyState === 'complete' && location.href !== 'about:blank'");
     return page;
   }

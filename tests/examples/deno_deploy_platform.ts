@@ -16,7 +16,7 @@ globalThis.fetch = (input, init) => {
 
 const OriginalWebSocket = globalThis.WebSocket;
 globalThis.WebSocket = class extends OriginalWebSocket {
-  constructor(url: string | URL, protocols?: string | string[] | WebSocketOptions) {
+  constructor(...[url, protocols]: ConstructorParameters<typeof WebSocket>) {
     super(new URL(url).hostname.endsWith(".neon.test") ? websocket : url, protocols);
   }
 };

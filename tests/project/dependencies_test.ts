@@ -28,7 +28,7 @@ const RULES: readonly { files: RegExp; mayImport: RegExp }[] = [
     files: /^drivers\/upstash\//,
     mayImport: /^(core\/|drivers\/(upstash\/|\w+\.ts$)|@upstash\/redis$|eventsource-parser$)/,
   },
-  { files: /^http\/client\//, mayImport: /^(core\/|http\/(client\/|(envelope|protocol|quietly)\.ts$))/ },
+  { files: /^http\/client\//, mayImport: /^(core\/|http\/(client\/|(envelope|protocol|quietly|segment)\.ts$))/ },
   {
     files: /^http\//,
     mayImport: /^(core\/|http\/|hono($|\/)|type:hono($|\/)|valibot$|type:valibot$|@valibot\/to-json-schema$)/,

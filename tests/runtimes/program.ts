@@ -107,6 +107,8 @@ async function useAdapter(parley: Parley): Promise<void> {
     webhook({ parley, verify: standardWebhooks(`whsec_${btoa("secret")}`), route: () => undefined }),
   );
   check((await hook.request("/hook", { method: "POST", body: "{}" })).status === 401, "a webhook without a signature");
+  const page = await parleyHttp({ parley, auth: tokens, inspector: true }).request("/inspector");
+  check((await page.text()).startsWith("<!doctype html>"), "the inspector");
 }
 
 /** Takes the adapter that is elsewhere from the arguments, and answers with how many checks it made. */

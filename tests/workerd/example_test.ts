@@ -86,6 +86,13 @@ Deno.test({
       assert.equal((await worker.fetch(`/parley${path}?token=${token}`)).status, 403, path);
     }
     assert.equal((await worker.fetch("/parley/workflows")).status, 401);
+    // The inspector: everybody may load the page, and the server says what its user may do.
+    const inspector = await worker.fetch("/parley/inspector");
+    assert.match(await inspector.text(), /^<!doctype html>/);
+    assert.match(inspector.headers.get("content-security-policy")!, /^default-src 'none'; script-src 'sha256-/);
+    const allowed = async (query: string) => await worker.fetch(`/parley/inspector/actions?${query}`);
+    assert.equal((await allowed("")).status, 401);
+    assert.deepEqual(await (await allowed(`token=${token}`)).json(), { actions: [] });
   },
 });
 

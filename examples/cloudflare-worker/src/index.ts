@@ -104,6 +104,7 @@ app.route(
   "/parley",
   parleyHttp({
     parley: parleyOf,
+    inspector: true,
     auth: (c, request) => anyOf(bearer(c.env.PARLEY_SECRET), scopedTokens(c.env.PARLEY_SECRET))(c, request),
   }),
 );

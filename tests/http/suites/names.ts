@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { fromSegment, toSegment } from "../../../http/protocol.ts";
+import { fromSegment, toSegment } from "../../../http/segment.ts";
 import type { MakeHarness, RegisterTest } from "../../../conformance/mod.ts";
 import { registerSuite, type Rules } from "../../../conformance/suite.ts";
 import { serve } from "../support/setup.ts";
