@@ -22,6 +22,7 @@ import { startRedis } from "./redis.ts";
 const EVERYTHING = [
   "tests/",
   "mod.ts",
+  "cli/",
   "core/",
   "drivers/",
   "http/",

@@ -7,7 +7,7 @@
 import { childrenOf, decodeParts, isPortable, MAX_DEPTH, SPARSE } from "../../core/values/codec.ts";
 import { EncodedValue } from "../../core/values/encoded_value.ts";
 import { ValidationError } from "../../core/errors.ts";
-import { ITEM_LENGTH } from "./plain_json.ts";
+import { ITEM_LENGTH } from "../../core/values/plain_value.ts";
 
 /**
  * A member of a body as a value that is not decoded yet. Its `decode` throws a `ValidationError` if

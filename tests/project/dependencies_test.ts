@@ -34,6 +34,11 @@ const RULES: readonly { files: RegExp; mayImport: RegExp }[] = [
     mayImport: /^(core\/|http\/|hono($|\/)|type:hono($|\/)|valibot$|type:valibot$|@valibot\/to-json-schema$)/,
   },
   { files: /^otel\//, mayImport: /^(type:)?(core\/observer\.ts$|otel\/)/ },
+  {
+    files: /^cli\//,
+    mayImport:
+      /^(core\/|drivers\/|http\/(client\/|protocol\.ts$)|cli\/|pg$|node:(child_process|process|util|(fs|readline)\/promises)$)/,
+  },
   { files: /^conformance\//, mayImport: /^(core\/|conformance\/|node:assert\/strict$)/ },
   { files: /^tests\//, mayImport: /^/ },
   { files: /^(examples|bench|scripts)\//, mayImport: /^(?!tests\/)/ },
@@ -178,6 +183,8 @@ Deno.test("the dependency rule refuses what it is there to refuse", () => {
     { from: "otel/mod.ts", to: "type:@opentelemetry/api" },
     { from: "otel/mod.ts", to: "core/parley.ts" },
     { from: "core/options.ts", to: "otel/mod.ts" },
+    { from: "cli/mod.ts", to: "http/mod.ts" },
+    { from: "http/client/client.ts", to: "cli/mod.ts" },
     { from: "conformance/mod.ts", to: "drivers/memory/mod.ts" },
     { from: "examples/checkout/main.ts", to: "tests/project/files.ts" },
     { from: "elsewhere/mod.ts", to: "core/parley.ts" },

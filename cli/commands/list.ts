@@ -1,0 +1,105 @@
+/**
+ * `parley list`: workflows, the newest first.
+ *
+ * @module
+ */
+
+import type { ListOptions, WorkflowInfo } from "../../core/client.ts";
+import type { WorkflowStatus } from "../../core/driver/driver.ts";
+import { STATUSES } from "../../core/driver/statuses.ts";
+import type { Command, CommandCall } from "../command.ts";
+import { CliError } from "../exit_codes.ts";
+import { type Pages, readPages } from "../pages.ts";
+import { escapeText, shownAge, shownName, table } from "../text.ts";
+
+export const list: Command = {
+  name: "list",
+  arguments: "",
+  help: "List workflows, the newest first",
+  options: [
+    "status",
+    "name",
+    "id-prefix",
+    "created-after",
+    "created-before",
+    "problem",
+    "due",
+    "values",
+    "limit",
+    "all",
+    "cursor",
+  ],
+  async run(call) {
+    const { items, next } = await findWorkflows(call);
+    await call.print(
+      { workflows: items, ...(next !== undefined && { cursor: next }) },
+      () => items.length === 0 ? "No workflows\n" : toTable(items, call.io.width),
+    );
+    if (next !== undefined) await call.note(`There are more: --all, or --cursor '${next}'`);
+  },
+};
+
+async function findWorkflows(call: CommandCall): Promise<Pages<WorkflowInfo, string>> {
+  const { options } = call;
+  options.atMostOne("all", "cursor");
+  const query = toQuery(call);
+  const isAll = options.flag("all");
+  const limit = options.count("limit", 1, 1_000) ?? (isAll ? 1_000 : undefined);
+  return await call.during(
+    "Listing workflows",
+    ({ client }, report) =>
+      readPages({ isAll, first: options.text("cursor"), report }, async (cursor) => {
+        const page = await client.list({
+          ...query,
+          ...(limit !== undefined && { limit }),
+          ...(cursor !== undefined && { cursor }),
+        });
+        return { items: page.workflows, next: page.cursor };
+      }),
+  );
+}
+
+function toQuery({ options }: CommandCall): ListOptions {
+  const statuses = options.texts("status").map(readStatus);
+  const [name, idPrefix] = [options.text("name"), options.text("id-prefix")];
+  const createdAfter = options.instant("created-after", { isPast: true });
+  const createdBefore = options.instant("created-before", { isPast: true });
+  return {
+    ...(statuses.length > 0 && { status: statuses }),
+    ...(name !== undefined && { name }),
+    ...(idPrefix !== undefined && { idPrefix }),
+    ...(createdAfter !== undefined && { createdAfter }),
+    ...(createdBefore !== undefined && { createdBefore }),
+    ...(options.flag("problem") && { problem: true }),
+    ...(options.flag("due") && { due: true }),
+    ...(options.flag("values") && { include: "values" }),
+  };
+}
+
+function readStatus(text: string): WorkflowStatus {
+  const status = STATUSES.find((it) => it === text.toUpperCase());
+  if (status) return status;
+  throw new CliError(`Reading the option --status: it must be one of ${STATUSES.join(", ")}`);
+}
+
+function toTable(workflows: readonly WorkflowInfo[], width: number | undefined): string {
+  const now = Date.now();
+  const rows = workflows.map((it) => [
+    shownName(it.workflowId),
+    shownName(it.name),
+    it.status,
+    shownAge(it.createdAt, now),
+    shownAge(it.updatedAt, now),
+    escapeText(noteOn(it)),
+  ]);
+  return table(["ID", "NAME", "STATUS", "CREATED", "CHANGED", "NOTE"], rows, width);
+}
+
+/** The one thing that explains best where a workflow stands. */
+function noteOn({ problem, failed, error, waiting, unread = 0 }: WorkflowInfo): string {
+  if (problem) return `problem: ${problem.message}`;
+  if (failed) return `failed: ${failed.operation}`;
+  if (error) return `failed: ${error.name}`;
+  const unreadNote = unread > 0 ? [`${unread} unread`] : [];
+  return [...(waiting ? [`waits: ${waiting.operations.join(", ")}`] : []), ...unreadNote].join("; ");
+}

@@ -1,0 +1,49 @@
+/**
+ * Values and times that a user gives.
+ *
+ * @module
+ */
+
+import { type Duration, toMilliseconds } from "../core/values/checks.ts";
+import { CliError } from "./exit_codes.ts";
+import type { CliIo } from "./io.ts";
+
+/** Matches an instant as ISO 8601 writes it. Without a zone, a time of day is local. */
+const ISO = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/i;
+
+/**
+ * Reads an instant: `2027-01-31`, `2027-01-31T09:00Z`, epoch milliseconds, or a duration.
+ *
+ * @param what What the instant is for, in the error.
+ * @param options `isPast`: whether a duration is taken as so long ago. If not, it is refused.
+ * @returns Epoch milliseconds.
+ * @throws {CliError} If it is none of these.
+ */
+export function parseInstant(text: string, what: string, { isPast }: { isPast: boolean }): number {
+  if (/^\d{10,16}$/.test(text)) return Number(text);
+  if (ISO.test(text)) {
+    const ms = Date.parse(text);
+    if (!Number.isNaN(ms)) return ms;
+  }
+  if (isPast && /^[\d.]+[a-z]+$/.test(text)) return Math.max(0, Date.now() - toMilliseconds(text as Duration, what));
+  const also = isPast ? ", or so long ago, such as 2h" : "";
+  throw new CliError(`Reading the ${what}: it must be an instant such as 2027-01-31T09:00Z${also}`);
+}
+
+/**
+ * Reads a value: JSON, or `-` for JSON on the standard input.
+ *
+ * @param what What the value is, in the error, which contains nothing of it.
+ * @throws {CliError} If it is not JSON.
+ */
+export async function parseValue(text: string, what: string, io: Pick<CliIo, "readInput">): Promise<unknown> {
+  const json = text === "-" ? await io.readInput() : text;
+  try {
+    return JSON.parse(json);
+  } catch {
+    // The runtime's own message quotes the text.
+    throw new CliError(
+      `Reading the ${what}: it must be JSON, such as '{"amount": 20}' or '"a text"', or - for the standard input`,
+    );
+  }
+}

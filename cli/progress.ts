@@ -1,0 +1,43 @@
+/**
+ * Progress on a terminal, for work that takes longer than a moment.
+ *
+ * @module
+ */
+
+import type { CliIo } from "./io.ts";
+
+/** How long work may take before it shows progress, and how often that changes. */
+const FIRST_MS = 1_000;
+const NEXT_MS = 500;
+
+/** Replaces the line of the cursor. */
+const CLEAR_LINE = "\r\x1b[2K";
+
+/**
+ * Runs work, and shows how long it takes, in a line that disappears.
+ *
+ * @param doing What the work does, as in `Listing workflows`.
+ * @param work The work. It may call its argument with how far it is.
+ */
+export async function withProgress<T>(
+  { err, hasProgress }: Pick<CliIo, "err" | "hasProgress">,
+  doing: string,
+  work: (report: (done: string) => void) => Promise<T>,
+): Promise<T> {
+  if (!hasProgress) return await work(() => {});
+  const began = performance.now();
+  let [done, drawn] = ["", false];
+  const draw = () => {
+    const ms = performance.now() - began;
+    if (ms < FIRST_MS) return;
+    drawn = true;
+    void err(`${CLEAR_LINE}${doing}: ${done}${Math.floor(ms / 1_000)} s`);
+  };
+  const timer = setInterval(draw, NEXT_MS);
+  try {
+    return await work((it) => done = `${it}, `);
+  } finally {
+    clearInterval(timer);
+    if (drawn) await err(CLEAR_LINE);
+  }
+}
