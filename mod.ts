@@ -83,6 +83,7 @@ export type { Duration } from "./core/values/checks.ts";
 export {
   ContextError,
   DriverError,
+  FatalError,
   IdempotencyConflictError,
   LeaseLostError,
   NonDeterminismError,

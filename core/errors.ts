@@ -266,6 +266,37 @@ export class ContextError extends ParleyError {
 }
 
 /**
+ * An error for which another try is useless. A step that throws it fails at once, even if it has
+ * retries left. Throw it, or a subclass, in the code of a step.
+ *
+ * @example A card that was declined is not charged again
+ * ```ts
+ * import { FatalError, workflow } from "@parley/parley";
+ *
+ * const pay = workflow("pay", async (ctx, card: string) => {
+ *   await ctx.step("charge", async () => {
+ *     const { status } = await fetch(`https://pay.example/charge/${card}`, { method: "POST" });
+ *     if (status === 402) throw new FatalError("The card was declined");
+ *     if (status !== 200) throw new Error(`The charge failed with status ${status}`);
+ *   }, { retries: 5 });
+ * });
+ * ```
+ *
+ * @category Errors
+ */
+export class FatalError extends ParleyError {
+  /**
+   * Creates the error.
+   *
+   * @param message What cannot succeed.
+   * @param options `cause`: the error that led to this one.
+   */
+  constructor(message: string, options: ErrorOptions = {}) {
+    super(message, {}, options);
+  }
+}
+
+/**
  * The store could not be reached, or a call to it failed.
  *
  * @category Errors
@@ -308,6 +339,7 @@ const CLASSES: Record<ParleyErrorCode, Record<string, { readonly prototype: Parl
   idempotency_conflict: { IdempotencyConflictError },
   invalid_context: { ContextError },
   lease_lost: { LeaseLostError },
+  fatal: { FatalError },
   driver: { DriverError },
 };
 

@@ -28,6 +28,7 @@ export type ParleyErrorCode =
   | "idempotency_conflict"
   | "invalid_context"
   | "lease_lost"
+  | "fatal"
   | "driver";
 
 /**

@@ -376,6 +376,12 @@ export interface StepOptions {
    * `TimeoutError`. Default no limit.
    */
   timeout?: Duration;
+  /**
+   * Returns whether a try that failed with this error may be followed by another one. Default all
+   * errors but {@linkcode FatalError}, after which no other try is made in any case. If it throws,
+   * the step fails with that error.
+   */
+  retryIf?: (error: unknown) => boolean;
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 
 import assert from "node:assert/strict";
-import { ContextError } from "../../core/errors.ts";
+import { ContextError, FatalError } from "../../core/errors.ts";
 import { type StepContext, workflow } from "../../core/workflow.ts";
 import type { Rules } from "../suite.ts";
 import type { World } from "./world.ts";
@@ -33,6 +33,41 @@ export const stepping: Rules<World> = {
     assert.deepEqual(tries.map(([attempt]) => attempt), [1, 2, 3, 4, 5]);
     const pauses = tries.slice(1).map(([, at], index) => at - tries[index]![1]);
     assert.deepEqual(pauses, [1_000, 3_000, 5_000, 5_000]);
+  },
+
+  "a FatalError, or an error that retryIf refuses, ends a step at once": async (world) => {
+    let tries = 0;
+    const seen: unknown[] = [];
+    const failing = (error: Error) => () => (tries++, Promise.reject(error));
+    const flow = workflow("flow", async (ctx) => {
+      const codes: unknown[] = [];
+      const keep = (error: unknown) =>
+        void codes.push(error instanceof FatalError ? "fatal" : (error as Error).message);
+      const retries = { retries: 5, delay: 0 };
+      await ctx.step("fatal", failing(new FatalError("no such account")), retries).catch(keep);
+      await ctx.step("refused", failing(new Error("declined")), {
+        ...retries,
+        retryIf: (error) => (seen.push(error), (error as Error).message !== "declined"),
+      }).catch(keep);
+      await ctx.step("allowed", failing(new Error("busy")), { ...retries, retries: 1, retryIf: () => true }).catch(
+        keep,
+      );
+      await ctx.step("broken", failing(new Error("busy")), {
+        ...retries,
+        retryIf: () => {
+          throw new Error("retryIf is broken");
+        },
+      }).catch(keep);
+      await ctx.recv();
+      return codes;
+    });
+    const { parley } = world.isolate(0, [flow]);
+    const handle = await parley.start(flow, undefined);
+    await world.pass(10_000);
+    await world.until(world.isolate(1, [flow]).parley.send(handle.workflowId, "go"));
+    assert.deepEqual(await world.until(handle.result()), ["fatal", "declined", "busy", "retryIf is broken"]);
+    assert.equal(tries, 5, "a replay tries nothing again");
+    assert.equal(seen.length, 1);
   },
 
   "a try that takes longer than its timeout is aborted and counts as failed": async (world) => {

@@ -11,7 +11,7 @@ import { type EffectOrWait, type OperationRequest, readDone, readRecorded } from
 import { type EventKey, type SendOptions, type SendReceipt, type StreamKey, toChannel } from "../channel.ts";
 import type { Outcome } from "../driver/driver.ts";
 import { checkName, checkWholeNumber, type Duration, MAX_DURATION_MS, toMilliseconds } from "../values/checks.ts";
-import { ContextError, quote, TimeoutError, ValidationError } from "../errors.ts";
+import { ContextError, FatalError, quote, TimeoutError, ValidationError } from "../errors.ts";
 import type { Run } from "../run/run.ts";
 import { readSent, takeMessage, toRecipient } from "./messages.ts";
 import { hexDigest } from "../values/hex_digest.ts";
@@ -27,6 +27,7 @@ interface Policy {
   backoff: number;
   maxDelayMs: number;
   timeoutMs: number;
+  retryIf: (error: unknown) => boolean;
 }
 
 /** The operation of a step. */
@@ -85,11 +86,20 @@ async function outcomeOf<T>(
     } catch (error) {
       // An error that a try throws because its run is over must not become the outcome of the step.
       run.stopping.throwIfAborted();
-      if (attempts > policy.retries) {
-        return { outcome: { tag: "error", value: run.host.values.encodeError(error) }, attempts };
-      }
+      const final = finalError(policy, error, attempts);
+      if (final) return { outcome: { tag: "error", value: run.host.values.encodeError(final.error) }, attempts };
       await run.pause({ position, label, begunAt, attempts, delayMs: pauseMs(policy, attempts) });
     }
+  }
+}
+
+/** Returns the error with which a step fails after this try, or `undefined` if there is another try. */
+function finalError(policy: Policy, error: unknown, attempts: number): { error: unknown } | undefined {
+  try {
+    const mayRetry = attempts <= policy.retries && !(error instanceof FatalError) && policy.retryIf(error);
+    return mayRetry ? undefined : { error };
+  } catch (broken) {
+    return { error: broken };
   }
 }
 
@@ -247,7 +257,7 @@ class Try implements StepContext {
 }
 
 function toPolicy(options: StepOptions): Policy {
-  const { retries = 0, delay = "1s", backoff = 2, maxDelay, timeout } = options;
+  const { retries = 0, delay = "1s", backoff = 2, maxDelay, timeout, retryIf = () => true } = options;
   checkWholeNumber(retries, "retries", 0);
   if (!(backoff >= 1 && backoff < Infinity)) {
     throw new ValidationError(`Reading backoff ${backoff}: it must be a finite number, 1 or more`);
@@ -257,6 +267,7 @@ function toPolicy(options: StepOptions): Policy {
   return {
     retries,
     backoff,
+    retryIf,
     delayMs: toMilliseconds(delay, "delay"),
     maxDelayMs: optional(maxDelay, "maxDelay"),
     timeoutMs: optional(timeout, "timeout"),

@@ -43,6 +43,7 @@ const STATUS: Readonly<Record<ParleyErrorCode, ErrorStatus>> = {
   workflow_failed: 424,
   driver: 502,
   lease_lost: 500,
+  fatal: 500,
   non_determinism: 500,
   invalid_context: 500,
   unreadable_value: 500,

@@ -25,6 +25,7 @@ const samples: Record<errors.ParleyErrorCode, errors.ParleyError> = {
   idempotency_conflict: new errors.IdempotencyConflictError("k"),
   invalid_context: new errors.ContextError("not here"),
   lease_lost: new errors.LeaseLostError("w"),
+  fatal: new errors.FatalError("declined", { cause }),
   driver: new errors.DriverError("away", { retryable: true, cause }),
 };
 

@@ -29,6 +29,7 @@ const CODES: Record<ParleyErrorCode | HttpErrorCode, true> = {
   invalid_context: true,
   unreadable_value: true,
   lease_lost: true,
+  fatal: true,
   driver: true,
   unauthorized: true,
   forbidden: true,

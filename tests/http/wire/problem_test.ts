@@ -69,6 +69,7 @@ const ERRORS: Record<
     members: { what: "output", at: 3 },
   },
   lease_lost: { error: new errors.LeaseLostError("w"), status: 500 },
+  fatal: { error: new errors.FatalError("declined"), status: 500 },
   driver: {
     error: new errors.DriverError("db.internal", { retryable: false, cause: new Error("db.internal") }),
     status: 502,
