@@ -25,7 +25,7 @@ Deno.test("the command line loads drivers, clients and packages only for a comma
   const loaded = await loadedBy("cli/mod.ts");
   assert(loaded.includes("cli/commands/list.ts"));
   assert.deepEqual(
-    loaded.filter((it) => /^(drivers|http\/client|core\/(run|runner|read)|npm:|core\/parley)/.test(it)),
+    loaded.filter((it) => /^(drivers|http\/client|core\/(run|runner|read)|npm:|core\/parley\.ts)/.test(it)),
     [],
   );
   assert((await loadedBy("cli/stores.ts")).every((it) => !it.startsWith("npm:") && !it.startsWith("drivers/")));
