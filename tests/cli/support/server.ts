@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { bearer, parleyHttp } from "../../../http/mod.ts";
 import type { Auth } from "../../../http/mod.ts";
 import type { Driver } from "../../../core/driver/driver.ts";
-import { memoryDriver, Parley, topic, workflow } from "../../../mod.ts";
+import { memoryDriver, Parley, topic, type Workflow, workflow } from "../../../mod.ts";
 import { type Program, type Ran, run } from "./process.ts";
 
 /** The token of the servers. It is in nothing that a server stores. */
@@ -34,14 +34,16 @@ export interface ShopOptions {
   readonly driver?: Driver;
   readonly auth?: Auth;
   readonly program?: Program;
+  /** Whether an order only receives and charges, as in `docs/operate.md`. */
+  readonly isPlain?: boolean;
 }
 
 /** Starts a server. */
 export async function openShop(
-  { driver = memoryDriver(), auth = bearer(TOKEN), program }: ShopOptions = {},
+  { driver = memoryDriver(), auth = bearer(TOKEN), program, isPlain = false }: ShopOptions = {},
 ): Promise<Shop> {
   let isOpen = false;
-  const workflows = makeWorkflows(() => isOpen);
+  const workflows = makeWorkflows(() => isOpen, isPlain);
   const parley = new Parley({ driver, workflows, hotWait: 0, onError: () => {} });
   const app = parleyHttp({ parley, auth, onError: () => {} });
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, app.fetch);
@@ -71,10 +73,10 @@ export async function openShop(
 }
 
 /** The workflows of the shop. */
-export function makeWorkflows(isBankOpen: () => boolean) {
+export function makeWorkflows(isBankOpen: () => boolean, isPlain = false): Workflow<unknown, unknown>[] {
   const paid = topic<{ amount: number }>("payment");
   const order = workflow("order", async (ctx, _item: unknown) => {
-    await ctx.setEvent("payment-url", "https://pay.example/7");
+    if (!isPlain) await ctx.setEvent("payment-url", "https://pay.example/7");
     const { amount } = await ctx.recv(paid);
     await ctx.step("charge", () => {
       if (!isBankOpen()) throw new Error("the bank is closed");
