@@ -23,6 +23,9 @@ export interface Command {
   run(call: CommandCall): Promise<void>;
 }
 
+/** How many items of a list are written at once. */
+const PIECE = 500;
+
 /** A call of a command. */
 export class CommandCall {
   readonly options: Options;
@@ -81,6 +84,24 @@ export class CommandCall {
   /** Prints a result: the JSON for programs, or the text for people. */
   async print(json: unknown, text: () => string): Promise<void> {
     await this.io.out(this.isJson ? `${toJson(json)}\n` : text());
+  }
+
+  /**
+   * Prints a result that is a list. Its JSON is written in pieces, because a list may be longer than
+   * one text.
+   *
+   * @param name The name of the list in the JSON.
+   * @param rest The other members of the JSON.
+   */
+  async printList(name: string, items: readonly unknown[], rest: object, text: () => string): Promise<void> {
+    if (!this.isJson) return await this.io.out(text());
+    await this.io.out(`{${JSON.stringify(name)}:[`);
+    for (let from = 0; from < items.length; from += PIECE) {
+      const piece = items.slice(from, from + PIECE).map(toJson).join();
+      await this.io.out(from === 0 ? piece : `,${piece}`);
+    }
+    const members = Object.entries(rest).map(([key, value]) => `,${JSON.stringify(key)}:${toJson(value)}`);
+    await this.io.out(`]${members.join("")}}\n`);
   }
 
   /** Prints a note for people, beside the result. */

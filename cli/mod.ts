@@ -74,9 +74,13 @@ export async function runCli(args: readonly string[], io: Partial<CliIo> = {}): 
   full.signal.addEventListener("abort", interrupt);
   if (full.signal.aborted) interrupt();
   try {
-    return await Promise.race([run(args, full, secrets), interrupted.promise]);
-  } catch (error) {
-    return await report(error, full, { isJson: args.includes("--json"), secrets });
+    const done = run(args, full, secrets).catch((error) =>
+      report(error, full, { isJson: args.includes("--json"), secrets })
+    );
+    const code = await Promise.race([done, interrupted.promise]);
+    // The cursor may be behind the progress or the question.
+    if (code === EXIT_CODES.interrupted && full.hasProgress) await full.err("\n");
+    return code;
   } finally {
     full.signal.removeEventListener("abort", interrupt);
     defaults.close();

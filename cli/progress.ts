@@ -5,10 +5,14 @@
  */
 
 import type { CliIo } from "./io.ts";
+import { cut } from "./text.ts";
 
 /** How long work may take before it shows progress, and how often that changes. */
 const FIRST_MS = 1_000;
 const NEXT_MS = 500;
+
+/** The most columns of the words, because only one line is replaced. */
+const MAX_WIDTH = 50;
 
 /** Replaces the line of the cursor. */
 const CLEAR_LINE = "\r\x1b[2K";
@@ -25,13 +29,14 @@ export async function withProgress<T>(
   work: (report: (done: string) => void) => Promise<T>,
 ): Promise<T> {
   if (!hasProgress) return await work(() => {});
+  const shown = cut(doing, MAX_WIDTH);
   const began = performance.now();
   let [done, drawn] = ["", false];
   const draw = () => {
     const ms = performance.now() - began;
     if (ms < FIRST_MS) return;
     drawn = true;
-    void err(`${CLEAR_LINE}${doing}: ${done}${Math.floor(ms / 1_000)} s`);
+    void err(`${CLEAR_LINE}${shown}: ${done}${Math.floor(ms / 1_000)} s`);
   };
   const timer = setInterval(draw, NEXT_MS);
   try {

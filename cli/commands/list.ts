@@ -31,8 +31,10 @@ export const list: Command = {
   ],
   async run(call) {
     const { items, next } = await findWorkflows(call);
-    await call.print(
-      { workflows: items, ...(next !== undefined && { cursor: next }) },
+    await call.printList(
+      "workflows",
+      items,
+      next === undefined ? {} : { cursor: next },
       () => items.length === 0 ? "No workflows\n" : toTable(items, call.io.width),
     );
     if (next !== undefined) await call.note(`There are more: --all, or --cursor '${next}'`);

@@ -22,10 +22,12 @@ export const history: Command = {
       const { entries: items, next } = await client.history(workflowId, page);
       return { items, next };
     });
-    await call.print(
-      { entries: items, ...(next !== undefined && { next }) },
+    await call.printList(
+      "entries",
+      items,
+      next === undefined ? {} : { next },
       () =>
-        table(
+        items.length === 0 ? "No operations\n" : table(
           ["POSITION", "OPERATION", "STATE", "BEGAN", "TOOK", "TRIES", "OUTCOME"],
           items.map((entry) => [
             `${entry.position}`,
@@ -63,8 +65,10 @@ export const messages: Command = {
       const { messages: items, next } = await client.messages(workflowId, { ...query, ...page });
       return { items, next };
     });
-    await call.print(
-      { messages: items, ...(next !== undefined && { next }) },
+    await call.printList(
+      "messages",
+      items,
+      next === undefined ? {} : { next },
       () =>
         items.length === 0 ? `No ${query.state === "all" ? "" : `${query.state} `}messages\n` : table(
           ["TOPIC", "SENT", "RECEIVED", "POSITION", "KEY", "MESSAGE"],
@@ -101,7 +105,7 @@ export const events: Command = {
   async run(call) {
     const { workflowId } = call;
     const events = await call.during("Reading events", ({ client }) => client.events(workflowId));
-    await call.print({ events }, () =>
+    await call.printList("events", events, {}, () =>
       events.length === 0 ? "No events\n" : table(
         ["EVENT", "VERSION", "SET", "VALUE"],
         events.map((it) => [quoted(it.key), `${it.version}`, shownAge(it.updatedAt), shownValue(it)]),

@@ -100,7 +100,7 @@ async function readTopics(client: Client, { workflowId, unread }: WorkflowInfo):
   });
 }
 
-/** Reads what the token may not show, and what a workflow that is gone meanwhile has no more. */
+/** Reads a part, and leaves it out if the token does not allow it. */
 async function permitted(read: () => Promise<Details>): Promise<Details> {
   try {
     return await read();

@@ -21,11 +21,11 @@ export const stream: Command = {
     if (options.flag("follow")) return await printValues(call, key, from);
     if (!call.isJson) return await printValues(call, key, from);
     const { workflowId, io: { signal } } = call;
-    const collected = await call.during(
+    const { values, closed, nextOffset } = await call.during(
       "Reading the stream",
       ({ client }) => client.readStream(workflowId, key, { from, wait: false, signal }).collect(),
     );
-    await call.print(collected, () => "");
+    await call.printList("values", values, { closed, nextOffset }, () => "");
   },
 };
 
@@ -48,7 +48,7 @@ async function listStreams(call: CommandCall): Promise<void> {
   if (call.options.flag("follow")) throw new CliError("parley stream --follow needs the key of the stream");
   const { workflowId } = call;
   const streams = await call.during("Reading streams", ({ client }) => client.streams(workflowId));
-  await call.print({ streams }, () =>
+  await call.printList("streams", streams, {}, () =>
     streams.length === 0 ? "No streams\n" : table(
       ["STREAM", "VALUES", "STATE", "WRITTEN"],
       streams.map((it) => [quoted(it.key), `${it.length}`, it.closed ? "closed" : "open", shownAge(it.updatedAt)]),

@@ -5,6 +5,7 @@
  */
 
 import assert from "node:assert/strict";
+import { scopedTokens } from "../../http/mod.ts";
 import { withDirectory } from "../project/files.ts";
 import { run } from "./support/process.ts";
 import { openShop } from "./support/server.ts";
@@ -175,4 +176,30 @@ Deno.test("parley --help and parley COMMAND --help describe commands and options
   assert.match(one.stdout, /^ {2}--created-after TIME {2,}\S/m);
   assert.deepEqual(await run(["help", "list"]), one);
   assert.equal((await run([])).code, 2);
+});
+
+Deno.test("parley show leaves out what a scoped token does not allow", async () => {
+  const scoped = scopedTokens("a secret of the server that nobody guesses");
+  await using shop = await openShop({ auth: scoped });
+  await shop.parley.start("order", "lamp", { workflowId: "order-1" });
+  await shop.parley.idle();
+  await shop.parley.send("order-1", 1, { topic: "paymnet" });
+  const PARLEY_TOKEN = await scoped.mint({ actions: ["info"], expiresIn: "1h" });
+  const env = { ...shop.env, PARLEY_TOKEN };
+  const { code, stdout, stderr } = await run(["show", "order-1"], { env });
+  assert.deepEqual([code, stderr], [0, ""]);
+  assert.match(stdout, /\n {2}waits {4}recv "payment"\n {2}unread {3}1 message\n {2}input {4}"lamp"\n$/);
+  const history = await run(["history", "order-1"], { env });
+  assert.deepEqual([history.code, history.stdout], [5, ""]);
+});
+
+Deno.test("parley list --all prints thousands of workflows as one document, and history without operations says so", async () => {
+  await using shop = await openShop();
+  const ids = Array.from({ length: 2_100 }, (_, n) => `order-${n}`);
+  for (const workflowId of ids) await shop.parley.start("order", null, { workflowId, enqueue: true });
+  const { workflows, cursor } = await shop.json("list", "--all");
+  assert.deepEqual(workflows.map((it: { workflowId: string }) => it.workflowId).toSorted(), ids.toSorted());
+  assert.equal(cursor, undefined);
+  assert.equal((await shop.cli("list", "--all")).stdout.split("\n").length, ids.length + 2);
+  assert.equal((await shop.cli("history", "order-1")).stdout, "No operations\n");
 });
