@@ -22,6 +22,7 @@ import {
   readObserved,
   readRecorded,
   readResult,
+  taken,
 } from "../run/operation.ts";
 import { checkName, checkWholeNumber, type Duration, toMilliseconds } from "../values/checks.ts";
 import { quote, UnknownWorkflowError, WorkflowConflictError } from "../errors.ts";
@@ -188,11 +189,12 @@ export class Context implements WorkflowContext {
 
   writable<T>(key: StreamKey<T> | string): WritableStream<T> {
     const underWay = new Set<Promise<void>>();
+    const writes: (() => OperationRequest<void>)[] = [];
     let failure: { error: unknown } | undefined;
     return new WritableStream<T>({
-      write: async (value) => {
+      write: async () => {
         if (failure) throw failure.error;
-        const written = this.writeStream<T>(key, value as NoInfer<T>);
+        const written = this.#run.operate(writes.shift()!);
         underWay.add(written);
         written.catch((error) => failure ??= { error }).finally(() => underWay.delete(written));
         if (underWay.size >= WRITES_UNDER_WAY) await Promise.allSettled(underWay);
@@ -202,6 +204,10 @@ export class Context implements WorkflowContext {
         if (failure) throw failure.error;
         await this.closeStream(key);
       },
+    }, {
+      // A `WritableStream` queues values, and calls `size` for each one when it is written. The
+      // value is taken then, because the code may change it before the queue gets to it.
+      size: (value) => writes.push(takenNow(() => this.#publishing("writeStream", "stream", key, value))) && 1,
     });
   }
 
@@ -297,18 +303,26 @@ export class Context implements WorkflowContext {
     channelOrName: EventKey<T> | StreamKey<T> | string,
     value: T,
   ): Promise<void> {
-    return this.#run.operate(() => {
-      const channel = toChannel<T>(channelOrName, `${what} key`);
-      const key = channel.name;
-      return {
-        label: label(type, key),
-        take: () => {
-          const taken = this.#run.host.values.take(value, `value of ${what} ${quote(key)}`, channel.schema);
-          return () => andThen(taken(), (text) => ({ type, key, value: text }));
-        },
-        read: (outcome) => readDone(outcome, { workflowId: this.workflowId, key }),
-      };
-    });
+    return this.#run.operate(() => this.#publishing(type, what, channelOrName, value));
+  }
+
+  /** The operation that publishes a value. */
+  #publishing<T>(
+    type: "setEvent" | "writeStream",
+    what: string,
+    channelOrName: EventKey<T> | StreamKey<T> | string,
+    value: T,
+  ): OperationRequest<void> {
+    const channel = toChannel<T>(channelOrName, `${what} key`);
+    const key = channel.name;
+    return {
+      label: label(type, key),
+      take: () => {
+        const taken = this.#run.host.values.take(value, `value of ${what} ${quote(key)}`, channel.schema);
+        return () => andThen(taken(), (text) => ({ type, key, value: text }));
+      },
+      read: (outcome) => readDone(outcome, { workflowId: this.workflowId, key }),
+    };
   }
 
   /** Records a value, so that every replay gets the same one. */
@@ -325,6 +339,19 @@ export class Context implements WorkflowContext {
         outcome: { tag: "value", value: this.#run.host.values.encode(produce(), label) },
       }),
       read: (outcome) => readRecorded(this.#run, outcome) as T,
+    };
+  }
+}
+
+/** Describes an operation and takes its values now. What the description throws is thrown later. */
+function takenNow<T>(describe: () => OperationRequest<T>): () => OperationRequest<T> {
+  try {
+    const request = describe();
+    const begin = taken(request);
+    return () => ({ ...request, take: () => begin });
+  } catch (error) {
+    return () => {
+      throw error;
     };
   }
 }

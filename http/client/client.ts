@@ -4,7 +4,14 @@
  * @module
  */
 
-import { type EventKey, type SendOptions, type SendReceipt, type StreamKey, toChannel } from "../../core/channel.ts";
+import {
+  type Channel,
+  type EventKey,
+  type SendOptions,
+  type SendReceipt,
+  type StreamKey,
+  toChannel,
+} from "../../core/channel.ts";
 import {
   type Client,
   GET_EVENT_TIMEOUT,
@@ -38,6 +45,7 @@ import { checkName, checkWholeNumber, toInstant, toMilliseconds } from "../../co
 import { toRecipient } from "../../core/context/messages.ts";
 import { Handle } from "../../core/read/handle.ts";
 import { checkTraceparent } from "../../core/values/traced_text.ts";
+import { snapshot } from "../../core/values/snapshot.ts";
 import { validate } from "../../core/values/values.ts";
 import { describeInput, type Workflow } from "../../core/workflow.ts";
 import { decodeEntry, decodeInfo, decodeValues, RemoteEvent, RemoteStream } from "./reading.ts";
@@ -102,11 +110,13 @@ class RemoteClient implements Client {
     const traceparent = checkTraceparent(options.traceparent);
     const schema = typeof workflow === "string" ? undefined : workflow.input;
     // The server gets the caller's own input, because it applies the schema too. If it does not
-    // know the workflow, it stores what this schema returned.
-    const checked = schema && await validate(schema, input, describeInput(name));
+    // know the workflow, it stores what this schema returned. The input is encoded before the check,
+    // because the caller may change it meanwhile.
+    const own = encoded(input, "start");
+    const checked = schema && await validate(schema, snapshot(input), describeInput(name));
     const body = {
       workflow: name,
-      input: encoded(input, "start"),
+      input: own,
       workflowId,
       ...(enqueue !== undefined && { enqueue }),
       traceparent,
@@ -147,14 +157,13 @@ class RemoteClient implements Client {
 
   async send<T>(destinationId: string, message: NoInfer<T>, options: SendOptions<T> = {}): Promise<SendReceipt> {
     const { topic, idempotencyKey, traceparent } = toRecipient(destinationId, options);
-    // The server gets the caller's own message, because `recv` applies the schema too.
-    if (topic.schema) await validate(topic.schema, message, `message of topic ${quote(topic.name)}`);
+    const own = await checkedMessage(topic, message, "send");
     const receipt = await this.#transport.call<SendReceipt>({
       operation: "send",
       method: "POST",
       path: `/workflows/${toSegment(destinationId)}/messages`,
       body: {
-        message: encoded(message, "send"),
+        message: own,
         topic: topic.name,
         idempotencyKey: idempotencyKey ?? madeUpKey(),
         traceparent,
@@ -166,10 +175,9 @@ class RemoteClient implements Client {
   async sendAll(messages: readonly OutgoingMessage[]): Promise<SendReceipt[]> {
     const prepared = await Promise.all(messages.map(async ({ destinationId, message, ...options }) => {
       const { topic, idempotencyKey, traceparent } = toRecipient(destinationId, options);
-      if (topic.schema) await validate(topic.schema, message, `message of topic ${quote(topic.name)}`);
       return {
         destinationId,
-        message: encoded(message, "sendAll"),
+        message: await checkedMessage(topic, message, "sendAll"),
         topic: topic.name,
         idempotencyKey: idempotencyKey ?? madeUpKey(),
         traceparent,
@@ -306,6 +314,16 @@ function workflowPath(workflowId: string): string {
 
 function eventPath(workflowId: string, key: EventKey<unknown> | string): string {
   return `${workflowPath(workflowId)}/events/${toSegment(toChannel(key, "event key").name)}`;
+}
+
+/**
+ * Encodes a message before the call returns, and checks it. The server gets the caller's own
+ * message, because `recv` applies the schema too.
+ */
+async function checkedMessage({ name, schema }: Channel<unknown>, message: unknown, operation: string) {
+  const own = encoded(message, operation);
+  if (schema) await validate(schema, snapshot(message), `message of topic ${quote(name)}`);
+  return own;
 }
 
 /** The idempotency key by which the server recognises the message if the request is repeated. */

@@ -56,6 +56,30 @@ Deno.test("writable() does not close the stream after a value that could not be 
   assert.deepEqual((await handle.readStream("log").collect()).values, ["good", "still open"]);
 });
 
+Deno.test("writable() takes each value when it is written, even if the code changes it later", async () => {
+  const { world } = await setup();
+  const flow = workflow("flow", async (ctx) => {
+    const writer = ctx.writable<{ n: number }>("log").getWriter();
+    const reused = { n: 0 };
+    for (let n = 1; n <= 5; n++) {
+      reused.n = n;
+      void writer.write(reused);
+    }
+    await writer.close();
+    const illegal = ctx.writable<number>("").getWriter();
+    illegal.closed.catch(() => {});
+    return [
+      await illegal.write(1).then(() => illegal.close()).catch((error) => error.code),
+      await writer.write(reused).catch((error) => error.name),
+    ];
+  });
+  const { parley } = world.isolate(0, [flow]);
+  const handle = await parley.start(flow, undefined);
+  assert.deepEqual(await world.until(handle.result()), ["invalid_value", "TypeError"]);
+  const { values } = await handle.readStream<{ n: number }>("log").collect();
+  assert.deepEqual(values.map(({ n }) => n), [1, 2, 3, 4, 5]);
+});
+
 Deno.test("recvAny() waits once for a topic that is named twice", async () => {
   const { world } = await setup();
   const flow = workflow("flow", async (ctx) => await ctx.recvAny(["a", "b", "a"]));

@@ -141,6 +141,29 @@ Deno.test("connect() checks with the schemas of definitions before anything is s
   assert.equal(requests.length, 0);
 });
 
+Deno.test("connect() takes a value in the call, even if an asynchronous schema checks it later", async () => {
+  const { client, parley } = make();
+  const slow = v.pipeAsync(v.object({ n: v.number() }), v.checkAsync(async () => (await 0, true)));
+  const topics = topic("n", slow);
+  const reused = { n: 0 };
+  const sent: Promise<unknown>[] = [];
+  const sink = await client.start("sink", undefined, { workflowId: "sink", enqueue: true });
+  for (let n = 1; n <= 4; n += 2) {
+    reused.n = n;
+    sent.push(client.send(sink.workflowId, reused, { topic: topics }));
+    reused.n = n + 1;
+    sent.push(client.sendAll([{ destinationId: sink.workflowId, message: reused, topic: topics }]));
+  }
+  const strict = workflow("strict", () => {}, { input: slow });
+  reused.n = 5;
+  const started = client.start(strict, reused, { enqueue: true });
+  reused.n = 6;
+  await Promise.all(sent);
+  const { messages } = await parley.messages(sink.workflowId);
+  assert.deepEqual(messages.map(({ value }) => (value as { n: number }).n).toSorted(), [1, 2, 3, 4]);
+  assert.deepEqual((await parley.status((await started).workflowId)).input, { n: 5 });
+});
+
 Deno.test("connect() rejects with a DriverError for a faulty connection, without the token or the URL", async () => {
   const wrong = await rejection(make({ token: "wrong" }).client.list());
   assert(wrong instanceof DriverError);
