@@ -115,7 +115,11 @@ async function serveEvents(request: DurableRequest, place: StreamPlace): Promise
     heartbeat: SSE_HEARTBEAT,
     maxMs: MAX_SSE_MS,
     stop,
-    headers: { "cross-origin-resource-policy": "same-origin" },
+    headers: {
+      "cross-origin-resource-policy": "same-origin",
+      // Some proxies compress or keep an answer unless it says all three.
+      "cache-control": "no-cache, no-store, no-transform",
+    },
   });
 }
 
@@ -132,7 +136,7 @@ async function* controlledEvents(pages: AsyncIterable<StreamPage<unknown>>, curs
  */
 function controlledEvent(page: StreamPage<unknown>, cursor: string | undefined): Chunk {
   const gathered = new Gathered();
-  gathered.fill(page, (_, value) => `${gathered.isEmpty ? "event: data\ndata: [" : ","}${plainText(value)}`);
+  gathered.fill(page, (_, value) => `${gathered.isEmpty ? "event: data\ndata:[" : ","}${plainText(value)}`);
   if (!gathered.isEmpty) gathered.add("]\n\n");
   const isLast = page.values.length === 0;
   const closed = isLast && page.closed;
@@ -142,7 +146,7 @@ function controlledEvent(page: StreamPage<unknown>, cursor: string | undefined):
     ...(isLast && page.atEnd && { upToDate: true }),
     ...(closed && { streamClosed: true }),
   };
-  gathered.add(`event: control\ndata: ${JSON.stringify(control)}\n\n`);
+  gathered.add(`event: control\ndata:${JSON.stringify(control)}\n\n`);
   return gathered.take();
 }
 

@@ -260,6 +260,7 @@ function serverSent(rule: Rule): void {
       // Whatever else the caller would take.
       const response = await get(`${LOG}?offset=-1&live=sse`, { accept: "application/json" });
       assert.equal(response.headers.get("content-type"), "text/event-stream");
+      assert.equal(response.headers.get("cache-control"), "no-cache, no-store, no-transform");
       const sent = sentEvents(response);
       const [data, first] = await take(sent, 2);
       assert.deepEqual(data, { event: "data", data: '["a\\nb",2]' });
@@ -273,6 +274,13 @@ function serverSent(rule: Rule): void {
       assert.deepEqual([control(last!), (await sent.next()).done], [end, true]);
     },
   );
+  rule("live=sse writes no space behind the colon of data, as the protocol's server does", async (service) => {
+    await service.write(" a", 2);
+    await service.tell("close");
+    const text = await (await service.get(`${LOG}?offset=-1&live=sse`)).text();
+    assert.match(text, /^event: data\ndata:\[" a",2\]\n\nevent: control\ndata:\{[^\n]*\}\n\n/);
+    assert(!/^data: /m.test(text), text);
+  });
   rule("live=sse says at once where it is, where nothing is there and at offset=now", async ({ get, write }) => {
     const empty = sentEvents(await get(`${LOG}?offset=-1&live=sse`));
     assert.deepEqual(control((await take(empty, 1))[0]!), {
