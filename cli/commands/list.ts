@@ -37,9 +37,14 @@ export const list: Command = {
       next === undefined ? {} : { cursor: next },
       () => items.length === 0 ? "No workflows\n" : toTable(items, call.io.width),
     );
-    if (next !== undefined) await call.note(`There are more: --all, or --cursor '${next}'`);
+    if (next !== undefined) await call.note(`There are more: --all, or --cursor ${forShell(next)}`);
   },
 };
+
+/** Quotes a text for a shell. */
+function forShell(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
 
 async function findWorkflows(call: CommandCall): Promise<Pages<WorkflowInfo, string>> {
   const { options } = call;

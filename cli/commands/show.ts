@@ -12,7 +12,7 @@ import type { SerializedError } from "../../core/values/serialized_error.ts";
 import type { Command } from "../command.ts";
 import { isDenied } from "../exit_codes.ts";
 import { operationOf } from "../operations.ts";
-import { escapeText, quoted, shownAge, shownInstant, shownName, shownValue } from "../text.ts";
+import { cut, escapeText, quoted, shownAge, shownInstant, shownName, shownValue } from "../text.ts";
 
 /** What `show` knows of a workflow beside its status. Parts that the token may not see are absent. */
 interface Details {
@@ -142,13 +142,16 @@ function describeTrouble({ failed, error, problem }: WorkflowInfo): Lines {
 
 /** The most causes of an error that are shown, because an error may be its own cause. */
 const MAX_CAUSES = 5;
+/** The most columns of a message or a value. `--json` has all of it. */
+const MAX_WIDTH = 1_000;
 
 function toLines(name: string, error: SerializedError): Lines {
   const lines: Lines = [];
   let it: unknown = error;
   for (let depth = 0; depth <= MAX_CAUSES && typeof it === "object" && it !== null && "message" in it; depth++) {
-    const named = "name" in it ? `${it.name}: ` : "";
-    lines.push([depth === 0 ? name : "", escapeText(`${depth === 0 ? "" : "caused by "}${named}${it.message}`)]);
+    const words = ["name" in it ? it.name : "", it.message].filter((word) => typeof word === "string" && word !== "");
+    const text = `${depth === 0 ? "" : "caused by "}${words.join(": ")}`;
+    lines.push([depth === 0 ? name : "", cut(escapeText(text), MAX_WIDTH)]);
     it = "cause" in it ? it.cause : undefined;
   }
   return lines;
@@ -195,7 +198,7 @@ function describeCounts({ generation, recoveryAttempts }: WorkflowInfo): Lines {
 function describeValues(info: WorkflowInfo): Lines {
   return (["input", "output"] as const).flatMap((name) => {
     const unreadable = info.unreadable?.includes(name) ? { unreadable: true as const } : {};
-    const text = shownValue({ value: info[name], ...unreadable });
+    const text = cut(shownValue({ value: info[name], ...unreadable }), MAX_WIDTH);
     return text === "" ? [] : [[name, text] satisfies [string, string]];
   });
 }

@@ -5,6 +5,7 @@
  */
 
 import assert from "node:assert/strict";
+import { memoryDriver, Parley, workflow } from "../../mod.ts";
 import { scopedTokens } from "../../http/mod.ts";
 import { withDirectory } from "../project/files.ts";
 import { run } from "./support/process.ts";
@@ -202,4 +203,39 @@ Deno.test("parley list --all prints thousands of workflows as one document, and 
   assert.equal(cursor, undefined);
   assert.equal((await shop.cli("list", "--all")).stdout.split("\n").length, ids.length + 2);
   assert.equal((await shop.cli("history", "order-1")).stdout, "No operations\n");
+});
+
+Deno.test("parley show has the problem of a parked workflow, and an error with its causes, and cuts long values", async () => {
+  const driver = memoryDriver();
+  const older = new Parley({
+    driver,
+    hotWait: 0,
+    workflows: [
+      workflow("order", async (ctx) => {
+        await ctx.step("old", () => {});
+        await ctx.recv("payment");
+      }),
+      workflow("fails", (_ctx, _input: string) => {
+        const odd = { name: Object.create(null), message: "odd" };
+        throw new TypeError("outer", { cause: new Error("inner", { cause: odd }) });
+      }),
+    ],
+  });
+  await older.start("order", null, { workflowId: "parked" });
+  await older.start("fails", "x".repeat(5_000), { workflowId: "failed" });
+  await older.idle();
+  await older.close();
+
+  await using shop = await openShop({ driver });
+  await shop.json("send", "parked", "{}", "--topic", "payment");
+  assert.match((await shop.cli("list", "--problem")).stdout, /\nparked .* problem: Replaying workflow "parked"/);
+  const { stdout } = await shop.cli("show", "parked");
+  assert.match(stdout, /\n {2}problem {2}NonDeterminismError: Replaying workflow "parked": position 0 is setEvent/);
+  const failed = await shop.cli("show", "failed");
+  assert.match(
+    failed.stdout,
+    /\n {2}error {4}TypeError: outer\n {11}caused by Error: inner\n {11}caused by odd\n/,
+  );
+  assert.match(failed.stdout, /\n {2}input {4}"x+…\n$/);
+  assert(failed.stdout.length < 2_000);
 });

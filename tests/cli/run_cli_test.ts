@@ -109,3 +109,15 @@ Deno.test("an error of a client that shows a password is printed without it", as
   assert.deepEqual([odd.code, odd.err], [1, "parley: Something failed: Error: odd ***\n"]);
   assert(!failed.err.includes(TOKEN));
 });
+
+Deno.test("a note names the next page in the way that a shell takes it", async () => {
+  await using shop = await openShop();
+  for (const workflowId of ["it's 1", "it's 2"]) {
+    await shop.parley.start("order", null, { workflowId, enqueue: true });
+  }
+  const { err } = await runHere(shop, ["list", "--limit", "1"], {});
+  const [, quoted = ""] = /--cursor (.*)\n$/.exec(err) ?? [];
+  const { stdout } = await new Deno.Command("/bin/sh", { args: ["-c", `printf %s ${quoted}`] }).output();
+  const next = await runHere(shop, ["list", "--cursor", new TextDecoder().decode(stdout), "--json"], {});
+  assert.equal(JSON.parse(next.out).workflows.length, 1);
+});
