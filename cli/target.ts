@@ -69,7 +69,9 @@ export async function openTarget(options: Options, io: CliIo, secrets: Set<strin
   const address = readAddress(options, io);
   // An error of a client may show parts of an address, and a password in an encoded or a plain form.
   const { username, password } = partsOf(address.url);
-  for (const secret of [password, decoded(password), username && password ? address.url : ""]) {
+  for (
+    const secret of [password, decoded(password), username && password ? address.url : "", io.env.PGPASSWORD ?? ""]
+  ) {
     if (secret !== "") secrets.add(secret);
   }
   if (address.kind === "postgres") return await openStore(address, options, io, undefined);
