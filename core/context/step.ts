@@ -16,9 +16,10 @@ import type { Run } from "../run/run.ts";
 import { readSent, takeMessage, toRecipient } from "./messages.ts";
 import { hexDigest } from "../values/hex_digest.ts";
 import { tolerate, unawaited } from "../run/tolerate.ts";
+import { StreamBatches } from "./stream_batches.ts";
 import type { StepObservation } from "../observe/run_observation.ts";
 import { withTimeLimit } from "../time/time_limit.ts";
-import { unlessAborted } from "../time/wait.ts";
+import type { LazyAbort } from "../time/lazy_abort.ts";
 import type { StepContext, StepOptions } from "../workflow.ts";
 
 interface Policy {
@@ -85,7 +86,7 @@ async function outcomeOf<T>(
       return { outcome: encodeValue(run, step, await tryOnce(run, step, attempts)), attempts };
     } catch (error) {
       // An error that a try throws because its run is over must not become the outcome of the step.
-      run.stopping.throwIfAborted();
+      if (run.stopping.aborted) throw run.stopping.signal.reason;
       const final = finalError(policy, error, attempts);
       if (final) return { outcome: { tag: "error", value: run.host.values.encodeError(final.error) }, attempts };
       await run.pause({ position, label, begunAt, attempts, delayMs: pauseMs(policy, attempts) });
@@ -128,13 +129,23 @@ async function tryOnce<T>(run: Run, step: Step<T>, attempt: number): Promise<T> 
   const observed = run.observed?.step(step.position, step.label, attempt);
   const { timeoutMs } = step.policy;
   const error = (reason: "timeout" | "stopped") =>
-    reason === "timeout" ? tolerate(new TimeoutError(step.label, timeoutMs)) : stopping.reason;
+    reason === "timeout" ? tolerate(new TimeoutError(step.label, timeoutMs)) : stopping.signal.reason;
   let context: Try | undefined;
   try {
     // Code that ignores its signal continues, but nobody waits for it.
     const value = await withTimeLimit({ ms: timeoutMs, clock, stop: stopping, error }, (limit) => {
       const current = context = new Try(run, step.position, attempt, limit, observed);
-      const code = async () => await step.code(current);
+      const code = async () => {
+        try {
+          const value = await step.code(current);
+          await current.flush();
+          return value;
+        } catch (error) {
+          // What was written before the error is stored before the next try writes.
+          await current.flush().catch(() => {});
+          throw error;
+        }
+      };
       return observed ? observed.within(() => currentStep.run(run, code)) : currentStep.run(run, code);
     });
     observed?.end({ outcome: "value" });
@@ -148,21 +159,25 @@ async function tryOnce<T>(run: Run, step: Step<T>, attempt: number): Promise<T> 
   }
 }
 
+/** Says when a try has to end. */
+type Limit = Pick<LazyAbort, "signal" | "listen" | "unlessAborted">;
+
 /** One try of a step. */
 class Try implements StepContext {
   readonly attempt: number;
-  readonly #limit: { readonly signal: AbortSignal };
+  readonly #limit: Limit;
   readonly #run: Run;
   readonly #position: number;
   readonly #observed: StepObservation | undefined;
   readonly #sent = new Map<string, number>();
+  readonly #batches: { readonly batches: StreamBatches; readonly unlisten: () => void }[] = [];
   #over = false;
 
   constructor(
     run: Run,
     position: number,
     attempt: number,
-    limit: { readonly signal: AbortSignal },
+    limit: Limit,
     observed: StepObservation | undefined,
   ) {
     this.#run = run;
@@ -180,10 +195,42 @@ class Try implements StepContext {
   /** Ends the try. Its context can no longer be used. */
   end(): void {
     this.#over = true;
+    for (const { batches, unlisten } of this.#batches) {
+      unlisten();
+      batches.fail(overError("Writing to a stream"));
+    }
+  }
+
+  /** Stores what the code has written to its `WritableStream`s. */
+  async flush(): Promise<void> {
+    for (const { batches } of this.#batches) await batches.flush();
   }
 
   writeStream<T>(key: StreamKey<T> | string, value: T): Promise<void> {
     return unawaited(this.#publish("writeStream", "stream", key, value));
+  }
+
+  writable<T>(key: StreamKey<T> | string, options: { flush?: Duration } = {}): WritableStream<T> {
+    const { flush = "100ms" } = options;
+    const { name, schema } = toChannel<T>(key, "stream key");
+    const { host: { clock, values }, workflowId } = this.#run;
+    const label = `writeStream ${JSON.stringify(name)}`;
+    const check = () => {
+      if (this.#over) throw overError(`Calling ${label}`);
+    };
+    check();
+    const batches = new StreamBatches({
+      clock,
+      flushMs: toMilliseconds(flush, "flush"),
+      take: (value) => values.take(value, `value of stream ${quote(name)}`, schema),
+      check,
+      send: async (texts) => {
+        const written = texts.map((value) => this.#write(label, () => ({ type: "writeStream", key: name, value })));
+        for (const outcome of await Promise.all(written)) readDone(outcome, { workflowId, key: name });
+      },
+    });
+    this.#batches.push({ batches, unlisten: this.#limit.listen(() => batches.fail(this.signal.reason)) });
+    return batches.writable<T>();
   }
 
   setEvent<T>(key: EventKey<T> | string, value: T): Promise<void> {
@@ -238,22 +285,26 @@ class Try implements StepContext {
    * Writes without waiting for the end of the step. The write is fenced by the lease and is not in
    * the journal.
    */
-  #write(label: string, prepare: () => Promise<EffectOrWait>): Promise<Outcome> {
+  #write(label: string, prepare: () => EffectOrWait | Promise<EffectOrWait>): Promise<Outcome> {
     const written = new Promise<Outcome>((resolve, reject) => {
       const { over } = this.#run;
       if (over) return over.error && reject(over.error);
-      if (this.#over) {
-        throw tolerate(new ContextError(`Calling ${label} of a step whose try is over: await it inside the step`));
-      }
+      if (this.#over) throw overError(`Calling ${label}`);
+      const action = prepare();
       this.#run.commits.push({
         position: null,
         label,
-        action: prepare().catch((error) => void reject(error)),
+        action: action instanceof Promise ? action.catch((error) => void reject(error)) : action,
         onResult: (result) => "outcome" in result && resolve(result.outcome),
       });
     });
-    return this.#over ? written : unlessAborted(written, this.signal);
+    return this.#over ? written : this.#limit.unlessAborted(written);
   }
+}
+
+/** The error of a call that comes after its try. */
+function overError(action: string): ContextError {
+  return tolerate(new ContextError(`${action} of a step whose try is over: await it inside the step`));
 }
 
 function toPolicy(options: StepOptions): Policy {

@@ -137,8 +137,8 @@ export class Run {
    * Aborts once nothing that this run writes can take effect. That is at the latest when the run
    * ends.
    */
-  get stopping(): AbortSignal {
-    return this.#stopping.signal;
+  get stopping(): LazyAbort {
+    return this.#stopping;
   }
 
   /** What a late operation gets; `undefined` while operations may still be called. */

@@ -12,6 +12,7 @@
 export class LazyAbort {
   #controller: AbortController | undefined;
   #reason: (() => unknown) | undefined;
+  #listeners: Set<() => void> | undefined;
 
   /** Whether it has aborted. */
   get aborted(): boolean {
@@ -37,5 +38,30 @@ export class LazyAbort {
     if (this.#reason) return;
     this.#reason = reason;
     this.#controller?.abort(reason());
+    for (const run of this.#listeners ?? []) run();
+    this.#listeners = undefined;
+  }
+
+  /**
+   * Calls a function when it aborts, or now if it has aborted. Functions are no listeners of the
+   * signal, because Node warns of more than ten of those.
+   *
+   * @returns A function that takes the call back.
+   */
+  listen(run: () => void): () => void {
+    if (this.aborted) {
+      run();
+      return () => {};
+    }
+    this.#listeners = (this.#listeners ?? new Set()).add(run);
+    return () => void this.#listeners?.delete(run);
+  }
+
+  /** Settles like the promise, but rejects with the reason as soon as this aborts. */
+  unlessAborted<T>(promise: Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const unlisten = this.listen(() => reject(this.signal.reason));
+      promise.then(resolve, reject).finally(unlisten);
+    });
   }
 }

@@ -12,8 +12,8 @@ export interface TimeLimit {
   /** The limit in milliseconds. `Infinity` is no limit. */
   readonly ms: number;
   readonly clock: Clock;
-  /** A signal that ends the wait early. */
-  readonly stop?: AbortSignal | undefined;
+  /** Ends the wait early. */
+  readonly stop?: AbortSignal | LazyAbort | undefined;
   /** Makes the error for a call whose time is up, or whose wait was stopped. */
   readonly error: (reason: "timeout" | "stopped") => unknown;
 }
@@ -25,12 +25,12 @@ export interface TimeLimit {
  * The call itself may go on. If it settles later, its result or its rejection is dropped.
  *
  * @param limit The limit.
- * @param call The call. The signal that it gets aborts if the call is given up.
+ * @param call The call. The abort that it gets happens if the call is given up.
  * @throws The error of the limit, or whatever the call throws.
  */
 export async function withTimeLimit<T>(
   { ms, clock, stop, error }: TimeLimit,
-  call: (limit: { readonly signal: AbortSignal }) => T | PromiseLike<T>,
+  call: (limit: Pick<LazyAbort, "signal" | "listen" | "unlessAborted">) => T | PromiseLike<T>,
 ): Promise<T> {
   if (stop?.aborted) throw error("stopped");
   const end = new LazyAbort();
@@ -43,11 +43,18 @@ export async function withTimeLimit<T>(
   };
   const onStop = () => over("stopped");
   const stopTimer = ms < Infinity ? clock.after(ms, () => over("timeout")) : () => {};
-  stop?.addEventListener("abort", onStop);
+  const unlisten = stop ? listen(stop, onStop) : () => {};
   try {
     return await Promise.race([call(end), given]);
   } finally {
     stopTimer();
-    stop?.removeEventListener("abort", onStop);
+    unlisten();
   }
+}
+
+/** Calls a function at an abort that has not happened yet, until the returned function is called. */
+function listen(stop: AbortSignal | LazyAbort, run: () => void): () => void {
+  if (stop instanceof LazyAbort) return stop.listen(run);
+  stop.addEventListener("abort", run);
+  return () => stop.removeEventListener("abort", run);
 }

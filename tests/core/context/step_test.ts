@@ -123,7 +123,7 @@ Deno.test("a caller's idempotency key in a step makes a repeat a duplicate", asy
   assert.equal(await world.until((await parley.start(flow, undefined)).result()), true);
 });
 
-Deno.test("1,000 steps leave no listener on any signal, and no timer", async () => {
+Deno.test("1,000 steps add no listener to any signal, and leave no timer", async () => {
   using listeners = countListeners();
   const { world, clock } = await setup();
   const flow = workflow("flow", async (ctx) => {
@@ -136,8 +136,7 @@ Deno.test("1,000 steps leave no listener on any signal, and no timer", async () 
   const { parley } = world.isolate(0, [flow]);
   const handle = await parley.start(flow, undefined);
   await world.until(handle.result());
-  assert(listeners.added() >= 1_000);
-  assert.deepEqual([listeners.left(), clock.pending], [0, 0]);
+  assert.deepEqual([listeners.added(), clock.pending], [0, 0]);
 });
 
 Deno.test("step() starts its function within the call, and passes on its result, its error or its timeout", async () => {

@@ -45,6 +45,23 @@ Deno.test("LazyAbort makes its signal and its reason only for those who ask", ()
   assert.deepEqual([heard, reasons, asked.signal.reason.message], [1, 2, "over"]);
 });
 
+Deno.test("LazyAbort calls those who listen once, at the abort or at once after it, and forgets the others", async () => {
+  const abort = new LazyAbort();
+  const heard: string[] = [];
+  abort.listen(() => heard.push("first"));
+  const unlisten = abort.listen(() => heard.push("gone"));
+  unlisten();
+  const waiting = abort.unlessAborted(new Promise(() => {}));
+  assert.equal(await abort.unlessAborted(Promise.resolve("in time")), "in time");
+  await assert.rejects(abort.unlessAborted(Promise.reject(new Error("its own"))), /its own/);
+  abort.abort(() => new Error("over"));
+  abort.abort(() => new Error("later"));
+  abort.listen(() => heard.push("late"));
+  await assert.rejects(waiting, /over/);
+  await assert.rejects(abort.unlessAborted(Promise.reject(new Error("its own"))), /over/);
+  assert.deepEqual(heard, ["first", "late"]);
+});
+
 Deno.test("withTimeLimit() aborts the signal of its call with the error that it throws", async () => {
   const clock = new ManualClock();
   const error = new Error("late");
@@ -60,7 +77,7 @@ Deno.test("withTimeLimit() aborts the signal of its call with the error that it 
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("a workflow without operations makes no signal, and one with steps makes one", async () => {
+Deno.test("a workflow makes no signal if its code asks for none", async () => {
   const { world } = await setup();
   const flow = workflow("flow", async (ctx, steps: number) => {
     for (let step = 0; step < steps; step++) await ctx.step("step", () => 1);
@@ -73,5 +90,5 @@ Deno.test("a workflow without operations makes no signal, and one with steps mak
   };
   await run(1);
   assert.equal(await signalsOf(() => run(0)), 0);
-  assert.equal(await signalsOf(() => run(10)), 1);
+  assert.equal(await signalsOf(() => run(10)), 0);
 });
