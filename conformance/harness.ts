@@ -5,7 +5,7 @@
  */
 
 import type { Driver } from "../core/driver/driver.ts";
-import type { ManualClock } from "./manual_clock.ts";
+import type { ManualClock } from "../testing/manual_clock.ts";
 
 /**
  * A store for one test. Disposing of it closes what it opened.

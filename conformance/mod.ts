@@ -3,13 +3,14 @@
  *
  * {@linkcode conformance} checks a driver against the contract in `./driver`. Each rule is a test
  * of its own, over two instances of the driver that share one fresh store. {@linkcode workflows}
- * runs whole workflows over a driver. {@linkcode ManualClock} and {@linkcode withFaults} move time
- * and break calls by hand.
+ * runs whole workflows over a driver. {@linkcode withFaults} breaks calls by hand, and the `ManualClock` of
+ * `./testing` moves time.
  *
  * @example Check a driver. With `Deno.test` in place of `register`, this is a test file
  * ```ts
  * import { memoryDriver } from "@parley/parley";
- * import { conformance, ManualClock } from "@parley/parley/conformance";
+ * import { conformance } from "@parley/parley/conformance";
+ * import { ManualClock } from "@parley/parley/testing";
  *
  * const tests = new Map<string, () => Promise<void>>();
  * const register = (name: string, run: () => Promise<void>) => void tests.set(name, run);
@@ -35,6 +36,5 @@
 export { conformance } from "./rules/mod.ts";
 export { type Fault, type FaultTime, type FaultyDriver, withFaults } from "./faults.ts";
 export type { Harness, MakeHarness, RegisterTest } from "./harness.ts";
-export { ManualClock, type ManualClockOptions } from "./manual_clock.ts";
 export { workflows } from "./workflows/mod.ts";
 export type { CrashCalls } from "./workflows/replay/crash.ts";

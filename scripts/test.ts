@@ -28,6 +28,7 @@ const EVERYTHING = [
   "http/",
   "otel/",
   "conformance/",
+  "testing/",
   "README.md",
   "CONTRIBUTING.md",
   "docs/",

@@ -100,10 +100,11 @@ export async function sweep(
         look = false;
         const { claimed, more, full, now } = await claims.byDueTime(room);
         for (const run of claimed) running.add(run, onEnd);
-        if (now !== null) look = (await host.schedules.start(now)).started || look;
-        look ||= full || (more && repeats < MAX_REPEATS);
+        const started = now !== null && (await host.schedules.start(now)).started;
+        const isLocked = more && claimed.length === 0 && repeats < MAX_REPEATS;
+        look ||= started || full || isLocked || (more && claimed.length > 0);
         repeats = claimed.length > 0 ? 0 : repeats + 1;
-        if (look && claimed.length === 0) await delay(host.clock, repeatMs(repeats), signal);
+        if (isLocked && !started) await delay(host.clock, repeatMs(repeats), signal);
       } else if (running.size === 0) break;
       else await waiter.next({ poll: false, signal });
     }

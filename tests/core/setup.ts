@@ -7,7 +7,7 @@
 import { nextTask } from "../../core/time/clock.ts";
 import type { CommitRequest, Driver } from "../../core/driver/driver.ts";
 import { type Workflow, workflow } from "../../core/workflow.ts";
-import type { ManualClock } from "../../conformance/mod.ts";
+import type { ManualClock } from "../../testing/mod.ts";
 import { World } from "../../conformance/workflows/world.ts";
 import { memoryHarness } from "../drivers/memory/harness.ts";
 

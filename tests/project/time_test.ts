@@ -5,7 +5,8 @@ import { read, sourceFiles } from "./files.ts";
  * The published files, without the one file that may use time. The inspector's page runs in a
  * browser and uses the browser's.
  */
-const CHECKED = /^(mod\.ts|core\/(?!time\/clock\.ts$)|drivers\/|http\/(?!inspector\/page\/)|otel\/|conformance\/)/;
+const CHECKED =
+  /^(mod\.ts|core\/(?!time\/clock\.ts$)|drivers\/|http\/(?!inspector\/page\/)|otel\/|conformance\/|testing\/)/;
 
 /** Names that always mean a timer or the time. */
 const NAMES = new Set(["setTimeout", "setInterval", "setImmediate", "performance", "Temporal", "MessageChannel"]);

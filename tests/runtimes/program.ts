@@ -19,6 +19,7 @@ import {
   workflow,
   WorkflowNotFoundError,
 } from "@parley/parley";
+import { testParley } from "@parley/parley/testing";
 import * as v from "valibot";
 
 const paid = topic("paid", v.object({ cents: v.bigint() }));
@@ -42,6 +43,12 @@ export const order = workflow("order", async (ctx, { name }: { name: string }) =
 
 /** Gives back what it gets. */
 export const echo = workflow("echo", (_ctx, input: unknown) => input);
+
+/** Reminds three days later. */
+export const reminder = workflow("reminder", async (ctx) => {
+  await ctx.sleep("3d");
+  return await ctx.step("remind", () => "really");
+});
 
 let checks = 0;
 
@@ -111,11 +118,22 @@ async function useAdapter(parley: Parley): Promise<void> {
   check((await page.text()).startsWith("<!doctype html>"), "the inspector");
 }
 
+/** Time that passes at a test's command. */
+async function useTestKit(): Promise<void> {
+  const parley = testParley({ workflows: [reminder], steps: { remind: () => "replaced" } });
+  const handle = await parley.start(reminder, undefined);
+  await parley.advance("2d");
+  check((await handle.status()).status === "PENDING", "a sleep of three days is not over after two");
+  await parley.advance("1d");
+  check(await handle.result() === "replaced", "three days pass at once");
+}
+
 /** Takes the adapter that is elsewhere from the arguments, and answers with how many checks it made. */
 export async function main([url = "", token = ""]: readonly string[]): Promise<number> {
   const parley = new Parley({ driver: memoryDriver(), workflows: [order, echo] });
   await useClient(parley, "memory");
   await useAdapter(parley);
+  await useTestKit();
   await parley.idle();
   await parley[Symbol.asyncDispose]();
   await useClient(connect({ url, token }), "remote");

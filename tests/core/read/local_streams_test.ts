@@ -5,7 +5,7 @@ import { RecentValues } from "../../../core/read/recent_values.ts";
 import { StreamTail } from "../../../core/read/stream_tail.ts";
 import { Subscriptions } from "../../../core/time/subscriptions.ts";
 import { type Parley, workflow } from "../../../mod.ts";
-import { ManualClock } from "../../../conformance/mod.ts";
+import { ManualClock } from "../../../testing/mod.ts";
 import { gate, settle, setup } from "../setup.ts";
 
 /** A value to write, or `long`, `close` or `end`. */

@@ -7,7 +7,7 @@
 import { Commits, type CommitsOptions } from "../../../core/run/commits.ts";
 import type { EffectOrWait, PendingOperation } from "../../../core/run/operation.ts";
 import type { CommitRequest, CommitResult, Driver, Operation, OperationResult } from "../../../core/driver/driver.ts";
-import { ManualClock } from "../../../conformance/mod.ts";
+import { ManualClock } from "../../../testing/mod.ts";
 import { settle } from "../setup.ts";
 
 /** The length of the lease, in milliseconds. */

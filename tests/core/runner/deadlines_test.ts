@@ -4,7 +4,7 @@ import { Deadlines } from "../../../core/runner/deadlines.ts";
 import type { Driver } from "../../../core/driver/driver.ts";
 import { DriverError } from "../../../core/errors.ts";
 import { workflow } from "../../../core/workflow.ts";
-import { ManualClock } from "../../../conformance/mod.ts";
+import { ManualClock } from "../../../testing/mod.ts";
 import { settle, type Setup, setup } from "../setup.ts";
 
 const sleeper = workflow("sleeper", async (ctx) => (await ctx.sleep("1m"), "awake"));

@@ -3,7 +3,7 @@ import type { ClaimRequest, Driver } from "../../../core/driver/driver.ts";
 import { Parley } from "../../../core/parley.ts";
 import { workflow } from "../../../core/workflow.ts";
 import { memoryDriver, memoryDriverOver, memoryStore } from "../../../drivers/memory/mod.ts";
-import { ManualClock } from "../../../conformance/mod.ts";
+import { ManualClock } from "../../../testing/mod.ts";
 import { gate, settle } from "../setup.ts";
 
 /** An isolate whose thread a test can block. Its own clock then stands still, and the store's goes on. */

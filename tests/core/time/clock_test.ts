@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { delay, StoreTime, systemClock } from "../../../core/time/clock.ts";
-import { ManualClock } from "../../../conformance/mod.ts";
+import { ManualClock } from "../../../testing/mod.ts";
 import { countedSignal } from "../setup.ts";
 
 Deno.test("delay() leaves neither timer nor listener, however it ends", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { LazyAbort } from "../../../core/time/lazy_abort.ts";
 import { withTimeLimit } from "../../../core/time/time_limit.ts";
-import { ManualClock } from "../../../conformance/mod.ts";
+import { ManualClock } from "../../../testing/mod.ts";
 import { settle, setup } from "../setup.ts";
 import { workflow } from "../../../mod.ts";
 

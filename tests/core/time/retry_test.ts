@@ -3,7 +3,7 @@ import type { Driver } from "../../../core/driver/driver.ts";
 import { DriverError, ValidationError } from "../../../core/errors.ts";
 import { withRetries } from "../../../core/time/retry.ts";
 import { memoryDriver } from "../../../drivers/memory/mod.ts";
-import { ManualClock } from "../../../conformance/mod.ts";
+import { ManualClock } from "../../../testing/mod.ts";
 
 /** A driver whose `purge` fails as often as the test says, and the times of its calls. */
 function failing(times: number, error: () => unknown) {

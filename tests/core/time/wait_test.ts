@@ -5,7 +5,7 @@ import { Subscriptions } from "../../../core/time/subscriptions.ts";
 import { unlessAborted, waitFor } from "../../../core/time/wait.ts";
 import { Waiter } from "../../../core/time/waiter.ts";
 import { memoryDriver } from "../../../drivers/memory/mod.ts";
-import { ManualClock } from "../../../conformance/mod.ts";
+import { ManualClock } from "../../../testing/mod.ts";
 import { countedSignal, countedWatches, gate, settle } from "../setup.ts";
 
 function make({ push = false, live = true }: { push?: boolean; live?: boolean } = {}) {

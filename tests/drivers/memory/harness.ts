@@ -5,7 +5,8 @@
  */
 
 import { memoryDriverOver, memoryStore } from "../../../drivers/memory/mod.ts";
-import { ManualClock, withFaults } from "../../../conformance/mod.ts";
+import { withFaults } from "../../../conformance/mod.ts";
+import { ManualClock } from "../../../testing/mod.ts";
 import type { CountingHarness } from "../../support/costs.ts";
 
 const HOUR_MS = 3_600_000;

@@ -12,7 +12,7 @@ import { DriverError, ValidationError } from "../../../core/errors.ts";
 import { clientQuery } from "../../../drivers/postgres/queryable.ts";
 import { postgresDriver } from "../../../drivers/postgres/mod.ts";
 import { Parley } from "../../../mod.ts";
-import { ManualClock } from "../../../conformance/mod.ts";
+import { ManualClock } from "../../../testing/mod.ts";
 import { openPool } from "./support/postgres.ts";
 import { postgresUrl } from "./support/server.ts";
 import { quoted } from "./support/store.ts";

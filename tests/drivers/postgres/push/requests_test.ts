@@ -11,7 +11,7 @@ import { delay, systemClock } from "../../../../core/time/clock.ts";
 import { postgresDriver, type Queryable } from "../../../../drivers/postgres/mod.ts";
 import { SQL_PUSH_TIMING } from "../../../../drivers/postgres/push/push.ts";
 import { Parley, stream, workflow } from "../../../../mod.ts";
-import { ManualClock } from "../../../../conformance/mod.ts";
+import { ManualClock } from "../../../../testing/mod.ts";
 import { createRequest, newMessage } from "../../../../conformance/requests.ts";
 import { Watching } from "../../../support/patience.ts";
 import { Requests } from "../../../support/requests.ts";

@@ -8,7 +8,7 @@ import type { Driver } from "../../../../core/driver/driver.ts";
 import { postgresDriver, type Queryable } from "../../../../drivers/postgres/mod.ts";
 import { SQL_PUSH_TIMING } from "../../../../drivers/postgres/push/push.ts";
 import type { PushTiming } from "../../../../drivers/push.ts";
-import { ManualClock } from "../../../../conformance/mod.ts";
+import { ManualClock } from "../../../../testing/mod.ts";
 import type { CountingHarness } from "../../../support/costs.ts";
 import type { Requests } from "../../../support/requests.ts";
 

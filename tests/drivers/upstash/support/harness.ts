@@ -10,7 +10,7 @@ import type { PushTiming } from "../../../../drivers/push.ts";
 import { SCRIPTS } from "../../../../drivers/upstash/scripts.ts";
 import { openTransport } from "../../../../drivers/upstash/transport/open_transport.ts";
 import { systemClock } from "../../../../core/time/clock.ts";
-import { ManualClock } from "../../../../conformance/mod.ts";
+import { ManualClock } from "../../../../testing/mod.ts";
 import type { CountingHarness, Exception } from "../../../support/costs.ts";
 import { counted, Requests } from "../../../support/requests.ts";
 import { Redis } from "../server/redis.ts";

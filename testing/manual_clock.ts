@@ -41,7 +41,7 @@ interface Timer {
  *
  * @example Fire a timer without waiting for it
  * ```ts
- * import { ManualClock } from "@parley/parley/conformance";
+ * import { ManualClock } from "@parley/parley/testing";
  * import assert from "node:assert/strict";
  *
  * const clock = new ManualClock();
@@ -71,7 +71,7 @@ export class ManualClock implements Clock {
    *
    * @example Fire the next timer only after the requests of the last one have their answers
    * ```ts
-   * import { ManualClock } from "@parley/parley/conformance";
+   * import { ManualClock } from "@parley/parley/testing";
    * import assert from "node:assert/strict";
    *
    * const requests = new Set<Promise<void>>();
@@ -98,6 +98,11 @@ export class ManualClock implements Clock {
    */
   get pending(): number {
     return [...this.#timers].filter(({ background }) => !background).length;
+  }
+
+  /** The time at which the next timer fires, in epoch milliseconds; `Infinity` without one. */
+  get next(): number {
+    return Math.max(this.#passed, this.#next(Infinity)?.at ?? Infinity) + this.#offset;
   }
 
   /** The time that the clock shows, in epoch milliseconds. */
@@ -153,7 +158,7 @@ export class ManualClock implements Clock {
    *
    * @example Correct the wall clock backwards
    * ```ts
-   * import { ManualClock } from "@parley/parley/conformance";
+   * import { ManualClock } from "@parley/parley/testing";
    * import assert from "node:assert/strict";
    *
    * const clock = new ManualClock(5_000);
