@@ -39,7 +39,6 @@ const RULES: readonly { files: RegExp; mayImport: RegExp }[] = [
     mayImport:
       /^(core\/|drivers\/|http\/(client\/|protocol\.ts$)|cli\/|pg$|node:(child_process|process|util|(fs|readline)\/promises)$)/,
   },
-  { files: /^conformance\//, mayImport: /^(core\/|conformance\/|node:assert\/strict$)/ },
   { files: /^conformance\//, mayImport: /^(core\/|conformance\/|testing\/manual_clock\.ts$|node:assert\/strict$)/ },
   { files: /^testing\//, mayImport: /^(core\/|testing\/|drivers\/memory\/)/ },
   { files: /^tests\//, mayImport: /^/ },
