@@ -99,7 +99,12 @@ export class TestParley extends Parley {
   /** Set while work takes longer than {@linkcode PATIENCE_MS}. */
   #isStuck = false;
 
-  /** @param options See {@linkcode testParley}. */
+  /**
+   * Makes it, as {@linkcode testParley} does.
+   *
+   * @param options The workflows, the replaced steps, the first time, and options of a `Parley`.
+   * @throws {ValidationError} If an option is not legal.
+   */
   constructor(options: TestParleyOptions) {
     const { workflows, steps = {}, start, ...rest } = options;
     const at = start === undefined ? undefined : toInstant(start, "start of the test");

@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Driver, Operation, Transition } from "../../../core/driver/driver.ts";
 import { memoryDriverOver, type MemoryStore, memoryStore } from "../../../drivers/memory/mod.ts";
-import { type MakeHarness, type RegisterTest } from "../../../conformance/mod.ts";
+import type { MakeHarness, RegisterTest } from "../../../conformance/mod.ts";
 import { ManualClock } from "../../../testing/mod.ts";
 import { end, park, record, SUSPEND, writeStream, YIELD } from "../../../conformance/operations.ts";
 import { newWorkflow } from "../../../conformance/requests.ts";

@@ -10,7 +10,7 @@ import { Hono } from "hono";
 import { delay, systemClock } from "../../../core/time/clock.ts";
 import { openNeon } from "../../../drivers/neon/driver.ts";
 import { openUpstash } from "../../../drivers/upstash/driver.ts";
-import { type RegisterTest } from "../../../conformance/mod.ts";
+import type { RegisterTest } from "../../../conformance/mod.ts";
 import { ManualClock } from "../../../testing/mod.ts";
 import type { RemoteHarness } from "../../http/support/mount.ts";
 import { WISH, type Wish } from "../../workerd/entries/wish.ts";
