@@ -49,6 +49,7 @@ export type {
   Client,
   ListOptions,
   OutgoingMessage,
+  OutgoingMessages,
   StartedHandle,
   StartOptions,
   WaitInfo,
@@ -136,10 +137,11 @@ export type { ParleyOptions } from "./core/options.ts";
 export { Parley } from "./core/parley.ts";
 export { type Schedule, schedule, type ScheduleOptions } from "./core/schedule.ts";
 export type { SweepResult, Wake } from "./core/runner/runner.ts";
-export type { StandardSchemaV1 } from "./core/standard_schema.ts";
+export type { AnySchema, StandardSchemaV1 } from "./core/standard_schema.ts";
 export type { SerializedError } from "./core/values/serialized_error.ts";
 export {
   type ChildHandle,
+  type NoInput,
   type Received,
   type ReceivedFrom,
   type Results,

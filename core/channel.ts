@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { StandardSchemaV1 } from "./standard_schema.ts";
+import type { AnySchema, StandardSchemaV1 } from "./standard_schema.ts";
 import { quote } from "./errors.ts";
 import { checkName, checkSchema } from "./values/checks.ts";
 
@@ -14,7 +14,7 @@ import { checkName, checkSchema } from "./values/checks.ts";
  *
  * @category Messages
  */
-export interface Topic<out T, out Name extends string = string> extends Channel<T> {
+export interface Topic<out T, out Name extends string = string, out In = T> extends Channel<T, In> {
   /** The kind of channel. */
   readonly kind: "topic";
   /** The topic's name. */
@@ -26,7 +26,7 @@ export interface Topic<out T, out Name extends string = string> extends Channel<
  *
  * @category Events
  */
-export interface EventKey<out T> extends Channel<T> {
+export interface EventKey<out T, out In = T> extends Channel<T, In> {
   /** The kind of channel. */
   readonly kind: "event";
 }
@@ -36,33 +36,36 @@ export interface EventKey<out T> extends Channel<T> {
  *
  * @category Streams
  */
-export interface StreamKey<out T> extends Channel<T> {
+export interface StreamKey<out T, out In = T> extends Channel<T, In> {
   /** The kind of channel. */
   readonly kind: "stream";
 }
 
 /**
- * The members of all channels.
+ * The members of all channels. `T` is what receivers and readers get, and `In` what senders give. The
+ * two differ only if a schema transforms values or fills in defaults.
  *
  * @category Messages
  */
-export interface Channel<out T> {
+export interface Channel<out T, out In = T> {
   /** The channel's name, 1 to 255 characters. */
   readonly name: string;
   /** Checks values before they are stored. See {@linkcode topic} for the exception. */
-  readonly schema?: StandardSchemaV1<unknown, T>;
+  readonly schema?: StandardSchemaV1<In, T>;
   /** The type of the channel's values, for the type checker alone. Absent at run time. */
   readonly "~type"?: T;
+  /** The type that senders give, for the type checker alone. Absent at run time. */
+  readonly "~input"?: In;
 }
 
 /**
  * Defines a topic. This does no I/O, so call it at module level.
  *
  * @param name The topic's name, 1 to 255 characters.
- * @param schema Any Standard Schema, such as one of Valibot, Zod or ArkType. It types both ends,
- * and checks each message once. The check happens at the sender, or in `recv` if the sender used
- * only the topic's name, as over HTTP. The workflow receives the value that the schema returns. An
- * asynchronous schema must settle within 10 s.
+ * @param schema Any Standard Schema, such as one of Valibot, Zod, ArkType or Effect. It types both
+ * ends, and checks each message once. The check happens at the sender, or in `recv` if the sender
+ * used only the topic's name, as over HTTP. `send` takes the schema's input, and the workflow
+ * receives its output. An asynchronous schema must settle within 10 s.
  * @returns The topic, for `send`, `recv` and `recvAny`.
  * @throws {ValidationError} If the name is not legal, or the schema is not a Standard Schema.
  *
@@ -76,21 +79,21 @@ export interface Channel<out T> {
  *
  * @category Messages
  */
-export function topic<T, const Name extends string = string>(
+export function topic<T, const Name extends string = string, In = T>(
   name: Name,
-  schema?: StandardSchemaV1<unknown, T>,
-): Topic<T, Name> {
+  schema?: AnySchema<In, T>,
+): Topic<T, Name, In> {
   checkName(name, "topic");
   checkSchema(schema, `topic ${quote(name)}`);
-  return { kind: "topic", name, ...(schema && { schema }) };
+  return { kind: "topic", name, ...(schema && { schema: schema as StandardSchemaV1<In, T> }) };
 }
 
 /**
  * Defines an event. This does no I/O, so call it at module level.
  *
  * @param name The event's key, 1 to 255 characters.
- * @param schema Any Standard Schema. It checks each value before it is set. An asynchronous schema
- * must settle within 10 s.
+ * @param schema Any Standard Schema. It checks each value before it is set. `setEvent` takes the
+ * schema's input, and `getEvent` returns its output. An asynchronous schema must settle within 10 s.
  * @returns The event, for `setEvent`, `getEvent` and `watchEvent`.
  * @throws {ValidationError} If the name is not legal, or the schema is not a Standard Schema.
  *
@@ -103,18 +106,18 @@ export function topic<T, const Name extends string = string>(
  *
  * @category Events
  */
-export function event<T>(name: string, schema?: StandardSchemaV1<unknown, T>): EventKey<T> {
+export function event<T, In = T>(name: string, schema?: AnySchema<In, T>): EventKey<T, In> {
   checkName(name, "event key");
   checkSchema(schema, `event ${quote(name)}`);
-  return { kind: "event", name, ...(schema && { schema }) };
+  return { kind: "event", name, ...(schema && { schema: schema as StandardSchemaV1<In, T> }) };
 }
 
 /**
  * Defines a stream. This does no I/O, so call it at module level.
  *
  * @param name The stream's key, 1 to 255 characters.
- * @param schema Any Standard Schema. It checks each value before it is written. An asynchronous
- * schema must settle within 10 s.
+ * @param schema Any Standard Schema. It checks each value before it is written. `writeStream` takes
+ * the schema's input, and readers get its output. An asynchronous schema must settle within 10 s.
  * @returns The stream, for `writeStream`, `closeStream`, `writable` and `readStream`.
  * @throws {ValidationError} If the name is not legal, or the schema is not a Standard Schema.
  *
@@ -127,14 +130,14 @@ export function event<T>(name: string, schema?: StandardSchemaV1<unknown, T>): E
  *
  * @category Streams
  */
-export function stream<T>(name: string, schema?: StandardSchemaV1<unknown, T>): StreamKey<T> {
+export function stream<T, In = T>(name: string, schema?: AnySchema<In, T>): StreamKey<T, In> {
   checkName(name, "stream key");
   checkSchema(schema, `stream ${quote(name)}`);
-  return { kind: "stream", name, ...(schema && { schema }) };
+  return { kind: "stream", name, ...(schema && { schema: schema as StandardSchemaV1<In, T> }) };
 }
 
 /** Returns the channel for an operation's argument, which is a definition or a bare name. */
-export function toChannel<T>(channel: Channel<T> | string, what: string): Channel<T> {
+export function toChannel<T, In>(channel: Channel<T, In> | string, what: string): Channel<T, In> {
   if (typeof channel !== "string") return channel;
   checkName(channel, what);
   return { name: channel };
@@ -144,18 +147,18 @@ export function toChannel<T>(channel: Channel<T> | string, what: string): Channe
  * Returns the topic for an operation's argument. Without an argument, or for `""`, it is the queue
  * of messages without a topic.
  */
-export function toTopic<T>(topic: Channel<T> | string | undefined): Channel<T> {
+export function toTopic<T, In>(topic: Channel<T, In> | string | undefined): Channel<T, In> {
   return topic === undefined || topic === "" ? { name: "" } : toChannel(topic, "topic");
 }
 
 /**
- * Options of `send`.
+ * Options of `send`. `T` is the type of the message.
  *
  * @category Messages
  */
 export interface SendOptions<T> {
   /** The queue. Default the queue of messages without a topic. */
-  topic?: Topic<T> | string;
+  topic?: Topic<unknown, string, T> | string;
   /**
    * A key that identifies the message, 1 to 255 characters. A later send with the same destination
    * and key is a duplicate and sends nothing. The destination remembers the key for its whole life,

@@ -11,7 +11,7 @@ import type { EventInfo, HistoryOptions, HistoryPage, MessagePage, MessagesOptio
 import type { EventEntry, EventReader, ReadStreamOptions, StreamReader, WatchEventOptions } from "./readers.ts";
 import type { Duration } from "./values/checks.ts";
 import type { SerializedError } from "./values/serialized_error.ts";
-import type { Workflow } from "./workflow.ts";
+import type { NoInput, Workflow } from "./workflow.ts";
 
 /** The default timeout of {@linkcode Client.getEvent}. */
 export const GET_EVENT_TIMEOUT: Duration = "60s";
@@ -30,7 +30,13 @@ export interface Client {
    * @throws {ValidationError} If the input or an option is not legal. Nothing was written.
    * @throws {ValueTooLargeError} If the input is too large. Nothing was written.
    */
-  start<I, O>(workflow: Workflow<I, O> | string, input: NoInfer<I>, options?: StartOptions): Promise<StartedHandle<O>>;
+  start<I, O>(
+    workflow: Workflow<unknown, O, I> | string,
+    input: NoInfer<I>,
+    options?: StartOptions,
+  ): Promise<StartedHandle<O>>;
+  /** Starts a workflow whose input may be left out. */
+  start<I, O>(workflow: Workflow<unknown, O, I> | string, ...none: NoInput<I>): Promise<StartedHandle<O>>;
   /** Returns a handle on a workflow, which need not exist. This does no I/O. */
   handle<O = unknown>(workflowId: string): WorkflowHandle<O>;
   /**
@@ -67,7 +73,7 @@ export interface Client {
    * @throws {IdempotencyConflictError} If an idempotency key was used with another topic, or occurs
    * twice for one destination.
    */
-  sendAll(messages: readonly OutgoingMessage[]): Promise<SendReceipt[]>;
+  sendAll<T extends readonly unknown[]>(messages: OutgoingMessages<T>): Promise<SendReceipt[]>;
   /**
    * Returns the latest value of an event, and waits if there is none. The workflow need not exist
    * yet. The wait goes on through an outage of the store.
@@ -77,7 +83,7 @@ export interface Client {
    * @throws {UnreadableValueError} If the value cannot be decoded here. Its `at` is the version.
    * @throws {TimeoutError} After `timeout`. Default 60 s.
    */
-  getEvent<T>(workflowId: string, key: EventKey<T> | string, options?: WaitOptions): Promise<T>;
+  getEvent<T>(workflowId: string, key: EventKey<T, unknown> | string, options?: WaitOptions): Promise<T>;
   /**
    * Works like {@linkcode Client.getEvent}, and also returns the version of the value.
    *
@@ -87,7 +93,7 @@ export interface Client {
    */
   getEventEntry<T>(
     workflowId: string,
-    key: EventKey<T> | string,
+    key: EventKey<T, unknown> | string,
     options?: WaitOptions & { after?: number },
   ): Promise<EventEntry<T>>;
   /**
@@ -98,7 +104,7 @@ export interface Client {
    * with `VersionOutOfRangeError` if `after` is above the current version. An event that is not set
    * has version 0.
    */
-  watchEvent<T>(workflowId: string, key: EventKey<T> | string, options?: WatchEventOptions): EventReader<T>;
+  watchEvent<T>(workflowId: string, key: EventKey<T, unknown> | string, options?: WatchEventOptions): EventReader<T>;
   /**
    * Reads a stream, and follows it as it grows. Reading goes on through an outage of the store.
    *
@@ -106,7 +112,7 @@ export interface Client {
    * `OffsetOutOfRangeError` if `from` is beyond the end of the stream. At a value that cannot be
    * decoded here, it rejects with `UnreadableValueError`.
    */
-  readStream<T>(workflowId: string, key: StreamKey<T> | string, options?: ReadStreamOptions): StreamReader<T>;
+  readStream<T>(workflowId: string, key: StreamKey<T, unknown> | string, options?: ReadStreamOptions): StreamReader<T>;
   /** Lists workflows, the newest first, with inputs and outputs only if `include` says so. */
   list(query?: ListOptions): Promise<WorkflowPage>;
   /**
@@ -187,13 +193,16 @@ export interface WorkflowHandle<out O> {
   /** See {@linkcode Client.send}. */
   send<T>(message: NoInfer<T>, options?: SendOptions<T>): Promise<SendReceipt>;
   /** See {@linkcode Client.getEvent}. */
-  getEvent<T>(key: EventKey<T> | string, options?: WaitOptions): Promise<T>;
+  getEvent<T>(key: EventKey<T, unknown> | string, options?: WaitOptions): Promise<T>;
   /** See {@linkcode Client.getEventEntry}. */
-  getEventEntry<T>(key: EventKey<T> | string, options?: WaitOptions & { after?: number }): Promise<EventEntry<T>>;
+  getEventEntry<T>(
+    key: EventKey<T, unknown> | string,
+    options?: WaitOptions & { after?: number },
+  ): Promise<EventEntry<T>>;
   /** See {@linkcode Client.watchEvent}. */
-  watchEvent<T>(key: EventKey<T> | string, options?: WatchEventOptions): EventReader<T>;
+  watchEvent<T>(key: EventKey<T, unknown> | string, options?: WatchEventOptions): EventReader<T>;
   /** See {@linkcode Client.readStream}. */
-  readStream<T>(key: StreamKey<T> | string, options?: ReadStreamOptions): StreamReader<T>;
+  readStream<T>(key: StreamKey<T, unknown> | string, options?: ReadStreamOptions): StreamReader<T>;
   /** See {@linkcode Client.cancel}. */
   cancel(options?: { children?: boolean }): Promise<void>;
 }
@@ -248,8 +257,17 @@ export interface OutgoingMessage<T = unknown> extends SendOptions<T> {
   /** The ID of the workflow that receives it. */
   destinationId: string;
   /** The message. */
-  message: T;
+  message: NoInfer<T>;
 }
+
+/**
+ * The messages of {@linkcode Client.sendAll}. Each has the type that its topic says.
+ *
+ * @category Messages
+ */
+export type OutgoingMessages<T extends readonly unknown[]> = readonly [
+  ...{ [Index in keyof T]: OutgoingMessage<T[Index]> },
+];
 
 /**
  * Options of a wait.

@@ -10,6 +10,7 @@ import {
   GET_EVENT_TIMEOUT,
   type ListOptions,
   type OutgoingMessage,
+  type OutgoingMessages,
   type StartedHandle,
   type StartOptions,
   type WaitOptions,
@@ -49,7 +50,7 @@ import { createdRun } from "./run/host.ts";
 import type { Runner, SweepResult } from "./runner/runner.ts";
 import { statusTargets } from "./time/subscriptions.ts";
 import { checkTraceparent } from "./values/traced_text.ts";
-import { describeInput, type Workflow } from "./workflow.ts";
+import { describeInput, type NoInput, type Workflow } from "./workflow.ts";
 
 /** The largest count. Counts travel to the stores as 32-bit numbers. */
 const MAX_COUNT = 2 ** 31 - 1;
@@ -114,9 +115,15 @@ export class Parley implements Client, AsyncDisposable {
     return this.#runner.spent;
   }
 
-  async start<I, O>(
-    workflow: Workflow<I, O> | string,
+  start<I, O>(
+    workflow: Workflow<unknown, O, I> | string,
     input: NoInfer<I>,
+    options?: StartOptions,
+  ): Promise<StartedHandle<O>>;
+  start<I, O>(workflow: Workflow<unknown, O, I> | string, ...none: NoInput<I>): Promise<StartedHandle<O>>;
+  async start<O>(
+    workflow: Workflow<unknown, O> | string,
+    input?: unknown,
     options: StartOptions = {},
   ): Promise<StartedHandle<O>> {
     const { workflowId = crypto.randomUUID() } = options;
@@ -176,20 +183,21 @@ export class Parley implements Client, AsyncDisposable {
     return receipt!;
   }
 
-  async sendAll(messages: readonly OutgoingMessage[]): Promise<SendReceipt[]> {
+  async sendAll<T extends readonly unknown[]>(list: OutgoingMessages<T>): Promise<SendReceipt[]> {
+    const messages: readonly OutgoingMessage[] = list;
     const recipients = messages.map(({ destinationId, message: _, ...options }) => toRecipient(destinationId, options));
     refuseRepeatedKeys(recipients);
     const taken = messages.map(({ message }, index) => takeMessage(this.#runner.values, recipients[index]!, message));
     return taken.length === 0 ? [] : await this.#sendAll(recipients, taken);
   }
 
-  async getEvent<T>(workflowId: string, key: EventKey<T> | string, options: WaitOptions = {}): Promise<T> {
+  async getEvent<T>(workflowId: string, key: EventKey<T, unknown> | string, options: WaitOptions = {}): Promise<T> {
     return (await this.getEventEntry(workflowId, key, options)).value;
   }
 
   async getEventEntry<T>(
     workflowId: string,
-    key: EventKey<T> | string,
+    key: EventKey<T, unknown> | string,
     options: WaitOptions & { after?: number } = {},
   ): Promise<EventEntry<T>> {
     const { after = 0, timeout = GET_EVENT_TIMEOUT, signal } = options;
@@ -200,12 +208,20 @@ export class Parley implements Client, AsyncDisposable {
     return await eventEntry<T>(this.#runner, { workflowId, key: name, after, timeoutMs, signal });
   }
 
-  watchEvent<T>(workflowId: string, key: EventKey<T> | string, options: WatchEventOptions = {}): EventReader<T> {
+  watchEvent<T>(
+    workflowId: string,
+    key: EventKey<T, unknown> | string,
+    options: WatchEventOptions = {},
+  ): EventReader<T> {
     checkName(workflowId, "workflow ID");
     return new StoredEvent<T>(this.#runner, workflowId, toChannel(key, "event key").name, options);
   }
 
-  readStream<T>(workflowId: string, key: StreamKey<T> | string, options: ReadStreamOptions = {}): StreamReader<T> {
+  readStream<T>(
+    workflowId: string,
+    key: StreamKey<T, unknown> | string,
+    options: ReadStreamOptions = {},
+  ): StreamReader<T> {
     checkName(workflowId, "workflow ID");
     return new StoredStream<T>(this.#runner, workflowId, toChannel(key, "stream key").name, options);
   }
@@ -219,7 +235,7 @@ export class Parley implements Client, AsyncDisposable {
    */
   readStreamPages<T>(
     workflowId: string,
-    key: StreamKey<T> | string,
+    key: StreamKey<T, unknown> | string,
     options: ReadStreamPagesOptions = {},
   ): AsyncIterableIterator<StreamPage<T>> {
     checkName(workflowId, "workflow ID");

@@ -93,7 +93,7 @@ export interface ScheduleOptions<I> {
 export function schedule<I>(
   name: string,
   cron: string,
-  workflow: Workflow<I, unknown>,
+  workflow: Workflow<unknown, unknown, I>,
   options: ScheduleOptions<NoInfer<I>> = {},
 ): Schedule {
   const { input, timeZone = "UTC", overlap = "allow", catchUp = CATCH_UP } = options;
@@ -109,8 +109,7 @@ export function schedule<I>(
   const times = occurrences(name, cron, timeZone);
   return {
     name,
-    // Nothing calls the workflow with an input of another type, because this function has checked it.
-    workflow: workflow as Workflow<unknown, unknown>,
+    workflow,
     input,
     overlap,
     catchUpMs: toMilliseconds(catchUp, "catchUp"),

@@ -71,3 +71,11 @@ export declare namespace StandardSchemaV1 {
     readonly output: Output;
   }
 }
+
+/**
+ * A schema whose types are `In` and `Out`. If a caller gives `Out` explicitly, the compiler does not
+ * infer `In`, and every schema with this output fits.
+ *
+ * @category Values
+ */
+export type AnySchema<In, Out> = StandardSchemaV1<In, Out> | StandardSchemaV1<unknown, Out>;

@@ -6,19 +6,24 @@
 
 import type { EventKey, SendOptions, SendReceipt, StreamKey, Topic } from "./channel.ts";
 import { checkName, checkSchema, checkWholeNumber, type Duration } from "./values/checks.ts";
-import type { StandardSchemaV1 } from "./standard_schema.ts";
+import type { AnySchema, StandardSchemaV1 } from "./standard_schema.ts";
 import { quote } from "./errors.ts";
 
 /**
  * The definition of a workflow. Create it with {@linkcode workflow}.
  *
+ * `Input` is what the code gets, and `In` what `start` takes. The two differ only if a schema
+ * transforms inputs or fills in defaults.
+ *
  * @category Workflows
  */
-export interface Workflow<Input, Output> {
+export interface Workflow<Input, Output, In = Input> {
   /** The workflow's name, by which the store identifies the definition. */
   readonly name: string;
   /** Checks inputs where a workflow is started. */
-  readonly input?: StandardSchemaV1<unknown, Input>;
+  readonly input?: StandardSchemaV1<In, Input>;
+  /** The type that `start` takes, for the type checker alone. Absent at run time. */
+  readonly "~input"?: In;
   /** How many take-overs without progress are allowed. */
   readonly maxRecoveryAttempts: number;
   /** The code. */
@@ -30,12 +35,13 @@ export interface Workflow<Input, Output> {
  *
  * @category Workflows
  */
-export interface WorkflowOptions<Input> {
+export interface WorkflowOptions<Input, In = Input> {
   /**
-   * Any Standard Schema. It types the input, and checks it once, where the workflow is started. The
-   * value that it returns is stored, with its defaults and transforms applied.
+   * Any Standard Schema. It types the input, and checks it once, where the workflow is started.
+   * `start` takes the schema's input. The schema's output is stored, with its defaults and transforms
+   * applied, and the code gets it.
    */
-  input?: StandardSchemaV1<unknown, Input>;
+  input?: AnySchema<In, Input>;
   /**
    * How often a workflow may be taken over from dead runs without progress in between, 0 or more.
    * After that, the workflow is given up. Default 100.
@@ -68,16 +74,16 @@ export interface WorkflowOptions<Input> {
  *
  * @category Workflows
  */
-export function workflow<Input, Output>(
+export function workflow<Input, Output, In = Input>(
   name: string,
   run: (ctx: WorkflowContext, input: Input) => Output | Promise<Output>,
-  options: WorkflowOptions<Input> = {},
-): Workflow<Input, Output> {
+  options: WorkflowOptions<Input, In> = {},
+): Workflow<Input, Output, In> {
   checkName(name, "workflow name");
   const { input, maxRecoveryAttempts = 100 } = options;
   checkWholeNumber(maxRecoveryAttempts, "maxRecoveryAttempts", 0);
   checkSchema(input, describeInput(name));
-  return { name, run, maxRecoveryAttempts, ...(input && { input }) };
+  return { name, run, maxRecoveryAttempts, ...(input && { input: input as StandardSchemaV1<In, Input> }) };
 }
 
 /** Describes the input of a workflow with this name, for an error. */
@@ -171,7 +177,7 @@ export interface WorkflowContext {
    * refuses the message. The message is consumed.
    * @throws {TimeoutError} After the timeout. A later message stays for the next `recv`.
    */
-  recv<T>(topic?: Topic<T> | string, options?: { timeout?: Duration }): Promise<T>;
+  recv<T>(topic?: Topic<T, string, unknown> | string, options?: { timeout?: Duration }): Promise<T>;
   /**
    * Takes the oldest message of several topics, and leaves all other messages. Otherwise it works
    * like `recv`.
@@ -185,7 +191,7 @@ export interface WorkflowContext {
    * Publishes a value under a key, exactly once. A later value replaces it. The value stays
    * readable after the workflow has ended.
    */
-  setEvent<T>(key: EventKey<T> | string, value: NoInfer<T>): Promise<void>;
+  setEvent<T>(key: EventKey<unknown, T> | string, value: NoInfer<T>): Promise<void>;
   /**
    * Reads the latest value of an event of any workflow, and waits if there is none. The other
    * workflow need not exist yet. The value is recorded.
@@ -195,7 +201,7 @@ export interface WorkflowContext {
    * @throws {WorkflowNotFoundError} If this workflow started the other one, and it no longer
    * exists.
    */
-  getEvent<T>(workflowId: string, key: EventKey<T> | string, options?: { timeout?: Duration }): Promise<T>;
+  getEvent<T>(workflowId: string, key: EventKey<T, unknown> | string, options?: { timeout?: Duration }): Promise<T>;
 
   /**
    * Appends a value to a stream, exactly once. Values that are written together travel in one
@@ -203,7 +209,7 @@ export interface WorkflowContext {
    *
    * @throws {StreamClosedError} If the stream is closed.
    */
-  writeStream<T>(key: StreamKey<T> | string, value: NoInfer<T>): Promise<void>;
+  writeStream<T>(key: StreamKey<unknown, T> | string, value: NoInfer<T>): Promise<void>;
   /**
    * Closes a stream for good.
    *
@@ -214,7 +220,7 @@ export interface WorkflowContext {
    * Returns a stream as a `WritableStream`. Closing the `WritableStream` closes the stream.
    * Aborting it leaves the stream open.
    */
-  writable<T>(key: StreamKey<T> | string): WritableStream<T>;
+  writable<T>(key: StreamKey<unknown, T> | string): WritableStream<T>;
 
   /**
    * Starts another workflow, exactly once. If the ID exists, this returns the existing workflow.
@@ -222,7 +228,13 @@ export interface WorkflowContext {
    * @throws {WorkflowConflictError} If the ID exists under another workflow name.
    * @throws {UnknownWorkflowError} If this `Parley` does not know the workflow.
    */
-  start<I, O>(child: Workflow<I, O>, input: NoInfer<I>, options?: { workflowId?: string }): Promise<ChildHandle<O>>;
+  start<I, O>(
+    child: Workflow<unknown, O, I>,
+    input: NoInfer<I>,
+    options?: { workflowId?: string },
+  ): Promise<ChildHandle<O>>;
+  /** Starts another workflow whose input may be left out. */
+  start<I, O>(child: Workflow<unknown, O, I>, ...none: NoInput<I>): Promise<ChildHandle<O>>;
 
   /**
    * Waits until all of the children have ended, and returns their results in the order of the list.
@@ -297,6 +309,14 @@ export type Results<Children extends readonly ChildHandle<unknown>[]> = {
 };
 
 /**
+ * No arguments if a workflow's input may be left out, because its type allows `undefined`. Otherwise
+ * the input is required.
+ *
+ * @category Workflows
+ */
+export type NoInput<I> = undefined extends I ? [] : [input: I];
+
+/**
  * A handle on a workflow that another one started. Its operations belong to the starter, and are
  * recorded in the starter's journal.
  *
@@ -318,7 +338,7 @@ export interface ChildHandle<out O> {
   /** Sends a message to the child. See {@linkcode WorkflowContext.send}. */
   send<T>(message: NoInfer<T>, options?: SendOptions<T>): Promise<SendReceipt>;
   /** Reads an event of the child. See {@linkcode WorkflowContext.getEvent}. */
-  getEvent<T>(key: EventKey<T> | string, options?: { timeout?: Duration }): Promise<T>;
+  getEvent<T>(key: EventKey<T, unknown> | string, options?: { timeout?: Duration }): Promise<T>;
 }
 
 /**
@@ -344,7 +364,7 @@ export interface StepContext {
    */
   readonly signal: AbortSignal;
   /** Appends a value to a stream, at least once. A step that is tried again appends it again. */
-  writeStream<T>(key: StreamKey<T> | string, value: NoInfer<T>): Promise<void>;
+  writeStream<T>(key: StreamKey<unknown, T> | string, value: NoInfer<T>): Promise<void>;
   /**
    * Returns a stream as a `WritableStream` for many small values, such as the tokens of a language
    * model. A value is taken when it is written, and a write resolves when its value is in a batch.
@@ -394,9 +414,9 @@ export interface StepContext {
    * console.assert(text === "Hello, world");
    * ```
    */
-  writable<T>(key: StreamKey<T> | string, options?: { flush?: Duration }): WritableStream<T>;
+  writable<T>(key: StreamKey<unknown, T> | string, options?: { flush?: Duration }): WritableStream<T>;
   /** Sets an event, at least once. */
-  setEvent<T>(key: EventKey<T> | string, value: NoInfer<T>): Promise<void>;
+  setEvent<T>(key: EventKey<unknown, T> | string, value: NoInfer<T>): Promise<void>;
   /**
    * Sends a message, exactly once per step. The n-th message that a try sends to a destination and
    * topic is the same message in each try.
@@ -446,6 +466,6 @@ export type Received<Topics extends readonly (Topic<unknown> | string)[]> = Rece
  *
  * @category Messages
  */
-export type ReceivedFrom<From> = From extends Topic<infer T, infer Name> ? { topic: Name; message: T }
+export type ReceivedFrom<From> = From extends Topic<infer T, infer Name, unknown> ? { topic: Name; message: T }
   : From extends string ? { topic: From; message: unknown }
   : never;

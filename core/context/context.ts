@@ -36,6 +36,7 @@ import { andThen } from "../values/values.ts";
 import {
   type ChildHandle,
   describeInput,
+  type NoInput,
   type Received,
   type Results,
   type StepContext,
@@ -122,7 +123,7 @@ export class Context implements WorkflowContext {
     });
   }
 
-  recv<T>(topic?: Topic<T> | string, options: { timeout?: Duration } = {}): Promise<T> {
+  recv<T>(topic?: Topic<T, string, unknown> | string, options: { timeout?: Duration } = {}): Promise<T> {
     return this.#run.operate(() => {
       const channel = toTopic(topic);
       return receiveOperation(
@@ -148,11 +149,15 @@ export class Context implements WorkflowContext {
     });
   }
 
-  setEvent<T>(key: EventKey<T> | string, value: T): Promise<void> {
+  setEvent<T>(key: EventKey<unknown, T> | string, value: T): Promise<void> {
     return this.#publish("setEvent", "event", key, value);
   }
 
-  getEvent<T>(workflowId: string, key: EventKey<T> | string, options: { timeout?: Duration } = {}): Promise<T> {
+  getEvent<T>(
+    workflowId: string,
+    key: EventKey<T, unknown> | string,
+    options: { timeout?: Duration } = {},
+  ): Promise<T> {
     return this.#run.operate(() => {
       checkName(workflowId, "workflow ID");
       const { name } = toChannel(key, "event key");
@@ -172,7 +177,7 @@ export class Context implements WorkflowContext {
     });
   }
 
-  writeStream<T>(key: StreamKey<T> | string, value: T): Promise<void> {
+  writeStream<T>(key: StreamKey<unknown, T> | string, value: T): Promise<void> {
     return this.#publish("writeStream", "stream", key, value);
   }
 
@@ -187,7 +192,7 @@ export class Context implements WorkflowContext {
     });
   }
 
-  writable<T>(key: StreamKey<T> | string): WritableStream<T> {
+  writable<T>(key: StreamKey<unknown, T> | string): WritableStream<T> {
     const underWay = new Set<Promise<void>>();
     const writes: (() => OperationRequest<void>)[] = [];
     let failure: { error: unknown } | undefined;
@@ -211,7 +216,17 @@ export class Context implements WorkflowContext {
     });
   }
 
-  start<I, O>(child: Workflow<I, O>, input: I, options: { workflowId?: string } = {}): Promise<ChildHandle<O>> {
+  start<I, O>(
+    child: Workflow<unknown, O, I>,
+    input: NoInfer<I>,
+    options?: { workflowId?: string },
+  ): Promise<ChildHandle<O>>;
+  start<I, O>(child: Workflow<unknown, O, I>, ...none: NoInput<I>): Promise<ChildHandle<O>>;
+  start<O>(
+    child: Workflow<unknown, O>,
+    input?: unknown,
+    options: { workflowId?: string } = {},
+  ): Promise<ChildHandle<O>> {
     return this.#run.operate(() => {
       const { name } = child;
       if (options.workflowId !== undefined) checkName(options.workflowId, "workflow ID");
@@ -300,7 +315,7 @@ export class Context implements WorkflowContext {
   #publish<T>(
     type: "setEvent" | "writeStream",
     what: string,
-    channelOrName: EventKey<T> | StreamKey<T> | string,
+    channelOrName: EventKey<unknown, T> | StreamKey<unknown, T> | string,
     value: T,
   ): Promise<void> {
     return this.#run.operate(() => this.#publishing(type, what, channelOrName, value));
@@ -310,10 +325,10 @@ export class Context implements WorkflowContext {
   #publishing<T>(
     type: "setEvent" | "writeStream",
     what: string,
-    channelOrName: EventKey<T> | StreamKey<T> | string,
+    channelOrName: EventKey<unknown, T> | StreamKey<unknown, T> | string,
     value: T,
   ): OperationRequest<void> {
-    const channel = toChannel<T>(channelOrName, `${what} key`);
+    const channel = toChannel(channelOrName, `${what} key`);
     const key = channel.name;
     return {
       label: label(type, key),

@@ -206,13 +206,13 @@ class Try implements StepContext {
     for (const { batches } of this.#batches) await batches.flush();
   }
 
-  writeStream<T>(key: StreamKey<T> | string, value: T): Promise<void> {
+  writeStream<T>(key: StreamKey<unknown, T> | string, value: T): Promise<void> {
     return unawaited(this.#publish("writeStream", "stream", key, value));
   }
 
-  writable<T>(key: StreamKey<T> | string, options: { flush?: Duration } = {}): WritableStream<T> {
+  writable<T>(key: StreamKey<unknown, T> | string, options: { flush?: Duration } = {}): WritableStream<T> {
     const { flush = "100ms" } = options;
-    const { name, schema } = toChannel<T>(key, "stream key");
+    const { name, schema } = toChannel(key, "stream key");
     const { host: { clock, values }, workflowId } = this.#run;
     const label = `writeStream ${JSON.stringify(name)}`;
     const check = () => {
@@ -233,7 +233,7 @@ class Try implements StepContext {
     return batches.writable<T>();
   }
 
-  setEvent<T>(key: EventKey<T> | string, value: T): Promise<void> {
+  setEvent<T>(key: EventKey<unknown, T> | string, value: T): Promise<void> {
     return unawaited(this.#publish("setEvent", "event", key, value));
   }
 
@@ -270,10 +270,10 @@ class Try implements StepContext {
   async #publish<T>(
     type: "setEvent" | "writeStream",
     what: string,
-    channelOrName: EventKey<T> | StreamKey<T> | string,
+    channelOrName: EventKey<unknown, T> | StreamKey<unknown, T> | string,
     value: T,
   ): Promise<void> {
-    const channel = toChannel<T>(channelOrName, `${what} key`);
+    const channel = toChannel(channelOrName, `${what} key`);
     const key = channel.name;
     const { host: { values }, workflowId } = this.#run;
     const taken = values.take(value, `value of ${what} ${quote(key)}`, channel.schema);

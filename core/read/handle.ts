@@ -45,19 +45,22 @@ export class Handle<O> implements WorkflowHandle<O> {
     return this.#client.send<T>(this.workflowId, message, options);
   }
 
-  getEvent<T>(key: EventKey<T> | string, options?: WaitOptions): Promise<T> {
+  getEvent<T>(key: EventKey<T, unknown> | string, options?: WaitOptions): Promise<T> {
     return this.#client.getEvent<T>(this.workflowId, key, options);
   }
 
-  getEventEntry<T>(key: EventKey<T> | string, options?: WaitOptions & { after?: number }): Promise<EventEntry<T>> {
+  getEventEntry<T>(
+    key: EventKey<T, unknown> | string,
+    options?: WaitOptions & { after?: number },
+  ): Promise<EventEntry<T>> {
     return this.#client.getEventEntry<T>(this.workflowId, key, options);
   }
 
-  watchEvent<T>(key: EventKey<T> | string, options?: WatchEventOptions): EventReader<T> {
+  watchEvent<T>(key: EventKey<T, unknown> | string, options?: WatchEventOptions): EventReader<T> {
     return this.#client.watchEvent<T>(this.workflowId, key, options);
   }
 
-  readStream<T>(key: StreamKey<T> | string, options?: ReadStreamOptions): StreamReader<T> {
+  readStream<T>(key: StreamKey<T, unknown> | string, options?: ReadStreamOptions): StreamReader<T> {
     return this.#client.readStream<T>(this.workflowId, key, options);
   }
 

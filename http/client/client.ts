@@ -17,6 +17,7 @@ import {
   GET_EVENT_TIMEOUT,
   type ListOptions,
   type OutgoingMessage,
+  type OutgoingMessages,
   type StartedHandle,
   type StartOptions,
   type WaitOptions,
@@ -47,7 +48,7 @@ import { Handle } from "../../core/read/handle.ts";
 import { checkTraceparent } from "../../core/values/traced_text.ts";
 import { snapshot } from "../../core/values/snapshot.ts";
 import { validate } from "../../core/values/values.ts";
-import { describeInput, type Workflow } from "../../core/workflow.ts";
+import { describeInput, type NoInput, type Workflow } from "../../core/workflow.ts";
 import { decodeEntry, decodeInfo, decodeValues, RemoteEvent, RemoteStream } from "./reading.ts";
 import { ClientTransport, type ConnectOptions, encoded } from "./transport.ts";
 import { waitOver } from "./waiting.ts";
@@ -98,9 +99,15 @@ class RemoteClient implements Client {
     this.#transport = transport;
   }
 
-  async start<I, O>(
-    workflow: Workflow<I, O> | string,
+  start<I, O>(
+    workflow: Workflow<unknown, O, I> | string,
     input: NoInfer<I>,
+    options?: StartOptions,
+  ): Promise<StartedHandle<O>>;
+  start<I, O>(workflow: Workflow<unknown, O, I> | string, ...none: NoInput<I>): Promise<StartedHandle<O>>;
+  async start<O>(
+    workflow: Workflow<unknown, O> | string,
+    input?: unknown,
     options: StartOptions = {},
   ): Promise<StartedHandle<O>> {
     const { workflowId = crypto.randomUUID(), enqueue, delay, at } = options;
@@ -172,7 +179,8 @@ class RemoteClient implements Client {
     return toReceipt(receipt, idempotencyKey);
   }
 
-  async sendAll(messages: readonly OutgoingMessage[]): Promise<SendReceipt[]> {
+  async sendAll<T extends readonly unknown[]>(list: OutgoingMessages<T>): Promise<SendReceipt[]> {
+    const messages: readonly OutgoingMessage[] = list;
     const prepared = await Promise.all(messages.map(async ({ destinationId, message, ...options }) => {
       const { topic, idempotencyKey, traceparent } = toRecipient(destinationId, options);
       return {
@@ -189,13 +197,13 @@ class RemoteClient implements Client {
     return receipts.map((receipt, index) => toReceipt(receipt, messages[index]?.idempotencyKey));
   }
 
-  async getEvent<T>(workflowId: string, key: EventKey<T> | string, options?: WaitOptions): Promise<T> {
+  async getEvent<T>(workflowId: string, key: EventKey<T, unknown> | string, options?: WaitOptions): Promise<T> {
     return (await this.getEventEntry(workflowId, key, options)).value;
   }
 
   async getEventEntry<T>(
     workflowId: string,
-    key: EventKey<T> | string,
+    key: EventKey<T, unknown> | string,
     options: WaitOptions & { after?: number } = {},
   ): Promise<EventEntry<T>> {
     const { after = 0, timeout = GET_EVENT_TIMEOUT, signal } = options;
@@ -214,11 +222,19 @@ class RemoteClient implements Client {
     return await waitOver(this.#transport, { operation, timeoutMs, signal }, ask);
   }
 
-  watchEvent<T>(workflowId: string, key: EventKey<T> | string, options: WatchEventOptions = {}): EventReader<T> {
+  watchEvent<T>(
+    workflowId: string,
+    key: EventKey<T, unknown> | string,
+    options: WatchEventOptions = {},
+  ): EventReader<T> {
     return new RemoteEvent<T>(this.#transport, eventPath(workflowId, key), options);
   }
 
-  readStream<T>(workflowId: string, key: StreamKey<T> | string, options: ReadStreamOptions = {}): StreamReader<T> {
+  readStream<T>(
+    workflowId: string,
+    key: StreamKey<T, unknown> | string,
+    options: ReadStreamOptions = {},
+  ): StreamReader<T> {
     const path = `${workflowPath(workflowId)}/streams/${toSegment(toChannel(key, "stream key").name)}`;
     return new RemoteStream<T>(this.#transport, path, options);
   }

@@ -9,6 +9,7 @@ import * as v from "valibot";
 import {
   event,
   memoryDriver,
+  type OutgoingMessage,
   Parley,
   stream,
   topic,
@@ -38,6 +39,14 @@ const parent = workflow("parent", async (ctx) => {
   return `${result} and ${read}`;
 });
 
+const forgiving = workflow("forgiving", (_ctx, name?: string) => name ?? "nobody");
+const nothing = workflow("nothing", (_ctx, _input: void) => "nothing");
+
+/** Code that does not know the workflow's types. */
+async function startGeneric<I, O>(parley: Parley, flow: Workflow<I, O>, input: I): Promise<O> {
+  return await (await parley.start(flow, input)).result();
+}
+
 /** Never called, because only the type check reads it. */
 export async function refused(ctx: WorkflowContext, parley: Parley): Promise<void> {
   // @ts-expect-error the message is not what the topic's schema says
@@ -52,6 +61,23 @@ export async function refused(ctx: WorkflowContext, parley: Parley): Promise<voi
   await parley.start(shop, { item: 1 });
   // @ts-expect-error the message is not what the topic's schema says
   await parley.send("w", "paid", { topic: payment });
+  await parley.sendAll([
+    { destinationId: "w", message: { paid: true }, topic: payment },
+    // @ts-expect-error the message is not what this topic's schema says
+    { destinationId: "w", message: true, topic: cancel },
+  ]);
+  await parley.sendAll([1, 2].map((message) => ({ destinationId: "w", message, topic: amount })));
+  // @ts-expect-error one of the messages is not the topic's
+  await parley.sendAll(["1", "2"].map((message) => ({ destinationId: "w", message, topic: amount })));
+  const messages: OutgoingMessage[] = [{ destinationId: "w", message: 1 }];
+  await parley.sendAll(messages);
+  // @ts-expect-error the workflow needs an input
+  await parley.start(shop);
+  // @ts-expect-error the child needs an input
+  await ctx.start(double);
+  await ctx.start(parent);
+  await ctx.start(forgiving);
+  await startGeneric(parley, double, 1);
   // @ts-expect-error a duration needs a unit
   await ctx.sleep("5");
   await ctx.step("step", async (step) => {
@@ -70,6 +96,17 @@ Deno.test("workflow() and topic() infer their types from Valibot schemas and fro
   const sum = await parley.start(parent, undefined);
   await sum.send(8, { topic: amount });
   assert.equal(await sum.result(), "21.00 and 8");
+});
+
+Deno.test("start() takes no input for a workflow that needs none", async () => {
+  const nested = workflow("nested", async (ctx) => {
+    const children = [await ctx.start(forgiving), await ctx.start(nothing), await ctx.start(forgiving, "Ada")];
+    return await Promise.all(children.map((it) => it.result()));
+  });
+  await using parley = new Parley({ driver: memoryDriver(), workflows: [nested, forgiving, nothing] });
+  const results: string[] = await (await parley.start(nested)).result();
+  assert.deepEqual(results, ["nobody", "nothing", "Ada"]);
+  assert.equal(await (await parley.start("nothing")).result(), "nothing");
 });
 
 Deno.test("a Valibot schema refuses a message, an event, a stream value and an input at the sender", async () => {

@@ -141,7 +141,7 @@ export const received: Rules<World> = {
     world,
   ) => {
     const { promise: never } = Promise.withResolvers<void>();
-    const make = (from: string | Topic<number>, hangs: boolean) =>
+    const make = (from: string | Topic<number, string, unknown>, hangs: boolean) =>
       workflow("flow", async (ctx) => {
         const received = await ctx.recv(from);
         const slow = ctx.step("slow", () => hangs ? never : undefined);
