@@ -10,12 +10,17 @@ export { decodeParts as decodeValue } from "../core/values/codec.ts";
 
 /** Text that is already JSON. */
 export class JsonText {
+  /** The text. */
+  readonly text: string;
+
   /**
    * Wraps a text.
    *
    * @param text The text.
    */
-  constructor(readonly text: string) {}
+  constructor(text: string) {
+    this.text = text;
+  }
 }
 
 /**

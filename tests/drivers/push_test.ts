@@ -45,11 +45,14 @@ async function settled(): Promise<void> {
 class HandConnection implements OpenConnection {
   readonly #lost = new AbortController();
   readonly lost = this.#lost.signal;
+  readonly tell: Tell;
   beats = 0;
   closed = 0;
   beat = (_over: AbortSignal): Promise<boolean> => Promise.resolve(++this.beats === 1);
 
-  constructor(readonly tell: Tell) {}
+  constructor(tell: Tell) {
+    this.tell = tell;
+  }
 
   lose(): void {
     this.#lost.abort();

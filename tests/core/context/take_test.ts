@@ -27,7 +27,10 @@ Deno.test("take() checks with a schema before it encodes, and is asynchronous on
 
 Deno.test("take() takes the value when it is called, even if a schema sees it later", async () => {
   class Money {
-    constructor(readonly cents: number) {}
+    readonly cents: number;
+    constructor(cents: number) {
+      this.cents = cents;
+    }
   }
   const toCents = ({ price }: { price: Money }) => price.cents;
   const value: Record<string, unknown> = {

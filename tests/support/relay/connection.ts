@@ -28,8 +28,11 @@ const NOTHING = new Uint8Array(0);
 
 /** A fault cuts the connection. */
 class Cut extends Error {
-  constructor(readonly ending: Ending) {
+  readonly ending: Ending;
+
+  constructor(ending: Ending) {
     super(`Cut with ${ending}`);
+    this.ending = ending;
   }
 }
 

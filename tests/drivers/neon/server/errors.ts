@@ -33,9 +33,11 @@ export type ErrorMembers = Record<keyof typeof MEMBERS, string | null>;
 /** PostgreSQL answered with an error. */
 export class DatabaseError extends Error {
   override readonly name = "DatabaseError";
+  readonly members: ErrorMembers;
 
-  constructor(readonly members: ErrorMembers) {
+  constructor(members: ErrorMembers) {
     super(members.message ?? "");
+    this.members = members;
   }
 
   /** The SQLSTATE. */
@@ -47,9 +49,11 @@ export class DatabaseError extends Error {
 /** Neon's proxy answers with an error of its own. */
 export class ProxyError extends Error {
   override readonly name = "ProxyError";
+  readonly status: number;
 
-  constructor(readonly status: number, message: string) {
+  constructor(status: number, message: string) {
     super(message);
+    this.status = status;
   }
 }
 

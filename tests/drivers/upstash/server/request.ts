@@ -18,9 +18,11 @@ export interface Format {
 /** A request that is refused before anything is carried out. */
 export class RequestError extends Error {
   override readonly name = "RequestError";
+  readonly status: number;
 
-  constructor(readonly status: number, message: string) {
+  constructor(status: number, message: string) {
     super(message);
+    this.status = status;
   }
 }
 
