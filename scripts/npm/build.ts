@@ -13,6 +13,9 @@ import { BIN, fileOf, manifest, type PackageConfig, packageOf } from "./manifest
 /** What the package contains beside the built files. */
 const DOCUMENTS = ["README.md", "CHANGELOG.md", "LICENSE"];
 
+/** Packages that are bundled, with their licenses; see `tools/bundle.mjs`. */
+const BUNDLED = ["eventsource-parser"];
+
 const TOOLS = new URL("tools/", import.meta.url);
 const TOOL_FILES = ["package.json", "package-lock.json", "bundle.mjs"];
 
@@ -78,6 +81,9 @@ async function bundle({ exports }: PackageConfig, outDir: string): Promise<void>
     );
     const options = JSON.stringify({ root: ROOT.pathname, entry, outDir });
     await run(Deno.execPath(), ["run", "-A", "--no-lock", "bundle.mjs", options], tools);
+    for (const name of BUNDLED) {
+      await Deno.copyFile(`${tools}/node_modules/${name}/LICENSE`, `${outDir}/LICENSE.${name}`);
+    }
   } finally {
     await Deno.remove(tools, { recursive: true });
   }
@@ -87,6 +93,7 @@ async function bundle({ exports }: PackageConfig, outDir: string): Promise<void>
 async function importedPackages(outDir: string): Promise<Set<string>> {
   const packages = new Set<string>();
   for await (const { name } of Deno.readDir(outDir)) {
+    if (!/\.(js|d\.ts)$/.test(name)) continue;
     const text = await Deno.readTextFile(`${outDir}/${name}`);
     const code = text.replace(/\/\*\*[^]*?\*\//g, "");
     for (const [, first, second] of code.matchAll(IMPORTS)) {

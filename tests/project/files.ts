@@ -10,7 +10,7 @@ import { LOCK } from "../../scripts/deno.ts";
 export const ROOT: URL = new URL("../../", import.meta.url);
 
 /** Folders that hold no sources of the project. */
-const SKIPPED = new Set(["node_modules", "coverage"]);
+const SKIPPED = new Set(["node_modules", "coverage", "dist"]);
 
 /** All TypeScript files, by their paths from the root. */
 export function sourceFiles(): string[] {
