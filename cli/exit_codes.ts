@@ -40,9 +40,13 @@ export class CliError extends Error {
     this.prototype.name = "CliError";
   }
 
+  /** The code with which the process ends. */
+  readonly exitCode: number;
+
   /** Creates the error. */
-  constructor(message: string, readonly exitCode: number = EXIT_CODES.usage) {
+  constructor(message: string, exitCode: number = EXIT_CODES.usage) {
     super(message);
+    this.exitCode = exitCode;
   }
 }
 

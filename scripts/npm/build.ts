@@ -27,7 +27,7 @@ const PROGRAM = `#!/usr/bin/env node
 import process from "node:process";
 import { runCli } from "./cli.js";
 
-process.exitCode = await runCli(process.argv.slice(2));
+process.exit(await runCli(process.argv.slice(2)));
 `;
 
 /** Options of {@linkcode buildPackage}. */

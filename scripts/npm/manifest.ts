@@ -31,6 +31,7 @@ export interface ManifestParts {
 const PEERS: Readonly<Record<string, string>> = {
   "@neondatabase/serverless": "^1.0.0",
   "hono": "^4.0.0",
+  "pg": "^8.0.0",
 };
 
 /** The oldest version of Node that the tests run. */

@@ -89,12 +89,14 @@ Deno.test("the package has the entry points of deno.json and its documents, and 
   }
 });
 
-Deno.test("entry points load without the packages of others, and npm warns of nothing", async () => {
+Deno.test("entry points and the command load without the packages of others, and npm warns of nothing", async () => {
   await using plain = await Project.make({ "@parley/parley": tarball });
   const own = Object.keys(exports).filter((it) => it !== "./http").map((it) => `@parley/parley${it.slice(1)}`);
   await plain.write("main.js", own.map((it) => `await import("${it}");`).join("\n"));
   await plain.run(nodePath(project, 20), "main.js");
-  assert.deepEqual(namesIn(plain.file("")).filter((it) => it === "hono" || it === "@neondatabase"), []);
+  const { stdout } = await plain.run(nodePath(project, 20), plain.file(".bin/parley"), "--help");
+  assert.match(stdout, /parley COMMAND --help/);
+  assert.deepEqual(namesIn(plain.file("")).filter((it) => ["hono", "pg", "@neondatabase"].includes(it)), []);
   // `module.registerHooks` would show the same, but Node 20 lacks it.
   await plain.write("root.js", `import "@parley/parley";`);
   const { stderr } = await plain.run("env", "NODE_DEBUG=esm", nodePath(project, 20), "root.js");
