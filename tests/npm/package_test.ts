@@ -177,16 +177,20 @@ Deno.test({
 });
 
 const VITEST = `
-import { memoryDriver, Parley, topic, workflow } from "@parley/parley";
-import { ManualClock } from "@parley/parley/conformance";
+import { topic, workflow } from "@parley/parley";
+import { testParley } from "@parley/parley/testing";
 import { expect, test } from "vitest";
 
 const paid = topic<number>("paid");
-const order = workflow("order", async (ctx) => await ctx.recv(paid));
+const order = workflow("order", async (ctx) => {
+  await ctx.sleep("3d");
+  return await ctx.recv(paid);
+});
 
-test("an order is paid", async () => {
-  const parley = new Parley({ driver: memoryDriver({ clock: new ManualClock() }), workflows: [order] });
+test("an order is paid after three days", async () => {
+  const parley = testParley({ workflows: [order] });
   const handle = await parley.start(order, undefined);
+  await parley.advance("3d");
   await handle.send(20, { topic: paid });
   expect(await handle.result()).toBe(20);
   await parley.close();

@@ -6,12 +6,13 @@
 
 import { memoryDriver, Parley, workflow } from "@parley/parley";
 import { connect } from "@parley/parley/client";
-import { conformance, ManualClock } from "@parley/parley/conformance";
+import { conformance } from "@parley/parley/conformance";
 import type { Driver } from "@parley/parley/driver";
 import { bearer, parleyHttp } from "@parley/parley/http";
 import { neonDriver } from "@parley/parley/neon";
 import { otel } from "@parley/parley/otel";
 import { postgresDriver } from "@parley/parley/postgres";
+import { ManualClock } from "@parley/parley/testing";
 import { upstashDriver } from "@parley/parley/upstash";
 import { Hono } from "hono";
 
