@@ -9,7 +9,7 @@ import { postgresTest } from "./support/postgres.ts";
 import { RowBill, type RowCost } from "./support/row_bill.ts";
 import { startPostgres } from "./support/server.ts";
 
-const GUIDE = new URL("../../../docs/postgres.md", import.meta.url);
+const GUIDE = new URL("../../../docs/costs.md", import.meta.url);
 
 /** How many operations a mean is of. */
 const COUNT = 100;
@@ -139,7 +139,11 @@ function toTable(costs: Readonly<Record<string, RowCost>>): CostTable {
 }
 
 postgresTest("the guide says what each operation costs, in requests, rows, index entries and WAL", async () => {
-  const tables = { "in a workflow": await inside(), "from outside": await outside(), "of runs": await runs() };
+  const tables = {
+    "PostgreSQL, in a workflow": await inside(),
+    "PostgreSQL, from outside": await outside(),
+    "PostgreSQL, of runs": await runs(),
+  };
   let guide = await Deno.readTextFile(GUIDE);
   if (WRITES_COSTS) {
     for (const [name, costs] of Object.entries(tables)) guide = replaceTable(guide, name, toTable(costs));

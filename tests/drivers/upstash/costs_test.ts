@@ -9,7 +9,7 @@ import { replaceTable, WRITES_COSTS } from "../../support/cost_table.ts";
 import { Bill, type CommandCost, tableOf } from "./support/bill.ts";
 import { type DriverSetting, upstashDriverTest } from "./support/driver.ts";
 
-const GUIDE = new URL("../../../docs/upstash.md", import.meta.url);
+const GUIDE = new URL("../../../docs/costs.md", import.meta.url);
 
 /**
  * Opens a driver. The server knows its scripts, as it does after the first use of each.
@@ -205,21 +205,21 @@ upstashDriverTest("the guide says what each operation costs", async (setting) =>
     open: (options) => setting.open({ ...options, prefix: `${setting.prefix}.story` }),
   });
   const tables = {
-    "in a workflow": lines,
-    "of a run": await runs(setting),
-    "from outside": await outside({
+    "Upstash, in a workflow": lines,
+    "Upstash, of a run": await runs(setting),
+    "Upstash, from outside": await outside({
       ...setting,
       open: (options) => setting.open({ ...options, prefix: `${setting.prefix}.outside` }),
     }),
-    "of schedulers": await sweeps({
+    "Upstash, of schedulers": await sweeps({
       ...setting,
       open: (options) => setting.open({ ...options, prefix: `${setting.prefix}.sweeps` }),
     }),
-    "of the story": { "the whole of it": story_ },
+    "Upstash, of the story": { "the whole of it": story_ },
   };
   const guide = await Deno.readTextFile(GUIDE);
   let expected = guide;
   for (const [name, table] of Object.entries(tables)) expected = replaceTable(expected, name, tableOf(table));
   if (WRITES_COSTS) await Deno.writeTextFile(GUIDE, expected);
-  else assert.equal(guide, expected, "docs/upstash.md: PARLEY_WRITE_COSTS=1 writes what it costs now");
+  else assert.equal(guide, expected, "docs/costs.md: PARLEY_WRITE_COSTS=1 writes what it costs now");
 });
