@@ -7,6 +7,7 @@
  * @module
  */
 
+import { run } from "../command.ts";
 import { ROOT } from "../deno.ts";
 import { BIN, fileOf, manifest, type PackageConfig, packageOf } from "./manifest.ts";
 
@@ -59,14 +60,6 @@ export async function packPackage(outDir: string, destination: string): Promise<
   const printed = await run("npm", ["pack", "--json", "--pack-destination", destination], outDir);
   const [{ filename }] = JSON.parse(printed);
   return `${destination}/${filename}`;
-}
-
-/** Runs a program to its end, and returns what it printed. */
-export async function run(command: string, args: readonly string[], cwd: string): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(command, { args: [...args], cwd, stdin: "null" }).output();
-  const [printed, errors] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)) as [string, string];
-  if (!success) throw new Error(`${command} ${args.join(" ")} failed:\n${errors}${printed}`);
-  return printed;
 }
 
 /** Deno runs tsdown, because tsdown needs a newer Node than many people have. */
