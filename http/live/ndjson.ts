@@ -9,6 +9,7 @@ import type { EventEntry, StreamPage } from "../../core/readers.ts";
 import type { PARLEY_NDJSON } from "../protocol.ts";
 import { bodyText } from "../wire/encoding.ts";
 import type { Chunks } from "./live.ts";
+import type { MergedFrames } from "./merged.ts";
 import { entryChunk, framed } from "./pieces.ts";
 
 /** The content type of plain lines. */
@@ -45,8 +46,24 @@ export async function* watchLines(
   yield [line({ end: true, version: seen })];
 }
 
+/**
+ * Several streams and events: a line for each value, `{ stream, offset, value }` or
+ * `{ event, version, value }`. Then `{ stream, closed: true, nextOffset }` for the end of a stream,
+ * and `{ end: true }` for the end of all.
+ */
+export function mergedLines(type: LinesType): MergedFrames {
+  return {
+    // The line shows a reader that it is connected, even if there is no value yet.
+    opening: NDJSON_HEARTBEAT,
+    streamValue: ({ value, ...place }) => valueLine(place, value, type),
+    streamEnd: ({ stream, nextOffset }) => line({ stream, closed: true, nextOffset }),
+    eventValue: ({ value, ...place }) => valueLine(place, value, type),
+    end: () => line({ end: true }),
+  };
+}
+
 /** `null` stands for `undefined`, because JSON would leave the member out. */
-function valueLine(place: Record<string, number>, value: unknown, type: LinesType): string {
+function valueLine(place: Record<string, number | string>, value: unknown, type: LinesType): string {
   return `${bodyText(type, (show) => ({ ...place, value: show(value) ?? null }))}\n`;
 }
 

@@ -12,8 +12,10 @@
 import type { Context } from "hono";
 import type { EventEntry, StreamPage } from "../../core/readers.ts";
 import { ValidationError } from "../../core/errors.ts";
+import { bodyText } from "../wire/encoding.ts";
 import { plainText } from "../wire/plain_json.ts";
 import type { Chunks } from "./live.ts";
+import type { MergedFrames } from "./merged.ts";
 import { entryChunk, framed } from "./pieces.ts";
 
 /** The content type. */
@@ -26,6 +28,9 @@ export const SSE_HEARTBEAT = ":\n\n";
  * How long `EventSource` waits at least before it reconnects. The default of browsers is up to 5 s.
  */
 const RETRY_MS = 1_000;
+
+/** The beginning of an ID that says that the client has seen the end. */
+const END = "end:";
 
 /**
  * The pause before a reconnection. It differs for each connection, because all connections of a
@@ -55,7 +60,7 @@ export function comeBack(): Response {
  *
  * @param start Where it starts, as parameters of the route.
  */
-export async function* begunAnew(events: Chunks, start: { from: number } | { after: number }): Chunks {
+export async function* begunAnew(events: Chunks, start: { from: number } | { after: number | string }): Chunks {
   yield [`event: reset\nid\ndata: ${JSON.stringify(start)}\n\n`];
   yield* events;
 }
@@ -81,10 +86,38 @@ export function lastSeen(c: Context): Seen | undefined {
   const header = c.req.header("last-event-id");
   if (!header) return undefined;
   const [, end, id] = /^(end:)?(\d{1,15})$/.exec(header) ?? [];
-  if (id === undefined) {
-    throw new ValidationError("Reading the header Last-Event-ID: it must be the ID of an event from this URL");
-  }
+  if (id === undefined) throw foreignId("header Last-Event-ID");
   return { id: Number(id), end: end !== undefined };
+}
+
+/** What a client has seen of several streams and events. */
+export interface SeenOfAll {
+  /** The next offset of each stream, then the last version of each event. */
+  readonly positions: readonly number[];
+  /** Whether the client has seen the end of all. */
+  readonly end: boolean;
+}
+
+/**
+ * Reads the ID of several streams and events, from the header `Last-Event-ID` or else from the
+ * parameter `after`.
+ *
+ * @param count The number of positions that the ID must have.
+ * @returns `undefined` if there is no ID.
+ * @throws {ValidationError} If it is not an ID of this URL.
+ */
+export function lastSeenOfAll(c: Context, after: string | undefined, count: number): SeenOfAll | undefined {
+  const header = c.req.header("last-event-id");
+  const [id, place] = header ? [header, "header Last-Event-ID"] : [after, "parameter after"];
+  if (!id) return undefined;
+  const [, end, all = ""] = /^(end:)?(\d{1,15}(?:\.\d{1,15}){0,99})$/.exec(id) ?? [];
+  const positions = all.split(".").map(Number);
+  if (all === "" || positions.length !== count) throw foreignId(place);
+  return { positions, end: end !== undefined };
+}
+
+function foreignId(place: string): ValidationError {
+  return new ValidationError(`Reading the ${place}: it must be the ID of an event from this URL`);
 }
 
 /** Each value as an event, then the end. */
@@ -112,6 +145,19 @@ export async function* watchEvents(entries: AsyncIterable<EventEntry<unknown>>, 
   yield [end(seen, { version: seen })];
 }
 
+/** Several streams and events: each value, each end of a stream, and the end of all. */
+export function mergedEvents(): MergedFrames {
+  const value = (fields: { value: unknown }, id: string) =>
+    `id: ${id}\ndata: ${bodyText(EVENT_STREAM, () => ({ ...fields, value: fields.value ?? null }))}\n\n`;
+  return {
+    opening: retry(),
+    streamValue: value,
+    streamEnd: (closed, id) => `event: closed\nid: ${id}\ndata: ${JSON.stringify(closed)}\n\n`,
+    eventValue: value,
+    end: (id) => `event: end\nid: ${END}${id}\ndata: {}\n\n`,
+  };
+}
+
 function end(id: number, data: Record<string, number>): string {
-  return `event: end\nid: end:${id}\ndata: ${JSON.stringify(data)}\n\n`;
+  return `event: end\nid: ${END}${id}\ndata: ${JSON.stringify(data)}\n\n`;
 }

@@ -62,7 +62,7 @@ export interface LivePages {
  * @param stop Ends the reading.
  */
 export function readPages(
-  { parley, workflowId, key }: StreamRequest,
+  { parley, workflowId, key }: Omit<StreamRequest, "c">,
   place: StreamPlace,
   stop: AbortController,
 ): LivePages {

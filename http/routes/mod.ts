@@ -7,6 +7,7 @@
 import type { Route } from "./route.ts";
 import { eventRoutes } from "./events.ts";
 import { inspectRoutes } from "./inspect.ts";
+import { liveRoutes } from "./live.ts";
 import { messageRoutes } from "./messages.ts";
 import { openapiRoutes } from "./openapi.ts";
 import { scheduleRoutes } from "./schedule.ts";
@@ -20,6 +21,7 @@ export const ROUTES: readonly Route[] = [
   ...messageRoutes,
   ...eventRoutes,
   ...streamRoutes,
+  ...liveRoutes,
   ...scheduleRoutes,
   ...openapiRoutes(() => ROUTES),
 ];

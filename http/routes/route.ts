@@ -52,6 +52,8 @@ export interface RouteSpec<Query, Body> {
   readonly summary: string;
   /** The parameters after the `?`. */
   readonly query?: Schema<Query>;
+  /** The parameters that may occur several times. The schema gets a list of each. */
+  readonly lists?: readonly string[];
   /** The headers that it reads, and their meaning. */
   readonly headers?: Readonly<Record<string, string>>;
   /** The schema of the body. */
@@ -62,10 +64,13 @@ export interface RouteSpec<Query, Body> {
   readonly responses: Readonly<Record<number, DescribedAnswer>>;
   /** The errors that it may answer with, in addition to those of every route. */
   readonly errors?: readonly (ParleyErrorCode | HttpErrorCode)[];
-  /** What the request concerns, if the path does not say it all. The body is not checked yet. */
+  /**
+   * What the request concerns, if the path does not say it all. The body is not checked yet. The
+   * action is that of the route, unless a concern has its own.
+   */
   readonly concerns?: (
     request: { c: Context; workflowId: string | undefined; body: unknown },
-  ) => Omit<AuthRequest, "action">[];
+  ) => (Omit<AuthRequest, "action"> & { action?: Action })[];
 }
 
 /** A request that passed all checks. */
@@ -118,6 +123,14 @@ function segment(c: Context, name: string): string | undefined {
   return text === undefined ? undefined : fromSegment(text);
 }
 
+/** The parameters after the `?`, with a list of each of those that may occur several times. */
+function parameters(c: Context, lists: readonly string[] = []): Record<string, unknown> {
+  return decoded(() => ({
+    ...c.req.query(),
+    ...Object.fromEntries(lists.map((name) => [name, c.req.queries(name) ?? []])),
+  }));
+}
+
 async function admit<Query, Body>(
   spec: RouteSpec<Query, Body>,
   c: Context,
@@ -141,7 +154,7 @@ async function admit<Query, Body>(
   if (id !== undefined) checkName(id, "workflow ID");
   if (key !== undefined) checkName(key, `${action} key`);
   const body = spec.body && await validate(spec.body, json, "request's body");
-  const query = spec.query && await validate(spec.query, decoded(() => c.req.query()), "request's query");
+  const query = spec.query && await validate(spec.query, parameters(c, spec.lists), "request's query");
   const { parley } = settings;
   return {
     c,

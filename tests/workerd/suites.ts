@@ -9,6 +9,7 @@ import { durableStreams } from "../http/suites/durable_streams.ts";
 import { durableStreamsClient } from "../http/suites/durable_streams_client.ts";
 import { events } from "../http/suites/events.ts";
 import { edges } from "../http/suites/edges.ts";
+import { live } from "../http/suites/live.ts";
 import { names } from "../http/suites/names.ts";
 import { providers } from "../http/suites/providers.ts";
 import { requests } from "../http/suites/requests.ts";
@@ -47,6 +48,8 @@ const EXEMPT: Readonly<Record<string, string>> = {
   "every test of the edges suite ran": SOME_LEFT_OUT,
   "every test of the requests suite ran": SOME_LEFT_OUT,
   "an auth is asked about the workflow that starts": OWN_AUTH,
+  "an auth is asked for each stream and each event": OWN_AUTH,
+  "a token must allow every stream and event": OWN_AUTH,
 };
 
 /** workerd closes a connection on which a body was left unread, and a client may see that before it sees the answer. Deno does not. */
@@ -59,6 +62,7 @@ export function suites(makeHarness: MakeRemoteHarness, more: Readonly<Record<str
   const test = except({ ...EXEMPT, ...more });
   streams(test, makeHarness);
   events(test, makeHarness);
+  live(test, makeHarness);
   durableStreams(test, makeHarness);
   durableStreamsClient(test, makeHarness);
   liveStreams(test, makeHarness);

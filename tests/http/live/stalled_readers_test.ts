@@ -66,6 +66,9 @@ const LIVE: { accept: string; path: string; orders: Order[] }[] = [
   { accept: "application/vnd.parley+ndjson", ...STREAM },
   { accept: "text/event-stream", ...STREAM, path: `${STREAM.path}?offset=-1&live=sse` },
   { accept: "text/event-stream", ...EVENT },
+  { accept: "text/event-stream", ...STREAM, path: "/workflows/w/live?stream=log&event=state" },
+  { accept: "application/x-ndjson", ...STREAM, path: "/workflows/w/live?stream=log&event=state" },
+  { accept: "text/event-stream", ...EVENT, path: "/workflows/w/live?stream=log&event=state" },
   { accept: "application/x-ndjson", ...EVENT },
 ];
 
@@ -82,23 +85,28 @@ for (const { accept, path, orders } of LIVE) {
   });
 }
 
-for (
-  const [accept, query] of [["text/event-stream", ""], ["application/x-ndjson", ""], [
-    "text/event-stream",
-    "?offset=-1&live=sse",
-  ]] as const
-) {
-  Deno.test(`readers of different streams that have stopped hold a value each, and read on with nothing lost: ${accept} ${query}`, async () => {
+const OTHERS: [accept: string, path: (key: string) => string][] = [
+  ["text/event-stream", (key) => `/workflows/w/streams/${key}`],
+  ["application/x-ndjson", (key) => `/workflows/w/streams/${key}`],
+  ["text/event-stream", (key) => `/workflows/w/streams/${key}?offset=-1&live=sse`],
+  ["text/event-stream", (key) => `/workflows/w/live?stream=${key}&event=of_${key}`],
+  ["application/x-ndjson", (key) => `/workflows/w/live?stream=${key}&event=of_${key}`],
+];
+
+for (const [accept, pathOf] of OTHERS) {
+  Deno.test(`readers of different streams that have stopped hold a value each, and read on with nothing lost: ${pathOf("log")} as ${accept}`, async () => {
     await using harness = await memoryHarness();
     await using service = await serve(harness, { driver: apart });
     const keys = Array.from({ length: READERS }, (_, n) => `log${n}`);
     const texts = ["a", "b", "c", "d"].map((letter) => letter.repeat(500_000));
-    for (const key of keys) await service.tell(...texts.map((write) => ({ write, to: key })));
+    for (const key of keys) {
+      await service.tell(...texts.map((write) => ({ write, to: key })), { set: "e".repeat(500_000), to: `of_${key}` });
+    }
     await service.tell("end");
-    const first = await stalled(service, `/workflows/w/streams/${keys[0]}${query}`, accept);
+    const first = await stalled(service, pathOf(keys[0]!), accept);
     const before = heldMiB();
     const bodies = await Promise.all(
-      keys.map((key) => stalled(service, `/workflows/w/streams/${key}${query}`, accept)),
+      keys.map((key) => stalled(service, pathOf(key), accept)),
     );
     await heldEach(before, MAX_APART_MIB);
     for (const body of [first, ...bodies.slice(1)]) await body.cancel();
@@ -111,6 +119,7 @@ for (
       "d",
       500_000,
     ]]);
+    assert.equal(/(e)\1{499999}/.test(rest), pathOf("").includes("event="));
     assert.match(rest, /event: end|"end":true|"streamClosed":true/);
   });
 }

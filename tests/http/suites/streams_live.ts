@@ -22,6 +22,8 @@ const LIVE: readonly (readonly [path: string, headers: Record<string, string>])[
   [`${LOG}?offset=-1&live=sse`, {}],
   [STATE, SSE],
   [STATE, LINES],
+  ["/workflows/w/live?stream=log&event=state", SSE],
+  ["/workflows/w/live?event=state", LINES],
 ];
 
 /** Registers the tests. */
@@ -253,6 +255,8 @@ function leaving(rule: Rule): void {
       "workflow_not_found",
       "event: end",
       '{"end":true,"version":1}',
+      "workflow_not_found",
+      '{"end":true}',
     ]);
     for (const [path, headers] of LIVE.slice(0, 3)) assert.equal((await get(path, headers)).status, 404);
     assert.deepEqual([watches(), errors], [0, []]);
