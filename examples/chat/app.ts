@@ -49,7 +49,7 @@ export function createApp({ parley, secret, html, script }: ChatParts): Hono {
   const app = new Hono();
 
   /** The URL of an answer's stream, with a token for it. Clients of streams send no headers. */
-  async function locationOf(workflowId: string): Promise<string> {
+  async function streamUrlOf(workflowId: string): Promise<string> {
     const token = await tokens.mint({ actions: ["stream"], workflowId, keys: [chunks.name], expiresIn: "1h" });
     return `/answers/${encodeURIComponent(workflowId)}?token=${token}`;
   }
@@ -71,7 +71,7 @@ export function createApp({ parley, secret, html, script }: ChatParts): Hono {
       const question = { messages: [...at < 0 ? before : before.slice(0, at), said] };
       await parley.start<Question, void>("answer", question, { workflowId });
     }
-    return c.body(null, 201, { location: await locationOf(workflowId) });
+    return c.json({ streamUrl: await streamUrlOf(workflowId) }, 201);
   });
 
   app.get("/api/chat/:id", async (c) => {
@@ -82,7 +82,7 @@ export function createApp({ parley, secret, html, script }: ChatParts): Hono {
   app.get("/api/chat/:id/stream", async (c) => {
     const latest = await latestAnswer(parley, c.req.param("id"));
     if (!latest) return c.body(null, 204);
-    return c.body(null, 200, { location: await locationOf(latest.workflowId) });
+    return c.json({ streamUrl: await streamUrlOf(latest.workflowId) });
   });
 
   app.post("/api/chat/:id/approvals/:question", async (c) => {

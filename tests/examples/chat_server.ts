@@ -52,7 +52,9 @@ export async function readPlainly(url: string): Promise<string> {
   const chunks: ChatChunk[] = [];
   const source = new EventSource(url);
   source.addEventListener("message", ({ data }) => addChunk(chunks, JSON.parse(data)));
-  await new Promise((resolve) => source.addEventListener("end", resolve));
+  let ended = false;
+  source.addEventListener("end", () => ended = true);
+  await until(() => ended);
   source.close();
   return chunks.map((it) => it.type === "text-delta" ? it.delta : "").join("");
 }

@@ -3,12 +3,8 @@ import { addChunk, type ChatChunk } from "../../examples/chat/message.ts";
 import { STORY } from "../../examples/chat/model.ts";
 import { openChat, refundOf, textOf, until } from "./chat_setup.ts";
 
-// The transport leaves the empty bodies of the answers that bring it the URL of a stream.
-const sanitizeResources = false;
-
 Deno.test(
   "a tool call waits for a person, and a chat that is loaded meanwhile may answer, once",
-  { sanitizeResources },
   async () => {
     await using opened = openChat();
     const chat = opened.chat();
@@ -37,7 +33,6 @@ Deno.test(
 
 Deno.test(
   "a refund that a person denies does not happen, and the model hears of it",
-  { sanitizeResources },
   async () => {
     await using opened = openChat();
     const chat = opened.chat();
@@ -54,7 +49,6 @@ Deno.test(
 
 Deno.test(
   "cancel() stops the workflow of an answer, and the next answer knows the beginning of it",
-  { sanitizeResources },
   async () => {
     await using opened = openChat({ pauseMs: 20 });
     const chat = opened.chat();
@@ -82,7 +76,6 @@ Deno.test(
 
 Deno.test(
   "a message that is posted twice has one answer, and a post that makes no sense has none",
-  { sanitizeResources },
   async () => {
     await using opened = openChat();
     const post = async (body: unknown) => {

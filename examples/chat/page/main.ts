@@ -66,7 +66,9 @@ async function followPlainly(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
   ) {
     const response = await fetch(`${API}/${chat.id}/stream`).catch(() => undefined);
-    const url = response?.headers.get("location");
+    const url: string | undefined = response?.ok && response.status !== 204
+      ? (await response.json()).streamUrl
+      : undefined;
     const answer = url?.split("?")[0];
     if (!url || !answer || answer === read) continue;
     read = answer;
