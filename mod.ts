@@ -53,7 +53,6 @@ export type {
   StartedHandle,
   StartOptions,
   WaitInfo,
-  WaitOptions,
   WorkflowHandle,
   WorkflowInfo,
   WorkflowPage,
@@ -142,14 +141,12 @@ export type { SerializedError } from "./core/values/serialized_error.ts";
 export {
   type ChildHandle,
   type NoInput,
-  type Received,
-  type ReceivedFrom,
   type Results,
-  type StepContext,
-  type StepOptions,
   type Workflow,
   workflow,
   type WorkflowContext,
   type WorkflowOptions,
 } from "./core/workflow.ts";
 export { memoryDriver } from "./drivers/memory/mod.ts";
+export type { MessageOf, Received, ReceivedFrom, TopicChoice, WaitOptions } from "./core/wait_options.ts";
+export type { StepContext, StepOptions } from "./core/step_context.ts";

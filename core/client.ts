@@ -12,6 +12,7 @@ import type { EventEntry, EventReader, ReadStreamOptions, StreamReader, WatchEve
 import type { Duration } from "./values/checks.ts";
 import type { SerializedError } from "./values/serialized_error.ts";
 import type { NoInput, Workflow } from "./workflow.ts";
+import type { WaitOptions } from "./wait_options.ts";
 
 /** The default timeout of {@linkcode Client.getEvent}. */
 export const GET_EVENT_TIMEOUT: Duration = "60s";
@@ -52,9 +53,9 @@ export interface Client {
    * @throws {WorkflowFailedError} If the workflow failed. Its error is the cause.
    * @throws {WorkflowCancelledError} If the workflow was cancelled.
    * @throws {WorkflowNotFoundError} If the workflow does not exist.
-   * @throws {TimeoutError} After `timeout`. Default none.
+   * @throws {TimeoutError} If the time is up. Default none.
    */
-  result<O = unknown>(workflowId: string, options?: WaitOptions): Promise<O>;
+  result<O = unknown, const E = O>(workflowId: string, options?: WaitOptions<E>): Promise<O | E>;
   /**
    * Sends a message. Once `send` returns, the workflow can receive the message, whatever happens.
    * After an error from the list below, nothing was sent.
@@ -81,9 +82,13 @@ export interface Client {
    * @throws {WorkflowEndedError} If the workflow has ended without the event, or does so during the
    * wait.
    * @throws {UnreadableValueError} If the value cannot be decoded here. Its `at` is the version.
-   * @throws {TimeoutError} After `timeout`. Default 60 s.
+   * @throws {TimeoutError} If the time is up. Default after 60 s.
    */
-  getEvent<T>(workflowId: string, key: EventKey<T, unknown> | string, options?: WaitOptions): Promise<T>;
+  getEvent<T, const E = T>(
+    workflowId: string,
+    key: EventKey<T, unknown> | string,
+    options?: WaitOptions<E>,
+  ): Promise<T | E>;
   /**
    * Works like {@linkcode Client.getEvent}, and also returns the version of the value.
    *
@@ -189,11 +194,11 @@ export interface WorkflowHandle<out O> {
   /** See {@linkcode Client.status}. */
   status(): Promise<WorkflowInfo>;
   /** See {@linkcode Client.result}. */
-  result(options?: WaitOptions): Promise<O>;
+  result<const E = O>(options?: WaitOptions<E>): Promise<O | E>;
   /** See {@linkcode Client.send}. */
   send<T>(message: NoInfer<T>, options?: SendOptions<T>): Promise<SendReceipt>;
   /** See {@linkcode Client.getEvent}. */
-  getEvent<T>(key: EventKey<T, unknown> | string, options?: WaitOptions): Promise<T>;
+  getEvent<T, const E = T>(key: EventKey<T, unknown> | string, options?: WaitOptions<E>): Promise<T | E>;
   /** See {@linkcode Client.getEventEntry}. */
   getEventEntry<T>(
     key: EventKey<T, unknown> | string,
@@ -268,18 +273,6 @@ export interface OutgoingMessage<T = unknown> extends SendOptions<T> {
 export type OutgoingMessages<T extends readonly unknown[]> = readonly [
   ...{ [Index in keyof T]: OutgoingMessage<T[Index]> },
 ];
-
-/**
- * Options of a wait.
- *
- * @category From outside
- */
-export interface WaitOptions {
-  /** The longest time to wait. 0 looks once and does not wait. */
-  timeout?: Duration;
-  /** Ends the wait early. The wait then rejects with the signal's reason. */
-  signal?: AbortSignal;
-}
 
 /**
  * Options of {@linkcode Client.list}.

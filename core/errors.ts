@@ -42,17 +42,21 @@ export {
 export class TimeoutError extends ParleyError {
   /** The operation, such as `recv "payment"` or `step "charge"`. */
   declare readonly operation: string;
-  /** The longest time that the operation could take, in milliseconds. */
+  /** The longest time that the operation could take, in milliseconds. 0 if it had an instant. */
   declare readonly timeoutMs: number;
+  /** The instant at which the wait ended, in epoch milliseconds, if it had one. */
+  declare readonly until?: number;
 
   /**
    * Creates the error.
    *
    * @param operation The operation.
    * @param timeoutMs The longest time that it could take, in milliseconds.
+   * @param until The instant at which it ended, in epoch milliseconds, if it had one.
    */
-  constructor(operation: string, timeoutMs: number) {
-    super(`${operation}: timed out after ${timeoutMs} ms`, { operation, timeoutMs });
+  constructor(operation: string, timeoutMs: number, until?: number) {
+    const when = until === undefined ? `after ${timeoutMs} ms` : `at ${new Date(until).toISOString()}`;
+    super(`${operation}: timed out ${when}`, { operation, timeoutMs, ...(until !== undefined && { until }) });
   }
 }
 

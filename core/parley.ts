@@ -13,7 +13,6 @@ import {
   type OutgoingMessages,
   type StartedHandle,
   type StartOptions,
-  type WaitOptions,
   type WorkflowHandle,
   type WorkflowInfo,
   type WorkflowPage,
@@ -51,6 +50,7 @@ import type { Runner, SweepResult } from "./runner/runner.ts";
 import { statusTargets } from "./time/subscriptions.ts";
 import { checkTraceparent } from "./values/traced_text.ts";
 import { describeInput, type NoInput, type Workflow } from "./workflow.ts";
+import { orOtherwise, toTimeoutMs, type WaitOptions } from "./wait_options.ts";
 
 /** The largest count. Counts travel to the stores as 32-bit numbers. */
 const MAX_COUNT = 2 ** 31 - 1;
@@ -172,9 +172,9 @@ export class Parley implements Client, AsyncDisposable {
     return await readInfo(this.#runner, workflowId);
   }
 
-  async result<O = unknown>(workflowId: string, options: WaitOptions = {}): Promise<O> {
+  async result<O = unknown, const E = O>(workflowId: string, options: WaitOptions<E> = {}): Promise<O | E> {
     checkName(workflowId, "workflow ID");
-    return await awaitResult(this.#runner, workflowId, options) as O;
+    return await orOtherwise(options, async () => await awaitResult(this.#runner, workflowId, options) as O);
   }
 
   async send<T>(destinationId: string, message: NoInfer<T>, options: SendOptions<T> = {}): Promise<SendReceipt> {
@@ -191,8 +191,13 @@ export class Parley implements Client, AsyncDisposable {
     return taken.length === 0 ? [] : await this.#sendAll(recipients, taken);
   }
 
-  async getEvent<T>(workflowId: string, key: EventKey<T, unknown> | string, options: WaitOptions = {}): Promise<T> {
-    return (await this.getEventEntry(workflowId, key, options)).value;
+  async getEvent<T, const E = T>(
+    workflowId: string,
+    key: EventKey<T, unknown> | string,
+    options: WaitOptions<E> = {},
+  ): Promise<T | E> {
+    const { otherwise: _, ...limits } = options;
+    return await orOtherwise(options, async () => (await this.getEventEntry(workflowId, key, limits)).value);
   }
 
   async getEventEntry<T>(
@@ -200,11 +205,11 @@ export class Parley implements Client, AsyncDisposable {
     key: EventKey<T, unknown> | string,
     options: WaitOptions & { after?: number } = {},
   ): Promise<EventEntry<T>> {
-    const { after = 0, timeout = GET_EVENT_TIMEOUT, signal } = options;
+    const { after = 0, signal } = options;
     checkName(workflowId, "workflow ID");
     const { name } = toChannel(key, "event key");
     checkWholeNumber(after, "version", 0);
-    const timeoutMs = toMilliseconds(timeout, "timeout");
+    const timeoutMs = toTimeoutMs(options, this.#runner.clock.now(), GET_EVENT_TIMEOUT)!;
     return await eventEntry<T>(this.#runner, { workflowId, key: name, after, timeoutMs, signal });
   }
 

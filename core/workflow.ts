@@ -8,6 +8,8 @@ import type { EventKey, SendOptions, SendReceipt, StreamKey, Topic } from "./cha
 import { checkName, checkSchema, checkWholeNumber, type Duration } from "./values/checks.ts";
 import type { AnySchema, StandardSchemaV1 } from "./standard_schema.ts";
 import { quote } from "./errors.ts";
+import type { StepContext, StepOptions } from "./step_context.ts";
+import type { Received, TopicChoice, WaitOptions } from "./wait_options.ts";
 
 /**
  * The definition of a workflow. Create it with {@linkcode workflow}.
@@ -171,21 +173,57 @@ export interface WorkflowContext {
   /**
    * Takes the oldest message of a topic, exactly once, and waits if there is none.
    *
+   * A `recv` that loses a `Promise.race` still waits, and takes the next message. Use
+   * {@linkcode WorkflowContext.recvAny}, `timeout` or `signal` in place of such a race.
+   *
    * @param topic The topic. Default the queue of messages without a topic.
-   * @param options `timeout`: the longest time to wait, default no limit. 0 takes what is there.
+   * @param options When to end the wait, default never, and what it returns then.
    * @throws {ValidationError} If the sender used only the topic's name, and the topic's schema
    * refuses the message. The message is consumed.
-   * @throws {TimeoutError} After the timeout. A later message stays for the next `recv`.
+   * @throws {TimeoutError} If the time is up. A later message stays for the next `recv`.
+   * @throws The signal's reason, if the signal has withdrawn the wait.
+   *
+   * @example A wait that a sleep withdraws
+   * ```ts
+   * import { workflow } from "@parley/parley";
+   *
+   * const order = workflow("order", async (ctx) => {
+   *   const late = new AbortController();
+   *   const payment = ctx.recv<number>("payment", { signal: late.signal });
+   *   const winner = await Promise.race([payment, ctx.sleep("1h").then(() => "late" as const)]);
+   *   if (winner === "late") late.abort();
+   *   // A payment that came at the last moment was taken. Any later one stays in the queue.
+   *   return await payment.catch(() => "unpaid");
+   * });
+   * ```
    */
-  recv<T>(topic?: Topic<T, string, unknown> | string, options?: { timeout?: Duration }): Promise<T>;
+  recv<T, const E = T>(topic?: Topic<T, string, unknown> | string, options?: WaitOptions<E>): Promise<T | E>;
   /**
    * Takes the oldest message of several topics, and leaves all other messages. Otherwise it works
    * like `recv`.
+   *
+   * @param topics The topics. The keys of an object name them in the result, so that the type of the
+   * message follows from `topic`. With a list, it follows if the type of each topic has its name, as
+   * in `topic("approve", schema)` or `topic<Approval, "approve">("approve")`.
+   * @param options When to end the wait, default never, and what it returns then.
+   *
+   * @example The first of two answers, or none within three days
+   * ```ts
+   * import { topic, workflow } from "@parley/parley";
+   *
+   * const approve = topic<{ by: string }>("approve");
+   * const reject = topic<{ reason: string }>("reject");
+   * const request = workflow("request", async (ctx) => {
+   *   const answer = await ctx.recvAny({ approve, reject }, { timeout: "3d", otherwise: { topic: "none" } });
+   *   if (answer.topic === "approve") return `approved by ${answer.message.by}`;
+   *   return answer.topic === "reject" ? `rejected: ${answer.message.reason}` : "nobody answered";
+   * });
+   * ```
    */
-  recvAny<const Topics extends readonly (Topic<unknown> | string)[]>(
+  recvAny<const Topics extends TopicChoice, const E = never>(
     topics: Topics,
-    options?: { timeout?: Duration },
-  ): Promise<Received<Topics>>;
+    options?: WaitOptions<E>,
+  ): Promise<Received<Topics> | E>;
 
   /**
    * Publishes a value under a key, exactly once. A later value replaces it. The value stays
@@ -196,12 +234,18 @@ export interface WorkflowContext {
    * Reads the latest value of an event of any workflow, and waits if there is none. The other
    * workflow need not exist yet. The value is recorded.
    *
-   * @throws {TimeoutError} After the timeout, default none.
+   * @param options When to end the wait, default never, and what it returns then.
+   * @throws {TimeoutError} If the time is up.
+   * @throws The signal's reason, if the signal has withdrawn the wait.
    * @throws {WorkflowEndedError} If the other workflow ends, or has ended, without the event.
    * @throws {WorkflowNotFoundError} If this workflow started the other one, and it no longer
    * exists.
    */
-  getEvent<T>(workflowId: string, key: EventKey<T, unknown> | string, options?: { timeout?: Duration }): Promise<T>;
+  getEvent<T, const E = T>(
+    workflowId: string,
+    key: EventKey<T, unknown> | string,
+    options?: WaitOptions<E>,
+  ): Promise<T | E>;
 
   /**
    * Appends a value to a stream, exactly once. Values that are written together travel in one
@@ -245,7 +289,7 @@ export interface WorkflowContext {
    * soon as any child fails or is cancelled.
    *
    * @param children The handles that `start` returned.
-   * @param options `timeout`: the longest time to wait for each child, default no limit.
+   * @param options When to end the wait for each child, default never.
    * @throws {WorkflowFailedError} If a child failed.
    * @throws {WorkflowCancelledError} If a child was cancelled.
    * @throws {TimeoutError} If a child did not end in time.
@@ -265,7 +309,7 @@ export interface WorkflowContext {
    */
   results<const Children extends readonly ChildHandle<unknown>[]>(
     children: Children,
-    options?: { timeout?: Duration },
+    options?: Omit<WaitOptions, "otherwise">,
   ): Promise<Results<Children>>;
 
   /**
@@ -328,144 +372,15 @@ export interface ChildHandle<out O> {
   /**
    * Waits until the child has ended, and returns its result.
    *
-   * @param options `timeout`: the longest time to wait, default no limit.
+   * @param options When to end the wait, default never, and what it returns then.
    * @throws {WorkflowFailedError} If the child failed.
    * @throws {WorkflowCancelledError} If the child was cancelled.
-   * @throws {TimeoutError} After the timeout.
+   * @throws {TimeoutError} If the time is up.
    * @throws {WorkflowNotFoundError} If the child no longer exists.
    */
-  result(options?: { timeout?: Duration }): Promise<O>;
+  result<const E = O>(options?: WaitOptions<E>): Promise<O | E>;
   /** Sends a message to the child. See {@linkcode WorkflowContext.send}. */
   send<T>(message: NoInfer<T>, options?: SendOptions<T>): Promise<SendReceipt>;
   /** Reads an event of the child. See {@linkcode WorkflowContext.getEvent}. */
-  getEvent<T>(key: EventKey<T, unknown> | string, options?: { timeout?: Duration }): Promise<T>;
+  getEvent<T, const E = T>(key: EventKey<T, unknown> | string, options?: WaitOptions<E>): Promise<T | E>;
 }
-
-/**
- * The operations of a step's code. A step may run several times before its outcome is recorded, so
- * each operation says how often it happens.
- *
- * @category Workflows
- */
-export interface StepContext {
-  /**
-   * The number of this try, from 1. The store counts failed tries, so a run that takes the workflow
-   * over continues the count.
-   */
-  readonly attempt: number;
-  /**
-   * Aborts when this try has used up its time, or when this run ends before the step. A run ends
-   * before its steps in these cases:
-   *
-   * - The workflow is cancelled or parked.
-   * - The lease is lost, or the store fails.
-   * - The timeout of `Parley.close` has passed.
-   * - The workflow's code returns or throws without awaiting the step.
-   */
-  readonly signal: AbortSignal;
-  /** Appends a value to a stream, at least once. A step that is tried again appends it again. */
-  writeStream<T>(key: StreamKey<unknown, T> | string, value: NoInfer<T>): Promise<void>;
-  /**
-   * Returns a stream as a `WritableStream` for many small values, such as the tokens of a language
-   * model. A value is taken when it is written, and a write resolves when its value is in a batch.
-   * Each batch is one request.
-   *
-   * The first batch is sent at once. While values keep coming, the pause between two batches grows
-   * from `flush` to three times `flush`. With the default, the tokens of an answer of 5 s take about
-   * 25 requests. Writes wait while 1,000 values, or 1 Mi characters of them, are not stored yet.
-   *
-   * Closing or aborting the `WritableStream` stores what was written, and so does the end of the
-   * step's code, even by an error. The stream itself stays open. If a batch cannot be stored, the
-   * `WritableStream` fails with that error, and so does the try.
-   *
-   * A step that is tried again writes everything again. So begin each try with a value that marks
-   * the beginning. Readers drop everything before the latest mark. A number such as
-   * {@linkcode StepContext.attempt} is not enough, because a try that a crash has cut off does not
-   * count as failed.
-   *
-   * @param key The stream.
-   * @param options `flush`: the shortest pause between two batches, default `"100ms"`. 0 sends each
-   * batch as soon as the one before is stored.
-   * @returns The `WritableStream`. It can be used until the try ends.
-   * @throws {ValidationError} If the key or the duration is not legal.
-   * @throws {ContextError} After the end of the try.
-   *
-   * @example Tokens whose reader drops what an abandoned try has written
-   * ```ts
-   * import { memoryDriver, Parley, stream, workflow } from "@parley/parley";
-   *
-   * const tokens = stream<{ begin: true } | { text: string }>("tokens");
-   * const answer = workflow("answer", (ctx) =>
-   *   ctx.step("generate", async (step) => {
-   *     const writer = step.writable(tokens).getWriter();
-   *     await writer.write({ begin: true });
-   *     await writer.write({ text: step.attempt === 1 ? "Helo" : "Hello" });
-   *     if (step.attempt === 1) throw new Error("The model hung up");
-   *     await writer.write({ text: ", world" });
-   *     await writer.close();
-   *   }, { retries: 1, delay: 0 }));
-   *
-   * await using parley = new Parley({ driver: memoryDriver(), workflows: [answer] });
-   * const handle = await parley.start(answer, undefined);
-   * let text = "";
-   * for await (const token of handle.readStream(tokens)) {
-   *   text = "begin" in token ? "" : text + token.text;
-   * }
-   * console.assert(text === "Hello, world");
-   * ```
-   */
-  writable<T>(key: StreamKey<unknown, T> | string, options?: { flush?: Duration }): WritableStream<T>;
-  /** Sets an event, at least once. */
-  setEvent<T>(key: EventKey<unknown, T> | string, value: NoInfer<T>): Promise<void>;
-  /**
-   * Sends a message, exactly once per step. The n-th message that a try sends to a destination and
-   * topic is the same message in each try.
-   */
-  send<T>(destinationId: string, message: NoInfer<T>, options?: SendOptions<T>): Promise<SendReceipt>;
-}
-
-/**
- * Options of {@linkcode WorkflowContext.step}.
- *
- * @category Workflows
- */
-export interface StepOptions {
-  /**
-   * How often a failed step is tried again, 0 or more. Default 0. The pauses between tries may
-   * suspend the workflow.
-   */
-  retries?: number;
-  /** The delay before the first retry. Default `"1s"`. */
-  delay?: Duration;
-  /** The factor by which the delay grows from one retry to the next, 1 or more. Default 2. */
-  backoff?: number;
-  /** The longest delay. Default no limit. */
-  maxDelay?: Duration;
-  /**
-   * The longest time of one try. After that time, the try's signal aborts, and the try fails with a
-   * `TimeoutError`. Default no limit.
-   */
-  timeout?: Duration;
-  /**
-   * Returns whether a try that failed with this error may be followed by another one. Default all
-   * errors but {@linkcode FatalError}, after which no other try is made in any case. If it throws,
-   * the step fails with that error.
-   */
-  retryIf?: (error: unknown) => boolean;
-}
-
-/**
- * The result of `recvAny`: a union that is discriminated by `topic`.
- *
- * @category Messages
- */
-export type Received<Topics extends readonly (Topic<unknown> | string)[]> = ReceivedFrom<Topics[number]>;
-
-/**
- * A message with its topic.
- *
- * @category Messages
- */
-export type ReceivedFrom<From> = From extends Topic<infer T, infer Name, unknown> ? { topic: Name; message: T }
-  : From extends string ? { topic: From; message: unknown }
-  : never;

@@ -10,7 +10,8 @@ import { Parley } from "../core/parley.ts";
 import type { Schedule } from "../core/schedule.ts";
 import { delay, systemClock } from "../core/time/clock.ts";
 import { type Duration, toInstant, toMilliseconds } from "../core/values/checks.ts";
-import type { StepContext, Workflow, WorkflowContext } from "../core/workflow.ts";
+import type { StepContext } from "../core/step_context.ts";
+import type { Workflow, WorkflowContext } from "../core/workflow.ts";
 import { memoryDriver } from "../drivers/memory/mod.ts";
 import { ManualClock } from "./manual_clock.ts";
 

@@ -74,7 +74,15 @@ const everything = workflow("everything", async (ctx, input: { partner: string }
     ctx.setEvent(status, "racing"),
   ]);
   const late = await ctx.recv("never", { timeout: "1s" }).catch((error) => error instanceof TimeoutError);
-  log.push(winner, late);
+  const withdrawing = new AbortController();
+  const { signal } = withdrawing;
+  const withdrawn = Promise.all([
+    ctx.recv("never", { signal }).catch((error) => error.message),
+    ctx.getEvent("nobody", status, { signal }).catch((error) => error.message),
+  ]);
+  const slept = await ctx.recv("never", { until: await ctx.now() + 1_000, otherwise: "nothing" });
+  withdrawing.abort(new Error("withdrawn"));
+  log.push(winner, late, slept, ...await withdrawn);
 
   const writer = ctx.writable(progress).getWriter();
   await writer.write("last");
@@ -119,6 +127,9 @@ export const EXPECTED: StoryResult = {
     { topic: "cancel", message: "two" },
     "slept",
     true,
+    "nothing",
+    "withdrawn",
+    "withdrawn",
     "stream_closed",
   ],
   received: ["from a step", "from a step, again", "from the workflow", "end"],

@@ -8,6 +8,7 @@ import type { MakeHarness, RegisterTest } from "../harness.ts";
 import { registerSuite, type Rules, rulesFor } from "../suite.ts";
 import { childWorkflows } from "./channels/child_workflows.ts";
 import { crash, type CrashCalls } from "./replay/crash.ts";
+import { endingWaits } from "./channels/ending_waits.ts";
 import { leases } from "./replay/leases.ts";
 import { lifecycle } from "./lifecycle.ts";
 import { messaging } from "./channels/messaging.ts";
@@ -58,6 +59,7 @@ export function workflows(
         received,
         publishing,
         waiting,
+        endingWaits,
         childWorkflows,
         lifecycle,
         looking,

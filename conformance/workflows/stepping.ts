@@ -6,7 +6,8 @@
 
 import assert from "node:assert/strict";
 import { ContextError, FatalError } from "../../core/errors.ts";
-import { type StepContext, workflow } from "../../core/workflow.ts";
+import type { StepContext } from "../../core/step_context.ts";
+import { workflow } from "../../core/workflow.ts";
 import type { Rules } from "../suite.ts";
 import type { World } from "./world.ts";
 

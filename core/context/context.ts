@@ -7,6 +7,7 @@
 
 import { bindMethods } from "./bind_methods.ts";
 import {
+  type Channel,
   type EventKey,
   type SendOptions,
   type SendReceipt,
@@ -25,22 +26,22 @@ import {
   taken,
 } from "../run/operation.ts";
 import { checkName, checkWholeNumber, type Duration, toMilliseconds } from "../values/checks.ts";
-import { quote, UnknownWorkflowError, WorkflowConflictError } from "../errors.ts";
+import { quote, UnknownWorkflowError, ValidationError, WorkflowConflictError } from "../errors.ts";
+import type { Outcome } from "../driver/driver.ts";
 import type { Run } from "../run/run.ts";
 import { readSent, takeMessage, toRecipient } from "./messages.ts";
 import { receiveOperation } from "./receive.ts";
 import { stepOperation } from "./step.ts";
 import { withDestination } from "../values/send_label.ts";
 import { unawaited } from "../run/tolerate.ts";
+import type { StepContext, StepOptions } from "../step_context.ts";
 import { andThen } from "../values/values.ts";
+import { type Received, type TopicChoice, toWaitLimit, type WaitLimit, type WaitOptions } from "../wait_options.ts";
 import {
   type ChildHandle,
   describeInput,
   type NoInput,
-  type Received,
   type Results,
-  type StepContext,
-  type StepOptions,
   type Workflow,
   type WorkflowContext,
 } from "../workflow.ts";
@@ -123,29 +124,30 @@ export class Context implements WorkflowContext {
     });
   }
 
-  recv<T>(topic?: Topic<T, string, unknown> | string, options: { timeout?: Duration } = {}): Promise<T> {
-    return this.#run.operate(() => {
+  recv<T, const E = T>(topic?: Topic<T, string, unknown> | string, options: WaitOptions<E> = {}): Promise<T | E> {
+    return this.#wait(options, (limit) => {
       const channel = toTopic(topic);
       return receiveOperation(
         this.#run,
         label("recv", channel.name),
         [channel],
-        toTimeout(options),
+        limit,
         ({ message }) => message as T,
       );
     });
   }
 
-  recvAny<const Topics extends readonly (Topic<unknown> | string)[]>(
+  recvAny<const Topics extends TopicChoice, const E = never>(
     topics: Topics,
-    options: { timeout?: Duration } = {},
-  ): Promise<Received<Topics>> {
-    return this.#run.operate(() => {
-      const channels = topics.map((topic) => toTopic(topic));
+    options: WaitOptions<E> = {},
+  ): Promise<Received<Topics> | E> {
+    return this.#wait(options, (limit) => {
+      const { channels, keyOf } = toChannels(topics);
       const names = [...new Set(channels.map(({ name }) => name))];
       checkWholeNumber(names.length, "number of topics", 1);
-      const read = (received: { topic: string; message: unknown }) => received as Received<Topics>;
-      return receiveOperation(this.#run, label("recvAny", names), channels, toTimeout(options), read);
+      const read = ({ topic, message }: { topic: string; message: unknown }) =>
+        ({ topic: keyOf(topic), message }) as Received<Topics>;
+      return receiveOperation(this.#run, label("recvAny", names), channels, limit, read);
     });
   }
 
@@ -153,25 +155,20 @@ export class Context implements WorkflowContext {
     return this.#publish("setEvent", "event", key, value);
   }
 
-  getEvent<T>(
+  getEvent<T, const E = T>(
     workflowId: string,
     key: EventKey<T, unknown> | string,
-    options: { timeout?: Duration } = {},
-  ): Promise<T> {
-    return this.#run.operate(() => {
+    options: WaitOptions<E> = {},
+  ): Promise<T | E> {
+    return this.#wait(options, (limit) => {
       checkName(workflowId, "workflow ID");
       const { name } = toChannel(key, "event key");
-      const wait = { label: label("getEvent", name), timeoutMs: toTimeout(options), workflowId };
+      const wait = { label: label("getEvent", name), ...limit, workflowId };
+      const started = this.#started.has(workflowId);
       return {
         label: wait.label,
         to: workflowId,
-        take: () => () => ({
-          type: "observeEvent",
-          workflowId,
-          key: name,
-          timeoutMs: wait.timeoutMs,
-          started: this.#started.has(workflowId),
-        }),
+        take: () => () => ({ type: "observeEvent", workflowId, key: name, ...limit, started }),
         read: (outcome) => readObserved(this.#run, outcome, wait) as T,
       };
     });
@@ -262,14 +259,14 @@ export class Context implements WorkflowContext {
 
   results<const Children extends readonly ChildHandle<unknown>[]>(
     children: Children,
-    options: { timeout?: Duration } = {},
+    options: Omit<WaitOptions, "otherwise"> = {},
   ): Promise<Results<Children>> {
     return unawaited(this.#results(children, options));
   }
 
   async #results<Children extends readonly ChildHandle<unknown>[]>(
     children: Children,
-    options: { timeout?: Duration },
+    options: Omit<WaitOptions, "otherwise">,
   ): Promise<Results<Children>> {
     // The store knows only one list of results that are needed together. While results of an
     // earlier list are open, each result of this list wakes the workflow by itself. An earlier list
@@ -293,21 +290,29 @@ export class Context implements WorkflowContext {
     };
   }
 
-  #result<O>(workflowId: string, options: { timeout?: Duration }, together: boolean = false): Promise<O> {
-    return this.#run.operate(() => {
-      const wait = { label: "result", timeoutMs: toTimeout(options), workflowId };
+  #result<O, E>(workflowId: string, options: WaitOptions<E>, together: boolean = false): Promise<O | E> {
+    return this.#wait(options, (limit) => {
+      const wait = { label: "result", ...limit, workflowId };
+      const started = this.#started.has(workflowId);
       return {
         label: wait.label,
         to: workflowId,
         readsErrors: true,
-        take: () => () => ({
-          type: "observeResult",
-          workflowId,
-          timeoutMs: wait.timeoutMs,
-          started: this.#started.has(workflowId),
-          together,
-        }),
+        take: () => () => ({ type: "observeResult", workflowId, ...limit, started, together }),
         read: (outcome) => readResult(this.#run, outcome, wait) as O,
+      };
+    });
+  }
+
+  /** Carries out an operation that may have to wait. */
+  #wait<T, E>(options: WaitOptions<E>, describe: (limit: WaitLimit) => OperationRequest<T>): Promise<T | E> {
+    return this.#run.operate<T | E>(() => {
+      const request: OperationRequest<T | E> = describe(toWaitLimit(options));
+      const isTimeout = ({ tag }: Outcome) => tag === "timeout" && "otherwise" in options;
+      return {
+        ...request,
+        signal: options.signal,
+        read: (outcome) => isTimeout(outcome) ? options.otherwise as E : request.read(outcome),
       };
     });
   }
@@ -375,6 +380,24 @@ function label(operation: string, name: string | string[]): string {
   return `${operation} ${JSON.stringify(name)}`;
 }
 
-function toTimeout({ timeout }: { timeout?: Duration }): number | null {
-  return timeout === undefined ? null : toMilliseconds(timeout, "timeout");
+/** Returns the topics of `recvAny`, and how the result names them. */
+function toChannels(topics: TopicChoice): { channels: Channel<unknown>[]; keyOf: (topic: string) => string } {
+  if (isList(topics)) return { channels: topics.map((topic) => toTopic(topic)), keyOf: (topic) => topic };
+  const keys = new Map<string, string>();
+  const channels = Object.entries(topics).map(([key, topic]) => {
+    const channel = toTopic(topic);
+    if (keys.has(channel.name)) {
+      throw new ValidationError(
+        `Receiving from topic ${quote(channel.name)}: ${quote(keys.get(channel.name)!)} and ${quote(key)} both name ` +
+          "it, and must name different topics",
+      );
+    }
+    keys.set(channel.name, key);
+    return channel;
+  });
+  return { channels, keyOf: (topic) => keys.get(topic)! };
+}
+
+function isList(topics: TopicChoice): topics is Extract<TopicChoice, readonly unknown[]> {
+  return Array.isArray(topics);
 }

@@ -10,6 +10,7 @@ import { type EffectOrWait, type OperationRequest, readRecorded } from "../run/o
 import type { Outcome } from "../driver/driver.ts";
 import { quote, TimeoutError } from "../errors.ts";
 import type { Run } from "../run/run.ts";
+import type { WaitLimit } from "../wait_options.ts";
 import { fromStored } from "../values/message_text.ts";
 import { andThen, check } from "../values/values.ts";
 
@@ -28,20 +29,20 @@ interface ReceivedMessage {
  * even if the schema has changed.
  *
  * @param topics The topics to receive from. A topic without a schema takes every message.
- * @param timeoutMs The longest time to wait, in milliseconds. With `null`, there is no limit.
+ * @param limit When the wait ends.
  * @param read Makes the value that the code gets.
  */
 export function receiveOperation<T>(
   run: Run,
   label: string,
   topics: readonly Channel<unknown>[],
-  timeoutMs: number | null,
+  limit: WaitLimit,
   read: (received: ReceivedMessage) => T,
 ): OperationRequest<T> {
   const names = [...new Set(topics.map(({ name }) => name))];
   return {
     label,
-    take: () => () => ({ type: "receive", topics: names, timeoutMs }),
+    take: () => () => ({ type: "receive", topics: names, ...limit }),
     follow: (outcome, position) => {
       if (outcome.tag !== "message") return undefined;
       const { text, isChecked } = fromStored(outcome.value!);
@@ -63,7 +64,7 @@ export function receiveOperation<T>(
       };
       return { request, isWanted: schema !== undefined };
     },
-    read: (outcome) => read(readReceived(run, outcome, label, timeoutMs)),
+    read: (outcome) => read(readReceived(run, outcome, label, limit)),
   };
 }
 
@@ -71,8 +72,8 @@ function readReceived(
   run: Run,
   { tag, value, topic }: Outcome,
   label: string,
-  timeoutMs: number | null,
+  { timeoutMs, until }: WaitLimit,
 ): ReceivedMessage {
-  if (tag === "timeout") throw new TimeoutError(label, timeoutMs ?? 0);
+  if (tag === "timeout") throw new TimeoutError(label, timeoutMs ?? 0, until);
   return { topic: topic ?? "", message: run.decode(fromStored(value!).text) };
 }

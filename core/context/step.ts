@@ -20,7 +20,7 @@ import { StreamBatches } from "./stream_batches.ts";
 import type { StepObservation } from "../observe/run_observation.ts";
 import { withTimeLimit } from "../time/time_limit.ts";
 import type { LazyAbort } from "../time/lazy_abort.ts";
-import type { StepContext, StepOptions } from "../workflow.ts";
+import type { StepContext, StepOptions } from "../step_context.ts";
 
 interface Policy {
   retries: number;

@@ -39,8 +39,9 @@
  *    of a call that took effect changes nothing and returns what the first call returned. The
  *    comment of each method says how the driver recognises a repeat.
  * 3. Only the store's clock decides about leases, deadlines and due times. They cross this boundary
- *    as durations in milliseconds. Instants such as `now` and `createdAt` are only for information. The
- *    one exception is a workflow that is to begin at an instant: see `CreateRequest.due`.
+ *    as durations in milliseconds. Instants such as `now` and `createdAt` are only for information. There
+ *    are two exceptions: a workflow that is to begin at an instant (`CreateRequest.due`), and a wait
+ *    that ends at one (`Deadline.until`).
  * 4. The store's clock may go back. Even then, a workflow that became due without a delay can be
  *    claimed. A lease never has more time left than its full length.
  * 5. A call that adds a message, sets an event or ends a workflow may wake a waiter. That call and

@@ -97,8 +97,8 @@ export type Operation = { position: number | null; label: string; ageMs?: number
  *
  * - `record`: stores an outcome that the run itself has produced. It may be the outcome of a step,
  *   of `now`, of `uuid` or of the check of a received message. It may also be the refusal of any
- *   operation. If a `pause` has opened an entry at this position, the `record` completes that
- *   entry. `attempts` is the number of tries of a step, and is left out otherwise.
+ *   operation, or of a wait that the code has withdrawn. If a `pause` or another wait has opened an
+ *   entry at this position, the `record` completes that entry. `attempts` is the number of tries of a step, and is left out otherwise.
  * - `send`: sends one message, as `Driver.send` does.
  * - `setEvent`: inserts or replaces the value of the key, and wakes its waiters. The key's version
  *   starts at 1 and rises by one with each write.
@@ -121,8 +121,9 @@ export type Effect =
  * An operation that may have to wait.
  *
  * Each commit with the wait looks for the wait's outcome. The first commit that finds none opens
- * the entry and sets its deadline, `timeoutMs` from now. With `timeoutMs: null` there is no
- * deadline. Later commits look again and ignore `timeoutMs`.
+ * the entry and sets its deadline: `timeoutMs` from now, or `until`, which is an instant of the
+ * store's clock in epoch milliseconds. With `timeoutMs: null` and no `until` there is no deadline.
+ * Later commits look again and ignore both.
  *
  * The first look takes whatever is there, and so does every look before the deadline. After the
  * deadline, a look finds only what came by then. The message must have been sent, the event first
@@ -153,11 +154,23 @@ export type Effect =
  * @category Commits
  */
 export type Wait =
-  | { type: "receive"; topics: readonly string[]; timeoutMs: number | null }
-  | { type: "observeEvent"; workflowId: string; key: string; timeoutMs: number | null; started: boolean }
-  | { type: "observeResult"; workflowId: string; timeoutMs: number | null; started: boolean; together: boolean }
+  | ({ type: "receive"; topics: readonly string[] } & Deadline)
+  | ({ type: "observeEvent"; workflowId: string; key: string; started: boolean } & Deadline)
+  | ({ type: "observeResult"; workflowId: string; started: boolean; together: boolean } & Deadline)
   | { type: "sleep"; timeoutMs: number }
   | { type: "pause"; attempts: number; timeoutMs: number };
+
+/**
+ * When a wait times out. If there is an `until`, `timeoutMs` is `null`.
+ *
+ * @category Commits
+ */
+export interface Deadline {
+  /** The time from the first look on, in milliseconds. */
+  timeoutMs: number | null;
+  /** The instant, in epoch milliseconds by the store's clock. */
+  until?: number;
+}
 
 /**
  * The answer of `Driver.commit`.

@@ -17,6 +17,7 @@
  * | `sent` | send | the ID of the message |
  * | `duplicate` | send | the ID of the first message with the key |
  * | `timeout` | receive, observeEvent, observeResult | |
+ * | `withdrawn` | record, in place of an outcome of receive, observeEvent or observeResult | the encoded reason |
  * | `cancelled` | observeResult if the workflow was cancelled | |
  * | `workflow_not_found` | send; observeEvent, observeResult with `started` if the workflow is gone | |
  * | `workflow_ended` | send; observeEvent if the workflow has ended without the event | the status |
@@ -48,6 +49,7 @@ export type OutcomeTag =
   | "sent"
   | "duplicate"
   | "timeout"
+  | "withdrawn"
   | "cancelled"
   | Refusal;
 

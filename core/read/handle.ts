@@ -5,10 +5,9 @@
  */
 
 import type { EventKey, SendOptions, SendReceipt, StreamKey } from "../channel.ts";
-import type { Client, StartedHandle, WaitOptions, WorkflowHandle, WorkflowInfo } from "../client.ts";
+import type { Client, StartedHandle, WorkflowHandle, WorkflowInfo } from "../client.ts";
 import type { EventEntry, EventReader, ReadStreamOptions, StreamReader, WatchEventOptions } from "../readers.ts";
 import type { ListedWorkflow, WorkflowRecord } from "../driver/driver.ts";
-import { toMilliseconds } from "../values/checks.ts";
 import { quote, TimeoutError, WorkflowCancelledError, WorkflowFailedError, WorkflowNotFoundError } from "../errors.ts";
 import type { ReadHost } from "./host.ts";
 import { isActive } from "../driver/statuses.ts";
@@ -17,6 +16,7 @@ import { splitLabel } from "../values/send_label.ts";
 import type { Values } from "../values/values.ts";
 import { waitFor } from "../time/wait.ts";
 import { SharingWaiter } from "./shared_looks.ts";
+import { toTimeoutMs, type WaitOptions } from "../wait_options.ts";
 
 /** The operations of a client, bound to one workflow ID. The client uses a store or HTTP. */
 export class Handle<O> implements WorkflowHandle<O> {
@@ -37,16 +37,16 @@ export class Handle<O> implements WorkflowHandle<O> {
     return this.#client.status(this.workflowId);
   }
 
-  result(options?: WaitOptions): Promise<O> {
-    return this.#client.result<O>(this.workflowId, options);
+  result<const E = O>(options?: WaitOptions<E>): Promise<O | E> {
+    return this.#client.result<O, E>(this.workflowId, options);
   }
 
   send<T>(message: NoInfer<T>, options?: SendOptions<T>): Promise<SendReceipt> {
     return this.#client.send<T>(this.workflowId, message, options);
   }
 
-  getEvent<T>(key: EventKey<T, unknown> | string, options?: WaitOptions): Promise<T> {
-    return this.#client.getEvent<T>(this.workflowId, key, options);
+  getEvent<T, const E = T>(key: EventKey<T, unknown> | string, options?: WaitOptions<E>): Promise<T | E> {
+    return this.#client.getEvent<T, E>(this.workflowId, key, options);
   }
 
   getEventEntry<T>(
@@ -94,9 +94,10 @@ export async function readInfo(host: ReadHost, workflowId: string): Promise<Work
 export async function awaitResult(
   host: ReadHost,
   workflowId: string,
-  { timeout, signal }: WaitOptions,
+  options: Pick<WaitOptions, "timeout" | "until" | "signal">,
 ): Promise<unknown> {
-  const timeoutMs = timeout === undefined ? null : toMilliseconds(timeout, "timeout");
+  const { signal } = options;
+  const timeoutMs = toTimeoutMs(options, host.clock.now());
   const target = `result:${workflowId}` as const;
   const waiter = new SharingWaiter<WorkflowEnd | null>(host, host.looks, {
     name: target,

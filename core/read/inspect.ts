@@ -171,7 +171,7 @@ function toKind(label: string): { kind: HistoryKind; name?: string | string[] } 
 }
 
 function stateOf({ tag }: Outcome): HistoryEntry["state"] {
-  if (tag === "timeout") return "timeout";
+  if (tag === "timeout" || tag === "withdrawn") return tag;
   return ["value", "done", "message", "sent", "duplicate"].includes(tag) ? "done" : "failed";
 }
 
@@ -182,6 +182,7 @@ function toValue({ tag, value }: Outcome, values: Values): Pick<HistoryEntry, "v
     case "message":
       return { value: values.decode(fromStored(value!).text) };
     case "error":
+    case "withdrawn":
       return value == null ? { error: refusal("error") } : { error: toSerialized(values.decode(value)) };
     case "done":
     case "sent":

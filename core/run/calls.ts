@@ -8,8 +8,9 @@
 import type { CancelWatch } from "./cancel_watch.ts";
 import { nextTask } from "../time/clock.ts";
 import type { Commits } from "./commits.ts";
-import { type Begin, type EffectOrWait, type OperationRequest, taken } from "./operation.ts";
-import type { OpenEntry, OperationResult, Outcome } from "../driver/driver.ts";
+import { type Begin, type EffectOrWait, type OperationRequest, type PendingOperation, taken } from "./operation.ts";
+import { OperationResults } from "./operation_results.ts";
+import type { OpenEntry, Outcome } from "../driver/driver.ts";
 import { ContextError } from "../errors.ts";
 import type { Difference, Journal, Recorded } from "./journal.ts";
 import type { OpenWaits } from "./open_waits.ts";
@@ -18,6 +19,7 @@ import { Pause, type PauseOptions } from "./pause.ts";
 import { Undecodable } from "./parking.ts";
 import type { RunHost } from "./host.ts";
 import { unawaited } from "./tolerate.ts";
+import { Withdrawals } from "./withdrawals.ts";
 
 /** How many late operations a run rejects before it stops answering. */
 const MAX_REFUSALS = 1_000;
@@ -90,6 +92,7 @@ export class Calls {
   readonly #held: (() => void)[] = [];
   #isHolding = false;
   readonly #pauses = new Set<Pause>();
+  readonly #withdrawals = new Withdrawals();
   /** The operations that have rejected with these errors. */
   readonly #errors = new WeakMap<object, { position: number; label: string }>();
   /** The number of operations under way, without the open waits. */
@@ -293,10 +296,16 @@ export class Calls {
   stop(): void {
     for (const pause of this.#pauses) pause.stop();
     this.#pauses.clear();
+    this.#withdrawals.stop();
   }
 
   #read<T>(request: OperationRequest<T>, outcome: Outcome): T {
-    if (outcome.tag === "error" && !request.readsErrors) throw this.#options.decode(outcome.value!);
+    const { signal, readsErrors } = request;
+    // On a replay too, the code has aborted its signal, and expects its own reason.
+    if (outcome.tag === "withdrawn" && signal?.aborted) throw signal.reason;
+    if (outcome.tag === "withdrawn" || (outcome.tag === "error" && !readsErrors)) {
+      throw this.#options.decode(outcome.value!);
+    }
     return request.read(outcome);
   }
 
@@ -329,15 +338,21 @@ export class Calls {
     const begun = request.takesTime && { begunAt: this.#options.host.clock.now() };
     const open = journal.openAt(position);
     const observed = run?.operation(position, request, open !== undefined);
-    const push = (action: EffectOrWait | Promise<EffectOrWait>) =>
-      commits.push({
+    const results = this.#resultsOf(position, observed);
+    const push = (action: EffectOrWait | Promise<EffectOrWait>) => {
+      const operation: PendingOperation = {
         position,
         label: request.recorded ?? request.label,
         ...begun,
         action,
-        onResult: this.#resultHandler(position, observed),
-      });
-    const action = this.#actionOf(begin, position, open, observed);
+        onResult: (result) => results.add(result),
+      };
+      commits.push(operation);
+      if (request.signal && !request.signal.aborted) this.#withdrawOn(request.signal, operation, results);
+    };
+    const action = request.signal?.aborted
+      ? this.#withdrawn(request.signal)
+      : this.#actionOf(begin, position, open, observed);
     if (!request.takesTime) return push(action);
     cancels.begin();
     void Promise.resolve(action).then((done) => {
@@ -345,6 +360,22 @@ export class Calls {
       // An error that a step throws because its run is over is not the outcome of the step.
       if (!isOver()) push(done);
     });
+  }
+
+  /** Withdraws a wait once the signal aborts, unless it has its outcome by then. */
+  #withdrawOn(signal: AbortSignal, operation: PendingOperation, results: OperationResults): void {
+    const { commits, waits } = this.#options;
+    const stop = this.#withdrawals.add(signal, () => {
+      if (!results.withdraw()) return;
+      commits.withdraw(operation, this.#withdrawn(signal).outcome);
+      waits.ended(operation.position!);
+    });
+    results.onDone(stop);
+  }
+
+  #withdrawn(signal: AbortSignal): Extract<EffectOrWait, { type: "record" }> {
+    const value = this.#options.host.values.encodeError(signal.reason);
+    return { type: "record", outcome: { tag: "withdrawn", value } };
   }
 
   /**
@@ -375,23 +406,20 @@ export class Calls {
     }
   }
 
-  #resultHandler(position: number, observed: OperationObservation | undefined): (result: OperationResult) => void {
+  #resultsOf(position: number, observed: OperationObservation | undefined): OperationResults {
     const { waits, journal, update } = this.#options;
-    let open = false;
-    return (result) => {
-      if ("deferred" in result) return;
-      if (!open) this.#busy--;
-      if ("outcome" in result) {
+    return new OperationResults({
+      onBusy: (change) => this.#busy += change,
+      onOutcome: (outcome) => {
         this.#progress = true;
-        observed?.ended(result.outcome);
+        observed?.ended(outcome);
         waits.ended(position);
-        return journal.add(position, result.outcome);
-      }
-      waits.looked(position, result.remainingMs);
-      if (!open) {
-        open = true;
-        update();
-      }
-    };
+        journal.add(position, outcome);
+      },
+      onWait: (remainingMs, isFirst) => {
+        waits.looked(position, remainingMs);
+        if (isFirst) update();
+      },
+    });
   }
 }

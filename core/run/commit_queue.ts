@@ -49,6 +49,11 @@ export class CommitQueue {
     });
   }
 
+  /** Whether an operation is still queued. */
+  has(operation: PendingOperation): boolean {
+    return this.#operations.includes(operation);
+  }
+
   /** Drops all operations. */
   clear(): void {
     this.#operations = [];

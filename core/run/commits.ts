@@ -13,6 +13,7 @@ import type {
   Driver,
   Operation,
   OperationResult,
+  Outcome,
   Transition,
   WatchTarget,
 } from "../driver/driver.ts";
@@ -139,6 +140,17 @@ export class Commits {
   /** Removes a wait that is over. */
   forget(position: number): void {
     this.#waits.delete(position);
+  }
+
+  /**
+   * Records an outcome for a wait that is no longer wanted. Only a look that is under way may still
+   * find another one.
+   */
+  withdraw(operation: PendingOperation, outcome: Outcome): void {
+    this.forget(operation.position!);
+    const action: EffectOrWait = { type: "record", outcome };
+    if (this.#queue.has(operation)) operation.action = action;
+    else this.push({ ...operation, action });
   }
 
   /**

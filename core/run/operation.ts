@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Effect, OperationResult, Outcome, Wait, WorkflowStatus } from "../driver/driver.ts";
+import type { Deadline, Effect, OperationResult, Outcome, Wait, WorkflowStatus } from "../driver/driver.ts";
 import {
   StreamClosedError,
   TimeoutError,
@@ -75,6 +75,8 @@ export interface OperationRequest<T> {
    * at the next position, the operation takes no position, and its value is `absent`.
    */
   optional?: { absent: T };
+  /** Withdraws a wait: the outcome that is recorded then has the signal's reason. */
+  signal?: AbortSignal | undefined;
   /**
    * `true`: the operation is queued for a commit when it is done, as for a step. Otherwise it is
    * queued when it begins.
@@ -129,16 +131,15 @@ export function readDone({ tag }: Outcome, stream: { workflowId: string; key: st
 export function readFound(
   decoder: Decoder,
   { tag, value }: Outcome,
-  wait: { label: string; timeoutMs: number | null },
+  wait: { label: string } & Deadline,
 ): unknown {
-  if (tag === "timeout") throw new TimeoutError(wait.label, wait.timeoutMs ?? 0);
+  if (tag === "timeout") throw new TimeoutError(wait.label, wait.timeoutMs ?? 0, wait.until);
   return decoder.decode(value!);
 }
 
 /** A wait for an event or the result of another workflow. */
-interface Observation {
+interface Observation extends Deadline {
   readonly label: string;
-  readonly timeoutMs: number | null;
   readonly workflowId: string;
 }
 

@@ -68,7 +68,8 @@ function pause(
 
 function toEntry(scope: CommitScope, { position, label, operation }: WaitCall): Entry {
   const { timeoutMs } = operation;
-  const deadline = timeoutMs === null ? null : scope.store.now() + timeoutMs;
+  const until = "until" in operation ? operation.until ?? null : null;
+  const deadline = timeoutMs === null ? until : scope.store.now() + timeoutMs;
   return newEntry(scope, operation, { position, label, deadline });
 }
 

@@ -1548,7 +1548,7 @@ begin
         else
           is_new := entry is null;
           deadline := case
-            when is_new then parley.after_v1(now, op->>'timeoutMs')
+            when is_new then coalesce(parley.after_v1(now, op->>'timeoutMs'), (op->>'until')::bigint)
             else (entry->>'deadline')::bigint
           end;
           -- Once the deadline has passed, only what came before it counts. The first look takes

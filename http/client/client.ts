@@ -20,7 +20,6 @@ import {
   type OutgoingMessages,
   type StartedHandle,
   type StartOptions,
-  type WaitOptions,
   type WorkflowHandle,
   type WorkflowInfo,
   type WorkflowPage,
@@ -42,7 +41,7 @@ import type {
   StreamInfo,
 } from "../../core/inspection.ts";
 import { attempt } from "../../core/time/retry.ts";
-import { checkName, checkWholeNumber, toInstant, toMilliseconds } from "../../core/values/checks.ts";
+import { checkName, checkWholeNumber, toInstant } from "../../core/values/checks.ts";
 import { toRecipient } from "../../core/context/messages.ts";
 import { Handle } from "../../core/read/handle.ts";
 import { checkTraceparent } from "../../core/values/traced_text.ts";
@@ -54,6 +53,7 @@ import { ClientTransport, type ConnectOptions, encoded } from "./transport.ts";
 import { waitOver } from "./waiting.ts";
 import { decodeValue } from "../envelope.ts";
 import { toSegment } from "../segment.ts";
+import { orOtherwise, toTimeoutMs, type WaitOptions } from "../../core/wait_options.ts";
 
 export type { ConnectOptions, Fetch } from "./transport.ts";
 
@@ -148,18 +148,15 @@ class RemoteClient implements Client {
     return await this.#transport.call({ operation: "status", path: workflowPath(workflowId), read: decodeInfo });
   }
 
-  async result<O = unknown>(workflowId: string, options: WaitOptions = {}): Promise<O> {
-    const { timeout, signal } = options;
+  async result<O = unknown, const E = O>(workflowId: string, options: WaitOptions<E> = {}): Promise<O | E> {
+    const { signal } = options;
     const path = `${workflowPath(workflowId)}/result`;
-    const timeoutMs = timeout === undefined ? null : toMilliseconds(timeout, "timeout");
+    const timeoutMs = toTimeoutMs(options, this.#transport.clock.now());
     const operation = "result";
     const read = (result: unknown) => decodeValue(result) as O;
-    return await waitOver(
-      this.#transport,
-      { operation, timeoutMs, signal },
-      (waitMs) =>
-        this.#transport.once({ operation, path: `${path}?wait=${Math.ceil(waitMs)}ms`, waitMs, signal, read }),
-    );
+    const ask = (waitMs: number) =>
+      this.#transport.once({ operation, path: `${path}?wait=${Math.ceil(waitMs)}ms`, waitMs, signal, read });
+    return await orOtherwise(options, () => waitOver(this.#transport, { operation, timeoutMs, signal }, ask));
   }
 
   async send<T>(destinationId: string, message: NoInfer<T>, options: SendOptions<T> = {}): Promise<SendReceipt> {
@@ -197,8 +194,13 @@ class RemoteClient implements Client {
     return receipts.map((receipt, index) => toReceipt(receipt, messages[index]?.idempotencyKey));
   }
 
-  async getEvent<T>(workflowId: string, key: EventKey<T, unknown> | string, options?: WaitOptions): Promise<T> {
-    return (await this.getEventEntry(workflowId, key, options)).value;
+  async getEvent<T, const E = T>(
+    workflowId: string,
+    key: EventKey<T, unknown> | string,
+    options: WaitOptions<E> = {},
+  ): Promise<T | E> {
+    const { otherwise: _, ...limits } = options;
+    return await orOtherwise(options, async () => (await this.getEventEntry(workflowId, key, limits)).value);
   }
 
   async getEventEntry<T>(
@@ -206,10 +208,10 @@ class RemoteClient implements Client {
     key: EventKey<T, unknown> | string,
     options: WaitOptions & { after?: number } = {},
   ): Promise<EventEntry<T>> {
-    const { after = 0, timeout = GET_EVENT_TIMEOUT, signal } = options;
+    const { after = 0, signal } = options;
     const path = eventPath(workflowId, key);
     checkWholeNumber(after, "version", 0);
-    const timeoutMs = toMilliseconds(timeout, "timeout");
+    const timeoutMs = toTimeoutMs(options, this.#transport.clock.now(), GET_EVENT_TIMEOUT);
     const ask = (waitMs: number) =>
       this.#transport.once<EventEntry<T>>({
         operation: "getEvent",

@@ -39,6 +39,31 @@ const parent = workflow("parent", async (ctx) => {
   return `${result} and ${read}`;
 });
 
+const approve = topic<{ by: string }>("approve");
+const reject = topic<{ reason: string }>("reject");
+/** What `otherwise` and the choice of topics make of a result. */
+const deciding = workflow("deciding", async (ctx) => {
+  const answer = await ctx.recvAny({ approve, reject, bare: "bare" }, { otherwise: { topic: "none" }, timeout: 0 });
+  switch (answer.topic) {
+    case "approve":
+      return answer.message.by;
+    case "reject":
+      return answer.message.reason;
+    case "none":
+      break;
+    default: {
+      const bare: { topic: "bare"; message: unknown } = answer;
+      return String(bare.message);
+    }
+  }
+  const listed = await ctx.recvAny([topic<number, "n">("n"), topic<string, "s">("s")], { until: 0, otherwise: null });
+  if (listed) return listed.topic === "n" ? listed.message.toFixed() : listed.message.trim();
+  const message: { by: string } | undefined = await ctx.recv(approve, { timeout: 0, otherwise: undefined });
+  const named: string | null = await ctx.recv<string | null>("say", { timeout: 0, otherwise: null });
+  const read: string | false = await ctx.getEvent("nobody", title, { timeout: 0, otherwise: false });
+  const never: number = await ctx.recv(amount);
+  return `${message?.by} ${named} ${read} ${never}`;
+});
 const forgiving = workflow("forgiving", (_ctx, name?: string) => name ?? "nobody");
 const nothing = workflow("nothing", (_ctx, _input: void) => "nothing");
 
@@ -107,6 +132,14 @@ Deno.test("start() takes no input for a workflow that needs none", async () => {
   const results: string[] = await (await parley.start(nested)).result();
   assert.deepEqual(results, ["nobody", "nothing", "Ada"]);
   assert.equal(await (await parley.start("nothing")).result(), "nothing");
+});
+
+Deno.test("otherwise and the keys of recvAny have their types", async () => {
+  await using parley = new Parley({ driver: memoryDriver(), workflows: [deciding] });
+  const answered = await parley.start(deciding);
+  await answered.send(1, { topic: amount });
+  const result: string | 0 = await answered.result({ timeout: "10s", otherwise: 0 });
+  assert.equal(result, "undefined null false 1");
 });
 
 Deno.test("a Valibot schema refuses a message, an event, a stream value and an input at the sender", async () => {

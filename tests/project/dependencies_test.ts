@@ -56,6 +56,7 @@ const LAYERS: readonly RegExp[] = [
   /^core\/read\//,
   /^core\/(client|inspection|readers)\.ts$/,
   /^core\/(schedule|workflow)\.ts$/,
+  /^core\/(step_context|wait_options)\.ts$/,
   /^core\/channel\.ts$/,
   /^core\/observe\//,
   /^core\/values\//,

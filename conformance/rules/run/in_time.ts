@@ -7,14 +7,17 @@
 
 import assert from "node:assert/strict";
 import type { Driver, Operation } from "../../../core/driver/driver.ts";
-import { end, observeEvent, observeResult, receive, setEvent } from "../../operations.ts";
+import { end, observeEvent, observeResult, receive, record, setEvent } from "../../operations.ts";
 import { LEASE_MS, newMessage } from "../../requests.ts";
 import {
+  answers,
+  assertAbout,
   begin,
   beginSuspended,
   cancel,
   messageOutcome,
   type OperationAnswer,
+  remainingMs,
   resume,
   sent,
   take,
@@ -103,6 +106,41 @@ export const inTime: Rules = {
       await advance(2 * LEASE_MS);
       await bring(b);
       assert.deepEqual(await run.outcomes([wait(0, null), wait(1, 0)]), [{ tag: "timeout" }, outcome], workflowId);
+    }
+  },
+
+  "a wait with an instant as its deadline ends then, by the store's clock": async ({ drivers: [a, b], advance }) => {
+    const { now } = await (await begin(a, "clock")).held();
+    const until = now + 5 * LEASE_MS;
+    const ending = (wait: Case["wait"], position: number, at = until) => ({ ...wait(position, null), until: at });
+    for (const [workflowId, { wait }] of Object.entries(CASES)) {
+      const run = await begin(a, workflowId);
+      const looked = await run.held([ending(wait, 0), ending(wait, 1, now - 1)]);
+      assertAbout(remainingMs(looked), until - looked.now);
+      assert.deepEqual(answers(looked), ["open", { tag: "timeout" }], workflowId);
+      await run.suspend([ending(wait, 0, until + LONG_MS)]);
+    }
+    await advance(4 * LEASE_MS);
+    for (const { bring } of Object.values(CASES).slice(0, 2)) await bring(b);
+    await advance(4 * LEASE_MS);
+    for (const { bring } of Object.values(CASES).slice(2)) await bring(b);
+    for (const [index, [workflowId, { wait, outcome }]] of Object.entries(CASES).entries()) {
+      const expected = index < 2 ? outcome : { tag: "timeout" };
+      assert.deepEqual(await (await take(b, workflowId)).outcomes([wait(0, null)]), [expected], workflowId);
+    }
+  },
+
+  "a recorded outcome completes an open wait, which then takes nothing": async ({ drivers: [a, b] }) => {
+    for (const [workflowId, { wait, bring, outcome }] of Object.entries(CASES)) {
+      const withdrawn = { tag: "withdrawn", value: "why" } as const;
+      const run = await begin(a, workflowId);
+      await run.held([wait(0, LONG_MS)]);
+      const { label } = wait(0, null);
+      assert.deepEqual(await run.outcomes([record(0, withdrawn, label)]), [withdrawn], workflowId);
+      await bring(b);
+      assert.deepEqual(await run.outcomes([wait(0, null), wait(1, null)]), [withdrawn, outcome], workflowId);
+      // An outcome that is there already stays.
+      assert.deepEqual(await run.outcomes([record(1, withdrawn, label)]), [outcome], workflowId);
     }
   },
 

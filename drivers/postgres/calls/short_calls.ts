@@ -141,13 +141,14 @@ function shortOperations(operations: readonly Operation[]): Made | null {
       return { statement: "sendFromRun", params, outcomes: () => [{ tag: "sent", value }] };
     }
     case "receive": {
-      const { topics: [topic, ...others], timeoutMs } = operation;
-      if (topic === undefined || others.length > 0) return null;
+      const { topics: [topic, ...others], timeoutMs, until } = operation;
+      if (topic === undefined || others.length > 0 || until !== undefined) return null;
       params.push(topic, timeoutMs === null ? null : `${timeoutMs}`);
       return { statement: "receive", params, outcomes: (result) => [{ tag: "message", value: textIn(result), topic }] };
     }
     case "observeEvent": {
-      const { workflowId, key, timeoutMs, started } = operation;
+      const { workflowId, key, timeoutMs, until, started } = operation;
+      if (until !== undefined) return null;
       params.push(workflowId, key, timeoutMs === null ? null : `${timeoutMs}`, `${started}`);
       return { statement: "observeEvent", params, outcomes: (result) => [{ tag: "value", value: textIn(result) }] };
     }

@@ -158,7 +158,7 @@ local function remaining(entry) return { remainingMs = msUntil(entry.deadline) }
 
 local function wait(row, op, entry)
   local isFirst = not entry.isOpen
-  if isFirst then entry.deadline = op.timeoutMs and after(op.timeoutMs) end
+  if isFirst then entry.deadline = op.timeoutMs and after(op.timeoutMs) or op['until'] and math.min(op['until'], LATEST) end
   local isOver = entry.deadline and entry.deadline <= now
   local outcome = look[op.type](op, isOver and not isFirst and entry.deadline or nil)
   if not outcome and isOver then outcome = { tag = op.type == 'sleep' and 'done' or 'timeout' } end

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type StepContext, type StepOptions, workflow } from "../../../core/workflow.ts";
+import type { StepContext, StepOptions } from "../../../core/step_context.ts";
+import { workflow } from "../../../core/workflow.ts";
 import { countListeners, gate, settle, setup } from "../setup.ts";
 
 Deno.test("step() is not tried again after a cancel, and leaves no timer", async () => {

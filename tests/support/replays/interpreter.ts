@@ -149,6 +149,8 @@ class Fiber {
         return ctx.recv(op.name, timeout);
       case "recvAny":
         return ctx.recvAny(TOPICS, timeout);
+      case "withdraw":
+        return this.#withdraw(op);
       case "getEvent":
         return ctx.getEvent(ctx.workflowId, op.name, timeout);
       case "children":
@@ -160,6 +162,12 @@ class Fiber {
       case "send":
         return ctx.send(SINK, number, { topic: topic(op.name, this.#schema(op)) }).then(() => "sent");
     }
+  }
+
+  #withdraw({ name, ms }: { name: string; ms: number }): Promise<unknown> {
+    const late = new AbortController();
+    this.#ctx.sleep(ms).then(() => late.abort(new Error("withdrawn")), () => {});
+    return this.#ctx.recv(name, { signal: late.signal });
   }
 
   async #children({ count, together }: { count: number; together: boolean }): Promise<number[]> {

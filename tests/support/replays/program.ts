@@ -12,7 +12,7 @@ export const TOPICS = ["a", "b"];
 
 /**
  * One operation. `odd: true`: an isolate with a strict schema refuses its value. `slow: true`: the
- * schema is asynchronous. `patched`: only the code from {@linkcode Program.deployedAt} on asks.
+ * schema is asynchronous. `withdraw`: a `recv` that is withdrawn after a sleep. `patched`: only the code from {@linkcode Program.deployedAt} on asks.
  */
 export type Op =
   | { do: "step"; tries: number }
@@ -21,6 +21,7 @@ export type Op =
   | { do: "sleep"; ms: number }
   | { do: "recv"; name: string; timeout: number | null }
   | { do: "recvAny"; timeout: number | null }
+  | { do: "withdraw"; name: string; ms: number }
   | { do: "getEvent"; name: string; timeout: number }
   | { do: "children"; count: number; together: boolean }
   | { do: "setEvent" | "write" | "send"; name: string; odd: boolean; slow: boolean };
@@ -72,6 +73,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
   fc.record({ do: fc.constant("sleep" as const), ms: timeout }),
   { weight: 2, arbitrary: fc.record({ do: fc.constant("recv" as const), name, timeout: fc.option(timeout) }) },
   fc.record({ do: fc.constant("recvAny" as const), timeout: fc.option(timeout) }),
+  fc.record({ do: fc.constant("withdraw" as const), name, ms: timeout }),
   fc.record({ do: fc.constant("getEvent" as const), name, timeout }),
   fc.record({ do: fc.constant("children" as const), count: fc.integer({ min: 1, max: 3 }), together: fc.boolean() }),
   {
