@@ -3983,6 +3983,11 @@ $parley$;
 -- workflows have the prefix, or few are due, all of these are read and sorted. If many do, the
 -- indexes by time soon find enough of them.
 --
+-- Sorts are off, so that each status is read in the order of its index. Otherwise PostgreSQL 18 skips
+-- through another index, and sorts all workflows: it takes any range of times for a few rows. Among
+-- 100,000 workflows that took 7,000 blocks instead of 70. The sorts of the merged page cannot be
+-- avoided, and stay.
+--
 -- The page ends where it gets too large, so its last row is known only then. Rows are carried
 -- column by column, because carrying a whole row would fetch its values.
 create function parley.list_workflows_v1(request jsonb) returns json
@@ -3992,6 +3997,7 @@ set enable_seqscan = off
 set enable_bitmapscan = off
 set jit = off
 set max_parallel_workers_per_gather = 0
+set enable_sort = off
 as $parley$
 declare
   wanted constant text := request->>'name';

@@ -38,9 +38,13 @@ set jit = off
 set max_parallel_workers_per_gather = 0
 `;
 
-/** Returns the SQL that creates an entry point: see {@linkcode helper}. */
-export function entryPoint(definition: string): string {
-  return define(definition, SETTINGS);
+/**
+ * Returns the SQL that creates an entry point: see {@linkcode helper}.
+ *
+ * @param settings More settings, each a line such as `set enable_sort = off`.
+ */
+export function entryPoint(definition: string, settings: string = ""): string {
+  return define(definition, `${SETTINGS}${settings}`);
 }
 
 /**

@@ -141,6 +141,11 @@ end;
  * workflows have the prefix, or few are due, all of these are read and sorted. If many do, the
  * indexes by time soon find enough of them.
  *
+ * Sorts are off, so that each status is read in the order of its index. Otherwise PostgreSQL 18 skips
+ * through another index, and sorts all workflows: it takes any range of times for a few rows. Among
+ * 100,000 workflows that took 7,000 blocks instead of 70. The sorts of the merged page cannot be
+ * avoided, and stay.
+ *
  * The page ends where it gets too large, so its last row is known only then. Rows are carried
  * column by column, because carrying a whole row would fetch its values.
  */
@@ -155,7 +160,8 @@ function listWorkflows({ identifier: s }: SchemaName): string {
     texts: ["id", "name", "labels", "shown_input", "shown_output", "shown_error", "problem"],
     bytes: `${MAX_LIST_BYTES}`,
   });
-  return entryPoint(`
+  return entryPoint(
+    `
 create function ${s}.list_workflows_v1(request jsonb) returns json
 language plpgsql stable as
 declare
@@ -220,15 +226,17 @@ begin
   with page as materialized (select p.* from ${rows} as p where p.fits)
   select json_build_object(
     'workflows', coalesce(json_agg(${
-    recordOf(s, "p", "p.shown_input", "p.shown_output", "p.shown_error")
-  } order by p.place), '[]'),
+      recordOf(s, "p", "p.shown_input", "p.shown_output", "p.shown_error")
+    } order by p.place), '[]'),
     'cursor', case when cardinality(ids) > count(*) then (
       select json_build_array(last.created_at, last.id) from page as last order by last.place desc limit 1
     ) end
   ) into answer from page as p;
   return answer;
 end;
-`);
+`,
+    "set enable_sort = off\n",
+  );
 }
 
 /**
