@@ -23,6 +23,22 @@ const scribe = workflow("scribe", async (ctx) => {
 
 /** Events and streams. */
 export const publishing: Rules<World> = {
+  "step.writable() stores values in order, and those of a try before those of the next one": async (world) => {
+    const flow = workflow("flow", async (ctx) => {
+      await ctx.step("writing", async (step) => {
+        const writer = step.writable(log).getWriter();
+        for (let n = 0; n < 300; n++) void writer.write(1_000 * step.attempt + n);
+        await writer.close();
+        if (step.attempt === 1) throw new Error("again");
+      }, { retries: 1, delay: 0 });
+    });
+    const { parley } = world.isolate(0, [flow]);
+    const handle = await parley.start(flow, undefined);
+    await world.until(handle.result());
+    const { values } = await handle.readStream(log).collect();
+    assert.deepEqual(values, [1_000, 2_000].flatMap((first) => Array.from({ length: 300 }, (_, n) => first + n)));
+  },
+
   "getEvent() inside a workflow is recorded: a replay reads what was read, even if the event changed": async (
     world,
   ) => {

@@ -31,6 +31,7 @@ export default defineConfig({
         text: "Use",
         items: [
           page("HTTP", "http"),
+          page("Chats and tokens", "chat"),
           page("Tests", "testing"),
           page("Look and repair", "operate"),
           page("Command line", "cli"),
