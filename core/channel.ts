@@ -151,6 +151,14 @@ export function toTopic<T, In>(topic: Channel<T, In> | string | undefined): Chan
   return topic === undefined || topic === "" ? { name: "" } : toChannel(topic, "topic");
 }
 
+/** The topics that are known here, by name. An operation may name them by a string. */
+export type Topics = ReadonlyMap<string, Channel<unknown, unknown>>;
+
+/** Returns the topic that is known under the name of one without a schema, if there is one. */
+export function knownTopic<T, In>(topic: Channel<T, In>, topics: Topics): Channel<unknown, unknown> {
+  return topic.schema ? topic : topics.get(topic.name) ?? topic;
+}
+
 /**
  * Options of `send`. `T` is the type of the message.
  *

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Topic } from "./channel.ts";
 import { type Clock, systemClock } from "./time/clock.ts";
 import { type Codec, devalueCodec } from "./values/codec.ts";
 import type { Driver } from "./driver/driver.ts";
@@ -30,6 +31,15 @@ export interface ParleyOptions {
   driver: Driver;
   /** The workflows that run here. Default none. Without them, a `Parley` can send, read and enqueue. */
   workflows?: readonly Workflow<unknown, unknown>[];
+  /**
+   * The topics whose messages are also checked if an operation names the topic by a string, as every
+   * request over HTTP does. Default none.
+   *
+   * Such a message is checked by the topic's schema when it is sent through this `Parley`, and its
+   * sender gets the `ValidationError`. A message that another `Parley` has stored unchecked is checked
+   * when it is received here.
+   */
+  topics?: readonly Topic<unknown, string, unknown>[];
   /**
    * The schedules whose workflows this `Parley` starts when it sweeps or works. Default none.
    */
@@ -96,6 +106,7 @@ export function toRunner(options: ParleyOptions, workflows: ReadonlyMap<string, 
   const {
     driver,
     schedules = [],
+    topics = [],
     waitUntil = () => {},
     wake = "inline",
     hotWait = "2s",
@@ -114,11 +125,8 @@ export function toRunner(options: ParleyOptions, workflows: ReadonlyMap<string, 
         "and must implement version 1",
     );
   }
-  const names = schedules.map(({ name }) => name);
-  const repeated = names.find((name, index) => names.indexOf(name) !== index);
-  if (repeated !== undefined) {
-    throw new ValidationError(`Reading the schedules: the name ${quote(repeated)} occurs twice, and must be unique`);
-  }
+  refuseRepeated(schedules, "schedules");
+  refuseRepeated(topics, "topics");
   const leaseMs = toMilliseconds(lease, "lease");
   checkWholeNumber(leaseMs, "milliseconds of the lease", 1, MAX_LEASE_MS);
   checkWholeNumber(maxValueBytes, "maxValueBytes", 1, MAX_VALUE_BYTES);
@@ -130,6 +138,7 @@ export function toRunner(options: ParleyOptions, workflows: ReadonlyMap<string, 
     values: new Values(codec, maxValueBytes, clock, driver.limits),
     workflows,
     schedules,
+    topics: new Map(topics.map((topic) => [topic.name, topic])),
     wake,
     hotWaitMs: toMilliseconds(hotWait, "hotWait"),
     leaseMs,
@@ -138,4 +147,11 @@ export function toRunner(options: ParleyOptions, workflows: ReadonlyMap<string, 
     report: onError,
     observer,
   });
+}
+
+function refuseRepeated(definitions: readonly { name: string }[], what: string): void {
+  const names = definitions.map(({ name }) => name);
+  const repeated = names.find((name, index) => names.indexOf(name) !== index);
+  if (repeated === undefined) return;
+  throw new ValidationError(`Reading the ${what}: the name ${quote(repeated)} occurs twice, and must be unique`);
 }

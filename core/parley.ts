@@ -178,14 +178,16 @@ export class Parley implements Client, AsyncDisposable {
   }
 
   async send<T>(destinationId: string, message: NoInfer<T>, options: SendOptions<T> = {}): Promise<SendReceipt> {
-    const recipients = [toRecipient(destinationId, options)];
+    const recipients = [toRecipient(destinationId, options, this.#runner.topics)];
     const [receipt] = await this.#sendAll(recipients, [takeMessage(this.#runner.values, recipients[0]!, message)]);
     return receipt!;
   }
 
   async sendAll<T extends readonly unknown[]>(list: OutgoingMessages<T>): Promise<SendReceipt[]> {
     const messages: readonly OutgoingMessage[] = list;
-    const recipients = messages.map(({ destinationId, message: _, ...options }) => toRecipient(destinationId, options));
+    const recipients = messages.map(({ destinationId, message: _, ...options }) =>
+      toRecipient(destinationId, options, this.#runner.topics)
+    );
     refuseRepeatedKeys(recipients);
     const taken = messages.map(({ message }, index) => takeMessage(this.#runner.values, recipients[index]!, message));
     return taken.length === 0 ? [] : await this.#sendAll(recipients, taken);

@@ -107,7 +107,7 @@ export class Context implements WorkflowContext {
 
   send<T>(destinationId: string, message: T, options: SendOptions<T> = {}): Promise<SendReceipt> {
     return this.#run.operate(() => {
-      const recipient = toRecipient(destinationId, options);
+      const recipient = toRecipient(destinationId, options, this.#run.host.topics);
       const name = label("send", recipient.topic.name);
       return {
         label: name,

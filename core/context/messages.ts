@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Channel, type SendOptions, type SendReceipt, toTopic } from "../channel.ts";
+import { type Channel, knownTopic, type SendOptions, type SendReceipt, type Topics, toTopic } from "../channel.ts";
 import type { NewMessage, Outcome, Refusal, WorkflowStatus } from "../driver/driver.ts";
 import {
   IdempotencyConflictError,
@@ -27,12 +27,25 @@ export interface Recipient {
   traceparent: string | undefined;
 }
 
-/** Checks the recipient of a message. */
-export function toRecipient(workflowId: string, options: SendOptions<unknown>): Recipient {
+/**
+ * Checks the recipient of a message.
+ *
+ * @param topics The topics that are known here. Default none.
+ */
+export function toRecipient(
+  workflowId: string,
+  options: SendOptions<unknown>,
+  topics: Topics = new Map(),
+): Recipient {
   checkName(workflowId, "destination ID");
   const { topic, idempotencyKey, traceparent } = options;
   if (idempotencyKey !== undefined) checkName(idempotencyKey, "idempotency key");
-  return { workflowId, topic: toTopic(topic), idempotencyKey, traceparent: checkTraceparent(traceparent) };
+  return {
+    workflowId,
+    topic: knownTopic(toTopic(topic), topics),
+    idempotencyKey,
+    traceparent: checkTraceparent(traceparent),
+  };
 }
 
 /**

@@ -49,7 +49,7 @@ export function receiveOperation<T>(
       if (isChecked) return undefined;
       const topic = outcome.topic ?? "";
       const message = run.decode(text);
-      const schema = topics.find((it) => it.name === topic && it.schema)?.schema;
+      const schema = (topics.find((it) => it.name === topic && it.schema) ?? run.host.topics.get(topic))?.schema;
       const { values, clock } = run.host;
       const what = `message of topic ${quote(topic)}`;
       const checked = () => schema ? check(schema, message, what, clock) : message;

@@ -242,7 +242,7 @@ class Try implements StepContext {
   }
 
   async #send<T>(destinationId: string, message: T, options: SendOptions<T>): Promise<SendReceipt> {
-    const recipient = toRecipient(destinationId, options);
+    const recipient = toRecipient(destinationId, options, this.#run.host.topics);
     const place = JSON.stringify([destinationId, recipient.topic.name]);
     const ordinal = this.#sent.get(place) ?? 0;
     this.#sent.set(place, ordinal + 1);

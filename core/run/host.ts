@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Topics } from "../channel.ts";
 import type { Claimed, CreateRequest, CreateResult, Transition, WorkflowRecord } from "../driver/driver.ts";
 import type { SharedLooks } from "../read/shared_looks.ts";
 import type { StreamTails } from "../read/stream_tails.ts";
@@ -16,6 +17,7 @@ export type End = Extract<Transition, { to: "end" }>;
 /** What a run needs from its runner. */
 export interface RunHost extends WaitHost {
   readonly values: Values;
+  readonly topics: Topics;
   readonly hotWaitMs: number;
   readonly leaseMs: number;
   readonly budgetMs: number;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Topics } from "../channel.ts";
 import { Claims } from "./claims.ts";
 import type { Clock } from "../time/clock.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -62,6 +63,7 @@ export interface SweepResult {
 export interface RunnerOptions
   extends Pick<RunHost, "driver" | "clock" | "values" | "hotWaitMs" | "leaseMs" | "budgetMs" | "report"> {
   workflows: ReadonlyMap<string, Workflow<unknown, unknown>>;
+  topics: Topics;
   schedules: readonly Schedule[];
   wake: Wake;
   maxRequests: number;
@@ -83,6 +85,7 @@ export class Runner implements RunnerHost {
   readonly budgetMs: number;
   readonly report: (error: unknown) => void;
   readonly names: readonly string[];
+  readonly topics: Topics;
   readonly runs: Runs = new Runs();
   readonly schedules: Schedules;
   readonly #claims: Claims;
@@ -123,6 +126,7 @@ export class Runner implements RunnerHost {
     this.observing = options.observer && new Observing(options.observer, options.clock, this.report);
     this.driver = withRetries(options.driver, options.clock, () => this.#count(), this.observing);
     this.names = [...options.workflows.keys()];
+    this.topics = options.topics;
     this.schedules = new Schedules(this, options.schedules);
     this.#claims = new Claims(this);
     this.#wakes = new Wakes(this, this.#claims);
