@@ -21,6 +21,7 @@ export default defineConfig({
           page("Start", ""),
           page("How it works", "concepts"),
           page("Guarantees", "guarantees"),
+          page("Waits", "waits"),
           page("Errors and retries", "errors"),
           page("Children", "children"),
           page("Cancel and clean up", "cancellation"),
