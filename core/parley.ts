@@ -27,21 +27,22 @@ import type {
   WatchEventOptions,
 } from "./readers.ts";
 import type { EventInfo, HistoryOptions, HistoryPage, MessagePage, MessagesOptions, StreamInfo } from "./inspection.ts";
-import type { ControlRequest, CreateRequest, NewMessage } from "./driver/driver.ts";
+import type { CreateRequest } from "./driver/driver.ts";
 import { checkName, checkWholeNumber, type Duration, toMilliseconds } from "./values/checks.ts";
 import {
   UnknownWorkflowError,
   ValidationError,
   WorkflowActiveError,
   WorkflowConflictError,
-  WorkflowEndedError,
   WorkflowNotFoundError,
 } from "./errors.ts";
 import { toDueTime } from "./values/due_time.ts";
 import { awaitResult, Handle, readInfo } from "./read/handle.ts";
 import { listWorkflows } from "./read/list.ts";
 import { type ParleyOptions, toRunner } from "./options.ts";
-import { type Recipient, refusalError, refuseRepeatedKeys, takeMessage, toRecipient } from "./context/messages.ts";
+import { refuseRepeatedKeys, takeMessage, toRecipient } from "./context/messages.ts";
+import { control } from "./runner/control.ts";
+import { sendAll } from "./runner/sending.ts";
 import { readEvents, readHistory, readMessages, readStreams } from "./read/inspect.ts";
 import { eventEntry, StoredEvent } from "./read/event.ts";
 import { StoredStream } from "./read/stream.ts";
@@ -178,8 +179,9 @@ export class Parley implements Client, AsyncDisposable {
   }
 
   async send<T>(destinationId: string, message: NoInfer<T>, options: SendOptions<T> = {}): Promise<SendReceipt> {
-    const recipients = [toRecipient(destinationId, options, this.#runner.topics)];
-    const [receipt] = await this.#sendAll(recipients, [takeMessage(this.#runner.values, recipients[0]!, message)]);
+    const { values, topics } = this.#runner;
+    const recipients = [toRecipient(destinationId, options, topics)];
+    const [receipt] = await sendAll(this.#runner, recipients, [takeMessage(values, recipients[0]!, message)]);
     return receipt!;
   }
 
@@ -190,7 +192,7 @@ export class Parley implements Client, AsyncDisposable {
     );
     refuseRepeatedKeys(recipients);
     const taken = messages.map(({ message }, index) => takeMessage(this.#runner.values, recipients[index]!, message));
-    return taken.length === 0 ? [] : await this.#sendAll(recipients, taken);
+    return taken.length === 0 ? [] : await sendAll(this.#runner, recipients, taken);
   }
 
   async getEvent<T, const E = T>(
@@ -271,14 +273,14 @@ export class Parley implements Client, AsyncDisposable {
 
   async cancel(workflowId: string, options: { children?: boolean } = {}): Promise<void> {
     const { children = false } = options;
-    await this.#control({ workflowId, action: "cancel", children });
+    await control(this.#runner, { workflowId, action: "cancel", children });
   }
 
   async resume(workflowId: string, options: { from?: number } = {}): Promise<void> {
     const { from } = options;
     if (from !== undefined) checkWholeNumber(from, "position", 0, MAX_COUNT);
     const token = crypto.randomUUID();
-    await this.#control({
+    await control(this.#runner, {
       workflowId,
       action: "resume",
       ...(from !== undefined && { from: { position: from, token } }),
@@ -384,40 +386,5 @@ export class Parley implements Client, AsyncDisposable {
   /** Calls {@linkcode Parley.close} with its default timeout of 10 s. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  async #sendAll(recipients: Recipient[], taken: ReturnType<typeof takeMessage>[]): Promise<SendReceipt[]> {
-    const observed = this.#runner.observing?.send(recipients);
-    try {
-      const prepared = taken.map((prepare) => prepare(undefined, observed?.traceparent));
-      const receipts = await this.#sendMessages(recipients, await Promise.all(prepared));
-      observed?.end({ messageIds: receipts.map(({ messageId }) => messageId) });
-      return receipts;
-    } catch (error) {
-      observed?.fail(error);
-      throw error;
-    }
-  }
-
-  async #sendMessages(recipients: Recipient[], messages: NewMessage[]): Promise<SendReceipt[]> {
-    if (messages.length > 1) this.#runner.values.checkTravel(messages.map(({ value }) => value), "list of messages");
-    const result = await this.#runner.driver.send(messages);
-    if (result.state === "refused") throw refusalError(result.reason, recipients[result.index]!, result.status);
-    this.#runner.hints.notify(recipients.map(({ workflowId }) => `inbox:${workflowId}` as const));
-    if (result.woken.length > 0) this.#runner.wake(result.woken);
-    return result.receipts;
-  }
-
-  async #control(request: ControlRequest): Promise<void> {
-    const { workflowId } = request;
-    checkName(workflowId, "workflow ID");
-    const { driver, hints } = this.#runner;
-    const result = await driver.control(request);
-    if (result.state === "not_found") throw new WorkflowNotFoundError(workflowId);
-    if (result.state === "active") throw new WorkflowActiveError(workflowId, result.status);
-    if (result.state === "ended") throw new WorkflowEndedError(workflowId, result.status);
-    this.#runner.check(workflowId);
-    hints.notify([`inbox:${workflowId}`, ...statusTargets(workflowId)]);
-    if (result.woken.length > 0) this.#runner.wake(result.woken);
   }
 }

@@ -7,7 +7,6 @@
 
 import { bindMethods } from "./bind_methods.ts";
 import {
-  type Channel,
   type EventKey,
   type SendOptions,
   type SendReceipt,
@@ -26,11 +25,11 @@ import {
   taken,
 } from "../run/operation.ts";
 import { checkName, checkWholeNumber, type Duration, toMilliseconds } from "../values/checks.ts";
-import { quote, UnknownWorkflowError, ValidationError, WorkflowConflictError } from "../errors.ts";
+import { quote, UnknownWorkflowError, WorkflowConflictError } from "../errors.ts";
 import type { Outcome } from "../driver/driver.ts";
 import type { Run } from "../run/run.ts";
 import { readSent, takeMessage, toRecipient } from "./messages.ts";
-import { receiveOperation } from "./receive.ts";
+import { receiveOperation, toChannels } from "./receive.ts";
 import { stepOperation } from "./step.ts";
 import { withDestination } from "../values/send_label.ts";
 import { unawaited } from "../run/tolerate.ts";
@@ -378,26 +377,4 @@ function takenNow<T>(describe: () => OperationRequest<T>): () => OperationReques
 
 function label(operation: string, name: string | string[]): string {
   return `${operation} ${JSON.stringify(name)}`;
-}
-
-/** Returns the topics of `recvAny`, and how the result names them. */
-function toChannels(topics: TopicChoice): { channels: Channel<unknown>[]; keyOf: (topic: string) => string } {
-  if (isList(topics)) return { channels: topics.map((topic) => toTopic(topic)), keyOf: (topic) => topic };
-  const keys = new Map<string, string>();
-  const channels = Object.entries(topics).map(([key, topic]) => {
-    const channel = toTopic(topic);
-    if (keys.has(channel.name)) {
-      throw new ValidationError(
-        `Receiving from topic ${quote(channel.name)}: ${quote(keys.get(channel.name)!)} and ${quote(key)} both name ` +
-          "it, and must name different topics",
-      );
-    }
-    keys.set(channel.name, key);
-    return channel;
-  });
-  return { channels, keyOf: (topic) => keys.get(topic)! };
-}
-
-function isList(topics: TopicChoice): topics is Extract<TopicChoice, readonly unknown[]> {
-  return Array.isArray(topics);
 }

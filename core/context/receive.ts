@@ -5,12 +5,12 @@
  * @module
  */
 
-import type { Channel } from "../channel.ts";
+import { type Channel, toTopic } from "../channel.ts";
 import { type EffectOrWait, type OperationRequest, readRecorded } from "../run/operation.ts";
 import type { Outcome } from "../driver/driver.ts";
-import { quote, TimeoutError } from "../errors.ts";
+import { quote, TimeoutError, ValidationError } from "../errors.ts";
 import type { Run } from "../run/run.ts";
-import type { WaitLimit } from "../wait_options.ts";
+import type { TopicChoice, WaitLimit } from "../wait_options.ts";
 import { fromStored } from "../values/message_text.ts";
 import { andThen, check } from "../values/values.ts";
 
@@ -76,4 +76,26 @@ function readReceived(
 ): ReceivedMessage {
   if (tag === "timeout") throw new TimeoutError(label, timeoutMs ?? 0, until);
   return { topic: topic ?? "", message: run.decode(fromStored(value!).text) };
+}
+
+/** Returns the topics of `recvAny`, and how the result names them. */
+export function toChannels(topics: TopicChoice): { channels: Channel<unknown>[]; keyOf: (topic: string) => string } {
+  if (isList(topics)) return { channels: topics.map((topic) => toTopic(topic)), keyOf: (topic) => topic };
+  const keys = new Map<string, string>();
+  const channels = Object.entries(topics).map(([key, topic]) => {
+    const channel = toTopic(topic);
+    if (keys.has(channel.name)) {
+      throw new ValidationError(
+        `Receiving from topic ${quote(channel.name)}: ${quote(keys.get(channel.name)!)} and ${quote(key)} both name ` +
+          "it, and must name different topics",
+      );
+    }
+    keys.set(channel.name, key);
+    return channel;
+  });
+  return { channels, keyOf: (topic) => keys.get(topic)! };
+}
+
+function isList(topics: TopicChoice): topics is Extract<TopicChoice, readonly unknown[]> {
+  return Array.isArray(topics);
 }

@@ -5,70 +5,21 @@
  * @module
  */
 
-import type { CancelWatch } from "./cancel_watch.ts";
 import { nextTask } from "../time/clock.ts";
-import type { Commits } from "./commits.ts";
 import { type Begin, type EffectOrWait, type OperationRequest, type PendingOperation, taken } from "./operation.ts";
 import { OperationResults } from "./operation_results.ts";
 import type { OpenEntry, Outcome } from "../driver/driver.ts";
 import { ContextError } from "../errors.ts";
-import type { Difference, Journal, Recorded } from "./journal.ts";
-import type { OpenWaits } from "./open_waits.ts";
-import type { OperationObservation, RunObservation } from "../observe/run_observation.ts";
+import type { CallsOptions } from "./calls_options.ts";
+import type { Difference, Recorded } from "./journal.ts";
+import type { OperationObservation } from "../observe/run_observation.ts";
 import { Pause, type PauseOptions } from "./pause.ts";
 import { Undecodable } from "./parking.ts";
-import type { RunHost } from "./host.ts";
 import { unawaited } from "./tolerate.ts";
 import { Withdrawals } from "./withdrawals.ts";
 
 /** How many late operations a run rejects before it stops answering. */
 const MAX_REFUSALS = 1_000;
-
-/** What the operations need from their run. */
-export interface CallsOptions {
-  readonly host: RunHost;
-  /** Tells the observer, if there is one. */
-  readonly observed: RunObservation | undefined;
-  readonly journal: Journal;
-  readonly commits: Commits;
-  readonly waits: OpenWaits;
-  readonly cancels: CancelWatch;
-  /**
-   * The end of the run, once it is over. A later operation gets the error, or no answer at all if
-   * the error is `null`.
-   */
-  over(): { error: Error | null } | undefined;
-  /**
-   * Whether no operation may begin any more. When the code has returned, this stays `false` until
-   * the operations that it called before have begun.
-   */
-  isOver(): boolean;
-  /** Whether the running code belongs to a step of this run. */
-  isInStep(): boolean;
-  /** Whether new operations are left to the next run. */
-  isHandingOver(): boolean;
-  /** Whether the run is releasing its workflow at the moment. */
-  isReleasing(): boolean;
-  /** Tells the run that something changed. */
-  update(): void;
-  /**
-   * Decodes a stored text.
-   *
-   * @throws {Undecodable} If it cannot be decoded here.
-   */
-  decode(text: string): unknown;
-  /** Ends the run because code and journal differ. */
-  diverge(difference: Difference): void;
-  /** Ends the run because the code cannot continue with the stored data. */
-  park(problem: unknown): void;
-  /** Ends the run because the journal cannot be read. */
-  fail(error: unknown): void;
-  /**
-   * Called for each operation that gets no answer. A run that was lost or cancelled then ends
-   * without waiting for its code.
-   */
-  giveUp(): void;
-}
 
 /** A call of the code. */
 interface Call<T> {
