@@ -48,7 +48,8 @@ import { checkTraceparent } from "../../core/values/traced_text.ts";
 import { snapshot } from "../../core/values/snapshot.ts";
 import { validate } from "../../core/values/values.ts";
 import { describeInput, type NoInput, type Workflow } from "../../core/workflow.ts";
-import { decodeEntry, decodeInfo, decodeValues, RemoteEvent, RemoteStream } from "./reading.ts";
+import { decodeEntry, decodeInfo, decodeValues, type Place, RemoteEvent, RemoteStream } from "./reading.ts";
+import { pathOf } from "./sharing.ts";
 import { ClientTransport, type ConnectOptions, encoded } from "./transport.ts";
 import { waitOver } from "./waiting.ts";
 import { decodeValue } from "../envelope.ts";
@@ -209,7 +210,7 @@ class RemoteClient implements Client {
     options: WaitOptions & { after?: number } = {},
   ): Promise<EventEntry<T>> {
     const { after = 0, signal } = options;
-    const path = eventPath(workflowId, key);
+    const path = pathOf({ ...placeOf(workflowId, key, "event key"), kind: "event" });
     checkWholeNumber(after, "version", 0);
     const timeoutMs = toTimeoutMs(options, this.#transport.clock.now(), GET_EVENT_TIMEOUT);
     const ask = (waitMs: number) =>
@@ -229,7 +230,7 @@ class RemoteClient implements Client {
     key: EventKey<T, unknown> | string,
     options: WatchEventOptions = {},
   ): EventReader<T> {
-    return new RemoteEvent<T>(this.#transport, eventPath(workflowId, key), options);
+    return new RemoteEvent<T>(this.#transport, placeOf(workflowId, key, "event key"), options);
   }
 
   readStream<T>(
@@ -237,8 +238,7 @@ class RemoteClient implements Client {
     key: StreamKey<T, unknown> | string,
     options: ReadStreamOptions = {},
   ): StreamReader<T> {
-    const path = `${workflowPath(workflowId)}/streams/${toSegment(toChannel(key, "stream key").name)}`;
-    return new RemoteStream<T>(this.#transport, path, options);
+    return new RemoteStream<T>(this.#transport, placeOf(workflowId, key, "stream key"), options);
   }
 
   async list(options: ListOptions = {}): Promise<WorkflowPage> {
@@ -330,8 +330,8 @@ function workflowPath(workflowId: string): string {
   return `/workflows/${toSegment(workflowId)}`;
 }
 
-function eventPath(workflowId: string, key: EventKey<unknown> | string): string {
-  return `${workflowPath(workflowId)}/events/${toSegment(toChannel(key, "event key").name)}`;
+function placeOf(workflowId: string, key: StreamKey<unknown> | EventKey<unknown> | string, what: string): Place {
+  return { workflow: workflowPath(workflowId), key: toChannel(key, what).name };
 }
 
 /**

@@ -17,6 +17,7 @@ import { TimeoutError, WorkflowEndedError } from "../../core/errors.ts";
 import { checkWholeNumber } from "../../core/values/checks.ts";
 import { decodeValue } from "../envelope.ts";
 import { resumed, type Source } from "./resuming.ts";
+import { pathOf, shared } from "./sharing.ts";
 import type { ClientTransport } from "./transport.ts";
 
 /** A page of a stream, as an answer has it. */
@@ -50,18 +51,27 @@ function decodeMembers<Item extends object>(item: Item, names: readonly (keyof I
   return { ...item, ...Object.fromEntries(values) };
 }
 
+/** A stream or an event of a workflow. */
+export interface Place {
+  /** The path of the workflow. */
+  readonly workflow: string;
+  readonly key: string;
+}
+
 /** A stream behind the adapter. */
 export class RemoteStream<T> extends EndableIterable<T, { offset: number; value: T }> implements StreamReader<T> {
   readonly #transport: ClientTransport;
+  readonly #place: Place & { kind: "stream" };
   readonly #path: string;
   readonly #from: number;
   readonly #wait: boolean;
 
-  constructor(transport: ClientTransport, path: string, { from = 0, wait = true, signal }: ReadStreamOptions) {
+  constructor(transport: ClientTransport, place: Place, { from = 0, wait = true, signal }: ReadStreamOptions) {
     super(signal);
     checkWholeNumber(from, "offset", 0);
     this.#transport = transport;
-    this.#path = path;
+    this.#place = { ...place, kind: "stream" };
+    this.#path = pathOf(this.#place);
     this.#from = from;
     this.#wait = wait;
   }
@@ -89,10 +99,9 @@ export class RemoteStream<T> extends EndableIterable<T, { offset: number; value:
     return this.#transport.call<StreamAnswer<T>>({ operation: "readStream", path, signal, read: toAnswer });
   }
 
-  #source(): Source<{ offset: number; value: T }> {
+  #source(from: number): Source<{ offset: number; value: T }> {
     const operation = "readStream";
-    const path = (last?: { offset: number }) =>
-      `${this.#path}?from=${last === undefined ? this.#from : last.offset + 1}`;
+    const path = (last?: { offset: number }) => `${this.#path}?from=${last === undefined ? from : last.offset + 1}`;
     return {
       operation,
       path,
@@ -114,7 +123,12 @@ export class RemoteStream<T> extends EndableIterable<T, { offset: number; value:
 
   protected async *read(signal: AbortSignal): AsyncGenerator<{ offset: number; value: T }, void, undefined> {
     if (this.#wait) {
-      return yield* resumed<{ offset: number; value: T }>(this.#transport, this.#source(), signal);
+      return yield* shared<{ offset: number; value: T }>(this.#transport, {
+        ...this.#place,
+        position: this.#from,
+        after: ({ offset }) => offset + 1,
+        alone: (from) => resumed(this.#transport, this.#source(from), signal),
+      }, signal);
     }
     let offset = this.#from;
     for await (const value of this.#pageValues(signal, () => {})) yield { offset: offset++, value };
@@ -124,20 +138,31 @@ export class RemoteStream<T> extends EndableIterable<T, { offset: number; value:
 /** An event behind the adapter. */
 export class RemoteEvent<T> extends EndableIterable<T, EventEntry<T>> implements EventReader<T> {
   readonly #transport: ClientTransport;
+  readonly #place: Place & { kind: "event" };
   readonly #path: string;
   readonly #after: number;
 
-  constructor(transport: ClientTransport, path: string, { after = 0, signal }: WatchEventOptions) {
+  constructor(transport: ClientTransport, place: Place, { after = 0, signal }: WatchEventOptions) {
     super(signal);
     checkWholeNumber(after, "version", 0);
     this.#transport = transport;
-    this.#path = path;
+    this.#place = { ...place, kind: "event" };
+    this.#path = pathOf(this.#place);
     this.#after = after;
   }
 
   protected read(signal: AbortSignal): AsyncGenerator<EventEntry<T>, void, undefined> {
+    return shared<EventEntry<T>>(this.#transport, {
+      ...this.#place,
+      position: this.#after,
+      after: ({ version }) => version,
+      alone: (after) => resumed<EventEntry<T>>(this.#transport, this.#source(after), signal),
+    }, signal);
+  }
+
+  #source(after: number): Source<EventEntry<T>> {
     const operation = "watchEvent";
-    const path = (last?: EventEntry<T>) => `${this.#path}?after=${last?.version ?? this.#after}`;
+    const path = (last?: EventEntry<T>) => `${this.#path}?after=${last?.version ?? after}`;
     const poll = async (last: EventEntry<T> | undefined, waitMs: number, signal: AbortSignal) => {
       const request = {
         operation,
@@ -154,6 +179,6 @@ export class RemoteEvent<T> extends EndableIterable<T, EventEntry<T>> implements
         throw error;
       }
     };
-    return resumed<EventEntry<T>>(this.#transport, { operation, path, poll }, signal);
+    return { operation, path, poll };
   }
 }
