@@ -19,8 +19,9 @@ export interface WaitOptions<E = never> {
   /** The longest time to wait. 0 looks once and does not wait. */
   timeout?: Duration;
   /**
-   * The instant until which to wait, by the store's clock, in epoch milliseconds or as a `Date`. An
-   * instant in the past looks once. Give either this or `timeout`.
+   * The instant until which to wait, in epoch milliseconds or as a `Date`. An instant in the past
+   * looks once. In a workflow the store's clock decides, and outside the caller's. Give either this
+   * or `timeout`.
    */
   until?: Date | number;
   /**
