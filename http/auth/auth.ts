@@ -6,6 +6,7 @@
 
 import type { Context } from "hono";
 import { ValidationError } from "../../core/errors.ts";
+import { type Secret, secretFor } from "./secret.ts";
 import { checkToken } from "../protocol.ts";
 
 /**
@@ -127,8 +128,8 @@ export function oncePerRequest<T>(read: (c: Context) => Promise<T>): (c: Context
 /**
  * Allows everything to callers with the token.
  *
- * @param token The token, or several during a rotation; each of visible ASCII characters. They are
- * compared in constant time.
+ * @param token The token, or several during a rotation, or a function of the context that returns
+ * them. Each must be of visible ASCII characters. They are compared in constant time.
  * @throws {ValidationError} If there is no token, as when an environment variable is missing. Also
  * if a token is empty or cannot be sent in a header.
  *
@@ -145,19 +146,25 @@ export function oncePerRequest<T>(read: (c: Context) => Promise<T>): (c: Context
  *
  * @category Auth
  */
-export function bearer(token: string | string[]): Auth {
-  const tokens = [token].flat();
-  if (tokens.length === 0) throw new ValidationError("Making bearer auth: there must be a token");
-  // A token that no header can carry would lock everybody out.
-  for (const it of tokens) checkToken(it, "Making bearer auth");
+export function bearer(token: Secret<string | string[]>): Auth {
+  const tokensFor = secretFor(token, checkedTokens);
   const allows = oncePerRequest(async (c) => {
     const given = bearerToken(c);
     if (given === undefined) return false;
+    const tokens = await tokensFor(c);
     // All tokens are compared, so that the time does not show which one matched.
     const matches = await Promise.all(tokens.map((it) => isSame(it, given)));
     return matches.includes(true);
   });
   return recognising((c) => allows(c), allows);
+}
+
+function checkedTokens(token: string | string[]): string[] {
+  const tokens = [token].flat();
+  if (tokens.length === 0) throw new ValidationError("Making bearer auth: there must be a token");
+  // A token that no header can carry would lock everybody out.
+  for (const it of tokens) checkToken(it, "Making bearer auth");
+  return tokens;
 }
 
 /**

@@ -4,11 +4,13 @@
  * @module
  */
 
+import type { Context } from "hono";
 import * as v from "valibot";
 import { wallClock } from "../../core/time/clock.ts";
 import { type Duration, toPositiveMilliseconds } from "../../core/values/checks.ts";
 import { ValidationError } from "../../core/errors.ts";
 import { type Action, ACTIONS, type Auth, bearerToken, markKnown, oncePerRequest, recognising } from "./auth.ts";
+import { type Secret, secretFor } from "./secret.ts";
 import { readToken, signToken } from "./jwt.ts";
 import { decoded } from "../wire/decoded.ts";
 
@@ -56,7 +58,8 @@ const Claims = v.object({
  * `Authorization` header. Since a browser's `EventSource` sends no headers, a `GET` may also carry
  * it in the parameter `token`.
  *
- * @param secret At least 16 characters.
+ * @param secret At least 16 characters, or a function of the context that returns them. With a
+ * function, `mint` needs the context.
  * @returns The auth, with `mint`.
  * @throws {ValidationError} If the secret is too short.
  *
@@ -76,13 +79,13 @@ const Claims = v.object({
  *
  * @category Auth
  */
-export function scopedTokens(secret: string): Auth & { mint(scope: Scope): Promise<string> } {
-  if (typeof secret !== "string" || secret.length < MIN_SECRET_LENGTH) {
-    throw new ValidationError(`Making scoped tokens: the secret must have at least ${MIN_SECRET_LENGTH} characters`);
-  }
+export function scopedTokens(
+  secret: Secret<string>,
+): Auth & { mint(scope: Scope, c?: Context): Promise<string> } {
+  const secretOf = secretFor(secret, checkedSecret);
   const claimsOf = oncePerRequest(async (c) => {
     const token = bearerToken(c) ?? (SAFE.has(c.req.method) ? decoded(() => c.req.query("token")) : undefined);
-    return token === undefined ? undefined : await read(token, secret);
+    return token === undefined ? undefined : await read(token, await secretOf(c));
   });
   const auth: Auth = async (c, request) => {
     const claims = await claimsOf(c);
@@ -93,14 +96,29 @@ export function scopedTokens(secret: string): Auth & { mint(scope: Scope): Promi
       (keys === undefined || (request.key !== undefined && keys.includes(request.key)));
   };
   recognising(auth, async (c) => await claimsOf(c) !== undefined);
-  return Object.assign(auth, { mint: (scope: Scope) => mint(scope, secret) });
+  return Object.assign(auth, { mint });
+
+  async function mint(scope: Scope, c?: Context): Promise<string> {
+    if (typeof secret !== "function") return await mintWith(scope, checkedSecret(secret));
+    if (c === undefined) {
+      throw new ValidationError(
+        "Minting a token: the secret is a function, so there must be the context of the request",
+      );
+    }
+    return await mintWith(scope, await secretOf(c));
+  }
+}
+
+function checkedSecret(secret: string): string {
+  if (typeof secret === "string" && secret.length >= MIN_SECRET_LENGTH) return secret;
+  throw new ValidationError(`Making scoped tokens: the secret must have at least ${MIN_SECRET_LENGTH} characters`);
 }
 
 /**
  * Mints a token. It refuses a restriction without a value, such as a missing ID, because the token
  * would then allow everything.
  */
-async function mint(scope: Scope, secret: string): Promise<string> {
+async function mintWith(scope: Scope, secret: string): Promise<string> {
   const { actions, workflowId, keys, expiresIn } = scope;
   const unknown = actions.find((action) => !ACTIONS.includes(action));
   if (unknown !== undefined || actions.length === 0) {

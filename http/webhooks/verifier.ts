@@ -4,11 +4,12 @@
  * @module
  */
 
+import type { Context } from "hono";
 import type { Clock } from "../../core/time/clock.ts";
 import type { Duration } from "../../core/values/checks.ts";
 import { ParleyError } from "../../core/errors.ts";
 import { toLegalUrl } from "../protocol.ts";
-import { isHttpException, refusal } from "../wire/problem.ts";
+import { isHttpException, isReportable, refusal } from "../wire/problem.ts";
 
 /**
  * A verified delivery.
@@ -25,12 +26,19 @@ export interface Delivery {
  *
  * @param request The request with its headers. Its body can be read once more.
  * @param body The bytes of the body. `String(body)` is their text, for libraries that sign texts.
+ * @param c The context of Hono, with the environment of a Worker in `c.env`. Do not read its request's
+ * body.
  * @returns The delivery; `undefined` if its signature is not valid or not recent. An error that the
  * verifier throws is also a refusal. It is reported to `onError`, unless its name contains
- * `signature` or `verification`. A `ParleyError` and an `HTTPException` keep their status.
+ * `signature` or `verification`. A `ParleyError` and an `HTTPException` keep their status, and an
+ * `HTTPException` is not reported.
  * @category Webhooks
  */
-export type Verifier = (request: Request, body: Uint8Array) => Delivery | undefined | Promise<Delivery | undefined>;
+export type Verifier = (
+  request: Request,
+  body: Uint8Array,
+  c: Context,
+) => Delivery | undefined | Promise<Delivery | undefined>;
 
 /**
  * Options of verifiers for providers that sign the time.
@@ -56,15 +64,16 @@ const REFUSAL = /signature|verification/i;
  */
 export async function verified(
   { verify, report }: { verify: Verifier; report: (error: unknown) => void },
-  { url, method, headers }: Request,
+  c: Context,
   body: Uint8Array<ArrayBuffer>,
 ): Promise<Delivery> {
+  const { url, method, headers } = c.req.raw;
   const request = new Request(toLegalUrl(url), {
     method,
     headers,
     ...(method !== "GET" && method !== "HEAD" && { body: body.slice() }),
   });
-  const delivery = await attempt(() => verify(request, readable(body)), report);
+  const delivery = await attempt(() => verify(request, readable(body), c), report);
   if (typeof delivery?.id === "string" && delivery.id !== "") return delivery;
   throw refusal("unauthorized", "The webhook must have a valid and recent signature");
 }
@@ -80,7 +89,12 @@ async function attempt(
   try {
     return await verify();
   } catch (error) {
-    if (isHttpException(error) || error instanceof ParleyError) throw error;
+    if (isHttpException(error)) throw error;
+    if (error instanceof ParleyError) {
+      // Errors with a status of 5xx are reported with the answer.
+      if (!isReportable(error)) report(error);
+      throw error;
+    }
     if (!isSignatureRefusal(error)) report(error);
     return undefined;
   }

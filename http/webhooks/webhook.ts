@@ -5,18 +5,18 @@
  */
 
 import type { Context, Handler } from "hono";
-import { type SendReceipt, type Topic, toTopic } from "../../core/channel.ts";
-import { checkName, type Duration, toPositiveMilliseconds } from "../../core/values/checks.ts";
+import { type Duration, toPositiveMilliseconds } from "../../core/values/checks.ts";
 import { ParleyError, ValidationError, WorkflowEndedError, WorkflowNotFoundError } from "../../core/errors.ts";
 import type { Parley } from "../../core/parley.ts";
 import type { StandardSchemaV1 } from "../../core/standard_schema.ts";
 import { validate } from "../../core/values/values.ts";
-import { type BodyLimits, parseJson, readBytes } from "../wire/request_body.ts";
+import { type BodyLimits, readBytes } from "../wire/request_body.ts";
 import { checkBodyLimit } from "../options.ts";
 import { isReportable, toBareResponse, toResponse } from "../wire/problem.ts";
 import { quietly } from "../quietly.ts";
 import { type Delivery, verified, type Verifier } from "./verifier.ts";
-import { type WebhookEndpoint, webhookKey } from "./webhook_key.ts";
+import { deliver, type WebhookMessage } from "./deliver.ts";
+import { isWebhookParse, parseEvent, type WebhookParse } from "./parse.ts";
 
 /**
  * A delivery, in addition to its event.
@@ -29,19 +29,11 @@ export interface WebhookDelivery extends Delivery {
 }
 
 /**
- * The message that an event becomes.
+ * What the `route` of a webhook returns.
  *
  * @category Webhooks
  */
-export interface WebhookMessage {
-  /** The workflow that receives it. */
-  workflowId: string;
-  /** The topic. Default that of messages without a topic. */
-  // deno-lint-ignore no-explicit-any -- a message of any type; the topic's schema checks it
-  topic?: Topic<any> | string;
-  /** The message. */
-  message: unknown;
-}
+export type WebhookRouting = WebhookMessage | readonly WebhookMessage[] | undefined;
 
 /**
  * Options of {@linkcode webhook}.
@@ -52,17 +44,25 @@ export interface WebhookOptions<Event> {
   /** The `Parley` that sends the message, or a function that returns one for a request. */
   parley: Parley | ((c: Context) => Parley);
   /**
-   * Verifies a delivery: `standardWebhooks(secret)`, `stripe(secret)`, `github(secret)` or a
-   * function.
+   * Verifies a delivery: `standardWebhooks(secret)`, `stripe(secret)`, another verifier of a
+   * provider, or a function.
    */
   verify: Verifier;
-  /** Validates the body, parsed as JSON. */
+  /** How to read the body. Default `"json"`. */
+  parse?: WebhookParse;
+  /** Validates the parsed body. */
   schema?: StandardSchemaV1<unknown, Event>;
   /**
-   * Returns the message that an event becomes. With `undefined` there is no message, and the
-   * delivery is acknowledged.
+   * Returns the message that an event becomes, or a list of messages, which are sent together. With
+   * `undefined` or an empty list there is no message, and the delivery is acknowledged.
    */
-  route: (event: Event, delivery: WebhookDelivery) => WebhookMessage | undefined | Promise<WebhookMessage | undefined>;
+  route: (event: Event, delivery: WebhookDelivery) => WebhookRouting | Promise<WebhookRouting>;
+  /**
+   * Returns the answer to a delivery whose messages are stored or not wanted, for providers that
+   * expect more than a 2xx: a challenge, or a text for a person. With `undefined`, the answer is the
+   * usual acknowledgment.
+   */
+  respond?: (event: Event, delivery: WebhookDelivery) => Response | undefined | Promise<Response | undefined>;
   /**
    * If the workflow does not exist (yet): `"reject"`, the default, answers 404, so that the
    * provider retries. `"accept"` answers 2xx, so that it stops.
@@ -87,7 +87,10 @@ export interface WebhookOptions<Event> {
   bodyLimit?: number;
   /** How long a body may take to arrive; more than 0. Default `"30s"`. */
   bodyTimeout?: Duration;
-  /** Receives every error that the provider did not cause. Default `console.error`. */
+  /**
+   * Receives every error that the provider did not cause, and what a verifier throws unless it is
+   * about a signature. Default `console.error`.
+   */
   onError?: (error: unknown) => void;
 }
 
@@ -99,8 +102,8 @@ export interface WebhookOptions<Event> {
  * schema refuses the event, 413 if the body is too large, and 503 after a fault of the store.
  * Answers contain nothing of the delivery.
  *
- * A message is sent once for each delivery ID, endpoint, workflow and topic, for the life of the
- * workflow.
+ * A message is sent once for each delivery ID, endpoint, workflow, topic and place in the list that
+ * `route` returns, for the life of the workflow.
  *
  * @param options How to verify deliveries, and where to send them.
  * @returns A handler of Hono, for a `POST`.
@@ -142,6 +145,12 @@ export function webhook<Event = any>(options: WebhookOptions<Event>): Handler {
       "Making a webhook: it must have two functions, a verify, such as stripe(secret), and a route",
     );
   }
+  if (options.parse !== undefined && !isWebhookParse(options.parse)) {
+    throw new ValidationError('Making a webhook: its parse must be "json", "form", "payload" or a function');
+  }
+  if (options.respond !== undefined && typeof options.respond !== "function") {
+    throw new ValidationError("Making a webhook: its respond must be a function");
+  }
   checkBodyLimit(bodyLimit);
   const limits = { bytes: bodyLimit, ms: toPositiveMilliseconds(bodyTimeout, "bodyTimeout") };
   const report = quietly(onError);
@@ -160,88 +169,25 @@ async function receive<Event>(
   options: WebhookOptions<Event>,
   { limits, report }: { limits: BodyLimits; report: (error: unknown) => void },
 ): Promise<Response> {
-  const { verify, schema, route, parley } = options;
+  const { verify, schema, route, parley, parse = "json", respond } = options;
   const body = await readBytes(c, limits, "webhook's body");
-  const { id } = await verified({ verify, report }, c.req.raw, body);
-  const parsed = parseJson(
-    body,
-    "Reading the webhook's body: it must be JSON, which some providers only send when they are configured to",
-  );
+  const { id } = await verified({ verify, report }, c, body);
+  const { headers } = c.req.raw;
+  const parsed = await parseEvent(parse, body, headers);
   const event = schema ? await validate(schema, parsed, "webhook's body") : parsed as Event;
-  const message = await route(event, { id, headers: c.req.raw.headers });
-  if (!message) return acknowledged({ ignored: true });
+  const routed = await route(event, { id, headers });
+  const messages = routed ? [routed].flat() : [];
   // The path of the request does not identify the endpoint. The path is not signed, and a stranger
   // can spell it in many ways.
   const endpoint = options.name === undefined ? { route: c.req.routePath } : { name: options.name };
-  const sent = await send(typeof parley === "function" ? parley(c) : parley, message, { endpoint, id }, options);
-  return acknowledged(sent ? { duplicate: sent.duplicate } : { ignored: true });
-}
-
-/**
- * Sends the message. Returns `undefined` if no workflow can receive it, and the options accept
- * that.
- */
-async function send(
-  parley: Parley,
-  { workflowId, topic = "", message }: WebhookMessage,
-  { endpoint, id }: { endpoint: WebhookEndpoint; id: string },
-  { onUnknown = "reject", onEnded = "accept" }: Pick<WebhookOptions<never>, "onUnknown" | "onEnded">,
-): Promise<SendReceipt | undefined> {
-  checkRoute(workflowId, topic);
-  try {
-    const key = await webhookKey(endpoint, toTopic(topic).name, id);
-    return await parley.send(workflowId, message, { topic, idempotencyKey: key });
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError && onUnknown === "accept") return undefined;
-    if (error instanceof WorkflowEndedError && onEnded === "accept") return undefined;
-    if (!(error instanceof ValidationError)) throw error;
-    // The schema's words may quote a value of the payload.
-    if (isOfSchema(error)) {
-      throw new ValidationError(
-        "Sending a webhook's event: the topic's schema refuses the message that the route returned",
-      );
-    }
-    throw mistake("message", "what can be stored: JSON values, and the other types that Parley keeps");
+  const duplicate = messages.length === 0
+    ? undefined
+    : await deliver(typeof parley === "function" ? parley(c) : parley, messages, { endpoint, id }, options);
+  const answer = await respond?.(event, { id, headers });
+  if (answer !== undefined && !(answer instanceof Response)) {
+    throw new Error("Answering a webhook: what respond returns must be a Response, or undefined");
   }
-}
-
-/**
- * Checks where a route sends. Its owner must hear of a workflow ID or a topic that cannot exist.
- */
-function checkRoute(workflowId: unknown, topic: WebhookMessage["topic"]): void {
-  if (!isName(workflowId)) throw mistake("workflowId", `an ID of 1 to 255 characters, and not ${shape(workflowId)}`);
-  const name: unknown = topic === "" || typeof topic !== "object" || topic === null ? topic : topic.name;
-  if (name !== "" && !isName(name)) {
-    throw mistake("topic", `a topic, or its name of 1 to 255 characters, and not ${shape(name)}`);
-  }
-}
-
-function isName(name: unknown): boolean {
-  try {
-    checkName(name as string, "name");
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** The kind of a value. The value comes from the payload, so the error shows no more of it. */
-function shape(value: unknown): string {
-  if (typeof value === "string") return `a text of ${value.length} characters that is not legal`;
-  return value === null ? "null" : `of type ${typeof value}`;
-}
-
-/**
- * A mistake of the route. It is not a `ParleyError`, because the provider did nothing wrong. So the
- * answer is a 500, and the owner is told.
- */
-function mistake(member: string, required: string): Error {
-  return new Error(`Sending a webhook's event: the ${member} that the route returned must be ${required}`);
-}
-
-/** Whether a schema made the issues. The words of a schema differ from the error's message. */
-function isOfSchema({ message, issues }: ValidationError): boolean {
-  return issues[0]?.message !== message;
+  return answer ?? acknowledged(duplicate === undefined ? { ignored: true } : { duplicate });
 }
 
 function acknowledged(outcome: { duplicate?: boolean; ignored?: boolean }): Response {

@@ -20,9 +20,16 @@ export const WEBHOOK_KEY = /^webhook:[0-9a-f]{64}$/;
  * that a request can spell differently.
  *
  * The endpoint is part of it, because two endpoints may have the same ID for different deliveries.
- * The topic is part of it, because the store refuses one key for two topics. It is a digest,
+ * The topic is part of it, because the store refuses one key for two topics. The place in the list of
+ * messages is part of it, because a workflow may get several of one delivery. It is a digest,
  * because the parts may be longer than a key.
  */
-export async function webhookKey(endpoint: WebhookEndpoint, topic: string, id: string): Promise<string> {
-  return `webhook:${await hexDigest(JSON.stringify([endpoint, topic, id]))}`;
+export async function webhookKey(
+  endpoint: WebhookEndpoint,
+  { topic, id, index }: { topic: string; id: string; index: number },
+): Promise<string> {
+  // The first message has the key of an only one. So a route that becomes one with a list does not
+  // send a message again that a retry brings.
+  const place = index === 0 ? [] : [index];
+  return `webhook:${await hexDigest(JSON.stringify([endpoint, topic, id, ...place]))}`;
 }

@@ -54,6 +54,9 @@ function parleyFor(env: Env, ctx: ExecutionContext): Parley {
 type App = { Bindings: Env };
 const parleyOf = (c: Context<App>) => parleyFor(c.env, c.executionCtx);
 
+/** A Worker gets its secrets with each request, so they come from a function. */
+const tokens = scopedTokens((c) => c.env.PARLEY_SECRET);
+
 const app = new Hono<App>();
 
 app.get("/", (c) => c.html(shopPage()));
@@ -67,24 +70,23 @@ app.post("/orders", async (c) => {
 
 app.get("/orders/:id", async (c) => {
   const workflowId = c.req.param("id");
-  const scope = { actions: ["stream" as const], workflowId, keys: ["progress"], expiresIn: "1h" as const };
-  const token = await scopedTokens(c.env.PARLEY_SECRET).mint(scope);
+  const token = await tokens.mint({ actions: ["stream"], workflowId, keys: ["progress"], expiresIn: "1h" }, c);
   return c.html(orderPage(`/parley/workflows/${encodeURIComponent(workflowId)}/streams/progress?token=${token}`));
 });
 
-app.post("/webhook", async (c, next) => {
-  const receive = webhook({
+app.post(
+  "/webhook",
+  webhook({
     parley: parleyOf,
-    verify: standardWebhooks(c.env.WEBHOOK_SECRET),
+    verify: standardWebhooks((c) => c.env.WEBHOOK_SECRET),
     schema: PaymentEvent,
     route: ({ type, data }) => ({
       workflowId: data.orderId,
       topic: payment,
       message: { paid: type === "payment.paid" },
     }),
-  });
-  return await receive(c, next) as Response;
-});
+  }),
+);
 
 // This stands in for a payment provider, so that there is something to click on.
 app.get("/pay/:id", (c) => c.html(payPage(c.req.param("id"))));
@@ -105,7 +107,7 @@ app.route(
   parleyHttp({
     parley: parleyOf,
     inspector: true,
-    auth: (c, request) => anyOf(bearer(c.env.PARLEY_SECRET), scopedTokens(c.env.PARLEY_SECRET))(c, request),
+    auth: anyOf(bearer((c) => c.env.PARLEY_SECRET), tokens),
   }),
 );
 

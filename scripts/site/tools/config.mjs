@@ -47,6 +47,7 @@ export default defineConfig({
           page("PostgreSQL", "postgres"),
           page("Neon", "neon"),
           page("Upstash", "upstash"),
+          page("Webhooks", "webhooks"),
           page("Cloudflare Workers", "workers"),
           page("Write a driver", "drivers"),
         ],

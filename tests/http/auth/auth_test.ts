@@ -54,6 +54,23 @@ Deno.test("bearer() refuses tokens that are missing, or that no header can carry
   }
 });
 
+Deno.test("bearer() takes tokens from the environment of the request, and fails without one", async () => {
+  const auth = anyOf(bearer((c) => c.env.TOKEN), bearer((c) => Promise.resolve(["x", c.env.OTHER])));
+  const asks = async (token: string, env: object) => {
+    const app = new Hono().get("/", async (c) => c.json(await auth(c, { action: "list" })));
+    app.onError((error, c) => c.json(error.name + error.message));
+    return await (await app.request("/", { headers: { authorization: `Bearer ${token}` } }, env)).json();
+  };
+  const env = { TOKEN: "s3cret", OTHER: "another" };
+  assert.deepEqual([await asks("s3cret", env), await asks("another", env), await asks("neither", env)], [
+    true,
+    true,
+    false,
+  ]);
+  // It blames the owner, and not the caller.
+  assert.match(await asks("s3cret", {}), /^ErrorMaking bearer auth/);
+});
+
 Deno.test("anyOf() asks in order until one allows; anyOf() of nothing allows nothing", async () => {
   const asked: string[] = [];
   const answer = (name: string, allowed: boolean): Auth => () => asked.push(name) > 0 && allowed;

@@ -127,3 +127,19 @@ Deno.test("a token for one workflow and key is good for every spelling of them, 
   ];
   for (const path of others) assert.equal(await status(path), 403, path);
 });
+
+Deno.test("scopedTokens() takes its secret from the environment of the request", async () => {
+  const tokens = scopedTokens((c) => c.env.SECRET);
+  const scope = { actions: ["list" as const], expiresIn: "1h" as const };
+  const app = new Hono()
+    .get("/mint", async (c) => c.text(await tokens.mint(scope, c)))
+    .get("/", async (c) => c.json(await tokens(c, { action: "list" })));
+  app.onError((error, c) => c.json(error.name));
+  const env = { SECRET: "a secret of the environment" };
+  const token = await (await app.request("/mint", {}, env)).text();
+  const asks = async (env: object) =>
+    await (await app.request("/", { headers: { authorization: `Bearer ${token}` } }, env)).json();
+  assert.deepEqual([await asks(env), await asks({ SECRET: "another secret, also long" })], [true, false]);
+  for (const SECRET of [undefined, "short"]) assert.equal(await asks({ SECRET }), "Error");
+  await assert.rejects(tokens.mint(scope), { code: "invalid_value" });
+});

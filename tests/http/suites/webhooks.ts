@@ -15,11 +15,12 @@ import type { MakeHarness, RegisterTest } from "../../../conformance/mod.ts";
 import { registerSuite, type Rules } from "../../../conformance/suite.ts";
 import { CANARY, isReceived, order, paid, shop } from "../support/shop.ts";
 import { deduping } from "./webhooks_once.ts";
+import { shaping } from "./webhooks_shapes.ts";
 
 /** Registers the tests. */
 export function webhooks(test: RegisterTest, makeHarness: MakeHarness): void {
   registerSuite(
-    { name: "webhooks", rules: [delivering, refusing, deduping, verifying] },
+    { name: "webhooks", rules: [delivering, refusing, deduping, shaping, verifying] },
     test,
     makeHarness,
   );

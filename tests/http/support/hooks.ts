@@ -39,7 +39,7 @@ export function hooks(parley: Parley, settings: HookSettings): Hono {
       topic: "news",
       message: text,
     });
-    app.post(`/${provider}`, webhook({ parley, verify, schema: HookEvent, route, ...settings }));
+    app.post(`/${provider}`, webhook({ parley, verify, schema: HookEvent, route, onError: () => {}, ...settings }));
   }
   return app;
 }

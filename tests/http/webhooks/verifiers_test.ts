@@ -1,5 +1,6 @@
 import { sign as githubSign, verify as githubVerify } from "@octokit/webhooks-methods";
 import fc from "fast-check";
+import { Context } from "hono";
 import assert from "node:assert/strict";
 import { Webhook } from "standardwebhooks";
 import Stripe from "stripe";
@@ -18,7 +19,7 @@ const AT_VECTOR = { clock: { now: () => VECTOR.timestamp * 1_000 } };
 /** The ID of a delivery; `undefined` if it is refused. */
 async function verified(verify: Verifier, headers: Record<string, string>, body: string): Promise<string | undefined> {
   const request = new Request("https://a.example", { method: "POST", headers, body });
-  return (await verify(request, new TextEncoder().encode(body)))?.id;
+  return (await verify(request, new TextEncoder().encode(body), new Context(request)))?.id;
 }
 
 /** A header as Stripe's own library makes it for tests. */

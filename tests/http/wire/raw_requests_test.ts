@@ -84,7 +84,7 @@ Deno.test("an Idempotency-Key that is not ASCII is refused, because its encoding
   for (const key of ["\u00c3\u00bc", "\u00fc"]) {
     for (const [path, body] of [["/workflows", '{"workflow":"echo"}'], ["/workflows/w/messages", '{"message":1}']]) {
       const answer = await ask([`POST /parley${path} HTTP/1.1`, "host: h", `idempotency-key: order-${key}`], body);
-      assert.equal(answer.status, 400, path);
+      assert.equal(answer.status, 400, `${path}`);
       assert.match(answer.body, /ASCII/);
     }
   }

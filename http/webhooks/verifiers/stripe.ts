@@ -4,14 +4,16 @@
  * @module
  */
 
-import { ValidationError } from "../../core/errors.ts";
-import { checkWith, freshness, fromHex } from "./hmac.ts";
-import type { Verifier, VerifierOptions } from "./verifier.ts";
+import { eventId } from "./event_id.ts";
+import { checkWith, freshness, fromHex, toTextKey } from "./hmac.ts";
+import type { Secret } from "../../auth/secret.ts";
+import type { Verifier, VerifierOptions } from "../verifier.ts";
 
 /**
  * Verifies deliveries of Stripe. The delivery's ID is that of the event, such as `evt_...`.
  *
- * @param secret The endpoint's signing secret, `whsec_...`, or several during a rotation.
+ * @param secret The endpoint's signing secret, `whsec_...`, several during a rotation, or a function
+ * of the request's context that returns them.
  * @param options How old a signature may be.
  * @throws {ValidationError} If a secret is empty, or contains white space.
  *
@@ -38,25 +40,15 @@ import type { Verifier, VerifierOptions } from "./verifier.ts";
  *
  * @category Webhooks
  */
-export function stripe(secret: string | string[], options: VerifierOptions = {}): Verifier {
-  const check = checkWith(secret, (it) => /\s/.test(it) ? undefined : new TextEncoder().encode(it), "Stripe");
+export function stripe(secret: Secret<string | string[]>, options: VerifierOptions = {}): Verifier {
+  const check = checkWith(secret, toTextKey, "Stripe");
   const isFresh = freshness(options);
-  return async ({ headers }, body) => {
+  return async ({ headers }, body, c) => {
     const items = (headers.get("stripe-signature") ?? "").split(",").map((it) => it.split("=", 2));
     const timestamp = items.findLast(([name]) => name?.trim() === "t")?.[1] ?? "";
     if (!isFresh(timestamp)) return undefined;
     // v0 is only for tests.
     const given = items.map(([name, value]) => name?.trim() === "v1" ? fromHex(value ?? "") : undefined);
-    return await check({ prefix: `${timestamp}.`, body }, given) ? { id: eventId(body) } : undefined;
+    return await check(c, { prefix: `${timestamp}.`, body }, given) ? { id: eventId(body, "id", "Stripe") } : undefined;
   };
-}
-
-function eventId(body: Uint8Array): string {
-  try {
-    const { id } = JSON.parse(new TextDecoder().decode(body));
-    if (typeof id === "string" && id !== "") return id;
-  } catch {
-    // The body is not JSON, which leads to the same error as below.
-  }
-  throw new ValidationError("Reading an event of Stripe: it must be JSON with an id");
 }

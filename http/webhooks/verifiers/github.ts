@@ -6,7 +6,8 @@
  */
 
 import { checkWith, fromHex } from "./hmac.ts";
-import type { Verifier } from "./verifier.ts";
+import type { Secret } from "../../auth/secret.ts";
+import type { Verifier } from "../verifier.ts";
 
 /**
  * Verifies deliveries of GitHub. The delivery's ID is in the header `X-GitHub-Delivery`, and a
@@ -14,9 +15,11 @@ import type { Verifier } from "./verifier.ts";
  *
  * GitHub signs only the body, and neither the ID nor the time. So anybody who has seen a delivery
  * can send it again under another ID. If that would do harm, let the message be one that may come
- * twice. Set the webhook's content type to `application/json`, which is not GitHub's default.
+ * twice. Set the webhook's content type to `application/json`. With GitHub's default, set the
+ * webhook's option `parse: "payload"`.
  *
- * @param secret The webhook's secret, or several during a rotation.
+ * @param secret The webhook's secret, several during a rotation, or a function of the request's
+ * context that returns them.
  * @throws {ValidationError} If a secret is empty.
  *
  * @example Forward GitHub's deliveries to a workflow
@@ -42,11 +45,11 @@ import type { Verifier } from "./verifier.ts";
  *
  * @category Webhooks
  */
-export function github(secret: string | string[]): Verifier {
+export function github(secret: Secret<string | string[]>): Verifier {
   const check = checkWith(secret, (it) => new TextEncoder().encode(it), "GitHub");
-  return async ({ headers }, body) => {
+  return async ({ headers }, body, c) => {
     const id = headers.get("x-github-delivery");
     const [, digits = ""] = /^sha256=([0-9a-f]+)$/i.exec(headers.get("x-hub-signature-256") ?? "") ?? [];
-    return id && await check({ prefix: "", body }, [fromHex(digits)]) ? { id } : undefined;
+    return id && await check(c, { prefix: "", body }, [fromHex(digits)]) ? { id } : undefined;
   };
 }

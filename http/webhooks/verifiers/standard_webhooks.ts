@@ -4,9 +4,10 @@
  * @module
  */
 
-import { ValidationError } from "../../core/errors.ts";
+import { ValidationError } from "../../../core/errors.ts";
 import { checkWith, freshness, fromBase64 } from "./hmac.ts";
-import type { Verifier, VerifierOptions } from "./verifier.ts";
+import type { Secret } from "../../auth/secret.ts";
+import type { Verifier, VerifierOptions } from "../verifier.ts";
 
 /** The prefixes of the headers: those of the standard, and of Svix, from which the scheme comes. */
 const PREFIXES = ["webhook-", "svix-"];
@@ -31,7 +32,7 @@ export interface StandardWebhooksOptions extends VerifierOptions {
  *
  * @param secret The secret as the provider shows it: `whsec_...`, Supabase's `v1,whsec_...`,
  * Polar's `polar_whs_...`. For another form, set the option `encoding`. Several secrets are
- * possible during a rotation.
+ * possible during a rotation, and so is a function of the request's context that returns them.
  * @param options How old a signature may be, and how to read a secret of another form.
  * @throws {ValidationError} If a secret of another form comes without `encoding`, or a secret that
  * must be base64 is not.
@@ -61,20 +62,20 @@ export interface StandardWebhooksOptions extends VerifierOptions {
  *
  * @category Webhooks
  */
-export function standardWebhooks(secret: string | string[], options: StandardWebhooksOptions = {}): Verifier {
+export function standardWebhooks(secret: Secret<string | string[]>, options: StandardWebhooksOptions = {}): Verifier {
   const { encoding } = options;
   if (encoding !== undefined && encoding !== "base64" && encoding !== "text") {
     throw new ValidationError('Making a verifier for Standard Webhooks: the encoding must be "base64" or "text"');
   }
   const check = checkWith(secret, (it) => toKey(it, encoding), "Standard Webhooks");
   const isFresh = freshness(options);
-  return async ({ headers }, body) => {
+  return async ({ headers }, body, c) => {
     const prefix = PREFIXES.find((it) => headers.has(`${it}id`)) ?? "";
     const [id, timestamp, signatures] = ["id", "timestamp", "signature"].map((name) => headers.get(`${prefix}${name}`));
     if (!id || !timestamp || !signatures || !isFresh(timestamp)) return undefined;
     // Signatures of other versions use keys that are not shared.
     const given = signatures.split(" ").map((it) => it.startsWith("v1,") ? fromBase64(it.slice(3)) : undefined);
-    return await check({ prefix: `${id}.${timestamp}.`, body }, given) ? { id } : undefined;
+    return await check(c, { prefix: `${id}.${timestamp}.`, body }, given) ? { id } : undefined;
   };
 }
 

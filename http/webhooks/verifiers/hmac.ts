@@ -4,16 +4,19 @@
  * @module
  */
 
-import { wallClock } from "../../core/time/clock.ts";
-import { toMilliseconds } from "../../core/values/checks.ts";
-import { ValidationError } from "../../core/errors.ts";
-import type { VerifierOptions } from "./verifier.ts";
+import { wallClock } from "../../../core/time/clock.ts";
+import { toMilliseconds } from "../../../core/values/checks.ts";
+import { ValidationError } from "../../../core/errors.ts";
+import type { Context } from "hono";
+import { type Secret, secretFor } from "../../auth/secret.ts";
+import type { VerifierOptions } from "../verifier.ts";
 
 /** Seconds since 1970, as in headers. */
 const SECONDS = /^\d{1,12}$/;
 
 /** Returns whether one of the signatures belongs to one of the secrets. */
 export type SignatureCheck = (
+  c: Context,
   signed: { prefix: string; body: Uint8Array },
   signatures: readonly (Uint8Array | undefined)[],
 ) => Promise<boolean>;
@@ -21,25 +24,19 @@ export type SignatureCheck = (
 /**
  * Creates a check.
  *
- * @param secrets The secret, or several during a rotation.
+ * @param secrets The secret, several during a rotation, or a function that returns them for a request.
  * @param toKey Returns the bytes of the key; `undefined` if the secret is not legal.
  * @param provider The provider, for the error.
  * @throws {ValidationError} If there is no secret, or one is not legal.
  */
 export function checkWith(
-  secrets: string | string[],
+  secrets: Secret<string | string[]>,
   toKey: (secret: string) => Uint8Array<ArrayBuffer> | undefined,
   provider: string,
 ): SignatureCheck {
-  const keys = [secrets].flat().map((secret) => {
-    const key = typeof secret === "string" ? toKey(secret) : undefined;
-    if (!key || key.length === 0) {
-      throw new ValidationError(`Making a verifier for ${provider}: each secret must be one of the provider's`);
-    }
-    return key;
-  });
-  if (keys.length === 0) throw new ValidationError(`Making a verifier for ${provider}: there must be a secret`);
-  return async ({ prefix, body }, signatures) => {
+  const keysFor = secretFor(secrets, (list) => keysOf(list, toKey, provider));
+  return async (c, { prefix, body }, signatures) => {
+    const keys = await keysFor(c);
     const data = join(new TextEncoder().encode(prefix), body);
     // One HMAC per secret, however many signatures a stranger sends.
     const expected = await Promise.all(keys.map((key) => hmac(key, data)));
@@ -49,10 +46,37 @@ export function checkWith(
   };
 }
 
-/** Creates a check of the time of a signature. It takes the text of a header. */
-export function freshness({ tolerance = "5m", clock = wallClock }: VerifierOptions): (seconds: string) => boolean {
+function keysOf(
+  secrets: string | string[],
+  toKey: (secret: string) => Uint8Array<ArrayBuffer> | undefined,
+  provider: string,
+): Uint8Array<ArrayBuffer>[] {
+  const keys = [secrets].flat().map((secret) => {
+    const key = typeof secret === "string" ? toKey(secret) : undefined;
+    if (!key || key.length === 0) {
+      throw new ValidationError(`Making a verifier for ${provider}: each secret must be one of the provider's`);
+    }
+    return key;
+  });
+  if (keys.length === 0) throw new ValidationError(`Making a verifier for ${provider}: there must be a secret`);
+  return keys;
+}
+
+/** The bytes of a secret that is a text. White space comes from copying, so it is not legal. */
+export function toTextKey(secret: string): Uint8Array<ArrayBuffer> | undefined {
+  return /\s/.test(secret) ? undefined : new TextEncoder().encode(secret);
+}
+
+/** Creates a check of the time of a signature, in epoch milliseconds. */
+export function freshnessOf({ tolerance = "5m", clock = wallClock }: VerifierOptions): (ms: number) => boolean {
   const toleranceMs = toMilliseconds(tolerance, "tolerance");
-  return (seconds) => SECONDS.test(seconds) && Math.abs(clock.now() - Number(seconds) * 1_000) <= toleranceMs;
+  return (ms) => Math.abs(clock.now() - ms) <= toleranceMs;
+}
+
+/** Creates a check of the time of a signature. It takes the text of a header. */
+export function freshness(options: VerifierOptions): (seconds: string) => boolean {
+  const isFresh = freshnessOf(options);
+  return (seconds) => SECONDS.test(seconds) && isFresh(Number(seconds) * 1_000);
 }
 
 /** Decodes base64, because not every runtime has `Uint8Array.fromBase64`. */
