@@ -14,7 +14,7 @@ import { unauthorized } from "../routes/route.ts";
  * comes from the other routes, with the token of its user.
  */
 export function addInspector(app: Hono, settings: Settings): void {
-  app.get("/inspector", servePage);
+  for (const path of ["/inspector", "/inspector/"]) app.get(path, servePage);
   app.get("/inspector/actions", async (c) => {
     const actions = await allowedActions(c, settings, c.req.query("workflowId"));
     if (actions.length === 0 && !isKnown(c)) throw unauthorized();

@@ -16,6 +16,8 @@ import { Chromium, type Page } from "./chromium.ts";
 export class InspectorSetting implements AsyncDisposable {
   /** The requests that the server got, without their queries. */
   readonly requests: string[] = [];
+  /** Answers in place of the server, if it returns an answer. */
+  intercept: (path: string) => Promise<Response | undefined> = () => Promise.resolve(undefined);
   readonly parley: Parley;
   readonly tokens = scopedTokens("16 characters or more");
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
@@ -27,6 +29,8 @@ export class InspectorSetting implements AsyncDisposable {
     const auth = anyOf(bearer("s3cret"), this.tokens);
     const app = new Hono().use(async (c, next) => {
       this.requests.push(`${c.req.method} ${c.req.path}`);
+      const answer = await this.intercept(c.req.path);
+      if (answer) return answer;
       await next();
     }).route("/a/b", parleyHttp({ parley, auth, inspector: true }));
     this.#server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, app.fetch);

@@ -5,9 +5,9 @@
  * @module
  */
 
-import type { EventInfo, MessagePage, StreamInfo } from "../../../core/inspection.ts";
-import { button, cell, element, fill, section, table } from "./dom.ts";
-import { follow, type Line, read, workflowPath } from "./store.ts";
+import type { EventInfo, MessageInfo, MessagePage, StreamInfo } from "../../../core/inspection.ts";
+import { arrange, button, cell, element, fill, section, table } from "./dom.ts";
+import { follow, type Line, read, serverNow, workflowPath } from "./store.ts";
 import { instant, valueBlock, valueLine } from "./text.ts";
 
 /** How many values of a stream the page keeps. */
@@ -34,45 +34,104 @@ function whenChanged<T>(show: (data: T) => void): (data: T) => void {
   };
 }
 
+/** A table that keeps the rows of items that have not changed. */
+class KeptTable<T> {
+  readonly node = element("div");
+  readonly #rows = new Map<string, { node: HTMLTableRowElement; show: (item: T) => void }>();
+  readonly #table: HTMLElement;
+  readonly #body: HTMLElement;
+  readonly #toRow: (key: string) => { node: HTMLTableRowElement; show: (item: T) => void };
+
+  constructor(
+    caption: string,
+    columns: readonly string[],
+    toRow: (key: string) => {
+      node: HTMLTableRowElement;
+      show: (item: T) => void;
+    },
+  ) {
+    this.#table = table(caption, columns, []);
+    this.#body = this.#table.querySelector("tbody")!;
+    this.#toRow = toRow;
+  }
+
+  /** Shows items, or a note if there are none. */
+  show(items: readonly (readonly [key: string, item: T])[], none: string): void {
+    const shown = new Set(items.map(([key]) => key));
+    for (const key of this.#rows.keys()) if (!shown.has(key)) this.#rows.delete(key);
+    for (const [key, item] of items) {
+      const row = this.#rows.get(key) ?? this.#toRow(key);
+      this.#rows.set(key, row);
+      row.show(item);
+    }
+    arrange(this.#body, items.map(([key]) => this.#rows.get(key)!.node));
+    if (items.length === 0) fill(this.node, element("p.note", {}, none));
+    else if (!this.#table.isConnected || this.#table.parentElement !== this.node) fill(this.node, this.#table);
+  }
+}
+
 /** The messages. */
 export function messagesPanel(workflowId: string): Panel {
-  const content = element("div");
   const state = element(
     "select",
-    { onchange: () => void refresh() },
+    { onchange: () => again() },
     ["unread", "received", "all"].map((it) => element("option", { value: it }, it)),
   );
-  const show = whenChanged<MessagePage & { state: string }>(({ messages, next, state }) => {
-    const rows = messages.map(({ topic, value, sentAt, receivedAt, position, messageId, idempotencyKey, unreadable }) =>
-      element(
-        "tr",
-        {},
-        element("th", { scope: "row" }, topic === "" ? element("em", {}, "no topic") : JSON.stringify(topic)),
-        element("td", {}, instant(sentAt)),
-        element("td", {}, receivedAt === undefined ? "unread" : [instant(receivedAt), ` by ${position}`]),
-        element(
-          "td",
-          {},
-          folded(unreadable ? "unreadable" : valueLine(value), () => [
-            valueBlock(value, unreadable),
-            element("p.note", {}, `ID ${messageId}`, idempotencyKey !== undefined && `, key ${idempotencyKey}`),
-          ]),
-        ),
-      )
-    );
-    fill(
-      content,
-      rows.length === 0
-        ? element("p.note", {}, state === "all" ? "No messages." : `No ${state} messages.`)
-        : table("Messages, in the order of the sends", ["Topic", "Sent", "Received", "Value"], rows),
-      next !== undefined && element("p.note", {}, "There are more."),
-    );
-  });
-  const refresh = async () => {
-    const page = await read<MessagePage>(workflowPath(workflowId, "messages"), { state: state.value });
-    show({ ...page, state: state.value });
+  const columns = ["Topic", "Sent", "Received", "Value"];
+  const messages = new KeptTable<MessageInfo>("Messages, in the order of the sends", columns, toMessageRow);
+  let pages = 1;
+  const more = button("Load more messages", () => again(pages + 1), { hidden: true });
+  const problem = element("p.failed", { role: "status" });
+  const again = (count = 1) => {
+    pages = count;
+    refresh().catch((error: Error) => problem.textContent = error.message);
   };
-  return { node: section("Messages", element("label.check", {}, "Show ", state), content), refresh };
+  let last = 0;
+  const refresh = async () => {
+    const [turn, chosen] = [++last, state.value];
+    const found: MessageInfo[] = [];
+    let next: number | undefined;
+    for (let page = 0; page === 0 || (page < pages && next !== undefined); page++) {
+      const path = workflowPath(workflowId, "messages");
+      const answer: MessagePage = await read<MessagePage>(path, { state: chosen, after: next });
+      found.push(...answer.messages);
+      next = answer.next;
+    }
+    // A later choice may have been answered earlier.
+    if (turn !== last) return;
+    problem.textContent = "";
+    more.hidden = next === undefined;
+    messages.show(
+      found.map((message) => [message.messageId, message]),
+      chosen === "all" ? "No messages." : `No ${chosen} messages.`,
+    );
+  };
+  const choice = element("label.check", {}, "Show ", state);
+  return { node: section("Messages", choice, messages.node, more, problem), refresh };
+}
+
+function toMessageRow(messageId: string): { node: HTMLTableRowElement; show: (message: MessageInfo) => void } {
+  const [sent, received] = [cell("Sent"), cell("Received")];
+  const node = element("tr");
+  const show = whenChanged<MessageInfo>(
+    ({ topic, value, sentAt, receivedAt, position, idempotencyKey, unreadable }) => {
+      fill(sent, instant(sentAt));
+      fill(received, receivedAt === undefined ? "unread" : [instant(receivedAt), ` by ${position}`]);
+      if (node.childElementCount > 0) return;
+      const content = () => [
+        valueBlock(value, unreadable),
+        element("p.note", {}, `ID ${messageId}`, idempotencyKey !== undefined && `, key ${idempotencyKey}`),
+      ];
+      fill(
+        node,
+        element("th", { scope: "row" }, topic === "" ? element("em", {}, "no topic") : JSON.stringify(topic)),
+        sent,
+        received,
+        cell("Value", folded(unreadable ? "unreadable" : valueLine(value), content)),
+      );
+    },
+  );
+  return { node, show };
 }
 
 /** A line that opens, and makes its content then. */
@@ -117,8 +176,6 @@ function followButton(name: string, run: (signal: AbortSignal) => Promise<void>)
 
 /** The events. */
 export function eventsPanel(workflowId: string, mayFollow: boolean): Panel {
-  const rows = new Map<string, { node: HTMLTableRowElement; show: (event: Partial<EventInfo>) => void }>();
-  const content = element("div");
   const toRow = (key: string) => {
     const [version, updated, value] = [cell("Version"), cell("Set"), cell("Value")];
     let seen = 0;
@@ -132,7 +189,7 @@ export function eventsPanel(workflowId: string, mayFollow: boolean): Panel {
     const toggle = mayFollow && followButton(`event ${key}`, async (signal) => {
       const path = workflowPath(workflowId, "events", key);
       const pathAfter = (last: Line | undefined) => `${path}?after=${last?.version ?? seen}`;
-      await follow(pathAfter, signal, (line) => show({ ...line, updatedAt: Date.now() })).catch((error) =>
+      await follow(pathAfter, signal, (line) => show({ ...line, updatedAt: serverNow() })).catch((error) =>
         fill(value, (error as Error).message)
       );
     });
@@ -147,26 +204,16 @@ export function eventsPanel(workflowId: string, mayFollow: boolean): Panel {
     );
     return { node, show };
   };
+  const events = new KeptTable<EventInfo>("Events, by key", ["Key", "Version", "Set", "Value", "Live"], toRow);
   const refresh = async () => {
-    const events = await read<EventInfo[]>(workflowPath(workflowId, "events"));
-    const isNew = events.some(({ key }) => !rows.has(key)) || content.childElementCount === 0;
-    for (const event of events) {
-      const row = rows.get(event.key) ?? toRow(event.key);
-      rows.set(event.key, row);
-      row.show(event);
-    }
-    if (!isNew) return;
-    const columns = ["Key", "Version", "Set", "Value", "Live"];
-    const nodes = events.map(({ key }) => rows.get(key)!.node);
-    fill(content, nodes.length === 0 ? element("p.note", {}, "No events.") : table("Events, by key", columns, nodes));
+    const found = await read<EventInfo[]>(workflowPath(workflowId, "events"));
+    events.show(found.map((event) => [event.key, event]), "No events.");
   };
-  return { node: section("Events", content), refresh };
+  return { node: section("Events", events.node), refresh };
 }
 
 /** The streams. */
 export function streamsPanel(workflowId: string, mayFollow: boolean): Panel {
-  const rows = new Map<string, { node: HTMLTableRowElement; show: (stream: StreamInfo) => void }>();
-  const content = element("div");
   const toRow = (key: string) => {
     const [length, closed, updated] = [cell("Values"), cell("State"), cell("Written")];
     const values = element("ol.values", { tabindex: 0, "aria-label": `Values of stream ${key}` });
@@ -200,18 +247,10 @@ export function streamsPanel(workflowId: string, mayFollow: boolean): Panel {
     );
     return { node, show };
   };
+  const streams = new KeptTable<StreamInfo>("Streams, by key", ["Key", "Values", "State", "Written", "Live"], toRow);
   const refresh = async () => {
-    const streams = await read<StreamInfo[]>(workflowPath(workflowId, "streams"));
-    const isNew = streams.some(({ key }) => !rows.has(key)) || content.childElementCount === 0;
-    for (const stream of streams) {
-      const row = rows.get(stream.key) ?? toRow(stream.key);
-      rows.set(stream.key, row);
-      row.show(stream);
-    }
-    if (!isNew) return;
-    const columns = ["Key", "Values", "State", "Written", "Live"];
-    const nodes = streams.map(({ key }) => rows.get(key)!.node);
-    fill(content, nodes.length === 0 ? element("p.note", {}, "No streams.") : table("Streams, by key", columns, nodes));
+    const found = await read<StreamInfo[]>(workflowPath(workflowId, "streams"));
+    streams.show(found.map((stream) => [stream.key, stream]), "No streams.");
   };
-  return { node: section("Streams", content), refresh };
+  return { node: section("Streams", streams.node), refresh };
 }

@@ -24,38 +24,45 @@ export function isAsking(): boolean {
   return document.querySelector("dialog[open]") !== null;
 }
 
+/** Closes the dialog that is open, for example when the page of its workflow is left. */
+export function stopAsking(): void {
+  document.querySelector<HTMLDialogElement>("dialog[open]")?.close();
+}
+
 /** Asks, and settles when it was done or refused. */
 async function ask({ title, content, confirm, run }: Question): Promise<boolean> {
   const problem = element("p.failed", { role: "alert" });
   const submit = element("button.primary", {}, confirm);
+  const refuse = button("Do nothing", () => dialog.close());
   const form = element(
     "form",
     { method: "dialog" },
     element("h2", { id: "dialog-title" }, title),
     ...content,
     problem,
-    element("div.tools", {}, submit, button("Do nothing", () => dialog.close())),
+    element("div.tools", {}, submit, refuse),
   );
   const dialog = element("dialog", { "aria-labelledby": "dialog-title" }, form);
   const done = new Promise<boolean>((resolve) => {
-    let wasDone = false;
+    let running: Promise<boolean> | undefined;
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
+      if (submit.disabled) return;
       problem.textContent = "";
-      submit.disabled = true;
-      try {
-        await run(new FormData(form));
-        wasDone = true;
-        dialog.close();
-      } catch (error) {
-        problem.textContent = (error as Error).message;
-      } finally {
-        submit.disabled = false;
-      }
+      // A request that is on its way can be neither repeated nor taken back.
+      submit.disabled = refuse.disabled = true;
+      running = run(new FormData(form)).then(() => true, (error: Error) => {
+        problem.textContent = error.message;
+        return false;
+      });
+      const wasDone = await running;
+      submit.disabled = refuse.disabled = false;
+      if (wasDone) dialog.close();
     });
+    // It may be closed with a key while the request is on its way.
     dialog.addEventListener("close", () => {
       dialog.remove();
-      resolve(wasDone);
+      resolve(running ?? false);
     });
   });
   document.body.append(dialog);

@@ -43,6 +43,20 @@ export function fill(parent: Element, ...children: (Child | Child[])[]): void {
   parent.replaceChildren(...nodes.map((child) => child instanceof Node ? child : String(child)));
 }
 
+/**
+ * Makes elements the children of their parent, in this order. Those that are in their place are not
+ * touched, so they keep the focus and how far they are scrolled.
+ */
+export function arrange(parent: Element, children: Iterable<Element>): void {
+  const kept = new Set(children);
+  for (const child of [...parent.children]) if (!kept.has(child)) child.remove();
+  let place = parent.firstElementChild;
+  for (const child of kept) {
+    if (child === place) place = place.nextElementSibling;
+    else parent.insertBefore(child, place);
+  }
+}
+
 /** A button. */
 export function button(text: string, onClick: () => void, attributes: Attributes = {}): HTMLButtonElement {
   return element("button", { type: "button", onclick: onClick, ...attributes }, text);

@@ -18,9 +18,10 @@ const COLUMNS = ["Workflow", "Name", "Status", "Created", "Changed", "Waits for"
 
 const PAGE = 50;
 
-/** Shows the list. The filters are in the address, so that a link has them. */
-export async function showList(main: HTMLElement, filters: URLSearchParams): Promise<void> {
+/** Shows the list, unless the signal is aborted meanwhile. The filters are in the address, so that a link has them. */
+export async function showList(main: HTMLElement, filters: URLSearchParams, signal: AbortSignal): Promise<void> {
   const allowed = await readAllowed();
+  if (signal.aborted) return;
   fill(main, element("h1", {}, "Workflows"), openForm());
   if (!allowed.has("list")) {
     main.append(element("p.note", {}, "The token does not allow to list workflows. Open one by its ID."));

@@ -6,6 +6,7 @@
  */
 
 import { stopFollowing } from "./channels.ts";
+import { stopAsking } from "./dialogs.ts";
 import { button, element, fill } from "./dom.ts";
 import { showList } from "./list_view.ts";
 import { RequestError, token } from "./store.ts";
@@ -23,6 +24,7 @@ let shown = new AbortController();
 async function show(): Promise<void> {
   shown.abort();
   stopFollowing();
+  stopAsking();
   const { signal } = shown = new AbortController();
   forget.hidden = token.get() === "";
   const [path = "", query = ""] = location.hash.replace(/^#/, "").split("?");
@@ -30,13 +32,22 @@ async function show(): Promise<void> {
   document.title = workflowId === undefined ? "Workflows" : `${decode(workflowId)} · Workflow`;
   fill(main, element("p", { role: "status" }, "Loading…"));
   try {
-    if (workflowId === undefined) await showList(main, new URLSearchParams(query));
-    else await showWorkflow(main, decode(workflowId), signal);
+    if (workflowId === undefined) await showList(main, new URLSearchParams(query), signal);
+    else await showWorkflow(main, decode(workflowId), { signal, showAgain: () => void show() });
+    if (!signal.aborted) focusHeading();
   } catch (error) {
     if (signal.aborted) return;
     if (error instanceof RequestError && error.status === 401) askToken();
     else showError(error as Error);
   }
+}
+
+/** Without this, a link that is gone would leave the focus at the top, and say nothing of the new page. */
+function focusHeading(): void {
+  if (document.activeElement !== document.body) return;
+  const heading = main.querySelector("h1");
+  if (heading) heading.tabIndex = -1;
+  heading?.focus();
 }
 
 function decode(segment: string): string {

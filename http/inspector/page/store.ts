@@ -26,6 +26,11 @@ export class RequestError extends Error {
     super(message);
     this.status = status;
   }
+
+  /** Whether the same request would be refused again. */
+  get isFinal(): boolean {
+    return this.status >= 400 && this.status < 500 && this.status !== 408 && this.status !== 429;
+  }
 }
 
 /** The token that the user gave; empty without one. */
@@ -34,6 +39,22 @@ export const token = {
   set: (value: string): void => value === "" ? sessionStorage.removeItem(TOKEN) : sessionStorage.setItem(TOKEN, value),
 };
 
+/** How far the server's clock is ahead of the browser's, in milliseconds. */
+let ahead = 0;
+
+/** The server's time, in epoch milliseconds. The browser's clock may be wrong. */
+export function serverNow(): number {
+  return Date.now() + ahead;
+}
+
+/** A difference below this is the travel of an answer, and the part of a second that `Date` lacks. */
+const MIN_CLOCK_SKEW_MS = 5_000;
+
+function learnTime({ headers }: Response): void {
+  const difference = Date.parse(headers.get("date") ?? "") - Date.now();
+  if (!Number.isNaN(difference)) ahead = Math.abs(difference) < MIN_CLOCK_SKEW_MS ? 0 : difference;
+}
+
 async function open(path: string, init: RequestInit = {}): Promise<Response> {
   const headers = new Headers(init.headers);
   if (token.get() !== "") headers.set("authorization", `Bearer ${token.get()}`);
@@ -41,6 +62,7 @@ async function open(path: string, init: RequestInit = {}): Promise<Response> {
     if (init.signal?.aborted) throw error;
     throw new RequestError(0, "The server cannot be reached");
   });
+  learnTime(response);
   if (response.ok) return response;
   const problem = await response.json().catch(() => ({}));
   throw new RequestError(response.status, String(problem.detail ?? problem.title ?? `Status ${response.status}`));
@@ -99,7 +121,7 @@ export async function follow(
       }
     } catch (error) {
       if (signal.aborted) return;
-      if (error instanceof RequestError && error.status >= 400 && error.status < 500) throw error;
+      if (error instanceof RequestError && error.isFinal) throw error;
     }
     await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS));
   }

@@ -6,7 +6,7 @@
  */
 
 import type { HistoryEntry } from "../../../core/inspection.ts";
-import { button, cell, type Child, element, fill } from "./dom.ts";
+import { arrange, button, cell, type Child, element, fill } from "./dom.ts";
 import { durationText, errorBlock, instant, valueBlock } from "./text.ts";
 import { workflowLink } from "./workflow.ts";
 
@@ -82,14 +82,16 @@ export class Timeline {
     );
   }
 
-  /** The first position whose entry may still change. */
+  /** The first position whose entry may still change. A step that runs has no entry yet. */
   get firstOpen(): number {
     let next = 0;
-    for (const { entry } of this.#rows.values()) {
-      if (entry.state === "waiting") return entry.position;
-      next = entry.position + 1;
-    }
+    while (this.#rows.has(next) && this.#rows.get(next)!.entry.state !== "waiting") next++;
     return next;
+  }
+
+  /** Whether operations offer to resume from them. */
+  set isResumable(isResumable: boolean) {
+    this.node.classList.toggle("resumable", isResumable);
   }
 
   /**
@@ -106,17 +108,16 @@ export class Timeline {
       node.remove();
       this.#rows.delete(position);
     }
-    const added: HTMLElement[] = [];
     for (const entry of entries) {
       const old = this.#rows.get(entry.position);
       const text = JSON.stringify(entry);
       if (old?.text === text) continue;
       const row = this.#toRow(entry, text);
-      if (old) old.node.replaceWith(row.node);
-      else added.push(row.node);
+      if (old) replaceRow(old.node, row.node);
       this.#rows.set(entry.position, row);
     }
-    this.#body.append(...added);
+    const sorted = [...this.#rows.values()].sort((a, b) => a.entry.position - b.entry.position);
+    arrange(this.#body, sorted.map(({ node }) => node));
     this.#all = span;
     this.#draw();
   }
@@ -199,6 +200,15 @@ export class Timeline {
   }
 }
 
+/** Replaces a row. Its details stay open, and it keeps the focus. */
+function replaceRow(old: HTMLElement, row: HTMLElement): void {
+  const hadFocus = old.contains(document.activeElement);
+  const details = row.querySelector("details");
+  if (details) details.open = old.querySelector("details")?.open ?? false;
+  old.replaceWith(row);
+  if (hadFocus) (details?.querySelector("summary") ?? row).focus({ preventScroll: true });
+}
+
 /** The name of an operation. Other workflows are links. */
 function toNames({ kind, name, value, state, destinationId }: HistoryEntry): Child[] {
   const names = name === undefined ? "" : [name].flat().map((it) => JSON.stringify(it)).join(", ");
@@ -222,7 +232,7 @@ function details(entry: HistoryEntry, { onResume }: TimelineOptions): Child {
     if (!node.open || node.childElementCount > 1) return;
     if (error) node.append(errorBlock(error));
     else if (hasValue) node.append(valueBlock(value, unreadable));
-    if (onResume) node.append(button(`Resume from ${position}…`, () => onResume(position)));
+    if (onResume) node.append(button(`Resume from ${position}…`, () => onResume(position), { class: "resume" }));
   });
   return node;
 }

@@ -11,7 +11,7 @@ import { type Allowed, readAllowed } from "./allowed.ts";
 import { eventsPanel, messagesPanel, type Panel, streamsPanel } from "./channels.ts";
 import { askCancel, askDelete, askResume, askSend, isAsking } from "./dialogs.ts";
 import { button, type Child, element, fill, section } from "./dom.ts";
-import { read, RequestError, workflowPath } from "./store.ts";
+import { read, type RequestError, serverNow, workflowPath } from "./store.ts";
 import { errorBlock, instant, valueBlock } from "./text.ts";
 import { Timeline } from "./timeline.ts";
 import { isActive, statusBadge } from "./workflow.ts";
@@ -21,15 +21,24 @@ const REFRESH_MS = 3_000;
 /** The largest page of the history. */
 const PAGE = 1_000;
 
+/** How a page is shown. */
+export interface Showing {
+  /** Is aborted when the page is left. */
+  readonly signal: AbortSignal;
+  /** Shows the page from the beginning, or asks for a token if the server no longer accepts it. */
+  readonly showAgain: () => void;
+}
+
 /** Shows a workflow until the signal is aborted. */
-export async function showWorkflow(main: HTMLElement, workflowId: string, signal: AbortSignal): Promise<void> {
+export async function showWorkflow(main: HTMLElement, workflowId: string, showing: Showing): Promise<void> {
+  const { signal } = showing;
   const allowed = await readAllowed(workflowId);
-  const view = new WorkflowView(workflowId, allowed);
+  const view = new WorkflowView(workflowId, allowed, showing);
   await view.refresh();
   if (signal.aborted) return;
   fill(main, element("h1", {}, "Workflow ", element("span.id", {}, workflowId)), view.node);
   const timer = setInterval(() => {
-    if (view.isActive && !document.hidden && !isAsking()) void view.refresh().catch(() => {});
+    if (view.mayChange && !document.hidden && !isAsking()) void view.refreshOrSay();
   }, REFRESH_MS);
   signal.addEventListener("abort", () => clearInterval(timer));
 }
@@ -38,18 +47,23 @@ class WorkflowView {
   readonly node = element("div");
   readonly #workflowId: string;
   readonly #allowed: Allowed;
+  readonly #showing: Showing;
   readonly #summary = element("div", { "aria-live": "polite" });
+  /** Why the page is not up to date. */
+  readonly #trouble = element("p.failed", { role: "status" });
   readonly #buttons = element("div.tools", { role: "group", "aria-label": "Actions" });
   readonly #values = element("div");
   readonly #timeline: Timeline;
   readonly #panels: Panel[] = [];
   #info: WorkflowInfo | undefined;
+  #shown = "";
   #entries: HistoryEntry[] = [];
   #refreshing: Promise<void> | undefined;
 
-  constructor(workflowId: string, allowed: Allowed) {
+  constructor(workflowId: string, allowed: Allowed, showing: Showing) {
     this.#workflowId = workflowId;
     this.#allowed = allowed;
+    this.#showing = showing;
     this.#timeline = new Timeline({
       onResume: allowed.has("resume") ? (position) => void this.#act(askResume(workflowId, position)) : undefined,
     });
@@ -63,6 +77,7 @@ class WorkflowView {
     }
     fill(
       this.node,
+      this.#trouble,
       this.#summary,
       this.#buttons,
       this.#values,
@@ -70,6 +85,11 @@ class WorkflowView {
         ? [history, ...this.#panels.map(({ node }) => node)]
         : element("p.note", {}, "The token does not allow to inspect this workflow."),
     );
+  }
+
+  /** Whether to read again. What was not read to its end may have changed, too. */
+  get mayChange(): boolean {
+    return this.isActive || this.#trouble.textContent !== "";
   }
 
   /** Without permission for the status, a workflow counts as active. */
@@ -82,32 +102,64 @@ class WorkflowView {
     return this.#refreshing ??= this.#refresh().finally(() => this.#refreshing = undefined);
   }
 
+  /** Reads everything again. If that fails, the page says so, and shows what it knows. */
+  async refreshOrSay(): Promise<void> {
+    try {
+      await this.refresh();
+      this.#trouble.textContent = "";
+    } catch (error) {
+      if (this.#showing.signal.aborted) return;
+      const { status, message } = error as RequestError;
+      // The first request of the page will ask for another token.
+      if (status === 401) return this.#showing.showAgain();
+      const text = status === 404 ? "This workflow does not exist any more." : `Not up to date: ${message}.`;
+      if (this.#trouble.textContent !== text) this.#trouble.textContent = text;
+    }
+  }
+
+  /**
+   * The status is read first, because nothing is read any more once it says that the workflow has
+   * ended.
+   */
   async #refresh(): Promise<void> {
-    const [info] = await Promise.all([
-      this.#allowed.has("info") ? read<WorkflowInfo>(workflowPath(this.#workflowId)) : undefined,
-      ...this.#panels.map((panel) => panel.refresh()),
-    ]);
-    const isAnew = info?.generation !== this.#info?.generation;
+    const old = this.#info;
+    const info = this.#allowed.has("info") ? await read<WorkflowInfo>(workflowPath(this.#workflowId)) : undefined;
+    // It was deleted, and another one has its ID.
+    if (old && info && old.createdAt !== info.createdAt) return this.#showing.showAgain();
     this.#info = info;
     if (info) this.#showInfo(info);
     this.#showButtons(info);
-    if (this.#allowed.has("inspect")) await this.#readHistory(isAnew);
+    await Promise.all([
+      ...this.#panels.map((panel) => panel.refresh()),
+      this.#allowed.has("inspect") && this.#readHistory(info?.generation !== old?.generation),
+    ]);
   }
 
+  /** Reads the history from the first entry that may have changed. */
   async #readHistory(isAnew: boolean): Promise<void> {
-    const from = isAnew ? 0 : this.#timeline.firstOpen;
-    const entries: HistoryEntry[] = [];
-    for (let after: number | undefined = from === 0 ? undefined : from - 1;;) {
-      const page: HistoryPage = await read<HistoryPage>(workflowPath(this.#workflowId, "history"), {
-        after,
-        limit: PAGE,
-      });
-      entries.push(...page.entries);
-      if (page.next === undefined) break;
-      after = page.next;
+    const firstOpen = isAnew ? 0 : this.#timeline.firstOpen;
+    const last = this.#entries.findLast(({ position }) => position < firstOpen);
+    let from = last?.position ?? 0;
+    let entries = await this.#readEntries(from);
+    // A resume from an earlier position has replaced what does not change otherwise.
+    if (last && JSON.stringify(entries[0]) !== JSON.stringify(last)) {
+      from = 0;
+      entries = await this.#readEntries(from);
     }
     this.#entries = [...this.#entries.filter(({ position }) => position < from), ...entries];
     this.#timeline.update(entries, from, this.#span());
+  }
+
+  /** Reads all entries from a position on. */
+  async #readEntries(from: number): Promise<HistoryEntry[]> {
+    const entries: HistoryEntry[] = [];
+    for (let after = from === 0 ? undefined : from - 1;;) {
+      const path = workflowPath(this.#workflowId, "history");
+      const page: HistoryPage = await read<HistoryPage>(path, { after, limit: PAGE });
+      entries.push(...page.entries);
+      if (page.next === undefined) return entries;
+      after = page.next;
+    }
   }
 
   /** The time that the workflow has taken so far. */
@@ -118,11 +170,15 @@ class WorkflowView {
     const all = [...times, ...known].filter(Number.isFinite);
     const from = all.reduce((least, time) => Math.min(least, time), Infinity);
     const last = all.reduce((most, time) => Math.max(most, time), 0);
-    const to = this.isActive ? Math.max(last, Date.now()) : last;
+    const to = this.isActive ? Math.max(last, serverNow()) : last;
     return from < to ? { from, to } : { from: to - 1, to };
   }
 
+  /** What has not changed stays, with its focus, and a screen reader does not read it again. */
   #showInfo(info: WorkflowInfo): void {
+    const shown = JSON.stringify(info);
+    if (this.#shown === shown) return;
+    this.#shown = shown;
     const facts: [string, Child][] = [
       ["Name", info.name],
       ["Created", instant(info.createdAt)],
@@ -169,11 +225,12 @@ class WorkflowView {
     const id = this.#workflowId;
     const active = this.isActive;
     const ended = !info || !active;
+    this.#timeline.isResumable = ended && info?.status !== "SUCCESS";
     const offers: [boolean, string, () => Promise<boolean>][] = [
       [this.#allowed.has("send") && active, "Send a message…", () => askSend(id)],
       [this.#allowed.has("cancel") && active, "Cancel…", () => askCancel(id)],
       [this.#allowed.has("resume") && (info?.status !== "SUCCESS"), "Resume…", () => askResume(id)],
-      [this.#allowed.has("delete") && ended, "Delete…", () => askDelete(id)],
+      [this.#allowed.has("delete") && ended, "Delete…", () => this.#delete()],
     ];
     const offered = offers.filter(([isOffered]) => isOffered);
     const names = offered.map(([, name]) => name).join();
@@ -183,14 +240,15 @@ class WorkflowView {
     fill(this.#buttons, offered.map(([, name, run]) => button(name, () => void this.#act(run()))));
   }
 
-  /** After a change everything is read again, because a resume may have dropped entries. */
+  async #delete(): Promise<boolean> {
+    if (await askDelete(this.#workflowId) && !this.#showing.signal.aborted) location.hash = "#/";
+    return false;
+  }
+
+  /** After a change everything is read again. A refresh that began earlier may not have seen it. */
   async #act(asked: Promise<boolean>): Promise<void> {
-    if (!await asked) return;
-    this.#entries = [];
-    this.#info = undefined;
-    await this.refresh().catch((error) => {
-      if (error instanceof RequestError && error.status === 404) location.hash = "#/";
-      else throw error;
-    });
+    if (!await asked || this.#showing.signal.aborted) return;
+    await this.#refreshing?.catch(() => {});
+    await this.refreshOrSay();
   }
 }
