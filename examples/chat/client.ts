@@ -21,19 +21,16 @@ const PAUSE_MS = 500;
 export function chatOptions(
   api: string,
   resume: () => Promise<void>,
-): Required<Pick<ChatInit<ChatMessage>, "transport" | "onError" | "onFinish">> {
-  let again = false;
+): Required<Pick<ChatInit<ChatMessage>, "transport" | "onFinish">> {
+  let againIn: number | undefined;
   const durable = createDurableChatTransport<ChatMessage>({ api, fetchClient: patientFetch });
   return {
-    transport: untilTakenBack(durable, () => again = true),
-    onError(error) {
-      again ||= isNetworkError(error);
-    },
-    onFinish({ isError }) {
-      if (!again) return;
-      again = false;
+    transport: untilReadAgain(durable, (pauseMs) => againIn = pauseMs),
+    onFinish() {
+      if (againIn === undefined) return;
       // The chat is still finishing.
-      setTimeout(() => void resume(), isError ? PAUSE_MS : 0);
+      setTimeout(() => void resume(), againIn);
+      againIn = undefined;
     },
   };
 }
@@ -47,45 +44,56 @@ async function patientFetch(input: RequestInfo | URL, init?: RequestInit): Promi
     try {
       return await fetch(input, init);
     } catch (error) {
-      if (!isNetworkError(error)) throw error;
+      // Every runtime throws a `TypeError` for a connection that fails.
+      if (!(error instanceof TypeError)) throw error;
     }
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
 }
 
-/** Every runtime throws a `TypeError` for a connection that fails. */
-function isNetworkError(error: unknown): boolean {
-  return error instanceof TypeError;
-}
-
 /**
- * Ends each stream where a mark takes back what came before it, because a chat cannot take back what
- * it has shown. A stream that is resumed has no abandoned try in it, and replaces the message.
+ * Ends each stream where it has to be read again: where the connection is lost, and at a mark that
+ * takes back what came before it. A chat cannot take back what it has shown. A stream that is resumed
+ * has no abandoned try in it, and replaces the message.
  */
-function untilTakenBack(transport: ChatTransport<ChatMessage>, onTakenBack: () => void): ChatTransport<ChatMessage> {
-  const cut = (chunks: ReadableStream<ChatChunk>) => {
+function untilReadAgain(
+  transport: ChatTransport<ChatMessage>,
+  onAgain: (pauseMs: number) => void,
+): ChatTransport<ChatMessage> {
+  const cut = (chunks: ReadableStream<ChatChunk>, signal?: AbortSignal) => {
+    const reader = chunks.getReader();
     let part = -1;
-    return chunks.pipeThrough(
-      new TransformStream<ChatChunk, ChatChunk>({
-        transform(chunk, to) {
-          if (chunk.type === "data-try") {
-            if (chunk.data.part === part) {
-              onTakenBack();
-              return to.terminate();
+    return new ReadableStream<ChatChunk>({
+      async pull(controller) {
+        try {
+          const { done, value } = await reader.read();
+          if (done) return controller.close();
+          if (value.type === "data-try") {
+            if (value.data.part === part) {
+              onAgain(0);
+              controller.close();
+              return void reader.cancel().catch(() => {});
             }
-            part = chunk.data.part;
+            part = value.data.part;
           }
-          to.enqueue(chunk);
-        },
-      }),
-    );
+          controller.enqueue(value);
+        } catch (error) {
+          if (signal?.aborted) throw error;
+          onAgain(PAUSE_MS);
+          controller.close();
+        }
+      },
+      cancel: (reason) => reader.cancel(reason),
+    });
   };
   return {
     resumeStreamIsReplay: true,
-    sendMessages: async (options) => cut(await transport.sendMessages(options) as ReadableStream<ChatChunk>),
+    async sendMessages(options) {
+      return cut(await transport.sendMessages(options) as ReadableStream<ChatChunk>, options.abortSignal);
+    },
     async reconnectToStream(options) {
       const chunks = await transport.reconnectToStream(options);
-      return chunks && cut(chunks as ReadableStream<ChatChunk>);
+      return chunks && cut(chunks as ReadableStream<ChatChunk>, options.abortSignal);
     },
   };
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { PlainChat } from "../../examples/chat/client.ts";
+import type { ChatChunk } from "../../examples/chat/message.ts";
 import { STORY } from "../../examples/chat/model.ts";
 import { withDirectory } from "../project/files.ts";
 import { ChatServer, readPlainly } from "./chat_server.ts";
@@ -13,7 +14,12 @@ addEventListener("unhandledrejection", (event) => {
   }
 });
 
-Deno.test("the chat shows an answer once, through a retry, a reload and two kills of its server, and refunds once", async () => {
+// A connection that breaks may leave a body in the client of Durable Streams.
+const sanitizeResources = false;
+
+Deno.test("the chat shows an answer once, through a retry, a reload and two kills of its server, and refunds once", {
+  sanitizeResources,
+}, async () => {
   await withDirectory(async (directory) => {
     await using server = new ChatServer(directory);
     await server.start();
@@ -38,8 +44,9 @@ Deno.test("the chat shows an answer once, through a retry, a reload and two kill
     // No picture that was ever shown has a word twice.
     const wrong = shown.filter((text) => !STORY.startsWith(text) && text !== "Tell me a story, but stumble");
     assert.deepEqual(wrong, []);
-    // The story began again after each of the two abandoned tries.
-    assert(shown.some((text, index) => index > 0 && text.length < shown[index - 1]!.length - 20));
+    // The store has each try, and each began with its mark: two were abandoned, and one is whole.
+    const stored: ChatChunk[] = await (await fetch(new URL(`${streamUrl}&offset=0`, api))).json();
+    assert(stored.filter(({ type }) => type === "data-try").length >= 3);
 
     void chat.sendMessage({ text: "Please refund order 7" });
     await until(() => refundOf(chat)?.state === "approval-requested");

@@ -26,7 +26,7 @@ export class ChatServer implements AsyncDisposable {
 
   /** Starts a process, and waits until it answers. */
   async start(): Promise<void> {
-    const options = ["--port", `${this.#port}`, "--data", this.#directory, "--pause", "40", "--lease", "2s"];
+    const options = ["--port", `${this.#port}`, "--data", this.#directory, "--pause", "80", "--lease", "2s"];
     const args = ["run", "--quiet", "-A", "examples/chat/main.ts", ...options];
     this.#process = new Deno.Command(Deno.execPath(), { args, cwd: ROOT, stdin: "null", stdout: "null" }).spawn();
     await until(async () =>

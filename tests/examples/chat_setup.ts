@@ -16,7 +16,7 @@ import { html } from "../../examples/chat/page.ts";
 import { answerWorkflow } from "../../examples/chat/workflow.ts";
 
 /** Something that never comes is given up. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 120_000;
 
 /** The chat of a test. */
 export interface OpenChat extends AsyncDisposable {
