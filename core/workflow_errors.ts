@@ -39,9 +39,10 @@ export class WorkflowEndedError extends ParleyError {
    *
    * @param workflowId The workflow.
    * @param status How it ended.
+   * @param required What it must be, in words.
    */
-  constructor(workflowId: string, status: WorkflowStatus) {
-    super(`Workflow ${quote(workflowId)} has ended: it is ${status}, and must be ENQUEUED or PENDING`, {
+  constructor(workflowId: string, status: WorkflowStatus, required: string = "ENQUEUED or PENDING") {
+    super(`Workflow ${quote(workflowId)} has ended: it is ${status}, and must be ${required}`, {
       workflowId,
       status,
     });

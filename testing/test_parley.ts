@@ -95,6 +95,8 @@ export class TestParley extends Parley {
   /** The time of the test. It stands still until {@linkcode TestParley.advance} moves it. */
   readonly clock: ManualClock;
   readonly #schedules: readonly Schedule[];
+  /** The names of replacements that no step has used yet. */
+  readonly #unused: Set<string>;
   /** How long after the last claim the next workflow becomes due, in milliseconds. */
   readonly #nextDueMs: () => number;
   /** Set while work takes longer than {@linkcode PATIENCE_MS}. */
@@ -119,17 +121,27 @@ export class TestParley extends Parley {
       if (request.workflowIds === null) nextDueMs = result.nextDueMs ?? Infinity;
       return result;
     };
+    const unused = new Set(Object.keys(steps));
     super({
       hotWait: 0,
       ...rest,
       driver: { ...driver, claim },
       clock,
-      workflows: workflows.map((workflow) => withSteps(workflow, steps)),
+      workflows: workflows.map((workflow) => withSteps(workflow, steps, unused)),
     });
     this.clock = clock;
     this.#schedules = rest.schedules ?? [];
+    this.#unused = unused;
     this.#nextDueMs = () => nextDueMs;
     settled = () => this.#patiently(() => this.idle());
+  }
+
+  /**
+   * The names of replaced steps that have not run yet. A test that expects each of them compares it
+   * with `[]`, and so finds a name that it has misspelt.
+   */
+  get unusedSteps(): string[] {
+    return [...this.#unused];
   }
 
   /**
@@ -194,14 +206,20 @@ export class TestParley extends Parley {
 function withSteps(
   workflow: Workflow<unknown, unknown>,
   steps: Readonly<Record<string, StepReplacement>>,
+  unused: Set<string>,
 ): Workflow<unknown, unknown> {
-  return { ...workflow, run: (ctx, input) => workflow.run(replacingSteps(ctx, steps), input) };
+  return { ...workflow, run: (ctx, input) => workflow.run(replacingSteps(ctx, steps, unused), input) };
 }
 
-function replacingSteps(ctx: WorkflowContext, steps: Readonly<Record<string, StepReplacement>>): WorkflowContext {
+function replacingSteps(
+  ctx: WorkflowContext,
+  steps: Readonly<Record<string, StepReplacement>>,
+  unused: Set<string>,
+): WorkflowContext {
   const step: WorkflowContext["step"] = (name, code, options) => {
     const replacement = Object.hasOwn(steps, name) ? steps[name] : undefined;
     if (!replacement) return ctx.step(name, code, options);
+    unused.delete(name);
     const own = (step: StepContext) => replacement(step, async () => await code(step)) as ReturnType<typeof code>;
     return ctx.step(name, own, options);
   };

@@ -10,6 +10,12 @@ import { statusTargets } from "../time/subscriptions.ts";
 import { checkName } from "../values/checks.ts";
 import type { Runner } from "./runner.ts";
 
+/** What a workflow must be for each action. */
+const REQUIRED: Readonly<Record<ControlRequest["action"], string>> = {
+  cancel: "ENQUEUED or PENDING",
+  resume: "CANCELLED, ERROR or MAX_RECOVERY_ATTEMPTS_EXCEEDED, or still active",
+};
+
 /** Cancels or resumes a workflow, tells those that wait here, and continues what that makes due. */
 export async function control(runner: Runner, request: ControlRequest): Promise<void> {
   const { workflowId } = request;
@@ -17,7 +23,7 @@ export async function control(runner: Runner, request: ControlRequest): Promise<
   const result = await runner.driver.control(request);
   if (result.state === "not_found") throw new WorkflowNotFoundError(workflowId);
   if (result.state === "active") throw new WorkflowActiveError(workflowId, result.status);
-  if (result.state === "ended") throw new WorkflowEndedError(workflowId, result.status);
+  if (result.state === "ended") throw new WorkflowEndedError(workflowId, result.status, REQUIRED[request.action]);
   runner.check(workflowId);
   runner.hints.notify([`inbox:${workflowId}`, ...statusTargets(workflowId)]);
   if (result.woken.length > 0) runner.wake(result.woken);

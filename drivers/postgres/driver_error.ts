@@ -94,6 +94,10 @@ export function driverError(call: string, error: unknown): ParleyError {
   if (error instanceof ParleyError) return error;
   const { sqlState: state, systemCode, holder } = findCode(error);
   if (state === null && isProgrammingError(error)) return programmingError(call, error);
+  if (isClosed(error, systemCode)) {
+    const reason = "the client was closed before; close the Parley first";
+    return new DriverError(`${call} failed: ${reason}`, { retryable: false, cause: sanitised(error, reason) });
+  }
   const shown = state !== null ? describeState(state, error, holder) : systemCode ?? "no SQLSTATE, outcome unknown";
   const text = speakableText(state, error, holder);
   const own = text !== null && OWN.test(text) || state?.startsWith("22") || error instanceof NoAnswerError;
@@ -101,6 +105,12 @@ export function driverError(call: string, error: unknown): ParleyError {
     retryable: state === null || RETRYABLE.test(state),
     cause: sanitised(error, text === null ? shown : `${shown}: ${text}`),
   });
+}
+
+/** Whether the application has closed the client: node-postgres says so in its text, postgres.js by a code. */
+function isClosed(error: unknown, systemCode: string | null | undefined): boolean {
+  return systemCode === "CONNECTION_ENDED" ||
+    error instanceof Error && /after calling end on the pool/.test(error.message);
 }
 
 /** Names an SQLSTATE, and the table, column or constraint that the error is about. */

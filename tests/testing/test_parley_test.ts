@@ -49,6 +49,7 @@ Deno.test("steps are replaced by name, in children too, and others run their own
     workflows: [flow, child],
     steps: {
       ask: () => Promise.resolve("replaced"),
+      misspelt: () => {},
       through: async ({ attempt, signal }, code) => {
         assert.equal(signal.aborted, false);
         attempts.push(attempt);
@@ -59,6 +60,7 @@ Deno.test("steps are replaced by name, in children too, and others run their own
   const handle = await parley.start(flow, undefined, { workflowId: "w" });
   assert.deepEqual(await handle.result(), [2, "kept", "replaced", "w", false]);
   assert.deepEqual(attempts, [1]);
+  assert.deepEqual(parley.unusedSteps, ["misspelt"]);
   assert.deepEqual(await handle.readStream("lines", { wait: false }).collect(), {
     values: ["written"],
     closed: true,

@@ -37,6 +37,16 @@ Deno.test("an error is retryable when it may pass or its outcome is unknown", as
   assert.equal((await rejection(failing("a string").readWorkflow("w"))).retryable, true);
 });
 
+Deno.test("a client that the application has closed is no fault that may pass", async () => {
+  const pool = new pg.Pool({ connectionString: "postgres://nobody@127.0.0.1:1/none" });
+  await pool.end();
+  for (const driver of [postgresDriver(pool), failing(withCode("CONNECTION_ENDED"))]) {
+    const error = await rejection(driver.readWorkflow("w"));
+    assert.equal(error.retryable, false);
+    assert.match(String(error), /the client was closed before; close the Parley first/);
+  }
+});
+
 Deno.test("an error names the call and the SQLSTATE", async () => {
   const error = await rejection(failing(withCode("40001")).purge({ olderThanMs: 0, limit: 1 }));
   assert.equal(error.message, "Postgres: purge failed (SQLSTATE 40001)");
