@@ -10,7 +10,7 @@ import type { CliIo } from "./io.ts";
 import type { CommandOption, Options } from "./options.ts";
 import { withProgress } from "./progress.ts";
 import { openTarget, type Target } from "./target.ts";
-import { escapeText, toJson } from "./text.ts";
+import { escapeText, toItemJson, toJson } from "./text.ts";
 
 /** A command. */
 export interface Command {
@@ -97,7 +97,7 @@ export class CommandCall {
     if (!this.isJson) return await this.io.out(text());
     await this.io.out(`{${JSON.stringify(name)}:[`);
     for (let from = 0; from < items.length; from += PIECE) {
-      const piece = items.slice(from, from + PIECE).map(toJson).join();
+      const piece = items.slice(from, from + PIECE).map(toItemJson).join();
       await this.io.out(from === 0 ? piece : `,${piece}`);
     }
     const members = Object.entries(rest).map(([key, value]) => `,${JSON.stringify(key)}:${toJson(value)}`);

@@ -20,14 +20,21 @@ const ISO = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?
  * @throws {CliError} If it is none of these.
  */
 export function parseInstant(text: string, what: string, { isPast }: { isPast: boolean }): number {
-  if (/^\d{10,16}$/.test(text)) return Number(text);
-  if (ISO.test(text)) {
+  // Fewer digits are seconds, which would be an instant in 1970.
+  if (/^\d{12,16}$/.test(text)) return Number(text);
+  if (ISO.test(text) && isDay(text.slice(0, 10))) {
     const ms = Date.parse(text);
     if (!Number.isNaN(ms)) return ms;
   }
   if (isPast && /^[\d.]+[a-z]+$/.test(text)) return Math.max(0, Date.now() - toMilliseconds(text as Duration, what));
   const also = isPast ? ", or so long ago, such as 2h" : "";
   throw new CliError(`Reading the ${what}: it must be an instant such as 2027-01-31T09:00Z${also}`);
+}
+
+/** Whether a day is in the calendar. Some runtimes take February 30 as March 2. */
+function isDay(day: string): boolean {
+  const ms = Date.parse(day);
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(day);
 }
 
 /**

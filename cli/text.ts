@@ -45,10 +45,33 @@ export function toJson(value: unknown): string {
   return (JSON.stringify(plain) ?? "null").replace(UNSAFE, toUnits);
 }
 
+/** Writes an item of a list as JSON. A value that is too large for JSON is left out, and breaks no list. */
+export function toItemJson(item: unknown): string {
+  try {
+    return toJson(item);
+  } catch (error) {
+    if (!(error instanceof RangeError && typeof item === "object" && item !== null)) throw error;
+    const { value: _value, ...rest } = item as { value?: unknown };
+    if ("value" in item) return toJson({ ...rest, unreadable: true });
+    if ("workflowId" in item) return toJson({ ...withoutValues(item), unreadable: ["input", "output"] });
+    throw error;
+  }
+}
+
+function withoutValues(info: object): object {
+  return Object.fromEntries(Object.entries(info).filter(([name]) => name !== "input" && name !== "output"));
+}
+
 /** Shows a value in a table, in one line. */
 export function shownValue(item: { value?: unknown; unreadable?: true }): string {
   if (item.unreadable) return "(cannot be decoded here)";
-  return item.value === undefined ? "" : toJson(item.value);
+  if (item.value === undefined) return "";
+  try {
+    return toJson(item.value);
+  } catch (error) {
+    if (error instanceof RangeError) return "(too large to be shown as JSON)";
+    throw error;
+  }
 }
 
 /** Shows an instant in UTC, with whole seconds. */

@@ -124,6 +124,8 @@ Deno.test("bad input is refused before any request, with exit code 2", async () 
     ["list", "--limit", "many"],
     ["list", "--created-after", "yesterday"],
     ["list", "--created-after", "2027-13-01"],
+    ["list", "--created-after", "2027-02-30T09:00Z"],
+    ["start", "a", "1", "--at", "1798765200"],
     ["list", "--created-before", "2 hours"],
     ["list", "--all", "--cursor", "x"],
     ["list", "--follow"],
@@ -153,6 +155,22 @@ Deno.test("bad input is refused before any request, with exit code 2", async () 
   }
   const nowhere = await run(["list"]);
   assert.deepEqual([nowhere.code, /^parley: Say where the workflows are/.test(nowhere.stderr)], [2, true]);
+});
+
+Deno.test("a value that is too large for JSON breaks no list", async () => {
+  await using shop = await openShop();
+  const { parley, cli, json } = shop;
+  const part = "x".repeat(500_000);
+  // In the library's own encoding, the part is stored once.
+  await parley.start("log", [], { workflowId: "log-1" });
+  await parley.send("log-1", Array(200).fill(part));
+  await parley.send("log-1", "small");
+  const { messages } = await json("messages", "log-1");
+  assert.deepEqual(messages.map((it: { value?: unknown; unreadable?: true }) => [it.value, it.unreadable]), [
+    [undefined, true],
+    ["small", undefined],
+  ]);
+  assert.match((await cli("messages", "log-1")).stdout, /\(too large to be shown as JSON\)\n.* "small"\n$/);
 });
 
 Deno.test("a value that only the server can judge is refused with exit code 2, and a wait that is over with 7", async () => {
