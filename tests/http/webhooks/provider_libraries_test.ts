@@ -236,7 +236,7 @@ Deno.test("slack() accepts the example of Slack's documentation", async () => {
   assert.equal(await verified(verify, headers, body), signature);
 });
 
-Deno.test("square() accepts the test vector of Square's library, and not with another URL", async () => {
+Deno.test("square() accepts a delivery as Square signs it, and not with another URL", async () => {
   const body = '{"merchant_id":"MLEFBHHSJGVHD","type":"webhooks.test_notification",' +
     '"event_id":"ac3ac95b-f97d-458c-a6e6-18981597e05f","created_at":"2022-07-13T20:30:59.037339943Z",' +
     '"data":{"type":"webhooks","id":"bc368e64-01aa-407e-b46e-3231809b1129"}}';
