@@ -6,9 +6,10 @@
 
 import type { CommitRequest, CommitResult, OperationResult, Transition } from "../../core/driver/driver.ts";
 import { isWait } from "../../core/driver/operations.ts";
-import { DriverError } from "../../core/errors.ts";
-import { AnswerSize } from "./answer_size.ts";
-import { apply, signalsOf } from "./operations.ts";
+import { AnswerSize } from "../answer_size.ts";
+import { checkPositions, mayRelease } from "../commit_rules.ts";
+import { signalsOf } from "../signals.ts";
+import { apply } from "./operations.ts";
 import type { WorkflowRow } from "./rows.ts";
 import type { CommitScope } from "./scope.ts";
 import type { MemoryStore } from "./store.ts";
@@ -24,10 +25,12 @@ export function commit(store: MemoryStore, request: CommitRequest): CommitResult
     if (!row.held) return { state: "lost" };
   }
   if (request.number > row.lastCommit + 1) return { state: "lost" };
-  validate(request);
+  checkPositions(request);
   const scope: CommitScope = { store, row, woken: new Set(), repeated };
   const { results, deferredFrom } = applyAll(scope, request);
-  const state = repeated ? (answersReleased ? "released" : "held") : settle(scope, request, mayLetGo(request, results));
+  const state = repeated
+    ? (answersReleased ? "released" : "held")
+    : settle(scope, request, mayRelease(request, results));
   if (!repeated) row.deferredFrom = deferredFrom;
   return { state, results, woken: [...scope.woken], now: store.now() };
 }
@@ -51,24 +54,12 @@ function applyAll(scope: CommitScope, request: CommitRequest): { results: Operat
   return { results, deferredFrom };
 }
 
-/**
- * Whether the transition is made. A suspend is refused if a wait has an outcome or a pause has
- * elapsed.
- */
-function mayLetGo({ transition, operations }: CommitRequest, results: readonly OperationResult[]): boolean {
-  if (results.some((result) => "deferred" in result)) return false;
-  if (transition?.to !== "suspend") return true;
-  return results.every((result, index) =>
-    "remainingMs" in result && !(operations[index]?.type === "pause" && result.remainingMs === 0)
-  );
-}
-
 /** Makes the transition, or renews the lease. */
-function settle(scope: CommitScope, request: CommitRequest, mayLetGo: boolean): "held" | "released" {
+function settle(scope: CommitScope, request: CommitRequest, released: boolean): "held" | "released" {
   const { store, row } = scope;
   row.lastCommit = request.number;
   row.updatedAt = store.now();
-  const transition = mayLetGo ? request.transition : null;
+  const transition = released ? request.transition : null;
   row.released = transition !== null;
   if (transition === null) store.renew(row, request.leaseMs);
   else {
@@ -118,18 +109,9 @@ function suspend(store: MemoryStore, row: WorkflowRow, request: CommitRequest): 
     const deadline = operation.position === null ? null : row.entries.get(operation.position)?.deadline ?? null;
     if (deadline !== null && (until === null || deadline < until)) until = deadline;
     const isTogether = operation.type === "observeResult" && operation.together;
-    for (const signal of signalsOf(row, operation)) (signals.add(signal), isTogether || alone.add(signal));
+    for (const signal of signalsOf(row.workflowId, operation)) (signals.add(signal), isTogether || alone.add(signal));
   }
   row.suspended = { until };
   store.wait(row, until);
   store.register(row, [...signals], alone);
-}
-
-/** Refuses a commit that would fail in the middle. A commit is written as a whole or not at all. */
-function validate(request: CommitRequest): void {
-  for (const { position, type } of request.operations) {
-    if (position === null && type !== "send" && type !== "setEvent" && type !== "writeStream") {
-      throw new DriverError(`Committing ${type}: it must have a position`, { retryable: false });
-    }
-  }
 }

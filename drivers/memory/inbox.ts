@@ -6,7 +6,8 @@
 
 import type { NewMessage, Outcome, SendResult, WorkflowStatus } from "../../core/driver/driver.ts";
 import { isActive } from "../../core/driver/statuses.ts";
-import { messageSignal, Queue, type SentKey, type StoredMessage, type WorkflowRow } from "./rows.ts";
+import { messageSignal } from "../signals.ts";
+import { Queue, type SentKey, type StoredMessage, type WorkflowRow } from "./rows.ts";
 import type { MemoryStore } from "./store.ts";
 
 type SendRefusal = Extract<SendResult, { state: "refused" }>["reason"];

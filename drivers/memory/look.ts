@@ -14,7 +14,7 @@ import type {
   PartQuery,
   StreamRecord,
 } from "../../core/driver/driver.ts";
-import { PAGE_LENGTH, pageSize } from "./read.ts";
+import { PAGE_LENGTH, pageSize } from "../page_size.ts";
 import type { WorkflowRow } from "./rows.ts";
 import type { MemoryStore } from "./store.ts";
 

@@ -7,9 +7,10 @@
 import type { Effect, NewWorkflow, Operation, OperationResult, Outcome } from "../../core/driver/driver.ts";
 import { isWait } from "../../core/driver/operations.ts";
 import { DriverError } from "../../core/errors.ts";
-import type { AnswerSize } from "./answer_size.ts";
+import type { AnswerSize } from "../answer_size.ts";
 import { sendOne, sentBefore } from "./inbox.ts";
-import { eventSignal, messageSignal, resultSignal, type Stream, type WorkflowRow } from "./rows.ts";
+import { eventSignal } from "../signals.ts";
+import type { Stream, WorkflowRow } from "./rows.ts";
 import { type CommitScope, complete, newEntry } from "./scope.ts";
 import { wait } from "./waits.ts";
 
@@ -29,23 +30,6 @@ export function apply(scope: CommitScope, operation: Operation, answer: AnswerSi
   if (operation.type === "record") begun.attempts = operation.attempts ?? 0;
   complete(scope, begun, outcome);
   return { outcome: { ...outcome } };
-}
-
-/**
- * The signals that make a workflow due while it is suspended for this wait. Empty if only the
- * deadline makes it due.
- */
-export function signalsOf(row: WorkflowRow, operation: Operation): string[] {
-  switch (operation.type) {
-    case "receive":
-      return operation.topics.map((topic) => messageSignal(row.workflowId, topic));
-    case "observeEvent":
-      return [eventSignal(operation.workflowId, operation.key), resultSignal(operation.workflowId)];
-    case "observeResult":
-      return [resultSignal(operation.workflowId)];
-    default:
-      return [];
-  }
 }
 
 /**

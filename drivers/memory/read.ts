@@ -15,16 +15,10 @@ import type {
 } from "../../core/driver/driver.ts";
 import { DriverError } from "../../core/errors.ts";
 import { parseListCursor } from "../../core/values/list_cursor.ts";
+import { LIST_LENGTH, MAX_LISTED_ERROR_LENGTH, PAGE_LENGTH, pageSize } from "../page_size.ts";
 import { countUnread } from "./inbox.ts";
 import type { WorkflowRow } from "./rows.ts";
 import type { MemoryStore } from "./store.ts";
-
-// How many characters of values a page of a journal or a stream holds, and a page of a list.
-export const PAGE_LENGTH = 1_048_576;
-const LIST_LENGTH = 4 * 1_048_576;
-
-/** Longer errors are left out of a list without values. */
-const LISTED_ERROR_LENGTH = 4_096;
 
 /** A row as callers see it. */
 export function toRecord(row: WorkflowRow): WorkflowRecord {
@@ -129,7 +123,7 @@ export function listWorkflows(store: MemoryStore, query: ListQuery): ListPage {
 }
 
 function toListed(row: WorkflowRow): ListedWorkflow {
-  const error = row.error !== null && row.error.length > LISTED_ERROR_LENGTH ? null : row.error;
+  const error = row.error !== null && row.error.length > MAX_LISTED_ERROR_LENGTH ? null : row.error;
   return { ...toRecord(row), input: null, output: null, error };
 }
 
@@ -140,31 +134,6 @@ function valuesLength(row: WorkflowRow | undefined): number {
 function openLabels(row: WorkflowRow): string[] {
   const open = [...row.entries.values()].filter((entry) => entry.outcome === null);
   return open.sort((a, b) => a.position - b.position).map((entry) => entry.label);
-}
-
-export interface PageSize {
-  readonly available: number;
-  readonly limit: number;
-  /** A page ends before it becomes longer than this, but always has its first item. */
-  readonly length: number;
-  /** A bound for the page that holds even for its first item. */
-  readonly room?: number;
-}
-
-/** How many items fit a page. */
-export function pageSize(
-  { available, limit, length, room = Infinity }: PageSize,
-  lengthOf: (index: number) => number,
-): number {
-  const most = Math.min(available, limit);
-  let total = 0;
-  let count = 0;
-  while (count < most) {
-    total += lengthOf(count);
-    if (total > room || (count > 0 && total > length)) break;
-    count += 1;
-  }
-  return count;
 }
 
 type Place = Pick<WorkflowRow, "createdAt" | "workflowId">;

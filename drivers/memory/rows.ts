@@ -155,24 +155,6 @@ export class Queue<T> {
   }
 }
 
-// A suspended workflow waits for signals. They are JSON, so they cannot collide, whatever the IDs
-// and keys contain.
-
-/** The signal of a message under this topic. */
-export function messageSignal(workflowId: string, topic: string): string {
-  return JSON.stringify(["message", workflowId, topic]);
-}
-
-/** The signal of an event that was set. */
-export function eventSignal(workflowId: string, key: string): string {
-  return JSON.stringify(["event", workflowId, key]);
-}
-
-/** The signal of a workflow that ended. */
-export function resultSignal(workflowId: string): string {
-  return JSON.stringify(["result", workflowId]);
-}
-
 /** A row that is neither due nor leased. */
 export function newRow(
   workflow: NewWorkflow,

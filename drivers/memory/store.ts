@@ -7,8 +7,9 @@
 import type { Clock } from "../../core/time/clock.ts";
 import type { NewWorkflow, WorkflowStatus } from "../../core/driver/driver.ts";
 import { statusTargets } from "../../core/time/subscriptions.ts";
-import { DeferredHints } from "./deferred_hints.ts";
-import { newRow, resultSignal, type WorkflowRow } from "./rows.ts";
+import { DeferredHints } from "../deferred_hints.ts";
+import { resultSignal } from "../signals.ts";
+import { newRow, type WorkflowRow } from "./rows.ts";
 
 /** Setting a deadline that is nearer than this gives a hint. */
 const NEAR_MS = 10_000;

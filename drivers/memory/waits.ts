@@ -6,7 +6,7 @@
 
 import type { Operation, OperationResult, Outcome, Wait } from "../../core/driver/driver.ts";
 import { isActive } from "../../core/driver/statuses.ts";
-import type { AnswerSize } from "./answer_size.ts";
+import type { AnswerSize } from "../answer_size.ts";
 import { oldestTopic } from "./inbox.ts";
 import type { Entry, WorkflowRow } from "./rows.ts";
 import { type CommitScope, complete, newEntry } from "./scope.ts";

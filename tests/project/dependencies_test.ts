@@ -17,8 +17,9 @@ const RULES: readonly { files: RegExp; mayImport: RegExp }[] = [
   { files: /^core\/schedule\.ts$/, mayImport: /^(core\/|croner$)/ },
   { files: /^core\//, mayImport: /^core\// },
   { files: /^mod\.ts$/, mayImport: /^(core\/|drivers\/memory\/)/ },
-  { files: /^drivers\/memory\//, mayImport: /^(core|drivers\/memory)\// },
+  { files: /^drivers\/memory\//, mayImport: /^(core\/|drivers\/(memory\/|\w+\.ts$))/ },
   { files: /^drivers\/\w+\.ts$/, mayImport: /^(core\/|drivers\/\w+\.ts$)/ },
+  { files: /^drivers\/sqlite\//, mayImport: /^(core\/|drivers\/(sqlite\/|\w+\.ts$))/ },
   { files: /^drivers\/postgres\//, mayImport: /^(core\/|drivers\/(postgres\/|\w+\.ts$))/ },
   {
     files: /^drivers\/neon\//,

@@ -1,11 +1,11 @@
 /**
- * Push for the memory driver.
+ * Push inside a process, for the stores that run in it.
  *
  * @module
  */
 
-import type { Watch, WatchTarget } from "../../core/driver/driver.ts";
-import { Subscriptions } from "../../core/time/subscriptions.ts";
+import type { Watch, WatchTarget } from "../core/driver/driver.ts";
+import { Subscriptions } from "../core/time/subscriptions.ts";
 
 /**
  * Delivers hints in a microtask of their own, so that no caller runs inside the write that caused

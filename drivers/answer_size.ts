@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Outcome } from "../../core/driver/driver.ts";
+import type { Outcome } from "../core/driver/driver.ts";
 
 /**
  * About how many characters of values an answer holds. It always has room for the first outcome.

@@ -1,0 +1,165 @@
+/**
+ * Claims: a run takes over workflows that are due.
+ *
+ * @module
+ */
+
+import type { Claimed, ClaimRequest, ClaimResult } from "../../../core/driver/driver.ts";
+import { journalPage, openEntries } from "./journal.ts";
+import { readRecord } from "./read.ts";
+import { ROW, type WorkflowRow } from "./row.ts";
+import type { ChangedRow, Transaction } from "./transaction.ts";
+
+const FIRST_PAGE = 1_000;
+const MAX_UNKNOWN_NAMES = 10;
+
+/** About how many bytes of values an answer holds. It always has room for one workflow. */
+const ANSWER_BYTES = 4 * 1_048_576;
+
+/** The lengths of the leases that there are. Each is one look into an index, however many leases there are. */
+const LENGTHS = `lengths (ms) as (
+  select min(lease_ms) from parley_workflows where phase = 'running'
+  union all
+  select (select min(w.lease_ms) from parley_workflows as w where w.phase = 'running' and w.lease_ms > lengths.ms)
+  from lengths where ms is not null
+)`;
+
+/**
+ * Workflows that are due, the earliest first. Parameters: the time three times, the names as JSON,
+ * the exceptions as JSON, and the limit.
+ */
+const DUE = (names: string) =>
+  `with recursive ${LENGTHS},
+  due as (
+    select id, name, due_at, rowid as place from parley_workflows where phase = 'ready'
+    union all
+    select id, name, due_at, rowid from parley_workflows where phase = 'waiting' and due_at <= ?
+    union all
+    select w.id, w.name, w.due_at, w.rowid from lengths cross join parley_workflows as w
+    where w.phase = 'running' and w.lease_ms = lengths.ms and w.due_at <= ? and w.lease_until <= ?
+  )
+  select ${names} from due
+  where name in (select value from json_each(?)) = ? and id not in (select value from json_each(?))`;
+
+const DUE_IDS = `${DUE("id")} order by due_at, place limit ?`;
+const UNKNOWN = `${DUE("distinct name")} limit ${MAX_UNKNOWN_NAMES}`;
+
+/** Leases that end too late, after the clock went back. */
+const TOO_LONG = `with recursive ${LENGTHS}
+select w.id from lengths cross join parley_workflows as w
+where w.phase = 'running' and w.lease_ms = lengths.ms and w.due_at > ? + lengths.ms`;
+
+/** `Driver.claim`. */
+export function claim(tx: Transaction, request: ClaimRequest): ClaimResult {
+  const { now } = tx;
+  if (request.workflowIds === null) correctLeases(tx);
+  const limit = Math.max(0, request.limit);
+  const repeated = leasedTo(tx, request.owner);
+  if (repeated.length > 0) {
+    const more = repeated.length < limit && dueRows(tx, request, 1).length > 0;
+    return { claimed: repeated.map((row) => toClaimed(tx, row)), unknown: [], nextDueMs: null, now, more };
+  }
+  const due = dueRows(tx, request, limit);
+  const claimed = takeFitting(tx, due, request);
+  tx.save();
+  const all = request.workflowIds === null && claimed.length < limit;
+  return {
+    claimed,
+    unknown: all ? unknownNames(tx, request) : [],
+    nextDueMs: all ? nextDueMs(tx) : nextDueMsOf(tx, request),
+    now,
+    more: claimed.length < due.length,
+  };
+}
+
+/** Leases the first rows, as many as one answer holds. */
+function takeFitting(tx: Transaction, due: readonly ChangedRow[], { owner, leaseMs }: ClaimRequest): Claimed[] {
+  const claimed: Claimed[] = [];
+  let bytes = 0;
+  for (const row of due) {
+    const page = readClaimed(tx, row);
+    bytes += page.bytes;
+    if (claimed.length > 0 && bytes > ANSWER_BYTES) break;
+    if (row.phase === "running") row.recoveryAttempts += 1;
+    tx.lease(row, { owner, leaseMs, claimed: true });
+    claimed.push(toClaimed(tx, row));
+  }
+  return claimed;
+}
+
+function correctLeases(tx: Transaction): void {
+  for (const { id } of tx.database.all<{ id: string }>(TOO_LONG, tx.now)) {
+    const row = tx.find(id);
+    if (row) tx.correct(row);
+  }
+  tx.save();
+}
+
+/** The workflows that a claim of this owner has leased. Their leases have not lapsed. */
+function leasedTo(tx: Transaction, owner: string): ChangedRow[] {
+  const leased = tx.database.all<WorkflowRow>(
+    `select ${ROW} from parley_workflows where phase = 'running' and claimed = 1 and owner = ? and lease_until > ?
+    order by rowid`,
+    owner,
+    tx.now,
+  );
+  return leased.flatMap(({ workflowId }) => tx.find(workflowId) ?? []);
+}
+
+/** The rows that a claim may take, oldest due first. */
+function dueRows(tx: Transaction, { workflowIds, names, except }: ClaimRequest, limit: number): ChangedRow[] {
+  if (workflowIds === null) {
+    const params = [tx.now, tx.now, tx.now, JSON.stringify(names), 1, JSON.stringify(except), limit] as const;
+    return tx.database.all<{ id: string }>(DUE_IDS, ...params).flatMap(({ id }) => tx.find(id) ?? []);
+  }
+  const rows = [...new Set(workflowIds)].flatMap((id) => tx.find(id) ?? []);
+  for (const row of rows) tx.correct(row);
+  return rows.filter((row) => names.includes(row.name) && !except.includes(row.workflowId) && tx.isDue(row))
+    .sort((a, b) => (a.dueAt ?? 0) - (b.dueAt ?? 0)).slice(0, limit);
+}
+
+function unknownNames(tx: Transaction, { names, except }: ClaimRequest): string[] {
+  const params = [tx.now, tx.now, tx.now, JSON.stringify(names), 0, JSON.stringify(except)] as const;
+  return tx.database.all<{ name: string }>(UNKNOWN, ...params).map(({ name }) => name);
+}
+
+/** The time until the next workflow becomes due, or the next lease lapses. */
+function nextDueMs({ database, now }: Transaction): number | null {
+  const [row] = database.all<{ at: number | null }>(
+    `with recursive ${LENGTHS}
+    select min(at) as at from (
+      select min(due_at) as at from parley_workflows where phase = 'waiting' and due_at > ?
+      union all
+      select (
+        select w.lease_until from parley_workflows as w
+        where w.phase = 'running' and w.lease_ms = lengths.ms and w.due_at > ? order by w.due_at limit 1
+      ) from lengths
+    )`,
+    now,
+    now,
+  );
+  return typeof row?.at === "number" ? row.at - now : null;
+}
+
+/** The same for the workflows that a claim by ID names and that no run holds. */
+function nextDueMsOf(tx: Transaction, { workflowIds, names }: ClaimRequest): number | null {
+  const rows = (workflowIds ?? []).flatMap((id) => tx.find(id) ?? []);
+  const waiting = rows.filter(({ phase, name }) => phase === "waiting" && names.includes(name));
+  const times = waiting.flatMap(({ dueAt }) => dueAt !== null && dueAt > tx.now ? dueAt : []);
+  return times.length > 0 ? Math.min(...times) - tx.now : null;
+}
+
+/** The texts of a workflow and the first page of its journal, with their size. */
+function readClaimed(tx: Transaction, row: ChangedRow): Pick<Claimed, "workflow" | "journal"> & { bytes: number } {
+  const workflow = readRecord(tx, row);
+  const room = Math.max(0, ANSWER_BYTES - workflow.input.length);
+  const page = { workflowId: row.workflowId, after: 0, limit: FIRST_PAGE, room };
+  const journal = journalPage(tx.database, page);
+  const values = journal.entries.reduce((sum, { outcome }) => sum + (outcome.value?.length ?? 0), 0);
+  return { workflow, journal, bytes: workflow.input.length + (workflow.problem?.length ?? 0) + values };
+}
+
+function toClaimed(tx: Transaction, row: ChangedRow): Claimed {
+  const { workflow, journal } = readClaimed(tx, row);
+  return { workflow, epoch: row.epoch, now: tx.now, journal, open: openEntries(tx, row.workflowId) };
+}

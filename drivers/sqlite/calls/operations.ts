@@ -1,0 +1,142 @@
+/**
+ * Applies the operations of a commit.
+ *
+ * @module
+ */
+
+import type { Effect, NewWorkflow, Operation, OperationResult, Outcome } from "../../../core/driver/driver.ts";
+import { isWait } from "../../../core/driver/operations.ts";
+import { DriverError } from "../../../core/errors.ts";
+import type { AnswerSize } from "../../answer_size.ts";
+import { eventSignal } from "../../signals.ts";
+import { sendOne, sentBefore } from "./inbox.ts";
+import { completeEntry, findEntry, newEntry, outcomeOf } from "./journal.ts";
+import type { CommitScope } from "./scope.ts";
+import type { ChangedRow, Transaction } from "./transaction.ts";
+import { wait } from "./waits.ts";
+
+/**
+ * Applies one operation, or answers with the recorded outcome. A wait whose outcome is too large
+ * for the answer is deferred.
+ */
+export function apply(scope: CommitScope, operation: Operation, answer: AnswerSize): OperationResult {
+  if (operation.position === null) return { outcome: applyInStep(scope, operation) };
+  const { tx, row, entries } = scope;
+  const { position, label } = operation;
+  const entry = entries.get(position) ?? findEntry(tx, row.workflowId, position);
+  if (entry) entries.set(position, entry);
+  if (isWait(operation)) return wait(scope, { position, label, operation, entry, answer });
+  const recorded = entry && outcomeOf(entry);
+  if (recorded) return { outcome: recorded };
+  if (scope.repeated) throw neverMade(position);
+  const outcome = perform(scope, operation);
+  const begun = entry ?? newEntry(tx, operation, { position, label, deadline: null });
+  if (operation.type === "record") begun.attempts = operation.attempts ?? 0;
+  completeEntry(tx, row, begun, outcome);
+  entries.set(position, begun);
+  return { outcome };
+}
+
+/**
+ * Applies an operation inside a step, which leaves no entry. A repeat is recognised by the commit,
+ * or by the key of a send.
+ */
+function applyInStep(scope: CommitScope, operation: Operation): Outcome {
+  const { tx, row, repeated, woken } = scope;
+  if (operation.type === "send") {
+    return repeated ? sentBefore(tx, operation.message) : sendOne(tx, operation.message, woken);
+  }
+  // `checkPositions` has refused waits without a position.
+  if (!repeated) return perform(scope, operation as Effect);
+  const closed = operation.type === "writeStream" && findStream(tx, row, operation.key)?.closed === 1;
+  return { tag: closed ? "stream_closed" : "done" };
+}
+
+function perform(scope: CommitScope, effect: Effect): Outcome {
+  switch (effect.type) {
+    case "record":
+      return { ...effect.outcome };
+    case "send":
+      return sendOne(scope.tx, effect.message, scope.woken);
+    case "setEvent":
+      return setEvent(scope, effect.key, effect.value);
+    case "writeStream":
+      return writeStream(scope, effect.key, effect.value);
+    case "closeStream":
+      return closeStream(scope, effect.key);
+    case "start":
+      return start(scope, effect.workflow);
+  }
+}
+
+function setEvent({ tx, row: { workflowId }, woken }: CommitScope, key: string, value: string): Outcome {
+  tx.database.run(
+    `insert into parley_events (workflow_id, key, version, first_set_at, updated_at, value) values (?, ?, 1, ?, ?, ?)
+    on conflict (workflow_id, key) do update
+    set version = version + 1, updated_at = excluded.updated_at, value = excluded.value`,
+    workflowId,
+    key,
+    tx.now,
+    tx.now,
+    value,
+  );
+  tx.signal(eventSignal(workflowId, key), woken);
+  tx.hint(`event:${workflowId}`);
+  return { tag: "done" };
+}
+
+function writeStream({ tx, row }: CommitScope, key: string, value: string): Outcome {
+  const stream = findStream(tx, row, key);
+  if (stream?.closed === 1) return { tag: "stream_closed" };
+  const tail = stream?.tail ?? 0;
+  tx.database.run(
+    "insert into parley_stream_values (workflow_id, key, place, value) values (?, ?, ?, ?)",
+    row.workflowId,
+    key,
+    tail,
+    value,
+  );
+  return putStream(tx, row, key, { tail: tail + 1, closed: 0 });
+}
+
+function closeStream({ tx, row }: CommitScope, key: string): Outcome {
+  const stream = findStream(tx, row, key);
+  if (stream?.closed === 1) return { tag: "stream_closed" };
+  return putStream(tx, row, key, { tail: stream?.tail ?? 0, closed: 1 });
+}
+
+interface Stream {
+  readonly tail: number;
+  readonly closed: number;
+}
+
+function findStream({ database }: Transaction, { workflowId }: ChangedRow, key: string): Stream | undefined {
+  const sql = "select tail, closed from parley_streams where workflow_id = ? and key = ?";
+  return database.all<Stream>(sql, workflowId, key)[0];
+}
+
+function putStream(tx: Transaction, { workflowId }: ChangedRow, key: string, { tail, closed }: Stream): Outcome {
+  const sql =
+    "insert or replace into parley_streams (workflow_id, key, tail, closed, updated_at) values (?, ?, ?, ?, ?)";
+  tx.database.run(sql, workflowId, key, tail, closed, tx.now);
+  tx.hint(`stream:${workflowId}`);
+  return { tag: "done" };
+}
+
+function start({ tx, row, woken }: CommitScope, workflow: NewWorkflow): Outcome {
+  const { workflowId } = workflow;
+  const existing = tx.find(workflowId);
+  if (existing && existing.name !== workflow.name) return { tag: "workflow_conflict" };
+  if (existing) return { tag: "done", value: workflowId };
+  const child = tx.insert(workflow, { status: "PENDING", owner: null, parent: row.workflowId });
+  tx.makeDue(child);
+  woken.add(workflowId);
+  return { tag: "done", value: workflowId };
+}
+
+function neverMade(position: number): DriverError {
+  return new DriverError(
+    `Committing position ${position}: the number of this commit was used before, without this operation`,
+    { retryable: false },
+  );
+}
