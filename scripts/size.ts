@@ -25,6 +25,7 @@ const CORE = `export { event, Parley, stream, topic, workflow } from "@parley/pa
 export const BUNDLES: readonly Bundle[] = [
   { name: "core, without its serialiser", code: CORE, external: ["devalue"], limit: 35_300 },
   { name: "core", code: CORE, limit: 38_900 },
+  { name: "core + SQLite", code: `${CORE} export { sqliteDriver } from "@parley/parley/sqlite";`, limit: 51_600 },
   { name: "core + Neon", code: `${CORE} export { neonDriver } from "@parley/parley/neon";`, limit: 121_700 },
   {
     name: "core + Upstash + HTTP",

@@ -66,7 +66,9 @@ function pause(
 
 function toEntry({ tx }: CommitScope, { position, label, operation }: WaitCall): Entry {
   const { timeoutMs } = operation;
-  return newEntry(tx, operation, { position, label, deadline: timeoutMs === null ? null : tx.after(timeoutMs) });
+  const until = "until" in operation ? operation.until ?? null : null;
+  const deadline = timeoutMs === null ? until : tx.after(timeoutMs);
+  return newEntry(tx, operation, { position, label, deadline });
 }
 
 function open({ tx, row, entries }: CommitScope, entry: Entry): void {

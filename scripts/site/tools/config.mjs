@@ -44,6 +44,7 @@ export default defineConfig({
       {
         text: "Stores and platforms",
         items: [
+          page("SQLite", "sqlite"),
           page("PostgreSQL", "postgres"),
           page("Neon", "neon"),
           page("Upstash", "upstash"),
