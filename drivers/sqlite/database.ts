@@ -26,11 +26,19 @@ export interface SqliteClient {
  * @category Driver
  */
 export interface SqliteStatement {
-  // deno-lint-ignore no-explicit-any -- the types of better-sqlite3 take no null
-  all(...params: any[]): unknown[];
-  // deno-lint-ignore no-explicit-any -- as above
-  run(...params: any[]): unknown;
+  /** Returns all rows. */
+  all(...params: SqliteParams): unknown[];
+  /** Carries the statement out. */
+  run(...params: SqliteParams): unknown;
 }
+
+/**
+ * Parameters, each a text, a number or `null`.
+ *
+ * @category Driver
+ */
+// deno-lint-ignore no-explicit-any -- the types of better-sqlite3 take no `null`
+export type SqliteParams = any[];
 
 /**
  * The storage of a Durable Object with SQLite, `ctx.storage`, as far as the driver uses it.
@@ -39,8 +47,7 @@ export interface SqliteStatement {
  */
 export interface SqliteObjectStorage {
   /** The SQL of the storage. */
-  // deno-lint-ignore no-explicit-any -- the types of workerd take `SqlStorageValue`
-  sql: { exec(sql: string, ...params: any[]): { toArray(): unknown[] } };
+  sql: { exec(sql: string, ...params: SqliteParams): { toArray(): unknown[] } };
   /** Runs a function in a transaction. */
   transactionSync<T>(run: () => T): T;
 }

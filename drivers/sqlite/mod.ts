@@ -9,7 +9,7 @@ import type { Driver } from "../../core/driver/driver.ts";
 import type { SqliteClient, SqliteObjectStorage } from "./database.ts";
 import { openSqlite, type SqliteDriverOptions } from "./open.ts";
 
-export type { SqliteClient, SqliteObjectStorage, SqliteStatement } from "./database.ts";
+export type { SqliteClient, SqliteObjectStorage, SqliteParams, SqliteStatement } from "./database.ts";
 export type { SqliteDriverOptions } from "./open.ts";
 
 /**
