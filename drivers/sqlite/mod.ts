@@ -37,7 +37,7 @@ export type { SqliteDriverOptions } from "./open.ts";
  * @throws {ValidationError} If the database is not one of these, or an option is not valid.
  *
  * @example Store a workflow in a file
- * ```ts
+ * ```ts ignore
  * import { sqliteDriver } from "@parley/parley/sqlite";
  * import { DatabaseSync } from "node:sqlite";
  * import assert from "node:assert/strict";

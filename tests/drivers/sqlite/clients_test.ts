@@ -31,7 +31,7 @@ async function runSuite(command: string, client: string, directory: string): Pro
   });
   const { code, stdout, stderr } = await run.output();
   const [printed, errors] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-  assert.match(printed!, /^done: [1-9]\d\d passed, 0 failed\n$/, errors);
+  assert.match(printed!, /^done: [1-9]\d\d passed, 0 failed\n$/, `${errors}`);
   assert.deepEqual([code, errors], [0, ""]);
 }
 

@@ -4,17 +4,18 @@
  * @module
  */
 
-import { DatabaseSync } from "node:sqlite";
 import type { CountingHarness } from "../../../support/costs.ts";
+import { loadClient, type OpenClient } from "./client.ts";
 import { harnessOver } from "./store.ts";
 
 /** The connections of all tests of a file. */
-let connections: readonly [DatabaseSync, DatabaseSync] | undefined;
+let connections: Promise<readonly [OpenClient, OpenClient]> | undefined;
 
-function connect(): readonly [DatabaseSync, DatabaseSync] {
-  const directory = Deno.makeTempDirSync({ prefix: "parley-sqlite-" });
-  const open = () => new DatabaseSync(`${directory}/store.db`);
-  const databases = [open(), open()] as const;
+async function connect(): Promise<readonly [OpenClient, OpenClient]> {
+  const directory = await Deno.makeTempDir({ prefix: "parley-sqlite-" });
+  const path = `${directory}/store.db`;
+  const open = await loadClient("node:sqlite");
+  const databases = [open(path), open(path)] as const;
   globalThis.addEventListener("unload", () => {
     for (const database of databases) database.close();
     Deno.removeSync(directory, { recursive: true });
@@ -23,7 +24,7 @@ function connect(): readonly [DatabaseSync, DatabaseSync] {
 }
 
 /** Two drivers over one empty store. */
-export function sqliteHarness(): Promise<CountingHarness> {
+export async function sqliteHarness(): Promise<CountingHarness> {
   connections ??= connect();
-  return Promise.resolve(harnessOver(connections));
+  return harnessOver(await connections);
 }

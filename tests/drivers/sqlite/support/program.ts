@@ -7,21 +7,12 @@
 
 import process from "node:process";
 import { conformance } from "../../../../conformance/mod.ts";
-import type { SqliteClient } from "../../../../drivers/sqlite/mod.ts";
+import { type ClientModule, loadClient } from "./client.ts";
 import { harnessOver } from "./store.ts";
 
-type Opened = SqliteClient & { close(): void };
-
-/** The module of each client, and its class. */
-const CLIENTS: Readonly<Record<string, string>> = {
-  "node:sqlite": "DatabaseSync",
-  "bun:sqlite": "Database",
-  "better-sqlite3": "default",
-};
-
-const [module = "", path = ""] = process.argv.slice(2);
-const Client: new (path: string) => Opened = (await import(module))[CLIENTS[module] ?? ""];
-const clients = [new Client(path), new Client(path)] as const;
+const [module, path = ""] = process.argv.slice(2);
+const open = await loadClient(module as ClientModule);
+const clients = [open(path), open(path)] as const;
 const tests = new Map<string, () => Promise<void>>();
 conformance((name, run) => void tests.set(name, run), () => Promise.resolve(harnessOver(clients)));
 let failed = 0;
