@@ -5,6 +5,7 @@
  */
 
 import { memoryDriver, Parley, workflow } from "@parley/parley";
+import { followLive } from "@parley/parley/browser";
 import { connect } from "@parley/parley/client";
 import { conformance } from "@parley/parley/conformance";
 import type { Driver } from "@parley/parley/driver";
@@ -31,6 +32,7 @@ const client = connect({
   token: "s3cret",
   fetch: async (url, init) => await app.request(url, init),
 });
+if (typeof followLive !== "function") throw new Error("There is no followLive");
 const handle = await client.start(greet, "Ada");
 console.log(drivers.length, typeof conformance, await handle.result());
 await parley.close();
