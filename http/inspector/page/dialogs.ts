@@ -70,8 +70,12 @@ async function ask({ title, content, confirm, run }: Question): Promise<boolean>
   return await done;
 }
 
-/** Asks for a message, and sends it. */
+/**
+ * Asks for a message, and sends it. The button may be pressed again after an answer was lost, so each
+ * dialog has a key of its own.
+ */
 export async function askSend(workflowId: string): Promise<boolean> {
+  const made = `inspector:${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
   return await ask({
     title: `Send a message to ${workflowId}`,
     content: [
@@ -85,17 +89,17 @@ export async function askSend(workflowId: string): Promise<boolean> {
       element(
         "label",
         {},
-        "Idempotency key, if it may be sent twice",
+        "Idempotency key, empty for a new one",
         element("input", { name: "idempotencyKey", maxlength: 255, autocomplete: "off" }),
       ),
     ],
     confirm: "Send message",
     run: async (fields) => {
-      const idempotencyKey = fields.get("idempotencyKey");
+      const idempotencyKey = fields.get("idempotencyKey") || made;
       await write("POST", workflowPath(workflowId, "messages"), {
         topic: fields.get("topic"),
         message: parse(String(fields.get("message"))),
-        ...(idempotencyKey && { idempotencyKey }),
+        idempotencyKey,
       });
     },
   });
