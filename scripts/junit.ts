@@ -37,11 +37,16 @@ export function countTests(report: string): Counts {
       if (isStepOf(names, name)) continue;
       names.add(name);
       if (/<(failure|error)\b/.test(body)) {
-        counts.failed.push({ file: unescape(file).replace(EXAMPLE, ""), name: unescape(name) });
+        counts.failed.push({ file: withoutLines(unescape(file)), name: unescape(name) });
       } else if (!/<skipped\b/.test(body)) counts.passed++;
     }
   }
   return counts;
+}
+
+/** The file of a test, or of the document or module that has an example. */
+export function withoutLines(file: string): string {
+  return file.replace(EXAMPLE, "");
 }
 
 /** Attribute values contain no bare `>`. */

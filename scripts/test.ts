@@ -14,7 +14,7 @@
  */
 
 import { LOCK, ROOT } from "./deno.ts";
-import { type Counts, countTests } from "./junit.ts";
+import { type Counts, countTests, withoutLines } from "./junit.ts";
 import { HAS_OLDEST, startPostgres } from "./postgres.ts";
 import { startRedis } from "./redis.ts";
 
@@ -57,6 +57,9 @@ const FILES_PER_CORE = 1.5;
  * it was loaded. The JUnit report leaves it out.
  */
 const UNCAUGHT = /^Uncaught error from .* FAILED$/;
+
+/** The line with which `deno test` reports a failed test when several files run side by side. */
+const FAILED = /^(\S+) => (.*) \.\.\. FAILED \(/;
 
 /** If more tests fail than this, something is broken, and a second run says no more. */
 const TESTS_AGAIN = 5;
@@ -111,12 +114,20 @@ async function denoTest(given: readonly string[], env: Record<string, string>, r
   const stop = (signal: "SIGINT" | "SIGTERM") => () => child.kill(signal);
   const stops = (["SIGINT", "SIGTERM"] as const).map((signal) => [signal, stop(signal)] as const);
   for (const [signal, listener] of stops) Deno.addSignalListener(signal, listener);
-  const uncaught = await passOn(child.stdout, UNCAUGHT);
+  let uncaught = 0;
+  // The report has the file that registered a test, which may be a helper of several test files.
+  const filesOf = new Map<string, string>();
+  await passOn(child.stdout, (line) => {
+    if (UNCAUGHT.test(line)) uncaught++;
+    const [, file, name] = FAILED.exec(line) ?? [];
+    if (file !== undefined) filesOf.set(name!, withoutLines(file));
+  });
   const { success } = await child.status;
   for (const [signal, listener] of stops) Deno.removeSignalListener(signal, listener);
   const { passed, failed } = countTests(await Deno.readTextFile(report).catch(() => ""));
   const unnamed = Math.max(uncaught, success || failed.length > 0 ? 0 : 1);
-  return { passed, failed: [...failed, ...Array.from({ length: unnamed }, () => ({ file: "", name: "" }))] };
+  const named = failed.map(({ file, name }) => ({ file: filesOf.get(name) ?? file, name }));
+  return { passed, failed: [...named, ...Array.from({ length: unnamed }, () => ({ file: "", name: "" }))] };
 }
 
 /**
@@ -142,18 +153,16 @@ function notStarted(error: unknown): Record<string, string> {
   return {};
 }
 
-/** Prints the stream, and returns how many of its lines match. */
-async function passOn(output: ReadableStream<Uint8Array>, pattern: RegExp): Promise<number> {
+/** Prints the stream, and hands each of its lines over. */
+async function passOn(output: ReadableStream<Uint8Array>, onLine: (line: string) => void): Promise<void> {
   const decoder = new TextDecoder();
-  let matches = 0;
   let rest = "";
   for await (const chunk of output) {
     await Deno.stdout.write(chunk);
     const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
     rest = lines.pop() ?? "";
-    matches += lines.filter((line) => pattern.test(line)).length;
+    lines.forEach(onLine);
   }
-  return matches;
 }
 
 function isPath(text: string): boolean {

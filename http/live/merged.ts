@@ -4,6 +4,7 @@
  * @module
  */
 
+import { WorkflowNotFoundError } from "../../core/errors.ts";
 import type { Chunks } from "./live.ts";
 import type { Followed, FollowedFrames } from "./followed.ts";
 import { Gathered } from "./pieces.ts";
@@ -63,7 +64,10 @@ export class Merged {
   async *chunks(begin: () => Promise<unknown>): Chunks {
     const gathered = new Gathered();
     try {
-      await Promise.all([begin(), ...this.#lanes.map(({ followed }) => followed.check())]);
+      const looks = await Promise.allSettled([begin(), ...this.#lanes.map(({ followed }) => followed.check())]);
+      const errors = looks.flatMap((look) => look.status === "rejected" ? [look.reason] : []);
+      // A position is ahead of all that a missing workflow has.
+      if (errors.length > 0) throw errors.find((error) => error instanceof WorkflowNotFoundError) ?? errors[0];
       gathered.add(this.#frames.opening);
       yield gathered.take();
       for (let lane = await this.#next(); lane; lane = await this.#next()) {

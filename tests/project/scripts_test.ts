@@ -35,6 +35,11 @@ Deno.test("deno task test runs a few failing tests again, alone, and says what p
     Deno.test('b <"> & / (c)', () => {
       try { Deno.statSync(mark); } catch { Deno.writeTextFileSync(mark, ""); throw new Error("busy"); }
     });`;
+  // The report names the file that registers the test, which is not the one to run.
+  const helper = busy.replace('Deno.test("a", () => {});', "export function register() {") + "}";
+  const registering = `import { register } from "./helper.ts"; register(); Deno.test("a", () => {});`;
+  const helped = await linesOf({ "passing_test.ts": PASSING, "helper.ts": helper, "busy_test.ts": registering });
+  assert.deepEqual([helped.code, helped.lines.at(-1)], [0, "4 passed, 0 failed"]);
   const { code, lines } = await linesOf({ "passing_test.ts": PASSING, "busy_test.ts": busy });
   assert.deepEqual([code, lines.at(-1)], [0, "4 passed, 0 failed"]);
   assert.match(lines.at(-2) ?? "", /^passed only when it ran alone: .*busy_test\.ts => b <"> & \/ \(c\)$/);

@@ -25,15 +25,15 @@ type Trouble = "fails" | "dies" | "freezes";
  *
  * @category Suites
  */
-export type CrashCalls = "all" | "odd" | "even" | "three in four" | "one in four";
+export type CrashCalls = "all" | "odd" | "even" | "second of four" | "fourth of four";
 
 /** Whether a call, from 1, meets trouble. */
 const MEETS_TROUBLE: Readonly<Record<CrashCalls, (call: number) => boolean>> = {
   "all": () => true,
   "odd": (call) => call % 2 === 1,
   "even": (call) => call % 2 === 0,
-  "three in four": (call) => call % 4 !== 0,
-  "one in four": (call) => call % 4 === 0,
+  "second of four": (call) => call % 4 === 2,
+  "fourth of four": (call) => call % 4 === 0,
 };
 
 /**
