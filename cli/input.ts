@@ -5,6 +5,7 @@
  */
 
 import { type Duration, toMilliseconds } from "../core/values/checks.ts";
+import { wallClock } from "../core/time/clock.ts";
 import { CliError } from "./exit_codes.ts";
 import type { CliIo } from "./io.ts";
 
@@ -26,7 +27,9 @@ export function parseInstant(text: string, what: string, { isPast }: { isPast: b
     const ms = Date.parse(text);
     if (!Number.isNaN(ms)) return ms;
   }
-  if (isPast && /^[\d.]+[a-z]+$/.test(text)) return Math.max(0, Date.now() - toMilliseconds(text as Duration, what));
+  if (isPast && /^[\d.]+[a-z]+$/.test(text)) {
+    return Math.max(0, wallClock.now() - toMilliseconds(text as Duration, what));
+  }
   const also = isPast ? ", or so long ago, such as 2h" : "";
   throw new CliError(`Reading the ${what}: it must be an instant such as 2027-01-31T09:00Z${also}`);
 }

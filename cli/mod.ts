@@ -19,14 +19,13 @@
  */
 
 import process from "node:process";
-import { ParleyError } from "../core/errors.ts";
 import { deferred } from "../core/time/deferred.ts";
 import { CommandCall } from "./command.ts";
-import { CliError, EXIT_CODES, exitCodeOf } from "./exit_codes.ts";
+import { EXIT_CODES, exitCodeOf } from "./exit_codes.ts";
 import { helpForAll, helpForOne } from "./help.ts";
 import { type CliIo, processIo } from "./io.ts";
 import { COMMANDS, parseArguments } from "./parse.ts";
-import { escapeText, toJson } from "./text.ts";
+import { type Reporting, reportLine } from "./report.ts";
 
 export { EXIT_CODES } from "./exit_codes.ts";
 export type { CliIo } from "./io.ts";
@@ -103,28 +102,12 @@ async function run(args: readonly string[], io: CliIo, secrets: Set<string>): Pr
 }
 
 /** Writes an error, and returns the exit code. */
-async function report(
-  error: unknown,
-  io: CliIo,
-  { isJson, secrets }: { isJson: boolean; secrets: ReadonlySet<string> },
-): Promise<number> {
+async function report(error: unknown, io: CliIo, reporting: Reporting): Promise<number> {
   if (io.signal.aborted) return EXIT_CODES.interrupted;
   // The reader has what it wanted, as `head` does.
   if (error instanceof Error && "code" in error && error.code === "EPIPE") return EXIT_CODES.ok;
-  const message = withoutSecrets(describe(error), secrets);
-  const code = error instanceof ParleyError ? error.code : error instanceof CliError ? "usage" : "failed";
-  await io.err(`${isJson ? toJson({ error: { code, message } }) : `parley: ${escapeText(message)}`}\n`);
+  await io.err(reportLine("error", error, reporting));
   return exitCodeOf(error);
-}
-
-function describe(error: unknown): string {
-  if (error instanceof ParleyError || error instanceof CliError) return error.message;
-  return error instanceof Error ? `Something failed: ${error.name}: ${error.message}` : "Something failed";
-}
-
-/** Parley's own messages have no secrets. Those of a client or a runtime may have. */
-function withoutSecrets(text: string, secrets: ReadonlySet<string>): string {
-  return [...secrets].toSorted((a, b) => b.length - a.length).reduce((rest, it) => rest.replaceAll(it, "***"), text);
 }
 
 // Node 20 and 22 leave this undefined, and call `runCli` from a script.

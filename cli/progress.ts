@@ -4,6 +4,7 @@
  * @module
  */
 
+import { systemClock } from "../core/time/clock.ts";
 import type { CliIo } from "./io.ts";
 import { cut } from "./text.ts";
 
@@ -30,19 +31,24 @@ export async function withProgress<T>(
 ): Promise<T> {
   if (!hasProgress) return await work(() => {});
   const shown = cut(doing, MAX_WIDTH);
-  const began = performance.now();
+  const began = systemClock.now();
   let [done, drawn] = ["", false];
   const draw = () => {
-    const ms = performance.now() - began;
+    const ms = systemClock.now() - began;
     if (ms < FIRST_MS) return;
     drawn = true;
     void err(`${CLEAR_LINE}${shown}: ${done}${Math.floor(ms / 1_000)} s`);
   };
-  const timer = setInterval(draw, NEXT_MS);
+  let stop = () => {};
+  const again = () => {
+    draw();
+    stop = systemClock.after(NEXT_MS, again);
+  };
+  again();
   try {
     return await work((it) => done = `${it}, `);
   } finally {
-    clearInterval(timer);
+    stop();
     if (drawn) await err(CLEAR_LINE);
   }
 }

@@ -10,7 +10,7 @@ import type { Duration } from "../core/values/checks.ts";
 import { CliError } from "./exit_codes.ts";
 import type { CliIo } from "./io.ts";
 import type { Options } from "./options.ts";
-import { escapeText } from "./text.ts";
+import { reportLine } from "./report.ts";
 
 /** What a command talks to. */
 export interface Target {
@@ -74,20 +74,26 @@ export async function openTarget(options: Options, io: CliIo, secrets: Set<strin
   ) {
     if (secret !== "") secrets.add(secret);
   }
-  if (address.kind === "postgres") return await openStore(address, options, io, undefined);
+  const onError = toReport(options, io, secrets);
+  if (address.kind === "postgres") return await openStore(address, options, onError, undefined);
   const token = await readToken(options, io);
   secrets.add(token);
   return address.kind === "upstash"
-    ? await openStore(address, options, io, token)
-    : await openServer(address.url, token, io);
+    ? await openStore(address, options, onError, token)
+    : await openServer(address.url, token, io, onError);
 }
 
-async function openServer(url: string, token: string, io: CliIo): Promise<Target> {
+async function openServer(
+  url: string,
+  token: string,
+  io: CliIo,
+  onError: (error: unknown) => void,
+): Promise<Target> {
   const [{ connect }, { ClientTransport }] = await Promise.all([
     import("../http/client/client.ts"),
     import("../http/client/transport.ts"),
   ]);
-  const settings = { url, token, onError: toReport(io), ...(io.fetch && { fetch: io.fetch }) };
+  const settings = { url, token, onError, ...(io.fetch && { fetch: io.fetch }) };
   const transport = new ClientTransport(settings);
   return {
     client: connect(settings),
@@ -104,13 +110,18 @@ async function openServer(url: string, token: string, io: CliIo): Promise<Target
   };
 }
 
-async function openStore(address: Address, options: Options, io: CliIo, token: string | undefined): Promise<Target> {
+async function openStore(
+  address: Address,
+  options: Options,
+  onError: (error: unknown) => void,
+  token: string | undefined,
+): Promise<Target> {
   const [{ Parley }, stores] = await Promise.all([import("../core/parley.ts"), import("./stores.ts")]);
   const { driver, close } = address.kind === "postgres"
     ? await stores.openSql(address.url, options)
     : await stores.openRest(address.url, token!, options);
   // There is no code here that could continue a workflow.
-  const parley = new Parley({ driver, wake: "none", onError: toReport(io) });
+  const parley = new Parley({ driver, wake: "none", onError });
   return {
     client: parley,
     purge: (request) => parley.purge(request),
@@ -121,9 +132,9 @@ async function openStore(address: Address, options: Options, io: CliIo, token: s
   };
 }
 
-/** Tells of faults that a wait survives. The library's errors show no secrets. */
-function toReport(io: CliIo): (error: unknown) => void {
-  return (error) => void io.err(`${escapeText(error instanceof Error ? error.message : "A fault")}\n`);
+/** Tells of faults that a wait survives. */
+function toReport(options: Options, io: CliIo, secrets: ReadonlySet<string>): (error: unknown) => void {
+  return (error) => void io.err(reportLine("warning", error, { isJson: options.flag("json"), secrets }));
 }
 
 /** Returns the token. @throws {CliError} If there is none. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { wallClock } from "../core/time/clock.ts";
 import { toPlainValue } from "../core/values/plain_value.ts";
 
 /**
@@ -93,7 +94,7 @@ export function shownDuration(ms: number): string {
 }
 
 /** Shows how long ago an instant was, or how long it is until then. */
-export function shownAge(ms: number, now: number = Date.now()): string {
+export function shownAge(ms: number, now: number = wallClock.now()): string {
   return ms > now ? `in ${shownDuration(ms - now)}` : `${shownDuration(now - ms)} ago`;
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { wallClock } from "../../core/time/clock.ts";
 import type { ListOptions, WorkflowInfo } from "../../core/client.ts";
 import type { WorkflowStatus } from "../../core/driver/driver.ts";
 import { STATUSES } from "../../core/driver/statuses.ts";
@@ -90,7 +91,7 @@ function readStatus(text: string): WorkflowStatus {
 }
 
 function toTable(workflows: readonly WorkflowInfo[], width: number | undefined): string {
-  const now = Date.now();
+  const now = wallClock.now();
   const rows = workflows.map((it) => [
     shownName(it.workflowId),
     shownName(it.name),

@@ -110,6 +110,29 @@ Deno.test("an error of a client that shows a password is printed without it", as
   assert(!failed.err.includes(TOKEN));
 });
 
+Deno.test("a fault that a command survives is reported as JSON with --json, and never shows the token", async () => {
+  await using shop = await openShop();
+  for (const json of [true, false]) {
+    const leaving = new AbortController();
+    let err = "";
+    const code = await runCli(["stream", "order", "lines", "--follow", ...(json ? ["--json"] : [])], {
+      env: { PARLEY_URL: shop.url, PARLEY_TOKEN: TOKEN },
+      signal: leaving.signal,
+      fetch: () => Promise.reject(Object.assign(new Error(TOKEN), { code: TOKEN })),
+      out: () => {},
+      err: (text) => {
+        err += text;
+        leaving.abort();
+      },
+    });
+    assert.equal(code, 130);
+    assert(!err.includes(TOKEN), err);
+    const [line = ""] = err.split("\n");
+    if (json) assert.equal(JSON.parse(line).warning.code, "driver");
+    else assert.match(line, /^parley: Parley over HTTP: readStream/);
+  }
+});
+
 Deno.test("a note names the next page in the way that a shell takes it", async () => {
   await using shop = await openShop();
   for (const workflowId of ["it's 1", "it's 2"]) {
