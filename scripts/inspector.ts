@@ -15,7 +15,7 @@ export const PAGE_FILE = "http/inspector/page.ts";
 const SOURCES = "http/inspector/page/";
 
 /** What the scripts of the page import from elsewhere. Types are left out of the bundle. */
-const IMPORTED = ["http/segment.ts"];
+const IMPORTED = ["http/segment.ts", "core/time/clock.ts"];
 
 /** A digest of everything that the page is made from. */
 export async function digestOfSources(): Promise<string> {
@@ -55,9 +55,9 @@ function singleQuoted(text: string): string {
 /** Makes the text of `page.ts`. */
 async function pageModule(): Promise<string> {
   const script = await bundle();
-  const style = (await source(`${SOURCES}page.css`)).replaceAll(/\s+/g, " ").trim();
+  const style = (await source(`${SOURCES}page.css`)).replaceAll(/\s+/g, " ").replaceAll(/ ?([{};,]) ?/g, "$1").trim();
   // With functions, because `$` has a meaning in a replacement.
-  const page = (await source(`${SOURCES}page.html`))
+  const page = (await source(`${SOURCES}page.html`)).replaceAll(/\n\s*/g, "")
     .replace("<style></style>", () => `<style>${style}</style>`)
     .replace('<script type="module"></script>', () => `<script type="module">${script}</script>`);
   return `/**

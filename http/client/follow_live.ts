@@ -7,11 +7,12 @@
  * @module
  */
 
+import { backoffMs } from "../../core/time/backoff.ts";
+import { systemClock } from "../../core/time/clock.ts";
 import { toSegment } from "../segment.ts";
 
-/** The first and the longest pause before a closed `EventSource` is replaced. */
-const FIRST_PAUSE_MS = 1_000;
-const MAX_PAUSE_MS = 30_000;
+/** The pauses before a closed `EventSource` is replaced. */
+const PAUSES = { firstMs: 1_000, maxMs: 30_000 };
 
 /**
  * Options of `followLive`.
@@ -97,18 +98,18 @@ export function followLive(options: FollowLiveOptions): LiveFollower {
   const { url, workflowId, token, streams = {}, events = {}, onReset, onEnd, onRefused } = options;
   let position = options.after ?? "";
   let source: EventSource | undefined;
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let stop = () => {};
   let refusals = 0;
   let closed = false;
 
   const close = () => {
     closed = true;
     source?.close();
-    clearTimeout(timer);
+    stop();
   };
   const refused = () => {
     if (closed) return;
-    timer = setTimeout(open, Math.min(FIRST_PAUSE_MS * 2 ** refusals, MAX_PAUSE_MS) * (1 + Math.random()) / 2);
+    stop = systemClock.after(backoffMs(refusals, PAUSES), open);
     onRefused?.(++refusals);
   };
   const open = async () => {

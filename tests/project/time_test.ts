@@ -1,12 +1,8 @@
 import assert from "node:assert/strict";
 import { read, sourceFiles } from "./files.ts";
 
-/**
- * The published files, without the one file that may use time. The inspector's page and
- * `followLive` run in a browser, need no other clock, and have to be small.
- */
-const CHECKED =
-  /^(mod\.ts|core\/(?!time\/clock\.ts$)|drivers\/|http\/(?!inspector\/page\/|client\/follow_live\.ts$)|otel\/|conformance\/|testing\/)/;
+/** The published files, without the one file that may use time. */
+const CHECKED = /^(mod\.ts|cli\/|core\/(?!time\/clock\.ts$)|drivers\/|http\/|otel\/|conformance\/|testing\/)/;
 
 /** Names that always mean a timer or the time. */
 const NAMES = new Set(["setTimeout", "setInterval", "setImmediate", "performance", "Temporal", "MessageChannel"]);

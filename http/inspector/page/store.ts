@@ -6,6 +6,7 @@
  * @module
  */
 
+import { delay, systemClock, wallClock } from "../../../core/time/clock.ts";
 import { toSegment } from "../../segment.ts";
 
 /** Where the adapter is mounted. */
@@ -44,14 +45,14 @@ let ahead = 0;
 
 /** The server's time, in epoch milliseconds. The browser's clock may be wrong. */
 export function serverNow(): number {
-  return Date.now() + ahead;
+  return wallClock.now() + ahead;
 }
 
 /** A difference below this is the travel of an answer, and the part of a second that `Date` lacks. */
 const MIN_CLOCK_SKEW_MS = 5_000;
 
 function learnTime({ headers }: Response): void {
-  const difference = Date.parse(headers.get("date") ?? "") - Date.now();
+  const difference = Date.parse(headers.get("date") ?? "") - wallClock.now();
   if (!Number.isNaN(difference)) ahead = Math.abs(difference) < MIN_CLOCK_SKEW_MS ? 0 : difference;
 }
 
@@ -123,7 +124,7 @@ export async function follow(
       if (signal.aborted) return;
       if (error instanceof RequestError && error.isFinal) throw error;
     }
-    await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS));
+    await delay(systemClock, RECONNECT_MS, signal);
   }
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { delay, systemClock } from "../../../core/time/clock.ts";
 import type { WorkflowInfo } from "../../../core/client.ts";
 import type { HistoryEntry, HistoryPage } from "../../../core/inspection.ts";
 import { type Allowed, readAllowed } from "./allowed.ts";
@@ -37,10 +38,13 @@ export async function showWorkflow(main: HTMLElement, workflowId: string, showin
   await view.refresh();
   if (signal.aborted) return;
   fill(main, element("h1", {}, "Workflow ", element("span.id", {}, workflowId)), view.node);
-  const timer = setInterval(() => {
-    if (view.mayChange && !document.hidden && !isAsking()) void view.refreshOrSay();
-  }, REFRESH_MS);
-  signal.addEventListener("abort", () => clearInterval(timer));
+  void keepUpToDate(view, signal);
+}
+
+async function keepUpToDate(view: WorkflowView, signal: AbortSignal): Promise<void> {
+  for (await delay(systemClock, REFRESH_MS, signal); !signal.aborted; await delay(systemClock, REFRESH_MS, signal)) {
+    if (view.mayChange && !document.hidden && !isAsking()) await view.refreshOrSay();
+  }
 }
 
 class WorkflowView {
