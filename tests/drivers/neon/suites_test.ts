@@ -8,7 +8,7 @@ import { replayPrograms } from "../../support/replays/mod.ts";
 
 const harness = await neonHarness(await postgresUrl(), { push: false });
 conformance(Deno.test, harness);
-workflows(Deno.test, harness, { crashes: crashCalls("second of four") });
+workflows(Deno.test, harness, { crashes: crashCalls("odd") });
 costs(Deno.test, harness);
 randomPrograms(Deno.test, harness, { runs: 10 });
 replayPrograms(Deno.test, harness, { runs: 100 });

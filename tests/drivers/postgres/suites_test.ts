@@ -1,4 +1,3 @@
-import { crashCalls } from "../../support/crashes.ts";
 import { conformance, workflows } from "../../../conformance/mod.ts";
 import { costs } from "../../support/costs.ts";
 import { pgliteHarness, pgliteTest } from "./support/pglite.ts";
@@ -6,7 +5,7 @@ import { randomPrograms } from "../../support/programs.ts";
 import { replayPrograms } from "../../support/replays/mod.ts";
 
 conformance(pgliteTest, pgliteHarness);
-workflows(pgliteTest, pgliteHarness, { crashes: crashCalls("fourth of four") });
+workflows(pgliteTest, pgliteHarness);
 costs(pgliteTest, pgliteHarness);
 randomPrograms(pgliteTest, pgliteHarness, { runs: 25 });
 replayPrograms(pgliteTest, pgliteHarness, { runs: 100 });
