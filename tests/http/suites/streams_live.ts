@@ -191,8 +191,8 @@ function leaving(rule: Rule): void {
         const reader = (await get(path, headers)).body!.getReader();
         await reader.read();
         const waiting = reader.read();
-        // A connection with a stream and an event may watch each of them.
-        await until(() => watches() >= 1);
+        // A connection with a stream and an event watches each of them.
+        await until(() => watches() === (path.includes("stream=log&event=") ? 2 : 1));
         await reader.cancel();
         await waiting;
         await until(() => watches() === 0);
