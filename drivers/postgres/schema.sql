@@ -130,7 +130,7 @@ create index workflows_leased on parley.workflows (lease_ms, due_at) where lease
 create index workflows_owner on parley.workflows (owner) where claimed and phase = 'running';
 create index workflows_status on parley.workflows (status, created_at desc);
 create index workflows_name on parley.workflows (name, status, created_at desc);
-create index workflows_problem on parley.workflows (created_at desc) where problem is not null;
+create index workflows_problem on parley.workflows ((created_at + 0) desc) where problem is not null;
 create index workflows_problem_name on parley.workflows (name, created_at desc) where problem is not null;
 create index workflows_ended on parley.workflows (ended_at) where ended_at is not null and not kept;
 create index workflows_parent on parley.workflows (parent) where parent is not null;
@@ -4068,7 +4068,7 @@ begin
             not is_due or w.phase = 'ready' or (w.phase in ('suspended', 'parked') and w.due_at <= now)
             or (w.lease_ms is not null and w.due_at <= now and w.lease_until <= now)
           )
-        order by w.created_at desc fetch first (size + 1) rows with ties
+        order by w.created_at + 0 desc fetch first (size + 1) rows with ties
       ) as one
       order by one.created_at desc, one.id limit size + 1
     );

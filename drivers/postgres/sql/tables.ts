@@ -114,7 +114,7 @@ create index workflows_leased on ${s}.workflows (lease_ms, due_at) where lease_m
 create index workflows_owner on ${s}.workflows (owner) where claimed and phase = 'running';
 create index workflows_status on ${s}.workflows (status, created_at desc);
 create index workflows_name on ${s}.workflows (name, status, created_at desc);
-create index workflows_problem on ${s}.workflows (created_at desc) where problem is not null;
+create index workflows_problem on ${s}.workflows ((created_at + 0) desc) where problem is not null;
 create index workflows_problem_name on ${s}.workflows (name, created_at desc) where problem is not null;
 create index workflows_ended on ${s}.workflows (ended_at) where ended_at is not null and not kept;
 create index workflows_parent on ${s}.workflows (parent) where parent is not null;

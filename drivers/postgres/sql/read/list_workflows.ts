@@ -215,7 +215,7 @@ begin
       order by one.created_at desc, one.id limit size + 1
     );
   elsif has_problem and wanted is null then
-    ids := ${page(s, "w.problem is not null and given.status is not null")};
+    ids := ${page(s, "w.problem is not null and given.status is not null", "w.created_at + 0")};
   elsif has_problem then
     ids := ${page(s, "w.name = wanted and w.problem is not null and given.status is not null")};
   elsif wanted is null then
@@ -251,15 +251,21 @@ const FITTING = `w.created_at >= first_at and w.created_at <= last_at
             or (${LAPSED})
           )`;
 
-/** Returns an expression for the IDs of a page and one more. */
-function page(s: string, condition: string): string {
+/**
+ * Returns an expression for the IDs of a page and one more.
+ *
+ * @param time When a workflow was created, in the form that the index for this condition has. Parked
+ * workflows have an index for all names with a form of its own. Otherwise Postgres would read that
+ * one for a single name too.
+ */
+function page(s: string, condition: string, time: string = "w.created_at"): string {
   return `array(
       select one.id from unnest(statuses) as given (status)
       cross join lateral (
         select w.id, w.created_at from ${s}.workflows as w
         where ${condition}
           and ${FITTING}
-        order by w.created_at desc fetch first (size + 1) rows with ties
+        order by ${time} desc fetch first (size + 1) rows with ties
       ) as one
       order by one.created_at desc, one.id limit size + 1
     )`;
