@@ -9,17 +9,11 @@ import { type Clock, delay, systemClock, wallClock } from "../../core/time/clock
 import type { Driver } from "../../core/driver/driver.ts";
 import { ValidationError } from "../../core/errors.ts";
 import { type Duration, toPositiveMilliseconds } from "../../core/values/checks.ts";
-import { claim } from "./calls/claim.ts";
-import { commit } from "./calls/commit.ts";
-import { sendAll } from "./calls/inbox.ts";
-import { journalPage } from "./calls/journal.ts";
-import { control, create, deleteWorkflow, purge } from "./calls/lifecycle.ts";
-import { listEvents, listMessages, listStreams, readHistory } from "./calls/look.ts";
-import { listWorkflows, readEvent, readStream, readWorkflow } from "./calls/read.ts";
 import { Transaction } from "./calls/transaction.ts";
 import { type Changes, changesOf } from "./changes.ts";
 import { type Database, openDatabase, type SqliteClient, type SqliteObjectStorage } from "./database.ts";
 import { driverError, isBusy } from "./failure.ts";
+import { type MethodName, READS, WRITES } from "./methods.ts";
 import { migrate } from "./schema.ts";
 
 /**
@@ -68,29 +62,25 @@ export function openSqlite(
   const database = openDatabase(client);
   const changes = changesOf(client, database, lookClock);
   const calls = new Calls(database, { synchronous, timeoutMs, changes, now: () => storeClock.now() });
-  const { read, write } = calls;
+  const methods = {
+    ...mapMethods(READS, (name, method) => (...args: unknown[]) => calls.read(name, (tx) => method(tx, ...args))),
+    ...mapMethods(WRITES, (name, method) => (...args: unknown[]) => calls.write(name, (tx) => method(tx, ...args))),
+  } as Pick<Driver, MethodName>;
   const driver: Driver = {
     contract: 1,
     migrate: () => calls.call("migrate", () => {}),
-    create: (request) => write("create", (tx) => create(tx, request)),
-    claim: (request) => write("claim", (tx) => claim(tx, request)),
-    commit: (request) => write("commit", (tx) => commit(tx, request)),
-    readJournal: (request) => read("readJournal", (tx) => journalPage(tx.database, { ...request, room: Infinity })),
-    send: (messages) => write("send", (tx) => sendAll(tx, messages)),
-    readWorkflow: (workflowId) => read("readWorkflow", (tx) => readWorkflow(tx, workflowId)),
-    listWorkflows: (query) => read("listWorkflows", (tx) => listWorkflows(tx, query)),
-    readEvent: (request) => read("readEvent", (tx) => readEvent(tx, request)),
-    readStream: (request) => read("readStream", (tx) => readStream(tx, request)),
-    readHistory: (query) => read("readHistory", (tx) => readHistory(tx, query)),
-    listMessages: (query) => read("listMessages", (tx) => listMessages(tx, query)),
-    listEvents: (query) => read("listEvents", (tx) => listEvents(tx, query)),
-    listStreams: (query) => read("listStreams", (tx) => listStreams(tx, query)),
-    control: (request) => write("control", (tx) => control(tx, request)),
-    delete: (request) => write("delete", (tx) => deleteWorkflow(tx, request)),
-    purge: (request) => write("purge", (tx) => purge(tx, request)),
+    ...methods,
     watch: (target, hint) => changes.watch(target, hint),
   };
   return { driver, changes };
+}
+
+/** Maps each of the methods. */
+function mapMethods<Result>(
+  methods: object,
+  map: (name: string, method: (tx: Transaction, ...args: unknown[]) => unknown) => Result,
+): Record<string, Result> {
+  return Object.fromEntries(Object.entries(methods).map(([name, method]) => [name, map(name, method)]));
 }
 
 interface CallsOptions {
