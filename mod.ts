@@ -94,6 +94,7 @@ export {
   TimeoutError,
   UnknownWorkflowError,
   UnreadableValueError,
+  UnsupportedError,
   ValidationError,
   ValueTooLargeError,
   VersionOutOfRangeError,

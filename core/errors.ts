@@ -270,6 +270,22 @@ export class ContextError extends ParleyError {
 }
 
 /**
+ * This client cannot do what was asked, because the store behind it has nothing like it.
+ *
+ * @category Errors
+ */
+export class UnsupportedError extends ParleyError {
+  /**
+   * Creates the error.
+   *
+   * @param message What was asked, and what there is in its place.
+   */
+  constructor(message: string) {
+    super(message);
+  }
+}
+
+/**
  * An error for which another try is useless. A step that throws it fails at once, even if it has
  * retries left. Throw it, or a subclass, in the code of a step.
  *
@@ -342,6 +358,7 @@ const CLASSES: Record<ParleyErrorCode, Record<string, { readonly prototype: Parl
   unreadable_value: { UnreadableValueError },
   idempotency_conflict: { IdempotencyConflictError },
   invalid_context: { ContextError },
+  unsupported: { UnsupportedError },
   lease_lost: { LeaseLostError },
   fatal: { FatalError },
   driver: { DriverError },

@@ -27,6 +27,7 @@ export type ParleyErrorCode =
   | "unreadable_value"
   | "idempotency_conflict"
   | "invalid_context"
+  | "unsupported"
   | "lease_lost"
   | "fatal"
   | "driver";

@@ -9,11 +9,10 @@ import type { Client, StartedHandle, WorkflowHandle, WorkflowInfo } from "../cli
 import type { EventEntry, EventReader, ReadStreamOptions, StreamReader, WatchEventOptions } from "../readers.ts";
 import type { ListedWorkflow, WorkflowRecord } from "../driver/driver.ts";
 import { quote, TimeoutError, WorkflowCancelledError, WorkflowFailedError, WorkflowNotFoundError } from "../errors.ts";
-import type { ReadHost } from "./host.ts";
+import type { Decoder, ReadHost } from "./host.ts";
 import { isActive } from "../driver/statuses.ts";
 import { toSerialized } from "../values/serialized_error.ts";
 import { splitLabel } from "../values/send_label.ts";
-import type { Values } from "../values/values.ts";
 import { waitFor } from "../time/wait.ts";
 import { SharingWaiter } from "./shared_looks.ts";
 import { toTimeoutMs, type WaitOptions } from "../wait_options.ts";
@@ -131,7 +130,7 @@ function toFailed({ position, label }: NonNullable<WorkflowRecord["failed"]>): N
 }
 
 /** Decodes the error of a workflow. If that fails, the decoder's error is the cause instead. */
-function causeOf(error: string, values: Values, workflowId: string): unknown {
+function causeOf(error: string, values: Decoder, workflowId: string): unknown {
   try {
     return values.decode(error, `error of workflow ${quote(workflowId)}`);
   } catch (unreadable) {
@@ -145,7 +144,7 @@ type ValueName = NonNullable<WorkflowInfo["unreadable"]>[number];
  * Converts a workflow's row to what users see. `unreadable` names the values that cannot be decoded
  * here, so that one row never fails a page.
  */
-export function toInfo(record: ListedWorkflow, values: Values): WorkflowInfo {
+export function toInfo(record: ListedWorkflow, values: Decoder): WorkflowInfo {
   const { workflowId, name, status, waiting, createdAt, updatedAt, recoveryAttempts } = record;
   const { endedAt, failed, unread, generation } = record;
   const unreadable: ValueName[] = [];

@@ -23,8 +23,7 @@ import { checkName, checkWholeNumber } from "../values/checks.ts";
 import { type SerializedError, toSerialized } from "../values/serialized_error.ts";
 import { fromStored } from "../values/message_text.ts";
 import { splitLabel } from "../values/send_label.ts";
-import type { Values } from "../values/values.ts";
-import type { ReadHost } from "./host.ts";
+import type { Decoder, ReadHost } from "./host.ts";
 
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1_000;
@@ -128,7 +127,7 @@ function readable<T extends object>(read: () => T): T | { unreadable: true } {
   }
 }
 
-function toMessage(record: MessageRecord, values: Values): MessageInfo {
+function toMessage(record: MessageRecord, values: Decoder): MessageInfo {
   const { messageId, topic, dedupeKey, value, sentAt, received } = record;
   return {
     messageId,
@@ -140,7 +139,7 @@ function toMessage(record: MessageRecord, values: Values): MessageInfo {
   };
 }
 
-function toEntry(record: HistoryRecord, values: Values): HistoryEntry {
+function toEntry(record: HistoryRecord, values: Decoder): HistoryEntry {
   const { position, outcome, startedAt, endedAt, attempts, deadline } = record;
   const { label, destinationId } = splitLabel(record.label);
   return {
@@ -175,7 +174,7 @@ function stateOf({ tag }: Outcome): HistoryEntry["state"] {
   return ["value", "done", "message", "sent", "duplicate"].includes(tag) ? "done" : "failed";
 }
 
-function toValue({ tag, value }: Outcome, values: Values): Pick<HistoryEntry, "value" | "error"> {
+function toValue({ tag, value }: Outcome, values: Decoder): Pick<HistoryEntry, "value" | "error"> {
   switch (tag) {
     case "value":
       return { value: values.decode(value!) };

@@ -86,7 +86,7 @@ export class LocalStreams {
    * Makes a read, and notes where the stream ends. It notes nothing if the run writes meanwhile,
    * because either of the two may have come first.
    */
-  async learn(key: string, read: () => Promise<StreamSnapshot>): Promise<StreamSnapshot> {
+  async learn<S extends StreamSnapshot>(key: string, read: () => Promise<S>): Promise<S> {
     if (this.#isOver || this.#endOf(key) !== null) return await read();
     const observation = { key, isClean: !this.#isWriting(key) };
     this.#observations.add(observation);

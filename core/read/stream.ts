@@ -123,9 +123,9 @@ export class StoredStream<T> extends EndableIterable<T, { offset: number; value:
     const [workflowId, key] = [this.#workflowId, this.#key];
     const part = from === "end" ? { from: 0, limit: 0 } : { from, limit: this.#limit };
     const read = () => driver.readStream({ workflowId, key, ...part });
-    const { values, tail, closed, status } = await tails.learn(workflowId, key, read);
+    const { values, tail, closed, status, from: first } = await tails.learn(workflowId, key, read);
     if (status === null) throw new WorkflowNotFoundError(this.#workflowId);
-    const start = from === "end" ? tail : from;
+    const start = from === "end" ? tail : first ?? from;
     const nextOffset = Math.min(start + values.length, tail);
     const atEnd = nextOffset === tail;
     return { from: start, values, nextOffset, atEnd, closed: atEnd && (closed || !isActive(status)) };

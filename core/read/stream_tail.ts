@@ -277,7 +277,7 @@ export class StreamTail implements StreamReaders {
     if (page.values.length > 0) this.#waiter.reset();
     for (const waiting of [...this.#waiting]) {
       const { from, source, resolve } = waiting;
-      if (from < nextOffset) resolve({ ...page, from, values: page.values.slice(from - page.from) });
+      if (from < nextOffset) resolve(pageFrom(page, from));
       // The reader must look for itself, for one of three reasons. Its values are on a later page.
       // Or the look and the reader saw different streams, because the workflow was purged and its
       // ID used again. Or the reader came after the look had begun.
@@ -313,4 +313,10 @@ export class StreamTail implements StreamReaders {
     this.#waiting.delete(waiting);
     resolve(this.#lookAlone(from, look, signal, source));
   }
+}
+
+/** The part of a page from an offset on. A gap in the stream may lie before the first value. */
+function pageFrom(page: StreamPage<string>, offset: number): StreamPage<string> {
+  const from = Math.max(offset, page.from);
+  return { ...page, from, values: page.values.slice(from - page.from) };
 }

@@ -59,7 +59,7 @@ export class StreamTails {
   }
 
   /** Makes a read of a stream, from which a run here may learn where the stream ends. */
-  async learn(workflowId: string, key: string, read: () => Promise<StreamSnapshot>): Promise<StreamSnapshot> {
+  async learn<S extends StreamSnapshot>(workflowId: string, key: string, read: () => Promise<S>): Promise<S> {
     return await (this.#runs.get(workflowId)?.learn(key, read) ?? read());
   }
 }

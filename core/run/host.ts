@@ -5,7 +5,7 @@
  */
 
 import type { Topics } from "../channel.ts";
-import type { Claimed, CreateRequest, CreateResult, Transition, WorkflowRecord } from "../driver/driver.ts";
+import type { Claimed, CreateRequest, CreateResult, Driver, Transition, WorkflowRecord } from "../driver/driver.ts";
 import type { SharedLooks } from "../read/shared_looks.ts";
 import type { StreamTails } from "../read/stream_tails.ts";
 import type { Values } from "../values/values.ts";
@@ -16,6 +16,7 @@ export type End = Extract<Transition, { to: "end" }>;
 
 /** What a run needs from its runner. */
 export interface RunHost extends WaitHost {
+  readonly driver: Driver;
   readonly values: Values;
   readonly topics: Topics;
   readonly hotWaitMs: number;

@@ -30,7 +30,8 @@ const MAX_AWAY_MS = 10_000;
 
 /** What a wait uses: the store, the time and the hints. */
 export interface WaitHost {
-  readonly driver: Driver;
+  /** Only `watch` is used. A type with nothing but optional members would refuse most drivers. */
+  readonly driver: Pick<Driver, "readWorkflow" | "watch">;
   readonly clock: Clock;
   /** The hints within this `Parley`. They cost nothing, and are faster than any push. */
   readonly hints: Subscriptions;

@@ -23,7 +23,7 @@ import {
 type ErrorStatus = NonNullable<ConstructorParameters<typeof HTTPException>[0]>;
 
 /**
- * A caller cannot cause a 5xx. Some codes occur only in a workflow's own code, and never come from
+ * A caller cannot cause a 5xx, except by asking for what the store does not have. Some codes occur only in a workflow's own code, and never come from
  * an operation from outside.
  */
 const STATUS: Readonly<Record<ParleyErrorCode, ErrorStatus>> = {
@@ -47,6 +47,7 @@ const STATUS: Readonly<Record<ParleyErrorCode, ErrorStatus>> = {
   non_determinism: 500,
   invalid_context: 500,
   unreadable_value: 500,
+  unsupported: 501,
 };
 
 /** Codes of HTTP errors, in addition to those of `ParleyError`. */

@@ -24,6 +24,7 @@ const samples: Record<errors.ParleyErrorCode, errors.ParleyError> = {
   unreadable_value: new errors.UnreadableValueError('value of stream "log"', { at: 3, needs: "Temporal" }),
   idempotency_conflict: new errors.IdempotencyConflictError("k"),
   invalid_context: new errors.ContextError("not here"),
+  unsupported: new errors.UnsupportedError("not in this store"),
   lease_lost: new errors.LeaseLostError("w"),
   fatal: new errors.FatalError("declined", { cause }),
   driver: new errors.DriverError("away", { retryable: true, cause }),

@@ -27,6 +27,7 @@ const CODES: Record<ParleyErrorCode | HttpErrorCode, true> = {
   value_too_large: true,
   idempotency_conflict: true,
   invalid_context: true,
+  unsupported: true,
   unreadable_value: true,
   lease_lost: true,
   fatal: true,

@@ -63,6 +63,7 @@ const ERRORS: Record<
   },
   idempotency_conflict: { error: new errors.IdempotencyConflictError("k"), status: 409, members: { key: "k" } },
   invalid_context: { error: new errors.ContextError("not here"), status: 500 },
+  unsupported: { error: new errors.UnsupportedError("not in this store"), status: 501 },
   unreadable_value: {
     error: new errors.UnreadableValueError("output", { at: 3 }),
     status: 500,
