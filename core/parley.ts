@@ -310,6 +310,11 @@ export class Parley implements Client, AsyncDisposable {
     return await this.#runner.sweep(limit, signal);
   }
 
+  /** The first occurrence of a schedule after an instant, both in epoch milliseconds; `null` if there is none. */
+  nextOccurrence(after: number): number | null {
+    return this.#runner.schedules.next(after);
+  }
+
   /**
    * Continues the given workflows, if they are due and known here. Call it where the requests of
    * your `wake` function arrive.

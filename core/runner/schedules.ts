@@ -43,6 +43,12 @@ export class Schedules {
     return { started, nextMs };
   }
 
+  /** The first occurrence after an instant, both in epoch milliseconds; `null` if there is none. */
+  next(now: number): number | null {
+    const times = this.#schedules.flatMap((schedule) => schedule.next(now) ?? []);
+    return times.length > 0 ? Math.min(...times) : null;
+  }
+
   async #startOne(schedule: Schedule, at: number): Promise<boolean> {
     const { driver, values, report } = this.#host;
     const { name, workflow, input } = schedule;

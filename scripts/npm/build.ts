@@ -20,7 +20,7 @@ const BUNDLED = ["eventsource-parser"];
 const TOOLS = new URL("tools/", import.meta.url);
 const TOOL_FILES = ["package.json", "package-lock.json", "bundle.mjs"];
 
-/** Imports of packages and of Node's modules in built files, types included. */
+/** Imports of packages and of a platform's own modules in built files, types included. */
 const IMPORTS = /^(?:import|export)\b[^"'`;]*?["']([^."'][^"']*)["'];?$|\bimport\("([^."][^"]*)"\)/gm;
 
 /** The program of the package: the command line, run by Node. */
@@ -91,7 +91,7 @@ async function importedPackages(outDir: string): Promise<Set<string>> {
     const code = text.replace(/\/\*\*[^]*?\*\//g, "");
     for (const [, first, second] of code.matchAll(IMPORTS)) {
       const specifier = first ?? second!;
-      if (!specifier.startsWith("node:")) packages.add(packageOf(specifier));
+      if (!/^(node|cloudflare):/.test(specifier)) packages.add(packageOf(specifier));
     }
   }
   return packages;

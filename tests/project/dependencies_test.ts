@@ -20,6 +20,10 @@ const RULES: readonly { files: RegExp; mayImport: RegExp }[] = [
   { files: /^drivers\/memory\//, mayImport: /^(core\/|drivers\/(memory\/|(?!push)\w+\.ts$))/ },
   { files: /^drivers\/\w+\.ts$/, mayImport: /^(core\/|drivers\/\w+\.ts$)/ },
   { files: /^drivers\/sqlite\//, mayImport: /^(core\/|drivers\/(sqlite\/|\w+\.ts$))/ },
+  {
+    files: /^drivers\/durable_object\//,
+    mayImport: /^(core\/|drivers\/(durable_object\/|sqlite\/|\w+\.ts$)|cloudflare:workers$)/,
+  },
   { files: /^drivers\/postgres\//, mayImport: /^(core\/|drivers\/(postgres\/|\w+\.ts$))/ },
   {
     files: /^drivers\/neon\//,

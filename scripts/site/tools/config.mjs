@@ -48,6 +48,7 @@ export default defineConfig({
           page("PostgreSQL", "postgres"),
           page("Neon", "neon"),
           page("Upstash", "upstash"),
+          page("Durable Objects", "durable-objects"),
           page("Webhooks", "webhooks"),
           page("Cloudflare Workers", "workers"),
           page("Write a driver", "drivers"),

@@ -21,6 +21,12 @@ export interface WorkerOptions {
   readonly bindings?: Record<string, string>;
   /** The name of a binding with which the worker calls itself. */
   readonly self?: string;
+  /** The classes of its Durable Objects, by the names of their bindings. They have SQLite. */
+  readonly objects?: Record<string, string>;
+  /** The folder of the objects' storage. Default: one that is removed with the worker. */
+  readonly folder?: string;
+  /** Compatibility flags. Default none. */
+  readonly flags?: readonly string[];
 }
 
 /** A running worker. Disposing of it ends its process and its work. */
@@ -42,7 +48,7 @@ export interface RunningWorker {
 /** The worker's own host, for requests to itself. */
 export const HOST = "worker.test";
 
-/** The compatibility date of the tests. No flags: neither `nodejs_compat` nor any other. */
+/** The compatibility date of the tests. Most have no flags: neither `nodejs_compat` nor any other. */
 const COMPATIBILITY_DATE = "2026-07-01";
 
 const NAME = "worker";
@@ -54,13 +60,20 @@ const STOP_MS = 5_000;
  * Call it while a test file is loaded, and dispose of the worker after its tests. In a test, Deno
  * would count its connections as a leak.
  */
-export async function startWorker({ entry, bindings = {}, self }: WorkerOptions): Promise<RunningWorker> {
+export async function startWorker(
+  { entry, bindings = {}, self, objects = {}, folder, flags = [] }: WorkerOptions,
+): Promise<RunningWorker> {
   const outgoing = new Outgoing();
   const logs: string[] = [];
   const miniflare = new Miniflare({
     name: NAME,
     modules: [{ type: "ESModule", path: "worker.js", contents: await bundle(entry) }],
     compatibilityDate: COMPATIBILITY_DATE,
+    compatibilityFlags: [...flags],
+    durableObjects: Object.fromEntries(
+      Object.entries(objects).map(([name, className]) => [name, { className, useSQLite: true }]),
+    ),
+    ...(folder !== undefined && { durableObjectsPersist: folder }),
     host: "127.0.0.1",
     bindings,
     ...(self !== undefined && { serviceBindings: { [self]: NAME } }),

@@ -1,0 +1,132 @@
+/**
+ * The alarm of an object, which continues workflows that are due.
+ *
+ * @module
+ */
+
+import type { Database } from "../sqlite/database.ts";
+import { dueOverview, dueSince } from "./due.ts";
+import type { ObjectStorage } from "./platform.ts";
+
+/**
+ * How long the alarm leaves a workflow that a call has made due to its caller, in milliseconds. Most
+ * callers continue it themselves. An alarm would be a second request for nothing.
+ */
+const GRACE_MS = 20;
+
+/**
+ * The shortest and the longest time until workflows that are still due are offered again. In between
+ * it is as long as they have been due. So nothing needs to be stored.
+ */
+const MIN_AGAIN_MS = 1_000;
+const MAX_AGAIN_MS = 60_000;
+
+/** A longer alarm fires early, and is set again. The platform takes no time after the year 2189. */
+const MAX_ALARM_MS = 366 * 86_400_000;
+
+/** Options of {@linkcode Alarm}. */
+export interface AlarmOptions {
+  readonly storage: ObjectStorage;
+  readonly database: Database;
+  /** The store's time, in epoch milliseconds. */
+  readonly now: () => number;
+}
+
+/**
+ * Keeps the alarm at or before the time at which the next workflow is due. A lease that was renewed,
+ * or a workflow that has ended, does not move the alarm, because each move is a row written. Such an
+ * alarm finds nothing due, and is set to the next time.
+ */
+export class Alarm {
+  readonly #options: AlarmOptions;
+  /** The time of the alarm by the store's clock, `null` if there is none, `undefined` if it is unknown. */
+  #at: number | null | undefined;
+  /** Until when what was due was offered to the Worker. */
+  #offeredAt = 0;
+  /** Whether this instance has looked for what is due. */
+  #hasLooked = false;
+
+  constructor(options: AlarmOptions) {
+    this.#options = options;
+  }
+
+  /** Notes the alarm that the platform has, in its time; `null` if there is none. */
+  found(at: number | null): void {
+    this.#at = at === null ? null : at - Date.now() + this.#options.now();
+  }
+
+  /** Forgets what is known of the alarm, after a transaction that may have set it was undone. */
+  forget(): void {
+    this.#at = undefined;
+  }
+
+  /** Looks at all workflows, once, because the instance before may have ended at any moment. */
+  look(): void {
+    if (this.#hasLooked) return;
+    const { database, now } = this.#options;
+    const { newest, next } = dueOverview(database, now());
+    this.#arm(newest === null ? next : now());
+    this.#arm(wakeAt(database));
+    this.#hasLooked = true;
+  }
+
+  /**
+   * Sets the alarm for what a call has changed, in the call's transaction.
+   *
+   * @param now The time of the transaction.
+   * @param leaseMs The length of the leases that the call has given or renewed.
+   */
+  changed(now: number, leaseMs: number | null): void {
+    const since = Math.min(this.#offeredAt, now);
+    const { ready, waiting } = dueSince(this.#options.database, since);
+    if (ready !== null) this.#arm(ready + GRACE_MS);
+    if (waiting !== null) this.#arm(waiting);
+    if (leaseMs !== null) this.#arm(now + leaseMs);
+  }
+
+  /**
+   * Sets the next alarm, first of all. It comes soon if something is due, in case nobody takes it.
+   *
+   * @returns Whether something is due.
+   */
+  fired(): boolean {
+    const { database, now: time } = this.#options;
+    const now = time();
+    this.#at = null;
+    const { newest, next } = dueOverview(database, now);
+    const isTime = wakeAt(database) <= now;
+    if (isTime) setWakeAt(database, now + MAX_AGAIN_MS);
+    const again = newest === null ? Infinity : now + Math.min(Math.max(now - newest, MIN_AGAIN_MS), MAX_AGAIN_MS);
+    this.#arm(Math.min(next, again, wakeAt(database)));
+    this.#offeredAt = now;
+    this.#hasLooked = true;
+    return newest !== null || isTime;
+  }
+
+  /** Fires also at an instant at which no workflow is due; `Infinity`: at no such instant. */
+  wakeAt(at: number): void {
+    const { database } = this.#options;
+    if (wakeAt(database) === at) return;
+    setWakeAt(database, at);
+    this.#arm(at);
+  }
+
+  /** Sets the alarm, unless it fires earlier. One that is set to its own instant would never fire. */
+  #arm(at: number): void {
+    const { storage, now: time } = this.#options;
+    if (at === Infinity || (typeof this.#at === "number" && this.#at <= at)) return;
+    const now = time();
+    const ms = Math.min(Math.max(Math.ceil(at - now), 1), MAX_ALARM_MS);
+    void storage.setAlarm(Date.now() + ms);
+    this.#at = now + ms;
+  }
+}
+
+function wakeAt(database: Database): number {
+  const [row] = database.all<{ wakeAt: number | null }>("select wake_at as wakeAt from parley_object");
+  return row?.wakeAt ?? Infinity;
+}
+
+function setWakeAt(database: Database, at: number): void {
+  database.run("update parley_object set wake_at = ?", at < Infinity ? at : null);
+}

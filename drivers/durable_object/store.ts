@@ -1,0 +1,165 @@
+/**
+ * The store in an object: calls, alarm and hints.
+ *
+ * @module
+ */
+
+import type { Clock } from "../../core/time/clock.ts";
+import { wallClock } from "../../core/time/clock.ts";
+import { DriverError } from "../../core/errors.ts";
+import { Transaction } from "../sqlite/calls/transaction.ts";
+import { type Database, openDatabase } from "../sqlite/database.ts";
+import { driverError } from "../sqlite/failure.ts";
+import { type MethodName, READS, WRITES } from "../sqlite/methods.ts";
+import { migrate } from "../sqlite/schema.ts";
+import { Alarm } from "./alarm.ts";
+import { toFailure } from "./failure.ts";
+import type { ObjectContext } from "./platform.ts";
+import type { EntrypointStub, ObjectAnswer, ObjectCall } from "./protocol.ts";
+import { Sockets } from "./sockets.ts";
+
+/** Internals that tests set. */
+export interface ObjectInternals {
+  /** The store's time. Default: the wall clock. */
+  readonly storeClock?: Pick<Clock, "now">;
+}
+
+/** What the object itself has to remember. The alarm fires at `wake_at` even if no workflow is due. */
+const OBJECT = `create table if not exists parley_object (
+  id integer primary key check (id = 1),
+  name text,
+  wake_at integer
+) strict`;
+
+/** A method with its types taken off. */
+type AnyMethod = (tx: Transaction, ...args: readonly unknown[]) => unknown;
+
+/** The parts of a store that exist once it is set up. */
+interface Opened {
+  readonly database: Database;
+  readonly alarm: Alarm;
+}
+
+/** One store in one object. */
+export class ObjectStore {
+  readonly #context: ObjectContext;
+  readonly #entrypoint: EntrypointStub | null;
+  readonly #now: () => number;
+  readonly #sockets: Sockets;
+  #opened: Opened | undefined;
+  /** The alarm of the platform at the object's start. */
+  #foundAlarm: number | null = null;
+  #name: string | null = null;
+
+  constructor(context: ObjectContext, entrypoint: unknown, { storeClock = wallClock }: ObjectInternals = {}) {
+    this.#context = context;
+    this.#entrypoint = entrypoint ? entrypoint as EntrypointStub : null;
+    this.#now = () => storeClock.now();
+    this.#sockets = new Sockets(context);
+    void context.blockConcurrencyWhile(async () => {
+      this.#foundAlarm = await context.storage.getAlarm().catch(() => null);
+    });
+  }
+
+  /** Carries out a call of a Worker. It never throws. */
+  call({ object, method, args }: ObjectCall): ObjectAnswer {
+    try {
+      const opened = this.#open();
+      this.#remember(opened, object);
+      if (this.#entrypoint) opened.alarm.look();
+      return { value: this.#run(opened, method, args) };
+    } catch (error) {
+      this.#opened?.alarm.forget();
+      const shown = driverError(`Durable Object: ${method}`, error);
+      // The Worker gets no cause. It shows only the place of a mistake in this driver.
+      if (shown.cause !== undefined) console.error(shown);
+      return { failure: toFailure(shown) };
+    }
+  }
+
+  /** Subscribes to a target. */
+  watch(request: Request): Response {
+    return this.#sockets.accept(request);
+  }
+
+  /** Lets the Worker continue what is due. It never throws, because the platform then counts tries. */
+  alarm(): void {
+    if (!this.#entrypoint) return;
+    try {
+      const { database, alarm } = this.#open();
+      if (!database.write(() => alarm.fired())) return;
+      this.#context.waitUntil(this.#callBack(this.#entrypoint).catch((error) => console.error(error)));
+    } catch (error) {
+      console.error(driverError("Durable Object: alarm", error));
+      this.#opened?.alarm.forget();
+      void this.#context.storage.setAlarm(Date.now() + 1_000);
+    }
+  }
+
+  /** The Worker answers before it begins. If it does not, the next alarm calls it again. */
+  async #callBack(entrypoint: EntrypointStub): Promise<void> {
+    const { database, alarm } = this.#open();
+    const { nextAt } = await entrypoint.continueDue({ object: this.#name ?? "", now: this.#now() });
+    database.write(() => alarm.wakeAt(nextAt ?? Infinity));
+  }
+
+  #open(): Opened {
+    if (this.#opened) return this.#opened;
+    const { storage } = this.#context;
+    const database = openDatabase(sqlStorage(storage));
+    database.write(() => {
+      migrate(database);
+      database.run(OBJECT);
+      database.run("insert or ignore into parley_object (id, wake_at) values (1, 0)");
+      this.#name = database.all<{ name: string | null }>("select name from parley_object")[0]?.name ?? null;
+    });
+    const alarm = new Alarm({ storage, database, now: this.#now });
+    alarm.found(this.#foundAlarm);
+    return this.#opened = { database, alarm };
+  }
+
+  /** Keeps the object's name for the alarm, which does not always know it. */
+  #remember({ database }: Opened, name: string): void {
+    if (this.#name === name) return;
+    database.run("update parley_object set name = ?", name);
+    this.#name = name;
+  }
+
+  #run({ database, alarm }: Opened, method: ObjectCall["method"], args: readonly unknown[]): unknown {
+    if (method === "migrate") return this.#entrypoint && database.write(() => alarm.wakeAt(0));
+    const [name, request] = [method, args[0] as { leaseMs?: number | null } | undefined];
+    if (Object.hasOwn(READS, name)) {
+      const read = READS[name as keyof typeof READS] as AnyMethod;
+      return database.read(() => read(new Transaction(database, this.#now()), ...args));
+    }
+    if (!Object.hasOwn(WRITES, name)) throw unknownMethod(name);
+    const write = WRITES[name as keyof typeof WRITES] as AnyMethod;
+    const [result, changed] = database.write(() => {
+      const tx = new Transaction(database, this.#now());
+      const result = write(tx, ...args);
+      tx.save();
+      if (this.#entrypoint) alarm.changed(tx.now, request?.leaseMs ?? null);
+      return [result, tx.changed] as const;
+    });
+    this.#sockets.hint(changed);
+    return result;
+  }
+}
+
+/** Says which migration is missing. The platform throws an error of its own for any other class. */
+function sqlStorage(storage: ObjectContext["storage"]): ObjectContext["storage"] {
+  try {
+    if (typeof storage.sql.exec === "function") return storage;
+  } catch {
+    // The class has no SQLite.
+  }
+  throw new DriverError("Durable Object: the object's class must be among `new_sqlite_classes` in the migrations", {
+    retryable: false,
+  });
+}
+
+function unknownMethod(name: MethodName): DriverError {
+  return new DriverError(`Durable Object: the object has no method ${JSON.stringify(name)}; its code may be older`, {
+    retryable: true,
+  });
+}
