@@ -7,9 +7,10 @@
 import type { Context } from "hono";
 import { checkWholeNumber, type Duration, toMilliseconds, toPositiveMilliseconds } from "../core/values/checks.ts";
 import { ValidationError } from "../core/errors.ts";
-import type { Parley } from "../core/parley.ts";
+import type { Client } from "../core/client.ts";
 import type { Auth } from "./auth/auth.ts";
 import { quietly } from "./quietly.ts";
+import { type ServedClient, toServedClient } from "./served_client.ts";
 
 /**
  * Which pages of other origins may call. These are the options of Hono's `cors`, whose
@@ -42,10 +43,11 @@ export interface CorsOptions {
  */
 export interface ParleyHttpOptions {
   /**
-   * The `Parley` to serve, or a function that returns one for a request. On Cloudflare Workers,
-   * each request needs its own `Parley`.
+   * The `Parley` to serve, or another client, such as one from `connect`. Also a function that
+   * returns one for a request. On Cloudflare Workers, each request needs its own `Parley`. A route
+   * whose operation the client lacks answers 501.
    */
-  parley: Parley | ((c: Context) => Parley);
+  parley: Partial<Client> | ((c: Context) => Partial<Client>);
   /** Who may do what. There is no default. */
   auth: Auth;
   /** Options of Hono's `cors`, to admit pages of other origins. Default: none are admitted. */
@@ -80,7 +82,7 @@ export interface ParleyHttpOptions {
 
 /** The checked options. */
 export interface Settings {
-  readonly parley: Parley | ((c: Context) => Parley);
+  readonly clientOf: (c: Context) => ServedClient;
   readonly auth: Auth;
   readonly cors: CorsOptions | undefined;
   readonly maxWaitMs: number;
@@ -116,8 +118,9 @@ export function toSettings(options: ParleyHttpOptions): Settings {
     );
   }
   checkBodyLimit(bodyLimit);
+  const served = typeof parley === "function" ? undefined : toServedClient(parley);
   return {
-    parley,
+    clientOf: typeof parley === "function" ? (c) => toServedClient(parley(c)) : () => served!,
     auth,
     cors,
     maxWaitMs: toMilliseconds(maxWait, "maxWait"),

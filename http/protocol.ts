@@ -1,5 +1,5 @@
 /**
- * What the adapter and its client agree on: content types, paths and tokens.
+ * What the adapter and its client agree on: content types, keys, paths and tokens.
  *
  * @module
  */
@@ -14,6 +14,12 @@ import { ValidationError } from "../core/errors.ts";
 export const PARLEY_JSON = "application/vnd.parley+json";
 /** Lines of {@linkcode PARLEY_JSON}. */
 export const PARLEY_NDJSON = "application/vnd.parley+ndjson";
+
+/**
+ * The form of the keys of webhooks. No other message may have such a key, because it could replace
+ * a delivery that is still to come.
+ */
+export const WEBHOOK_KEY = /^webhook:[0-9a-f]{64}$/;
 
 /**
  * The part of an absolute URL before its path. A client may send any `Host`, and for some of them

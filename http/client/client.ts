@@ -54,6 +54,7 @@ import { ClientTransport, type ConnectOptions, encoded } from "./transport.ts";
 import { waitOver } from "./waiting.ts";
 import { decodeValue } from "../envelope.ts";
 import { toSegment } from "../segment.ts";
+import { WEBHOOK_KEY } from "../protocol.ts";
 import { orOtherwise, toTimeoutMs, type WaitOptions } from "../../core/wait_options.ts";
 
 export type { ConnectOptions, Fetch } from "./transport.ts";
@@ -170,7 +171,7 @@ class RemoteClient implements Client {
       body: {
         message: own,
         topic: topic.name,
-        idempotencyKey: idempotencyKey ?? madeUpKey(),
+        idempotencyKey: toSentKey(idempotencyKey),
         traceparent,
       },
     });
@@ -185,7 +186,7 @@ class RemoteClient implements Client {
         destinationId,
         message: await checkedMessage(topic, message, "sendAll"),
         topic: topic.name,
-        idempotencyKey: idempotencyKey ?? madeUpKey(),
+        idempotencyKey: toSentKey(idempotencyKey),
         traceparent,
       };
     }));
@@ -344,9 +345,13 @@ async function checkedMessage({ name, schema }: Channel<unknown>, message: unkno
   return own;
 }
 
-/** The idempotency key by which the server recognises the message if the request is repeated. */
-function madeUpKey(): string {
-  return `connect:${crypto.randomUUID()}`;
+/**
+ * The idempotency key by which the server recognises the message if the request is repeated. The
+ * server keeps the keys of webhooks for its own webhooks. So a webhook that sends through this
+ * client has other keys.
+ */
+function toSentKey(key: string | undefined): string {
+  return key === undefined || WEBHOOK_KEY.test(key) ? `connect:${key ?? crypto.randomUUID()}` : key;
 }
 
 /**

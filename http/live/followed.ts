@@ -6,13 +6,13 @@
 
 import type { EventEntry, StreamPage } from "../../core/readers.ts";
 import { TimeoutError, WorkflowEndedError } from "../../core/errors.ts";
-import type { Parley } from "../../core/parley.ts";
+import type { ServedClient } from "../served_client.ts";
 import { entryChunk, type Gathered } from "./pieces.ts";
 import { type LivePages, readPages } from "./stream_pages.ts";
 
 /** What is read, and until when. */
 export interface Followable {
-  readonly parley: Parley;
+  readonly parley: ServedClient;
   readonly workflowId: string;
   readonly key: string;
   /** The first offset of a stream, or the last version of an event that the client has seen. */

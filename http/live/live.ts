@@ -6,8 +6,8 @@
 
 import type { Context } from "hono";
 import { delay, systemClock } from "../../core/time/clock.ts";
-import type { Parley } from "../../core/parley.ts";
 import type { Settings } from "../options.ts";
+import type { ServedClient } from "../served_client.ts";
 import { type Chunk, Pieces } from "./pieces.ts";
 import { isReportable } from "../wire/problem.ts";
 
@@ -21,7 +21,7 @@ const STALLED_MS = 1_000;
 export interface LiveOptions {
   readonly settings: Settings;
   /** The source. When it may make no more requests, the body ends as after `maxConnectionMs`. */
-  readonly parley: Pick<Parley, "spent">;
+  readonly parley: Pick<ServedClient, "spent">;
   /** Its content type. */
   readonly type: string;
   /** Sent while there is no other text, so that nobody takes the connection for dead. */

@@ -23,7 +23,7 @@ const VERSION = "1.0.0";
 
 /** Errors of every route, and of routes with a body. */
 const ERRORS = {
-  any: ["invalid_value", "unauthorized", "forbidden", "not_acceptable", "internal", "driver"],
+  any: ["invalid_value", "unauthorized", "forbidden", "not_acceptable", "internal", "unsupported", "driver"],
   body: ["body_too_slow", "body_too_large", "unsupported_media_type"],
 } as const satisfies Record<string, readonly Code[]>;
 

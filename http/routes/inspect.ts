@@ -8,7 +8,7 @@ import * as v from "valibot";
 import type { SerializedError } from "../../core/values/serialized_error.ts";
 import { answer, type Show } from "../wire/encoding.ts";
 import { withoutStack } from "../wire/problem.ts";
-import { type Route, route } from "./route.ts";
+import { given, type Route, route } from "./route.ts";
 import { count, EventInfoBody, HistoryPageBody, MessagePageBody, StreamInfoBody } from "./schemas.ts";
 
 const LIMIT = count(1, 1_000, "How many at most. Default 100");
@@ -37,11 +37,8 @@ export const inspectRoutes: readonly Route[] = [
     summary: "List the operations of a workflow, with their times and outcomes",
     query: HistoryQuery,
     responses: { 200: { description: "A page, sorted by position", schema: HistoryPageBody } },
-  }, async ({ c, parley, workflowId, query: { after, limit } }) => {
-    const page = await parley.history(workflowId, {
-      ...(after !== undefined && { after }),
-      ...(limit !== undefined && { limit }),
-    });
+  }, async ({ c, parley, workflowId, query }) => {
+    const page = await parley.history(workflowId, given(query));
     return answer(c, (show) => ({ ...page, entries: page.entries.map((entry) => toShown(entry, show)) }));
   }),
   route({
@@ -50,13 +47,8 @@ export const inspectRoutes: readonly Route[] = [
     summary: "List the messages of a workflow",
     query: MessagesQuery,
     responses: { 200: { description: "A page, in the order of the sends", schema: MessagePageBody } },
-  }, async ({ c, parley, workflowId, query: { state, topic, after, limit } }) => {
-    const page = await parley.messages(workflowId, {
-      ...(state !== undefined && { state }),
-      ...(topic !== undefined && { topic }),
-      ...(after !== undefined && { after }),
-      ...(limit !== undefined && { limit }),
-    });
+  }, async ({ c, parley, workflowId, query }) => {
+    const page = await parley.messages(workflowId, given(query));
     return answer(c, (show) => ({ ...page, messages: page.messages.map((message) => toShown(message, show)) }));
   }),
   route({

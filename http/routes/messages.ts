@@ -7,10 +7,10 @@
 import * as v from "valibot";
 import { answer } from "../wire/encoding.ts";
 import { idempotencyKeyOf, traceOf } from "../wire/request_body.ts";
-import { type Route, route } from "./route.ts";
+import { given, type Route, route } from "./route.ts";
 import { MAX_MESSAGES, MessageBody, MessagesBody, Receipt } from "./schemas.ts";
 import { ValidationError } from "../../core/errors.ts";
-import { WEBHOOK_KEY } from "../webhooks/webhook_key.ts";
+import { WEBHOOK_KEY } from "../protocol.ts";
 
 const SENT = { description: "The message is stored, and the workflow can receive it", schema: Receipt };
 
@@ -37,8 +37,7 @@ export const messageRoutes: readonly Route[] = [
     const idempotencyKey = idempotencyKeyOf(c, body.idempotencyKey, names);
     refuseWebhookKey(idempotencyKey);
     const receipt = await parley.send(workflowId, toValue(message), {
-      ...(topic !== undefined && { topic }),
-      ...(idempotencyKey !== undefined && { idempotencyKey }),
+      ...given({ topic, idempotencyKey }),
       ...traceOf(c, body.traceparent),
     });
     return answer(c, () => receipt, { status: receipt.duplicate ? 200 : 201 });
@@ -63,8 +62,7 @@ export const messageRoutes: readonly Route[] = [
       messages.map(({ destinationId, message, topic, idempotencyKey, traceparent }) => ({
         destinationId,
         message: toValue(message),
-        ...(topic !== undefined && { topic }),
-        ...(idempotencyKey !== undefined && { idempotencyKey }),
+        ...given({ topic, idempotencyKey }),
         ...traceOf(c, traceparent),
       })),
     );

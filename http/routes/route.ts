@@ -15,13 +15,14 @@ import type { HTTPException } from "hono/http-exception";
 import type * as v from "valibot";
 import type { ParleyErrorCode } from "../../core/errors.ts";
 import { untrustedValue } from "../wire/untrusted_value.ts";
+import { EncodedValue } from "../../core/values/encoded_value.ts";
 import { checkName } from "../../core/values/checks.ts";
-import type { Parley } from "../../core/parley.ts";
 import { validate } from "../../core/values/values.ts";
 import { type Action, type AuthRequest, isKnown, isStranger } from "../auth/auth.ts";
 import { decoded } from "../wire/decoded.ts";
 import { readBody, type RequestBody } from "../wire/request_body.ts";
 import type { Settings } from "../options.ts";
+import type { ServedClient } from "../served_client.ts";
 import { fromSegment } from "../segment.ts";
 import { type HttpErrorCode, refusal } from "../wire/problem.ts";
 
@@ -76,7 +77,7 @@ export interface RouteSpec<Query, Body> {
 /** A request that passed all checks. */
 export interface RouteRequest<Query, Body> {
   readonly c: Context;
-  readonly parley: Parley;
+  readonly parley: ServedClient;
   readonly settings: Settings;
   /** From the path; empty if the path has none. */
   readonly workflowId: string;
@@ -155,16 +156,19 @@ async function admit<Query, Body>(
   if (key !== undefined) checkName(key, `${action} key`);
   const body = spec.body && await validate(spec.body, json, "request's body");
   const query = spec.query && await validate(spec.query, parameters(c, spec.lists), "request's query");
-  const { parley } = settings;
+  const parley = settings.clientOf(c);
   return {
     c,
-    parley: typeof parley === "function" ? parley(c) : parley,
+    parley,
     settings,
     workflowId: id ?? "",
     key: key ?? "",
     query: query as Query,
     body: body as Body,
-    toValue: (member) => read && read.value?.isEncoded ? toEncoded(member, settings) : member,
+    toValue: (member) => {
+      const value = read && read.value?.isEncoded ? toEncoded(member, settings) : member;
+      return parley.needsDecoded && EncodedValue.is(value) ? value.decode("request's value") : value;
+    },
   };
 }
 
@@ -202,4 +206,10 @@ async function tryTo(read: () => Promise<RequestBody>): Promise<Attempt> {
   } catch (error) {
     return { failed: true, error };
   }
+}
+
+/** The members that are given, as options that know no `undefined`. */
+export function given<T extends object>(members: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
+  const present = Object.entries(members).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(present) as { [Key in keyof T]?: Exclude<T[Key], undefined> };
 }

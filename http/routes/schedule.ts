@@ -8,7 +8,7 @@ import type { Context } from "hono";
 import * as v from "valibot";
 import { checkName } from "../../core/values/checks.ts";
 import { answer } from "../wire/encoding.ts";
-import { type Route, route } from "./route.ts";
+import { given, type Route, route } from "./route.ts";
 import { count, SweepResultBody, WakeBody } from "./schemas.ts";
 
 const SweepQuery = v.object({ limit: count(1, 10_000, "The most workflows to take. Default 100") });
@@ -24,8 +24,8 @@ export const scheduleRoutes: readonly Route[] = [
       query: SweepQuery,
       responses: { 200: { description: "How many workflows were taken, and their outcomes", schema: SweepResultBody } },
     },
-    async ({ c, parley, query: { limit } }) => {
-      const result = await parley.sweep({ ...(limit !== undefined && { limit }), signal: c.req.raw.signal });
+    async ({ c, parley, query }) => {
+      const result = await parley.sweep({ ...given(query), signal: c.req.raw.signal });
       return answer(c, () => result);
     },
   ),

@@ -19,7 +19,7 @@ import { bodyText } from "../wire/encoding.ts";
 import { type Chunks, liveResponse } from "../live/live.ts";
 import { negotiate } from "../wire/negotiate.ts";
 import { type LinesType, NDJSON_HEARTBEAT, streamLines } from "../live/ndjson.ts";
-import { type Route, route, type RouteRequest } from "./route.ts";
+import { given, type Route, route, type RouteRequest } from "./route.ts";
 import { count, StreamPageBody, waitMs, WaitParameter } from "./schemas.ts";
 import { begunAnew, EVENT_STREAM, lastSeen, SSE_HEARTBEAT, streamEvents } from "../live/sse.ts";
 import { readPage, readPages, type StreamPlace } from "../live/stream_pages.ts";
@@ -84,7 +84,7 @@ async function serveJson(request: StreamRequest, type: "application/json" | type
   const { c, settings, query: { limit, wait } } = request;
   const page = await readPage(
     request,
-    { ...placeOf(request), ...(limit !== undefined && { limit }) },
+    { ...placeOf(request), ...given({ limit }) },
     waitMs(c, wait, settings.maxWaitMs),
   );
   const { values, nextOffset, closed } = page;

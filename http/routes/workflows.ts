@@ -13,7 +13,7 @@ import { answer, type Show } from "../wire/encoding.ts";
 import { idempotencyKeyOf, traceOf } from "../wire/request_body.ts";
 import { pathOf } from "../protocol.ts";
 import { toSegment } from "../segment.ts";
-import { type Route, route } from "./route.ts";
+import { given, type Route, route } from "./route.ts";
 import { withoutStack } from "../wire/problem.ts";
 import {
   count,
@@ -213,10 +213,4 @@ function toPublic(info: WorkflowInfo, show: Show): Record<string, unknown> {
     ...(error && { error: show(withoutStack(error)) }),
     ...(problem && { problem: show(withoutStack(problem)) }),
   };
-}
-
-/** The members that are given, as options that know no `undefined`. */
-function given<T extends object>(members: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
-  const present = Object.entries(members).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(present) as { [Key in keyof T]?: Exclude<T[Key], undefined> };
 }

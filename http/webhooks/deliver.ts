@@ -6,8 +6,9 @@
 
 import { type Topic, toTopic } from "../../core/channel.ts";
 import { ValidationError, WorkflowEndedError, WorkflowNotFoundError } from "../../core/errors.ts";
-import type { Parley } from "../../core/parley.ts";
+import type { Client } from "../../core/client.ts";
 import { checkName } from "../../core/values/checks.ts";
+import { operationOf } from "../served_client.ts";
 import { type WebhookEndpoint, webhookKey } from "./webhook_key.ts";
 
 /**
@@ -31,6 +32,9 @@ export interface Unreceived {
   readonly onEnded?: "accept" | "reject";
 }
 
+/** The client that sends. */
+type Sender = Partial<Pick<Client, "send" | "sendAll">>;
+
 /** A message as `sendAll` takes it. */
 interface Outgoing {
   readonly destinationId: string;
@@ -47,7 +51,7 @@ interface Outgoing {
  * @returns Whether all that were sent had been sent before; `undefined` if none was sent.
  */
 export async function deliver(
-  parley: Parley,
+  parley: Sender,
   list: readonly WebhookMessage[],
   { endpoint, id }: { endpoint: WebhookEndpoint; id: string },
   unreceived: Unreceived,
@@ -70,12 +74,14 @@ export async function deliver(
   }
 }
 
-async function sendTogether(parley: Parley, messages: readonly Outgoing[]): Promise<boolean> {
+async function sendTogether(parley: Sender, messages: readonly Outgoing[]): Promise<boolean> {
   try {
     const [only] = messages;
-    if (messages.length > 1 || !only) return (await parley.sendAll(messages)).every(({ duplicate }) => duplicate);
+    if (messages.length > 1 || !only) {
+      return (await operationOf(parley, "sendAll")(messages)).every(({ duplicate }) => duplicate);
+    }
     const { destinationId, message, ...options } = only;
-    return (await parley.send(destinationId, message, options)).duplicate;
+    return (await operationOf(parley, "send")(destinationId, message, options)).duplicate;
   } catch (error) {
     if (!(error instanceof ValidationError)) throw error;
     // The schema's words may quote a value of the payload.
@@ -89,7 +95,7 @@ async function sendTogether(parley: Parley, messages: readonly Outgoing[]): Prom
 }
 
 async function sendEach(
-  parley: Parley,
+  parley: Sender,
   messages: readonly Outgoing[],
   unreceived: Unreceived,
 ): Promise<boolean | undefined> {

@@ -6,8 +6,14 @@
 
 import type { Context, Handler } from "hono";
 import { type Duration, toPositiveMilliseconds } from "../../core/values/checks.ts";
-import { ParleyError, ValidationError, WorkflowEndedError, WorkflowNotFoundError } from "../../core/errors.ts";
-import type { Parley } from "../../core/parley.ts";
+import {
+  ParleyError,
+  UnsupportedError,
+  ValidationError,
+  WorkflowEndedError,
+  WorkflowNotFoundError,
+} from "../../core/errors.ts";
+import type { Client } from "../../core/client.ts";
 import type { StandardSchemaV1 } from "../../core/standard_schema.ts";
 import { validate } from "../../core/values/values.ts";
 import { type BodyLimits, readBytes } from "../wire/request_body.ts";
@@ -41,8 +47,11 @@ export type WebhookRouting = WebhookMessage | readonly WebhookMessage[] | undefi
  * @category Webhooks
  */
 export interface WebhookOptions<Event> {
-  /** The `Parley` that sends the message, or a function that returns one for a request. */
-  parley: Parley | ((c: Context) => Parley);
+  /**
+   * The `Parley` that sends the message, or another client. Also a function that returns one for a
+   * request. If the client cannot send, the answer is 501.
+   */
+  parley: Partial<Client> | ((c: Context) => Partial<Client>);
   /**
    * Verifies a delivery: `standardWebhooks(secret)`, `stripe(secret)`, another verifier of a
    * provider, or a function.
@@ -158,7 +167,8 @@ export function webhook<Event = any>(options: WebhookOptions<Event>): Handler {
     try {
       return await receive(c, options, { limits, report });
     } catch (error) {
-      if (isReportable(error)) report(error);
+      // A client that cannot send is a mistake of the webhook.
+      if (isReportable(error) || error instanceof UnsupportedError) report(error);
       return refused(error);
     }
   };
@@ -180,9 +190,12 @@ async function receive<Event>(
   // The path of the request does not identify the endpoint. The path is not signed, and a stranger
   // can spell it in many ways.
   const endpoint = options.name === undefined ? { route: c.req.routePath } : { name: options.name };
-  const duplicate = messages.length === 0
-    ? undefined
-    : await deliver(typeof parley === "function" ? parley(c) : parley, messages, { endpoint, id }, options);
+  const duplicate = messages.length === 0 ? undefined : await deliver(
+    typeof parley === "function" ? parley(c) : parley,
+    messages,
+    { endpoint, id },
+    options,
+  );
   const answer = await respond?.(event, { id, headers });
   if (answer !== undefined && !(answer instanceof Response)) {
     throw new Error("Answering a webhook: what respond returns must be a Response, or undefined");

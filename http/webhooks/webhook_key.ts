@@ -10,12 +10,6 @@ import { hexDigest } from "../../core/values/hex_digest.ts";
 export type WebhookEndpoint = { readonly name: string } | { readonly route: string };
 
 /**
- * The form of the keys of webhooks. No other message may have such a key, because it could replace
- * a delivery that is still to come.
- */
-export const WEBHOOK_KEY = /^webhook:[0-9a-f]{64}$/;
-
-/**
  * The key of a delivery. It depends on what the owner wrote and the provider signed, and on nothing
  * that a request can spell differently.
  *

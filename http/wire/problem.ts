@@ -171,9 +171,13 @@ export function goneResponse(): Response {
   return new Response(null, { status: CALLER_GONE });
 }
 
-/** Whether to report an error to the server's owner: every error that the caller did not cause. */
+/**
+ * Whether to report an error to the server's owner: every error that the caller did not cause. What
+ * the owner's client does not support is no fault.
+ */
 export function isReportable(error: unknown): boolean {
-  return !isHttpException(error) && !(error instanceof ParleyError && STATUS[error.code] < 500);
+  return !isHttpException(error) &&
+    !(error instanceof ParleyError && (STATUS[error.code] < 500 || error.code === "unsupported"));
 }
 
 function head(

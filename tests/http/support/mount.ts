@@ -6,8 +6,9 @@
 
 import type { Hono } from "hono";
 import { parleyHttp, type ParleyHttpOptions } from "../../../http/mod.ts";
-import type { Parley } from "../../../mod.ts";
+import { Parley } from "../../../mod.ts";
 import type { Harness } from "../../../conformance/mod.ts";
+import type { ClientHarness } from "./hop.ts";
 import { hooks, type HookSettings } from "./hooks.ts";
 
 /** A harness whose adapter runs elsewhere, over the same store. */
@@ -20,7 +21,12 @@ export interface RemoteHarness extends Harness {
 
 /** The adapter, with its options in place of the defaults. */
 export function mount(harness: Harness, defaults: ParleyHttpOptions, options: Partial<ParleyHttpOptions>): Hono {
-  return isRemote(harness) ? harness.mount(options) : parleyHttp({ ...defaults, ...options });
+  if (isRemote(harness)) return harness.mount(options);
+  const { parley } = defaults;
+  const client = "clientOf" in harness && parley instanceof Parley
+    ? (harness as ClientHarness).clientOf(parley)
+    : parley;
+  return parleyHttp({ ...defaults, parley: client, ...options });
 }
 
 /** The providers' webhooks. */
