@@ -7,7 +7,7 @@
 import { deno, LOCK } from "./deno.ts";
 
 /** The published files that have to run without Deno and Node: all but `conformance/`. */
-const EDGE = ["mod.ts", "core/", "drivers/", "http/", "otel/", "testing/"];
+const EDGE = ["mod.ts", "core/", "dbos/", "drivers/", "http/", "otel/", "testing/"];
 
 const steps: [name: string, args: string[]][] = [
   ["format", ["fmt", "--check"]],

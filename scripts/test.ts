@@ -24,6 +24,7 @@ const EVERYTHING = [
   "mod.ts",
   "cli/",
   "core/",
+  "dbos/",
   "drivers/",
   "http/",
   "otel/",

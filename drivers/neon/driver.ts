@@ -5,17 +5,16 @@
  */
 
 import { type Clock, systemClock } from "../../core/time/clock.ts";
-import type { Driver, Watch } from "../../core/driver/driver.ts";
+import type { Driver } from "../../core/driver/driver.ts";
 import { type Duration, toPositiveMilliseconds } from "../../core/values/checks.ts";
-import { ValidationError } from "../../core/errors.ts";
 import { sqlDriver } from "../postgres/driver.ts";
 import { NEON_LIMITS } from "../postgres/limits.ts";
 import { openSqlPush, SQL_PUSH_TIMING } from "../postgres/push/push.ts";
 import { pushStatements } from "../postgres/calls/statements.ts";
 import type { PushConnection, PushTiming } from "../push.ts";
-import { type Endpoint, type NeonAddress, readNeonAddress } from "./address.ts";
+import { type Endpoint, readNeonAddress } from "./address.ts";
 import { httpQuery } from "./http.ts";
-import { listenOverWebSocket } from "./session.ts";
+import { neonPush, reportNeonPush } from "./push.ts";
 
 /**
  * Options of `neonDriver`.
@@ -74,65 +73,21 @@ export function openNeon(
     connections: MAX_REQUESTS,
     isAlone: true,
   });
-  if (wanted === false) return { driver: sql, push: null };
-  const websocket = websocketFor(address);
-  if (typeof websocket === "string") {
-    if (wanted) throw new ValidationError(`Using Neon with push: ${websocket}`);
-    return { driver: { ...sql, watch: () => watchNothing(websocket) }, push: null };
-  }
-  const session = { login: address.login, websocket, timeoutMs, clock };
-  const push = openSqlPush({
-    open: (channel, { notified }, stop) => listenOverWebSocket(session, channel, notified, stop),
-    statements: pushStatements(schema),
-    timing,
+  const { watch, push } = neonPush(address, {
+    wanted,
+    timeoutMs,
     clock,
-    migrate: sql.migrate,
-    report: say,
+    pushes,
+    use: schema,
+    make: (open) =>
+      openSqlPush({
+        open,
+        statements: pushStatements(schema),
+        timing,
+        clock,
+        migrate: sql.migrate,
+        report: reportNeonPush,
+      }),
   });
-  const key = JSON.stringify([address.login, websocket, timeoutMs, schema]);
-  return { driver: { ...sql, watch: (...watched) => watchShared(pushes, key, push, watched) }, push };
-}
-
-/**
- * Watches with the push that is in use. If there is none, the given one is in use until its
- * connection is closed.
- */
-function watchShared(
-  pushes: Map<string, PushConnection>,
-  key: string,
-  push: PushConnection,
-  watched: Parameters<PushConnection["watch"]>,
-): Watch {
-  const used = pushes.get(key);
-  if (used) return used.watch(...watched);
-  const watch = push.watch(...watched);
-  pushes.set(key, push);
-  push.idle.then(() => pushes.delete(key));
-  return watch;
-}
-
-/** Returns the URL that hints come from, or the reason why there are none. */
-function websocketFor({ isPooled, websocket }: NeonAddress): URL | string {
-  if (isPooled) return "a -pooler host cannot LISTEN; use the connection string of the direct host";
-  if (websocket === null) return "the endpoint has no websocket";
-  if (typeof WebSocket === "undefined") return "this runtime has no WebSocket";
-  // This is how Cloudflare Workers and Vercel's edge functions are recognised.
-  const isWorkers = globalThis.navigator?.userAgent === "Cloudflare-Workers";
-  return isWorkers || "EdgeRuntime" in globalThis
-    ? "in this runtime a WebSocket ends with the request that opened it"
-    : websocket;
-}
-
-const NOT_WATCHED: Watch = { live: false, close() {} };
-const said = new Set<string>();
-
-/** Reports that waits poll: once something waits, and once per isolate. */
-function watchNothing(obstacle: string): Watch {
-  if (!said.has(obstacle)) say(`there is no push, so waits poll: ${obstacle}, or say \`push: false\``);
-  said.add(obstacle);
-  return NOT_WATCHED;
-}
-
-function say(problem: string): void {
-  console.warn(`Parley on Neon: ${problem}`);
+  return { driver: { ...sql, ...(watch && { watch }) }, push };
 }

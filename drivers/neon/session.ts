@@ -18,16 +18,16 @@ export interface WebSocketOptions {
 }
 
 /**
- * Opens a session that listens to a channel.
+ * Opens a session that listens to channels.
  *
- * @param notified Called with the text of each notification.
+ * @param notified Called with the text of each notification, and its channel.
  * @param stop Aborts when the session is no longer wanted, before it listens.
  * @throws Whatever prevents it. Nothing stays open then.
  */
 export async function listenOverWebSocket(
   { login, websocket, timeoutMs, clock }: WebSocketOptions,
-  channel: string,
-  notified: (text: string) => void,
+  channels: readonly string[],
+  notified: (text: string, channel: string) => void,
   stop: AbortSignal,
 ): Promise<Session> {
   // The package is imported when it is needed, because it reads the environment, and Deno asks for
@@ -45,7 +45,7 @@ export async function listenOverWebSocket(
   socket.coalesceWrites = false;
   return await Session.listen(
     { client, destroy: () => socket.destroy(), timeoutMs, clock, notified },
-    channel,
+    channels,
     stop,
   );
 }

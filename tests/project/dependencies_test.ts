@@ -38,6 +38,8 @@ const RULES: readonly { files: RegExp; mayImport: RegExp }[] = [
     files: /^http\//,
     mayImport: /^(core\/|http\/|hono($|\/)|type:hono($|\/)|valibot$|type:valibot$|@valibot\/to-json-schema$)/,
   },
+  { files: /^dbos\/values\/superjson\.ts$/, mayImport: /^superjson$/ },
+  { files: /^dbos\//, mayImport: /^(core\/|dbos\/|drivers\/(neon\/|postgres\/|\w+\.ts$))/ },
   { files: /^otel\//, mayImport: /^(type:)?(core\/observer\.ts$|otel\/)/ },
   {
     files: /^cli\//,

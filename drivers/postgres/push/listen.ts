@@ -1,5 +1,5 @@
 /**
- * What can listen to a channel of the database, and how.
+ * What can listen to channels of the database, and how.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import type { Clock } from "../../../core/time/clock.ts";
 import { ValidationError } from "../../../core/errors.ts";
 import { withTimeLimit } from "../../../core/time/time_limit.ts";
-import type { OpenListening } from "./push.ts";
+import type { ListeningEvents, OpenListening } from "./push.ts";
 import { GUIDE } from "../queryable.ts";
 import { Session, type SessionClient } from "./session.ts";
 import type { RunQuery } from "../calls/sql_calls.ts";
@@ -97,42 +97,63 @@ function member(source: unknown, name: string): unknown {
  * missing there, and the pool could not end.
  */
 function listenOverPool({ Client, options }: Pool, { query, timeoutMs, clock }: ListenOptions): OpenListening {
-  return async (channel, { notified }, stop) => {
+  return async (channels, { notified }, stop) => {
     const client = new Client(options);
     // The package's own `end` waits for a server that may be gone.
     const destroy = () => client.connection?.stream?.destroy?.();
-    const session = await Session.listen({ client, destroy, timeoutMs, clock, notified }, channel, stop);
+    const session = await Session.listen({ client, destroy, timeoutMs, clock, notified }, channels, stop);
     return { query, lost: session.lost, close: () => session.close() };
   };
 }
 
-function subscribe(listen: Listen, { query, timeoutMs, clock }: ListenOptions): OpenListening {
-  return async (channel, { notified, resumed }, stop) => {
-    let isListening = false;
-    const onListen = () => {
-      if (isListening) resumed();
-      isListening = true;
-    };
-    const error = () => new Error(`nothing within ${timeoutMs} ms`);
-    const opening = Promise.resolve().then(() => listen(channel, notified, onListen)).then(checkSubscription);
-    const subscription = await withTimeLimit({ ms: timeoutMs, clock, stop, error }, () => opening).catch((error) => {
-      opening.then((late) => late.unlisten()).catch(() => {});
+function subscribe(listen: Listen, options: ListenOptions): OpenListening {
+  return async (channels, events, stop) => {
+    const subscriptions: Subscription[] = [];
+    const close = async () => void await Promise.all(subscriptions.map((it) => unlisten(it, options)));
+    try {
+      for (const channel of channels) subscriptions.push(await subscribeTo(listen, channel, events, options, stop));
+    } catch (error) {
+      await close();
       throw error;
-    });
-    return {
-      query,
-      // A client that loses its connection listens again by itself, or the next beat fails.
-      lost: new AbortController().signal,
-      close: async () => {
-        const limit = { ms: MAX_UNLISTEN_MS, clock, error };
-        await withTimeLimit(limit, async () => void await subscription.unlisten()).catch(() => {});
-      },
-    };
+    }
+    // A client that loses its connection listens again by itself, or the next beat fails.
+    return { query: options.query, lost: new AbortController().signal, close };
   };
 }
 
+async function subscribeTo(
+  listen: Listen,
+  channel: string,
+  { notified, resumed }: ListeningEvents,
+  { timeoutMs, clock }: ListenOptions,
+  stop: AbortSignal,
+): Promise<Subscription> {
+  let isListening = false;
+  const onListen = () => {
+    if (isListening) resumed();
+    isListening = true;
+  };
+  const onNotification = (text: string) => notified(text, channel);
+  const opening = Promise.resolve().then(() => listen(channel, onNotification, onListen)).then(checkSubscription);
+  const limit = { ms: timeoutMs, clock, stop, error: () => new Error(`nothing within ${timeoutMs} ms`) };
+  return await withTimeLimit(limit, () => opening).catch((error) => {
+    opening.then((late) => late.unlisten()).catch(() => {});
+    throw error;
+  });
+}
+
+async function unlisten(subscription: Subscription, { clock }: ListenOptions): Promise<void> {
+  const limit = { ms: MAX_UNLISTEN_MS, clock, error: () => new Error("no answer") };
+  await withTimeLimit(limit, async () => void await subscription.unlisten()).catch(() => {});
+}
+
+/** A subscription to one channel. */
+interface Subscription {
+  unlisten(): unknown;
+}
+
 /** Types do not help callers in JavaScript. */
-function checkSubscription(subscription: unknown): { unlisten(): unknown } {
+function checkSubscription(subscription: unknown): Subscription {
   const unlisten = member(subscription, "unlisten");
   if (typeof unlisten === "function") return { unlisten: () => Reflect.apply(unlisten, subscription, []) };
   throw new ValidationError(

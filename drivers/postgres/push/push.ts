@@ -12,7 +12,7 @@ import { isMissing, sqlState } from "../driver_error.ts";
 import type { RunQuery } from "../calls/sql_calls.ts";
 import type { PushStatements } from "../calls/statements.ts";
 
-/** A connection that listens to a channel. */
+/** A connection that listens to channels. */
 export interface ListeningConnection {
   /** Aborts when the connection is lost, if this shows without a beat. */
   readonly lost: AbortSignal;
@@ -24,20 +24,20 @@ export interface ListeningConnection {
 
 /** What a connection reports. */
 export interface ListeningEvents {
-  /** Call it with the text of each notification. */
-  readonly notified: (text: string) => void;
+  /** Call it with the text of each notification, and its channel. */
+  readonly notified: (text: string, channel: string) => void;
   /** Call it when the connection listens again after a gap. */
   readonly resumed: () => void;
 }
 
 /**
- * Opens a connection that listens to a channel.
+ * Opens a connection that listens to channels. Their names need no quotes.
  *
  * @param stop Aborts if the connection is no longer wanted before it listens.
  * @throws Whatever prevents it. Nothing stays open then.
  */
 export type OpenListening = (
-  channel: string,
+  channels: readonly string[],
   events: ListeningEvents,
   stop: AbortSignal,
 ) => Promise<ListeningConnection>;
@@ -49,7 +49,7 @@ export const SQL_PUSH_TIMING: PushTiming = { openAfterMs: 100, lingerMs: 1_000, 
 const MAX_SILENT_BEATS = 3;
 
 /** How long to wait for the listener's own notification, which takes milliseconds. */
-const MAX_HEARING_MS = 5_000;
+export const MAX_HEARING_MS = 5_000;
 
 /** How long a listener that leaves waits for the database, in milliseconds. */
 const MAX_LEAVING_MS = 1_000;
@@ -70,11 +70,11 @@ export interface SqlPushOptions {
 export function openSqlPush(options: SqlPushOptions): PushConnection {
   const { clock, timing, report } = options;
   const connect = (tell: Tell, stop: AbortSignal) => Listener.open(options, tell, stop);
-  return new PushConnection({ clock, timing, report, describe, connect });
+  return new PushConnection({ clock, timing, report, describe: describePushFault, connect });
 }
 
 /** Says that a connection listens, and gets no notification. */
-class NotHeardError extends Error {
+export class NotHeardError extends Error {
   constructor() {
     super("no notification arrives; a pooler in transaction mode, for example, does not pass them on");
   }
@@ -97,7 +97,7 @@ class Listener implements OpenConnection {
 
   static async open(options: SqlPushOptions, tell: Tell, stop: AbortSignal): Promise<Listener> {
     const ear = new Ear(tell);
-    return new Listener(await options.open(options.statements.channel, ear, stop), options, ear);
+    return new Listener(await options.open([options.statements.channel], ear, stop), options, ear);
   }
 
   async beat(over: AbortSignal): Promise<boolean> {
@@ -166,7 +166,7 @@ class Ear implements ListeningEvents {
  * Returns what an error says without data. That is an SQLSTATE, or a name such as NotCapable, which
  * means that Deno lacks a permission.
  */
-function describe(error: unknown): string | null {
+export function describePushFault(error: unknown): string | null {
   if (error instanceof NotHeardError || error instanceof ParleyError) return error.message;
   const state = sqlState(error);
   if (state !== null) return `SQLSTATE ${state}`;

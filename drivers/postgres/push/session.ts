@@ -17,7 +17,10 @@ export interface SessionClient {
   query(text: string, params: unknown[]): Promise<{ rows: Record<string, unknown>[] }>;
   end(): Promise<void>;
   on(event: "error" | "end", listener: () => void): unknown;
-  on(event: "notification", listener: (notification: { payload?: string | undefined }) => void): unknown;
+  on(
+    event: "notification",
+    listener: (notification: { payload?: string | undefined; channel: string }) => void,
+  ): unknown;
 }
 
 /** Options of {@linkcode Session.open}. */
@@ -28,8 +31,8 @@ export interface SessionOptions {
   /** How long opening and each query may take, in milliseconds. */
   readonly timeoutMs: number;
   readonly clock: Clock;
-  /** Called with the text of each notification. */
-  readonly notified: (text: string) => void;
+  /** Called with the text of each notification, and its channel. */
+  readonly notified: (text: string, channel: string) => void;
 }
 
 /** A connection that is open. */
@@ -49,7 +52,7 @@ export class Session {
     // are instances of Error.
     client.on("error", () => lost.abort());
     this.#ended = new Promise((resolve) => client.on("end", () => resolve(lost.abort())));
-    client.on("notification", ({ payload = "" }) => notified(payload));
+    client.on("notification", ({ payload = "", channel }) => notified(payload, channel));
   }
 
   /**
@@ -70,11 +73,11 @@ export class Session {
     }
   }
 
-  /** Opens a session that listens to a channel. See {@linkcode Session.open}. */
-  static async listen(options: SessionOptions, channel: string, stop: AbortSignal): Promise<Session> {
+  /** Opens a session that listens to channels. See {@linkcode Session.open}. */
+  static async listen(options: SessionOptions, channels: readonly string[], stop: AbortSignal): Promise<Session> {
     const session = await Session.open(options, stop);
     try {
-      await session.query(`listen ${channel}`, [], stop);
+      for (const channel of channels) await session.query(`listen ${channel}`, [], stop);
       return session;
     } catch (error) {
       await session.close();

@@ -60,7 +60,7 @@ class Ear implements AsyncDisposable {
 function openSession({ server, schema }: Setting, notified: (text: string) => void = () => {}): Promise<Session> {
   const { login, websocket } = readNeonAddress(atNeon(POSTGRES), server);
   const options = { login, websocket: websocket!, timeoutMs: 5_000, clock: systemClock };
-  return listenOverWebSocket(options, pushStatements(schema).channel, notified, new AbortController().signal);
+  return listenOverWebSocket(options, [pushStatements(schema).channel], notified, new AbortController().signal);
 }
 
 const listeners = ({ schema }: Setting) => `${quoted(schema)}.listeners`;

@@ -1,0 +1,161 @@
+/**
+ * Starts workflows of DBOS, and cancels, resumes and deletes them.
+ *
+ * @module
+ */
+
+import {
+  UnsupportedError,
+  ValidationError,
+  WorkflowActiveError,
+  WorkflowConflictError,
+  WorkflowEndedError,
+  WorkflowNotFoundError,
+} from "../core/errors.ts";
+import { checkName, checkWholeNumber, toPositiveMilliseconds } from "../core/values/checks.ts";
+import { toDueTime } from "../core/values/due_time.ts";
+import type { DbosCalls, Write } from "./calls.ts";
+import type { DbosStartOptions } from "./options.ts";
+import { toStatus } from "./records.ts";
+import { cancelStatement, deleteStatement, resumeStatement, type StartColumn, startStatement } from "./sql/writes.ts";
+import { toPortable } from "./values/portable.ts";
+
+/** The highest priority number, which comes last. */
+const MAX_PRIORITY = 2 ** 31 - 1;
+
+/** A workflow to start. */
+export interface DbosStart {
+  readonly workflowId: string;
+  readonly name: string;
+  /** The input as the caller has it, checked. */
+  readonly input: unknown;
+  readonly queue: string;
+  readonly limit: number;
+  readonly options: DbosStartOptions;
+}
+
+/** Encodes the arguments. @throws {ValidationError} If an input and arguments are given. */
+export function encodeArguments(start: Pick<DbosStart, "name" | "input" | "limit" | "options">): string {
+  const { name, input, limit, options: { positionalArgs, namedArgs } } = start;
+  if (positionalArgs !== undefined && input !== undefined) {
+    throw new ValidationError("Starting a workflow with an input and positionalArgs: there must be only one of them");
+  }
+  const what = `input of workflow ${JSON.stringify(name)}`;
+  const positional = positionalArgs ?? (input === undefined ? [] : [input]);
+  // One by one, because an input that came over HTTP is still encoded.
+  const texts = Array.from(positional, (it) => toPortable(it, what, limit));
+  const named = toPortable(namedArgs ?? {}, what, limit);
+  return `{"positionalArgs":[${texts.join(",")}],"namedArgs":${named}}`;
+}
+
+/**
+ * Inserts a workflow, unless its ID exists.
+ *
+ * @returns Whether this call has inserted it.
+ * @throws {WorkflowConflictError} If the ID exists under another name, class or instance.
+ */
+export async function startDbosWorkflow(
+  calls: DbosCalls,
+  { workflowId, name, queue, options }: DbosStart,
+  args: string,
+): Promise<boolean> {
+  const { priority = 0, partitionKey = null, runTimeout, className = null, configName = null } = options;
+  const { applicationVersion = null, applicationName = null } = options;
+  checkWholeNumber(priority, "priority", 0, MAX_PRIORITY);
+  checkName(queue, "queue");
+  const due = toDueTime(options);
+  const columns: Partial<Record<StartColumn, string | number | null>> = {
+    workflow_uuid: workflowId,
+    name,
+    class_name: className,
+    config_name: configName,
+    queue_name: queue,
+    priority,
+    queue_partition_key: partitionKey,
+    application_version: applicationVersion,
+    application_name: applicationName,
+    workflow_timeout_ms: runTimeout === undefined ? null : toPositiveMilliseconds(runTimeout, "runTimeout"),
+    authenticated_user: "",
+    creator_xid: crypto.randomUUID(),
+  };
+  const { workflow } = await calls.catalogue();
+  if (due && !workflow.has("delay_until_epoch_ms")) throw missing("with a delay");
+  if (applicationName !== null && !workflow.has("application_name")) throw missing("for an app by its name");
+  const delay = due && "inMs" in due ? `${due.inMs}` : null;
+  const at = due && "at" in due ? `${due.at}` : null;
+  const params = [JSON.stringify(columns), args, delay, at];
+  const row = await calls.call<
+    { name: string | null; class: string | null; config: string | null; created: boolean }
+  >("start", startStatement, params);
+  const isSame = row!.name === name && row!.class === className && row!.config === configName;
+  if (!isSame) throw new WorkflowConflictError(workflowId);
+  return row!.created;
+}
+
+function missing(what: string): UnsupportedError {
+  return new UnsupportedError(`Starting a workflow ${what}: the DBOS of this app is too old for that`);
+}
+
+/** The answer of a statement that changes the status of a workflow. */
+interface Changed {
+  readonly before: string | null;
+  readonly changed: boolean;
+}
+
+/** The number of times that a change is tried, if the workflow changes at the same time. */
+const MAX_TRIES = 3;
+
+/** Cancels a workflow. See `Client.cancel`. */
+export async function cancelDbosWorkflow(calls: DbosCalls, workflowId: string, children: boolean): Promise<void> {
+  const write: Write = (of, catalogue) => cancelStatement(of, catalogue, children);
+  const before = await change(calls, "cancel", write, workflowId, (status) => isActive(status));
+  if (before === null || before === "CANCELLED") return;
+  throw new WorkflowEndedError(workflowId, toStatus(before));
+}
+
+/** Resumes a workflow. See `Client.resume`. */
+export async function resumeDbosWorkflow(calls: DbosCalls, workflowId: string): Promise<void> {
+  const before = await change(calls, "resume", resumeStatement, workflowId, isResumable);
+  if (before === null || isActive(before)) return;
+  throw new WorkflowEndedError(
+    workflowId,
+    toStatus(before),
+    "CANCELLED or MAX_RECOVERY_ATTEMPTS_EXCEEDED, or still active",
+  );
+}
+
+/** Deletes a workflow. See `Client.delete`. */
+export async function deleteDbosWorkflow(calls: DbosCalls, workflowId: string): Promise<void> {
+  const before = await change(calls, "delete", deleteStatement, workflowId, (status) => !isActive(status));
+  if (before !== null) throw new WorkflowActiveError(workflowId, toStatus(before));
+}
+
+/**
+ * Changes a workflow. If its status was right but it did not change, something else has changed it
+ * at the same time, and the statement is sent again.
+ *
+ * @returns The status that prevents the change; `null` if it was made.
+ * @throws {WorkflowNotFoundError} If the workflow does not exist.
+ */
+async function change(
+  calls: DbosCalls,
+  operation: string,
+  write: Write,
+  workflowId: string,
+  allows: (status: string) => boolean,
+): Promise<string | null> {
+  for (let tries = 1;; tries++) {
+    const { before, changed } = (await calls.call<Changed>(operation, write, [workflowId]))!;
+    if (changed) return null;
+    if (before === null) throw new WorkflowNotFoundError(workflowId);
+    if (!allows(before) || tries === MAX_TRIES) return before;
+  }
+}
+
+function isActive(status: string): boolean {
+  return ["ENQUEUED", "PENDING"].includes(toStatus(status));
+}
+
+function isResumable(status: string): boolean {
+  return ["CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"].includes(toStatus(status));
+}
