@@ -21,11 +21,12 @@ const LEASE_MS = 10_000;
 type Trouble = "fails" | "dies" | "freezes";
 
 /**
- * Which calls of the story meet trouble, one in each run of the story. The first call is 1.
+ * Which calls of the story meet trouble, one in each run of the story. The first call is 1. A pair
+ * of numbers means the call `first`, and from there on each one that is `step` calls after the last.
  *
  * @category Suites
  */
-export type CrashCalls = "all" | "odd" | "even";
+export type CrashCalls = "all" | "odd" | "even" | { readonly first: number; readonly step: number };
 
 /**
  * Runs the story in an isolate that gets into trouble. Another isolate then carries on what is
@@ -64,8 +65,9 @@ async function runWith(
 
 /** Crashing everywhere. */
 export function crash(makeHarness: MakeHarness, calls: CrashCalls): Rules<World> {
-  const first = calls === "even" ? 2 : 1;
-  const step = calls === "all" ? 1 : 2;
+  const { first, step } = typeof calls === "object"
+    ? calls
+    : { first: calls === "even" ? 2 : 1, step: calls === "all" ? 1 : 2 };
   const troubles: [what: Trouble, when: FaultTime, title: string][] = (["before", "after"] as const).flatMap((when) => [
     ["dies", when, `a process may die at any call, ${when} it takes effect`],
     ["fails", when, `any call may fail ${when} it takes effect and be repeated`],

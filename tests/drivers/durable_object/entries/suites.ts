@@ -6,8 +6,12 @@
  */
 
 import "./platform.ts";
+import assert from "node:assert/strict";
+import { systemClock } from "../../../../core/time/clock.ts";
 import { ManualClock } from "@parley/parley/testing";
 import { conformance, workflows } from "../../../../conformance/mod.ts";
+import { carryOn, EXPECTED, lookBack, story, tell } from "../../../../conformance/workflows/everything.ts";
+import { World } from "../../../../conformance/workflows/world.ts";
 import type { CrashCalls } from "../../../../conformance/workflows/replay/crash.ts";
 import { openDurableObject } from "../../../../drivers/durable_object/driver.ts";
 import { ParleyObject } from "../../../../drivers/durable_object/mod.ts";
@@ -21,21 +25,32 @@ import { counted, Requests } from "../../../support/requests.ts";
 const HOUR_MS = 3_600_000;
 const BEGIN = Date.UTC(2025, 0, 1) + HOUR_MS;
 
-/** An object whose clock the tests move. */
-export class TestObject extends ParleyObject {
-  readonly #clock: { value: number };
-  readonly #context: ObjectContext;
+/** When the object is reset: in the call of this number from now on, and at which moment of it. */
+let reset: { call: number; when: "before" | "within" | "after" } | undefined;
 
-  constructor(context: ObjectContext, env: unknown) {
-    const clock = { value: BEGIN };
-    super(context, env, { storeClock: { now: () => clock.value } });
-    this.#clock = clock;
+/** The store's clock. The object runs in the isolate of the Worker, and may be reset. */
+const storeClock = {
+  value: BEGIN,
+  now: () => storeClock.value,
+};
+
+/** An object whose clock the tests move, and which they reset. */
+export class TestObject extends ParleyObject {
+  readonly #context: ResettableContext;
+
+  constructor(context: ResettableContext, env: unknown) {
+    super(context, env, { storeClock });
     this.#context = context;
   }
 
-  /** Moves the store's clock. */
-  move(ms: number): void {
-    this.#clock.value += ms;
+  /** Carries out a call, or is reset in it. Only after `sync`, what it has written is kept. */
+  override async parley(call: unknown): Promise<unknown> {
+    const when = reset && --reset.call === 0 ? reset.when : undefined;
+    if (when === "before") this.#context.abort("a reset before the call");
+    const answer = super.parley(call);
+    if (when === "after") await this.#context.storage.sync();
+    if (when !== undefined) this.#context.abort("a reset after the call");
+    return answer;
   }
 
   /** Removes all rows, because new objects take more time. */
@@ -45,37 +60,42 @@ export class TestObject extends ParleyObject {
     for (const { name } of tables as { name: string }[]) {
       if (name !== "parley_migrations" && name !== "parley_object") sql.exec(`delete from ${name}`).toArray();
     }
-    this.#clock.value = BEGIN;
   }
 }
 
+type ResettableContext = ObjectContext & { abort(reason: string): void; readonly storage: { sync(): Promise<void> } };
+
 interface Env {
   readonly STORE: ObjectNamespace;
-  /** How thorough the crash tests are. */
-  readonly CRASHES: CrashCalls;
-  readonly PUSH: "yes" | "no";
+  /** How thorough the crash tests are, as JSON. */
+  readonly CRASHES: string;
 }
 
 /** The environment of the request, since the suites make their harness without it. */
 let env: Env;
 const tests = new Map<string, () => Promise<void>>();
 
-/** Two drivers over one object. */
-async function makeHarness(): Promise<CountingHarness> {
+/** Two drivers over one object, with push. */
+const pushed = () => makeHarness(true);
+
+/** The same without push. It takes half as long. */
+const quiet = () => makeHarness(false);
+
+async function makeHarness(push: boolean): Promise<CountingHarness> {
   const { STORE } = env;
-  const object = () => STORE.get(STORE.idFromName("parley")) as Pick<TestObject, "move" | "empty">;
-  await object().empty();
+  await (STORE.get(STORE.idFromName("parley")) as Pick<TestObject, "empty">).empty();
+  storeClock.value = BEGIN;
   const requests = new Requests();
   const clock = new ManualClock(undefined, { settled: () => requests.settled() });
   // Push opens and closes at once, because the suites wait often and briefly.
   const timing = { ...OBJECT_TIMING, openAfterMs: 0, lingerMs: 0 };
-  const open = () => openDurableObject(STORE, { push: env.PUSH === "yes" }, { timing });
+  const open = () => openDurableObject(STORE, { push }, { timing });
   const [a, b] = [open(), open()];
   return {
     drivers: [counted(a.driver, requests), counted(b.driver, requests)],
     clock,
     async advance(ms) {
-      await object().move(ms);
+      storeClock.value += ms;
       await clock.advance(Math.max(0, ms));
     },
     requests: () => requests.count,
@@ -90,17 +110,37 @@ function register(crashes: CrashCalls): void {
     if (tests.has(name)) throw new Error(`There are two tests "${name}"`);
     tests.set(name, run);
   };
-  conformance(test, makeHarness);
-  workflows(test, makeHarness, { crashes });
-  costs(test, makeHarness);
-  randomPrograms(test, makeHarness, { runs: 10 });
-  replayPrograms(test, makeHarness, { runs: 20 });
+  conformance(test, pushed);
+  workflows(test, quiet, { crashes });
+  costs(test, quiet);
+  randomPrograms(test, pushed, { runs: 10 });
+  replayPrograms(test, pushed, { runs: 20 });
+  for (const when of ["before", "within", "after"] as const) {
+    test(`the object may be reset at any call, ${when} it`, () => resetEverywhere(when, crashes));
+  }
+}
+
+/** Tells the story again and again. Each time the object is reset in another call. */
+async function resetEverywhere(when: "before" | "within" | "after", crashes: CrashCalls): Promise<void> {
+  const { first, step } = typeof crashes === "object" ? { first: 1, step: 2 * crashes.step } : { first: 1, step: 1 };
+  for (let call = first, reached = true; reached; call += step) {
+    await using harness = await quiet();
+    const world = new World(harness);
+    const { parley, errors } = world.isolate(0, story, { clock: systemClock });
+    reset = { call, when };
+    await world.until(tell(parley));
+    await carryOn(world, parley);
+    assert.deepEqual(await lookBack(parley), EXPECTED, `with a reset ${when} call ${call}`);
+    assert.deepEqual(errors, []);
+    reached = reset.call < 1;
+    reset = undefined;
+  }
 }
 
 export default {
   async fetch(request: Request, bindings: Env): Promise<Response> {
     env = bindings;
-    if (tests.size === 0) register(env.CRASHES);
+    if (tests.size === 0) register(JSON.parse(env.CRASHES));
     const { pathname } = new URL(request.url);
     if (pathname === "/") return Response.json([...tests.keys()]);
     const [name, run] = [...tests][Number(pathname.slice(1))]!;

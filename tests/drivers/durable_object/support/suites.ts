@@ -7,7 +7,7 @@
 import { startWorker } from "../../../support/workerd/mod.ts";
 
 /** Starts the Worker, and registers a test for each test in it. */
-export async function registerSuites(bindings: { PUSH: "yes" | "no"; CRASHES: string }): Promise<void> {
+export async function registerSuites(bindings: { CRASHES: string }): Promise<void> {
   const worker = await startWorker({
     entry: "tests/drivers/durable_object/entries/suites.ts",
     bindings,
