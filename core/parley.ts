@@ -51,7 +51,7 @@ import type { Runner, SweepResult } from "./runner/runner.ts";
 import { statusTargets } from "./time/subscriptions.ts";
 import { checkTraceparent } from "./values/traced_text.ts";
 import { describeInput, type NoInput, type Workflow } from "./workflow.ts";
-import { orOtherwise, toTimeoutMs, type WaitOptions } from "./wait_options.ts";
+import { orOtherwise, toOutsideLimit, type WaitOptions } from "./wait_options.ts";
 
 /** The largest count. Counts travel to the stores as 32-bit numbers. */
 const MAX_COUNT = 2 ** 31 - 1;
@@ -213,8 +213,8 @@ export class Parley implements Client, AsyncDisposable {
     checkName(workflowId, "workflow ID");
     const { name } = toChannel(key, "event key");
     checkWholeNumber(after, "version", 0);
-    const timeoutMs = toTimeoutMs(options, this.#runner.clock.now(), GET_EVENT_TIMEOUT)!;
-    return await eventEntry<T>(this.#runner, { workflowId, key: name, after, timeoutMs, signal });
+    const limit = toOutsideLimit(options, GET_EVENT_TIMEOUT);
+    return await eventEntry<T>(this.#runner, { ...limit, workflowId, key: name, after, signal });
   }
 
   watchEvent<T>(

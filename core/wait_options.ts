@@ -20,8 +20,8 @@ export interface WaitOptions<E = never> {
   timeout?: Duration;
   /**
    * The instant until which to wait, in epoch milliseconds or as a `Date`. An instant in the past
-   * looks once. In a workflow the store's clock decides, and outside the caller's. Give either this
-   * or `timeout`.
+   * looks once. The store's clock decides. Give either this or `timeout`. Outside of a workflow, you
+   * may give both, and the earlier end counts.
    */
   until?: Date | number;
   /**
@@ -76,39 +76,40 @@ export type ReceivedFrom<From> = From extends Topic<infer T, infer Name, unknown
 
 /** When a wait ends: after a time, or at an instant of the store's clock. */
 export interface WaitLimit {
-  /** The longest time to wait, in milliseconds. `null` if there is no limit, or an instant. */
+  /** The longest time to wait, in milliseconds. `null` if there is no such limit. */
   readonly timeoutMs: number | null;
   /** The instant, in epoch milliseconds. */
   readonly until?: number;
 }
 
 /**
- * Reads when a wait ends.
+ * Reads when a wait of a workflow ends.
  *
  * @throws {ValidationError} If the timeout or the instant is not legal, or both are given.
  */
-export function toWaitLimit({ timeout, until }: Pick<WaitOptions, "timeout" | "until">): WaitLimit {
-  if (until === undefined) return { timeoutMs: timeout === undefined ? null : toMilliseconds(timeout, "timeout") };
-  if (timeout !== undefined) throw new ValidationError("Reading a wait with timeout and until: give one of the two");
-  return { timeoutMs: null, until: toInstant(until, "until") };
+export function toWaitLimit(options: Pick<WaitOptions, "timeout" | "until">): WaitLimit {
+  if (options.until !== undefined && options.timeout !== undefined) {
+    throw new ValidationError("Reading a wait with timeout and until: give one of the two");
+  }
+  return toOutsideLimit(options);
 }
 
 /**
- * Reads when a wait outside of a workflow ends, in milliseconds from now. `null` if never.
+ * Reads when a wait outside of a workflow ends.
  *
  * @param options The options of the wait.
- * @param now The caller's time, in epoch milliseconds.
- * @param timeout The timeout if the options have none. Default none.
- * @throws {ValidationError} If the timeout or the instant is not legal, or both are given.
+ * @param otherwise The timeout if the options have no end. Default none.
+ * @throws {ValidationError} If the timeout or the instant is not legal.
  */
-export function toTimeoutMs(
-  options: Pick<WaitOptions, "timeout" | "until">,
-  now: number,
-  timeout?: Duration,
-): number | null {
-  const { timeoutMs, until } = toWaitLimit(options);
-  if (until !== undefined) return Math.max(0, until - now);
-  return timeoutMs ?? (timeout === undefined ? null : toMilliseconds(timeout, "timeout"));
+export function toOutsideLimit(
+  { timeout, until }: Pick<WaitOptions, "timeout" | "until">,
+  otherwise?: Duration,
+): WaitLimit {
+  const longest = timeout ?? (until === undefined ? otherwise : undefined);
+  return {
+    timeoutMs: longest === undefined ? null : toMilliseconds(longest, "timeout"),
+    ...(until !== undefined && { until: toInstant(until, "until") }),
+  };
 }
 
 /** Waits, and returns `otherwise` in place of a `TimeoutError`, if the options have it. */

@@ -52,10 +52,16 @@ function singleQuoted(text: string): string {
   return `'${JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'")}'`;
 }
 
+/** A style sheet without what its reader alone needs. */
+function minified(css: string): string {
+  return css.replaceAll(/\s+/g, " ").replaceAll(/ ?([{};,>]) ?|\( /g, (it) => it.trim())
+    .replaceAll(/([{;][a-z-]+): /g, "$1:").replaceAll(" )", ")").replaceAll(";}", "}").trim();
+}
+
 /** Makes the text of `page.ts`. */
 async function pageModule(): Promise<string> {
   const script = await bundle();
-  const style = (await source(`${SOURCES}page.css`)).replaceAll(/\s+/g, " ").replaceAll(/ ?([{};,]) ?/g, "$1").trim();
+  const style = minified(await source(`${SOURCES}page.css`));
   // With functions, because `$` has a meaning in a replacement.
   const page = (await source(`${SOURCES}page.html`)).replaceAll(/\n\s*/g, "")
     .replace("<style></style>", () => `<style>${style}</style>`)

@@ -39,9 +39,9 @@
  *    of a call that took effect changes nothing and returns what the first call returned. The
  *    comment of each method says how the driver recognises a repeat.
  * 3. Only the store's clock decides about leases, deadlines and due times. They cross this boundary
- *    as durations in milliseconds. Instants such as `now` and `createdAt` are only for information. There
- *    are two exceptions: a workflow that is to begin at an instant (`CreateRequest.due`), and a wait
- *    that ends at one (`Deadline.until`).
+ *    as durations in milliseconds. Instants such as `createdAt` are only for information. There are
+ *    exceptions: a workflow that is to begin at an instant (`CreateRequest.due`), a wait that ends at
+ *    one (`Deadline.until`), and `now`, the store's time.
  * 4. The store's clock may go back. Even then, a workflow that became due without a delay can be
  *    claimed. A lease never has more time left than its full length.
  * 5. A call that adds a message, sets an event or ends a workflow may wake a waiter. That call and
@@ -70,7 +70,6 @@ import type {
   JournalPage,
   NewMessage,
   SendResult,
-  WorkflowRecord,
 } from "./records.ts";
 import type {
   EventRecord,
@@ -84,6 +83,7 @@ import type {
   PartQuery,
   StreamRecord,
   StreamSnapshot,
+  WorkflowSnapshot,
 } from "./reads.ts";
 
 export type * from "./operations.ts";
@@ -184,9 +184,12 @@ export interface Driver {
 
   /**
    * Returns a workflow, or `null` if there is none with this ID. With `counts`, the record has the
-   * number of unread messages.
+   * number of unread messages. With `now`, the answer has the store's time.
    */
-  readWorkflow(workflowId: string, options?: { counts: boolean }): Promise<WorkflowRecord | null>;
+  readWorkflow(
+    workflowId: string,
+    options?: { counts?: boolean; now?: boolean | undefined },
+  ): Promise<WorkflowSnapshot | null>;
 
   /**
    * Lists workflows from one snapshot, the newest first. Workflows that were created at the same
@@ -211,8 +214,11 @@ export interface Driver {
   /** Returns a page of a workflow's streams, sorted by the UTF-8 bytes of their keys. */
   listStreams(request: PartQuery<string>): Promise<PartPage<StreamRecord>>;
 
-  /** Returns the latest value of an event and the status of its workflow, from one snapshot. */
-  readEvent(request: { workflowId: string; key: string }): Promise<EventSnapshot>;
+  /**
+   * Returns the latest value of an event and the status of its workflow, from one snapshot. With
+   * `now`, the answer has the store's time.
+   */
+  readEvent(request: { workflowId: string; key: string; now?: boolean | undefined }): Promise<EventSnapshot>;
 
   /**
    * Returns values of a stream from offset `from` on, with the status of its workflow, from one

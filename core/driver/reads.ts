@@ -65,6 +65,16 @@ export interface ListedWorkflow extends Omit<WorkflowRecord, "input"> {
 }
 
 /**
+ * The answer of `Driver.readWorkflow`.
+ *
+ * @category Reads and control
+ */
+export interface WorkflowSnapshot extends WorkflowRecord {
+  /** The store's time, in epoch milliseconds. A driver may leave it out if the request does not ask for it. */
+  now?: number;
+}
+
+/**
  * The answer of `Driver.readEvent`.
  *
  * @category Reads and control
@@ -74,6 +84,8 @@ export interface EventSnapshot {
   event: { version: number; value: string } | null;
   /** The status of the workflow. `null` if it does not exist. */
   status: WorkflowStatus | null;
+  /** The store's time, in epoch milliseconds. A driver may leave it out if the request does not ask for it. */
+  now?: number;
 }
 
 /**

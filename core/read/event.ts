@@ -7,7 +7,7 @@
 import type { EventEntry, EventReader, WatchEventOptions } from "../readers.ts";
 import type { WorkflowStatus } from "../driver/driver.ts";
 import { isActive } from "../driver/statuses.ts";
-import { quote, TimeoutError, VersionOutOfRangeError, WorkflowEndedError } from "../errors.ts";
+import { quote, VersionOutOfRangeError, WorkflowEndedError } from "../errors.ts";
 import { unlessAborted, waitFor } from "../time/wait.ts";
 import { Waiter } from "../time/waiter.ts";
 import { checkWholeNumber } from "../values/checks.ts";
@@ -15,6 +15,7 @@ import type { ReadHost } from "./host.ts";
 import { EndableIterable, onAbort } from "./iteration.ts";
 import { eventLooks } from "./local_events.ts";
 import { SharingWaiter } from "./shared_looks.ts";
+import type { WaitLimit } from "../wait_options.ts";
 
 /**
  * Waits for a version of an event above `after`, and returns the latest one.
@@ -26,14 +27,14 @@ import { SharingWaiter } from "./shared_looks.ts";
  */
 export async function eventEntry<T>(
   host: ReadHost,
-  request: { workflowId: string; key: string; after: number; timeoutMs: number; signal: AbortSignal | undefined },
+  request: WaitLimit & { workflowId: string; key: string; after: number; signal: AbortSignal | undefined },
 ): Promise<EventEntry<T>> {
-  const { workflowId, key, after, timeoutMs, signal } = request;
+  const { workflowId, key, after } = request;
   const target = `event:${workflowId}` as const;
   const waiter = new SharingWaiter(host, host.looks, {
     name: eventLooks(workflowId, key),
     target,
-    read: () => host.driver.readEvent({ workflowId, key }),
+    read: (now) => host.driver.readEvent({ workflowId, key, now }),
     isHere: () => host.runs.isHeld(workflowId),
   });
   const look = async () => {
@@ -43,11 +44,10 @@ export async function eventEntry<T>(
     if (status !== null && !isActive(status)) throw new WorkflowEndedError(workflowId, status);
   };
   const { version, value } = await waitFor(host, look, {
+    ...request,
     target,
     waiter,
-    timeoutMs,
-    signal,
-    onTimeout: () => new TimeoutError(`getEvent ${JSON.stringify(key)}`, timeoutMs),
+    operation: `getEvent ${JSON.stringify(key)}`,
   });
   return { version, value: host.values.decode(value, `event ${quote(key)}`, version) as T };
 }

@@ -7,15 +7,15 @@
 import type { EventKey, SendOptions, SendReceipt, StreamKey } from "../channel.ts";
 import type { Client, StartedHandle, WorkflowHandle, WorkflowInfo } from "../client.ts";
 import type { EventEntry, EventReader, ReadStreamOptions, StreamReader, WatchEventOptions } from "../readers.ts";
-import type { ListedWorkflow, WorkflowRecord } from "../driver/driver.ts";
-import { quote, TimeoutError, WorkflowCancelledError, WorkflowFailedError, WorkflowNotFoundError } from "../errors.ts";
+import type { ListedWorkflow, WorkflowRecord, WorkflowSnapshot } from "../driver/driver.ts";
+import { quote, WorkflowCancelledError, WorkflowFailedError, WorkflowNotFoundError } from "../errors.ts";
 import type { Decoder, ReadHost } from "./host.ts";
 import { isActive } from "../driver/statuses.ts";
 import { toSerialized } from "../values/serialized_error.ts";
 import { splitLabel } from "../values/send_label.ts";
 import { waitFor } from "../time/wait.ts";
 import { SharingWaiter } from "./shared_looks.ts";
-import { toTimeoutMs, type WaitOptions } from "../wait_options.ts";
+import { toOutsideLimit, type WaitOptions } from "../wait_options.ts";
 
 /** The operations of a client, bound to one workflow ID. The client uses a store or HTTP. */
 export class Handle<O> implements WorkflowHandle<O> {
@@ -68,7 +68,7 @@ export class Handle<O> implements WorkflowHandle<O> {
   }
 }
 
-type WorkflowEnd = Pick<WorkflowRecord, "status" | "output" | "error" | "failed">;
+type WorkflowEnd = Pick<WorkflowSnapshot, "status" | "output" | "error" | "failed" | "now">;
 
 /** Reads the row of a workflow. @throws {WorkflowNotFoundError} */
 async function readWorkflow({ driver }: ReadHost, workflowId: string): Promise<WorkflowRecord> {
@@ -96,12 +96,11 @@ export async function awaitResult(
   options: Pick<WaitOptions, "timeout" | "until" | "signal">,
 ): Promise<unknown> {
   const { signal } = options;
-  const timeoutMs = toTimeoutMs(options, host.clock.now());
   const target = `result:${workflowId}` as const;
   const waiter = new SharingWaiter<WorkflowEnd | null>(host, host.looks, {
     name: target,
     target,
-    read: () => host.driver.readWorkflow(workflowId),
+    read: (now) => host.driver.readWorkflow(workflowId, { now }),
     isComing: () => host.runs.isEnding(workflowId),
     isHere: () => host.runs.isHeld(workflowId),
   });
@@ -114,9 +113,10 @@ export async function awaitResult(
     target,
     waiter,
     isLater: host.runs.isHeld(workflowId),
-    timeoutMs,
+    ...toOutsideLimit(options),
+    now: host.runs.storeTime(workflowId),
     signal,
-    onTimeout: () => new TimeoutError("result", timeoutMs!),
+    operation: "result",
   });
   if (status === "CANCELLED") throw new WorkflowCancelledError(workflowId);
   if (status === "SUCCESS") return host.values.decode(output!, `output of workflow ${quote(workflowId)}`);

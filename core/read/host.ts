@@ -43,6 +43,8 @@ export interface ReadHost extends WaitHost {
   readonly runs: {
     /** Whether a run here holds the lease of the workflow, as far as it knows. */
     isHeld(workflowId: string): boolean;
+    /** The store's time, in epoch milliseconds, if such a run here knows it. */
+    storeTime(workflowId: string): number | undefined;
     /** Whether a run here has just sent the commit that ends the workflow, and has no answer yet. */
     isEnding(workflowId: string): boolean;
   };

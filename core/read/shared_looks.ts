@@ -13,13 +13,16 @@ import { nextTask } from "../time/clock.ts";
 import type { DriverError } from "../errors.ts";
 import { Waiter, type WaitHost } from "../time/waiter.ts";
 
-/** What waits look at. */
-export interface Shared<F> {
+/** What waits look at. `F` is what a look finds. */
+export interface Shared<F extends Found> {
   /** Identifies what is read. Waits with the same name share their looks. */
   readonly name: string;
   readonly target: WatchTarget;
-  /** Looks once. A look serves other waits too, so it must not end with one wait. */
-  readonly read: () => Promise<F>;
+  /**
+   * Looks once, and finds out the store's time if `now` says so. A look serves other waits too, so it
+   * must not end with one wait.
+   */
+  readonly read: (now: true | undefined) => Promise<F>;
   /**
    * Whether a run here is about to hand over the result, by {@linkcode SharedLooks.giving}. A look
    * would not find it sooner.
@@ -32,7 +35,9 @@ export interface Shared<F> {
   readonly isHere?: () => boolean;
 }
 
-/** What a look finds. */
+/** What a look finds. It may have a member `now`, which is the store's time. */
+type Found = object | null;
+
 type Looked<F> = Promise<{ found: F } | { outage: DriverError }>;
 
 /**
@@ -50,10 +55,10 @@ const MAX_LOOKS = 4;
 
 /** The looks that waits share, by name. */
 export class SharedLooks {
-  readonly #groups = new Map<string, Group<unknown>>();
+  readonly #groups = new Map<string, Group<Found>>();
 
   /** Adds a wait to those of the same name. */
-  join<F>(host: WaitHost, shared: Shared<F>, wait: SharingWaiter<F>): Group<F> {
+  join<F extends Found>(host: WaitHost, shared: Shared<F>, wait: SharingWaiter<F>): Group<F> {
     const { name } = shared;
     const group = this.#groups.get(name) as Group<F> | undefined ??
       new Group<F>(host, shared, () => this.#groups.delete(name));
@@ -68,14 +73,14 @@ export class SharedLooks {
    *
    * Waits that begin later must look, because the ID may already belong to another workflow.
    */
-  giving(name: string): (found: unknown) => void {
+  giving(name: string): (found: Found) => void {
     const waits = this.#groups.get(name)?.waits ?? [];
     return (found) => waits.forEach((wait) => wait.give(found));
   }
 }
 
 /** The waits of one name. */
-class Group<F> {
+class Group<F extends Found> {
   readonly #waiter: Waiter;
   readonly #shared: Shared<F>;
   readonly #onEmpty: () => void;
@@ -134,7 +139,8 @@ class Group<F> {
   async #send(): ReturnType<Group<F>["look"]> {
     this.#looks++;
     try {
-      return await this.#waiter.look(this.#shared.read);
+      const now = this.waits.some(({ onNow }) => onNow) || undefined;
+      return await this.#waiter.look(() => this.#shared.read(now));
     } finally {
       this.#looks--;
       this.#onLooked();
@@ -167,9 +173,9 @@ class Group<F> {
 }
 
 /** Decides when one of several waits looks, and shares its looks with the others. */
-export class SharingWaiter<F> extends Waiter {
+export class SharingWaiter<F extends Found> extends Waiter {
   readonly #join: () => Group<F>;
-  readonly #read: () => Promise<F>;
+  readonly #read: (now: true | undefined) => Promise<F>;
   #group: Group<F> | undefined;
   #round: Round<F> | undefined;
   /** What a run here has given, and this wait has not read yet. */
@@ -221,13 +227,23 @@ export class SharingWaiter<F> extends Waiter {
    * it looks once.
    */
   async read(): Promise<F> {
+    const found = await this.#find();
+    const now = this.onNow && (found as { now?: number } | null)?.now;
+    if (now !== undefined) {
+      this.onNow!(now);
+      this.onNow = undefined;
+    }
+    return found;
+  }
+
+  async #find(): Promise<F> {
     const given = this.#given;
     this.#given = undefined;
     if (given) return given.found;
     const round: Round<F> = this.#round ?? {};
     this.#round = undefined;
     if (this.#group) round.looked ??= this.#group.look();
-    if (!round.looked) return await this.#read();
+    if (!round.looked) return await this.#read(this.onNow && true);
     const result = await round.looked;
     if ("outage" in result) throw result.outage;
     return result.found;

@@ -29,6 +29,11 @@ export class Runs {
     return this.#runs.get(workflowId)?.run.commits.closed === false;
   }
 
+  /** The store's time, in epoch milliseconds, if a run here holds the lease and so knows it. */
+  storeTime(workflowId: string): number | undefined {
+    return this.isHeld(workflowId) ? this.#runs.get(workflowId)?.run.storeTime.now() : undefined;
+  }
+
   /**
    * Whether the run here has just sent the commit that ends the workflow, and has no answer yet.
    */

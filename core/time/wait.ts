@@ -5,19 +5,23 @@
  */
 
 import type { WatchTarget } from "../driver/driver.ts";
-import type { DriverError } from "../errors.ts";
+import { type DriverError, TimeoutError } from "../errors.ts";
 import { Waiter, type WaitHost } from "./waiter.ts";
 
 /** Options of {@linkcode waitFor}. */
 export interface WaitForOptions {
   /** The target whose hints may announce the result. */
   target: WatchTarget;
-  /** The longest time to wait, in milliseconds. With `null`, there is no limit. */
+  /** What is awaited, for the error, such as `result`. */
+  operation: string;
+  /** The longest time to wait, in milliseconds. With `null`, there is no such limit. */
   timeoutMs: number | null;
+  /** The instant of the store's clock at which the wait ends, in epoch milliseconds. Default none. */
+  until?: number;
+  /** The store's time, in epoch milliseconds, if it is known. Otherwise the first look finds it out. */
+  now?: number | undefined;
   /** Ends the wait. */
   signal?: AbortSignal | undefined;
-  /** Makes the error for a wait whose time is up. */
-  onTimeout: () => Error;
   /** Decides when to look, by default a waiter of its own. */
   waiter?: Waiter;
   /** Whether the first look may wait for a hint or a poll, too. Default `false`. */
@@ -28,12 +32,13 @@ export interface WaitForOptions {
  * Looks until something is found. The wait goes on through an outage of the store.
  *
  * At the deadline it stops without another look. A wait with a deadline also stops once the allowed
- * number of requests has been made.
+ * number of requests has been made. As long as nothing has told the store's time, the clock of this
+ * isolate decides how long a wait with an instant goes on through an outage.
  *
  * @param host The store, the time and the hints.
  * @param look Looks once. It returns `undefined` if there is nothing yet.
- * @throws The error of `onTimeout` if the wait stops, or the error of the last look if the store is
- * away.
+ * @throws {TimeoutError} If the wait stops.
+ * @throws The error of the last look if the wait stops while the store is away.
  * @throws The signal's reason, if the signal aborts.
  */
 export async function waitFor<T>(
@@ -41,34 +46,49 @@ export async function waitFor<T>(
   look: () => Promise<T | undefined>,
   options: WaitForOptions,
 ): Promise<T> {
-  const { target, timeoutMs, signal, onTimeout, waiter = new Waiter(host), isLater = false } = options;
+  const { target, operation, timeoutMs, until, now, signal, waiter = new Waiter(host), isLater = false } = options;
   let last: { found: T | undefined } | { outage: DriverError } = { found: undefined };
   let late: AbortController | undefined;
   let timeIsUp = timeoutMs === 0;
-  const onTime = () => {
-    timeIsUp = true;
+  let isPast = false;
+  const end = () => {
     waiter.poke();
     // During an outage, a look takes a long time and finds no more than the previous look did.
     if ("outage" in last) late?.abort(last.outage);
   };
-  // The deadline is a timer, because a difference of two times is wrong if the clock is set in
-  // between.
+  const onTime = () => (timeIsUp = true, end());
+  // Deadlines are timers, because a difference of two times is wrong if the clock is set in between.
   const stopTimer = timeoutMs ? host.clock.after(timeoutMs, onTime) : () => {};
-  const spent = timeoutMs === null ? undefined : host.spent;
+  let stopInstant = () => {};
+  const onNow = (now: number) => {
+    const leftMs = until! - now;
+    stopInstant();
+    isPast = leftMs <= 0;
+    stopInstant = host.clock.after(leftMs, () => (isPast = true, end()));
+  };
+  if (until !== undefined) {
+    onNow(now ?? host.clock.now());
+    if (now === undefined) waiter.onNow = onNow;
+  }
+  const spent = timeoutMs === null && until === undefined ? undefined : host.spent;
   if (spent?.aborted) onTime();
   else spent?.addEventListener("abort", onTime);
   try {
     if (!timeIsUp) waiter.listen([target]);
-    for (let due = timeIsUp || !isLater;;) {
+    for (let due = timeIsUp || isPast || !isLater;;) {
       signal?.throwIfAborted();
       if ("outage" in last) late ??= new AbortController();
       if (due) last = await waiter.look(() => unlessAborted(unlessAborted(look(), signal), late?.signal));
       if ("found" in last && last.found !== undefined) return last.found;
-      if (timeIsUp) throw "outage" in last ? last.outage : onTimeout();
+      if (timeIsUp || isPast) {
+        if ("outage" in last) throw last.outage;
+        throw new TimeoutError(operation, timeoutMs ?? 0, isPast || timeoutMs === null ? until : undefined);
+      }
       due = await waiter.next({ signal });
     }
   } finally {
     stopTimer();
+    stopInstant();
     spent?.removeEventListener("abort", onTime);
     waiter.close();
   }

@@ -62,6 +62,8 @@ export class Waiter {
   readonly #host: WaitHost;
   readonly #nearby: Nearby | undefined;
   readonly #subscriptions = new Map<WatchTarget, { stop: () => void; watch: Watch | undefined; isDeferred: boolean }>();
+  /** Takes the store's time, in epoch milliseconds. If it is set, the next look finds out the time. */
+  onNow: ((now: number) => void) | undefined;
   readonly #onHint = () => this.#nearby?.isEcho() || this.#wake(true);
   #pollMs = FIRST_POLL_MS;
   #hinted = false;

@@ -12,7 +12,7 @@ import { commit } from "./commit.ts";
 import { sendAll } from "./inbox.ts";
 import { control, create, deleteWorkflow, purge } from "./lifecycle.ts";
 import { listEvents, listMessages, listStreams, readHistory } from "./look.ts";
-import { listWorkflows, readEvent, readJournal, readStream, toRecord } from "./read.ts";
+import { listWorkflows, readEvent, readJournal, readStream, readWorkflow } from "./read.ts";
 import { MemoryStore } from "./store.ts";
 
 export { MemoryStore } from "./store.ts";
@@ -51,11 +51,7 @@ export function memoryDriverOver(store: MemoryStore): Driver {
     commit: (request) => atomically(() => commit(store, request)),
     readJournal: (request) => atomically(() => readJournal(store, request)),
     send: (messages) => atomically(() => sendAll(store, messages)),
-    readWorkflow: (workflowId) =>
-      atomically(() => {
-        const row = store.rows.get(workflowId);
-        return row ? toRecord(row) : null;
-      }),
+    readWorkflow: (workflowId, { now } = {}) => atomically(() => readWorkflow(store, workflowId, now)),
     listWorkflows: (query) => atomically(() => listWorkflows(store, query)),
     readEvent: (request) => atomically(() => readEvent(store, request)),
     readStream: (request) => atomically(() => readStream(store, request)),

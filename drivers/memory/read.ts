@@ -12,6 +12,7 @@ import type {
   ListQuery,
   StreamSnapshot,
   WorkflowRecord,
+  WorkflowSnapshot,
 } from "../../core/driver/driver.ts";
 import { DriverError } from "../../core/errors.ts";
 import { parseListCursor } from "../../core/values/list_cursor.ts";
@@ -75,11 +76,24 @@ export function journalPage(
   return { entries, more: from + count < completed.length };
 }
 
+/** `Driver.readWorkflow`. */
+export function readWorkflow(store: MemoryStore, workflowId: string, now = false): WorkflowSnapshot | null {
+  const row = store.rows.get(workflowId);
+  return row ? { ...toRecord(row), ...(now && { now: store.now() }) } : null;
+}
+
 /** `Driver.readEvent`. */
-export function readEvent(store: MemoryStore, request: { workflowId: string; key: string }): EventSnapshot {
+export function readEvent(
+  store: MemoryStore,
+  request: { workflowId: string; key: string; now?: boolean | undefined },
+): EventSnapshot {
   const row = store.rows.get(request.workflowId);
   const event = row?.events.get(request.key);
-  return { event: event ? { version: event.version, value: event.value } : null, status: row?.status ?? null };
+  return {
+    event: event ? { version: event.version, value: event.value } : null,
+    status: row?.status ?? null,
+    ...(request.now && { now: store.now() }),
+  };
 }
 
 /** `Driver.readStream`. */

@@ -683,7 +683,8 @@ $parley$;
 --
 -- It looks for a message's key before it looks at the status. So a repeat gets the first answer,
 -- even if the destination has ended since. In a repeat, `woken` also names destinations that the
--- first call made due and nobody has claimed yet.
+-- first call made due and nobody has claimed yet. If a key occurs twice in one call, the later
+-- message is judged as if the earlier one had been sent.
 create function parley.send_v1(messages jsonb) returns json
 language plpgsql volatile
 set plan_cache_mode = force_generic_plan
@@ -707,8 +708,6 @@ begin
       m.message->>'messageId' as message_id, m.message->>'dedupeKey' as dedupe_key, m.message->>'value' as value
     from jsonb_array_elements(messages) with ordinality as m (message, place)
   ), judged as materialized (
-    -- If a key occurs twice in one call, the later message is judged as if the earlier one had been
-    -- sent.
     select g.*, w.id is not null as exists, w.status, w.phase, w.inbox_seq, w.waiting_topics,
       coalesce(stored.topic, first_value(g.topic) over same_key) as first_topic,
       coalesce(stored.message_id, first_value(g.message_id) over same_key) as first_id,
@@ -839,7 +838,7 @@ $parley$;
 -- because each send held the receiver's row. So one message per topic is enough.
 --
 -- It is atomic because the caller, a commit, holds the receiver's row. So no other message is sent
--- or received there meanwhile.
+-- or received there meanwhile, and the message is still as it was found.
 create function parley.take_message_v1(
   receiver text, topics text[], latest bigint, out value text, out topic text, out dedupe_key text
 )
@@ -861,7 +860,6 @@ begin
     where latest is null or m.sent_at <= latest
     order by m.seq limit 1
   ), taken as (
-    -- The receiver's row is locked, so the message is still as it was found.
     update parley.messages as m set value = null from oldest where m.ctid = oldest.tuple
   )
   select oldest.value, oldest.topic, oldest.dedupe_key, oldest.seq into value, topic, dedupe_key, place from oldest;
@@ -1086,7 +1084,8 @@ $parley$;
 -- rows that this function writes into waiters.
 --
 -- w is the workflow with the counts of this commit; until is the earliest deadline of its open
--- waits.
+-- waits. Continuing as new removes the journal alone. Messages that were received keep their rows for
+-- their keys, and without an entry they are not listed.
 create function parley.release_v1(
   request jsonb, w parley.workflows, until bigint, observed bigint[], children text[], now bigint
 ) returns bigint
@@ -1125,7 +1124,6 @@ begin
     update parley.workflows as child set kept = false
     where child.id = any (children) and child.parent = w.id and child.kept;
   elsif goal = 'continueAsNew' then
-    -- Messages that were received keep their rows for their keys. Without an entry, they are not listed.
     delete from parley.journal as j where j.workflow_id = w.id;
     w.generation := coalesce(w.generation, 0) + 1;
     w.journal_seq := 0;
@@ -3050,6 +3048,8 @@ $parley$;
 -- Each name is searched by itself, because the index has the name before due_at. The first look
 -- finds out which workflows are among the first of all names, so that no others are locked. If some
 -- of these are locked already, the next workflows of all names take their places, in the same way.
+-- `last` is never null, because a null would be no bound of the index, so that Postgres would read
+-- all workflows of a name.
 --
 -- It is atomic because a row that it locks is still `ready`.
 create function parley.lock_ready_v1(names text[], except_ids text[], size integer) returns text[]
@@ -3071,7 +3071,6 @@ begin
         ) as d order by d.due_at offset size - 1 limit 1
       );
     end if;
-    -- A null would be no bound of the index, so Postgres would read all workflows of a name.
     last := coalesce(last, 9223372036854775807);
     locked := locked || array(
       select d.id from unnest(names) as n (name)
@@ -3283,6 +3282,8 @@ $parley$;
 
 -- Returns the same for a claim by ID, over workflows that no run holds. A workflow that has become
 -- due a moment ago counts as 0.
+--
+-- The phases that it wants are not named, because Postgres would read the whole index of these.
 create function parley.next_due_of_v1(request jsonb, names text[]) returns bigint
 language plpgsql volatile
 as $parley$
@@ -3292,7 +3293,6 @@ begin
   return (
     select min(greatest(w.due_at - now, 0)) from parley.workflows as w
     where w.id = any (array(select jsonb_array_elements_text(request->'workflowIds')))
-      -- Not "in ('suspended', 'parked')", because Postgres would read the whole index of these.
       and w.phase not in ('ready', 'running', 'ended') and w.due_at is not null
       and array_position(names, w.name) is not null
   );
@@ -3835,7 +3835,7 @@ $parley$;
 -- that calls it. All parts of an answer therefore belong together.
 -- -------------------------------------------------------------------------------------------------
 
--- `Driver.readWorkflow`: a workflow as it is, or null.
+-- `Driver.readWorkflow`: a workflow as it is, with the store's time, or null.
 create function parley.read_workflow_v1(request jsonb) returns json
 language plpgsql stable
 set plan_cache_mode = force_generic_plan
@@ -3847,7 +3847,23 @@ as $parley$
 declare
   answer json;
 begin
-  select parley.record_v1(w) into answer from parley.workflows as w where w.id = request->>'workflowId';
+  select json_build_object(
+    'workflowId', w.id, 'name', w.name, 'status', w.status,
+    'waiting', case
+      when w.waiting_labels is not null
+        then json_build_object('operations', w.waiting_labels, 'until', w.waiting_until)
+    end,
+    'input', w.input, 'output', w.output, 'error', w.error, 'problem', w.problem, 'parks', w.parks,
+    'failed', case
+      when w.failed_position is not null then (
+        select json_build_object('position', j.position, 'label', j.label) from parley.journal as j
+        where j.workflow_id = w.id and j.position = w.failed_position
+      )
+    end,
+    'createdAt', w.created_at, 'updatedAt', w.updated_at, 'endedAt', w.ended_at,
+    'unread', w.inbox_seq - w.received, 'generation', coalesce(w.generation, 0),
+    'rewinds', coalesce(w.rewinds, 0), 'recoveryAttempts', w.recovery_attempts, 'now', parley.now_ms()
+  ) into answer from parley.workflows as w where w.id = request->>'workflowId';
   return answer;
 end;
 $parley$;
@@ -4525,7 +4541,7 @@ $parley$;
 -- that calls it. All parts of an answer therefore belong together.
 -- -------------------------------------------------------------------------------------------------
 
--- `Driver.readEvent`: an event, and the status of its workflow.
+-- `Driver.readEvent`: an event, the status of its workflow, and the store's time.
 create function parley.read_event_v1(request jsonb) returns json
 language plpgsql stable
 set plan_cache_mode = force_generic_plan
@@ -4542,7 +4558,8 @@ begin
       select json_build_object('version', e.version, 'value', e.value) from parley.events as e
       where e.workflow_id = request->>'workflowId' and e.key = request->>'key'
     ),
-    'status', (select w.status from parley.workflows as w where w.id = request->>'workflowId')
+    'status', (select w.status from parley.workflows as w where w.id = request->>'workflowId'),
+    'now', parley.now_ms()
   ) into answer;
   return answer;
 end;
@@ -4830,7 +4847,8 @@ $parley$;
 -- is dead, or a pooler has given its session to somebody else.
 --
 -- It is atomic because a row belongs to one listener, and because rows are removed under their
--- locks.
+-- locks. The removal comes last and does not wait. Otherwise two listeners that return after a long
+-- silence would wait for each other.
 create function parley.listen_v1(listener text, for_ms integer) returns boolean
 language plpgsql volatile
 as $parley$
@@ -4842,8 +4860,6 @@ begin
   insert into parley.listeners (id, until)
   values (listener, pg_catalog.clock_timestamp() + for_ms * interval '1 millisecond')
   on conflict (id) do update set until = excluded.until;
-  -- This comes last and does not wait. Otherwise two listeners that return after a long silence
-  -- would wait for each other.
   delete from parley.listeners as l where l.id = any (array(
     select gone.id from parley.listeners as gone where gone.until < pg_catalog.clock_timestamp() for update skip locked
   ));

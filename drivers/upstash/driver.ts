@@ -89,8 +89,8 @@ export function scriptDriver(calls: ScriptCalls): Omit<Driver, "watch"> {
       const own = messages.flatMap(({ destinationId }) => keys.of(destinationId, "inbox"));
       return await call("send", own, { messages });
     },
-    async readWorkflow(workflowId, { counts } = { counts: false }) {
-      const request = { workflowIds: [workflowId], values: true, unread: counts };
+    async readWorkflow(workflowId, { counts = false, now } = {}) {
+      const request = { workflowIds: [workflowId], values: true, unread: counts, now };
       const own = keys.of(workflowId, "inbox");
       const { workflows } = await call<{ workflows: WorkflowRecord[] }>("readWorkflows", own, request);
       return workflows[0] ?? null;

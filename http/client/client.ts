@@ -55,7 +55,7 @@ import { waitOver } from "./waiting.ts";
 import { decodeValue } from "../envelope.ts";
 import { toSegment } from "../segment.ts";
 import { WEBHOOK_KEY } from "../protocol.ts";
-import { orOtherwise, toTimeoutMs, type WaitOptions } from "../../core/wait_options.ts";
+import { orOtherwise, toOutsideLimit, type WaitOptions } from "../../core/wait_options.ts";
 
 export type { ConnectOptions, Fetch } from "./transport.ts";
 
@@ -153,12 +153,13 @@ class RemoteClient implements Client {
   async result<O = unknown, const E = O>(workflowId: string, options: WaitOptions<E> = {}): Promise<O | E> {
     const { signal } = options;
     const path = `${workflowPath(workflowId)}/result`;
-    const timeoutMs = toTimeoutMs(options, this.#transport.clock.now());
     const operation = "result";
     const read = (result: unknown) => decodeValue(result) as O;
-    const ask = (waitMs: number) =>
-      this.#transport.once({ operation, path: `${path}?wait=${Math.ceil(waitMs)}ms`, waitMs, signal, read });
-    return await orOtherwise(options, () => waitOver(this.#transport, { operation, timeoutMs, signal }, ask));
+    const ask = (waitMs: number, wait: string) =>
+      this.#transport.once({ operation, path: `${path}?${wait}`, waitMs, signal, read });
+    return await orOtherwise(options, () => {
+      return waitOver(this.#transport, { ...toOutsideLimit(options), operation, signal }, ask);
+    });
   }
 
   async send<T>(destinationId: string, message: NoInfer<T>, options: SendOptions<T> = {}): Promise<SendReceipt> {
@@ -213,17 +214,17 @@ class RemoteClient implements Client {
     const { after = 0, signal } = options;
     const path = pathOf({ ...placeOf(workflowId, key, "event key"), kind: "event" });
     checkWholeNumber(after, "version", 0);
-    const timeoutMs = toTimeoutMs(options, this.#transport.clock.now(), GET_EVENT_TIMEOUT);
-    const ask = (waitMs: number) =>
+    const limit = toOutsideLimit(options, GET_EVENT_TIMEOUT);
+    const ask = (waitMs: number, wait: string) =>
       this.#transport.once<EventEntry<T>>({
         operation: "getEvent",
-        path: `${path}?after=${after}&wait=${Math.ceil(waitMs)}ms`,
+        path: `${path}?after=${after}&${wait}`,
         waitMs,
         signal,
         read: decodeEntry,
       });
     const operation = `getEvent ${JSON.stringify(toChannel(key, "event key").name)}`;
-    return await waitOver(this.#transport, { operation, timeoutMs, signal }, ask);
+    return await waitOver(this.#transport, { ...limit, operation, signal }, ask);
   }
 
   watchEvent<T>(

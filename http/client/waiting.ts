@@ -20,6 +20,8 @@ export interface WaitRequest {
   readonly operation: string;
   /** The timeout in milliseconds; `null` for no timeout. */
   readonly timeoutMs: number | null;
+  /** The instant of the store's clock at which the wait ends, in epoch milliseconds. Default none. */
+  readonly until?: number;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -49,9 +51,10 @@ export class Patience {
 
 /**
  * Repeats a request while the server's wait ends without a result, or after a temporary fault. If a
- * proxy cuts a wait short, later waits are shorter.
+ * proxy cuts a wait short, later waits are shorter. The server decides when an instant is reached.
+ * The clock of the caller decides only how long a wait with an instant goes on through an outage.
  *
- * @param ask Makes one request that waits for this many milliseconds.
+ * @param ask Makes one request that waits for this many milliseconds. The parameters say so.
  * @throws {TimeoutError} At the deadline.
  * @throws {DriverError} At the deadline, if no request was ever answered. At once, if a repeat
  * cannot help.
@@ -59,34 +62,39 @@ export class Patience {
 export async function waitOver<T>(
   transport: ClientTransport,
   request: WaitRequest,
-  ask: (waitMs: number) => Promise<T>,
+  ask: (waitMs: number, parameters: string) => Promise<T>,
 ): Promise<T> {
   const { clock } = transport;
-  const { operation, timeoutMs, signal } = request;
+  const { operation, timeoutMs, until, signal } = request;
   const outage = new Outage(transport);
   const begun = clock.now();
   const left = () => timeoutMs === null ? Infinity : Math.max(0, timeoutMs - (clock.now() - begun));
+  const leftOfOutage = () => Math.min(left(), until === undefined ? Infinity : Math.max(0, until - clock.now()));
   const patience = new Patience();
   for (let answered = false;;) {
     signal?.throwIfAborted();
     const asked = clock.now();
     let fault: DriverError | undefined;
     try {
-      return await ask(Math.min(left(), patience.waitMs));
+      const waitMs = Math.min(left(), patience.waitMs);
+      const instant = until === undefined ? "" : `&until=${until}`;
+      return await ask(waitMs, `wait=${Math.ceil(waitMs)}ms${instant}`);
     } catch (error) {
-      if (error instanceof TimeoutError) answered = true;
+      if (error instanceof TimeoutError && error.until === undefined) answered = true;
       else if (isPassing(error)) fault = error;
       else throw error;
     }
     const tookMs = clock.now() - asked;
-    if (left() === 0) throw answered || !fault ? new TimeoutError(operation, timeoutMs!) : fault;
+    if (left() === 0 || (fault && leftOfOutage() === 0)) {
+      throw answered || !fault ? new TimeoutError(operation, timeoutMs ?? 0, until) : fault;
+    }
     if (!fault) {
       outage.over();
       if (tookMs < PAUSE_MS) await pauseFor(clock, Math.min(PAUSE_MS, left()), signal);
     } else if (patience.failed(tookMs)) {
-      await rest(transport, 0, signal, left());
+      await rest(transport, 0, signal, leftOfOutage());
     } else {
-      await outage.outlive(fault, operation, signal, left());
+      await outage.outlive(fault, operation, signal, leftOfOutage());
     }
   }
 }

@@ -15,7 +15,7 @@ import { type Chunks, liveResponse } from "../live/live.ts";
 import { negotiate } from "../wire/negotiate.ts";
 import { type LinesType, NDJSON_HEARTBEAT, watchLines } from "../live/ndjson.ts";
 import { type Route, route, type RouteRequest } from "./route.ts";
-import { count, EventValue, waitMs, WaitParameter } from "./schemas.ts";
+import { count, EventValue, WAIT_PARAMETERS, waitOf } from "./schemas.ts";
 import { begunAnew, EVENT_STREAM, lastSeen, SSE_HEARTBEAT, watchEvents } from "../live/sse.ts";
 import { READ_HEADERS, READ_TYPES, throughFaults } from "./reading.ts";
 
@@ -25,7 +25,7 @@ const EventQuery = v.object({
     Number.MAX_SAFE_INTEGER,
     "Only a version above this one, which is the last that the caller has seen. Default 0",
   ),
-  wait: WaitParameter,
+  ...WAIT_PARAMETERS,
 });
 
 type EventRequest = RouteRequest<v.InferOutput<typeof EventQuery>, unknown>;
@@ -52,8 +52,8 @@ export const eventRoutes: readonly Route[] = [
 ];
 
 async function serveJson(request: EventRequest, type: "application/json" | typeof PARLEY_JSON): Promise<Response> {
-  const { c, settings, query: { wait } } = request;
-  const { value, version } = await readEntry(request, request.query.after ?? 0, waitMs(c, wait, settings.maxWaitMs));
+  const { c, settings, query } = request;
+  const { value, version } = await readEntry(request, query.after ?? 0, waitOf(c, query, settings.maxWaitMs));
   // `null` stands for `undefined`, because JSON would leave the member out.
   const body = bodyText(type, (show) => ({ value: show(value) ?? null, version }));
   const headers = {
@@ -83,7 +83,7 @@ async function serveEvents(request: EventRequest): Promise<Response> {
 async function serveLines(request: EventRequest, type: LinesType): Promise<Response> {
   const after = request.query.after ?? 0;
   // A version that is too high gets its own answer, which is possible only before the body begins.
-  if (after > 0) await readEntry(request, after, 0).catch(none(undefined));
+  if (after > 0) await readEntry(request, after).catch(none(undefined));
   return await serveLive(request, after, (entries) => watchLines(entries, type, after), {
     type,
     heartbeat: NDJSON_HEARTBEAT,
@@ -103,7 +103,7 @@ async function serveLive(
 
 /** The current version of the event; 0 if it has no value. */
 async function versionOf(request: EventRequest): Promise<number> {
-  return await readEntry(request, 0, 0).then(({ version }) => version, none(0));
+  return await readEntry(request, 0).then(({ version }) => version, none(0));
 }
 
 /** Returns a stand-in for a missing value. */
@@ -120,15 +120,15 @@ function none<T>(instead: T): (error: unknown) => T {
 async function isOver(request: EventRequest, after: number): Promise<boolean> {
   const { status } = await request.parley.status(request.workflowId);
   if (isActive(status)) return false;
-  return await readEntry(request, after, 0).then(() => false, none(true));
+  return await readEntry(request, after).then(() => false, none(true));
 }
 
 async function readEntry(
   { c, parley, workflowId, key }: EventRequest,
   after: number,
-  timeout: number,
+  wait: { timeout: number; until?: number } = { timeout: 0 },
 ): Promise<EventEntry<unknown>> {
-  return await parley.getEventEntry(workflowId, key, { after, timeout, ...signalOf(c, timeout) });
+  return await parley.getEventEntry(workflowId, key, { after, ...wait, ...signalOf(c, wait.timeout) });
 }
 
 /** Only a request that waits needs to know when its client goes away. */

@@ -122,6 +122,25 @@ export const WaitParameter: v.GenericSchema<unknown, Duration | undefined> = v.o
   v.transform((text) => text as Duration),
 )) as v.GenericSchema<unknown, Duration | undefined>;
 
+/** The parameters of a wait for an event or a result. */
+export const WAIT_PARAMETERS = {
+  wait: WaitParameter,
+  until: count(
+    0,
+    Number.MAX_SAFE_INTEGER,
+    "The wait ends at this instant of the store's clock at the latest, in epoch milliseconds",
+  ),
+};
+
+/** How long to wait. See {@linkcode waitMs}. */
+export function waitOf(
+  c: Context,
+  { wait, until }: { wait?: Duration | undefined; until?: number | undefined },
+  maxWaitMs: number,
+): { timeout: number; until?: number } {
+  return { timeout: waitMs(c, wait, maxWaitMs), ...(until !== undefined && { until }) };
+}
+
 /**
  * How long to wait, in milliseconds, at most `maxWaitMs`. The parameter `wait` says it, or else the
  * header `Prefer: wait=30` (RFC 7240) in seconds.

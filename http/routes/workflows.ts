@@ -20,8 +20,8 @@ import {
   StartBody,
   StartResult,
   Status,
-  waitMs,
-  WaitParameter,
+  WAIT_PARAMETERS,
+  waitOf,
   WorkflowInfoBody,
   WorkflowPageBody,
 } from "./schemas.ts";
@@ -61,7 +61,7 @@ const ListQuery = v.object({
   cursor: v.optional(v.pipe(v.string(), v.description("The cursor of the page before"))),
 });
 
-const WaitQuery = v.object({ wait: WaitParameter });
+const WaitQuery = v.object(WAIT_PARAMETERS);
 
 const CONTROL = {
   method: "post",
@@ -133,9 +133,9 @@ export const workflowRoutes: readonly Route[] = [
     headers: { prefer: "wait=30: how many seconds to wait, in place of the parameter" },
     responses: { 200: { description: "Its result", schema: v.unknown() } },
     errors: ["workflow_not_found", "timeout", "workflow_failed", "workflow_cancelled"],
-  }, async ({ c, parley, settings, workflowId, query: { wait } }) => {
-    const timeout = waitMs(c, wait, settings.maxWaitMs);
-    const result = await parley.result(workflowId, { timeout, signal: c.req.raw.signal });
+  }, async ({ c, parley, settings, workflowId, query }) => {
+    const wait = waitOf(c, query, settings.maxWaitMs);
+    const result = await parley.result(workflowId, { ...wait, signal: c.req.raw.signal });
     return answer(c, (show) => show(result));
   }),
   route({

@@ -175,6 +175,8 @@ export function costs(
       sendAll: () =>
         parley.sendAll(Array.from({ length: 20 }, (_, message) => ({ destinationId: workflowId, message }))),
       getEvent: () => handle.getEvent("state"),
+      "getEvent until an instant": () => handle.getEvent("state", { until: Date.now() }),
+      "result until an instant that has passed": () => handle.result({ until: 1, otherwise: null }),
       "a batch of 1,000 values": () => handle.readStream("log", { wait: false }).collect(),
       status: () => handle.status(),
       list: () => parley.list(),

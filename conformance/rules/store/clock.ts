@@ -15,6 +15,30 @@ const BACK_MS = -10 * HOUR_MS;
 
 /** The store's clock. */
 export const clock: Rules = {
+  "readEvent() and readWorkflow() tell the store's time when they are asked for it": async (
+    { drivers: [a, b], advance },
+  ) => {
+    const request = { workflowId: "w", key: "k", now: true };
+    const times = async () => [
+      (await b.readEvent(request)).now!,
+      (await b.readEvent({ ...request, workflowId: "missing" })).now!,
+      (await b.readWorkflow("w", { now: true }))!.now!,
+      (await b.readWorkflow("w", { now: true, counts: true }))!.now!,
+    ];
+    const run = await begin(a, "w");
+    await run.held([setEvent(0, "k", "1")]);
+    const { createdAt } = (await a.readWorkflow("w"))!;
+    for (const time of await times()) {
+      assert(Number.isInteger(time) && time >= createdAt && time < createdAt + HOUR_MS, `${time}, at ${createdAt}`);
+    }
+    await advance(BACK_MS);
+    for (const time of await times()) assert(time < createdAt - HOUR_MS, `${time}, hours before ${createdAt}`);
+    const { now: _, ...shown } = (await b.readWorkflow("w", { now: true }))!;
+    assert.deepEqual(shown, await b.readWorkflow("w"));
+    assert.deepEqual((await b.readEvent(request)).event, { version: 1, value: "1" });
+    assert.equal(await b.readWorkflow("missing", { now: true }), null);
+  },
+
   "workflows that were due at once are claimed when the store's clock has gone back": async (
     { drivers: [a, b], advance },
   ) => {

@@ -7,6 +7,7 @@
 
 import assert from "node:assert/strict";
 import { topic } from "../../../core/channel.ts";
+import type { Clock } from "../../../core/time/clock.ts";
 import { workflow, type WorkflowContext } from "../../../core/workflow.ts";
 import type { Rules } from "../../suite.ts";
 import type { World } from "../world.ts";
@@ -20,6 +21,13 @@ const child = workflow("child", async (ctx) => {
 /** The name, or the code, of what a promise rejects with; otherwise its value. */
 async function settled(promise: Promise<unknown>): Promise<unknown> {
   return await promise.catch((error) => error.code ?? error.message);
+}
+
+const DAY_MS = 86_400_000;
+
+/** A clock that differs from another one by so many milliseconds. */
+function shifted(clock: Clock, ms: number): Clock {
+  return { now: () => clock.now() + ms, after: (...timer) => clock.after(...timer) };
 }
 
 /** Waits that end. */
@@ -82,6 +90,55 @@ export const endingWaits: Rules<World> = {
       rest.filter(({ state }) => state === "timeout").slice(0, 4).map(({ deadline }) => deadline),
       Array(4).fill(now!.value as number + 10_000),
     );
+  },
+
+  "until outside of a workflow is an instant of the store's clock, whatever the caller's clock says": async (world) => {
+    const flow = workflow("flow", async (ctx) => {
+      await ctx.recv("go on");
+      await ctx.setEvent("state", "went on");
+      await ctx.recv("never");
+    });
+    const { clock } = world.harness;
+    const handle = await world.isolate(0, [flow]).parley.start(flow, undefined);
+    const { workflowId } = handle;
+    const early = world.isolate(0, [], { clock: shifted(clock, 1_000 * DAY_MS) }).parley;
+    const late = world.isolate(1, [], { clock: shifted(clock, -1_000 * DAY_MS) }).parley;
+    const now = (await handle.status()).createdAt;
+    const begun = clock.now();
+    const ends = [early, late].flatMap((parley) => [
+      parley.getEvent(workflowId, "never", { until: now + 10_000 }),
+      parley.result(workflowId, { until: now + 10_000 }),
+    ]);
+    const state = [early, late].map((parley) => parley.getEvent(workflowId, "state", { until: now + 60_000 }));
+    const took = ends.map(async (end) => [await settled(end), clock.now() - begun] as const);
+    for (const [code, ms] of await world.until(Promise.all(took))) {
+      assert.equal(code, "timeout");
+      assert(ms >= 9_000 && ms < 15_000, `took ${ms} ms`);
+    }
+    await handle.send(1, { topic: "go on" });
+    assert.deepEqual(await world.until(Promise.all(state)), ["went on", "went on"]);
+    for (const parley of [early, late]) {
+      assert.equal(await parley.getEvent(workflowId, "state", { until: now - 1 }), "went on");
+      assert.equal(await settled(world.until(parley.getEvent(workflowId, "never", { until: now - 1 }))), "timeout");
+      const first = { timeout: "1s", until: now + DAY_MS } as const;
+      assert.equal(await settled(world.until(parley.getEvent(workflowId, "never", first))), "timeout");
+    }
+  },
+
+  "until of a result is an instant of the store's clock for a workflow that runs in the same isolate": async (
+    world,
+  ) => {
+    const flow = workflow("flow", (ctx) => ctx.recv("never"));
+    const clock = shifted(world.harness.clock, -1_000 * DAY_MS);
+    const { parley } = world.isolate(0, [flow], { clock, hotWait: "1m" });
+    const handle = await parley.start(flow, undefined);
+    const { createdAt } = await handle.status();
+    const begun = clock.now();
+    assert.equal(await settled(world.until(handle.result({ until: createdAt + 10_000 }))), "timeout");
+    const took = clock.now() - begun;
+    assert(took >= 9_000 && took < 15_000, `took ${took} ms`);
+    await handle.cancel();
+    await world.until(parley.idle());
   },
 
   "recvAny names the topics by the keys of an object": async (world) => {

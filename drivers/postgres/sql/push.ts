@@ -132,7 +132,8 @@ end;
  * is dead, or a pooler has given its session to somebody else.
  *
  * It is atomic because a row belongs to one listener, and because rows are removed under their
- * locks.
+ * locks. The removal comes last and does not wait. Otherwise two listeners that return after a long
+ * silence would wait for each other.
  */
 function listen({ identifier: s, channel }: SchemaName): string {
   return helper(`
@@ -146,8 +147,6 @@ begin
   insert into ${s}.listeners (id, until)
   values (listener, pg_catalog.clock_timestamp() + for_ms * interval '1 millisecond')
   on conflict (id) do update set until = excluded.until;
-  -- This comes last and does not wait. Otherwise two listeners that return after a long silence
-  -- would wait for each other.
   delete from ${s}.listeners as l where l.id = any (array(
     select gone.id from ${s}.listeners as gone where gone.until < pg_catalog.clock_timestamp() for update skip locked
   ));

@@ -23,7 +23,8 @@ export const sendSql: readonly SqlPart[] = [sendAll, deliver, takeMessage];
  *
  * It looks for a message's key before it looks at the status. So a repeat gets the first answer,
  * even if the destination has ended since. In a repeat, `woken` also names destinations that the
- * first call made due and nobody has claimed yet.
+ * first call made due and nobody has claimed yet. If a key occurs twice in one call, the later
+ * message is judged as if the earlier one had been sent.
  */
 function sendAll(schema: SchemaName): string {
   const { identifier: s } = schema;
@@ -45,8 +46,6 @@ begin
       m.message->>'messageId' as message_id, m.message->>'dedupeKey' as dedupe_key, m.message->>'value' as value
     from jsonb_array_elements(messages) with ordinality as m (message, place)
   ), judged as materialized (
-    -- If a key occurs twice in one call, the later message is judged as if the earlier one had been
-    -- sent.
     select g.*, w.id is not null as exists, w.status, w.phase, w.inbox_seq, w.waiting_topics,
       coalesce(stored.topic, first_value(g.topic) over same_key) as first_topic,
       coalesce(stored.message_id, first_value(g.message_id) over same_key) as first_id,
@@ -211,7 +210,7 @@ export function moveInboxHead(s: string, receiver: string, topic: string, seq: s
  * because each send held the receiver's row. So one message per topic is enough.
  *
  * It is atomic because the caller, a commit, holds the receiver's row. So no other message is sent
- * or received there meanwhile.
+ * or received there meanwhile, and the message is still as it was found.
  */
 function takeMessage({ identifier: s }: SchemaName): string {
   return helper(`
@@ -235,7 +234,6 @@ begin
     where latest is null or m.sent_at <= latest
     order by m.seq limit 1
   ), taken as (
-    -- The receiver's row is locked, so the message is still as it was found.
     update ${s}.messages as m set value = null from oldest where m.ctid = oldest.tuple
   )
   select oldest.value, oldest.topic, oldest.dedupe_key, oldest.seq into value, topic, dedupe_key, place from oldest;

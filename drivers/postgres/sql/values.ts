@@ -53,7 +53,7 @@ function record({ identifier: s }: SchemaName): string {
   return helper(`
 create function ${s}.record_v1(w ${s}.workflows) returns json
 language sql stable as
-select ${recordOf(s, "w", "w.input", "w.output", "w.error")}
+select ${recordOf(s, "w", ["w.input", "w.output", "w.error"])}
 `);
 }
 
@@ -61,8 +61,10 @@ select ${recordOf(s, "w", "w.input", "w.output", "w.error")}
  * Returns an expression that makes a `WorkflowRecord` or a `ListedWorkflow`.
  *
  * @param w The row with the columns of a workflow.
+ * @param texts The columns of the input, the output and the error.
+ * @param more Further members.
  */
-export function recordOf(s: string, w: string, input: string, output: string, error: string): string {
+export function recordOf(s: string, w: string, [input, output, error]: readonly string[], more = ""): string {
   return `json_build_object(
     'workflowId', ${w}.id, 'name', ${w}.name, 'status', ${w}.status,
     'waiting', case
@@ -78,7 +80,7 @@ export function recordOf(s: string, w: string, input: string, output: string, er
     end,
     'createdAt', ${w}.created_at, 'updatedAt', ${w}.updated_at, 'endedAt', ${w}.ended_at,
     'unread', ${w}.inbox_seq - ${w}.received, 'generation', coalesce(${w}.generation, 0),
-    'rewinds', coalesce(${w}.rewinds, 0), 'recoveryAttempts', ${w}.recovery_attempts
+    'rewinds', coalesce(${w}.rewinds, 0), 'recoveryAttempts', ${w}.recovery_attempts${more}
   )`;
 }
 

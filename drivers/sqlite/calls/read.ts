@@ -11,6 +11,7 @@ import type {
   ListQuery,
   StreamSnapshot,
   WorkflowRecord,
+  WorkflowSnapshot,
   WorkflowStatus,
 } from "../../../core/driver/driver.ts";
 import { parseListCursor } from "../../../core/values/list_cursor.ts";
@@ -27,21 +28,26 @@ export function readRecord(tx: Transaction, row: ChangedRow): WorkflowRecord {
 }
 
 /** `Driver.readWorkflow`. */
-export function readWorkflow(tx: Transaction, workflowId: string): WorkflowRecord | null {
+export function readWorkflow(
+  tx: Transaction,
+  workflowId: string,
+  { now }: { now?: boolean | undefined } = {},
+): WorkflowSnapshot | null {
   const row = tx.find(workflowId);
-  return row && readRecord(tx, row);
+  return row && { ...readRecord(tx, row), ...(now && { now: tx.now }) };
 }
 
 /** `Driver.readEvent`. */
 export function readEvent(
-  { database }: Transaction,
-  { workflowId, key }: { workflowId: string; key: string },
+  tx: Transaction,
+  { workflowId, key, now }: { workflowId: string; key: string; now?: boolean | undefined },
 ): EventSnapshot {
   const sql = "select version, value from parley_events where workflow_id = ? and key = ?";
-  const [event] = database.all<{ version: number; value: string }>(sql, workflowId, key);
+  const [event] = tx.database.all<{ version: number; value: string }>(sql, workflowId, key);
   return {
     event: event ? { version: event.version, value: event.value } : null,
-    status: statusOf(database, workflowId),
+    status: statusOf(tx.database, workflowId),
+    ...(now && { now: tx.now }),
   };
 }
 

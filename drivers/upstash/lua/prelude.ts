@@ -1,7 +1,19 @@
-/** Every script begins with this. */
-export const prelude = String.raw`
+/**
+ * The request, the store's clock and the answer. `script_calls.ts` describes answers: `value` adds one
+ * and returns what stands for it in the document, and `answered` counts the bytes of all of them.
+ *
+ * A number as text has its digits alone. Redis would write 17 digits of it, and Upstash would truncate
+ * it. Padded numbers have the order of their texts. To read the clock is billed.
+ */
+const answers = String.raw`
 local call = redis.call
 local request = cjson.decode(ARGV[1])
+
+-- In epoch milliseconds.
+local function time()
+  local clock = call('TIME')
+  return clock[1] * 1000 + math.floor(clock[2] / 1000)
+end
 
 -- The latest instant. cjson writes 14 digits of a number, and instants never need more.
 local LATEST = 99999999999999
@@ -10,12 +22,9 @@ local LATEST = 99999999999999
 local function sharedKey(name) return request.prefix .. '/' .. name end
 local function keyOf(id, kind) return request.prefix .. '/' .. kind .. '/' .. id end
 
--- A number as text. Redis would write 17 digits of it, and Upstash would truncate it. Padded
--- numbers have the order of their texts.
 local function digits(number) return string.format('%.0f', number) end
 local function padded(number) return string.format('%014.0f', number) end
 
--- script_calls.ts describes answers. 'answered' counts the bytes of the values.
 local answer, answered = { '' }, 0
 
 -- The bytes of a text in an answer. JSON escapes quotes, backslashes and control characters.
@@ -25,7 +34,6 @@ local function wireSize(text)
   return #text + escaped + 5 * controls
 end
 
--- Adds a value to the answer. Returns what stands for it in the document: null if there is none.
 local function value(text, size)
   if not text then return cjson.null end
   answered = answered + (size or wireSize(text))
@@ -65,11 +73,17 @@ local function portion(list, first, size) return unpack(list, first, math.min(fi
 local function callWith(command, key, list)
   for first = 1, #list, MAX_ARGUMENTS do call(command, key, portion(list, first, MAX_ARGUMENTS)) end
 end
+`;
 
--- Each command is billed, so what a script may need of a key is read together, and its writes wait
--- until 'writeAll'. Here, a hash has texts by field, and a sorted set has scores by member: 'known'
--- has them as they will be, and false for those that are absent. 'growth' counts bytes. After an
--- 'isLasting' write, the key has no expiry.
+/**
+ * Hashes and sorted sets. Each command is billed, so what a script may need of a key is read together,
+ * and its writes wait until `writeAll`.
+ *
+ * A hash has texts by field, and a sorted set has scores by member. `known` has them as they will be,
+ * and false for those that are absent. `growth` counts bytes. After an `isLasting` write, the key has
+ * no expiry.
+ */
+const collections = String.raw`
 local HASH = { read = 'HMGET', write = 'HSET', remove = 'HDEL' }
 local SORTED = { read = 'ZMSCORE', write = 'ZADD', remove = 'ZREM' }
 local collections = {}
@@ -124,9 +138,13 @@ local function writeCollection(collection)
   callWith(collection.commands.remove, collection.key, removed)
   if collection.isLasting then call('PERSIST', collection.key) end
 end
+`;
 
--- Hints for watchers. Scripts publish without checking for watchers, which saves a command. Readers
--- limit the length of a line.
+/**
+ * The rows and the hints that a script writes. It publishes hints without checking for watchers, which
+ * saves a command. Readers limit the length of a line.
+ */
+const writes = String.raw`
 local MAX_HINT_TARGETS = 50
 local targets = {}
 local function changed(target) appendNew(targets, target) end
@@ -143,3 +161,6 @@ local function writeAll()
   end
 end
 `;
+
+/** Every script begins with this. */
+export const prelude: string = answers + collections + writes;

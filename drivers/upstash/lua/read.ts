@@ -43,6 +43,7 @@ while count < #ids and (count == 0 or answered < MAX_ANSWER_BYTES) do
   local row, texts = loadShown(ids[count], request.values and #SHOWN or 2)
   if row then
     local shown = record(row, unpack(texts))
+    if request.now then shown.now = time() end
     if request.unread then shown.unread = tonumber(read(hashOf(row.id, 'inbox'), 'last') or '0') - row.received end
     append(found, shown)
   end
@@ -57,13 +58,14 @@ if not row then return reply({ after = 0, entries = {}, more = false }) end
 return reply(journalPage(row, math.max(0, request.after), math.min(request.limit, MAX_PAGE_ITEMS), MAX_PAGE_BYTES, 1))
 `;
 
-/** Reads an event and the status of its workflow. */
+/** Reads an event, the status of its workflow and, if asked for, the time. */
 export const readEventMain = String.raw`
 want(hashOf(own, 'workflow'), 'row', 'e:' .. request.key)
 local row, event = load(own), eventOf(own, request.key)
 return reply({
   status = row and row.status or cjson.null,
   event = event and { version = event.version, value = value(event.text) } or cjson.null,
+  now = request.now and time() or nil,
 })
 `;
 

@@ -1,8 +1,7 @@
 /** When workflows are due. */
 export const schedule = String.raw`
 -- A list needs the clock only to take expired workflows out of the indexes.
-local clock = request.trims == false and not request.retention and not request.due and { 0, 0 } or call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local now = request.trims == false and not request.retention and not request.due and 0 or time()
 local function after(ms) return math.min(now + math.ceil(ms), LATEST) end
 local function msUntil(instant) return instant and math.max(0, instant - now) or cjson.null end
 

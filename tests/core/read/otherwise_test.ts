@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { bearer, parleyHttp } from "../../../http/mod.ts";
+import { type Clock, systemClock } from "../../../core/time/clock.ts";
 import { connect } from "../../../http/client/client.ts";
 import { memoryDriver, Parley, workflow } from "../../../mod.ts";
 
@@ -33,14 +34,40 @@ Deno.test("getEvent() and result() from outside take otherwise and until, over a
     assert.deepEqual(undefinedOnes, [undefined, undefined]);
     await assert.rejects(handle.result({ until: past }), { code: "timeout" });
     await assert.rejects(handle.getEvent("state", { until: past }), { code: "timeout" });
-    await assert.rejects(handle.result({ until: past, timeout: 1 }), { code: "invalid_value" });
-    await assert.rejects(handle.getEvent("state", { until: past, timeout: 1, otherwise: 1 }), {
-      code: "invalid_value",
-    });
+    await assert.rejects(handle.result({ until: past, timeout: "1h" }), { code: "timeout", until: past });
+    await assert.rejects(handle.getEvent("state", { until: past + 3_600_000, timeout: 1 }), { timeoutMs: 1 });
     await assert.rejects(handle.result({ until: NaN, otherwise: 1 }), { code: "invalid_value" });
     await handle.send("on", { topic: "go on" });
     assert.equal(await handle.result({ until: Date.now() + 60_000, otherwise: null }), "on");
     const failed = await client.start(failing);
     await assert.rejects(failed.result({ otherwise: "not that" }), { code: "workflow_failed" });
+  }
+});
+
+const HOUR_MS = 3_600_000;
+
+Deno.test("the store's clock decides about until over HTTP, not the clock of the caller or of the server", async () => {
+  for (const aheadMs of [-HOUR_MS, HOUR_MS]) {
+    const clock: Clock = { now: () => systemClock.now() + aheadMs, after: systemClock.after };
+    await using parley = new Parley({ driver: memoryDriver({ clock }), workflows: [waiting] });
+    const app = parleyHttp({ parley, auth: bearer("s3cret") });
+    const asked: string[] = [];
+    const remote = connect({
+      url: "https://parley.test",
+      token: "s3cret",
+      fetch: async (url, init) => (asked.push(url), await app.request(url, init)),
+    });
+    const handle = await remote.start(waiting, undefined, { enqueue: true });
+    asked.length = 0;
+    const until = clock.now() + 50;
+    for (const wait of [() => handle.result({ until }), () => handle.getEvent("state", { until })]) {
+      await assert.rejects(wait(), { code: "timeout", until });
+      assert(clock.now() >= until, "not before");
+    }
+    assert.equal(asked.length, 2, "one request for each wait");
+    const waitsOn = handle.result({ until: clock.now() + 60_000, otherwise: null });
+    await handle.send("on", { topic: "go on" });
+    await parley.sweep();
+    assert.equal(await waitsOn, "on");
   }
 });

@@ -103,24 +103,24 @@ Deno.test("a wait that begins while others get their result does not get it, and
   const { watch: _, ...polling } = driver;
   const host = { driver: polling, clock, hints: new Subscriptions() };
   const looks = new SharedLooks();
-  let state = "";
+  let state: { value: string } | null = null;
   const wait = () => {
-    const waiter = new SharingWaiter(host, looks, {
+    const waiter = new SharingWaiter<{ value: string } | null>(host, looks, {
       name: "result:w",
       target: "result:w",
       read: () => Promise.resolve(state),
     });
-    const look = async () => await waiter.read() || undefined;
-    return waitFor(host, look, { target: "result:w", timeoutMs: null, waiter, onTimeout: () => new Error() });
+    const look = async () => (await waiter.read())?.value;
+    return waitFor(host, look, { target: "result:w", timeoutMs: null, waiter, operation: "result" });
   };
   const first = wait();
   await settle();
   const give = looks.giving("result:w");
   const second = wait();
-  give("given");
+  give({ value: "given" });
   assert.equal(await first, "given");
   await settle();
-  state = "found";
+  state = { value: "found" };
   host.hints.notify(["result:w"]);
   assert.equal(await second, "found");
   assert.equal(clock.pending, 0);

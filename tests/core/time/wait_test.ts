@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Driver } from "../../../core/driver/driver.ts";
-import { DriverError } from "../../../core/errors.ts";
+import { DriverError, TimeoutError } from "../../../core/errors.ts";
 import { Subscriptions } from "../../../core/time/subscriptions.ts";
 import { unlessAborted, waitFor } from "../../../core/time/wait.ts";
 import { Waiter } from "../../../core/time/waiter.ts";
@@ -217,15 +217,15 @@ Deno.test("looks that fail together pause a Waiter like one", async () => {
 Deno.test("waitFor() looks once and does not subscribe when the timeout is 0", async () => {
   const { sources, open, pushed } = make({ push: true });
   let looked = 0;
-  const options = { target: "stream:w", timeoutMs: 0, onTimeout: () => new Error("late") } as const;
-  await assert.rejects(waitFor(sources, () => Promise.resolve(void looked++), options), { message: "late" });
+  const options = { target: "stream:w", timeoutMs: 0, operation: "readStream" } as const;
+  await assert.rejects(waitFor(sources, () => Promise.resolve(void looked++), options), TimeoutError);
   assert.equal(await waitFor(sources, () => Promise.resolve(5), options), 5);
   assert.deepEqual([looked, open(), pushed.length], [1, 0, 0]);
 });
 
 Deno.test("waitFor() subscribes before it looks", async () => {
   const { sources, open } = make({ push: true });
-  const options = { target: "stream:w", timeoutMs: null, onTimeout: () => new Error() } as const;
+  const options = { target: "stream:w", timeoutMs: null, operation: "readStream" } as const;
   assert.equal(await waitFor(sources, () => Promise.resolve(open()), options), 1);
   assert.equal(open(), 0);
 });
@@ -235,8 +235,8 @@ Deno.test("waitFor() ends at its deadline without another look, and leaves nothi
   const start = clock.now();
   const at: number[] = [];
   const look = () => Promise.resolve(void at.push(clock.now() - start));
-  const waiting = waitFor(sources, look, { target: "stream:w", timeoutMs: 3_000, onTimeout: () => new Error("late") });
-  const ended = assert.rejects(waiting, { message: "late" }).then(() => clock.now() - start);
+  const waiting = waitFor(sources, look, { target: "stream:w", timeoutMs: 3_000, operation: "readStream" });
+  const ended = assert.rejects(waiting, TimeoutError).then(() => clock.now() - start);
   await clock.advance(2_999);
   assert.deepEqual([at, open()], [[0], 1]);
   await clock.advance(1);
@@ -250,13 +250,13 @@ Deno.test("waitFor() does not look when only the limit of a poll poked it", asyn
   const waiting = waitFor(sources, () => Promise.resolve(++looked === 3 ? looked : undefined), {
     target: "stream:w",
     timeoutMs: 10,
-    onTimeout: () => new Error("late"),
+    operation: "readStream",
   });
   await settle();
   hints.notify(["stream:w"]);
   await settle();
   assert.equal(looked, 2);
-  const late = assert.rejects(waiting, { message: "late" });
+  const late = assert.rejects(waiting, TimeoutError);
   await clock.advance(10);
   await late;
   assert.equal(looked, 2);
@@ -265,7 +265,7 @@ Deno.test("waitFor() does not look when only the limit of a poll poked it", asyn
 Deno.test("waitFor() rejects with the signal's reason before, during and between looks", async () => {
   const { sources, clock, open } = make({ push: true });
   const reason = new Error("left");
-  const options = { target: "stream:w", timeoutMs: null, onTimeout: () => new Error() } as const;
+  const options = { target: "stream:w", timeoutMs: null, operation: "readStream" } as const;
   const never = new Promise<undefined>(() => {});
   let looked = 0;
   await assert.rejects(
@@ -288,7 +288,7 @@ Deno.test("waitFor() rejects with the error of a failed look, and leaves nothing
   const { sources, clock, open } = make({ push: true });
   const { signal, listeners } = countedSignal();
   const look = () => Promise.reject(new Error("away"));
-  const options = { target: "stream:w", timeoutMs: null, signal, onTimeout: () => new Error() } as const;
+  const options = { target: "stream:w", timeoutMs: null, signal, operation: "readStream" } as const;
   await assert.rejects(waitFor(sources, look, options), { message: "away" });
   await settle();
   assert.deepEqual([open(), clock.pending, listeners()], [0, 0, 0]);

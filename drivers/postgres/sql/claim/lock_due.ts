@@ -18,6 +18,8 @@ const MAX_TIME = "9223372036854775807";
  * Each name is searched by itself, because the index has the name before due_at. The first look
  * finds out which workflows are among the first of all names, so that no others are locked. If some
  * of these are locked already, the next workflows of all names take their places, in the same way.
+ * `last` is never null, because a null would be no bound of the index, so that Postgres would read
+ * all workflows of a name.
  *
  * It is atomic because a row that it locks is still `ready`.
  */
@@ -41,7 +43,6 @@ begin
         ) as d order by d.due_at offset size - 1 limit 1
       );
     end if;
-    -- A null would be no bound of the index, so Postgres would read all workflows of a name.
     last := coalesce(last, ${MAX_TIME});
     locked := locked || array(
       select d.id from unnest(names) as n (name)

@@ -160,6 +160,8 @@ end;
 /**
  * Returns the same for a claim by ID, over workflows that no run holds. A workflow that has become
  * due a moment ago counts as 0.
+ *
+ * The phases that it wants are not named, because Postgres would read the whole index of these.
  */
 export function nextDueOf({ identifier: s }: SchemaName): string {
   return helper(`
@@ -171,7 +173,6 @@ begin
   return (
     select min(greatest(w.due_at - now, 0)) from ${s}.workflows as w
     where w.id = any (array(select jsonb_array_elements_text(request->'workflowIds')))
-      -- Not "in ('suspended', 'parked')", because Postgres would read the whole index of these.
       and w.phase not in ('ready', 'running', 'ended') and w.due_at is not null
       and array_position(names, w.name) is not null
   );

@@ -16,7 +16,8 @@ import { helper } from "../sql_function.ts";
  * rows that this function writes into waiters.
  *
  * w is the workflow with the counts of this commit; until is the earliest deadline of its open
- * waits.
+ * waits. Continuing as new removes the journal alone. Messages that were received keep their rows for
+ * their keys, and without an entry they are not listed.
  */
 export function release({ identifier: s }: SchemaName): string {
   return helper(`
@@ -57,7 +58,6 @@ begin
     update ${s}.workflows as child set kept = false
     where child.id = any (children) and child.parent = w.id and child.kept;
   elsif goal = 'continueAsNew' then
-    -- Messages that were received keep their rows for their keys. Without an entry, they are not listed.
     delete from ${s}.journal as j where j.workflow_id = w.id;
     w.generation := coalesce(w.generation, 0) + 1;
     w.journal_seq := 0;

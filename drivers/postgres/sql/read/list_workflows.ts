@@ -226,7 +226,7 @@ begin
   with page as materialized (select p.* from ${rows} as p where p.fits)
   select json_build_object(
     'workflows', coalesce(json_agg(${
-      recordOf(s, "p", "p.shown_input", "p.shown_output", "p.shown_error")
+      recordOf(s, "p", ["p.shown_input", "p.shown_output", "p.shown_error"])
     } order by p.place), '[]'),
     'cursor', case when cardinality(ids) > count(*) then (
       select json_build_array(last.created_at, last.id) from page as last order by last.place desc limit 1

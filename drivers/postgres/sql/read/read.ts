@@ -8,6 +8,7 @@
 import type { SchemaName } from "../schema_name.ts";
 import { cut, MAX_PAGE_BYTES } from "../sizes.ts";
 import { entryPoint, type SqlPart } from "../sql_function.ts";
+import { recordOf } from "../values.ts";
 import { listSql } from "./list_workflows.ts";
 import { partsSql } from "./parts.ts";
 
@@ -21,15 +22,16 @@ export const readSql: readonly SqlPart[] = [
   readStream,
 ];
 
-/** `Driver.readWorkflow`: a workflow as it is, or null. */
+/** `Driver.readWorkflow`: a workflow as it is, with the store's time, or null. */
 function readWorkflow({ identifier: s }: SchemaName): string {
+  const record = recordOf(s, "w", ["w.input", "w.output", "w.error"], `, 'now', ${s}.now_ms()`);
   return entryPoint(`
 create function ${s}.read_workflow_v1(request jsonb) returns json
 language plpgsql stable as
 declare
   answer json;
 begin
-  select ${s}.record_v1(w) into answer from ${s}.workflows as w where w.id = request->>'workflowId';
+  select ${record} into answer from ${s}.workflows as w where w.id = request->>'workflowId';
   return answer;
 end;
 `);
@@ -48,7 +50,7 @@ end;
 `);
 }
 
-/** `Driver.readEvent`: an event, and the status of its workflow. */
+/** `Driver.readEvent`: an event, the status of its workflow, and the store's time. */
 function readEvent({ identifier: s }: SchemaName): string {
   return entryPoint(`
 create function ${s}.read_event_v1(request jsonb) returns json
@@ -61,7 +63,8 @@ begin
       select json_build_object('version', e.version, 'value', e.value) from ${s}.events as e
       where e.workflow_id = request->>'workflowId' and e.key = request->>'key'
     ),
-    'status', (select w.status from ${s}.workflows as w where w.id = request->>'workflowId')
+    'status', (select w.status from ${s}.workflows as w where w.id = request->>'workflowId'),
+    'now', ${s}.now_ms()
   ) into answer;
   return answer;
 end;
