@@ -20,8 +20,8 @@ export interface WaitOptions<E = never> {
   timeout?: Duration;
   /**
    * The instant until which to wait, in epoch milliseconds or as a `Date`. An instant in the past
-   * looks once. The store's clock decides. Give either this or `timeout`. Outside of a workflow, you
-   * may give both, and the earlier end counts.
+   * looks once. The store's clock decides; with `dbosClient` it is the caller's. Give either this or
+   * `timeout`. Outside of a workflow, you may give both, and the earlier end counts.
    */
   until?: Date | number;
   /**

@@ -49,7 +49,7 @@ import { checkName, checkWholeNumber } from "../core/values/checks.ts";
 import { checkTraceparent } from "../core/values/traced_text.ts";
 import { snapshot } from "../core/values/snapshot.ts";
 import { validate } from "../core/values/values.ts";
-import { orOtherwise, toTimeoutMs, type WaitOptions } from "../core/wait_options.ts";
+import { orOtherwise, toOutsideLimit, type WaitOptions } from "../core/wait_options.ts";
 import { describeInput, type NoInput, type Workflow } from "../core/workflow.ts";
 import type { DbosCalls } from "./calls.ts";
 import type { DbosStartOptions } from "./options.ts";
@@ -107,7 +107,7 @@ export interface DbosClientParts {
 }
 
 /** The runs of DBOS are elsewhere. */
-const NO_RUNS: ReadHost["runs"] = { isHeld: () => false, isEnding: () => false };
+const NO_RUNS: ReadHost["runs"] = { isHeld: () => false, storeTime: () => undefined, isEnding: () => false };
 
 /** Performs the operations on a system database. */
 export class SystemDatabaseClient implements DbosClient {
@@ -217,8 +217,8 @@ export class SystemDatabaseClient implements DbosClient {
     checkName(workflowId, "workflow ID");
     const { name } = toChannel(key, "event key");
     checkWholeNumber(after, "version", 0);
-    const timeoutMs = toTimeoutMs(options, host.clock.now(), GET_EVENT_TIMEOUT)!;
-    return await eventEntry<T>(host, { workflowId, key: name, after, timeoutMs, signal });
+    const limit = toOutsideLimit(options, GET_EVENT_TIMEOUT);
+    return await eventEntry<T>(host, { ...limit, workflowId, key: name, after, signal });
   }
 
   watchEvent<T>(

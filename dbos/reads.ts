@@ -91,7 +91,7 @@ export class DbosReads implements ReadDriver {
     return this.#open && isHinted ? this.#open(target, hint) : NOT_WATCHED;
   }
 
-  async readWorkflow(workflowId: string, { counts } = { counts: false }): Promise<WorkflowRecord | null> {
+  async readWorkflow(workflowId: string, { counts = false } = {}): Promise<WorkflowRecord | null> {
     const row = await this.#calls.call<WorkflowRow>(
       "status",
       (of, catalogue) => workflowStatement(of, catalogue, counts),
