@@ -17,9 +17,6 @@ export interface ServedClient extends Client, Pick<Parley, "readStreamPages" | "
 
 type Operation = Exclude<keyof ServedClient, "spent" | "needsDecoded">;
 
-/** The signal of a client that counts no requests. */
-const NEVER = new AbortController().signal;
-
 /**
  * Completes a client. A `Parley` is complete, and is returned as it is. An operation that the client
  * lacks throws an `UnsupportedError`. Pages of a stream are made from `readStream`.
@@ -28,7 +25,9 @@ export function toServedClient(client: Partial<ServedClient>): ServedClient {
   if (client.readStreamPages && client.spent && client.sweep && client.wake) return client as ServedClient;
   const additions: Partial<ServedClient> = {
     needsDecoded: true,
-    spent: NEVER,
+    // It never aborts, because such a client counts no requests. Workers allow no signal to be made
+    // while a module is loaded.
+    spent: new AbortController().signal,
     readStreamPages: (workflowId, key, options) => readerPages(served, workflowId, key, options),
   };
   const served = new Proxy(client as ServedClient, {
