@@ -38,6 +38,12 @@ export const BUNDLES: readonly Bundle[] = [
     code: `${CORE} export { upstashDriver } from "@parley/parley/upstash"; export * from "@parley/parley/http";`,
     limit: 119_000,
   },
+  {
+    name: "dbos, without Neon's WebSocket",
+    code: `export { dbosClient } from "@parley/parley/dbos";`,
+    external: ["@neondatabase/serverless"],
+    limit: 38_200,
+  },
   { name: "otel", code: `export { otel } from "@parley/parley/otel";`, limit: 3_100 },
   { name: "client", code: `export { connect } from "@parley/parley/client";`, limit: 17_200 },
   { name: "browser", code: `export { followLive } from "@parley/parley/browser";`, limit: 960 },
