@@ -5,7 +5,7 @@
  * @module
  */
 
-import { ParleyError, type ParleyErrorCode, quote } from "./parley_error.ts";
+import { ParleyError, type ParleyErrorCode, quote } from "./errors/parley_error.ts";
 import type { StandardSchemaV1 } from "./standard_schema.ts";
 import {
   LeaseLostError,
@@ -17,7 +17,7 @@ import {
   WorkflowEndedError,
   WorkflowFailedError,
   WorkflowNotFoundError,
-} from "./workflow_errors.ts";
+} from "./errors/workflow_errors.ts";
 
 export {
   LeaseLostError,

@@ -23,7 +23,7 @@ import {
   readRecorded,
   readResult,
   taken,
-} from "../run/operation.ts";
+} from "../run/journal/operation.ts";
 import { checkName, checkWholeNumber, type Duration, toMilliseconds } from "../values/checks.ts";
 import { quote, UnknownWorkflowError, WorkflowConflictError } from "../errors.ts";
 import type { Outcome } from "../driver/driver.ts";

@@ -6,7 +6,7 @@
  */
 
 import { type Channel, toTopic } from "../channel.ts";
-import { type EffectOrWait, type OperationRequest, readRecorded } from "../run/operation.ts";
+import { type EffectOrWait, type OperationRequest, readRecorded } from "../run/journal/operation.ts";
 import type { Outcome } from "../driver/driver.ts";
 import { quote, TimeoutError, ValidationError } from "../errors.ts";
 import type { Run } from "../run/run.ts";

@@ -7,7 +7,7 @@
 
 import { currentStep } from "../run/step_scope.ts";
 import { bindMethods } from "./bind_methods.ts";
-import { type EffectOrWait, type OperationRequest, readDone, readRecorded } from "../run/operation.ts";
+import { type EffectOrWait, type OperationRequest, readDone, readRecorded } from "../run/journal/operation.ts";
 import { type EventKey, type SendOptions, type SendReceipt, type StreamKey, toChannel } from "../channel.ts";
 import type { Outcome } from "../driver/driver.ts";
 import { checkName, checkWholeNumber, type Duration, MAX_DURATION_MS, toMilliseconds } from "../values/checks.ts";

@@ -6,17 +6,23 @@
  */
 
 import { nextTask } from "../time/clock.ts";
-import { type Begin, type EffectOrWait, type OperationRequest, type PendingOperation, taken } from "./operation.ts";
-import { OperationResults } from "./operation_results.ts";
+import {
+  type Begin,
+  type EffectOrWait,
+  type OperationRequest,
+  type PendingOperation,
+  taken,
+} from "./journal/operation.ts";
+import { OperationResults } from "./journal/operation_results.ts";
 import type { OpenEntry, Outcome } from "../driver/driver.ts";
 import { ContextError } from "../errors.ts";
 import type { CallsOptions } from "./calls_options.ts";
-import type { Difference, Recorded } from "./journal.ts";
+import type { Difference, Recorded } from "./journal/journal.ts";
 import type { OperationObservation } from "../observe/run_observation.ts";
-import { Pause, type PauseOptions } from "./pause.ts";
+import { Pause, type PauseOptions } from "./waits/pause.ts";
 import { Undecodable } from "./parking.ts";
 import { unawaited } from "./tolerate.ts";
-import { Withdrawals } from "./withdrawals.ts";
+import { Withdrawals } from "./waits/withdrawals.ts";
 
 /** How many late operations a run rejects before it stops answering. */
 const MAX_REFUSALS = 1_000;

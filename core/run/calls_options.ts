@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { CancelWatch } from "./cancel_watch.ts";
-import type { Commits } from "./commits.ts";
-import type { Difference, Journal } from "./journal.ts";
-import type { OpenWaits } from "./open_waits.ts";
+import type { CancelWatch } from "./waits/cancel_watch.ts";
+import type { Commits } from "./journal/commits.ts";
+import type { Difference, Journal } from "./journal/journal.ts";
+import type { OpenWaits } from "./waits/open_waits.ts";
 import type { RunObservation } from "../observe/run_observation.ts";
 import type { RunHost } from "./host.ts";
 

@@ -5,19 +5,19 @@
  */
 
 import { Calls } from "./calls.ts";
-import { CancelWatch } from "./cancel_watch.ts";
+import { CancelWatch } from "./waits/cancel_watch.ts";
 import { StoreTime } from "../time/clock.ts";
-import { Commits, type CommitsOptions } from "./commits.ts";
+import { Commits, type CommitsOptions } from "./journal/commits.ts";
 import type { Transition, WorkflowRecord } from "../driver/driver.ts";
 import { ContextError, LeaseLostError, NonDeterminismError, quote, WorkflowCancelledError } from "../errors.ts";
-import { type Difference, Journal } from "./journal.ts";
-import type { OperationRequest } from "./operation.ts";
+import { type Difference, Journal } from "./journal/journal.ts";
+import type { OperationRequest } from "./journal/operation.ts";
 import { LazyAbort } from "../time/lazy_abort.ts";
 import { LocalEvents } from "../read/local_events.ts";
 import { toFailure, toSuccess } from "./ending.ts";
-import { OpenWaits } from "./open_waits.ts";
+import { OpenWaits } from "./waits/open_waits.ts";
 import { toPark, Undecodable } from "./parking.ts";
-import type { PauseOptions } from "./pause.ts";
+import type { PauseOptions } from "./waits/pause.ts";
 import { RunTime } from "./run_time.ts";
 import { currentStep } from "./step_scope.ts";
 import type { ClaimedRun, RunHost } from "./host.ts";

@@ -5,7 +5,7 @@
  */
 
 import type { RunHost } from "./host.ts";
-import type { Journal } from "./journal.ts";
+import type { Journal } from "./journal/journal.ts";
 import { MAX_REST_MS } from "./parking.ts";
 
 /** The budget of a run, and the time for which it stays in memory while it only waits. */

@@ -5,7 +5,7 @@
  */
 
 import { HIDDEN, isFieldName, KINDS, partOf, Quotes } from "./quotes.ts";
-import { quote } from "../parley_error.ts";
+import { quote } from "../errors/parley_error.ts";
 import type { StandardSchemaV1 } from "../standard_schema.ts";
 
 /** An issue of a schema that may be shown. */

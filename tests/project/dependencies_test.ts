@@ -68,7 +68,7 @@ const LAYERS: readonly RegExp[] = [
   /^core\/observe\//,
   /^core\/values\//,
   /^core\/time\//,
-  /^core\/(errors|error_summary|parley_error|workflow_errors)\.ts$/,
+  /^core\/errors(\.ts$|\/)/,
   /^core\/standard_schema\.ts$/,
   /^core\/observer\.ts$/,
   /^core\/driver\//,

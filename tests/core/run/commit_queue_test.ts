@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { CommitQueue } from "../../../core/run/commit_queue.ts";
-import type { EffectOrWait, PendingOperation } from "../../../core/run/operation.ts";
+import { CommitQueue } from "../../../core/run/journal/commit_queue.ts";
+import type { EffectOrWait, PendingOperation } from "../../../core/run/journal/operation.ts";
 import { memoryDriver } from "../../../drivers/memory/mod.ts";
 import { setEvent } from "../../../conformance/operations.ts";
 

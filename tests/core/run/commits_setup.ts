@@ -4,8 +4,8 @@
  * @module
  */
 
-import { Commits, type CommitsOptions } from "../../../core/run/commits.ts";
-import type { EffectOrWait, PendingOperation } from "../../../core/run/operation.ts";
+import { Commits, type CommitsOptions } from "../../../core/run/journal/commits.ts";
+import type { EffectOrWait, PendingOperation } from "../../../core/run/journal/operation.ts";
 import type { CommitRequest, CommitResult, Driver, Operation, OperationResult } from "../../../core/driver/driver.ts";
 import { ManualClock } from "../../../testing/mod.ts";
 import { settle } from "../setup.ts";

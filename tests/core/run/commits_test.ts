@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { EffectOrWait } from "../../../core/run/operation.ts";
+import type { EffectOrWait } from "../../../core/run/journal/operation.ts";
 import { DriverError } from "../../../core/errors.ts";
 import { LEASE_MS, make, write } from "./commits_setup.ts";
 import { gate, settle } from "../setup.ts";

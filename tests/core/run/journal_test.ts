@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { JournalEntry, JournalPage } from "../../../core/driver/driver.ts";
-import { type Difference, Journal, type OutcomeReceiver, type Recorded } from "../../../core/run/journal.ts";
+import { type Difference, Journal, type OutcomeReceiver, type Recorded } from "../../../core/run/journal/journal.ts";
 import { gate, settle } from "../setup.ts";
 
 const entry = (position: number, seq: number, label: string = `op ${position}`): JournalEntry => ({

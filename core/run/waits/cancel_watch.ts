@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Watch } from "../driver/driver.ts";
-import type { WaitHost } from "../time/waiter.ts";
+import type { Watch } from "../../driver/driver.ts";
+import type { WaitHost } from "../../time/waiter.ts";
 
 /** How long a step must be in flight before the run subscribes. Most steps are over sooner. */
 const WATCH_AFTER_MS = 1_000;

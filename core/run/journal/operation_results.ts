@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { OperationResult, Outcome } from "../driver/driver.ts";
+import type { OperationResult, Outcome } from "../../driver/driver.ts";
 
 /** What the results of an operation do to its run. */
 export interface OperationResultsOptions {

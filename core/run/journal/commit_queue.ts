@@ -5,7 +5,7 @@
  */
 
 import type { EffectOrWait, PendingOperation } from "./operation.ts";
-import type { Driver, Transition } from "../driver/driver.ts";
+import type { Driver, Transition } from "../../driver/driver.ts";
 
 /**
  * The most operations and bytes in one commit. A larger commit would delay the operations behind it

@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { WatchTarget } from "../driver/driver.ts";
-import type { Commits } from "./commits.ts";
-import type { EffectOrWait } from "./operation.ts";
-import { Waiter, type WaitHost } from "../time/waiter.ts";
+import type { WatchTarget } from "../../driver/driver.ts";
+import type { Commits } from "../journal/commits.ts";
+import type { EffectOrWait } from "../journal/operation.ts";
+import { Waiter, type WaitHost } from "../../time/waiter.ts";
 
 /** Re-checks open waits on a hint, on a poll, and at a deadline. */
 export class OpenWaits {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Clock, delay, nextTask } from "../time/clock.ts";
+import { type Clock, delay, nextTask } from "../../time/clock.ts";
 import type {
   CommitRequest,
   CommitResult,
@@ -16,17 +16,17 @@ import type {
   Outcome,
   Transition,
   WatchTarget,
-} from "../driver/driver.ts";
-import { DriverError } from "../errors.ts";
-import type { LocalEvents } from "../read/local_events.ts";
-import type { LocalStreams } from "../read/local_streams.ts";
-import { LazyAbort } from "../time/lazy_abort.ts";
+} from "../../driver/driver.ts";
+import { DriverError } from "../../errors.ts";
+import type { LocalEvents } from "../../read/local_events.ts";
+import type { LocalStreams } from "../../read/local_streams.ts";
+import { LazyAbort } from "../../time/lazy_abort.ts";
 import { CommitQueue } from "./commit_queue.ts";
-import type { RunObservation } from "../observe/run_observation.ts";
-import { isWait } from "../driver/operations.ts";
+import type { RunObservation } from "../../observe/run_observation.ts";
+import { isWait } from "../../driver/operations.ts";
 import type { EffectOrWait, PendingOperation } from "./operation.ts";
-import type { End } from "./host.ts";
-import { statusTargets } from "../time/subscriptions.ts";
+import type { End } from "../host.ts";
+import { statusTargets } from "../../time/subscriptions.ts";
 
 /** The pause before a commit is sent again after all retries of the driver call have failed. */
 const REPEAT_MS = 1_000;

@@ -5,10 +5,10 @@
  * @module
  */
 
-import type { Clock } from "../time/clock.ts";
-import type { Commits } from "./commits.ts";
-import type { EffectOrWait, PendingOperation } from "./operation.ts";
-import type { OperationResult } from "../driver/driver.ts";
+import type { Clock } from "../../time/clock.ts";
+import type { Commits } from "../journal/commits.ts";
+import type { EffectOrWait, PendingOperation } from "../journal/operation.ts";
+import type { OperationResult } from "../../driver/driver.ts";
 
 /** A pause of a step. */
 export interface PauseOptions {

@@ -14,9 +14,9 @@
  * @module
  */
 
-import { nextTask } from "../time/clock.ts";
-import { splitLabel } from "../values/send_label.ts";
-import type { Claimed, JournalEntry, JournalPage, OpenEntry, Outcome } from "../driver/driver.ts";
+import { nextTask } from "../../time/clock.ts";
+import { splitLabel } from "../../values/send_label.ts";
+import type { Claimed, JournalEntry, JournalPage, OpenEntry, Outcome } from "../../driver/driver.ts";
 
 /** The code that waits for the outcome of an operation. */
 export interface OutcomeReceiver {

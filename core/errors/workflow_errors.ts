@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { WorkflowStatus } from "./driver/driver.ts";
+import type { WorkflowStatus } from "../driver/driver.ts";
 import { summarizeError } from "./error_summary.ts";
 import { ParleyError, quote } from "./parley_error.ts";
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Deadline, Effect, OperationResult, Outcome, Wait, WorkflowStatus } from "../driver/driver.ts";
+import type { Deadline, Effect, OperationResult, Outcome, Wait, WorkflowStatus } from "../../driver/driver.ts";
 import {
   StreamClosedError,
   TimeoutError,
@@ -13,7 +13,7 @@ import {
   WorkflowEndedError,
   WorkflowFailedError,
   WorkflowNotFoundError,
-} from "../errors.ts";
+} from "../../errors.ts";
 
 /** What an operation does. */
 export type EffectOrWait = Effect | Wait;

@@ -1,5 +1,5 @@
 /**
- * The base class of all errors that Parley throws. Its subclasses are in `errors.ts`.
+ * The base class of all errors that Parley throws. Its subclasses are in `core/errors.ts`.
  *
  * @module
  */
