@@ -27,6 +27,11 @@ export interface WorkerOptions {
   readonly folder?: string;
   /** Compatibility flags. Default none. */
   readonly flags?: readonly string[];
+  /**
+   * The connection string of a PostgreSQL. The worker reaches it through the binding `HYPERDRIVE`,
+   * and gets the flag `nodejs_compat`, which node-postgres needs.
+   */
+  readonly hyperdrive?: string;
 }
 
 /** A running worker. Disposing of it ends its process and its work. */
@@ -61,15 +66,20 @@ const STOP_MS = 5_000;
  * would count its connections as a leak.
  */
 export async function startWorker(
-  { entry, bindings = {}, self, objects = {}, folder, flags = [] }: WorkerOptions,
+  { entry, bindings = {}, self, objects = {}, folder, flags = [], hyperdrive }: WorkerOptions,
 ): Promise<RunningWorker> {
   const outgoing = new Outgoing();
   const logs: string[] = [];
   const miniflare = new Miniflare({
     name: NAME,
-    modules: [{ type: "ESModule", path: "worker.js", contents: await bundle(entry) }],
+    modules: [{
+      type: "ESModule",
+      path: "worker.js",
+      contents: await bundle(entry, { nodejs: hyperdrive !== undefined }),
+    }],
     compatibilityDate: COMPATIBILITY_DATE,
-    compatibilityFlags: [...flags],
+    compatibilityFlags: hyperdrive === undefined ? [...flags] : [...flags, "nodejs_compat"],
+    ...(hyperdrive !== undefined && { hyperdrives: { HYPERDRIVE: hyperdrive } }),
     durableObjects: Object.fromEntries(
       Object.entries(objects).map(([name, className]) => [name, { className, useSQLite: true }]),
     ),

@@ -16,3 +16,8 @@ export interface ExecutionContext {
 export interface Fetcher {
   fetch(url: string, init?: RequestInit): Promise<Response>;
 }
+
+/** A binding to a PostgreSQL. */
+export interface Hyperdrive {
+  readonly connectionString: string;
+}

@@ -46,6 +46,11 @@ export class PostgresStore {
         quoted(schema)
       }.now_ms() returns bigint language sql volatile as $$select ms from ${clock}$$`,
     );
+    return await PostgresStore.open(queryable, schema);
+  }
+
+  /** Opens a schema that {@linkcode create} has made, through another client. */
+  static async open(queryable: Queryable, schema: string): Promise<PostgresStore> {
     const { rows } = await queryable.query(
       `select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname = $1 and tablename <> 'migrations'`,
       [schema],
