@@ -49,6 +49,12 @@ const DATA_WORDS: Readonly<Record<string, string>> = {
   "22P05": "a text has a NUL or a character that the database cannot hold",
 };
 
+/**
+ * On Cloudflare Workers, the socket of a client belongs to the request that opened it. Other requests
+ * wait for its answers forever.
+ */
+const OF_ANOTHER_REQUEST = "; in a Worker, each request must make its own client and driver";
+
 /** Says that a client got no answer in time. The statement may have been carried out. */
 export class NoAnswerError extends Error {
   static {
@@ -59,7 +65,8 @@ export class NoAnswerError extends Error {
 
   /** Makes the error for a limit in milliseconds. */
   constructor(ms: number) {
-    super(`no answer within ${ms} ms, outcome unknown`);
+    const isWorkers = globalThis.navigator?.userAgent === "Cloudflare-Workers";
+    super(`no answer within ${ms} ms, outcome unknown${isWorkers ? OF_ANOTHER_REQUEST : ""}`);
   }
 }
 
@@ -110,7 +117,8 @@ export function driverError(call: string, error: unknown): ParleyError {
 /** Whether the application has closed the client: node-postgres says so in its text, postgres.js by a code. */
 function isClosed(error: unknown, systemCode: string | null | undefined): boolean {
   return systemCode === "CONNECTION_ENDED" ||
-    error instanceof Error && /after calling end on the pool/.test(error.message);
+    error instanceof Error &&
+      /after calling end on the pool|^Client was closed and is not queryable/.test(error.message);
 }
 
 /** Names an SQLSTATE, and the table, column or constraint that the error is about. */

@@ -11,6 +11,7 @@ import type { PushConnection, PushTiming } from "../push.ts";
 import { sqlDriver } from "./driver.ts";
 import { type Listen, listenThrough } from "./push/listen.ts";
 import { openSqlPush, SQL_PUSH_TIMING } from "./push/push.ts";
+import { isOneConnection } from "./prepared.ts";
 import { clientQuery, type Queryable } from "./queryable.ts";
 import { pushStatements } from "./calls/statements.ts";
 
@@ -72,7 +73,7 @@ export function openPostgres(
   const sql = sqlDriver(query, {
     store: "Postgres",
     schema,
-    connections: max ?? DEFAULT_CONNECTIONS,
+    connections: max ?? (isOneConnection(queryable) ? 1 : DEFAULT_CONNECTIONS),
     // A pool sends a statement over any free connection. Another client may be in a transaction.
     isAlone: max !== null,
   });

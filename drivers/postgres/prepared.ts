@@ -72,6 +72,10 @@ export function preparing(client: Client, wanted: boolean | undefined): Client {
 
 /** A `Pool` has the class of its clients, and a `Client` has what it connects with. */
 function isNodePostgres(client: object): client is NodePostgres {
-  return typeof Reflect.get(client, "Client") === "function" ||
-    typeof Reflect.get(client, "connectionParameters") === "object";
+  return typeof Reflect.get(client, "Client") === "function" || isOneConnection(client);
+}
+
+/** Tells whether a client is a `Client` of node-postgres, which is one connection. */
+export function isOneConnection(client: object): boolean {
+  return typeof Reflect.get(client, "connectionParameters") === "object";
 }

@@ -122,10 +122,19 @@ function parameters(types: string): string {
   return types.split(" ").map((type, index) => `$${index + 1}::text${type === "text" ? "" : `::${type}`}`).join(", ");
 }
 
+/**
+ * How each `select` ends. Cloudflare's Hyperdrive keeps answers to a `select` for a minute, unless
+ * the text names a function of PostgreSQL whose result may change, such as this one. It cannot know
+ * that of the driver's own functions, and most of them write.
+ */
+const NEVER_CACHED = "where now() is not null";
+
 /** Makes the statements of the driver for a schema. */
 export function statements(schema: string): Statements {
   const { identifier } = schemaName(schema);
-  const call = (name: string, types = REQUEST) => `select ${identifier}.${name}(${parameters(types)})::text as result`;
+  const select = (name: string, types: string, more = "") =>
+    `select ${identifier}.${name}(${parameters(types)})::text as result${more} ${NEVER_CACHED}`;
+  const call = (name: string, types = REQUEST) => select(name, types);
   return {
     // The text is made when it is sent, because few drivers send it. It is long, and takes longer
     // to make than the rest of a driver.
@@ -144,7 +153,7 @@ export function statements(schema: string): Statements {
     record: call("record_one_v1", `${ENTRY} text text text integer`),
     receive: call("receive_v1", `${ENTRY} text text`),
     observeEvent: call("observe_event_v1", `${ENTRY} text text text boolean`),
-    ...hinting((name, types) => `${call(name, types)}, current_setting(${HEARD}, true) as heard`),
+    ...hinting((name, types) => select(name, types, `, current_setting(${HEARD}, true) as heard`)),
   };
 }
 

@@ -46,10 +46,13 @@ const MAX_UNLISTEN_MS = 1_000;
  * Makes a function that opens connections.
  *
  * @param source A function that listens, or a client that can.
- * @throws {ValidationError} If the client cannot listen.
+ * @throws {ValidationError} If the client cannot listen, or connects through Hyperdrive.
  */
 export function listenThrough(source: unknown, options: ListenOptions): OpenListening {
-  if (isPool(source)) return listenOverPool(source, options);
+  if (isPool(source)) {
+    refuseHyperdrive(source);
+    return listenOverPool(source, options);
+  }
   // PGlite takes a transaction as the third argument, and returns a function.
   if (isPGlite(source)) {
     return subscribe(async (channel, notified) => ({ unlisten: await source.listen(channel, notified) }), options);
@@ -73,6 +76,22 @@ interface Pool {
 
 function isPool(source: unknown): source is Pool {
   return typeof member(source, "Client") === "function" && typeof member(source, "options") === "object";
+}
+
+/** A host that Cloudflare's Hyperdrive gives a Worker, by itself or in a connection string. */
+const HYPERDRIVE = /^([^/]*\/\/[^/]*@)?[^/@:]+\.hyperdrive\.local(?=[:/]|$)/;
+
+/**
+ * Hyperdrive passes no notifications on. On a developer's machine it does, so that only the deployed
+ * Worker would poll.
+ */
+function refuseHyperdrive({ options }: Pool): void {
+  const addresses = [member(options, "connectionString"), member(options, "host")];
+  if (!addresses.some((address) => typeof address === "string" && HYPERDRIVE.test(address))) return;
+  throw new ValidationError(
+    "Using a Postgres client with `listen`: its connections go through Hyperdrive, which passes no notifications " +
+      "on; leave `listen` out, and waits poll",
+  );
 }
 
 interface PGlite {

@@ -23,10 +23,11 @@ interface Counted {
 }
 
 /** A driver for a client that says how many connections it has. */
-function counted(pglite: PGlite, schema: string, options?: { max: number }): Counted {
+function counted(pglite: PGlite, schema: string, options?: { max: number }, members: object = {}): Counted {
   const statements: Counted["statements"] = [];
   let failure: Error | undefined;
   const client: Queryable & { options?: { max: number } } = {
+    ...members,
     ...(options && { options }),
     query: async (text, params = []) => {
       const [, name = ""] = /\.([a-z_]+)_v1\(/.exec(text) ?? [];
@@ -41,7 +42,11 @@ function counted(pglite: PGlite, schema: string, options?: { max: number }): Cou
       return await pglite.query(text, params) as { rows: Record<string, unknown>[] };
     },
   };
-  return { driver: postgresDriver(client, { schema }), statements, failNext: (error) => failure = error };
+  return {
+    driver: postgresDriver(client, { schema, prepare: false }),
+    statements,
+    failNext: (error) => failure = error,
+  };
 }
 
 // One database for all tests, since it takes seconds to boot.
@@ -53,9 +58,10 @@ async function withRuns(
   count: number,
   options: { max: number } | undefined,
   test: (it: Counted & { runs: DrivenRun[] }) => Promise<void>,
+  members: object = {},
 ): Promise<void> {
   database ??= PGlite.create();
-  const it = counted(await database, `grouped_${schemas++}`, options);
+  const it = counted(await database, `grouped_${schemas++}`, options, members);
   await it.driver.migrate?.();
   const runs: DrivenRun[] = [];
   for (let index = 0; index < count; index++) runs.push(await begin(it.driver, `w${index}`));
@@ -79,6 +85,13 @@ pgliteTest("a client that does not say how many connections it has is taken to h
     await Promise.all(runs.map((run) => run.held([record(0, "0")])));
     assert.deepEqual(statements.map(([, requests]) => requests), [...Array(10).fill(1), 4]);
   });
+});
+
+pgliteTest("a Client of node-postgres is taken for the one connection that it is", async () => {
+  await withRuns(5, undefined, async ({ runs, statements }) => {
+    await Promise.all(runs.map((run) => run.held([record(0, "0")])));
+    assert.deepEqual(statements.map(([, requests]) => requests), [1, 4]);
+  }, { connectionParameters: {} });
 });
 
 pgliteTest("a statement carries at most about 1 MiB, or one call", async () => {
