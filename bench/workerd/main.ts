@@ -28,7 +28,7 @@ const WORKFLOW_ID = "receiver";
 
 /** Starts a process of workerd, in which each request has an isolate of its own. */
 async function startWorkerd(entry: string, inner: unknown): Promise<Miniflare> {
-  const [loader, code] = await Promise.all(["bench/workerd/loader.ts", entry].map(bundle));
+  const [loader, code] = await Promise.all(["bench/workerd/loader.ts", entry].map((path) => bundle(path)));
   return new Miniflare({
     modules: [{ type: "ESModule", path: "loader.js", contents: loader! }],
     compatibilityDate: COMPATIBILITY_DATE,
