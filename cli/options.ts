@@ -44,7 +44,7 @@ export const COMMAND_OPTIONS = {
   limit: { value: "NUMBER", help: "The most to list, to take or to remove" },
   cursor: { value: "CURSOR", help: "The page that an earlier one has named" },
   after: { value: "NUMBER", help: "The page that an earlier one has named" },
-  all: { help: "All pages" },
+  all: { help: "All of them, or as many as --limit says" },
   wait: { help: "Wait until the workflow has ended" },
   timeout: { value: "DURATION", help: "The longest time to wait, such as 30s" },
   state: { value: "STATE", help: "unread, received or all. Default unread" },

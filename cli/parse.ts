@@ -34,6 +34,10 @@ export const COMMANDS: readonly Command[] = [
   open,
 ];
 
+/** How much of a word is compared with the known names, and how many edits may lie between them. */
+const MAX_TYPED = 40;
+const MAX_EDITS = 2;
+
 /** The arguments, read. */
 export interface ParsedArguments {
   /** Absent if help for all commands is asked for. */
@@ -61,7 +65,11 @@ export function parseArguments(args: readonly string[]): ParsedArguments {
   if (name === undefined) return { arguments: [], options };
   const command = COMMANDS.find((it) => it.name === name);
   // The word is not shown, because it may be an address with a password.
-  if (!command) throw new CliError("There is no such command: parley --help lists them");
+  if (!command) {
+    throw new CliError(
+      `There is no such command${suggestion(name, COMMANDS.map(({ name }) => name))}: parley --help lists them`,
+    );
+  }
   const allowed = new Set<string>([...command.options, ...Object.keys(COMMON_OPTIONS)]);
   const foreign = Object.keys(values).find((it) => !allowed.has(it));
   if (foreign !== undefined) throw new CliError(`parley ${name} has no option --${foreign}: see parley ${name} --help`);
@@ -83,9 +91,31 @@ function parse(args: readonly string[]): { values: Partial<Record<OptionName, un
         ? "An option is not legal: parley --help lists them, and -- comes before an argument that begins with -"
         : known
         ? `The option ${name} ${needOf(name.slice(2) as OptionName)}`
-        : `There is no option ${quoted(name)}: parley --help lists them`,
+        : `There is no option ${quoted(name)}${
+          suggestion(name, Object.keys(OPTIONS).map((it) => `--${it}`))
+        }: parley --help lists them`,
     );
   }
+}
+
+/** The known name that a word resembles most, as a question. */
+function suggestion(word: string, known: readonly string[]): string {
+  const typed = word.slice(0, MAX_TYPED).toLowerCase();
+  const [nearest] = known.map((it) => ({ it, edits: editsBetween(typed, it) })).toSorted((a, b) => a.edits - b.edits);
+  return nearest && nearest.edits <= MAX_EDITS ? `; did you mean ${nearest.it}?` : "";
+}
+
+/** The number of characters to add, remove or replace (Levenshtein's distance). */
+function editsBetween(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (const [place, letter] of [...from].entries()) {
+    const next = [place + 1];
+    for (const [index, other] of [...to].entries()) {
+      next.push(Math.min(next[index]! + 1, row[index + 1]! + 1, row[index]! + (letter === other ? 0 : 1)));
+    }
+    row = next;
+  }
+  return row.at(-1)!;
 }
 
 function needOf(name: OptionName): string {

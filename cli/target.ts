@@ -69,10 +69,18 @@ export async function openTarget(options: Options, io: CliIo, secrets: Set<strin
   const address = readAddress(options, io);
   // An error of a client may show parts of an address, and a password in an encoded or a plain form.
   const { username, password } = partsOf(address.url);
+  // A password that is also a name, as in postgres://parley:parley@host/parley, would take the name out
+  // of every message, and the stars would tell what the password is.
+  const names = new Set([
+    "parley",
+    username,
+    options.text("schema"),
+    ...(URL.parse(asHttp(address.url))?.pathname ?? "").split("/"),
+  ]);
   for (
     const secret of [password, decoded(password), username && password ? address.url : "", io.env.PGPASSWORD ?? ""]
   ) {
-    if (secret !== "") secrets.add(secret);
+    if (secret !== "" && !names.has(secret)) secrets.add(secret);
   }
   const onError = toReport(options, io, secrets);
   if (address.kind === "postgres") return await openStore(address, options, onError, undefined);
@@ -156,12 +164,17 @@ async function readTokenFile(path: string): Promise<string> {
 }
 
 function partsOf(url: string): { username: string; password: string } {
-  const parsed = URL.parse(url.replace(/^postgres(ql)?:/, "http:"));
+  const parsed = URL.parse(asHttp(url));
   // The parameters may have a password too, which libpq allows.
   return {
     username: parsed?.username ?? "",
     password: parsed?.password || parsed?.searchParams.get("password") || "",
   };
+}
+
+/** The address with a scheme that `URL` knows. */
+function asHttp(url: string): string {
+  return url.replace(/^postgres(ql)?:/, "http:");
 }
 
 function decoded(text: string): string {

@@ -80,17 +80,23 @@ export function shownInstant(ms: number): string {
   return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
 }
 
-const UNITS: readonly [ms: number, unit: string][] = [
+type Unit = readonly [ms: number, unit: string];
+
+const UNITS: readonly Unit[] = [
   [86_400_000, "d"],
   [3_600_000, "h"],
   [60_000, "m"],
   [1_000, "s"],
 ];
 
-/** Shows a length of time with its largest unit, such as `3m`. */
+/** Shows a length of time with its two largest units, such as `3m 5s`. */
 export function shownDuration(ms: number): string {
-  const [size, unit] = UNITS.find(([size]) => Math.abs(ms) >= size) ?? [1, "ms"];
-  return `${Math.floor(Math.abs(ms) / size)}${unit}`;
+  const length = Math.abs(ms);
+  const first = UNITS.findIndex(([size]) => length >= size);
+  if (first === -1) return `${Math.floor(length)}ms`;
+  const [[size, unit], [part, partUnit] = [0, ""]] = UNITS.slice(first) as [Unit, Unit?];
+  const rest = part > 0 ? Math.floor(length % size / part) : 0;
+  return `${Math.floor(length / size)}${unit}${rest > 0 ? ` ${rest}${partUnit}` : ""}`;
 }
 
 /** Shows how long ago an instant was, or how long it is until then. */

@@ -10,7 +10,7 @@ import type { WorkflowStatus } from "../../core/driver/driver.ts";
 import { STATUSES } from "../../core/driver/statuses.ts";
 import type { Command, CommandCall } from "../command.ts";
 import { CliError } from "../exit_codes.ts";
-import { type Pages, readPages } from "../pages.ts";
+import { type Pages, readLimit, readPages } from "../pages.ts";
 import { escapeText, shownAge, shownName, table } from "../text.ts";
 
 export const list: Command = {
@@ -38,7 +38,11 @@ export const list: Command = {
       next === undefined ? {} : { cursor: next },
       () => items.length === 0 ? "No workflows\n" : toTable(items, call.io.width),
     );
-    if (next !== undefined) await call.note(`There are more: --all, or --cursor ${forShell(next)}`);
+    if (next !== undefined) {
+      await call.note(
+        `There are more: ${call.options.flag("all") ? "a higher --limit" : "--all"}, or --cursor ${forShell(next)}`,
+      );
+    }
   },
 };
 
@@ -51,12 +55,11 @@ async function findWorkflows(call: CommandCall): Promise<Pages<WorkflowInfo, str
   const { options } = call;
   options.atMostOne("all", "cursor");
   const query = toQuery(call);
-  const isAll = options.flag("all");
-  const limit = options.count("limit", 1, 1_000) ?? (isAll ? 1_000 : undefined);
+  const limits = readLimit(options);
   return await call.during(
     "Listing workflows",
     ({ client }, report) =>
-      readPages({ isAll, first: options.text("cursor"), report }, async (cursor) => {
+      readPages({ ...limits, first: options.text("cursor"), report }, async (cursor, limit) => {
         const page = await client.list({
           ...query,
           ...(limit !== undefined && { limit }),

@@ -8,7 +8,7 @@ import type { HistoryEntry, MessageInfo } from "../../core/inspection.ts";
 import type { Command, CommandCall } from "../command.ts";
 import { CliError } from "../exit_codes.ts";
 import { operationOf } from "../operations.ts";
-import { type Pages, readPages } from "../pages.ts";
+import { type Pages, readLimit, readPages } from "../pages.ts";
 import { escapeText, quoted, shownAge, shownDuration, shownInstant, shownName, shownValue, table } from "../text.ts";
 
 export const history: Command = {
@@ -126,20 +126,21 @@ async function readParts<Item extends Part>(
   ) => Promise<{ items: Item[]; next: number | undefined }>,
 ): Promise<Pages<Item, number>> {
   const { options } = call;
-  const isAll = options.flag("all");
-  const limit = options.count("limit", 1, 1_000) ?? (isAll ? 1_000 : undefined);
+  const limits = readLimit(options);
   const first = options.count("after", 0);
   return await call.during(
     "Reading",
     ({ client }, report) =>
       readPages(
-        { isAll, first, report },
-        (after: number | undefined) =>
+        { ...limits, first, report },
+        (after: number | undefined, limit) =>
           read(client, { ...(limit !== undefined && { limit }), ...(after !== undefined && { after }) }),
       ),
   );
 }
 
 async function noteMore(call: CommandCall, next: number | undefined): Promise<void> {
-  if (next !== undefined) await call.note(`There are more: --all, or --after ${next}`);
+  if (next !== undefined) {
+    await call.note(`There are more: ${call.options.flag("all") ? "a higher --limit" : "--all"}, or --after ${next}`);
+  }
 }

@@ -6,7 +6,7 @@
 
 import type { Command, CommandCall } from "../command.ts";
 import { CliError } from "../exit_codes.ts";
-import { escapeText, quoted, shownAge, table, toJson } from "../text.ts";
+import { escapeText, quoted, shownAge, shownValue, table, toItemJson, toJson } from "../text.ts";
 
 export const stream: Command = {
   name: "stream",
@@ -25,7 +25,7 @@ export const stream: Command = {
       "Reading the stream",
       ({ client }) => client.readStream(workflowId, key, { from, wait: false, signal }).collect(),
     );
-    await call.printList("values", values, { closed, nextOffset }, () => "");
+    await call.printList("values", values.map(readable), { closed, nextOffset }, () => "");
   },
 };
 
@@ -35,13 +35,24 @@ async function printValues(call: CommandCall, key: string, from: number): Promis
   const { client } = await call.target();
   const reader = client.readStream(workflowId, key, { from, wait: options.flag("follow"), signal: io.signal });
   for await (const { offset, value } of reader.entries()) {
-    await io.out(isJson ? `${toJson({ offset, value })}\n` : `${shownLine(value)}\n`);
+    await io.out(isJson ? `${toItemJson({ offset, value })}\n` : `${shownLine(value)}\n`);
   }
 }
 
 /** A text as it is, and any other value as JSON. */
 function shownLine(value: unknown): string {
-  return typeof value === "string" ? escapeText(value) : toJson(value);
+  return typeof value === "string" ? escapeText(value) : shownValue({ value: value ?? null });
+}
+
+/** The value, or `null` if it is too large for JSON, so that it breaks no list. */
+function readable(value: unknown): unknown {
+  try {
+    toJson(value);
+    return value;
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
 }
 
 async function listStreams(call: CommandCall): Promise<void> {

@@ -231,13 +231,14 @@ async function toError(response: Response, operation: string, sent: string | und
   return refused(operation, status);
 }
 
+/** What to look at if a server does not know a path. What is not in the store has errors of its own. */
+const NOT_MOUNTED = ": the url must be where the adapter is mounted, with its path, such as https://example.com/parley";
+
 function refused(operation: string, status: number, code?: string): DriverError {
   // In a browser, a redirect has status 0.
   const shown = status < 400
     ? "a redirect: the url must be that of the adapter itself"
-    : code === undefined
-    ? status
-    : `${status} ${code}`;
+    : `${status}${code === undefined ? "" : ` ${code}`}${status === 404 ? NOT_MOUNTED : ""}`;
   return new DriverError(`Parley over HTTP: ${operation} was answered with ${shown}`, {
     retryable: isTemporary(status),
   });

@@ -20,5 +20,8 @@ export function plainText(value: unknown): string {
 }
 
 function notPlain(reason: string): HTTPException {
-  return refusal("not_acceptable", `Writing the answer as JSON: ${reason}; ask for it as ${PARLEY_JSON}`);
+  return refusal(
+    "not_acceptable",
+    `Writing the answer as JSON: ${reason}; read it with connect(), or send "Accept: ${PARLEY_JSON}"`,
+  );
 }

@@ -65,7 +65,8 @@ Deno.test("parley list takes every filter, and pages", async () => {
   assert.deepEqual(await ids("--created-after", "1h"), ["a-1", "a-2", "b-1"]);
   assert.deepEqual(await ids("--created-before", "1h"), []);
   assert.deepEqual(await ids("--created-after", "2020-01-01", "--created-before", "2020-01-02T10:00Z"), []);
-  assert.deepEqual(await ids("--all", "--limit", "1"), ["a-1", "a-2", "b-1"]);
+  assert.deepEqual(await ids("--all"), ["a-1", "a-2", "b-1"]);
+  assert.equal((await ids("--all", "--limit", "2")).length, 2, "the limit is that of the whole list");
   const page = await shop.json("list", "--limit", "2", "--values");
   const inputs = page.workflows.map((it: { input: string }) => it.input);
   assert.deepEqual([...inputs, ...await ids("--cursor", page.cursor)].toSorted(), ["a-1", "a-2", "b-1"]);

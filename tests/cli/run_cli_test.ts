@@ -5,7 +5,7 @@
  */
 
 import assert from "node:assert/strict";
-import { type CliIo, runCli } from "../../cli/mod.ts";
+import { type CliIo, EXIT_CODES, runCli } from "../../cli/mod.ts";
 import { withProgress } from "../../cli/progress.ts";
 import { cut, escapeText, shownAge, shownName, table, toJson } from "../../cli/text.ts";
 import { openShop, type Shop, TOKEN } from "./support/server.ts";
@@ -94,6 +94,30 @@ Deno.test("escapes leave what people write, and quote what a shell would read ot
   assert.deepEqual([shownName("order-7"), shownName("a b"), shownName("a\u0000")], ["order-7", `"a b"`, `"a\\u0000"`]);
   assert.equal(toJson({ text: "\x9b", big: 2n ** 70n }), `{"text":"\\u009b","big":"1180591620717411303424"}`);
   assert.deepEqual([shownAge(1_000, 61_500), shownAge(7_200_000, 0)], ["1m ago", "in 2h"]);
+  assert.deepEqual([shownAge(71 * 3_600_000, 0), shownAge(0, 3_599_999)], ["in 2d 23h", "59m 59s ago"]);
+  assert.deepEqual([shownAge(0, 999), shownAge(0, 1_999), shownAge(0, 86_460_000)], ["999ms ago", "1s ago", "1d ago"]);
+});
+
+Deno.test("a command or an option that is misspelt is answered with the one that it resembles", async () => {
+  const said = async (...args: string[]) => {
+    let err = "";
+    assert.equal(await runCli(args, { env: {}, err: (text) => void (err += text) }), EXIT_CODES.usage);
+    return err;
+  };
+  assert.match(await said("lsit"), /no such command; did you mean list\?/);
+  assert.match(await said("HISTORY-"), /did you mean history\?/);
+  assert.match(await said("list", "--statsu", "ERROR"), /no option "--statsu"; did you mean --status\?/);
+  for (const args of [["frobnicate"], ["list", "--frobnicate"], ["postgres://user:secret@host/db"]]) {
+    assert.doesNotMatch(await said(...args), /did you mean|secret/);
+  }
+});
+
+Deno.test("an address without the adapter behind it is answered with what is missing", async () => {
+  const fetch = () => Promise.resolve(new Response("<h1>Not found</h1>", { status: 404 }));
+  let err = "";
+  const env = { PARLEY_URL: "https://example.com", PARLEY_TOKEN: TOKEN };
+  await runCli(["list"], { env, fetch, err: (text) => void (err += text) });
+  assert.match(err, /list was answered with 404: the url must be where the adapter is mounted, with its path/);
 });
 
 Deno.test("an error of a client that shows a password is printed without it", async () => {

@@ -171,6 +171,24 @@ Deno.test("a value that is too large for JSON breaks no list", async () => {
     ["small", undefined],
   ]);
   assert.match((await cli("messages", "log-1")).stdout, /\(too large to be shown as JSON\)\n.* "small"\n$/);
+  await parley.start("log", [Array(200).fill(part), "small"], { workflowId: "log-2" });
+  await parley.idle();
+  assert.deepEqual((await json("stream", "log-2", "log")).values, [null, "small"]);
+  assert.equal((await cli("stream", "log-2", "log")).stdout, "(too large to be shown as JSON)\nsmall\n");
+  await parley.send("log-2", 1, { topic: "end" });
+  const lines = (await cli("stream", "log-2", "log", "--follow", "--json")).stdout.trim().split("\n");
+  assert.deepEqual(lines.map((line) => JSON.parse(line)), [{ offset: 0, unreadable: true }, {
+    offset: 1,
+    value: "small",
+  }]);
+});
+
+Deno.test("a password that is also the name of the schema takes no name out of a message", async () => {
+  // In this database, nobody has used Parley.
+  const url = POSTGRES.replace(/[^/]*$/, "template1");
+  const schema = decodeURIComponent(new URL(POSTGRES.replace(/^postgres(ql)?:/, "http:")).password);
+  const { stderr } = await run(["list", "--store", url, "--schema", schema]);
+  assert(stderr.includes(`The database has no schema "${schema}"`), stderr);
 });
 
 Deno.test("a value that only the server can judge is refused with exit code 2, and a wait that is over with 7", async () => {

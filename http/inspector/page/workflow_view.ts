@@ -85,9 +85,11 @@ class WorkflowView {
       this.#summary,
       this.#buttons,
       this.#values,
-      allowed.has("inspect")
-        ? [history, ...this.#panels.map(({ node }) => node)]
-        : element("p.note", {}, "The token does not allow to inspect this workflow."),
+      allowed.has("inspect") ? [history, ...this.#panels.map(({ node }) => node)] : element(
+        "p.note",
+        {},
+        "The token does not allow to inspect this workflow. That takes the action inspect, without keys.",
+      ),
     );
   }
 
