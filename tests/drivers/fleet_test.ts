@@ -1,5 +1,6 @@
 /**
- * Eight processes over one store, with clocks hours apart, which are killed at random. `PARLEY_FLEET_SECONDS` says for how long they are; 15 otherwise.
+ * Eight processes over one store, with clocks hours apart, which are killed at random.
+ * `PARLEY_FLEET_SECONDS` says for how long they are; 8 otherwise.
  *
  * @module
  */
@@ -24,8 +25,8 @@ import { keysOf, removeKeys } from "./upstash/support/harness.ts";
 
 const url = await postgresUrl();
 const redis = await redisUrl();
-const killForMs = 1_000 * Number(Deno.env.get("PARLEY_FLEET_SECONDS") ?? 15);
-const workflows = Math.round(1_000 * Math.max(1, killForMs / 15_000));
+const killForMs = 1_000 * Number(Deno.env.get("PARLEY_FLEET_SECONDS") ?? 8);
+const workflows = Math.round(500 * Math.max(1, killForMs / 8_000));
 // There are more workflows the longer processes are killed, and on a busy machine most of them are left over.
 const timeoutMs = 3 * killForMs + 240_000;
 

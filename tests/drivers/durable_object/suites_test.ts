@@ -2,4 +2,4 @@ import { crashCalls } from "../../support/crashes.ts";
 import { registerSuites } from "./support/suites.ts";
 
 // The statements of all calls are tried over SQLite.
-await registerSuites({ CRASHES: JSON.stringify(crashCalls({ first: 1, step: 5 })) });
+await registerSuites({ CRASHES: JSON.stringify(crashCalls("Durable Object")) });

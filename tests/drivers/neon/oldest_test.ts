@@ -1,13 +1,11 @@
 import { conformance } from "../../../conformance/mod.ts";
 import { costs } from "../../support/costs.ts";
 import { neonHarness } from "./support/harness.ts";
-import { oldestPostgresUrl } from "../postgres/support/server.ts";
+import { oldestPostgresUrl, postgresUrl } from "../postgres/support/server.ts";
 
-// The workflow suite is left out: tests/drivers/postgres/oldest_test.ts runs it over the same
+// This is the set-up without push; push_test.ts has the one with push, on the newest PostgreSQL. The
+// workflow suite is left out, because tests/drivers/postgres/oldest_test.ts runs it over the same
 // statements.
-const url = await oldestPostgresUrl();
-if (url !== null) {
-  const harness = await neonHarness(url, { push: true });
-  conformance(Deno.test, harness);
-  costs(Deno.test, harness);
-}
+const harness = await neonHarness(await oldestPostgresUrl() ?? await postgresUrl(), { push: false });
+conformance(Deno.test, harness);
+costs(Deno.test, harness);

@@ -8,7 +8,7 @@ import { replayPrograms } from "../../support/replays/mod.ts";
 
 const harness = await neonHarness(await postgresUrl(), { push: true });
 conformance(Deno.test, harness);
-workflows(Deno.test, harness, { crashes: crashCalls("even") });
+workflows(Deno.test, harness, { crashes: crashCalls("Neon with push") });
 costs(Deno.test, harness);
 randomPrograms(Deno.test, harness, { runs: 10 });
 replayPrograms(Deno.test, harness, { runs: 20 });

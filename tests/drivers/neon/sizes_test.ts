@@ -123,23 +123,24 @@ neonDriverTest("stream values of the maximum size are written and read", async (
 neonDriverTest("a list has no values unless they are asked for, and then it has pages", async ({ open }) => {
   const { driver } = open(PATIENT);
   const output = "o".repeat(MIB);
-  for (let n = 0; n < 20; n++) {
+  for (let n = 0; n < 7; n++) {
     await driver.create(createRequest(`e${n}`, { leaseMs: null, input: HEAVIEST }));
     await (await begin(driver, `w${n}`)).released([], end("SUCCESS", output));
   }
   const list = (values: boolean, cursor: string | null): Promise<ListPage> =>
     driver.listWorkflows({ problem: false, values, statuses: null, name: null, limit: 100, cursor });
   const { workflows, cursor } = await list(false, null);
-  assert.deepEqual([workflows.length, cursor], [40, null]);
+  assert.deepEqual([workflows.length, cursor], [14, null]);
   assert(workflows.every(({ input, output }) => input === null && output === null));
-  let seen = 0;
+  let [seen, pages] = [0, 1];
   let page = await list(true, null);
-  for (;; page = await list(true, page.cursor)) {
+  for (;; page = await list(true, page.cursor), pages++) {
     assert(page.workflows.every((it) => it.input === HEAVIEST || it.output === output));
     seen += page.workflows.length;
     if (page.cursor === null) break;
   }
-  assert.equal(seen, 40);
+  assert.equal(seen, 14);
+  assert(pages > 1);
 });
 
 neonDriverTest("limits.bytesOf() counts the bytes on the wire", async ({ open }) => {

@@ -1,3 +1,4 @@
+import { crashCalls } from "../../support/crashes.ts";
 import { conformance, workflows } from "../../../conformance/mod.ts";
 import { costs } from "../../support/costs.ts";
 import { pgliteHarness, pgliteTest } from "./support/pglite.ts";
@@ -5,7 +6,7 @@ import { randomPrograms } from "../../support/programs.ts";
 import { replayPrograms } from "../../support/replays/mod.ts";
 
 conformance(pgliteTest, pgliteHarness);
-workflows(pgliteTest, pgliteHarness);
+workflows(pgliteTest, pgliteHarness, { crashes: crashCalls("PGlite") });
 costs(pgliteTest, pgliteHarness);
 randomPrograms(pgliteTest, pgliteHarness, { runs: 25 });
-replayPrograms(pgliteTest, pgliteHarness, { runs: 100 });
+replayPrograms(pgliteTest, pgliteHarness, { runs: 40 });
