@@ -7,6 +7,7 @@
 import type { Clock } from "../../core/time/clock.ts";
 import type { Watch, WatchTarget } from "../../core/driver/driver.ts";
 import { DeferredHints } from "../deferred_hints.ts";
+import { LAST_NUMBER } from "./calls/inbox.ts";
 import type { Database } from "./database.ts";
 
 /**
@@ -22,7 +23,7 @@ const STATUS = `coalesce(
 /** A text that changes with the target. One look compares it for each watch, if anything was committed. */
 const STATES: Readonly<Record<string, string>> = {
   inbox:
-    `select last_number || ' ' || coalesce(ended_at, '') || ' ' || status as state from parley_workflows where id = ?`,
+    `select coalesce(${LAST_NUMBER}, 0) || ' ' || coalesce(ended_at, '') || ' ' || status as state from parley_workflows where id = ?`,
   event: `select coalesce(sum(version), 0) || ' ' || ${STATUS} as state from parley_events where workflow_id = ?`,
   stream:
     `select coalesce(sum(tail + closed), 0) || ' ' || ${STATUS} as state from parley_streams where workflow_id = ?`,

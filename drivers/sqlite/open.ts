@@ -6,9 +6,20 @@
 
 import { backoffMs } from "../../core/time/backoff.ts";
 import { type Clock, delay, systemClock, wallClock } from "../../core/time/clock.ts";
-import type { Driver } from "../../core/driver/driver.ts";
+import type {
+  CommitRequest,
+  CommitResult,
+  CreateRequest,
+  CreateResult,
+  Driver,
+  NewMessage,
+  SendResult,
+} from "../../core/driver/driver.ts";
 import { ValidationError } from "../../core/errors.ts";
 import { type Duration, toPositiveMilliseconds } from "../../core/values/checks.ts";
+import { sendAlone } from "./calls/inbox.ts";
+import { createAlone } from "./calls/lifecycle.ts";
+import { isOneStatement, KnownRuns, lightCommit, NOT_LIGHT } from "./calls/light_commit.ts";
 import { Transaction } from "./calls/transaction.ts";
 import { type Changes, changesOf } from "./changes.ts";
 import { type Database, openDatabase, type SqliteClient, type SqliteObjectStorage } from "./database.ts";
@@ -70,6 +81,11 @@ export function openSqlite(
     contract: 1,
     migrate: () => calls.call("migrate", () => {}),
     ...methods,
+    create: (request) => calls.create(request),
+    claim: (request) =>
+      calls.write("claim", (tx) => WRITES.claim(tx, request), (it) => it.claimed.map((it) => it.workflow.workflowId)),
+    commit: (request) => calls.commit(request),
+    send: (messages) => calls.send(messages),
     watch: (target, hint) => changes.watch(target, hint),
   };
   return { driver, changes };
@@ -94,6 +110,7 @@ interface CallsOptions {
 class Calls {
   readonly #database: Database;
   readonly #options: CallsOptions;
+  readonly #runs = new KnownRuns();
   #isReady = false;
 
   constructor(database: Database, options: CallsOptions) {
@@ -103,32 +120,103 @@ class Calls {
 
   /** Carries out a call that only reads. */
   readonly read = <T>(name: string, run: (tx: Transaction) => T): Promise<T> =>
-    this.call(name, () => this.#database.read(() => run(new Transaction(this.#database, this.#options.now()))));
+    this.call(name, () => this.#database.read(() => run(this.#begin())));
 
-  /** Carries out a call that writes, and then gives hints. */
-  readonly write = <T>(name: string, run: (tx: Transaction) => T): Promise<T> =>
-    this.call(name, () => {
-      const [result, changed] = this.#database.write(() => {
-        const tx = new Transaction(this.#database, this.#options.now());
-        const result = run(tx);
-        tx.save();
-        return [result, tx.changed] as const;
-      });
-      this.#options.changes.changed(changed);
+  /**
+   * Carries out a call that writes, and then gives hints.
+   *
+   * @param held The IDs of workflows that a run may hold after the call.
+   */
+  write<T>(name: string, run: (tx: Transaction) => T, held?: (result: T) => string[]): Promise<T> {
+    return this.call(name, () => this.#write(run, held));
+  }
+
+  /** Creates a workflow, by one statement if that is enough. */
+  create(request: CreateRequest): Promise<CreateResult> {
+    const held = () => [request.workflowId];
+    return this.call("create", () => {
+      return this.#alone((tx) => createAlone(tx, request), held) ??
+        this.#write((tx) => WRITES.create(tx, request), held);
+    });
+  }
+
+  /** Sends messages, by one statement if that is enough. */
+  send(messages: readonly NewMessage[]): Promise<SendResult> {
+    return this.call("send", () => {
+      return this.#alone((tx) => sendAlone(tx, messages)) ?? this.#write((tx) => WRITES.send(tx, messages));
+    });
+  }
+
+  /** Makes a commit, a light one if that is enough. */
+  commit(request: CommitRequest): Promise<CommitResult> {
+    const held = () => [request.workflowId];
+    return this.call(
+      "commit",
+      () => this.#lightCommit(request) ?? this.#write((tx) => WRITES.commit(tx, request), held),
+    );
+  }
+
+  /** Runs a call that is one statement. Returns `null` if the call is more than that. */
+  #alone<T>(run: (tx: Transaction) => T | null, held?: () => string[]): T | null {
+    const tx = this.#begin();
+    const result = this.#database.alone(() => run(tx));
+    if (result !== null) this.#finish(tx, held?.());
+    return result;
+  }
+
+  #write<T>(run: (tx: Transaction) => T, held?: (result: T) => string[]): T {
+    const tx = this.#begin();
+    const result = this.#database.write(() => {
+      const result = run(tx);
+      tx.save();
       return result;
     });
+    this.#finish(tx, held?.(result));
+    return result;
+  }
+
+  /** Remembers the runs that may hold workflows after a call, and gives hints. */
+  #finish(tx: Transaction, held: readonly string[] = []): void {
+    for (const workflowId of held) this.#runs.note(tx, workflowId);
+    this.#options.changes.changed(tx.changed);
+  }
+
+  #lightCommit(request: CommitRequest): CommitResult | undefined {
+    const run = this.#runs.find(request);
+    if (!run) return undefined;
+    const tx = this.#begin();
+    const commit = () => {
+      const committed = lightCommit(tx, request, run);
+      tx.save();
+      return committed;
+    };
+    try {
+      const committed = isOneStatement(request) ? this.#database.alone(commit) : this.#database.write(commit);
+      this.#runs.set(request.workflowId, committed.run);
+      this.#options.changes.changed(tx.changed);
+      return committed.result;
+    } catch (error) {
+      if (error === NOT_LIGHT) return undefined;
+      throw error;
+    }
+  }
+
+  #begin(): Transaction {
+    return new Transaction(this.#database, this.#options.now());
+  }
 
   /**
    * Runs a function, again and again while the database is busy. SQLite's own wait would stop the
    * whole process, and is not fair.
    */
   async call<T>(name: string, run: () => T): Promise<T> {
-    const begun = systemClock.now();
+    let begun: number | undefined;
     for (let repeats = 0;; repeats++) {
       try {
         this.#getReady();
         return run();
       } catch (error) {
+        begun ??= systemClock.now();
         if (!isBusy(error) || systemClock.now() - begun >= this.#options.timeoutMs) {
           throw driverError(`SQLite: ${name}`, error);
         }

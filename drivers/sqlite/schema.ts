@@ -19,12 +19,14 @@ import type { Database } from "./database.ts";
  *   a run) or `ended`.
  * - due_at is what claims look at. lease_until is exact and changes with every commit. due_at has
  *   an index, so it follows only when less than two thirds of a lease are left.
- * - claimed says that a claim has given the lease. Only a repeated claim looks for an owner, so a
- *   workflow that its start has leased has no entry in the index of owners.
+ * - fresh is 1 while the workflow has the lease that its start has given. The indexes of owners and
+ *   of creation leave it out, so that a start writes fewer pages.
+ * - top_position is the highest position of the journal when the row was last written. The entries
+ *   above it were appended by light commits, each of which writes no more than the journal. The last
+ *   of them says what the row does not: last_commit, last_seq, updated_at and lease_until.
  * - suspended is 1 from a suspension to the next claim, and suspended_until is its deadline.
  * - deferred_from is the index of the first wait that the last commit deferred.
  * - parent is the workflow that has started this one and has not recorded its result.
- * - last_number is how many messages it was sent, and unread how many of them it has not received.
  */
 const WORKFLOWS = `
 create table parley_workflows (
@@ -33,27 +35,26 @@ create table parley_workflows (
   parent text,
   status text not null,
   phase text not null,
-  epoch integer not null,
+  epoch integer not null default 0,
   owner text,
-  claimed integer not null,
-  last_commit integer not null,
-  released integer not null,
+  fresh integer not null default 0,
+  last_commit integer not null default 0,
+  released integer not null default 0,
   deferred_from integer,
-  last_seq integer not null,
-  last_number integer not null,
-  unread integer not null,
+  last_seq integer not null default 0,
+  top_position integer not null default -1,
   created_at integer not null,
   updated_at integer not null,
   ended_at integer,
   lease_ms integer,
   lease_until integer,
   due_at integer,
-  suspended integer not null,
+  suspended integer not null default 0,
   suspended_until integer,
-  recovery_attempts integer not null,
-  generation integer not null,
-  rewinds integer not null,
-  parks integer not null,
+  recovery_attempts integer not null default 0,
+  generation integer not null default 0,
+  rewinds integer not null default 0,
+  parks integer not null default 0,
   failed_position integer,
   problem text,
   input text not null,
@@ -63,8 +64,8 @@ create table parley_workflows (
 create index parley_workflows_ready on parley_workflows (due_at) where phase = 'ready';
 create index parley_workflows_waiting on parley_workflows (due_at) where phase = 'waiting' and due_at is not null;
 create index parley_workflows_leased on parley_workflows (lease_ms, due_at) where phase = 'running';
-create index parley_workflows_owner on parley_workflows (owner) where phase = 'running' and claimed = 1;
-create index parley_workflows_created on parley_workflows (created_at);
+create index parley_workflows_owner on parley_workflows (owner) where phase = 'running' and fresh = 0;
+create index parley_workflows_created on parley_workflows (created_at) where fresh = 0;
 create index parley_workflows_problem on parley_workflows (created_at) where problem is not null;
 create index parley_workflows_ended on parley_workflows (ended_at) where ended_at is not null;
 create index parley_workflows_parent on parley_workflows (parent) where parent is not null;
@@ -72,9 +73,13 @@ create index parley_workflows_parent on parley_workflows (parent) where parent i
 
 /**
  * - journal: seq is the place in recorded order, null while the entry is open. message_key is the
- *   dedupe key of the message that the entry has received.
- * - inbox: the messages that wait. sent has every message, because of its dedupe key, and without
- *   its value. The journal has the values of received messages.
+ *   dedupe key of the message that the entry has received. commit_number is the number of the light
+ *   commit that has appended the entry.
+ * - inbox: the messages that wait. One more row of each workflow has the empty blob as its topic,
+ *   which comes after all texts, and as last_number how many messages the workflow was sent. It is
+ *   next to the newest message, so that a send writes one page for both.
+ * - sent has every message, because of its dedupe key, and without its value. The journal has the
+ *   values of received messages.
  * - streams: tail is the offset of the next value.
  * - waiters: which suspended workflow waits for which signal. together says that the waiter needs
  *   all of its signals that are marked so, and that this one has not come yet.
@@ -84,6 +89,7 @@ create table parley_journal (
   workflow_id text not null,
   position integer not null,
   seq integer,
+  commit_number integer,
   started_at integer not null,
   ended_at integer,
   deadline integer,
@@ -97,9 +103,11 @@ create table parley_journal (
 ) strict, without rowid;
 create table parley_inbox (
   workflow_id text not null,
-  topic text not null,
+  topic any not null,
   number integer not null,
+  last_number integer,
   dedupe_key text not null,
+  message_id text,
   sent_at integer not null,
   value text not null,
   primary key (workflow_id, topic, number)
@@ -146,8 +154,47 @@ create table parley_waiters (
 create index parley_waiters_of on parley_waiters (waiter_id);
 `;
 
+/**
+ * A send is an insert into the inbox, and a light receive an insert into a view. Triggers do the rest, so
+ * that each is one statement. The journal itself has no trigger, which would make each step slower.
+ *
+ * - send: a message whose key is known is not inserted. Every other one is counted and remembered. A
+ *   message that a rewind makes unread again has no message_id, because it is remembered already.
+ * - receive: the message is taken out of the inbox.
+ */
+const TRIGGERS = `
+create trigger parley_send before insert on parley_inbox when new.message_id is not null
+begin
+  select raise(ignore) where exists (
+    select 1 from parley_sent where workflow_id = new.workflow_id and dedupe_key = new.dedupe_key
+  );
+  insert into parley_sent (workflow_id, dedupe_key, number, topic, message_id, sent_at)
+  values (new.workflow_id, new.dedupe_key, new.number, new.topic, new.message_id, new.sent_at);
+  insert into parley_inbox (workflow_id, topic, number, last_number, dedupe_key, sent_at, value)
+  values (new.workflow_id, x'', 0, new.number, '', 0, '')
+  on conflict (workflow_id, topic, number) do update set last_number = excluded.last_number;
+end;
+create view parley_received as
+  select workflow_id, position, seq, commit_number, started_at, ended_at, label, topic, message_key, value, 0 as number
+  from parley_journal where message_key is not null;
+create trigger parley_receive instead of insert on parley_received
+begin
+  insert into parley_journal (workflow_id, position, seq, commit_number, started_at, ended_at, attempts, label, tag, topic,
+    message_key, value)
+  values (new.workflow_id, new.position, new.seq, new.commit_number, new.started_at, new.ended_at, 0, new.label, 'message',
+    new.topic, new.message_key, new.value);
+  delete from parley_inbox where workflow_id = new.workflow_id and topic = new.topic and number = new.number;
+end;
+`;
+
+/** When the lease of a running workflow \`w\` ends. */
+export const LEASE_END = `coalesce((
+  select ended_at + w.lease_ms from parley_journal where workflow_id = w.id and position > w.top_position
+  order by position desc limit 1
+), w.lease_until)`.replace(/\s+/g, " ");
+
 /** Migration `n` is at index `n - 1`. A released migration is never changed. */
-const MIGRATIONS: readonly string[] = [WORKFLOWS + PARTS];
+const MIGRATIONS: readonly string[] = [WORKFLOWS + PARTS + TRIGGERS];
 
 /**
  * Brings the schema up to date. It runs in a write transaction, so several processes follow each
@@ -159,7 +206,7 @@ export function migrate(database: Database): void {
   const version = applied?.version ?? 0;
   for (const [index, sql] of MIGRATIONS.slice(version).entries()) {
     // Most clients prepare only the first statement of a text.
-    for (const statement of sql.split(";").map((it) => it.trim()).filter((it) => it !== "")) database.run(statement);
+    for (const statement of sql.trim().split(/;\s+(?=create )/)) database.run(statement);
     database.run("insert into parley_migrations (version) values (?)", version + index + 1);
   }
 }

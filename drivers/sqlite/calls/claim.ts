@@ -5,9 +5,9 @@
  */
 
 import type { Claimed, ClaimRequest, ClaimResult } from "../../../core/driver/driver.ts";
+import { LEASE_END } from "../schema.ts";
 import { journalPage, openEntries } from "./journal.ts";
 import { readRecord } from "./read.ts";
-import { ROW, type WorkflowRow } from "./row.ts";
 import type { ChangedRow, Transaction } from "./transaction.ts";
 
 const FIRST_PAGE = 1_000;
@@ -36,7 +36,7 @@ const DUE = (names: string) =>
     select id, name, due_at, rowid from parley_workflows where phase = 'waiting' and due_at <= ?
     union all
     select w.id, w.name, w.due_at, w.rowid from lengths cross join parley_workflows as w
-    where w.phase = 'running' and w.lease_ms = lengths.ms and w.due_at <= ? and w.lease_until <= ?
+    where w.phase = 'running' and w.lease_ms = lengths.ms and w.due_at <= ? and ${LEASE_END} <= ?
   )
   select ${names} from due
   where name in (select value from json_each(?)) = ? and id not in (select value from json_each(?))`;
@@ -81,7 +81,7 @@ function takeFitting(tx: Transaction, due: readonly ChangedRow[], { owner, lease
     bytes += page.bytes;
     if (claimed.length > 0 && bytes > ANSWER_BYTES) break;
     if (row.phase === "running") row.recoveryAttempts += 1;
-    tx.lease(row, { owner, leaseMs, claimed: true });
+    tx.lease(row, { owner, leaseMs, fresh: false });
     claimed.push(toClaimed(tx, row));
   }
   return claimed;
@@ -97,13 +97,13 @@ function correctLeases(tx: Transaction): void {
 
 /** The workflows that a claim of this owner has leased. Their leases have not lapsed. */
 function leasedTo(tx: Transaction, owner: string): ChangedRow[] {
-  const leased = tx.database.all<WorkflowRow>(
-    `select ${ROW} from parley_workflows where phase = 'running' and claimed = 1 and owner = ? and lease_until > ?
-    order by rowid`,
+  const leased = tx.database.all<{ id: string }>(
+    `select w.id from parley_workflows as w
+    where w.phase = 'running' and w.fresh = 0 and w.owner = ? and ${LEASE_END} > ? order by w.rowid`,
     owner,
     tx.now,
   );
-  return leased.flatMap(({ workflowId }) => tx.find(workflowId) ?? []);
+  return leased.flatMap(({ id }) => tx.find(id) ?? []);
 }
 
 /** The rows that a claim may take, oldest due first. */
@@ -123,21 +123,25 @@ function unknownNames(tx: Transaction, { names, except }: ClaimRequest): string[
   return tx.database.all<{ name: string }>(UNKNOWN, ...params).map(({ name }) => name);
 }
 
+/**
+ * Parameters: the time, twice. Due times of leases are too early by up to a third of a lease, so the
+ * first few decide.
+ */
+const NEXT_DUE = `with recursive ${LENGTHS}
+  select min(at) as at from (
+    select min(due_at) as at from parley_workflows where phase = 'waiting' and due_at > ?
+    union all
+    select (
+      select min(held.until) from (
+        select ${LEASE_END} as until from parley_workflows as w
+        where w.phase = 'running' and w.lease_ms = lengths.ms order by w.due_at limit 20
+      ) as held where held.until > ?
+    ) from lengths
+  )`;
+
 /** The time until the next workflow becomes due, or the next lease lapses. */
 function nextDueMs({ database, now }: Transaction): number | null {
-  const [row] = database.all<{ at: number | null }>(
-    `with recursive ${LENGTHS}
-    select min(at) as at from (
-      select min(due_at) as at from parley_workflows where phase = 'waiting' and due_at > ?
-      union all
-      select (
-        select w.lease_until from parley_workflows as w
-        where w.phase = 'running' and w.lease_ms = lengths.ms and w.due_at > ? order by w.due_at limit 1
-      ) from lengths
-    )`,
-    now,
-    now,
-  );
+  const [row] = database.all<{ at: number | null }>(NEXT_DUE, now, now);
   return typeof row?.at === "number" ? row.at - now : null;
 }
 

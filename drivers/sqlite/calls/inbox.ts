@@ -7,13 +7,14 @@
 import type { NewMessage, Outcome, SendResult, WorkflowStatus } from "../../../core/driver/driver.ts";
 import { isActive } from "../../../core/driver/statuses.ts";
 import { messageSignal } from "../../signals.ts";
-import type { ChangedRow, Transaction } from "./transaction.ts";
+import type { Database } from "../database.ts";
+import type { Transaction } from "./transaction.ts";
 
 type SendRefusal = Extract<SendResult, { state: "refused" }>["reason"];
 
 /** What a send does with a message. `delivered`: the message is new. */
 type Verdict =
-  | { is: "delivered"; row: ChangedRow }
+  | { is: "delivered" }
   | { is: "repeated"; messageId: string; duplicate: boolean }
   | { is: "refused"; reason: SendRefusal; status: WorkflowStatus | null };
 
@@ -25,26 +26,69 @@ export interface WaitingMessage {
   readonly value: string;
 }
 
-/** `Driver.send`: looks at all messages before the first write. */
+// SQLite 3.54 prepares a statement again at each call if a parameter is compared with a column and
+// there is an `order by`. It does not if the parameter is part of an expression.
+const HEAD_PLACE = `select number, sent_at as sentAt from parley_inbox
+  where workflow_id = cast(? as text) and topic = cast(? as text) order by number limit 1`;
+const HEAD = `select number, dedupe_key as dedupeKey, sent_at as sentAt, value from parley_inbox
+  where workflow_id = cast(? as text) and topic = cast(? as text) order by number limit 1`;
+const TAKE = "delete from parley_inbox where workflow_id = ? and topic = ? and number = ?";
+const COUNT = "select count(*) as count from parley_inbox where workflow_id = ? and last_number is null";
+const SENT = "select message_id as messageId, topic from parley_sent where workflow_id = ? and dedupe_key = ?";
+const DESTINATION = "select status, suspended from parley_workflows where id = ?";
+
+/** How many messages a workflow was sent. */
+export const LAST_NUMBER =
+  "(select last_number from parley_inbox where workflow_id = ? and topic = x'' and number = 0)";
+
+/** Adds a message, unless its key is known. */
+const DELIVER = `insert into parley_inbox (workflow_id, topic, number, dedupe_key, message_id, sent_at, value)
+  values (?, ?, coalesce(${LAST_NUMBER}, 0) + 1, ?, ?, ?, ?)`;
+
+/** The same, if the destination exists, has not ended, and is not suspended. */
+const SEND = `insert into parley_inbox (workflow_id, topic, number, dedupe_key, message_id, sent_at, value)
+  select id, ?, coalesce(${LAST_NUMBER}, 0) + 1, ?, ?, ?, ? from parley_workflows
+  where id = ? and suspended = 0 and status in ('PENDING', 'ENQUEUED')`;
+
+/** A workflow to which a message is sent. */
+interface Destination {
+  readonly status: WorkflowStatus;
+  readonly suspended: number;
+}
+
+/** `Driver.send`: looks at all messages before the first write. A single one needs no look before. */
 export function sendAll(tx: Transaction, messages: readonly NewMessage[]): SendResult {
   const woken = new Set<string>();
-  const refused = findRefusal(tx, messages);
+  const refused = messages.length > 1 ? findRefusal(tx, messages) : null;
   if (refused) return refused;
-  const receipts = messages.map((message) => {
-    const verdict = judge(tx, message);
-    if (verdict.is === "repeated") return { messageId: verdict.messageId, duplicate: verdict.duplicate };
-    if (verdict.is === "delivered") deliver(tx, verdict.row, message, woken);
-    return { messageId: message.messageId, duplicate: false };
-  });
+  const receipts: { messageId: string; duplicate: boolean }[] = [];
+  for (const [index, message] of messages.entries()) {
+    const verdict = deliver(tx, message, woken);
+    if (verdict.is === "refused") return toRefused(index, verdict);
+    const { messageId, duplicate } = verdict.is === "repeated" ? verdict : { ...message, duplicate: false };
+    receipts.push({ messageId, duplicate });
+  }
   return { state: "sent", receipts, woken: [...woken] };
+}
+
+/**
+ * Sends one message with one statement, which needs no transaction around it. Returns `null` if
+ * nothing was written, because the call needs more than that.
+ */
+export function sendAlone(tx: Transaction, messages: readonly NewMessage[]): SendResult | null {
+  const [message] = messages;
+  if (messages.length !== 1 || message === undefined) return null;
+  const { destinationId, topic, messageId, dedupeKey, value } = message;
+  const isSent = tx.database.change(SEND, topic, destinationId, dedupeKey, messageId, tx.now, value, destinationId);
+  if (!isSent) return null;
+  tx.hint(`inbox:${destinationId}`);
+  return { state: "sent", receipts: [{ messageId, duplicate: false }], woken: [] };
 }
 
 /** A send as an operation of a workflow. */
 export function sendOne(tx: Transaction, message: NewMessage, woken: Set<string>): Outcome {
-  const verdict = judge(tx, message);
-  if (verdict.is !== "delivered") return judged(verdict);
-  deliver(tx, verdict.row, message, woken);
-  return { tag: "sent", value: message.messageId };
+  const verdict = deliver(tx, message, woken);
+  return verdict.is === "delivered" ? { tag: "sent", value: message.messageId } : judged(verdict);
 }
 
 /**
@@ -62,53 +106,49 @@ export function sentBefore(tx: Transaction, message: NewMessage): Outcome {
  */
 export function oldestMessage(
   { database }: Transaction,
-  { workflowId, unread }: ChangedRow,
+  workflowId: string,
   topics: readonly string[],
   until: number,
 ): WaitingMessage | null {
-  if (unread === 0) return null;
+  const [only] = topics;
+  if (topics.length === 1 && only !== undefined) return headOf(database, workflowId, only, until);
+  // The values of the other heads are not read, because they may be large.
   let oldest: { topic: string; number: number } | null = null;
   for (const topic of topics) {
-    const [head] = database.all<{ number: number; sentAt: number }>(
-      `select number, sent_at as sentAt from parley_inbox where workflow_id = ? and topic = ? order by number limit 1`,
-      workflowId,
-      topic,
-    );
+    const [head] = database.all<{ number: number; sentAt: number }>(HEAD_PLACE, workflowId, topic);
     if (head && head.sentAt <= until && (oldest === null || head.number < oldest.number)) {
       oldest = { topic, number: head.number };
     }
   }
-  if (oldest === null) return null;
-  const [message] = database.all<WaitingMessage>(
-    `select topic, number, dedupe_key as dedupeKey, value from parley_inbox
-    where workflow_id = ? and topic = ? and number = ?`,
-    workflowId,
-    oldest.topic,
-    oldest.number,
-  );
-  return message ?? null;
+  return oldest && headOf(database, workflowId, oldest.topic, until);
+}
+
+function headOf(database: Database, workflowId: string, topic: string, until: number): WaitingMessage | null {
+  const [head] = database.all<Omit<WaitingMessage, "topic"> & { sentAt: number }>(HEAD, workflowId, topic);
+  return head && head.sentAt <= until ? { ...head, topic } : null;
+}
+
+/** How many messages wait. */
+export function countUnread({ database }: Transaction, workflowId: string): number {
+  return database.all<{ count: number }>(COUNT, workflowId)[0]?.count ?? 0;
 }
 
 /** Takes a message out of the inbox. The caller records it in the journal. */
-export function takeMessage({ database }: Transaction, row: ChangedRow, { topic, number }: WaitingMessage): void {
-  const sql = "delete from parley_inbox where workflow_id = ? and topic = ? and number = ?";
-  database.run(sql, row.workflowId, topic, number);
-  row.unread -= 1;
+export function takeMessage({ database }: Transaction, workflowId: string, { topic, number }: WaitingMessage): void {
+  database.run(TAKE, workflowId, topic, number);
 }
 
 /** Makes the messages unread again that entries from a position on have received, each in its old place. */
-export function restoreMessages({ database }: Transaction, row: ChangedRow, from: number): void {
-  const restored = database.all<{ number: number }>(
+export function restoreMessages({ database }: Transaction, workflowId: string, from: number): void {
+  database.run(
     `insert into parley_inbox (workflow_id, topic, number, dedupe_key, sent_at, value)
     select s.workflow_id, s.topic, s.number, s.dedupe_key, s.sent_at, j.value
     from parley_journal as j
     join parley_sent as s on s.workflow_id = j.workflow_id and s.dedupe_key = j.message_key
-    where j.workflow_id = ? and j.position >= ? and j.message_key is not null
-    returning number`,
-    row.workflowId,
+    where j.workflow_id = ? and j.position >= ? and j.message_key is not null`,
+    workflowId,
     from,
   );
-  row.unread += restored.length;
 }
 
 function judged(verdict: Exclude<Verdict, { is: "delivered" }>): Outcome {
@@ -125,56 +165,62 @@ function findRefusal(tx: Transaction, messages: readonly NewMessage[]): SendResu
   for (const [index, message] of messages.entries()) {
     const id = JSON.stringify([message.destinationId, message.dedupeKey]);
     const verdict = judge(tx, message, earlier.get(id));
-    if (verdict.is === "refused") return { state: "refused", index, reason: verdict.reason, status: verdict.status };
+    if (verdict.is === "refused") return toRefused(index, verdict);
     if (verdict.is === "delivered") earlier.set(id, message);
   }
   return null;
+}
+
+function toRefused(index: number, { reason, status }: Extract<Verdict, { is: "refused" }>): SendResult {
+  return { state: "refused", index, reason, status };
 }
 
 /**
  * Looks for a repeat before it looks at the status. A repeat gets the first answer, even if the
  * destination has ended since.
  */
-function judge(tx: Transaction, message: NewMessage, earlier?: { messageId: string; topic: string }): Verdict {
-  const row = tx.find(message.destinationId);
-  if (!row) return { is: "refused", reason: "workflow_not_found", status: null };
-  const [stored] = tx.database.all<{ messageId: string; topic: string }>(
-    "select message_id as messageId, topic from parley_sent where workflow_id = ? and dedupe_key = ?",
-    message.destinationId,
-    message.dedupeKey,
-  );
+function judge(
+  tx: Transaction,
+  message: NewMessage,
+  earlier?: { messageId: string; topic: string },
+  destination: Destination | null = findDestination(tx, message.destinationId),
+): Verdict {
+  if (!destination) return { is: "refused", reason: "workflow_not_found", status: null };
+  const params = [message.destinationId, message.dedupeKey] as const;
+  const [stored] = tx.database.all<{ messageId: string; topic: string }>(SENT, ...params);
   const first = stored ?? earlier;
   if (first) {
     if (first.topic !== message.topic) return { is: "refused", reason: "idempotency_conflict", status: null };
     return { is: "repeated", messageId: first.messageId, duplicate: first.messageId !== message.messageId };
   }
-  if (!isActive(row.status)) return { is: "refused", reason: "workflow_ended", status: row.status };
-  return { is: "delivered", row };
+  const { status } = destination;
+  return isActive(status) ? { is: "delivered" } : { is: "refused", reason: "workflow_ended", status };
 }
 
-function deliver(tx: Transaction, row: ChangedRow, message: NewMessage, woken: Set<string>): void {
-  const { topic, messageId, dedupeKey, value } = message;
-  const { workflowId } = row;
-  const number = row.lastNumber += 1;
-  row.unread += 1;
-  tx.database.run(
-    `insert into parley_sent (workflow_id, dedupe_key, number, topic, message_id, sent_at) values (?, ?, ?, ?, ?, ?)`,
-    workflowId,
-    dedupeKey,
-    number,
+/** Finds a destination without its row, or with the row that the call has changed. */
+function findDestination(tx: Transaction, workflowId: string): Destination | null {
+  const { database } = tx;
+  const row = tx.loaded(workflowId);
+  return row === undefined ? database.all<Destination>(DESTINATION, workflowId)[0] ?? null : row;
+}
+
+/** Adds a message, unless it is refused or a repeat. */
+function deliver(tx: Transaction, message: NewMessage, woken: Set<string>): Verdict {
+  const { destinationId, topic, messageId, dedupeKey, value } = message;
+  const destination = findDestination(tx, destinationId);
+  if (!destination || !isActive(destination.status)) return judge(tx, message, undefined, destination);
+  const isNew = tx.database.change(
+    DELIVER,
+    destinationId,
     topic,
+    destinationId,
+    dedupeKey,
     messageId,
-    tx.now,
-  );
-  tx.database.run(
-    `insert into parley_inbox (workflow_id, topic, number, dedupe_key, sent_at, value) values (?, ?, ?, ?, ?, ?)`,
-    workflowId,
-    topic,
-    number,
-    dedupeKey,
     tx.now,
     value,
   );
-  if (row.suspended === 1) tx.signal(messageSignal(workflowId, topic), woken);
-  tx.hint(`inbox:${workflowId}`);
+  if (!isNew) return judge(tx, message, undefined, destination);
+  if (destination.suspended === 1) tx.signal(messageSignal(destinationId, topic), woken);
+  tx.hint(`inbox:${destinationId}`);
+  return { is: "delivered" };
 }

@@ -38,10 +38,11 @@ export function outcomeOf({ tag, value, topic }: OutcomeColumns): Outcome | null
   return value !== null || tag === "value" || tag === "error" ? { tag, value } : { tag };
 }
 
+const FIND_ENTRY = `select ${ENTRY} from parley_journal where workflow_id = ? and position = ?`;
+
 /** Reads the entry at a position. */
 export function findEntry({ database }: Transaction, workflowId: string, position: number): Entry | undefined {
-  const sql = `select ${ENTRY} from parley_journal where workflow_id = ? and position = ?`;
-  return database.all<Entry>(sql, workflowId, position)[0];
+  return database.all<Entry>(FIND_ENTRY, workflowId, position)[0];
 }
 
 /** An entry that is not in the journal yet. */
@@ -71,11 +72,14 @@ export function completeEntry(tx: Transaction, row: ChangedRow, entry: Entry, ou
   tx.progressed(row);
 }
 
-function writeEntry({ database }: Transaction, { workflowId }: ChangedRow, entry: Entry): void {
+const WRITE_ENTRY =
+  `insert or replace into parley_journal (workflow_id, position, label, seq, started_at, ended_at, deadline, attempts,
+  message_key, tag, topic, value) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
+function writeEntry({ database }: Transaction, row: ChangedRow, entry: Entry): void {
   database.run(
-    `insert or replace into parley_journal (workflow_id, position, label, seq, started_at, ended_at, deadline, attempts,
-      message_key, tag, topic, value) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    workflowId,
+    WRITE_ENTRY,
+    row.workflowId,
     entry.position,
     entry.label,
     entry.seq,
@@ -88,6 +92,7 @@ function writeEntry({ database }: Transaction, { workflowId }: ChangedRow, entry
     entry.topic,
     entry.value,
   );
+  row.topPosition = Math.max(row.topPosition, entry.position);
 }
 
 /**

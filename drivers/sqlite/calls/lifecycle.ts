@@ -14,6 +14,7 @@ import type {
 import { isActive } from "../../../core/driver/statuses.ts";
 import { statusTargets } from "../../../core/time/subscriptions.ts";
 import { restoreMessages } from "./inbox.ts";
+import { insertLeased } from "./row.ts";
 import type { ChangedRow, Transaction } from "./transaction.ts";
 
 /** The tables with what belongs to a workflow. */
@@ -28,10 +29,22 @@ export function create(tx: Transaction, request: CreateRequest): CreateResult {
   }
   const { owner, leaseMs, due } = request;
   const row = tx.insert(request, { status: leaseMs === null ? "ENQUEUED" : "PENDING", owner, parent: null });
-  if (leaseMs !== null) tx.lease(row, { owner, leaseMs, claimed: false });
+  if (leaseMs !== null) tx.lease(row, { owner, leaseMs, fresh: true });
   else if (due) tx.wait(row, "at" in due ? due.at : tx.after(due.inMs));
   else tx.makeDue(row);
   return toResult(tx, row, true);
+}
+
+/**
+ * Creates a workflow with a lease by one statement, which needs no transaction around it. Returns
+ * `null` if nothing was written, because the call needs more than that.
+ */
+export function createAlone(tx: Transaction, request: CreateRequest): CreateResult | null {
+  const { leaseMs, owner } = request;
+  if (leaseMs === null) return null;
+  const row = tx.insert(request, { status: "PENDING", owner, parent: null });
+  tx.lease(row, { owner, leaseMs, fresh: true });
+  return insertLeased(tx.database, row) ? toResult(tx, row, true) : null;
 }
 
 /** `Driver.control`. */
@@ -130,9 +143,10 @@ function resume(
 
 /** Drops the entries of the journal from a position on. */
 function rewind(tx: Transaction, row: ChangedRow, from: number): void {
-  restoreMessages(tx, row, from);
+  restoreMessages(tx, row.workflowId, from);
   const sql = "delete from parley_journal where workflow_id = ? and position >= ? returning position";
   if (tx.database.all(sql, row.workflowId, from).length > 0) row.rewinds += 1;
+  row.topPosition = Math.min(row.topPosition, from - 1);
 }
 
 function resumeActive(tx: Transaction, row: ChangedRow): void {

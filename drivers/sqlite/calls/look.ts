@@ -40,7 +40,7 @@ export function readHistory(tx: Transaction, query: PartQuery<number>): PartPage
 
 /** What waits is in the inbox, and what was received is in the journal. */
 const UNREAD = `select number as place, topic, dedupe_key, sent_at, value, null as position, null as received_at
-  from parley_inbox where workflow_id = ?`;
+  from parley_inbox where workflow_id = ? and last_number is null`;
 const RECEIVED = `select s.number, s.topic, s.dedupe_key, s.sent_at, j.value, j.position, j.ended_at
   from parley_journal as j join parley_sent as s on s.workflow_id = j.workflow_id and s.dedupe_key = j.message_key
   where j.workflow_id = ? and j.message_key is not null`;

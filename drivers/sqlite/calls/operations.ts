@@ -11,8 +11,8 @@ import type { AnswerSize } from "../../answer_size.ts";
 import { eventSignal } from "../../signals.ts";
 import { sendOne, sentBefore } from "./inbox.ts";
 import { completeEntry, findEntry, newEntry, outcomeOf } from "./journal.ts";
-import type { CommitScope } from "./scope.ts";
-import type { ChangedRow, Transaction } from "./transaction.ts";
+import type { CommitScope, EffectScope } from "./scope.ts";
+import type { Transaction } from "./transaction.ts";
 import { wait } from "./waits.ts";
 
 /**
@@ -48,11 +48,12 @@ function applyInStep(scope: CommitScope, operation: Operation): Outcome {
   }
   // `checkPositions` has refused waits without a position.
   if (!repeated) return perform(scope, operation as Effect);
-  const closed = operation.type === "writeStream" && findStream(tx, row, operation.key)?.closed === 1;
+  const closed = operation.type === "writeStream" && findStream(tx, row.workflowId, operation.key)?.closed === 1;
   return { tag: closed ? "stream_closed" : "done" };
 }
 
-function perform(scope: CommitScope, effect: Effect): Outcome {
+/** Carries out an effect, and returns its outcome. */
+export function perform(scope: EffectScope, effect: Effect): Outcome {
   switch (effect.type) {
     case "record":
       return { ...effect.outcome };
@@ -69,40 +70,34 @@ function perform(scope: CommitScope, effect: Effect): Outcome {
   }
 }
 
-function setEvent({ tx, row: { workflowId }, woken }: CommitScope, key: string, value: string): Outcome {
-  tx.database.run(
-    `insert into parley_events (workflow_id, key, version, first_set_at, updated_at, value) values (?, ?, 1, ?, ?, ?)
-    on conflict (workflow_id, key) do update
-    set version = version + 1, updated_at = excluded.updated_at, value = excluded.value`,
-    workflowId,
-    key,
-    tx.now,
-    tx.now,
-    value,
-  );
+const SET_EVENT =
+  `insert into parley_events (workflow_id, key, version, first_set_at, updated_at, value) values (?, ?, 1, ?, ?, ?)
+  on conflict (workflow_id, key) do update
+  set version = version + 1, updated_at = excluded.updated_at, value = excluded.value`;
+const ADD_VALUE = "insert into parley_stream_values (workflow_id, key, place, value) values (?, ?, ?, ?)";
+const FIND_STREAM = "select tail, closed from parley_streams where workflow_id = ? and key = ?";
+const PUT_STREAM =
+  "insert or replace into parley_streams (workflow_id, key, tail, closed, updated_at) values (?, ?, ?, ?, ?)";
+
+function setEvent({ tx, workflowId, woken }: EffectScope, key: string, value: string): Outcome {
+  tx.database.run(SET_EVENT, workflowId, key, tx.now, tx.now, value);
   tx.signal(eventSignal(workflowId, key), woken);
   tx.hint(`event:${workflowId}`);
   return { tag: "done" };
 }
 
-function writeStream({ tx, row }: CommitScope, key: string, value: string): Outcome {
-  const stream = findStream(tx, row, key);
+function writeStream({ tx, workflowId }: EffectScope, key: string, value: string): Outcome {
+  const stream = findStream(tx, workflowId, key);
   if (stream?.closed === 1) return { tag: "stream_closed" };
   const tail = stream?.tail ?? 0;
-  tx.database.run(
-    "insert into parley_stream_values (workflow_id, key, place, value) values (?, ?, ?, ?)",
-    row.workflowId,
-    key,
-    tail,
-    value,
-  );
-  return putStream(tx, row, key, { tail: tail + 1, closed: 0 });
+  tx.database.run(ADD_VALUE, workflowId, key, tail, value);
+  return putStream(tx, workflowId, key, { tail: tail + 1, closed: 0 });
 }
 
-function closeStream({ tx, row }: CommitScope, key: string): Outcome {
-  const stream = findStream(tx, row, key);
+function closeStream({ tx, workflowId }: EffectScope, key: string): Outcome {
+  const stream = findStream(tx, workflowId, key);
   if (stream?.closed === 1) return { tag: "stream_closed" };
-  return putStream(tx, row, key, { tail: stream?.tail ?? 0, closed: 1 });
+  return putStream(tx, workflowId, key, { tail: stream?.tail ?? 0, closed: 1 });
 }
 
 interface Stream {
@@ -110,25 +105,22 @@ interface Stream {
   readonly closed: number;
 }
 
-function findStream({ database }: Transaction, { workflowId }: ChangedRow, key: string): Stream | undefined {
-  const sql = "select tail, closed from parley_streams where workflow_id = ? and key = ?";
-  return database.all<Stream>(sql, workflowId, key)[0];
+function findStream({ database }: Transaction, workflowId: string, key: string): Stream | undefined {
+  return database.all<Stream>(FIND_STREAM, workflowId, key)[0];
 }
 
-function putStream(tx: Transaction, { workflowId }: ChangedRow, key: string, { tail, closed }: Stream): Outcome {
-  const sql =
-    "insert or replace into parley_streams (workflow_id, key, tail, closed, updated_at) values (?, ?, ?, ?, ?)";
-  tx.database.run(sql, workflowId, key, tail, closed, tx.now);
+function putStream(tx: Transaction, workflowId: string, key: string, { tail, closed }: Stream): Outcome {
+  tx.database.run(PUT_STREAM, workflowId, key, tail, closed, tx.now);
   tx.hint(`stream:${workflowId}`);
   return { tag: "done" };
 }
 
-function start({ tx, row, woken }: CommitScope, workflow: NewWorkflow): Outcome {
+function start({ tx, workflowId: parent, woken }: EffectScope, workflow: NewWorkflow): Outcome {
   const { workflowId } = workflow;
   const existing = tx.find(workflowId);
   if (existing && existing.name !== workflow.name) return { tag: "workflow_conflict" };
   if (existing) return { tag: "done", value: workflowId };
-  const child = tx.insert(workflow, { status: "PENDING", owner: null, parent: row.workflowId });
+  const child = tx.insert(workflow, { status: "PENDING", owner: null, parent });
   tx.makeDue(child);
   woken.add(workflowId);
   return { tag: "done", value: workflowId };

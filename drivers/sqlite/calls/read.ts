@@ -17,6 +17,8 @@ import type {
 import { parseListCursor } from "../../../core/values/list_cursor.ts";
 import { LIST_LENGTH, MAX_LISTED_ERROR_LENGTH, PAGE_LENGTH, pageSize } from "../../page_size.ts";
 import type { Param } from "../database.ts";
+import { LEASE_END } from "../schema.ts";
+import { countUnread } from "./inbox.ts";
 import type { WorkflowTexts } from "./row.ts";
 import type { ChangedRow, Transaction } from "./transaction.ts";
 
@@ -31,10 +33,12 @@ export function readRecord(tx: Transaction, row: ChangedRow): WorkflowRecord {
 export function readWorkflow(
   tx: Transaction,
   workflowId: string,
-  { now }: { now?: boolean | undefined } = {},
+  { counts = false, now = false }: { counts?: boolean | undefined; now?: boolean | undefined } = {},
 ): WorkflowSnapshot | null {
   const row = tx.find(workflowId);
-  return row && { ...readRecord(tx, row), ...(now && { now: tx.now }) };
+  if (!row) return null;
+  const unread = counts ? countUnread(tx, workflowId) : null;
+  return { ...readRecord(tx, row), unread, ...(now && { now: tx.now }) };
 }
 
 /** `Driver.readEvent`. */
@@ -95,11 +99,16 @@ export function readStream(
 export function listWorkflows(tx: Transaction, query: ListQuery): ListPage {
   const { where, params } = conditions(tx, query);
   const size = "octet_length(input) + coalesce(octet_length(output), 0) + coalesce(octet_length(error), 0)";
+  const part = (condition: string) =>
+    `select * from (
+      select id, created_at as createdAt, ${query.values ? size : "0"} as size from parley_workflows as w
+      where ${[condition, ...where].join(" and ")} order by created_at desc, id limit ?
+    )`;
+  const limit = query.limit + 1;
   const found = tx.database.all<{ id: string; createdAt: number; size: number }>(
-    `select id, created_at as createdAt, ${query.values ? size : "0"} as size from parley_workflows
-    where ${where.join(" and ")} order by created_at desc, id limit ?`,
-    ...params,
-    query.limit + 1,
+    // The index of creation leaves fresh workflows out. All of them are running.
+    `${part("fresh = 0")} union all ${part("phase = 'running' and fresh = 1")} order by createdAt desc, id limit ?`,
+    ...[...params, limit, ...params, limit, limit],
   );
   const bounds = { available: found.length, limit: query.limit, length: LIST_LENGTH };
   const page = found.slice(0, pageSize(bounds, (index) => found[index]?.size ?? 0));
@@ -110,7 +119,7 @@ export function listWorkflows(tx: Transaction, query: ListQuery): ListPage {
 }
 
 function conditions({ now }: Transaction, query: ListQuery): { where: string[]; params: Param[] } {
-  const where = ["true"];
+  const where: string[] = [];
   const params: Param[] = [];
   const add = (condition: string, ...values: Param[]) => {
     where.push(condition);
@@ -123,7 +132,7 @@ function conditions({ now }: Transaction, query: ListQuery): { where: string[]; 
   if (problem) add("problem is not null");
   if (due) {
     add(
-      "(phase = 'ready' or (phase = 'waiting' and due_at <= ?) or (phase = 'running' and lease_until <= ?))",
+      `(phase = 'ready' or (phase = 'waiting' and due_at <= ?) or (phase = 'running' and ${LEASE_END} <= ?))`,
       now,
       now,
     );
@@ -162,7 +171,7 @@ function toListed(
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
     endedAt: row.endedAt,
-    unread: row.unread,
+    unread: null,
     generation: row.generation,
     rewinds: row.rewinds,
     recoveryAttempts: row.recoveryAttempts,

@@ -16,13 +16,12 @@ export interface WorkflowRow {
   phase: "ready" | "waiting" | "running" | "ended";
   epoch: number;
   owner: string | null;
-  claimed: number;
+  fresh: number;
   lastCommit: number;
   released: number;
   deferredFrom: number | null;
   lastSeq: number;
-  lastNumber: number;
-  unread: number;
+  topPosition: number;
   readonly createdAt: number;
   updatedAt: number;
   endedAt: number | null;
@@ -57,13 +56,12 @@ const COLUMNS: Readonly<Record<keyof WorkflowRow | keyof WorkflowTexts, string>>
   phase: "phase",
   epoch: "epoch",
   owner: "owner",
-  claimed: "claimed",
+  fresh: "fresh",
   lastCommit: "last_commit",
   released: "released",
   deferredFrom: "deferred_from",
   lastSeq: "last_seq",
-  lastNumber: "last_number",
-  unread: "unread",
+  topPosition: "top_position",
   createdAt: "created_at",
   updatedAt: "updated_at",
   endedAt: "ended_at",
@@ -94,30 +92,71 @@ const INSERT = `insert into parley_workflows (${Object.values(COLUMNS).join()}) 
   MEMBERS.map(() => "?").join()
 })`;
 
-/** A row with what the store has of it. `stored` is `null` until a new row is written. */
+/** A row that its start has leased. The other columns have their defaults. */
+const INSERT_LEASED = `insert into parley_workflows
+  (id, name, status, phase, epoch, owner, fresh, created_at, updated_at, lease_ms, lease_until, due_at, input)
+  values (?, ?, 'PENDING', 'running', 1, ?, 1, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing`;
+
+/** The last entry that a light commit has appended since the row was written. */
+const TAIL = `select position, seq, commit_number as number, ended_at as endedAt from parley_journal
+  where workflow_id = ? and position > ? order by position desc limit 1`;
+
+/**
+ * A row. `read` is the row as it was read, and `stored` what the table has of it. They differ after
+ * light commits. Both are `null` until a new row is written.
+ */
 export interface LoadedRow {
   readonly row: Members;
+  read: Members | null;
   stored: Members | null;
+}
+
+/** Writes a new row that its start has leased. Returns `false` if its ID is not new. */
+export function insertLeased(database: Database, row: Members): boolean {
+  const { workflowId, name, owner, createdAt, updatedAt, leaseMs, leaseUntil, dueAt, input = "" } = row;
+  const params = [workflowId, name, owner, createdAt, updatedAt, leaseMs, leaseUntil, dueAt, input];
+  return database.change(INSERT_LEASED, ...params);
 }
 
 /** Reads a row; `null` if there is none. */
 export function loadRow(database: Database, workflowId: string): LoadedRow | null {
-  const [row] = database.all<WorkflowRow>(SELECT, workflowId);
-  return row ? { row, stored: { ...row } } : null;
+  const [stored] = database.all<WorkflowRow>(SELECT, workflowId);
+  if (!stored) return null;
+  const read = stored.phase === "running" ? withTail(database, stored) : stored;
+  return { row: { ...read }, read, stored };
+}
+
+/** A row with what light commits have changed. */
+function withTail(database: Database, stored: WorkflowRow): WorkflowRow {
+  const [tail] = database.all<{ position: number; seq: number; number: number; endedAt: number }>(
+    TAIL,
+    stored.workflowId,
+    stored.topPosition,
+  );
+  if (!tail) return stored;
+  return {
+    ...stored,
+    topPosition: tail.position,
+    lastSeq: tail.seq,
+    lastCommit: tail.number,
+    released: 0,
+    deferredFrom: null,
+    updatedAt: tail.endedAt,
+    leaseUntil: tail.endedAt + (stored.leaseMs ?? 0),
+  };
 }
 
 /** Writes a new row, or what has changed in a row. An index is written only if one of its columns has changed. */
 export function saveRow(database: Database, loaded: LoadedRow): void {
-  const { row, stored } = loaded;
-  if (stored === null) {
+  const { row, read, stored } = loaded;
+  if (read === null || stored === null) {
     database.run(INSERT, ...MEMBERS.map((member): Param => row[member] ?? null));
-    loaded.stored = { ...row };
-    return;
+  } else {
+    if (MEMBERS.every((member) => row[member] === read[member])) return;
+    const changed = MEMBERS.filter((member) => row[member] !== stored[member]);
+    const sets = changed.map((member) => `${COLUMNS[member]} = ?`).join();
+    const values = changed.map((member): Param => row[member] ?? null);
+    database.run(`update parley_workflows set ${sets} where id = ?`, ...values, row.workflowId);
   }
-  const changed = MEMBERS.filter((member) => row[member] !== stored[member]);
-  if (changed.length === 0) return;
-  const sets = changed.map((member) => `${COLUMNS[member]} = ?`).join();
-  const values = changed.map((member): Param => row[member] ?? null);
-  database.run(`update parley_workflows set ${sets} where id = ?`, ...values, row.workflowId);
-  loaded.stored = { ...row };
+  loaded.read = loaded.stored = { ...row };
 }

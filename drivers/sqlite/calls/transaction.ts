@@ -40,6 +40,12 @@ export class Transaction {
     return loaded?.row ?? null;
   }
 
+  /** Returns a row if this call has read or inserted it; `undefined` if it has not. */
+  loaded(workflowId: string): ChangedRow | null | undefined {
+    const loaded = this.#rows.get(workflowId);
+    return loaded ? loaded.row : loaded;
+  }
+
   /** Writes the rows that were changed. */
   save(): void {
     for (const loaded of this.#rows.values()) if (loaded) saveRow(this.database, loaded);
@@ -61,7 +67,7 @@ export class Transaction {
     start: Pick<WorkflowRow, "status" | "owner" | "parent">,
   ): ChangedRow {
     const row = newRow(workflowId, name, input, { ...start, now: this.now });
-    this.#rows.set(workflowId, { row, stored: null });
+    this.#rows.set(workflowId, { row, read: null, stored: null });
     this.hint(...statusTargets(workflowId));
     return row;
   }
@@ -74,12 +80,12 @@ export class Transaction {
   }
 
   /** Leases a row to an owner, at its next epoch. */
-  lease(row: WorkflowRow, { owner, leaseMs, claimed }: { owner: string; leaseMs: number; claimed: boolean }): void {
+  lease(row: WorkflowRow, { owner, leaseMs, fresh }: { owner: string; leaseMs: number; fresh: boolean }): void {
     this.unregister(row);
     row.phase = "waiting";
     row.epoch += 1;
     row.owner = owner;
-    row.claimed = claimed ? 1 : 0;
+    row.fresh = fresh ? 1 : 0;
     if (row.status !== "PENDING") this.hint(...statusTargets(row.workflowId));
     row.status = "PENDING";
     row.lastCommit = 0;
@@ -102,6 +108,7 @@ export class Transaction {
   /** Schedules a row that nobody holds. */
   wait(row: WorkflowRow, dueAt: number | null): void {
     row.phase = "waiting";
+    row.fresh = 0;
     row.dueAt = dueAt;
     if (dueAt !== null && dueAt - this.now < NEAR_MS) this.hint("due");
   }
@@ -109,6 +116,7 @@ export class Transaction {
   /** Makes a row due, whatever the clock shows later. */
   makeDue(row: WorkflowRow, since: number = this.now): void {
     row.phase = "ready";
+    row.fresh = 0;
     row.dueAt = since;
     this.hint("due");
   }
@@ -199,6 +207,7 @@ export class Transaction {
   ): void {
     this.unregister(row);
     row.phase = "ended";
+    row.fresh = 0;
     row.dueAt = null;
     row.status = ending.status;
     row.output = ending.output;
@@ -227,13 +236,12 @@ function newRow(
     phase: "waiting",
     epoch: 0,
     owner,
-    claimed: 0,
+    fresh: 0,
     lastCommit: 0,
     released: 0,
     deferredFrom: null,
     lastSeq: 0,
-    lastNumber: 0,
-    unread: 0,
+    topPosition: -1,
     createdAt: now,
     updatedAt: now,
     endedAt: null,

@@ -101,10 +101,10 @@ function look(scope: CommitScope, operation: Wait, until: number): Found | null 
 }
 
 function lookForMessage({ tx, row }: CommitScope, topics: readonly string[], until: number): Found | null {
-  const message = oldestMessage(tx, row, topics, until);
+  const message = oldestMessage(tx, row.workflowId, topics, until);
   if (message === null) return null;
   const take = (entry: Entry) => {
-    takeMessage(tx, row, message);
+    takeMessage(tx, row.workflowId, message);
     entry.messageKey = message.dedupeKey;
   };
   return { outcome: { tag: "message", value: message.value, topic: message.topic }, take };

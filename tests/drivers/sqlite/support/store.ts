@@ -54,14 +54,30 @@ function empty(client: SqliteClient): void {
   for (const { name } of tables) if (name !== "parley_migrations") client.exec(`delete from ${name}`);
 }
 
-/** A client that counts the transactions that begin. */
+/**
+ * A client that counts transactions. A statement outside of one is one by itself, unless it changes
+ * nothing. Then the call goes on with a transaction, which is counted.
+ */
 function counted(client: SqliteClient, count: () => void): SqliteClient {
+  let isOpen = false;
   return {
     exec: (sql) => client.exec(sql),
     prepare(sql) {
       const statement = client.prepare(sql);
-      if (!sql.startsWith("begin")) return statement;
-      return { all: (...params) => statement.all(...params), run: () => (count(), statement.run()) };
+      const counts = (result: unknown) =>
+        sql.startsWith("begin") ||
+        (!isOpen && sql.startsWith("insert") &&
+          (Array.isArray(result) ? result.length > 0 : (result as { changes: number }).changes > 0));
+      const noted = <T>(result: T): T => {
+        if (counts(result)) count();
+        if (sql.startsWith("begin")) isOpen = true;
+        if (sql === "commit" || sql === "rollback") isOpen = false;
+        return result;
+      };
+      return {
+        all: (...params) => noted(statement.all(...params)),
+        run: (...params) => noted(statement.run(...params)),
+      };
     },
   };
 }

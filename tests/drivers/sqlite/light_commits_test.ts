@@ -1,0 +1,99 @@
+/**
+ * Light commits, which do not write the row of the workflow.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { answers, begin, committed, messageOutcome, valueOutcome } from "../../../conformance/driven_run.ts";
+import { receive, record, send, setEvent } from "../../../conformance/operations.ts";
+import { claimRequest, LEASE_MS, newMessage } from "../../../conformance/requests.ts";
+import type { CommitRequest, Driver } from "../../../core/driver/driver.ts";
+import { sqliteHarness } from "./support/harness.ts";
+
+/** The journal in recorded order, as seq and position. */
+async function recorded(driver: Driver): Promise<[number, number][]> {
+  const { entries } = await driver.readJournal({ workflowId: "w", after: 0, limit: 100 });
+  return entries.map(({ seq, position }) => [seq, position]);
+}
+
+Deno.test("a lease ends a full length after the last light commit, and no sooner", async () => {
+  await using harness = await sqliteHarness();
+  const [a, b] = harness.drivers;
+  const run = await begin(a, "w");
+  // Two thirds of the lease are left, so the due time is not written.
+  await harness.advance(LEASE_MS / 4);
+  await run.held([record(0, "1")]);
+  await harness.advance(LEASE_MS - 1);
+  const early = await b.claim(claimRequest());
+  assert.deepEqual([early.claimed.length, early.nextDueMs], [0, 1]);
+  await harness.advance(1);
+  const [taken] = (await b.claim(claimRequest())).claimed;
+  assert.deepEqual([taken?.workflow.workflowId, taken?.workflow.recoveryAttempts], ["w", 1]);
+});
+
+Deno.test("the row shows what light commits have changed", async () => {
+  await using harness = await sqliteHarness();
+  const [a, b] = harness.drivers;
+  const run = await begin(a, "w");
+  const before = (await b.readWorkflow("w"))!.updatedAt;
+  await harness.advance(5);
+  await run.held([record(0, "1")]);
+  assert.equal((await b.readWorkflow("w"))!.updatedAt, before + 5);
+});
+
+Deno.test("light commits of one run through two drivers keep one order, and are recognised by both", async () => {
+  await using harness = await sqliteHarness();
+  const [a, b] = harness.drivers;
+  const run = await begin(a, "w");
+  const other = await begin(b, "other");
+  await a.send([newMessage("w", { topic: "t", value: "hi" })]);
+  const requests: CommitRequest[] = [
+    run.next([record(0, "1")]),
+    run.next([record(1, "2"), setEvent(2, "state", "3")]),
+    run.next([receive(3, ["t"])]),
+    run.next([send(4, newMessage("other", { value: "4" }))]),
+    // Position 6 is recorded before position 5, so the commit of position 5 is not light.
+    run.next([record(6, "6")]),
+    run.next([record(5, "5")]),
+    run.next([record(7, "7")]),
+  ];
+  const first = [];
+  for (const [index, request] of requests.entries()) {
+    first.push(answers(committed(await [a, b, b, a, a, b, a][index]!.commit(request), "held")));
+  }
+  assert.deepEqual(first[0], [valueOutcome("1")]);
+  assert.deepEqual(first[2], [messageOutcome("hi", "t")]);
+  for (const driver of [b, a]) {
+    for (const [index, request] of requests.entries()) {
+      assert.deepEqual(answers(committed(await driver.commit(request), "held")), first[index], `commit ${index + 1}`);
+    }
+  }
+  assert.deepEqual(await recorded(a), [[1, 0], [2, 1], [3, 2], [4, 3], [5, 4], [6, 6], [7, 5], [8, 7]]);
+  assert.deepEqual((await b.readWorkflow("w", { counts: true }))!.unread, 0);
+  assert.deepEqual(await other.outcomes([receive(0, [""])]), [messageOutcome("4")]);
+  assert.equal((await a.commit({ ...run.next(), number: 9 })).state, "lost");
+});
+
+Deno.test("a light commit of a run that has lost its workflow changes nothing", async () => {
+  await using harness = await sqliteHarness();
+  const [a, b] = harness.drivers;
+  for (const end of ["cancel", "claim"] as const) {
+    const run = await begin(a, `w ${end}`);
+    await run.held([record(0, "1")]);
+    if (end === "cancel") await b.control({ workflowId: `w ${end}`, action: "cancel" });
+    else {
+      await harness.advance(LEASE_MS);
+      assert.equal((await b.claim(claimRequest())).claimed.length, 1);
+    }
+    await a.send([newMessage(`w ${end}`)]).catch(() => {});
+    for (const operation of [record(1, "2"), receive(1, [""])]) {
+      assert.equal(
+        (await a.commit({ ...run.next([operation]), number: 2 })).state,
+        end === "cancel" ? "cancelled" : "lost",
+      );
+    }
+    const { entries } = await a.readJournal({ workflowId: `w ${end}`, after: 0, limit: 10 });
+    assert.equal(entries.length, 1);
+  }
+});
