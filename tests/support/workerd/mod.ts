@@ -23,7 +23,7 @@ export interface WorkerOptions {
   readonly self?: string;
   /** The classes of its Durable Objects, by the names of their bindings. They have SQLite. */
   readonly objects?: Record<string, string>;
-  /** The folder of the objects' storage. Default: one that is removed with the worker. */
+  /** The folder of the objects' storage. Default: one in memory, which is removed with the worker. */
   readonly folder?: string;
   /** Compatibility flags. Default none. */
   readonly flags?: readonly string[];
@@ -70,6 +70,7 @@ export async function startWorker(
 ): Promise<RunningWorker> {
   const outgoing = new Outgoing();
   const logs: string[] = [];
+  const own = folder === undefined && Object.keys(objects).length > 0 ? await makeMemoryFolder() : undefined;
   const miniflare = new Miniflare({
     name: NAME,
     modules: [{
@@ -83,7 +84,7 @@ export async function startWorker(
     durableObjects: Object.fromEntries(
       Object.entries(objects).map(([name, className]) => [name, { className, useSQLite: true }]),
     ),
-    ...(folder !== undefined && { durableObjectsPersist: folder }),
+    durableObjectsPersist: folder ?? own ?? false,
     host: "127.0.0.1",
     bindings,
     ...(self !== undefined && { serviceBindings: { [self]: NAME } }),
@@ -119,8 +120,15 @@ export async function startWorker(
       // This kills the process by its ID, and waits until the process is gone.
       await within(STOP_MS, miniflare.dispose());
       await outgoing[Symbol.asyncDispose]();
+      if (own !== undefined) await Deno.remove(own, { recursive: true });
     },
   };
+}
+
+/** Makes a folder in memory, if the system has such a place. Each write of an object waits for the disk. */
+export async function makeMemoryFolder(): Promise<string> {
+  const prefix = "parley-objects-";
+  return await Deno.makeTempDir({ prefix, dir: "/dev/shm" }).catch(() => Deno.makeTempDir({ prefix }));
 }
 
 async function within(ms: number, promise: Promise<void>): Promise<void> {
