@@ -141,8 +141,8 @@ export type { AnySchema, StandardSchemaV1 } from "./core/standard_schema.ts";
 export type { SerializedError } from "./core/values/serialized_error.ts";
 export {
   type ChildHandle,
-  type NoInput,
   type Results,
+  type StartArguments,
   type Workflow,
   workflow,
   type WorkflowContext,

@@ -11,7 +11,7 @@ import type { EventInfo, HistoryOptions, HistoryPage, MessagePage, MessagesOptio
 import type { EventEntry, EventReader, ReadStreamOptions, StreamReader, WatchEventOptions } from "./readers.ts";
 import type { Duration } from "./values/checks.ts";
 import type { SerializedError } from "./values/serialized_error.ts";
-import type { NoInput, Workflow } from "./workflow.ts";
+import type { StartArguments, Workflow } from "./workflow.ts";
 import type { WaitOptions } from "./wait_options.ts";
 
 /** The default timeout of {@linkcode Client.getEvent}. */
@@ -33,11 +33,8 @@ export interface Client {
    */
   start<I, O>(
     workflow: Workflow<unknown, O, I> | string,
-    input: NoInfer<I>,
-    options?: StartOptions,
+    ...input: StartArguments<I, StartOptions>
   ): Promise<StartedHandle<O>>;
-  /** Starts a workflow whose input may be left out. */
-  start<I, O>(workflow: Workflow<unknown, O, I> | string, ...none: NoInput<I>): Promise<StartedHandle<O>>;
   /** Returns a handle on a workflow, which need not exist. This does no I/O. */
   handle<O = unknown>(workflowId: string): WorkflowHandle<O>;
   /**

@@ -50,7 +50,7 @@ import { createdRun } from "./run/host.ts";
 import type { Runner, SweepResult } from "./runner/runner.ts";
 import { statusTargets } from "./time/subscriptions.ts";
 import { checkTraceparent } from "./values/traced_text.ts";
-import { describeInput, type NoInput, type Workflow } from "./workflow.ts";
+import { describeInput, type StartArguments, type Workflow } from "./workflow.ts";
 import { orOtherwise, toOutsideLimit, type WaitOptions } from "./wait_options.ts";
 
 /** The largest count. Counts travel to the stores as 32-bit numbers. */
@@ -116,16 +116,9 @@ export class Parley implements Client, AsyncDisposable {
     return this.#runner.spent;
   }
 
-  start<I, O>(
+  async start<I, O>(
     workflow: Workflow<unknown, O, I> | string,
-    input: NoInfer<I>,
-    options?: StartOptions,
-  ): Promise<StartedHandle<O>>;
-  start<I, O>(workflow: Workflow<unknown, O, I> | string, ...none: NoInput<I>): Promise<StartedHandle<O>>;
-  async start<O>(
-    workflow: Workflow<unknown, O> | string,
-    input?: unknown,
-    options: StartOptions = {},
+    ...[input, options = {}]: StartArguments<I, StartOptions>
   ): Promise<StartedHandle<O>> {
     const { workflowId = crypto.randomUUID() } = options;
     const due = toDueTime(options);

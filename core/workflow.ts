@@ -274,11 +274,8 @@ export interface WorkflowContext {
    */
   start<I, O>(
     child: Workflow<unknown, O, I>,
-    input: NoInfer<I>,
-    options?: { workflowId?: string },
+    ...input: StartArguments<I, { workflowId?: string }>
   ): Promise<ChildHandle<O>>;
-  /** Starts another workflow whose input may be left out. */
-  start<I, O>(child: Workflow<unknown, O, I>, ...none: NoInput<I>): Promise<ChildHandle<O>>;
 
   /**
    * Waits until all of the children have ended, and returns their results in the order of the list.
@@ -353,12 +350,14 @@ export type Results<Children extends readonly ChildHandle<unknown>[]> = {
 };
 
 /**
- * No arguments if a workflow's input may be left out, because its type allows `undefined`. Otherwise
- * the input is required.
+ * The input of a workflow and the options of its start. If the input's type allows `undefined`, both
+ * may be left out.
  *
  * @category Workflows
  */
-export type NoInput<I> = undefined extends I ? [] : [input: I];
+export type StartArguments<I, Options> =
+  | [input: NoInfer<I>, options?: Options]
+  | (undefined extends I ? [] : never);
 
 /**
  * A handle on a workflow that another one started. Its operations belong to the starter, and are

@@ -50,7 +50,7 @@ import { checkTraceparent } from "../core/values/traced_text.ts";
 import { snapshot } from "../core/values/snapshot.ts";
 import { validate } from "../core/values/values.ts";
 import { orOtherwise, toOutsideLimit, type WaitOptions } from "../core/wait_options.ts";
-import { describeInput, type NoInput, type Workflow } from "../core/workflow.ts";
+import { describeInput, type StartArguments, type Workflow } from "../core/workflow.ts";
 import type { DbosCalls } from "./calls.ts";
 import type { DbosStartOptions } from "./options.ts";
 import { DbosReads, type OpenWatch } from "./reads.ts";
@@ -81,11 +81,8 @@ export interface DbosClient extends Client {
    */
   start<I, O>(
     workflow: Workflow<unknown, O, I> | string,
-    input: NoInfer<I>,
-    options?: DbosStartOptions,
+    ...input: StartArguments<I, DbosStartOptions>
   ): Promise<StartedHandle<O>>;
-  /** Starts a workflow whose input may be left out. */
-  start<I, O>(workflow: Workflow<unknown, O, I> | string, ...none: NoInput<I>): Promise<StartedHandle<O>>;
   /**
    * Reads a stream in pages, for code that passes them on. See `Parley.readStreamPages`.
    */
@@ -130,16 +127,9 @@ export class SystemDatabaseClient implements DbosClient {
     this.#versions = host(true);
   }
 
-  start<I, O>(
+  async start<I, O>(
     workflow: Workflow<unknown, O, I> | string,
-    input: NoInfer<I>,
-    options?: DbosStartOptions,
-  ): Promise<StartedHandle<O>>;
-  start<I, O>(workflow: Workflow<unknown, O, I> | string, ...none: NoInput<I>): Promise<StartedHandle<O>>;
-  async start<O>(
-    workflow: Workflow<unknown, O> | string,
-    input?: unknown,
-    options: DbosStartOptions = {},
+    ...[input, options = {}]: StartArguments<I, DbosStartOptions>
   ): Promise<StartedHandle<O>> {
     const { calls, maxValueBytes: limit } = this.#parts;
     const { workflowId = crypto.randomUUID(), queue = this.#parts.queue } = options;

@@ -39,8 +39,8 @@ import { type Received, type TopicChoice, toWaitLimit, type WaitLimit, type Wait
 import {
   type ChildHandle,
   describeInput,
-  type NoInput,
   type Results,
+  type StartArguments,
   type Workflow,
   type WorkflowContext,
 } from "../workflow.ts";
@@ -214,14 +214,7 @@ export class Context implements WorkflowContext {
 
   start<I, O>(
     child: Workflow<unknown, O, I>,
-    input: NoInfer<I>,
-    options?: { workflowId?: string },
-  ): Promise<ChildHandle<O>>;
-  start<I, O>(child: Workflow<unknown, O, I>, ...none: NoInput<I>): Promise<ChildHandle<O>>;
-  start<O>(
-    child: Workflow<unknown, O>,
-    input?: unknown,
-    options: { workflowId?: string } = {},
+    ...[input, options = {}]: StartArguments<I, { workflowId?: string }>
   ): Promise<ChildHandle<O>> {
     return this.#run.operate(() => {
       const { name } = child;

@@ -47,7 +47,7 @@ import { Handle } from "../../core/read/handle.ts";
 import { checkTraceparent } from "../../core/values/traced_text.ts";
 import { snapshot } from "../../core/values/snapshot.ts";
 import { validate } from "../../core/values/values.ts";
-import { describeInput, type NoInput, type Workflow } from "../../core/workflow.ts";
+import { describeInput, type StartArguments, type Workflow } from "../../core/workflow.ts";
 import { decodeEntry, decodeInfo, decodeValues, type Place, RemoteEvent, RemoteStream } from "./reading.ts";
 import { pathOf } from "./sharing.ts";
 import { ClientTransport, type ConnectOptions, encoded } from "./transport.ts";
@@ -101,16 +101,9 @@ class RemoteClient implements Client {
     this.#transport = transport;
   }
 
-  start<I, O>(
+  async start<I, O>(
     workflow: Workflow<unknown, O, I> | string,
-    input: NoInfer<I>,
-    options?: StartOptions,
-  ): Promise<StartedHandle<O>>;
-  start<I, O>(workflow: Workflow<unknown, O, I> | string, ...none: NoInput<I>): Promise<StartedHandle<O>>;
-  async start<O>(
-    workflow: Workflow<unknown, O> | string,
-    input?: unknown,
-    options: StartOptions = {},
+    ...[input, options = {}]: StartArguments<I, StartOptions>
   ): Promise<StartedHandle<O>> {
     const { workflowId = crypto.randomUUID(), enqueue, delay, at } = options;
     const name = typeof workflow === "string" ? workflow : workflow.name;

@@ -58,6 +58,11 @@ const deciding = workflow("deciding", async (ctx) => {
   }
   const listed = await ctx.recvAny([topic<number, "n">("n"), topic<string, "s">("s")], { until: 0, otherwise: null });
   if (listed) return listed.topic === "n" ? listed.message.toFixed() : listed.message.trim();
+  const plain = await ctx.recvAny([approve, reject], { timeout: 0, otherwise: null });
+  // TypeScript infers all type parameters or none, so the name of a plain topic is not in its type. In
+  // a list, such topics do not tell their messages apart. In an object, they do.
+  // @ts-expect-error -- the message may be that of the other topic
+  if (plain?.topic === "approve") return plain.message.by;
   const message: { by: string } | undefined = await ctx.recv(approve, { timeout: 0, otherwise: undefined });
   const named: string | null = await ctx.recv<string | null>("say", { timeout: 0, otherwise: null });
   const read: string | false = await ctx.getEvent("nobody", title, { timeout: 0, otherwise: false });
