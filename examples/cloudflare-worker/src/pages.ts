@@ -18,7 +18,10 @@ export const shopPage = (): Html =>
     "Shop",
     html`
       <form method="post"
-        action="/orders"><input name="item" value="A lamp" required aria-label="Item"> <button>Order</button></form>
+        action="/orders"><input name="item" value="A lamp" required aria-label="Item">
+            <select name="patience" aria-label="Pay within"><option value="300">Pay within 5 minutes</option>
+              <option value="10">Pay within 10 seconds</option></select> <button>Order</button></form>
+      <p><a href="/parley/inspector">The inspector</a> asks for the token: your PARLEY_SECRET.</p>
     `,
   );
 

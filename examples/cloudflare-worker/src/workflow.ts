@@ -4,7 +4,7 @@
  * @module
  */
 
-import { event, stream, TimeoutError, topic, type Workflow, workflow } from "@parley/parley";
+import { event, stream, topic, type Workflow, workflow } from "@parley/parley";
 import * as v from "valibot";
 
 /** In: the result of the payment. The provider's webhook sends it. */
@@ -20,25 +20,26 @@ export const PaymentEvent = v.object({
   data: v.object({ orderId: v.pipe(v.string(), v.nonEmpty()) }),
 });
 
-const Order = v.object({ item: v.string(), origin: v.string() });
+const Order = v.object({
+  item: v.string(),
+  origin: v.string(),
+  /** How long the order waits for its payment, in seconds. */
+  patience: v.optional(v.pipe(v.number(), v.minValue(1), v.maxValue(86_400)), 300),
+});
 
 /**
- * Waits five minutes for its payment. While it waits there is no invocation, no memory and no
- * connection.
+ * Waits for its payment. While it waits there is no invocation, no memory and no connection.
  */
-export const order: Workflow<v.InferOutput<typeof Order>, string> = workflow(
+export const order: Workflow<v.InferInput<typeof Order>, string> = workflow(
   "order",
-  async (ctx, { item, origin }): Promise<string> => {
+  async (ctx, { item, origin, patience }): Promise<string> => {
     await ctx.writeStream(progress, `You ordered ${item}`);
     // Use your provider's SDK here, with the workflow's ID as the idempotency key, because a step
     // runs at least once.
     const url = await ctx.step("create payment", () => `${origin}/pay/${encodeURIComponent(ctx.workflowId)}`);
     await ctx.setEvent(paymentUrl, url);
     await ctx.writeStream(progress, "Waiting for your payment");
-    const { paid } = await ctx.recv(payment, { timeout: "5m" }).catch((error) => {
-      if (error instanceof TimeoutError) return { paid: false };
-      throw error;
-    });
+    const { paid } = await ctx.recv(payment, { timeout: patience * 1_000, otherwise: { paid: false } });
     if (paid) await ctx.step("ship", () => {});
     const outcome = paid ? `${item} is on its way` : "It was not paid, so nothing was sent";
     await ctx.writeStream(progress, outcome);

@@ -27,6 +27,8 @@ export interface WorkerOptions {
   readonly folder?: string;
   /** Compatibility flags. Default none. */
   readonly flags?: readonly string[];
+  /** The compatibility date. */
+  readonly date?: string;
   /**
    * The connection string of a PostgreSQL. The worker reaches it through the binding `HYPERDRIVE`,
    * and gets the flag `nodejs_compat`, which node-postgres needs.
@@ -66,7 +68,8 @@ const STOP_MS = 5_000;
  * would count its connections as a leak.
  */
 export async function startWorker(
-  { entry, bindings = {}, self, objects = {}, folder, flags = [], hyperdrive }: WorkerOptions,
+  { entry, bindings = {}, self, objects = {}, folder, flags = [], date = COMPATIBILITY_DATE, hyperdrive }:
+    WorkerOptions,
 ): Promise<RunningWorker> {
   const outgoing = new Outgoing();
   const logs: string[] = [];
@@ -78,7 +81,7 @@ export async function startWorker(
       path: "worker.js",
       contents: await bundle(entry, { nodejs: hyperdrive !== undefined }),
     }],
-    compatibilityDate: COMPATIBILITY_DATE,
+    compatibilityDate: date,
     compatibilityFlags: hyperdrive === undefined ? [...flags] : [...flags, "nodejs_compat"],
     ...(hyperdrive !== undefined && { hyperdrives: { HYPERDRIVE: hyperdrive } }),
     durableObjects: Object.fromEntries(
