@@ -42,14 +42,13 @@ import { listWorkflows } from "./read/list.ts";
 import { type ParleyOptions, toRunner } from "./options.ts";
 import { refuseRepeatedKeys, takeMessage, toRecipient } from "./context/messages.ts";
 import { control } from "./runner/control.ts";
-import { sendAll } from "./runner/sending.ts";
 import { readEvents, readHistory, readMessages, readStreams } from "./read/inspect.ts";
 import { eventEntry, StoredEvent } from "./read/event.ts";
 import { StoredStream } from "./read/stream.ts";
 import { createdRun } from "./run/host.ts";
 import type { Runner, SweepResult } from "./runner/runner.ts";
 import { statusTargets } from "./time/subscriptions.ts";
-import { checkTraceparent } from "./values/traced_text.ts";
+import { checkTraceparent } from "./values/marked_text.ts";
 import { describeInput, type StartArguments, type Workflow } from "./workflow.ts";
 import { orOtherwise, toOutsideLimit, type WaitOptions } from "./wait_options.ts";
 
@@ -174,7 +173,7 @@ export class Parley implements Client, AsyncDisposable {
   async send<T>(destinationId: string, message: NoInfer<T>, options: SendOptions<T> = {}): Promise<SendReceipt> {
     const { values, topics } = this.#runner;
     const recipients = [toRecipient(destinationId, options, topics)];
-    const [receipt] = await sendAll(this.#runner, recipients, [takeMessage(values, recipients[0]!, message)]);
+    const [receipt] = await this.#runner.send(recipients, [takeMessage(values, recipients[0]!, message)]);
     return receipt!;
   }
 
@@ -185,7 +184,7 @@ export class Parley implements Client, AsyncDisposable {
     );
     refuseRepeatedKeys(recipients);
     const taken = messages.map(({ message }, index) => takeMessage(this.#runner.values, recipients[index]!, message));
-    return taken.length === 0 ? [] : await sendAll(this.#runner, recipients, taken);
+    return taken.length === 0 ? [] : await this.#runner.send(recipients, taken);
   }
 
   async getEvent<T, const E = T>(

@@ -46,7 +46,7 @@ import type {
 import type { Clock } from "../core/time/clock.ts";
 import { statusTargets, Subscriptions } from "../core/time/subscriptions.ts";
 import { checkName, checkWholeNumber } from "../core/values/checks.ts";
-import { checkTraceparent } from "../core/values/traced_text.ts";
+import { checkTraceparent } from "../core/values/marked_text.ts";
 import { snapshot } from "../core/values/snapshot.ts";
 import { validate } from "../core/values/values.ts";
 import { orOtherwise, toOutsideLimit, type WaitOptions } from "../core/wait_options.ts";

@@ -82,7 +82,7 @@ export interface ParleyHttpOptions {
 
 /** The checked options. */
 export interface Settings {
-  readonly clientOf: (c: Context) => ServedClient;
+  readonly parley: ServedClient | ((c: Context) => ServedClient);
   readonly auth: Auth;
   readonly cors: CorsOptions | undefined;
   readonly maxWaitMs: number;
@@ -118,9 +118,8 @@ export function toSettings(options: ParleyHttpOptions): Settings {
     );
   }
   checkBodyLimit(bodyLimit);
-  const served = typeof parley === "function" ? undefined : toServedClient(parley);
   return {
-    clientOf: typeof parley === "function" ? (c) => toServedClient(parley(c)) : () => served!,
+    parley: typeof parley === "function" ? (c) => toServedClient(parley(c)) : toServedClient(parley),
     auth,
     cors,
     maxWaitMs: toMilliseconds(maxWait, "maxWait"),

@@ -14,8 +14,7 @@ import {
   WorkflowNotFoundError,
 } from "../errors.ts";
 import { checkName } from "../values/checks.ts";
-import { toStored } from "../values/message_text.ts";
-import { checkTraceparent } from "../values/traced_text.ts";
+import { checkTraceparent, toStored } from "../values/marked_text.ts";
 import { andThen, type Values } from "../values/values.ts";
 
 /** The recipient of a message. */

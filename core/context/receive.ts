@@ -11,7 +11,7 @@ import type { Outcome } from "../driver/driver.ts";
 import { quote, TimeoutError, ValidationError } from "../errors.ts";
 import type { Run } from "../run/run.ts";
 import type { TopicChoice, WaitLimit } from "../wait_options.ts";
-import { fromStored } from "../values/message_text.ts";
+import { fromStored } from "../values/marked_text.ts";
 import { andThen, check } from "../values/values.ts";
 
 /** A message with its topic. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { toTraceparent } from "../values/traced_text.ts";
+import { toTraceparent } from "../values/marked_text.ts";
 import type { Ended, EndObserver, ObservedMessage, SendObserver } from "../observer.ts";
 import { errorKind } from "./error_kind.ts";
 import type { Guard } from "./guard.ts";

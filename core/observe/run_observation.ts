@@ -5,8 +5,7 @@
  */
 
 import type { Claimed, CommitRequest, CommitResult, EndStatus, Outcome } from "../driver/driver.ts";
-import { fromStored } from "../values/message_text.ts";
-import { traceparentOf } from "../values/traced_text.ts";
+import { fromStored, traceparentOf } from "../values/marked_text.ts";
 import type {
   CommitEnd,
   Observer,

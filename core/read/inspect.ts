@@ -21,7 +21,7 @@ import { isActive } from "../driver/statuses.ts";
 import { PROTOTYPES, quote, ValidationError, WorkflowNotFoundError } from "../errors.ts";
 import { checkName, checkWholeNumber } from "../values/checks.ts";
 import { type SerializedError, toSerialized } from "../values/serialized_error.ts";
-import { fromStored } from "../values/message_text.ts";
+import { fromStored } from "../values/marked_text.ts";
 import { splitLabel } from "../values/send_label.ts";
 import type { Decoder, ReadHost } from "./host.ts";
 

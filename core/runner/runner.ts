@@ -4,13 +4,14 @@
  * @module
  */
 
-import type { Topics } from "../channel.ts";
+import type { SendReceipt, Topics } from "../channel.ts";
 import { Claims } from "./claims.ts";
 import type { Clock } from "../time/clock.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { CommitResult, Driver, WorkflowRecord } from "../driver/driver.ts";
 import { type DriverError, LeaseLostError, WorkflowFailedError } from "../errors.ts";
 import { Context } from "../context/context.ts";
+import { type Recipient, refusalError, type takeMessage } from "../context/messages.ts";
 import { Observing } from "../observe/observing.ts";
 import type { RunObservation } from "../observe/run_observation.ts";
 import { Run } from "../run/run.ts";
@@ -204,6 +205,27 @@ export class Runner implements RunnerHost {
     else leave();
     await this.idle();
     stopTimer();
+  }
+
+  /**
+   * Sends messages from outside of a workflow, all or none, and continues the workflows that they
+   * make due.
+   */
+  async send(recipients: Recipient[], taken: ReturnType<typeof takeMessage>[]): Promise<SendReceipt[]> {
+    const observed = this.observing?.send(recipients);
+    try {
+      const messages = await Promise.all(taken.map((prepare) => prepare(undefined, observed?.traceparent)));
+      if (messages.length > 1) this.values.checkTravel(messages.map(({ value }) => value), "list of messages");
+      const result = await this.driver.send(messages);
+      if (result.state === "refused") throw refusalError(result.reason, recipients[result.index]!, result.status);
+      this.hints.notify(recipients.map(({ workflowId }) => `inbox:${workflowId}` as const));
+      if (result.woken.length > 0) this.wake(result.woken);
+      observed?.end({ messageIds: result.receipts.map(({ messageId }) => messageId) });
+      return result.receipts;
+    } catch (error) {
+      observed?.fail(error);
+      throw error;
+    }
   }
 
   /**

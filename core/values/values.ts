@@ -6,14 +6,13 @@
 
 import { type Clock, systemClock } from "../time/clock.ts";
 import { type Codec, devalueCodec, missingType } from "./codec.ts";
-import { EncodedValue } from "./encoded_value.ts";
 import { keptError, MAX_MESSAGE_LENGTH } from "./kept_error.ts";
 import { isError, reviveError, serializeError } from "./serialized_error.ts";
 import type { DriverLimits } from "../driver/driver.ts";
 import { UnreadableValueError, ValidationError, ValueTooLargeError } from "../errors.ts";
 import { describeIssues, toSafeIssues } from "./safe_issue.ts";
 import { snapshot } from "./snapshot.ts";
-import { toUntraced, withoutTraceparent, withTraceparent } from "./traced_text.ts";
+import { toUntraced, withoutTraceparent, withTraceparent } from "./marked_text.ts";
 import type { StandardSchemaV1 } from "../standard_schema.ts";
 import { withTimeLimit } from "../time/time_limit.ts";
 
@@ -265,4 +264,37 @@ function bare(error: unknown): Error {
  */
 function utf8Length(text: string, limit: number): number {
   return text.length * 3 <= limit ? text.length : new TextEncoder().encode(text).length;
+}
+
+/**
+ * A value from elsewhere, already in the encoding of `devalueCodec`. If the `Parley` uses that
+ * codec and no schema checks the value, its text goes into the store unchanged. Then the value is
+ * decoded once, as a check, and not encoded again.
+ */
+export class EncodedValue {
+  /** The encoded value. */
+  readonly text: string;
+  /**
+   * Decodes the value. `what` names the value for the error. It throws a `ValidationError` if the
+   * value may not be stored.
+   */
+  readonly decode: (what: string) => unknown;
+
+  /** Returns whether a value is an `EncodedValue`. Unlike `instanceof`, it runs no code of a proxy. */
+  static is(value: unknown): value is EncodedValue {
+    return typeof value === "object" && value !== null && #brand in value;
+  }
+
+  readonly #brand = true;
+
+  /**
+   * Creates the value.
+   *
+   * @param text The encoded value.
+   * @param decode Decodes the value, and throws if it may not be stored.
+   */
+  constructor(text: string, decode: (what: string) => unknown) {
+    this.text = text;
+    this.decode = decode;
+  }
 }

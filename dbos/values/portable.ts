@@ -5,7 +5,7 @@
  */
 
 import { ValidationError, ValueTooLargeError } from "../../core/errors.ts";
-import { EncodedValue } from "../../core/values/encoded_value.ts";
+import { EncodedValue } from "../../core/values/values.ts";
 
 /** The name of the format, beside each value. */
 export const PORTABLE = "portable_json";

@@ -12,7 +12,7 @@ import { ValidationError } from "../../core/errors.ts";
 import { type Action, ACTIONS, type Auth, bearerToken, markKnown, oncePerRequest, recognising } from "./auth.ts";
 import { type Secret, secretFor } from "./secret.ts";
 import { readToken, signToken } from "./jwt.ts";
-import { decoded } from "../wire/decoded.ts";
+import { decoded } from "../wire/request.ts";
 
 /** Distinguishes these tokens from those that another service signs with the same secret. */
 const AUDIENCE = "parley";

@@ -44,7 +44,7 @@ import { attempt } from "../../core/time/retry.ts";
 import { checkName, checkWholeNumber, toInstant } from "../../core/values/checks.ts";
 import { toRecipient } from "../../core/context/messages.ts";
 import { Handle } from "../../core/read/handle.ts";
-import { checkTraceparent } from "../../core/values/traced_text.ts";
+import { checkTraceparent } from "../../core/values/marked_text.ts";
 import { snapshot } from "../../core/values/snapshot.ts";
 import { validate } from "../../core/values/values.ts";
 import { describeInput, type StartArguments, type Workflow } from "../../core/workflow.ts";

@@ -6,7 +6,7 @@
 
 import * as v from "valibot";
 import { answer } from "../wire/encoding.ts";
-import { idempotencyKeyOf, traceOf } from "../wire/request_body.ts";
+import { idempotencyKeyOf, traceOf } from "../wire/request.ts";
 import { given, type Route, route } from "./route.ts";
 import { MAX_MESSAGES, MessageBody, MessagesBody, Receipt } from "./schemas.ts";
 import { ValidationError } from "../../core/errors.ts";

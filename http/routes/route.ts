@@ -15,12 +15,10 @@ import type { HTTPException } from "hono/http-exception";
 import type * as v from "valibot";
 import type { ParleyErrorCode } from "../../core/errors.ts";
 import { untrustedValue } from "../wire/untrusted_value.ts";
-import { EncodedValue } from "../../core/values/encoded_value.ts";
+import { EncodedValue, validate } from "../../core/values/values.ts";
 import { checkName } from "../../core/values/checks.ts";
-import { validate } from "../../core/values/values.ts";
 import { type Action, type AuthRequest, isKnown, isStranger } from "../auth/auth.ts";
-import { decoded } from "../wire/decoded.ts";
-import { readBody, type RequestBody } from "../wire/request_body.ts";
+import { decoded, readBody, type RequestBody } from "../wire/request.ts";
 import type { Settings } from "../options.ts";
 import type { ServedClient } from "../served_client.ts";
 import { fromSegment } from "../segment.ts";
@@ -156,7 +154,7 @@ async function admit<Query, Body>(
   if (key !== undefined) checkName(key, `${action} key`);
   const body = spec.body && await validate(spec.body, json, "request's body");
   const query = spec.query && await validate(spec.query, parameters(c, spec.lists), "request's query");
-  const parley = settings.clientOf(c);
+  const parley = typeof settings.parley === "function" ? settings.parley(c) : settings.parley;
   return {
     c,
     parley,

@@ -15,9 +15,8 @@ import {
   speaksDurableStreams,
 } from "../live/durable_streams.ts";
 import { PARLEY_JSON } from "../protocol.ts";
-import { bodyText } from "../wire/encoding.ts";
+import { bodyText, negotiate } from "../wire/encoding.ts";
 import { type Chunks, liveResponse } from "../live/live.ts";
-import { negotiate } from "../wire/negotiate.ts";
 import { type LinesType, NDJSON_HEARTBEAT, streamLines } from "../live/ndjson.ts";
 import { given, type Route, route, type RouteRequest } from "./route.ts";
 import { count, StreamPageBody, waitMs, WaitParameter } from "./schemas.ts";

@@ -10,7 +10,7 @@ import type { WorkflowInfo } from "../../core/client.ts";
 import type { StandardSchemaV1 } from "../../core/standard_schema.ts";
 import { type Workflow, workflow } from "../../core/workflow.ts";
 import { answer, type Show } from "../wire/encoding.ts";
-import { idempotencyKeyOf, traceOf } from "../wire/request_body.ts";
+import { idempotencyKeyOf, traceOf } from "../wire/request.ts";
 import { pathOf } from "../protocol.ts";
 import { toSegment } from "../segment.ts";
 import { given, type Route, route } from "./route.ts";

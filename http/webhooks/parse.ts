@@ -5,7 +5,7 @@
  */
 
 import { ValidationError } from "../../core/errors.ts";
-import { parseJson } from "../wire/request_body.ts";
+import { parseJson } from "../wire/request.ts";
 
 /**
  * How to read the body of a delivery:

@@ -16,7 +16,7 @@ import {
 import type { Client } from "../../core/client.ts";
 import type { StandardSchemaV1 } from "../../core/standard_schema.ts";
 import { validate } from "../../core/values/values.ts";
-import { type BodyLimits, readBytes } from "../wire/request_body.ts";
+import { type BodyLimits, readBytes } from "../wire/request.ts";
 import { checkBodyLimit } from "../options.ts";
 import { isReportable, toBareResponse, toResponse } from "../wire/problem.ts";
 import { quietly } from "../quietly.ts";

@@ -5,7 +5,7 @@
  */
 
 import { childrenOf, decodeParts, isPortable, MAX_DEPTH, SPARSE } from "../../core/values/codec.ts";
-import { EncodedValue } from "../../core/values/encoded_value.ts";
+import { EncodedValue } from "../../core/values/values.ts";
 import { ValidationError } from "../../core/errors.ts";
 import { ITEM_LENGTH } from "../../core/values/plain_value.ts";
 

@@ -6,7 +6,7 @@ import {
   traceparentOf,
   withoutTraceparent,
   withTraceparent,
-} from "../../../core/values/traced_text.ts";
+} from "../../../core/values/marked_text.ts";
 import { devalueCodec } from "../../../core/values/codec.ts";
 import { Values } from "../../../core/values/values.ts";
 

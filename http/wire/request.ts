@@ -1,5 +1,6 @@
 /**
- * The body of a request: its bytes and its JSON. The values in it stay encoded.
+ * The parts of a request: what its URL and its headers say, and its body, as bytes or as JSON. The
+ * values in the body stay encoded.
  *
  * @module
  */
@@ -8,7 +9,7 @@ import type { Context } from "hono";
 import { systemClock } from "../../core/time/clock.ts";
 import { ValidationError } from "../../core/errors.ts";
 import { withTimeLimit } from "../../core/time/time_limit.ts";
-import { toTraceparent } from "../../core/values/traced_text.ts";
+import { toTraceparent } from "../../core/values/marked_text.ts";
 import { PARLEY_JSON } from "../protocol.ts";
 import { refusal } from "./problem.ts";
 
@@ -201,5 +202,21 @@ async function next(
   } catch {
     // Not the server's fault, because a client may go away at any byte.
     throw new ValidationError(`Reading the ${what}: it broke off`);
+  }
+}
+
+/**
+ * Reads a part of the URL. Old versions of Hono, such as 4.4, throw if the part cannot be decoded.
+ * Newer versions leave it as it is.
+ *
+ * @param read Reads the part through Hono.
+ * @throws {ValidationError} If Hono cannot decode it, which is the caller's fault.
+ */
+export function decoded<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error;
+    throw new ValidationError("Reading the URL: it must be UTF-8 that is percent-encoded");
   }
 }
