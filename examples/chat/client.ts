@@ -13,7 +13,8 @@ const PAUSE_MS = 500;
 
 /**
  * Makes options for `useChat`, or for any other chat of the AI SDK. The chat reads the durable
- * stream of the answer. It reads it again where a try was abandoned or the connection is lost.
+ * stream of the answer. It reads it again where a try was abandoned or the connection is lost. The
+ * options belong together, so make them once for each chat, in React with `useState`.
  *
  * @param api The URL of the chat's routes.
  * @param resume Called to resume the chat's stream: `() => chat.resumeStream()`.

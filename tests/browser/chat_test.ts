@@ -9,13 +9,34 @@ import { STORY } from "../../examples/chat/model.ts";
 import { script } from "../../examples/chat/page.ts";
 import { chromiumPath } from "../../scripts/chromium.ts";
 import { openChat } from "../examples/chat_setup.ts";
+import { deno, withDirectory } from "../project/files.ts";
 import { Chromium } from "./chromium.ts";
 
 // While the file is loaded: to install it may take a while.
 await chromiumPath();
 
-Deno.test("the page shows a story once, through a retry and a reload, stops, and asks for an approval", async () => {
-  await using chat = openChat({ pauseMs: 30, script });
+/** The script of the same page with React's `useChat`. */
+async function reactScript(): Promise<string> {
+  return await withDirectory(async (directory) => {
+    const output = `${directory}/main.js`;
+    const options = ["--quiet", "--platform", "browser", "--minify", "--output", output];
+    const { code, stderr } = await deno("bundle", ...options, "tests/browser/use_chat_page.ts");
+    assert.equal(code, 0, stderr);
+    return await Deno.readTextFile(output);
+  });
+}
+
+for (
+  const [name, bundled, isPlain] of [["the page", script, true], ["useChat of React", reactScript, false]] as const
+) {
+  Deno.test(`${name} shows a story once, through a retry and a reload, stops, and asks for an approval`, async () => {
+    await tellStories(await bundled(), isPlain);
+  });
+}
+
+/** Leads the chat through all of it. `isPlain`: whether the page also reads by `EventSource`. */
+async function tellStories(bundle: string, isPlain: boolean): Promise<void> {
+  await using chat = openChat({ pauseMs: 30, script: () => Promise.resolve(bundle) });
   await using browser = await Chromium.start();
   const page = await browser.open(chat.url);
   const say = async (text: string) => {
@@ -24,7 +45,7 @@ Deno.test("the page shows a story once, through a retry and a reload, stops, and
     await page.evaluate("document.forms[0].requestSubmit()");
   };
   const latest = "document.querySelector('.message:last-child')?.textContent";
-  const plain = "document.getElementById('plain').textContent";
+  const plain = isPlain ? "document.getElementById('plain').textContent" : JSON.stringify(STORY);
 
   await say("Tell me a story, but stumble");
   await page.until(`${latest}.includes('sentence')`);
@@ -43,4 +64,4 @@ Deno.test("the page shows a story once, through a retry and a reload, stops, and
   await page.evaluate("document.querySelector('.message button').click()");
   await page.until(`${latest}.includes('order 7 is refunded')`);
   assert.equal(chat.refunds.length, 1);
-});
+}
