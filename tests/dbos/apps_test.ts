@@ -11,6 +11,7 @@ import { edgeSuite, startSites } from "./suites/edge.ts";
 import { mountSuite } from "./suites/mount.ts";
 import { operationsSuite } from "./suites/operations.ts";
 import { pushSuite } from "./suites/push.ts";
+import { rightsSuite } from "./suites/rights.ts";
 import { rowsSuite } from "./suites/rows.ts";
 import { troubleSuite } from "./suites/trouble.ts";
 
@@ -22,6 +23,7 @@ const sites = await startSites(settings[0]!, neon);
 
 operationsSuite(settings);
 rowsSuite(settings);
+rightsSuite(settings, neon);
 mountSuite(settings);
 pushSuite(settings, neon);
 edgeSuite(sites);

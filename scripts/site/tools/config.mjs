@@ -49,6 +49,7 @@ export default defineConfig({
           page("Neon", "neon"),
           page("Upstash", "upstash"),
           page("Durable Objects", "durable-objects"),
+          page("DBOS apps", "dbos"),
           page("Webhooks", "webhooks"),
           page("Cloudflare Workers", "workers"),
           page("Write a driver", "drivers"),
