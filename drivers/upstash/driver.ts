@@ -109,9 +109,9 @@ export function scriptDriver(calls: ScriptCalls): Omit<Driver, "watch"> {
 const MAX_KEPT = 100;
 
 /**
- * Children of a workflow that is resumed may have begun to expire at its end. Requests of their own
- * undo that, because only those can declare the children's keys. If one fails, so does the call, and
- * a repeat makes them again.
+ * The children of a workflow may have begun to expire at its end. After a resume, further requests
+ * undo that, because only they can declare the children's keys. If one fails, the call fails, and a
+ * repeat sends all of them again.
  */
 async function control(calls: ScriptCalls, request: ControlRequest): Promise<ControlResult> {
   const { call, keys } = calls;

@@ -136,7 +136,7 @@ interface Additions {
   readonly expiring?: readonly string[];
 }
 
-/** Reads the answer of a script. If it is none, the outcome is unknown, so the error is retryable. */
+/** Reads the answer of a script. For anything else the outcome is unknown, so the error is retryable. */
 export function readAnswer<Answer extends object>(result: unknown, call: string): Answer {
   const isAnswer = Array.isArray(result) && result.every((text) => typeof text === "string" && text.startsWith("="));
   const document = isAnswer ? readDocument(result.map((text: string) => text.slice(1))) : undefined;

@@ -38,7 +38,7 @@ export async function claim(calls: ScriptCalls, request: ClaimRequest): Promise<
   }
 }
 
-/** The answer to a look: only `taken` if this is a repeat. */
+/** The answer to a look. The repeat of a claim gets `taken` and `now` alone. */
 interface Seen {
   /** What the first call took. An empty ID says that it left others. */
   readonly taken?: readonly string[];

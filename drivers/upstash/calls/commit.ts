@@ -12,16 +12,13 @@ import type {
   OperationResult,
 } from "../../../core/driver/driver.ts";
 import { DriverError } from "../../../core/errors.ts";
+import { checkPositions } from "../../commit_rules.ts";
 import type { Keys } from "../keys.ts";
 import { parseEntry, type ScriptCalls } from "../script_calls.ts";
 
-/** Operations that may have no position. */
-const MAY_LACK_POSITION: ReadonlySet<Operation["type"]> = new Set(["send", "setEvent", "writeStream"]);
-
 export async function commit({ call, keys }: ScriptCalls, request: CommitRequest): Promise<CommitResult> {
   const { workflowId, owner, operations, transition } = request;
-  const misplaced = operations.find(({ position, type }) => position === null && !MAY_LACK_POSITION.has(type));
-  if (misplaced) throw new DriverError(`Committing ${misplaced.type}: it must have a position`, { retryable: false });
+  checkPositions(request);
   const answer = await call<CommitAnswer>("commit", [
     ...keys.ofAll([workflowId]),
     ...operations.flatMap((operation) => keysOf(keys, operation)),

@@ -9,12 +9,10 @@
 import type { ListedWorkflow, ListPage, ListQuery, WorkflowStatus } from "../../../core/driver/driver.ts";
 import { STATUSES } from "../../../core/driver/statuses.ts";
 import { MAX_CREATED_AT, parseListCursor } from "../../../core/values/list_cursor.ts";
+import { MAX_LISTED_ERROR_LENGTH } from "../../page_size.ts";
 import type { ScriptCalls } from "../script_calls.ts";
 
-/** Longer errors are left out of a list without values. */
-const MAX_ERROR_CHARACTERS = 4_096;
-
-export async function listWorkflows(calls: ScriptCalls, query: ListQuery): Promise<ListPage> {
+export async function listWorkflows({ call, keys }: ScriptCalls, query: ListQuery): Promise<ListPage> {
   const { limit, problem, values, name } = query;
   const statuses = STATUSES.filter((status) => query.statuses?.includes(status) ?? true);
   const indexes = (problem ? ["parked"] : statuses).map((index) => `index/${index}`);
@@ -28,11 +26,14 @@ export async function listWorkflows(calls: ScriptCalls, query: ListQuery): Promi
   do {
     const filters = { ...query.idPrefix && { idPrefix: query.idPrefix }, ...query.due && { due: true } };
     const document = { indexes, name, limit: missing(), after, trims: false, ...filters };
-    const { ids, last } = await calls.call<{ ids: string[]; last?: string }>("list", [], document);
+    const { ids, last } = await call<{ ids: string[]; last?: string }>("list", [], document);
     for (let from = 0; from < ids.length && !isCut;) {
-      const { workflows, read } = await readRows<ListedWorkflow>(calls, ids.slice(from), values);
+      const workflowIds = ids.slice(from);
+      const own = workflowIds.flatMap((id) => keys.of(id));
+      // One answer may hold only the first `read` of them.
+      const { workflows, read } = await call<RowPage>("readWorkflows", own, { workflowIds, values });
       for (const row of workflows.filter((row) => isAsked(row, query, statuses))) {
-        const isLong = !values && row.error !== null && row.error.length > MAX_ERROR_CHARACTERS;
+        const isLong = !values && row.error !== null && row.error.length > MAX_LISTED_ERROR_LENGTH;
         page.push(isLong ? { ...row, error: null } : row);
       }
       isAnyGone ||= workflows.length < read;
@@ -44,20 +45,17 @@ export async function listWorkflows(calls: ScriptCalls, query: ListQuery): Promi
     after = isPast ? undefined : last;
   } while (!isCut && after !== undefined && missing() > 0);
   // Workflows whose keys have expired leave the indexes.
-  if (isAnyGone) await calls.call("list", [], { indexes: [], limit: 0, trims: true });
+  if (isAnyGone) await call("list", [], { indexes: [], limit: 0, trims: true });
   const workflows = page.slice(0, limit);
   const end = workflows.at(-1);
   const isMore = isCut || page.length > limit;
   return { workflows, cursor: end && isMore ? JSON.stringify([end.createdAt, end.workflowId]) : null };
 }
 
-/** Reads the rows of the first `read` of these workflows, as many as one answer holds. */
-async function readRows<Row extends ListedWorkflow>(
-  { call, keys }: ScriptCalls,
-  workflowIds: readonly string[],
-  values: boolean,
-): Promise<{ workflows: Row[]; read: number }> {
-  return await call("readWorkflows", workflowIds.flatMap((id) => keys.of(id)), { workflowIds, values });
+/** The rows that exist of the first `read` workflows of a request. */
+interface RowPage {
+  readonly workflows: readonly ListedWorkflow[];
+  readonly read: number;
 }
 
 /** Whether a row is still what the query asks for. It may have changed since the index was read. */

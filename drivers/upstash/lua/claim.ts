@@ -50,8 +50,8 @@ end
 
 local suspects, longest = {}, after(request.leaseMs)
 
--- Finds leases that end later than one that began now. If such a lease is no longer than others, the
--- clock has gone back. If not all leases were read, this reads the last ones.
+-- Finds leases that end later than a lease of this claim would. Either such a lease is longer, or the
+-- clock has gone back. The last leases are read here if the read by age did not get all.
 local function findSuspects(isCut)
   if isCut and #leases >= MAX_READ then look('ZREVRANGEBYSCORE', '(inf', '(' .. held(longest), MAX_SUSPECTS) end
   for _, one in ipairs(leases) do
@@ -85,9 +85,9 @@ end
 
 local function memberAt(place) return string.match(place, '^[^%z]*%z[^%z]*%z(.*)$') .. '\0' .. idOf(place) end
 
--- Reads the oldest workflows of each name. This is for the case that workflows of other names fill
--- the read by age. A commit does not look whether a claim has moved its lease, so if the clock has
--- gone back, it may leave a place behind.
+-- Reads the oldest workflows of each name, because workflows of other names may fill the read by age.
+-- Removes places that are no longer those of a workflow. A commit that does not know that a claim has
+-- moved its lease leaves one behind, if the clock has gone back.
 local function lookByName(wanted)
   due, dueIds = {}, {}
   local function lookFrom(name, first)

@@ -130,8 +130,8 @@ local function ownKeys(row)
 end
 
 -- A shared key lives as long as the last workflow in it, so its expiry only grows. 'ended' does not
--- expire before the indexes, because it tells which of their members have expired. This has the
--- milliseconds that a key has left before the writes: -1 without an expiry, -2 if there is no key.
+-- expire before the indexes, because it tells which of their members have expired. 'leftMs' has the
+-- expiry of a key before the writes, in milliseconds: -1 for none, -2 if there is no such key.
 local leftMs = {}
 
 local function expireShared(key, mustStay)

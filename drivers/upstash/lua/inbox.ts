@@ -13,7 +13,8 @@ local function wantMessage(message)
   want(inboxOf(id), 'last', 'bytes', 't:' .. message.topic, 'k:' .. message.dedupeKey)
 end
 
--- After the row was read: the queues from which the workflow may receive, with their first messages.
+-- Names the queues from which the workflow may receive, with their first messages. The row was read
+-- before, so this needs no read.
 local function wantQueues(topics)
   for _, topic in ipairs(topics or {}) do
     want(inboxOf(own), 't:' .. topic, placeField(headOf(own, topic), topic))
@@ -32,7 +33,7 @@ local function messageText(message)
   return digits(message.number) .. ':' .. digits(message.at) .. ':' .. names .. '\n' .. message.text
 end
 
--- The oldest message of a queue. Nil if it is empty.
+-- The oldest message of a queue; nil if it is empty.
 local function firstOf(topic)
   local head = headOf(own, topic)
   local tail = tonumber(read(inboxOf(own), 't:' .. topic) or '0')

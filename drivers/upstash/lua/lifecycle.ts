@@ -83,7 +83,7 @@ local function cancel(found)
   end
 end
 
--- Drops the entries from a position on. The others move together, since their numbers have no gaps.
+-- Drops the entries from a position on. The others get new numbers, because numbers have no gaps.
 local function rewind(from)
   local hash, before, isAny = hashOf(row.id, 'workflow'), row.entries, false
   local growth, kept, received, left, open = hash.growth, 0, {}, {}, {}

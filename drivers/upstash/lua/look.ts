@@ -3,9 +3,6 @@
  * of a hash, because no field says which others there are.
  */
 export const look = String.raw`
--- The most bytes of values on a page.
-local MAX_PAGE_BYTES = 1048576
-
 local row = load(own)
 if not row then return reply({ status = cjson.null, items = {}, more = false }) end
 
@@ -14,15 +11,6 @@ local function namesOf(kind, pattern)
   local found = {}
   for _, name in ipairs(call('HKEYS', keyOf(own, kind))) do append(found, string.match(name, pattern)) end
   return found
-end
-
--- Whether a text comes before another one in the order of their bytes.
-local function isBefore(one, other)
-  for at = 1, math.min(#one, #other) do
-    local left, right = string.byte(one, at), string.byte(other, at)
-    if left ~= right then return left < right end
-  end
-  return #one < #other
 end
 
 -- The items of a page, from sorted places. 'show' reads the item at a place, or returns nil for none.

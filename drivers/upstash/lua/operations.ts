@@ -134,8 +134,8 @@ local hasOutcome = false
 -- Whether the commit adds complete or open entries.
 local isAdvanced = false
 
--- Counts the text of the entry if there is one, because a repeat answers with that text. So a
--- repeat defers the same waits.
+-- Counts the bytes of the entry's text if there is one. A repeat answers with that text, so it defers
+-- the same waits.
 local function shown(outcome, entry)
   hasOutcome = true
   answered = answered + (entry and wireSize(entry.text) or 0)

@@ -1,9 +1,9 @@
 /**
- * The request, the store's clock and the answer. `script_calls.ts` describes answers: `value` adds one
- * and returns what stands for it in the document, and `answered` counts the bytes of all of them.
+ * The request, the store's clock and the answer. `script_calls.ts` describes answers: `value` adds
+ * a value and returns what stands for it in the document. `answered` counts the bytes of all values.
  *
  * A number as text has its digits alone. Redis would write 17 digits of it, and Upstash would truncate
- * it. Padded numbers have the order of their texts. To read the clock is billed.
+ * it. Padded numbers have the order of their texts. Reading the clock is a command that is billed.
  */
 const answers = String.raw`
 local call = redis.call
@@ -46,12 +46,12 @@ local function reply(document)
   return answer
 end
 
--- Leaves out an item that is nil.
+-- Appends the items that are not nil.
 local function append(list, ...)
   for index = 1, select('#', ...) do list[#list + 1] = (select(index, ...)) end
 end
 
--- Appends an item that the list was not given before. Returns whether it was new.
+-- Appends an item, but not a second time. Returns whether it was new.
 local given = {}
 local function appendNew(list, item)
   given[list] = given[list] or {}
@@ -66,6 +66,19 @@ local function setOf(list)
   for _, item in ipairs(list) do set[item] = true end
   return set
 end
+
+-- Whether a text comes before another one in the order of their bytes, which is the order of Redis.
+-- Lua compares texts by the locale of the server.
+local function isBefore(one, other)
+  for at = 1, math.min(#one, #other) do
+    local left, right = string.byte(one, at), string.byte(other, at)
+    if left ~= right then return left < right end
+  end
+  return #one < #other
+end
+
+-- About the most bytes of values on a page of a journal, of a stream, or of what a workflow has.
+local MAX_PAGE_BYTES = 1048576
 
 local MAX_ARGUMENTS = 1000 -- Lua's stack limits those of one call.
 local function portion(list, first, size) return unpack(list, first, math.min(first + size - 1, #list)) end
@@ -96,7 +109,7 @@ end
 local function hashOf(id, kind) return collectionAt(keyOf(id, kind), HASH) end
 local function shared(name) return collectionAt(sharedKey(name), SORTED) end
 
--- The next read of the collection includes these.
+-- Makes the next read of the collection include these.
 local function want(collection, ...)
   for _, name in ipairs({ ... }) do
     if collection.known[name] == nil then appendNew(collection.wanted, name) end
@@ -142,7 +155,7 @@ end
 
 /**
  * The rows and the hints that a script writes. It publishes hints without checking for watchers, which
- * saves a command. Readers limit the length of a line.
+ * saves a command. Readers refuse a long line, so many targets become several hints.
  */
 const writes = String.raw`
 local MAX_HINT_TARGETS = 50

@@ -1,13 +1,10 @@
 /** Reading journals and streams in pages. */
 export const paging = String.raw`
--- The bytes and the items that a page of a journal or a stream has at most.
-local MAX_PAGE_BYTES, MAX_PAGE_ITEMS = 1048576, 65536
-local FIRST_RUN = 4
+local MAX_PAGE_ITEMS, FIRST_RUN = 65536, 4
 
--- Reads fields, from a place on, until there are 'limit' values or the answer has more than
--- 'budget' bytes of them, but at least 'least' values. The size of the values so far decides how
--- many fields the next command reads, so that few are read and dropped. If the whole collection,
--- of 'total' bytes, is small, the first command reads many.
+-- Reads the fields from a place on: at most 'limit' values of together 'budget' bytes, but at least
+-- 'least' values. The first command reads few, unless the whole collection of 'total' bytes is
+-- small. The size of the values so far decides how many the next one reads, so few are dropped.
 local function page(key, fieldAt, from, limit, budget, least, total)
   local values, bytes, run = {}, 0, total <= budget and MAX_ARGUMENTS or FIRST_RUN
   while #values < limit do
@@ -96,16 +93,11 @@ local prefix = name and 'n' .. name .. '\0' or 'i'
 local first = from and '(' .. prefix .. from .. (name and '' or '\1') or '[' .. prefix
 local last = name and '(n' .. name .. '\1' or '(j'
 
--- Whether a place comes before another one in the order of their bytes, which is the order of
--- Redis. Lua compares texts by the locale of the server, which orders only digits in the same way.
-local function isBefore(one, other)
+-- Every locale orders digits in the same way, and most places differ in the first 14.
+local function isPlaceBefore(one, other)
   local left, right = string.sub(one, 1, 14), string.sub(other, 1, 14)
   if left ~= right then return left < right end
-  for at = 15, math.min(#one, #other) do
-    left, right = string.byte(one, at), string.byte(other, at)
-    if left ~= right then return left < right end
-  end
-  return #one < #other
+  return isBefore(one, other)
 end
 
 -- A filter leaves out many places, so that a request reads more of them.
@@ -123,7 +115,7 @@ for _, index in ipairs(request.indexes) do
     members[place] = name and string.sub(place, 15) .. '\0' .. name or string.sub(found, #prefix + 15)
   end
 end
-table.sort(places, isBefore)
+table.sort(places, isPlaceBefore)
 
 -- If several indexes were read in part, only the first places of the merged list are known to be next.
 local ids, cut = {}, math.min(#places, most)

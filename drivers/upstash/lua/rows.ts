@@ -69,10 +69,10 @@ local function reindex(row, status)
   row.status = status
 end
 
--- Without values, longer errors are left out: 4,096 characters have at most this many bytes.
+-- A list without values leaves out longer errors. 4,096 characters have at most this many bytes.
 local MAX_ERROR_BYTES = 12288
 
--- Reads a row, and values that callers see: the first of these, in the order of 'record'.
+-- Reads a row and the first 'most' of these values, in the order in which 'record' takes them.
 local SHOWN = { 'problem', 'error', 'input', 'output' }
 
 local function loadShown(id, most)

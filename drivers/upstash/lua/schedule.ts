@@ -63,14 +63,15 @@ local function wake(member)
   return true
 end
 
--- A claim may have moved a lapsed lease to those that are due at once. Until 'listed', none has.
+-- The score of a row. After 'listed', a claim may have moved the lapsed lease to those that are due
+-- at once.
 local function scoreOf(row)
   return row.held and row.listed > now and HELD + row.listed or dueScore(memberOf(row))
 end
 
--- Begins or renews a lease. The row has its exact end. 'due' follows only when less than two thirds
--- of the lease are left there, so most commits do not write it. 'before' is its score there if the
--- caller knows it, or false.
+-- Begins or renews a lease. The row has its exact end. 'due' gets the new end only when less than two
+-- thirds of the lease are left there, so most commits do not write it. 'before' is the score of the
+-- row, false if it has none, and nil if the caller does not know it.
 local function hold(row, leaseMs, before)
   row.lease, row.leaseMs = after(leaseMs), math.ceil(leaseMs)
   if row.held and row.listed - now >= leaseMs * 2 / 3 and row.listed <= row.lease then return end
@@ -79,8 +80,8 @@ local function hold(row, leaseMs, before)
   setDue(memberOf(row), HELD + row.listed, before)
 end
 
--- Shortens a lease that ends later than if it began now: the clock has gone back since it began. Puts
--- back one that a claim has moved too early, because 'due' had an earlier end.
+-- Corrects a lease if the clock has gone back. No lease ends later than one that began now. A lease
+-- that a claim has moved too early, because 'due' had an earlier end, is a lease again.
 local function correctLease(row, score)
   local lease = math.min(row.lease, after(row.leaseMs))
   if lease == row.lease and not isScheduled(score) then return end

@@ -19,7 +19,7 @@ import type { TransportOptions, UpstashCredentials, UpstashTransport } from "./t
  * The driver writes no bytes that are not UTF-8, so it needs no `Upstash-Encoding: base64`. Scripts
  * run at the primary, so it sends no `Upstash-Sync-Token`, with which a replica catches up.
  *
- * @throws {ValidationError} If the URL or the token is none. The message contains neither.
+ * @throws {ValidationError} If the URL or the token is invalid. The message contains neither.
  */
 export function httpTransport(credentials: UpstashCredentials, options: TransportOptions): UpstashTransport {
   const post = openAddress(credentials);

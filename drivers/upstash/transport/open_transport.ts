@@ -21,7 +21,7 @@ export function openTransport(redis: UpstashRedis | UpstashCredentials, options:
   return isInstance(redis) ? instanceTransport(redis, options) : httpTransport(redis, options);
 }
 
-/** Why a value cannot be used; `null` if a request has to show it. */
+/** Why a value cannot be used; `null` if it looks right, so that only a request can tell. */
 function refusalOf(redis: unknown): string | null {
   const wanted = "what is given must be { url, token } or an instance of Redis of @upstash/redis, 1.39 or later";
   if (typeof redis !== "object" || redis === null) return wanted;

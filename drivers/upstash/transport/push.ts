@@ -19,9 +19,9 @@ import type { TransportOptions, UpstashTransport } from "./transport.ts";
  * Timing for a store that bills each command. `docs/upstash.md` has the sums.
  *
  * A beat is one `PUBLISH`, and is left out if a message has arrived since the last beat. It is
- * short enough for proxies that cut idle connections after a minute. A stream that is swallowed
- * loses hints until the next beat, and then everybody looks. So a wait itself looks only for hints
- * that are lost on a connection that works.
+ * short enough for proxies that cut idle connections after a minute. If a
+ * proxy swallows the stream, hints are lost until the next beat fails, and then everybody looks. So the
+ * looks of a wait itself are only for hints that a working connection has lost.
  */
 export const UPSTASH_TIMING: PushTiming = { openAfterMs: 100, lingerMs: 1_000, beatMs: 45_000, lookMs: 600_000 };
 
