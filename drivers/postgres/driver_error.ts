@@ -114,7 +114,7 @@ export function driverError(call: string, error: unknown): ParleyError {
   });
 }
 
-/** Whether the application has closed the client: node-postgres says so in its text, postgres.js by a code. */
+/** Whether the application has closed the client. postgres.js has a code for it, node-postgres a text. */
 function isClosed(error: unknown, systemCode: string | null | undefined): boolean {
   return systemCode === "CONNECTION_ENDED" ||
     error instanceof Error &&

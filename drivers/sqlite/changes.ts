@@ -20,7 +20,7 @@ const LOOK_MS = 20;
 const STATUS = `coalesce(
   (select status || ' ' || created_at || ' ' || coalesce(ended_at, '') from parley_workflows where id = ?), '')`;
 
-/** A text that changes with the target. One look compares it for each watch, if anything was committed. */
+/** A text that changes with the target. After a commit, a look compares it for each watch. */
 const STATES: Readonly<Record<string, string>> = {
   inbox:
     `select coalesce(${LAST_NUMBER}, 0) || ' ' || coalesce(ended_at, '') || ' ' || status as state from parley_workflows where id = ?`,

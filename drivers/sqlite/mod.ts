@@ -30,8 +30,8 @@ export type { SqliteDriverOptions } from "./open.ts";
  * the disk is full or cannot be read.
  *
  * @param database A connection of `node:sqlite`, `bun:sqlite` or `better-sqlite3`, or `ctx.storage`
- * of a Durable Object with SQLite, over which no test runs yet. It belongs to the caller, who closes it. It must return rows as
- * objects and integers as numbers, which is what all of them do by default.
+ * of a Durable Object with SQLite. It belongs to the caller, who closes it. It must return rows as
+ * objects and integers as numbers, as all of them do by default.
  * @param options What a commit survives, and how long a call waits for other connections.
  * @returns The driver.
  * @throws {ValidationError} If the database is not one of these, or an option is not valid.

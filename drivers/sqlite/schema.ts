@@ -81,8 +81,8 @@ create index parley_workflows_parent on parley_workflows (parent) where parent i
  * - sent has every message, because of its dedupe key, and without its value. The journal has the
  *   values of received messages.
  * - streams: tail is the offset of the next value.
- * - waiters: which suspended workflow waits for which signal. together says that the waiter needs
- *   all of its signals that are marked so, and that this one has not come yet.
+ * - waiters: which suspended workflow waits for which signal. A waiter needs all of its signals
+ *   with the mark together; a signal that has come loses the mark.
  */
 const PARTS = `
 create table parley_journal (

@@ -81,8 +81,7 @@ export class GroupedCalls {
    * @param calls Sends the statements.
    * @param connections How many statements the client carries out at once. With one more, a call
    * would wait in the client.
-   * @param isShort Whether calls go to short functions, if there is one for a call that travels alone, or for several
-   * calls.
+   * @param isShort Whether a call, or several together, goes to a short function where there is one.
    */
   constructor(calls: SqlCalls, connections: number, isShort: boolean) {
     this.#calls = calls;
@@ -141,7 +140,8 @@ export class GroupedCalls {
         ? await this.#calls.send<unknown[]>(name, JSON.stringify([first.request]))
         : await this.#calls.send<unknown[]>(first.shared, `[${group.map(({ text }) => text).join(",")}]`);
       const left = group.filter((call, index) => !call.take(answers[index]));
-      // Another statement carries out what this one leaves. Only one that has carried out some has room for more.
+      // The next statements carry out what this one leaves. A call that a short function has left
+      // goes alone; one for which the answer had no room may go together with others again.
       for (const call of left) call.isAlone ||= call.shared !== call.name;
       this.#waiting.unshift(...left);
     } catch (error) {

@@ -52,14 +52,14 @@ export interface OfMany {
   readonly member: Readonly<Record<string, string | null>>;
 }
 
-/** The short calls of which one statement carries out several, with the names of their parameters. */
+/** The short calls of which a statement can carry out several, with the names of their parameters. */
 const OF_MANY: Partial<Record<ShortName, readonly [OfMany["statement"], readonly string[]]>> = {
   createOne: ["createMany", ["own", "workflow_name", "workflow_input", "run_owner", "lease"]],
   record: ["commitMany", [...RUN, ...ENTRY, "entry_tag", "entry_value", "entry_topic", "tries"]],
   end: ["commitMany", [...RUN, "end_status", "end_output", "end_error", "end_failed"]],
 };
 
-/** Returns how a call travels together with others, or null if it goes to the function for all cases then. */
+/** Returns how a call travels together with others; null if no short function takes several of it. */
 export function ofMany(call: ShortCall | null): OfMany | null {
   const found = call && OF_MANY[call.statement];
   if (!call || !found) return null;

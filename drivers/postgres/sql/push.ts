@@ -29,7 +29,7 @@ export const pushSql: readonly SqlPart[] = [notify, hint, callsWithHints, listen
 
 const CALLS_WITH_HINTS = ["create_v1", "claim_v1", "commit_v1", "send_v1", "control_v1", "delete_v1", "purge_v1"];
 
-/** The setting that holds the hints of a transaction as an array, and that is empty outside of procedures. */
+/** The setting with the hints of a transaction, as an array. It is empty outside of procedures. */
 const HINTS = "'parley.hints'";
 
 /** The setting that says that a transaction has sent hints with what it writes. */

@@ -8,7 +8,7 @@ import { listening } from "../push.ts";
 import type { SchemaName } from "../schema_name.ts";
 import { entryPoint } from "../sql_function.ts";
 
-/** The members of each request. Those from `place` on are null without an entry, and the last ones without an end. */
+/** The members of each request: of every commit, of an entry or null, of an end or null. */
 const COMMIT = `own text, run_epoch bigint, run_owner text, number bigint, lease bigint,
       place integer, entry_label text, age bigint, entry_tag text, entry_value text, entry_topic text, tries integer,
       end_status text, end_output text, end_error text, end_failed integer`;
