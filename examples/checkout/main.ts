@@ -1,13 +1,14 @@
 /**
- * Serves the shop, with its workflows on Postgres in a directory (PGlite).
+ * Serves the shop, with its workflows in a file of SQLite.
  *
  * @module
  */
 
 import { parseArgs } from "node:util";
-import { PGlite } from "@electric-sql/pglite";
+// @ts-ignore: packages of the project's tests hide the types of this module
+import { DatabaseSync } from "node:sqlite";
 import { type Duration, Parley } from "@parley/parley";
-import { postgresDriver } from "@parley/parley/postgres";
+import { sqliteDriver } from "@parley/parley/sqlite";
 import { createApp } from "./app.ts";
 import { Ledger } from "./ledger.ts";
 import { FakeProvider } from "./provider.ts";
@@ -26,7 +27,7 @@ const { values: options } = parseArgs({
 
 Deno.mkdirSync(options.data, { recursive: true });
 using _lock = await lock(`${options.data}/lock`);
-const database = await PGlite.create(`${options.data}/postgres`);
+const database = new DatabaseSync(`${options.data}/shop.db`);
 
 const tokenSecret = secretIn(`${options.data}/secret`);
 const secret = Deno.env.get("WEBHOOK_SECRET") ?? tokenSecret;
@@ -36,7 +37,7 @@ const provider = new FakeProvider({
   latencyMs: Number(options.latency),
 });
 const parley = new Parley({
-  driver: postgresDriver(database),
+  driver: sqliteDriver(database),
   workflows: [checkoutWorkflow(provider)],
   lease: options.lease as Duration,
 });
@@ -56,11 +57,11 @@ const server = Deno.serve({
 await server.finished;
 await parley[Symbol.asyncDispose]();
 await working;
-await database.close();
+database.close();
 
 /**
- * Two processes on one PGlite directory would destroy it. The system releases the lock however its
- * holder dies.
+ * The provider's books are those of one process. The system releases the lock however its holder
+ * dies.
  */
 async function lock(path: string): Promise<Deno.FsFile> {
   const file = await Deno.open(path, { create: true, write: true });

@@ -24,8 +24,10 @@ const COMPILERS: Readonly<Record<string, string>> = {
   "typescript-7": "npm:typescript@^7.0.2",
 };
 
-/** The first example of the README. */
-const story = /```ts\n(.*?)```/s.exec(read("README.md"))![1]!;
+/** The first example of the README, and the same over a store in memory, for runtimes without `node:sqlite`. */
+const example = /```ts ignore\n(.*?)```/s.exec(read("README.md"))![1]!;
+const story = example.replaceAll(/^import .*sqlite.*\n/gm, "").replace("event, Parley", "event, memoryDriver, Parley")
+  .replace(/sqliteDriver\(.*?\)\)/, "memoryDriver()");
 const entries = read("tests/npm/programs/entries.ts");
 const { exports }: { exports: Record<string, string> } = JSON.parse(read("deno.json"));
 
@@ -136,7 +138,7 @@ Deno.test("the sources run in Node 24, which only strips types", async () => {
   // The name of the package then means this folder.
   const manifest = { name: "@parley/parley", type: "module", exports };
   await project.write("sources/package.json", JSON.stringify(manifest));
-  await project.write("sources/story.ts", story);
+  await project.write("sources/story.ts", example);
   await project.write("sources/entries.ts", entries);
   const node = nodePath(project, 24);
   assert.equal((await project.run(node, "sources/story.ts")).stdout, STORY_PRINTS);

@@ -57,10 +57,12 @@ Deno.test("every local link in the documents leads to a file", () => {
 
 Deno.test("the README shows code that runs before line 30", () => {
   const lines = read("README.md").split("\n");
-  const start = lines.indexOf("```ts");
+  const start = lines.indexOf("```ts ignore");
   const end = lines.indexOf("```", start);
   assert(start > 0 && end < 30, `the first example ends at line ${end + 1}`);
   assert(end - start - 1 <= 15, `the first example has ${end - start - 1} lines`);
+  // `tests/drivers/sqlite/guide_test.ts` runs it.
+  assert.match(lines.slice(start, end).join("\n"), /sqliteDriver/);
 });
 
 function documents(): string[] {
