@@ -47,6 +47,8 @@ export interface Page {
   emulate(device: Device): Promise<void>;
   /** The page as a WebP picture, to its end. */
   screenshot(): Promise<Uint8Array>;
+  /** Stops the service workers, as the browser does with those that have no events to handle. */
+  stopServiceWorkers(): Promise<void>;
 }
 
 /** The screen of a user, and what he prefers. */
@@ -124,6 +126,10 @@ export class Chromium implements AsyncDisposable {
           captureBeyondViewport: true,
         });
         return Uint8Array.fromBase64(data);
+      },
+      stopServiceWorkers: async () => {
+        await ask("ServiceWorker.enable");
+        await ask("ServiceWorker.stopAllWorkers");
       },
     };
     await page.until("document.readyState === 'complete' && location.href !== 'about:blank'");
