@@ -9,6 +9,7 @@ import { ValidationError } from "../../core/errors.ts";
 import { type Clock, systemClock } from "../../core/time/clock.ts";
 import type { PushConnection, PushTiming } from "../push.ts";
 import { callError, failureError } from "./failure.ts";
+import { bytesOf, MAX_VALUES_BYTES } from "./limits.ts";
 import type { ObjectNamespace } from "./platform.ts";
 import type { ObjectAnswer, ObjectCall, ObjectStub } from "./protocol.ts";
 import { OBJECT_TIMING, objectPush } from "./push.ts";
@@ -45,12 +46,6 @@ export interface DurableObjectInternals {
 
 /** The default of `name`. */
 const NAME = "parley";
-
-/**
- * The platform refuses a row of 2.2 MB. A row has one value, but for that of a workflow, whose input
- * and output may have so much together.
- */
-const MAX_VALUES_BYTES = 2_000_000;
 
 /** Makes the driver. `pushes` has its connections. */
 export function openDurableObject(
@@ -91,7 +86,7 @@ export function openDurableObject(
   };
   const driver: Driver = {
     contract: 1,
-    limits: { requestBytes: MAX_VALUES_BYTES, bytesOf: (text) => new TextEncoder().encode(text).length },
+    limits: { requestBytes: MAX_VALUES_BYTES, bytesOf },
     migrate: async () => shards.own === null ? undefined : await call(shards.own, "migrate"),
     create: byId("create"),
     claim: (request) => shards.claim(call, request),

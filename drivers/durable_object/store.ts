@@ -4,9 +4,10 @@
  * @module
  */
 
-import type { Clock } from "../../core/time/clock.ts";
-import { wallClock } from "../../core/time/clock.ts";
-import { DriverError } from "../../core/errors.ts";
+import type { CommitRequest } from "../../core/driver/driver.ts";
+import { DriverError, ValueTooLargeError } from "../../core/errors.ts";
+import { type Clock, wallClock } from "../../core/time/clock.ts";
+import { textMember } from "../foreign_error.ts";
 import { Transaction } from "../sqlite/calls/transaction.ts";
 import { type Database, openDatabase } from "../sqlite/database.ts";
 import { driverError } from "../sqlite/failure.ts";
@@ -14,6 +15,7 @@ import { type MethodName, READS, WRITES } from "../sqlite/methods.ts";
 import { migrate } from "../sqlite/schema.ts";
 import { Alarm } from "./alarm.ts";
 import { toFailure } from "./failure.ts";
+import { bytesOf, MAX_VALUES_BYTES } from "./limits.ts";
 import type { ObjectContext } from "./platform.ts";
 import type { EntrypointStub, ObjectAnswer, ObjectCall } from "./protocol.ts";
 import { Sockets } from "./sockets.ts";
@@ -70,7 +72,8 @@ export class ObjectStore {
       return { value: this.#run(opened, method, args) };
     } catch (error) {
       this.#opened?.alarm.forget();
-      const shown = driverError(`Durable Object: ${method}`, error);
+      const found = this.#opened ? rowError(this.#opened.database, method, args[0], error) : error;
+      const shown = driverError(`Durable Object: ${method}`, found);
       // The Worker gets no cause. It shows only the place of a mistake in this driver.
       if (shown.cause !== undefined) console.error(shown);
       return { failure: toFailure(shown) };
@@ -106,16 +109,22 @@ export class ObjectStore {
   #open(): Opened {
     if (this.#opened) return this.#opened;
     const { storage } = this.#context;
-    const database = openDatabase(sqlStorage(storage));
-    database.write(() => {
-      migrate(database);
-      database.run(OBJECT);
-      database.run("insert or ignore into parley_object (id, wake_at) values (1, 0)");
-      this.#name = database.all<{ name: string | null }>("select name from parley_object")[0]?.name ?? null;
-    });
+    const database = openDatabase(storage);
+    try {
+      database.write(() => this.#setUp(database));
+    } catch (error) {
+      throw setUpError(error);
+    }
     const alarm = new Alarm({ storage, database, now: this.#now });
     alarm.found(this.#foundAlarm);
     return this.#opened = { database, alarm };
+  }
+
+  #setUp(database: Database): void {
+    migrate(database);
+    database.run(OBJECT);
+    database.run("insert or ignore into parley_object (id, wake_at) values (1, 0)");
+    this.#name = database.all<{ name: string | null }>("select name from parley_object")[0]?.name ?? null;
   }
 
   /** Keeps the object's name for the alarm, which does not always know it. */
@@ -146,16 +155,27 @@ export class ObjectStore {
   }
 }
 
-/** Says which migration is missing. The platform throws an error of its own for any other class. */
-function sqlStorage(storage: ObjectContext["storage"]): ObjectContext["storage"] {
-  try {
-    if (typeof storage.sql.exec === "function") return storage;
-  } catch {
-    // The class has no SQLite.
-  }
-  throw new DriverError("Durable Object: the object's class must be among `new_sqlite_classes` in the migrations", {
+/** Says which migration is missing, if the class has no SQLite. */
+function setUpError(error: unknown): unknown {
+  if (!/new_sqlite_classes|SQL is not enabled/i.test(textMember(error, "message") ?? "")) return error;
+  return new DriverError("Durable Object: the object's class must be among `new_sqlite_classes` in the migrations", {
     retryable: false,
   });
+}
+
+/** The error for a commit whose texts do not fit the workflow's row, which also has the input. */
+function rowError(database: Database, method: string, request: unknown, error: unknown): unknown {
+  if (method !== "commit" || !/SQLITE_TOOBIG/.test(textMember(error, "message") ?? "")) return error;
+  const { workflowId, transition } = request as CommitRequest;
+  const sql = "select octet_length(input) as bytes from parley_workflows where id = ?";
+  const input = database.all<{ bytes: number }>(sql, workflowId)[0]?.bytes ?? 0;
+  const texts = transition?.to === "end"
+    ? [transition.output, transition.error]
+    : transition?.to === "park"
+    ? [transition.problem]
+    : [];
+  const bytes = texts.reduce((sum, text) => sum + bytesOf(text ?? ""), input);
+  return new ValueTooLargeError("input and output of the workflow together", bytes, MAX_VALUES_BYTES);
 }
 
 function unknownMethod(name: MethodName): DriverError {

@@ -23,6 +23,8 @@ export interface WorkerOptions {
   readonly self?: string;
   /** The classes of its Durable Objects, by the names of their bindings. They have SQLite. */
   readonly objects?: Record<string, string>;
+  /** The bindings of `objects` whose classes have no SQLite. */
+  readonly withoutSqlite?: readonly string[];
   /** The folder of the objects' storage. Default: one in memory, which is removed with the worker. */
   readonly folder?: string;
   /** Compatibility flags. Default none. */
@@ -68,8 +70,17 @@ const STOP_MS = 5_000;
  * would count its connections as a leak.
  */
 export async function startWorker(
-  { entry, bindings = {}, self, objects = {}, folder, flags = [], date = COMPATIBILITY_DATE, hyperdrive }:
-    WorkerOptions,
+  {
+    entry,
+    bindings = {},
+    self,
+    objects = {},
+    withoutSqlite = [],
+    folder,
+    flags = [],
+    date = COMPATIBILITY_DATE,
+    hyperdrive,
+  }: WorkerOptions,
 ): Promise<RunningWorker> {
   const outgoing = new Outgoing();
   const logs: string[] = [];
@@ -85,7 +96,9 @@ export async function startWorker(
     compatibilityFlags: hyperdrive === undefined ? [...flags] : [...flags, "nodejs_compat"],
     ...(hyperdrive !== undefined && { hyperdrives: { HYPERDRIVE: hyperdrive } }),
     durableObjects: Object.fromEntries(
-      Object.entries(objects).map(([name, className]) => [name, { className, useSQLite: true }]),
+      Object.entries(objects).map((
+        [name, className],
+      ) => [name, { className, useSQLite: !withoutSqlite.includes(name) }]),
     ),
     durableObjectsPersist: folder ?? own ?? false,
     host: "127.0.0.1",

@@ -174,7 +174,11 @@ async function outside(env: Env): Promise<Record<string, ObjectCost>> {
   };
   await take(driver, "waits");
   costs["a sweep that finds nothing"] = await costOf(() => driver.claim(claimRequest()));
-  await enqueue(driver, ...Array.from({ length: 20 }, (_, index) => `${index}`));
+  for (let index = 0; index < 20; index++) {
+    await enqueue(driver, `${index}`);
+    // Rows of one millisecond would be sorted among each other.
+    await new Promise((resolve) => setTimeout(resolve, 3));
+  }
   costs["`list` of 10"] = await costOf(() => driver.listWorkflows(query));
   costs["a sweep that finds 20"] = await costOf(() => driver.claim(claimRequest()));
   costs["`cancel`"] = await costOf(() => driver.control({ workflowId: "w", action: "cancel" }));

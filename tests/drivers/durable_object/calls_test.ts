@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { startWorker } from "../../support/workerd/mod.ts";
+
+const worker = await startWorker({
+  entry: "tests/drivers/durable_object/entries/calls.ts",
+  objects: { STORE: "Store", PLAIN: "Plain" },
+  withoutSqlite: ["PLAIN"],
+});
+Deno.test.afterAll(() => worker[Symbol.asyncDispose]());
+
+// deno-lint-ignore no-explicit-any -- each scene has its own answer
+async function play(scene: string): Promise<any> {
+  const response = await worker.fetch(`/${scene}`);
+  const text = await response.text();
+  assert(response.ok, text);
+  return JSON.parse(text);
+}
+
+Deno.test("a wait in memory has one socket, makes no request, and is woken by a hint, also after a reset", async () => {
+  for (const seen of Object.values<Record<string, unknown>>(await play("hot"))) {
+    const { tookMs, ...others } = seen;
+    console.log(`woken after ${tookMs} ms`);
+    assert.deepEqual(others, { open: 1, whileWaiting: 0, left: 0, result: "hello" });
+  }
+});
+
+Deno.test("with shards, what needs one object is refused if it has several", async () => {
+  assert.deepEqual(await play("shards"), {
+    apart: "invalid_value",
+    together: "done",
+    one: "done",
+    list: "invalid_value",
+    sweep: "invalid_value",
+    purge: "invalid_value",
+    none: "invalid_value",
+    // A claim by IDs goes to all objects of the workflows.
+    woken: { claimed: 3, finished: 3, suspended: 0 },
+    // The rest of one object, of which one workflow sends to another object.
+    swept: 2,
+    refused: ["invalid_value"],
+    listed: ["a1 SUCCESS", "a2 SUCCESS", "a3 PENDING", "a4 SUCCESS"],
+  });
+});
+
+Deno.test("a value that a row cannot hold is refused, and two of 1 MiB fit", async () => {
+  const { together: [together], ...others } = await play("large");
+  assert.deepEqual(others, { mebibyte: 2 ** 20 - 10, refused: "value_too_large", status: "PENDING" });
+  const { bytes, ...error } = together;
+  assert.deepEqual(error, { code: "value_too_large", limit: 2_000_000 });
+  assert(bytes > 3_000_000 && bytes < 3_000_100);
+});
+
+Deno.test("a stub, anything else that is no namespace, and a class without SQLite are refused", async () => {
+  const { stub, driver, nothing, name, plain } = await play("wrong");
+  assert.match(stub, /^invalid_value: .* is a stub, and must be the namespace/);
+  for (const other of [driver, nothing]) assert.match(other, /^invalid_value: .* must be a namespace/);
+  assert.match(name, /^invalid_value: .*`name`/);
+  assert.deepEqual(plain, [
+    "Durable Object: the object's class must be among `new_sqlite_classes` in the migrations",
+    false,
+  ]);
+});
