@@ -67,7 +67,7 @@ export function parseArguments(args: readonly string[]): ParsedArguments {
   // The word is not shown, because it may be an address with a password.
   if (!command) {
     throw new CliError(
-      `There is no such command${suggestion(name, COMMANDS.map(({ name }) => name))}: parley --help lists them`,
+      `There is no such command${suggestion(name, COMMANDS.map(({ name }) => name))} parley --help lists them`,
     );
   }
   const allowed = new Set<string>([...command.options, ...Object.keys(COMMON_OPTIONS)]);
@@ -93,16 +93,16 @@ function parse(args: readonly string[]): { values: Partial<Record<OptionName, un
         ? `The option ${name} ${needOf(name.slice(2) as OptionName)}`
         : `There is no option ${quoted(name)}${
           suggestion(name, Object.keys(OPTIONS).map((it) => `--${it}`))
-        }: parley --help lists them`,
+        } parley --help lists them`,
     );
   }
 }
 
-/** The known name that a word resembles most, as a question. */
+/** The known name that a word resembles most, as a question; a colon if there is none. */
 function suggestion(word: string, known: readonly string[]): string {
   const typed = word.slice(0, MAX_TYPED).toLowerCase();
   const [nearest] = known.map((it) => ({ it, edits: editsBetween(typed, it) })).toSorted((a, b) => a.edits - b.edits);
-  return nearest && nearest.edits <= MAX_EDITS ? `; did you mean ${nearest.it}?` : "";
+  return nearest && nearest.edits <= MAX_EDITS ? `; did you mean ${nearest.it}?` : ":";
 }
 
 /** The number of characters to add, remove or replace (Levenshtein's distance). */
