@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { read, sourceFiles } from "./files.ts";
 
 /** The published files, without the one file that may use time. */
-const CHECKED = /^(mod\.ts|cli\/|core\/(?!time\/clock\.ts$)|drivers\/|http\/|otel\/|conformance\/|testing\/)/;
+const CHECKED = /^(mod\.ts|cli\/|core\/(?!time\/clock\.ts$)|drivers\/|http\/|dbos\/|otel\/|conformance\/|testing\/)/;
 
 /** Names that always mean a timer or the time. */
 const NAMES = new Set(["setTimeout", "setInterval", "setImmediate", "performance", "Temporal", "MessageChannel"]);

@@ -46,14 +46,14 @@ export class DbosPackages implements AsyncDisposable {
 export class DbosApp {
   readonly #child: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #said: Promise<void>;
+  readonly #said: Promise<unknown>;
   #printed = "";
   readonly #listeners = new Set<() => void>();
 
   private constructor(child: Deno.ChildProcess) {
     this.#child = child;
     this.#input = child.stdin.getWriter();
-    this.#said = this.#listen();
+    this.#said = Promise.all([child.stdout, child.stderr].map((output) => this.#listen(output)));
   }
 
   static async start(folder: string, version: Version, database: string): Promise<DbosApp> {
@@ -62,7 +62,7 @@ export class DbosApp {
       cwd: folder,
       stdin: "piped",
       stdout: "piped",
-      stderr: "inherit",
+      stderr: "piped",
       env: { DBOS_PACKAGE: `dbos-${version}`, SYSTEM_DATABASE: database, NODE_NO_WARNINGS: "1" },
     }).spawn();
     const app = new DbosApp(child);
@@ -88,8 +88,9 @@ export class DbosApp {
     await this.#said;
   }
 
-  async #listen(): Promise<void> {
-    for await (const text of this.#child.stdout.pipeThrough(new TextDecoderStream())) {
+  /** Takes what the app prints. Its log has the errors of workflows that fail on purpose. */
+  async #listen(output: Deno.ChildProcess["stdout"]): Promise<void> {
+    for await (const text of output.pipeThrough(new TextDecoderStream())) {
       this.#printed += text;
       for (const listener of this.#listeners) listener();
     }

@@ -8,6 +8,7 @@ import { memoryDriver, Parley, workflow } from "@parley/parley";
 import { followLive } from "@parley/parley/browser";
 import { connect } from "@parley/parley/client";
 import { conformance } from "@parley/parley/conformance";
+import { dbosClient } from "@parley/parley/dbos";
 import type { Driver } from "@parley/parley/driver";
 import { bearer, parleyHttp } from "@parley/parley/http";
 import { neonDriver } from "@parley/parley/neon";
@@ -32,6 +33,7 @@ const client = connect({
   token: "s3cret",
   fetch: async (url, init) => await app.request(url, init),
 });
+if (dbosClient("postgres://user:password@host.test/db").handle("w").workflowId !== "w") throw new Error("No handle");
 if (typeof followLive !== "function") throw new Error("There is no followLive");
 const handle = await client.start(greet, "Ada");
 console.log(drivers.length, typeof conformance, await handle.result());
