@@ -8,6 +8,8 @@
  * it a script locks these keys and not the whole database. `ARGV[1]` is the request, a JSON document
  * that refers to the values after it by their place in `ARGV`. `script_calls.ts` describes the answer.
  *
+ * The comments on functions are outside of the texts, so that neither a bundle nor a request has them.
+ *
  * @module
  */
 

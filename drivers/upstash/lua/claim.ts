@@ -2,21 +2,18 @@
  * The first half of a claim by due time: looks for due workflows. The script touches no key of a
  * workflow: only the store knows which workflows are due, so a request cannot declare their keys.
  */
-export const peekMain = String.raw`
-local MAX_READ, MAX_SUSPECTS, MAX_UNKNOWN_NAMES = 100, 10, 10
-
--- The first call may have taken these, and its answer was lost. An empty ID says that it left some.
-local taken = request.isFresh and {} or call('SMEMBERS', keyOf(request.owner, 'claim'))
+export const peekMain = [
+  String.raw`local MAX_READ, MAX_SUSPECTS, MAX_UNKNOWN_NAMES = 100, 10, 10`,
+  // The first call may have taken these, and its answer was lost. An empty ID says that it left some.
+  String.raw`local taken = request.isFresh and {} or call('SMEMBERS', keyOf(request.owner, 'claim'))
 if #taken > 0 then return reply({ taken = taken, now = now }) end
 
-local isExcepted, isKnown = setOf(request.except), setOf(request.names)
-
--- Workflows that have become due, the oldest first; leases; the next instant of another workflow.
-local passed, leases, nextAt = {}, {}, nil
-local function comesNext(instant) nextAt = math.min(instant, nextAt or LATEST) end
-
--- Reads members of 'due' and their scores, in one command.
-local function look(command, first, last, most, offset)
+local isExcepted, isKnown = setOf(request.except), setOf(request.names)`,
+  // Workflows that have become due, the oldest first; leases; the next instant of another workflow.
+  String.raw`local passed, leases, nextAt = {}, {}, nil
+local function comesNext(instant) nextAt = math.min(instant, nextAt or LATEST) end`,
+  // Reads members of 'due' and their scores, in one command.
+  String.raw`local function look(command, first, last, most, offset)
   local limit = { 'WITHSCORES', 'LIMIT', digits(offset or 0), digits(most) }
   local found = call(command, DUE.key, first, last, unpack(limit))
   for index = 1, #found, 2 do
@@ -32,11 +29,10 @@ local function look(command, first, last, most, offset)
   return #found / 2
 end
 
-local function held(instant) return digits(HELD + instant) end
-
--- Workflows that are due at once sort first, although others may have become due earlier. If they
--- fill a read, a second read gets the others, and a third one the leases. Returns whether they did.
-local function lookByAge(size)
+local function held(instant) return digits(HELD + instant) end`,
+  // Workflows that are due at once sort first, although others may have become due earlier. If they
+  // fill a read, a second read gets the others, and a third one the leases. Returns whether they did.
+  String.raw`local function lookByAge(size)
   if look('ZRANGEBYSCORE', '-inf', '(inf', size) < size then return false end
   leases = {}
   if #passed == size and passed[size].score < 0 then look('ZRANGEBYSCORE', '0', digits(LATEST), size) end
@@ -48,22 +44,20 @@ local function lookByAge(size)
   return true
 end
 
-local suspects, longest = {}, after(request.leaseMs)
-
--- Finds leases that end later than a lease of this claim would. Either such a lease is longer, or the
--- clock has gone back. The last leases are read here if the read by age did not get all.
-local function findSuspects(isCut)
+local suspects, longest = {}, after(request.leaseMs)`,
+  // Finds leases that end later than a lease of this claim would. Either such a lease is longer, or the
+  // clock has gone back. The last leases are read here if the read by age did not get all.
+  String.raw`local function findSuspects(isCut)
   if isCut and #leases >= MAX_READ then look('ZREVRANGEBYSCORE', '(inf', '(' .. held(longest), MAX_SUSPECTS) end
   for _, one in ipairs(leases) do
     local id = idOf(one.member)
     local isSuspect = one.score > HELD + longest and isKnown[nameOf(one.member)] and not isExcepted[id]
     if isSuspect and appendNew(suspects, id) and #suspects > MAX_SUSPECTS then table.remove(suspects, 1) end
   end
-end
-
--- Moves workflows whose lease lapsed to those that are due at once, so that they stay due if the
--- clock goes back. Their runs can still commit until another run takes over.
-local function moveLapsed(isCut)
+end`,
+  // Moves workflows whose lease lapsed to those that are due at once, so that they stay due if the
+  // clock goes back. Their runs can still commit until another run takes over.
+  String.raw`local function moveLapsed(isCut)
   for _, one in ipairs(leases) do
     local lapse = one.score - HELD
     if lapse <= now then
@@ -83,12 +77,11 @@ local function addDue(id, at)
   if not isExcepted[id] and appendNew(dueIds, id) then append(due, { id = id, at = at, order = #due }) end
 end
 
-local function memberAt(place) return string.match(place, '^[^%z]*%z[^%z]*%z(.*)$') .. '\0' .. idOf(place) end
-
--- Reads the oldest workflows of each name, because workflows of other names may fill the read by age.
--- Removes places that are no longer those of a workflow. A commit that does not know that a claim has
--- moved its lease leaves one behind, if the clock has gone back.
-local function lookByName(wanted)
+local function memberAt(place) return string.match(place, '^[^%z]*%z[^%z]*%z(.*)$') .. '\0' .. idOf(place) end`,
+  // Reads the oldest workflows of each name, because workflows of other names may fill the read by age.
+  // Removes places that are no longer those of a workflow. A commit that does not know that a claim has
+  // moved its lease leaves one behind, if the clock has gone back.
+  String.raw`local function lookByName(wanted)
   due, dueIds = {}, {}
   local function lookFrom(name, first)
     local last = '(' .. name .. '\0' .. '0' .. padded(now + 1)
@@ -124,25 +117,23 @@ sortByAge(due)
 local ids = {}
 for index = 1, math.min(#due, request.limit) do ids[index] = due[index].id end
 local nextDueMs = nextAt and nextAt - now or cjson.null
-return reply({ ids = ids, suspects = suspects, unknown = unknown, now = now, nextDueMs = nextDueMs })
-`;
+return reply({ ids = ids, suspects = suspects, unknown = unknown, now = now, nextDueMs = nextDueMs })`,
+].join("\n");
 
 /** Claims workflows by ID. Also the second half of a claim by due time. */
-export const claimMain = String.raw`
--- About the most bytes of workflows in an answer, and as many again of journals.
-local MAX_HALF_BYTES, MAX_PAGE_ENTRIES = 4194304, 1000
-local isKnown = setOf(request.names)
-
--- The workflows of the request that exist, with the values that their runs need.
-local found = {}
+export const claimMain = [
+  // About the most bytes of workflows in an answer, and as many again of journals.
+  String.raw`local MAX_HALF_BYTES, MAX_PAGE_ENTRIES = 4194304, 1000
+local isKnown = setOf(request.names)`,
+  // The workflows of the request that exist, with the values that their runs need.
+  String.raw`local found = {}
 for order, id in ipairs(request.workflowIds) do
   local row, texts = loadShown(id, #SHOWN)
   append(found, row and { row = row, texts = texts, order = order } or nil)
   if row then want(DUE, memberOf(row)) end
-end
-
--- The instant at which a workflow became due; nil if it is not due.
-local function dueSince(one)
+end`,
+  // The instant at which a workflow became due; nil if it is not due.
+  String.raw`local function dueSince(one)
   if not isKnown[one.row.name] then return nil end
   one.score = dueScore(memberOf(one.row))
   if one.row.held then return one.row.lease <= now and one.row.lease or nil end
@@ -160,10 +151,9 @@ local function openEntries(row)
   return open
 end
 
-local taken, bytes, isCut, byDue = {}, 0, false, {}
-
--- Takes a workflow if the answer has room for one more. It always has room for one.
-local function take(one)
+local taken, bytes, isCut, byDue = {}, 0, false, {}`,
+  // Takes a workflow if the answer has room for one more. It always has room for one.
+  String.raw`local function take(one)
   one.open = openEntries(one.row)
   bytes = bytes + wireSize(cjson.encode(one.open))
   for index = 1, #SHOWN do bytes = bytes + wireSize(one.texts[index] or '') end
@@ -184,10 +174,9 @@ local function lease(one)
   end
   save(row)
   append(byDue, request.byDue and row.id or nil)
-end
-
--- The next instant at which a workflow of the request becomes due that no run holds.
-local nextAt
+end`,
+  // The next instant at which a workflow of the request becomes due that no run holds.
+  String.raw`local nextAt
 
 local function takeDue()
   local due = {}
@@ -207,10 +196,9 @@ local function takeDue()
     if isCut then return end
     lease(due[index])
   end
-end
-
--- If this is a repeat, the first call took these.
-for _, one in ipairs(found) do
+end`,
+  // If this is a repeat, the first call took these.
+  String.raw`for _, one in ipairs(found) do
   if one.row.held and one.row.owner == request.owner and one.row.lease > now then take(one) end
 end
 if #taken > 0 and not request.isRepeat then
@@ -231,5 +219,5 @@ for index, one in ipairs(taken) do
   local journal = journalPage(one.row, 0, MAX_PAGE_ENTRIES, budget, #taken == 1 and 1 or 0)
   claimed[index] = { workflow = workflow, epoch = one.row.epoch, now = now, journal = journal, open = one.open }
 end
-return reply({ claimed = claimed, more = isCut, now = now, nextDueMs = nextAt and nextAt - now or cjson.null })
-`;
+return reply({ claimed = claimed, more = isCut, now = now, nextDueMs = nextAt and nextAt - now or cjson.null })`,
+].join("\n");

@@ -2,8 +2,8 @@
  * The one write of a run. The script checks the fence, applies the operations in memory in order,
  * checks the room that is left, and only then writes and makes the transition.
  */
-export const commitMain = String.raw`
-local operations, transition = request.operations, request.transition
+export const commitMain = [
+  String.raw`local operations, transition = request.operations, request.transition
 local isRepeated, isReleased = false, false
 
 local function fence(row)
@@ -14,23 +14,20 @@ local function fence(row)
   if row.status == 'CANCELLED' then return 'cancelled' end
   -- If the number skips one, the store has lost commits of this run.
   return (not row.held or request.number > row.lastCommit + 1) and 'lost' or nil
-end
-
--- Applies the operations, in memory. Returns the result of each.
-local function applyAll(row)
+end`,
+  // Applies the operations, in memory. Returns the result of each.
+  String.raw`local function applyAll(row)
   local results, values = {}, hashOf(own, 'streams')
   for index, op in ipairs(operations) do results[index] = apply(row, op) end
   row.bytes = checkRoom('journal and events', own, ownHash.growth, row.bytes + ownHash.growth)
   row.streamBytes = checkRoom('streams', own, values.growth, row.streamBytes + values.growth)
   checkInboxes()
   return results
-end
-
--- Where the workflow waits from now on, as 'register' takes it.
-local waits = {}
-
--- The transitions of a workflow that its run has let go of.
-local transit = {}
+end`,
+  // Where the workflow waits from now on, as 'register' takes it.
+  String.raw`local waits = {}`,
+  // The transitions of a workflow that its run has let go of.
+  String.raw`local transit = {}
 function transit.suspend(row)
   local suspended = { labels = {}, topics = {} }
   table.sort(operations, function(a, b) return a.position < b.position end)
@@ -61,10 +58,9 @@ transit['end'] = function(row)
     row.failed = { position = position, label = head[2] }
   end
   finish(row, transition.status)
-end
-
--- Empties the journal. What stays is counted again.
-function transit.continueAsNew(row)
+end`,
+  // Empties the journal. What stays is counted again.
+  String.raw`function transit.continueAsNew(row)
   noteLeft(row, startedBy(row))
   local names = call('HKEYS', ownHash.key)
   row.bytes = 0
@@ -124,5 +120,5 @@ else
 end
 return reply({
   state = isReleased and 'released' or 'held', results = results, woken = woken, now = now, expiring = unneeded,
-})
-`;
+})`,
+].join("\n");

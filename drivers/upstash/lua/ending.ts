@@ -13,30 +13,26 @@
  * one that expires, with a `-` before it, by when it expires minus LATEST, so below 0; and those
  * with a `+`, below all others.
  */
-export const ending = String.raw`
-local ENDED, FAMILIES = shared('ended'), shared('families')
-
--- The place of an ended workflow in 'ended': its status and its place in the index of that status.
-local function endedPlace(row) return row.status .. ' ' .. indexPlace(row) end
-
--- The ended workflow at such a place; nil if it has changed or gone.
-local function endedAt(place)
+export const ending = [
+  String.raw`local ENDED, FAMILIES = shared('ended'), shared('families')`,
+  // The place of an ended workflow in 'ended': its status and its place in the index of that status.
+  String.raw`local function endedPlace(row) return row.status .. ' ' .. indexPlace(row) end`,
+  // The ended workflow at such a place; nil if it has changed or gone.
+  String.raw`local function endedAt(place)
   local row = load(idOf(string.sub(string.match(place, '^%S+ (.*)$'), 15)))
   return row and isEnded(row) and endedPlace(row) == place and row or nil
 end
 
 local function leaveEnded(place)
   for _, kind in ipairs({ '', '-', '+' }) do put(ENDED, kind .. place, false) end
-end
-
--- Takes a place out of all shared keys.
-local function forget(place)
+end`,
+  // Takes a place out of all shared keys.
+  String.raw`local function forget(place)
   leaveEnded(place)
   dropFromIndex(string.match(place, '^(%S+) (.*)$'))
-end
-
--- Identifies a parent: its ID, and its origin, because another workflow may get the same ID later.
-local function familyOf(row) return row.id .. '\0' .. row.origin end
+end`,
+  // Identifies a parent: its ID, and its origin, because another workflow may get the same ID later.
+  String.raw`local function familyOf(row) return row.id .. '\0' .. row.origin end
 local function becomeParent(row) put(FAMILIES, familyOf(row), '0') end
 local function isKeeperAlive(row) return row.parent and read(FAMILIES, row.parent) end
 
@@ -44,20 +40,18 @@ local function keptPlace(row) return row.parent .. '\0' .. padded(row.endedAt) .
 local function keep(row)
   put(FAMILIES, keptPlace(row), '0')
   row.kept = true
-end
-
--- The places of children whose keys need an expiry. While 'ended' may have some, it has no expiry.
-local unneeded = {}
+end`,
+  // The places of children whose keys need an expiry. While 'ended' may have some, it has no expiry.
+  String.raw`local unneeded = {}
 local function letExpire(endedAt, place)
   put(ENDED, place, endedAt)
   ENDED.isLasting = true
   if not request.retention then return end
   append(unneeded, place)
   put(ENDED, '+' .. place, digits(-LATEST))
-end
-
--- Notes that a workflow has recorded the result of another one, which may be its child.
-local function hasRead(parent, child)
+end`,
+  // Notes that a workflow has recorded the result of another one, which may be its child.
+  String.raw`local function hasRead(parent, child)
   if not child or child.parent ~= familyOf(parent) then return end
   local place = child.kept and keptPlace(child)
   -- A parent that a late repeat of its create has made again has no count of earlier children.
@@ -68,10 +62,9 @@ local function hasRead(parent, child)
     put(FAMILIES, place, false)
     letExpire(digits(child.endedAt), endedPlace(child))
   end
-end
-
--- The entries of a journal: the head of each, its value, and its text.
-local function eachEntry(row, visit)
+end`,
+  // The entries of a journal: the head of each, its value, and its text.
+  String.raw`local function eachEntry(row, visit)
   local hash = hashOf(row.id, 'workflow')
   for seq = 1, row.entries do want(hash, digits(seq)) end
   for seq = 1, row.entries do
@@ -79,11 +72,10 @@ local function eachEntry(row, visit)
     local head, shown = string.match(text, '^([^\n]*)\n(.*)$')
     visit(cjson.decode(head), shown, text, seq)
   end
-end
-
--- The workflows that one has started, if some may not have been asked for their results. Only a
--- start records 'done' with a value, which is an ID.
-local function startedBy(row)
+end`,
+  // The workflows that one has started, if some may not have been asked for their results. Only a
+  // start records 'done' with a value, which is an ID.
+  String.raw`local function startedBy(row)
   local ids = {}
   if (row.children or 0) == 0 then return ids end
   eachEntry(row, function(head, id) if id ~= '' and head[3] == 'done' then append(ids, id) end end)
@@ -91,17 +83,15 @@ local function startedBy(row)
     if string.sub(name, 1, 2) == 'c:' then append(ids, string.sub(name, 3)) end
   end
   return ids
-end
-
--- Notes started workflows whose entries leave the journal.
-local function noteLeft(row, ids)
+end`,
+  // Notes started workflows whose entries leave the journal.
+  String.raw`local function noteLeft(row, ids)
   for _, id in ipairs(ids) do put(hashOf(row.id, 'workflow'), 'c:' .. id, '1') end
   row.hasLeft = row.hasLeft or #ids > 0
-end
-
--- Releases the kept children of a workflow that ends. If it has recorded the results of all its
--- children, none is kept.
-local function letChildrenExpire(row)
+end`,
+  // Releases the kept children of a workflow that ends. If it has recorded the results of all its
+  // children, none is kept.
+  String.raw`local function letChildrenExpire(row)
   if not row.children then return end
   local family = familyOf(row)
   put(FAMILIES, family, false)
@@ -111,28 +101,25 @@ local function letChildrenExpire(row)
     put(FAMILIES, found, false)
     letExpire(string.sub(kept, 1, 14), string.sub(kept, 15))
   end
-end
-
--- Takes some expired workflows out of the shared keys. Children that need an expiry come first, and
--- only a driver with a retention can set it.
-local function trim(most)
+end`,
+  // Takes some expired workflows out of the shared keys. Children that need an expiry come first, and
+  // only a driver with a retention can set it.
+  String.raw`local function trim(most)
   local first = (request.retention and '' or '(') .. digits(-LATEST)
   local expired = call('ZRANGEBYSCORE', ENDED.key, first, digits(now - LATEST), 'LIMIT', '0', digits(most))
   for _, member in ipairs(expired) do
     local place = string.sub(member, 2)
     if string.sub(member, 1, 1) == '+' then append(unneeded, place) else forget(place) end
   end
-end
-
--- The keys of a workflow, without those that cannot exist.
-local function ownKeys(row)
+end`,
+  // The keys of a workflow, without those that cannot exist.
+  String.raw`local function ownKeys(row)
   return { keyOf(row.id, 'workflow'), keyOf(row.id, 'inbox'), row.streamBytes > 0 and keyOf(row.id, 'streams') or nil }
-end
-
--- A shared key lives as long as the last workflow in it, so its expiry only grows. 'ended' does not
--- expire before the indexes, because it tells which of their members have expired. 'leftMs' has the
--- expiry of a key before the writes, in milliseconds: -1 for none, -2 if there is no such key.
-local leftMs = {}
+end`,
+  // A shared key lives as long as the last workflow in it, so its expiry only grows. 'ended' does not
+  // expire before the indexes, because it tells which of their members have expired. 'leftMs' has the
+  // expiry of a key before the writes, in milliseconds: -1 for none, -2 if there is no such key.
+  String.raw`local leftMs = {}
 
 local function expireShared(key, mustStay)
   local left = leftMs[key] or -1
@@ -141,10 +128,9 @@ local function expireShared(key, mustStay)
   elseif left ~= -1 and left <= request.retention then
     call('PEXPIRE', key, digits(request.retention))
   end
-end
-
--- Sets the expiry of all keys of an end. It follows the writes to them.
-local function expireKeys(row)
+end`,
+  // Sets the expiry of all keys of an end. It follows the writes to them.
+  String.raw`local function expireKeys(row)
   local index = sharedKey('index/' .. row.status)
   expireShared(index, not row.expires)
   if not ENDED.isLasting then expireShared(ENDED.key, not row.expires or leftMs[index] == -1) end
@@ -154,25 +140,22 @@ end
 local function beginExpiry(row)
   row.expires = true
   put(ENDED, '-' .. endedPlace(row), digits(now + request.retention - LATEST))
-end
-
--- Undoes the expiry of an ended workflow, and takes it out of 'ended'.
-local function stay(row)
+end`,
+  // Undoes the expiry of an ended workflow, and takes it out of 'ended'.
+  String.raw`local function stay(row)
   leaveEnded(endedPlace(row))
   for _, key in ipairs(row.expires and ownKeys(row) or {}) do call('PERSIST', key) end
   row.expires = false
-end
-
--- Keeps a child again whose parent was resumed.
-local function keepAgain(row)
+end`,
+  // Keeps a child again whose parent was resumed.
+  String.raw`local function keepAgain(row)
   stay(row)
   addToIndex(row.status, indexPlace(row))
   keep(row)
   save(row)
-end
-
--- Ends a workflow, also while a run holds it. The caller saves the row and calls 'expireKeys'.
-local function finish(row, status)
+end`,
+  // Ends a workflow, also while a run holds it. The caller saves the row and calls 'expireKeys'.
+  String.raw`local function finish(row, status)
   local isNeeded = request.retention and isKeeperAlive(row)
   letGo(row)
   reindex(row, status)
@@ -186,5 +169,5 @@ local function finish(row, status)
   if request.retention then trim(3) end
   signal(row.id, nil, status == 'SUCCESS')
   changed('status:' .. row.id)
-end
-`;
+end`,
+].join("\n");

@@ -3,26 +3,24 @@
  * writes the inbox alone: how far a topic was received is in the hash of the workflow, which its
  * run writes anyway.
  */
-export const inbox = String.raw`
-local function inboxOf(id) return hashOf(id, 'inbox') end
+export const inbox = [
+  String.raw`local function inboxOf(id) return hashOf(id, 'inbox') end
 local function headOf(id, topic) return tonumber(read(hashOf(id, 'workflow'), 'h:' .. topic) or '0') end
 
 local function wantMessage(message)
   local id = message.destinationId
   want(hashOf(id, 'workflow'), 'row', 'h:' .. message.topic)
   want(inboxOf(id), 'last', 'bytes', 't:' .. message.topic, 'k:' .. message.dedupeKey)
-end
-
--- Names the queues from which the workflow may receive, with their first messages. The row was read
--- before, so this needs no read.
-local function wantQueues(topics)
+end`,
+  // Names the queues from which the workflow may receive, with their first messages. The row was read
+  // before, so this needs no read.
+  String.raw`local function wantQueues(topics)
   for _, topic in ipairs(topics or {}) do
     want(inboxOf(own), 't:' .. topic, placeField(headOf(own, topic), topic))
   end
-end
-
--- A message as it is stored: its number, the instant of its send, its ID, its dedupe key, its text.
-local function parseMessage(stored)
+end`,
+  // A message as it is stored: its number, the instant of its send, its ID, its dedupe key, its text.
+  String.raw`local function parseMessage(stored)
   local number, at, names, text = string.match(stored, '^(%d+):(%d+):([^\n]*)\n(.*)$')
   local messageId, dedupeKey = unpack(cjson.decode(names))
   return { number = tonumber(number), at = tonumber(at), messageId = messageId, dedupeKey = dedupeKey, text = text }
@@ -31,10 +29,9 @@ end
 local function messageText(message)
   local names = cjson.encode({ message.messageId, message.dedupeKey })
   return digits(message.number) .. ':' .. digits(message.at) .. ':' .. names .. '\n' .. message.text
-end
-
--- The oldest message of a queue; nil if it is empty.
-local function firstOf(topic)
+end`,
+  // The oldest message of a queue; nil if it is empty.
+  String.raw`local function firstOf(topic)
   local head = headOf(own, topic)
   local tail = tonumber(read(inboxOf(own), 't:' .. topic) or '0')
   if head >= tail then return nil end
@@ -42,10 +39,9 @@ local function firstOf(topic)
   local first = parseMessage(read(inboxOf(own), field))
   first.topic, first.field, first.nextHead, first.isLast = topic, field, head + 1, head + 1 == tail
   return first
-end
-
--- Takes the oldest message of some topics. With 'latest', only a message that was sent no later.
-local function takeOldest(topics, latest)
+end`,
+  // Takes the oldest message of some topics. With 'latest', only a message that was sent no later.
+  String.raw`local function takeOldest(topics, latest)
   local oldest
   for _, topic in ipairs(topics) do
     local first = firstOf(topic)
@@ -62,11 +58,10 @@ local function takeOldest(topics, latest)
   put(hashOf(own, 'workflow'), 'h:' .. oldest.topic, digits(oldest.nextHead))
   local message = { oldest.number, oldest.at, oldest.messageId, oldest.dedupeKey }
   return { tag = 'message', text = oldest.text, topic = oldest.topic, message = message }
-end
-
--- Makes received messages of a topic unread again. They are older than those that wait, so they take
--- the places before these.
-local function restore(row, topic, messages)
+end`,
+  // Makes received messages of a topic unread again. They are older than those that wait, so they take
+  // the places before these.
+  String.raw`local function restore(row, topic, messages)
   table.sort(messages, function(a, b) return a.number < b.number end)
   local inbox, head = inboxOf(row.id), headOf(row.id, topic)
   local growth = inbox.growth
@@ -77,19 +72,17 @@ local function restore(row, topic, messages)
   row.takenBytes, inbox.growth = row.takenBytes + growth - inbox.growth, growth
   row.received = row.received - #messages
   put(hashOf(row.id, 'workflow'), 'h:' .. topic, digits(head - #messages))
-end
-
--- The first key that would hold too much. Scripts check this before their first write.
-local overflow
+end`,
+  // The first key that would hold too much. Scripts check this before their first write.
+  String.raw`local overflow
 
 local function checkRoom(what, id, growth, bytes)
   local isTooLarge = growth > 0 and bytes > request.maxBytes
   if isTooLarge then overflow = overflow or { what = what, id = id, bytes = bytes } end
   return bytes
-end
-
--- The workflows to which the request sends.
-local receivers = {}
+end`,
+  // The workflows to which the request sends.
+  String.raw`local receivers = {}
 
 local function checkInboxes()
   for _, row in ipairs(receivers) do
@@ -98,11 +91,10 @@ local function checkInboxes()
     checkRoom('messages and idempotency keys', row.id, growth, bytes - row.takenBytes)
     put(inbox, 'bytes', digits(bytes))
   end
-end
-
--- The outcome of a message that is not delivered; nil for one that is. A repeat is recognised
--- before the status is checked, so that it answers as the first call did.
-local function judge(message)
+end`,
+  // The outcome of a message that is not delivered; nil for one that is. A repeat is recognised
+  // before the status is checked, so that it answers as the first call did.
+  String.raw`local function judge(message)
   local row = load(message.destinationId)
   if not row then return { tag = 'workflow_not_found' } end
   local text = read(inboxOf(row.id), 'k:' .. message.dedupeKey)
@@ -133,13 +125,12 @@ local function send(message)
   changed('inbox:' .. row.id)
   if isWaitedFor(row, topic) and wake(memberOf(row)) then wokenUp(row.id) end
   return { tag = 'sent', text = message.messageId, isFirst = true }
-end
-
--- For a repeat: reports the destination if it is still due.
-local function delivered(message)
+end`,
+  // For a repeat: reports the destination if it is still due.
+  String.raw`local function delivered(message)
   local row = load(message.destinationId)
   if row and not row.held and isWaitedFor(row, message.topic) and isDueAt(dueScore(memberOf(row))) then
     wokenUp(row.id)
   end
-end
-`;
+end`,
+].join("\n");

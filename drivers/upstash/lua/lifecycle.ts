@@ -41,17 +41,15 @@ return reply({ state = 'sent', receipts = receipts, woken = woken })
 `;
 
 /** Cancels and resumes. */
-export const controlMain = String.raw`
-local row = load(request.workflowId)
-if not row then return reply({ state = 'not_found' }) end
-
--- The workflows that a resumed workflow has started. They may have begun to expire.
-local started = {}
-local function noteStarted() started = startedBy(row) end
-
--- The workflow and those below it that have not ended. Nil if one has started more since the
--- request was made.
-local function family()
+export const controlMain = [
+  String.raw`local row = load(request.workflowId)
+if not row then return reply({ state = 'not_found' }) end`,
+  // The workflows that a resumed workflow has started. They may have begun to expire.
+  String.raw`local started = {}
+local function noteStarted() started = startedBy(row) end`,
+  // The workflow and those below it that have not ended. Nil if one has started more since the
+  // request was made.
+  String.raw`local function family()
   local found, families = { not isEnded(row) and row or nil }, { [familyOf(row)] = true }
   for _, known in ipairs(request.family or {}) do
     local one = load(known.id)
@@ -81,10 +79,9 @@ local function cancel(found)
   for index = #woken, 1, -1 do
     if isCancelled[woken[index]] then table.remove(woken, index) end
   end
-end
-
--- Drops the entries from a position on. The others get new numbers, because numbers have no gaps.
-local function rewind(from)
+end`,
+  // Drops the entries from a position on. The others get new numbers, because numbers have no gaps.
+  String.raw`local function rewind(from)
   local hash, before, isAny = hashOf(row.id, 'workflow'), row.entries, false
   local growth, kept, received, left, open = hash.growth, 0, {}, {}, {}
   for _, position in ipairs(row.open) do want(hash, 'p:' .. digits(position)) end
@@ -118,10 +115,9 @@ local function rewind(from)
   if (row.children or 0) > 0 then noteLeft(row, left) end
   row.entries, row.open, row.bytes = kept, open, row.bytes + hash.growth - growth
   row.rewinds = row.rewinds + (isAny and 1 or 0)
-end
-
--- Undoes an end, and begins the next epoch, so that commits of earlier runs are refused.
-local function resume()
+end`,
+  // Undoes an end, and begins the next epoch, so that commits of earlier runs are refused.
+  String.raw`local function resume()
   if row.expires or request.retention then noteStarted() end
   local from = request.from and request.from.position or row.failed and row.failed.position
   if from then rewind(from) end
@@ -139,11 +135,10 @@ local function resume()
   changed('inbox:' .. row.id)
   changed('status:' .. row.id)
   writeAll()
-end
-
--- Resumes a workflow that has not ended: makes it due at once if it is parked, and shortens a lease
--- that ends too late. A repeat reports the workflow as the first call did, until a run claims it.
-local function expedite()
+end`,
+  // Resumes a workflow that has not ended: makes it due at once if it is parked, and shortens a lease
+  // that ends too late. A repeat reports the workflow as the first call did, until a run claims it.
+  String.raw`local function expedite()
   if request.retention then noteStarted() end
   local score = dueScore(memberOf(row))
   if row.held and row.lease > now then
@@ -173,8 +168,8 @@ elseif request.from and row.owner ~= request.from.token then
 else
   expedite()
 end
-return reply({ state = 'done', woken = woken, expiring = unneeded, started = started })
-`;
+return reply({ state = 'done', woken = woken, expiring = unneeded, started = started })`,
+].join("\n");
 
 /** Finds what workflows have started, for a cancel with children. Touches no shared key. */
 export const familyMain = String.raw`
@@ -211,12 +206,11 @@ return reply({ places = places, expiring = unneeded })
 `;
 
 /** The second half: removes workflows that have not changed since then, with all of their keys. */
-export const purgeMain = String.raw`
-local purged, kept = 0, 0
-
--- A child that its parent may still ask for stays, and leaves 'ended', so that later purges do not
--- find it.
-for _, place in ipairs(request.places) do
+export const purgeMain = [
+  String.raw`local purged, kept = 0, 0`,
+  // A child that its parent may still ask for stays, and leaves 'ended', so that later purges do not
+  // find it.
+  String.raw`for _, place in ipairs(request.places) do
   local row = endedAt(place)
   if row and isKeeperAlive(row) then
     put(ENDED, place, false)
@@ -233,8 +227,8 @@ for _, place in ipairs(request.places) do
   end
 end
 writeAll()
-return reply({ purged = purged, kept = kept })
-`;
+return reply({ purged = purged, kept = kept })`,
+].join("\n");
 
 /** Follows a resume: keeps the children of the parent again, among workflows that it may have started. */
 export const keepMain = String.raw`

@@ -2,20 +2,18 @@
  * What one workflow has, for people who look into it. A look first asks for the names of all fields
  * of a hash, because no field says which others there are.
  */
-export const look = String.raw`
-local row = load(own)
-if not row then return reply({ status = cjson.null, items = {}, more = false }) end
-
--- The parts behind a prefix of the names of fields.
-local function namesOf(kind, pattern)
+export const look = [
+  String.raw`local row = load(own)
+if not row then return reply({ status = cjson.null, items = {}, more = false }) end`,
+  // The parts behind a prefix of the names of fields.
+  String.raw`local function namesOf(kind, pattern)
   local found = {}
   for _, name in ipairs(call('HKEYS', keyOf(own, kind))) do append(found, string.match(name, pattern)) end
   return found
-end
-
--- The items of a page, from sorted places. 'show' reads the item at a place, or returns nil for none.
--- 'wantAt' names the fields that it needs: few at first, because values may be large.
-local function page(places, wantAt, show)
+end`,
+  // The items of a page, from sorted places. 'show' reads the item at a place, or returns nil for none.
+  // 'wantAt' names the fields that it needs: few at first, because values may be large.
+  String.raw`local function page(places, wantAt, show)
   local items, run, wanted = {}, 4, 0
   for index, place in ipairs(places) do
     if index > wanted then
@@ -30,8 +28,8 @@ local function page(places, wantAt, show)
   return reply({ status = row.status, items = items, more = false })
 end
 
-local hash = hashOf(own, 'workflow')
-`;
+local hash = hashOf(own, 'workflow')`,
+].join("\n");
 
 /** Reads a page of a journal, with open entries. */
 export const readHistoryMain = String.raw`

@@ -2,11 +2,10 @@
  * The operations of a commit, and the entries of the journal. Functions of `perform` return an
  * outcome, and functions of `look` the outcome of a wait if there is one.
  */
-export const operations = String.raw`
-local ownHash = hashOf(own, 'workflow')
-
--- By position: entries that are recorded, open, or about to be written.
-local entries = {}
+export const operations = [
+  String.raw`local ownHash = hashOf(own, 'workflow')`,
+  // By position: entries that are recorded, open, or about to be written.
+  String.raw`local entries = {}
 
 local function positionField(position) return 'p:' .. digits(position) end
 
@@ -20,10 +19,9 @@ local function entryAt(position)
   return entries[position]
 end
 
-local function startOf(op) return now - (op.ageMs or 0) end
-
--- A complete entry is JSON, a line feed, and the value. See 'parseEntry' in script_calls.ts.
-local function complete(row, op, entry, outcome)
+local function startOf(op) return now - (op.ageMs or 0) end`,
+  // A complete entry is JSON, a line feed, and the value. See 'parseEntry' in script_calls.ts.
+  String.raw`local function complete(row, op, entry, outcome)
   row.entries = row.entries + 1
   entry.seq = row.entries
   local startedAt = entry.startedAt or startOf(op)
@@ -44,10 +42,9 @@ local function open(row, op, entry)
   local deadline = entry.deadline and digits(entry.deadline) or ''
   local times = deadline .. ':' .. digits(entry.attempts or 0) .. ':' .. digits(entry.startedAt)
   put(ownHash, positionField(op.position), times .. ':' .. entry.label)
-end
-
--- Names the fields that an operation may need.
-local function wantFields(op)
+end`,
+  // Names the fields that an operation may need.
+  String.raw`local function wantFields(op)
   if op.position then want(ownHash, positionField(op.position)) end
   for _, topic in ipairs(op.topics or {}) do want(ownHash, 'h:' .. topic) end
   if op.type == 'send' then
@@ -57,10 +54,9 @@ local function wantFields(op)
   elseif op.key then
     want(ownHash, (op.type == 'setEvent' and 'e:' or 't:') .. op.key)
   end
-end
-
--- The awaited thing, as in the members of 'waiting'. See waiters.ts.
-local function awaited(op) return op.key and 'e' .. op.key or op.together and 't' or 'r' end
+end`,
+  // The awaited thing, as in the members of 'waiting'. See waiters.ts.
+  String.raw`local function awaited(op) return op.key and 'e' .. op.key or op.together and 't' or 'r' end
 
 local function resultOf(row)
   if row.status == 'CANCELLED' then return { tag = 'cancelled' } end
@@ -112,14 +108,12 @@ function perform.start(op, row)
     wokenUp(id)
   end
   return { tag = 'done', text = id }
-end
-
--- Each looks for the outcome of a wait. Things that came later than 'latest' do not count.
-local look = {}
-function look.receive(op, latest) return takeOldest(op.topics, latest) end
-
--- For an event if the operation has a key, for a result otherwise.
-function look.observeEvent(op, latest)
+end`,
+  // Each looks for the outcome of a wait. Things that came later than 'latest' do not count.
+  String.raw`local look = {}
+function look.receive(op, latest) return takeOldest(op.topics, latest) end`,
+  // For an event if the operation has a key, for a result otherwise.
+  String.raw`function look.observeEvent(op, latest)
   local row = load(op.workflowId)
   if not row then return op.started and { tag = 'workflow_not_found' } or nil end
   local event = op.key and eventOf(op.workflowId, op.key)
@@ -130,13 +124,12 @@ end
 look.observeResult = look.observeEvent
 function look.sleep() return nil end
 
-local hasOutcome = false
--- Whether the commit adds complete or open entries.
-local isAdvanced = false
-
--- Counts the bytes of the entry's text if there is one. A repeat answers with that text, so it defers
--- the same waits.
-local function shown(outcome, entry)
+local hasOutcome = false`,
+  // Whether the commit adds complete or open entries.
+  String.raw`local isAdvanced = false`,
+  // Counts the bytes of the entry's text if there is one. A repeat answers with that text, so it defers
+  // the same waits.
+  String.raw`local function shown(outcome, entry)
   hasOutcome = true
   answered = answered + (entry and wireSize(entry.text) or 0)
   if outcome.isGiven then return { given = true } end
@@ -170,11 +163,10 @@ local function wait(row, op, entry)
   end
   if isFirst then open(row, op, entry) end
   return remaining(entry)
-end
-
--- The time between two tries of a step. A pause never has an outcome, but a pause that is over
--- keeps the run from being suspended.
-local function pause(row, op, entry)
+end`,
+  // The time between two tries of a step. A pause never has an outcome, but a pause that is over
+  // keeps the run from being suspended.
+  String.raw`local function pause(row, op, entry)
   if not entry.isOpen or op.attempts > entry.attempts then
     entry.deadline, entry.attempts = after(op.timeoutMs), op.attempts
     open(row, op, entry)
@@ -182,10 +174,9 @@ local function pause(row, op, entry)
   end
   hasOutcome = hasOutcome or entry.deadline <= now
   return remaining(entry)
-end
-
--- When an answer has more bytes than this, it defers all later waits.
-local MAX_ANSWER_BYTES = 1048576
+end`,
+  // When an answer has more bytes than this, it defers all later waits.
+  String.raw`local MAX_ANSWER_BYTES = 1048576
 local isDeferred = false
 
 local function isWait(op) return look[op.type] or op.type == 'pause' end
@@ -206,18 +197,16 @@ local function apply(row, op)
     isAdvanced = true
   end
   return shown(outcome, entry)
-end
-
--- For a repeat: the outcome of an operation without an entry. If the destination does not know the
--- message, it was refused.
-local function unrecorded(op)
+end`,
+  // For a repeat: the outcome of an operation without an entry. If the destination does not know the
+  // message, it was refused.
+  String.raw`local function unrecorded(op)
   if op.type == 'send' then return judge(op.message) or { tag = 'workflow_not_found' } end
   local isClosed = op.type == 'writeStream' and select(2, streamOf(own, op.key))
   return { tag = isClosed and 'stream_closed' or 'done' }
-end
-
--- For a repeat: reports workflows that the first call made due and that nobody has claimed since.
-local function stillDue(op)
+end`,
+  // For a repeat: reports workflows that the first call made due and that nobody has claimed since.
+  String.raw`local function stillDue(op)
   if op.type == 'setEvent' then
     signalled(own, awaited(op))
   elseif op.type == 'send' then
@@ -226,10 +215,9 @@ local function stillDue(op)
     local child = load(op.workflow.workflowId)
     if child and child.epoch == 0 and isDueAt(dueScore(memberOf(child))) then wokenUp(child.id) end
   end
-end
-
--- The answer to an operation of a repeat. It writes nothing, and open waits do not look again.
-local function answerAgain(op)
+end`,
+  // The answer to an operation of a repeat. It writes nothing, and open waits do not look again.
+  String.raw`local function answerAgain(op)
   stillDue(op)
   local entry = op.position and entryAt(op.position)
   if defers(op) then return { deferred = true } end
@@ -238,5 +226,5 @@ local function answerAgain(op)
   if entry.isOpen then return remaining(entry) end
   -- A wait that the first call did not open is one that the first call deferred.
   return isWait(op) and { deferred = true } or { unknown = true }
-end
-`;
+end`,
+].join("\n");

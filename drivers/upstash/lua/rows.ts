@@ -20,12 +20,11 @@
  * - `parked`, `parks`: whether it is parked, and how often it was since its last progress
  * - `origin`, `parent`, `children`, `kept`, `expires`: see `ending.ts`
  */
-export const rows = String.raw`
--- The workflow that the request is about.
-local own = request.workflowId
-
--- By ID: the rows that were read; false if there is none.
-local rows = {}
+export const rows = [
+  // The workflow that the request is about.
+  String.raw`local own = request.workflowId`,
+  // By ID: the rows that were read; false if there is none.
+  String.raw`local rows = {}
 
 local function load(id)
   if rows[id] == nil then
@@ -37,26 +36,23 @@ end
 
 local function save(row) saved[row.id] = row end
 
-local function isEnded(row) return row.status ~= 'ENQUEUED' and row.status ~= 'PENDING' end
-
--- The member of the shared keys for a workflow.
-local function memberOf(row) return row.id .. '\0' .. row.name end
+local function isEnded(row) return row.status ~= 'ENQUEUED' and row.status ~= 'PENDING' end`,
+  // The member of the shared keys for a workflow.
+  String.raw`local function memberOf(row) return row.id .. '\0' .. row.name end
 local function idOf(member) return string.match(member, '^[^%z]*') end
-local function nameOf(member) return string.sub(member, #idOf(member) + 2) end
-
--- The place of a workflow in the index of its status: ordered by text, the newest first, then by
--- ID. The index has it twice: behind an 'i', and by name behind an 'n'.
-local function indexPlace(row) return padded(LATEST - row.createdAt) .. memberOf(row) end
+local function nameOf(member) return string.sub(member, #idOf(member) + 2) end`,
+  // The place of a workflow in the index of its status: ordered by text, the newest first, then by
+  // ID. The index has it twice: behind an 'i', and by name behind an 'n'.
+  String.raw`local function indexPlace(row) return padded(LATEST - row.createdAt) .. memberOf(row) end
 
 local function setIndex(status, place, score)
   put(shared('index/' .. status), 'i' .. place, score)
   put(shared('index/' .. status), 'n' .. nameOf(place) .. '\0' .. idOf(place), score)
 end
 local function addToIndex(status, place) setIndex(status, place, '0') end
-local function dropFromIndex(status, place) setIndex(status, place, false) end
-
--- Parked workflows have an index of their own, besides that of their status.
-local PARKED = 'parked'
+local function dropFromIndex(status, place) setIndex(status, place, false) end`,
+  // Parked workflows have an index of their own, besides that of their status.
+  String.raw`local PARKED = 'parked'
 
 local function unpark(row)
   if row.parked then dropFromIndex(PARKED, indexPlace(row)) end
@@ -67,13 +63,11 @@ local function reindex(row, status)
   dropFromIndex(row.status, indexPlace(row))
   addToIndex(status, indexPlace(row))
   row.status = status
-end
-
--- A list without values leaves out longer errors. 4,096 characters have at most this many bytes.
-local MAX_ERROR_BYTES = 12288
-
--- Reads a row and the first 'most' of these values, in the order in which 'record' takes them.
-local SHOWN = { 'problem', 'error', 'input', 'output' }
+end`,
+  // A list without values leaves out longer errors. 4,096 characters have at most this many bytes.
+  String.raw`local MAX_ERROR_BYTES = 12288`,
+  // Reads a row and the first 'most' of these values, in the order in which 'record' takes them.
+  String.raw`local SHOWN = { 'problem', 'error', 'input', 'output' }
 
 local function loadShown(id, most)
   local texts, hash = {}, hashOf(id, 'workflow')
@@ -81,10 +75,9 @@ local function loadShown(id, most)
   local row = load(id)
   for index = 1, row and most or 0 do texts[index] = read(hash, SHOWN[index]) end
   return row, texts
-end
-
--- A row as callers see it.
-local function record(row, problem, failure, input, output)
+end`,
+  // A row as callers see it.
+  String.raw`local function record(row, problem, failure, input, output)
   if not input and failure and #failure > MAX_ERROR_BYTES then failure = nil end
   local waits = row.suspended
   local waiting = waits and { operations = waits.labels, ['until'] = waits.till or cjson.null } or cjson.null
@@ -94,19 +87,16 @@ local function record(row, problem, failure, input, output)
     input = value(input), output = value(output), error = value(failure), failed = row.failed or cjson.null,
     endedAt = row.endedAt or cjson.null, unread = cjson.null, generation = row.generation, rewinds = row.rewinds,
   }
-end
-
--- An open entry, a stream and an event as they are stored: see keys.ts.
-local function parseOpen(text)
+end`,
+  // An open entry, a stream and an event as they are stored: see keys.ts.
+  String.raw`local function parseOpen(text)
   local deadline, attempts, startedAt, label = string.match(text, '^(%d*):(%d+):(%d+):(.*)$')
   return tonumber(deadline), tonumber(attempts), label, tonumber(startedAt)
-end
-
--- The field of a message or of a value of a stream.
-local function placeField(place, name) return digits(place) .. ':' .. name end
-
--- The tail of a stream, whether it is closed, and when it was last written.
-local function streamOf(id, key)
+end`,
+  // The field of a message or of a value of a stream.
+  String.raw`local function placeField(place, name) return digits(place) .. ':' .. name end`,
+  // The tail of a stream, whether it is closed, and when it was last written.
+  String.raw`local function streamOf(id, key)
   local tail, closed, at = string.match(read(hashOf(id, 'workflow'), 't:' .. key) or '0:0', '^(%d+)(c?):(%d+)$')
   return tonumber(tail), closed == 'c', tonumber(at)
 end
@@ -116,13 +106,13 @@ local function eventOf(id, key)
   local version, at, updatedAt, value = string.match(text or '', '^(%d+):(%d+):(%d+):(.*)$')
   if not version then return nil end
   return { version = tonumber(version), at = tonumber(at), updatedAt = tonumber(updatedAt), text = value }
-end
-`;
+end`,
+].join("\n");
 
 /** Inserts a workflow. */
-export const insert = String.raw`
--- A new row. 'origin' is unique to this workflow, even among workflows with the same ID.
-local function insert(id, name, status, origin, input)
+export const insert = [
+  // A new row. 'origin' is unique to this workflow, even among workflows with the same ID.
+  String.raw`local function insert(id, name, status, origin, input)
   local row = {
     id = id, name = name, status = status, origin = origin, owner = '', epoch = 0, held = false,
     createdAt = now, updatedAt = now, attempts = 0, parks = 0, lastCommit = 0, entries = 0, open = {},
@@ -134,5 +124,5 @@ local function insert(id, name, status, origin, input)
   addToIndex(status, indexPlace(row))
   changed('status:' .. id)
   return row
-end
-`;
+end`,
+].join("\n");

@@ -10,13 +10,12 @@
  * workflow that is due is not woken again. The first commit of its next run removes them, or a
  * cancel does.
  */
-export const waiters = String.raw`
-local WAITING = shared('waiting')
+export const waiters = [
+  String.raw`local WAITING = shared('waiting')
 local woken = {}
-local function wokenUp(id) appendNew(woken, id) end
-
--- Calls 'act' for those that wait for one thing of a workflow, or for anything of it.
-local function eachWaiter(id, what, act)
+local function wokenUp(id) appendNew(woken, id) end`,
+  // Calls 'act' for those that wait for one thing of a workflow, or for anything of it.
+  String.raw`local function eachWaiter(id, what, act)
   local awaited = what and id .. '\0' .. what or id
   local found = {}
   for _, text in ipairs(call('ZRANGEBYLEX', WAITING.key, '[' .. awaited .. '\0', '(' .. awaited .. '\1')) do
@@ -25,28 +24,25 @@ local function eachWaiter(id, what, act)
     append(found, { kind = kind, member = member })
   end
   for _, one in ipairs(found) do act(one.member, one.kind) end
-end
-
--- Wakes those that wait. With a success, a workflow that waits for several results together is
--- woken by the last.
-local function signal(id, what, isSuccess)
+end`,
+  // Wakes those that wait. With a success, a workflow that waits for several results together is
+  // woken by the last.
+  String.raw`local function signal(id, what, isSuccess)
   eachWaiter(id, what, function(member, kind)
     local isLast = not (isSuccess and kind == 't') or call('HINCRBY', sharedKey('together'), member, '-1') <= 0
     if isLast and wake(member) then wokenUp(idOf(member)) end
   end)
-end
-
--- For a repeat: reports waiters that are due, because the answer of the first call may have been lost.
-local function signalled(id, what)
+end`,
+  // For a repeat: reports waiters that are due, because the answer of the first call may have been lost.
+  String.raw`local function signalled(id, what)
   eachWaiter(id, what, function(member)
     if isDueAt(dueScore(member)) then wokenUp(idOf(member)) end
   end)
 end
 
-local function isTogether(wait) return string.match(wait, '%zt$') ~= nil end
-
--- Replaces the waits of a row.
-local function register(row, waits)
+local function isTogether(wait) return string.match(wait, '%zt$') ~= nil end`,
+  // Replaces the waits of a row.
+  String.raw`local function register(row, waits)
   local together, wasTogether = 0, false
   for _, wait in ipairs(row.waits or {}) do
     wasTogether = wasTogether or isTogether(wait)
@@ -62,5 +58,5 @@ local function register(row, waits)
     call('HDEL', sharedKey('together'), memberOf(row))
   end
   row.waits = #waits > 0 and waits or nil
-end
-`;
+end`,
+].join("\n");
