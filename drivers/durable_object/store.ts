@@ -65,6 +65,7 @@ export class ObjectStore {
 
   /** Carries out a call of a Worker. It never throws. */
   call({ object, method, args }: ObjectCall): ObjectAnswer {
+    if (!this.#entrypoint) reportNoEntrypoint(this.#context);
     try {
       const opened = this.#open();
       this.#remember(opened, object);
@@ -161,6 +162,18 @@ function setUpError(error: unknown): unknown {
   return new DriverError("Durable Object: the object's class must be among `new_sqlite_classes` in the migrations", {
     retryable: false,
   });
+}
+
+let hasReported = false;
+
+/** Says once per isolate that the alarm calls nobody. A cron trigger may sweep in its place. */
+function reportNoEntrypoint({ exports }: ObjectContext): void {
+  if (hasReported) return;
+  hasReported = true;
+  const reason = exports === undefined
+    ? "on compatibility dates before 2025-11-17, the Worker needs the service binding PARLEY_ENTRYPOINT to itself"
+    : "the Worker has no export ParleyEntrypoint, which parleyEntrypoint() makes";
+  console.warn(`Parley in a Durable Object: the alarm continues no workflows, because ${reason}`);
 }
 
 /** The error for a commit whose texts do not fit the workflow's row, which also has the input. */
