@@ -55,9 +55,9 @@ export function sqlDriver(
     commit: (request) => grouped.call("commit", request),
     readJournal: (request) => calls.call("readJournal", request),
     send: (messages) => calls.call("send", messages, short ? shortSend(messages) : null),
-    readWorkflow: (workflowId) => calls.call("readWorkflow", { workflowId }),
+    readWorkflow: (workflowId, { now } = {}) => timed(calls.call("readWorkflow", { workflowId }), now),
     listWorkflows: (query) => listWorkflows(calls, query),
-    readEvent: (request) => calls.call("readEvent", request),
+    readEvent: (request) => timed(calls.call("readEvent", request), request.now),
     readStream: (request) => calls.call("readStream", request),
     readHistory: (request) => calls.call("readHistory", request),
     listMessages: (request) => calls.call("listMessages", request),
@@ -67,6 +67,16 @@ export function sqlDriver(
     delete: (request) => calls.call("delete", request),
     purge: (request) => calls.call("purge", request),
   };
+}
+
+/** Leaves the store's time out of an answer, which always has it, unless the caller asks for it. */
+async function timed<Answer extends object | null>(
+  answer: Promise<Answer & { now?: number } | null>,
+  isAsked = false,
+): Promise<Answer> {
+  const found = await answer;
+  if (!isAsked && found !== null) delete found.now;
+  return found as Answer;
 }
 
 async function listWorkflows(calls: SqlCalls, query: ListQuery): Promise<ListPage> {
