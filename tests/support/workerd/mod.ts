@@ -19,8 +19,8 @@ export interface WorkerOptions {
   readonly entry: string;
   /** Variables and secrets of the worker. */
   readonly bindings?: Record<string, string>;
-  /** The name of a binding with which the worker calls itself. */
-  readonly self?: string;
+  /** The name of a binding with which the worker calls itself, or one of its entry points. */
+  readonly self?: string | { readonly binding: string; readonly entrypoint: string };
   /** The classes of its Durable Objects, by the names of their bindings. They have SQLite. */
   readonly objects?: Record<string, string>;
   /** The bindings of `objects` whose classes have no SQLite. */
@@ -103,7 +103,7 @@ export async function startWorker(
     durableObjectsPersist: folder ?? own ?? false,
     host: "127.0.0.1",
     bindings,
-    ...(self !== undefined && { serviceBindings: { [self]: NAME } }),
+    ...(self !== undefined && { serviceBindings: toServices(self) }),
     outboundService: { external: { address: outgoing.address, http: {} } },
     // Otherwise it fetches `request.cf` from Cloudflare, and keeps it in a folder.
     cf: false,
@@ -139,6 +139,12 @@ export async function startWorker(
       if (own !== undefined) await Deno.remove(own, { recursive: true });
     },
   };
+}
+
+function toServices(
+  self: NonNullable<WorkerOptions["self"]>,
+): Record<string, string | { name: string; entrypoint: string }> {
+  return typeof self === "string" ? { [self]: NAME } : { [self.binding]: { name: NAME, entrypoint: self.entrypoint } };
 }
 
 /** Makes a folder in memory, if the system has such a place. Each write of an object waits for the disk. */
