@@ -1,5 +1,5 @@
 /**
- * `deno run -A bench/dbos/main.ts`: `dbosClient` beside DBOS's own client, on one app and one
+ * `deno task bench:dbos`: `dbosClient` beside DBOS's own client, on one app and one
  * database. Both are in one process of Node and take turns.
  *
  * `--rounds N` (31), `--waits N` (5) and `--distance MS,...` (0,20) are as those of `deno task bench`.
