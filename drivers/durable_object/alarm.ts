@@ -117,7 +117,8 @@ export class Alarm {
     if (at === Infinity || (typeof this.#at === "number" && this.#at <= at)) return;
     const now = time();
     const ms = Math.min(Math.max(Math.ceil(at - now), 1), MAX_ALARM_MS);
-    void storage.setAlarm(Date.now() + ms);
+    // It fails only if the object is about to be reset.
+    storage.setAlarm(Date.now() + ms).catch(() => this.forget());
     this.#at = now + ms;
   }
 }

@@ -148,7 +148,7 @@ export class ObjectStore {
       const tx = new Transaction(database, this.#now());
       const result = write(tx, ...args);
       tx.save();
-      if (this.#entrypoint) alarm.changed(tx.now, request?.leaseMs ?? null);
+      if (this.#entrypoint) alarm.changed(tx.now, givesLease(result) ? request?.leaseMs ?? null : null);
       return [result, tx.changed] as const;
     });
     this.#sockets.hint(changed);
@@ -189,6 +189,12 @@ function rowError(database: Database, method: string, request: unknown, error: u
     : [];
   const bytes = texts.reduce((sum, text) => sum + bytesOf(text ?? ""), input);
   return new ValueTooLargeError("input and output of the workflow together", bytes, MAX_VALUES_BYTES);
+}
+
+/** Whether a call has given a lease or renewed one, by its result. */
+function givesLease(result: unknown): boolean {
+  const { created, claimed, state } = result as { created?: boolean; claimed?: unknown[]; state?: string };
+  return created === true || (claimed !== undefined && claimed.length > 0) || state === "held";
 }
 
 function unknownMethod(name: MethodName): DriverError {

@@ -5,12 +5,13 @@
  */
 
 import "./platform.ts";
-import { Parley, type Workflow, workflow, type WorkflowContext } from "@parley/parley";
+import { memoryDriver, Parley, type Workflow, workflow, type WorkflowContext } from "@parley/parley";
 import type { Driver } from "@parley/parley/driver";
 import {
   durableObjectDriver,
   type ObjectContext,
   type ObjectNamespace,
+  parleyEntrypoint,
   ParleyObject,
 } from "@parley/parley/durable-object";
 import { begin, beginSuspended, enqueue, take } from "../../../../conformance/driven_run.ts";
@@ -61,8 +62,8 @@ export class Store extends ParleyObject {
   }
 }
 
-/** With an entry point, the object looks for what is due. It never gets here. */
-export const ParleyEntrypoint = {};
+/** With an entry point, an object looks for what is due after each write. */
+export const ParleyEntrypoint = parleyEntrypoint(() => new Parley({ driver: memoryDriver() }));
 
 function counted(cursor: Cursor): unknown[] {
   const rows = cursor.toArray();
