@@ -7,6 +7,7 @@
 import { startSharedServer } from "../drivers/neon/support/shared_server.ts";
 import { postgresUrl } from "../drivers/postgres/support/server.ts";
 import { startApps } from "./support/setting.ts";
+import { costsSuite } from "./suites/costs.ts";
 import { edgeSuite, startSites } from "./suites/edge.ts";
 import { mountSuite } from "./suites/mount.ts";
 import { operationsSuite } from "./suites/operations.ts";
@@ -22,6 +23,7 @@ const [settings, neon] = await Promise.all([
 const sites = await startSites(settings[0]!, neon);
 
 operationsSuite(settings);
+costsSuite(settings);
 rowsSuite(settings);
 rightsSuite(settings, neon);
 mountSuite(settings);
