@@ -92,6 +92,28 @@ export function mountSuite(settings: readonly Setting[]): void {
     },
   );
 
+  testEach(settings, "an event of a DBOS app is followed over HTTP, and resumed at its version", async (setting) => {
+    const app = siteOf(setting);
+    const id = `states-${setting.version}`;
+    const path = `/parley/workflows/${id}/events/state`;
+    const own = { authorization: "Bearer s3cret", accept: "text/event-stream" };
+    await setting.client.start("states", undefined, { workflowId: id });
+    const send = (state: string) => setting.client.send(id, state, { topic: "state" });
+    await send("a");
+    let last: string | undefined;
+    for await (const { id: version, data } of sentEvents(await app.request(path, { headers: own }))) {
+      if (data === undefined) continue;
+      assert.equal(data, '"a"');
+      last = version;
+      break;
+    }
+    await send("end");
+    const seen: string[] = [];
+    const rest = await app.request(path, { headers: { ...own, "last-event-id": last! } });
+    for await (const { event, data } of sentEvents(rest)) if (data && event === undefined) seen.push(data);
+    assert.deepEqual(seen, ['"end"']);
+  });
+
   testEach(settings, "the inspector, connect() and what DBOS lacks, over HTTP", async (setting) => {
     const app = siteOf(setting);
     const own = { authorization: "Bearer s3cret" };
