@@ -19,12 +19,17 @@ interface Env {
   readonly PLAIN: ObjectNamespace;
 }
 
+/** How often each object has come into memory. */
+const instances = new Map<string, number>();
+
 /** An object that can be reset, and shows its sockets. */
 export class Store extends ParleyObject {
   readonly #context: ObjectContext & { abort(reason: string): void };
 
   constructor(context: ObjectContext & { abort(reason: string): void }, env: unknown) {
     super(context, env);
+    const { name = "" } = context.id;
+    instances.set(name, (instances.get(name) ?? 0) + 1);
     this.#context = context;
   }
 
@@ -66,9 +71,10 @@ function parleyAt(driver: Driver, options: Partial<ParleyOptions> = {}): Parley 
 }
 
 const SCENES: Record<string, (env: Env) => Promise<unknown>> = {
-  /** A run waits in memory, the object is reset or not, and a message comes. */
+  /** Something waits in memory, the object is reset, or out of memory, or neither, and a message comes. */
   async hot(env) {
-    return { calm: await waitHot(env, false), reset: await waitHot(env, true) };
+    const [calm, reset, asleep] = await Promise.all([waitHot(env, false), waitHot(env, true), waitAsleep(env)]);
+    return { calm, reset, asleep };
   },
 
   async shards({ STORE }) {
@@ -164,6 +170,22 @@ async function waitHot({ STORE }: Env, isReset: boolean): Promise<unknown> {
   await pause(2_000);
   const left = await (STORE.get(STORE.idFromName(name)) as { sockets(): Promise<number> }).sockets();
   return { open, whileWaiting, tookMs, left, result: await handle.result() };
+}
+
+/** The platform takes an object out of memory that nobody has called for about ten seconds. */
+async function waitAsleep({ STORE }: Env): Promise<unknown> {
+  const name = "asleep";
+  const driver = durableObjectDriver(STORE, { name });
+  const parley = parleyAt(driver);
+  await parley.start(waiter, null, { workflowId: "w", enqueue: true });
+  let hints = 0;
+  const watch = driver.watch!("inbox:w", () => hints += 1);
+  await pause(14_000);
+  const before = hints;
+  await parley.send("w", "hello", { topic: "news" });
+  await pause(500);
+  watch.close();
+  return { hints: hints - before, instances: instances.get(name) };
 }
 
 export default {
