@@ -21,7 +21,7 @@ export interface OptionSpec {
 /** The options that every command has. */
 export const COMMON_OPTIONS = {
   url: { value: "URL", help: "Where the adapter is mounted, or the address of a store. Default PARLEY_URL" },
-  store: { value: "URL", help: "A store: postgres://... or https://... of Upstash. Default PARLEY_STORE" },
+  store: { value: "URL", help: "A store: postgres://..., sqlite:FILE or https://... of Upstash. Default PARLEY_STORE" },
   token: { value: "TOKEN", help: "The token of the server, or of Upstash. Default PARLEY_TOKEN" },
   "token-file": { value: "FILE", help: "A file with that token" },
   schema: { value: "NAME", help: 'The schema in PostgreSQL. Default "parley"' },

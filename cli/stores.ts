@@ -7,6 +7,7 @@
 import type { Driver } from "../core/driver/driver.ts";
 import { systemClock } from "../core/time/clock.ts";
 import { attempt } from "../core/time/retry.ts";
+import type { SqliteClient } from "../drivers/sqlite/mod.ts";
 import { CliError, EXIT_CODES } from "./exit_codes.ts";
 import type { Options } from "./options.ts";
 import { quoted } from "./text.ts";
@@ -91,6 +92,47 @@ async function loadPg(): Promise<Pg> {
 function checkedAddress(url: string): string {
   if (URL.canParse(url.replace(/^postgres(ql)?:/, "http:")) && URL.canParse(url)) return url;
   throw new CliError("Reading the address: it must be postgres://USER:PASSWORD@HOST:PORT/DATABASE");
+}
+
+/** Opens a file of SQLite, which must be there. */
+export async function openFile(path: string): Promise<Store> {
+  const [{ sqliteDriver }, Database, { stat }] = await Promise.all([
+    import("../drivers/sqlite/mod.ts"),
+    loadSqlite(),
+    import("node:fs/promises"),
+  ]);
+  // A database that is not there would be created.
+  await stat(path).catch(() => {
+    throw new CliError("Reading the store: there is no such file", EXIT_CODES.notFound);
+  });
+  const database = new Database(path);
+  const close = () => Promise.resolve(database.close());
+  try {
+    // The driver would create its tables, which is not for somebody who looks at the wrong file.
+    const found = database.prepare("select name from sqlite_schema where name = 'parley_workflows'").all();
+    if (found.length > 0) return { driver: sqliteDriver(database), close };
+  } catch {
+    await close();
+    throw new CliError("Reading the store: the file is not a database of SQLite");
+  }
+  await close();
+  throw new CliError("The file has no tables of Parley, so no workflow was stored there", EXIT_CODES.notFound);
+}
+
+/** A database of `node:sqlite` or `bun:sqlite`. */
+type SqliteFile = SqliteClient & { close(): void };
+
+/**
+ * Loads the SQLite of the runtime. Its name is no literal, because neither bundlers nor type checkers
+ * know it everywhere.
+ */
+async function loadSqlite(): Promise<new (path: string) => SqliteFile> {
+  const [name, member] = "Bun" in globalThis ? ["bun:sqlite", "Database"] : ["node:sqlite", "DatabaseSync"];
+  try {
+    return (await import(name))[member];
+  } catch {
+    throw new CliError("A file of SQLite needs Deno, Bun, or Node 22.13 or later", EXIT_CODES.failed);
+  }
 }
 
 /** Opens a Redis at Upstash. */

@@ -24,7 +24,7 @@ export interface Target {
 
 /** The address of a target. */
 export interface Address {
-  readonly kind: "server" | "postgres" | "upstash";
+  readonly kind: "server" | "postgres" | "sqlite" | "upstash";
   readonly url: string;
 }
 
@@ -52,9 +52,10 @@ export function readAddress(options: Options, { env }: Pick<CliIo, "env">): Addr
     );
   }
   if (/^postgres(ql)?:/.test(address)) return { kind: "postgres", url: address };
+  if (/^sqlite:/.test(address)) return { kind: "sqlite", url: address };
   const parsed = URL.parse(address);
   if (!parsed || !/^https?:$/.test(parsed.protocol)) {
-    throw new CliError("Reading the address: it must begin with https://, http:// or postgres://");
+    throw new CliError("Reading the address: it must begin with https://, http://, postgres:// or sqlite:");
   }
   const isUpstash = store !== undefined || /\.upstash\.io$/.test(parsed.hostname);
   return { kind: isUpstash ? "upstash" : "server", url: address };
@@ -83,7 +84,9 @@ export async function openTarget(options: Options, io: CliIo, secrets: Set<strin
     if (secret !== "" && !names.has(secret)) secrets.add(secret);
   }
   const onError = toReport(options, io, secrets);
-  if (address.kind === "postgres") return await openStore(address, options, onError, undefined);
+  if (address.kind === "postgres" || address.kind === "sqlite") {
+    return await openStore(address, options, onError, undefined);
+  }
   const token = await readToken(options, io);
   secrets.add(token);
   return address.kind === "upstash"
@@ -127,6 +130,8 @@ async function openStore(
   const [{ Parley }, stores] = await Promise.all([import("../core/parley.ts"), import("./stores.ts")]);
   const { driver, close } = address.kind === "postgres"
     ? await stores.openSql(address.url, options)
+    : address.kind === "sqlite"
+    ? await stores.openFile(address.url.replace(/^sqlite:/, ""))
     : await stores.openRest(address.url, token!, options);
   // There is no code here that could continue a workflow.
   const parley = new Parley({ driver, wake: "none", onError });

@@ -7,10 +7,12 @@
 import assert from "node:assert/strict";
 import type { Driver } from "../../core/driver/driver.ts";
 import { neonDriver } from "../../drivers/neon/mod.ts";
+import { sqliteDriver } from "../../drivers/sqlite/mod.ts";
 import { upstashDriver } from "../../drivers/upstash/mod.ts";
 import { Parley } from "../../mod.ts";
 import { startNeonServer } from "../drivers/neon/server/mod.ts";
 import { postgresUrl } from "../drivers/postgres/support/server.ts";
+import { loadClient } from "../drivers/sqlite/support/client.ts";
 import { startUpstashServer } from "../drivers/upstash/server/mod.ts";
 import { redisUrl } from "../drivers/upstash/support/redis_server.ts";
 import { run } from "./support/process.ts";
@@ -18,6 +20,7 @@ import { makeWorkflows } from "./support/server.ts";
 
 const POSTGRES = await postgresUrl();
 const REDIS = await redisUrl();
+const openSqlite = await loadClient("node:sqlite");
 
 /** A store: how processes of this test and the command line reach it. */
 interface Store extends AsyncDisposable {
@@ -63,10 +66,27 @@ async function openRedis(): Promise<Store> {
   };
 }
 
+async function openFile(): Promise<Store> {
+  const folder = await Deno.makeTempDir();
+  const database = openSqlite(`${folder}/shop.db`);
+  const driver = sqliteDriver(database);
+  await driver.migrate();
+  return {
+    driver,
+    args: ["--store", `sqlite:${folder}/shop.db`],
+    env: {},
+    async [Symbol.asyncDispose]() {
+      database.close();
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
+}
+
 const STORES: readonly [name: string, open: () => Promise<Store>][] = [
   ["a PostgreSQL", () => openDatabase("postgres")],
   ["a Neon", () => openDatabase("neon")],
   ["an Upstash", openRedis],
+  ["a file of SQLite", openFile],
 ];
 
 for (const [name, open] of STORES) {
@@ -132,6 +152,24 @@ for (const [name, open] of STORES) {
     assert.equal((await cli("show", "order-7")).code, 3);
   });
 }
+
+Deno.test("the command line creates nothing in a file that Parley has not used, and makes no file", async () => {
+  const folder = await Deno.makeTempDir();
+  const list = async (file: string) => await run(["list", "--store", `sqlite:${folder}/${file}`], { env: {} });
+  const database = openSqlite(`${folder}/other.db`);
+  database.exec("create table t (x)");
+  database.close();
+  await Deno.writeTextFile(
+    `${folder}/text.txt`,
+    "no database, but a text that is long enough to be read as one".repeat(20),
+  );
+  const [missing, other, text] = [await list("shop.db"), await list("other.db"), await list("text.txt")];
+  assert.deepEqual([missing.code, missing.stderr], [3, "parley: Reading the store: there is no such file\n"]);
+  assert.match(other.stderr, /^parley: The file has no tables of Parley/);
+  assert.match(text.stderr, /^parley: Reading the store: the file is not a database of SQLite/);
+  assert.deepEqual((await Array.fromAsync(Deno.readDir(folder), ({ name }) => name)).sort(), ["other.db", "text.txt"]);
+  await Deno.remove(folder, { recursive: true });
+});
 
 Deno.test("the command line creates nothing in a database that Parley has not used", async () => {
   const schema = `Cli ${crypto.randomUUID()}`;
