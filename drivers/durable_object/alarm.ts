@@ -4,6 +4,7 @@
  * @module
  */
 
+import { wallClock } from "../../core/time/clock.ts";
 import type { Database } from "../sqlite/database.ts";
 import { dueOverview, dueSince } from "./due.ts";
 import type { ObjectStorage } from "./platform.ts";
@@ -52,7 +53,7 @@ export class Alarm {
 
   /** Notes the alarm that the platform has, in its time; `null` if there is none. */
   found(at: number | null): void {
-    this.#at = at === null ? null : at - Date.now() + this.#options.now();
+    this.#at = at === null ? null : at - wallClock.now() + this.#options.now();
   }
 
   /** Forgets what is known of the alarm, after a transaction that may have set it was undone. */
@@ -118,7 +119,7 @@ export class Alarm {
     const now = time();
     const ms = Math.min(Math.max(Math.ceil(at - now), 1), MAX_ALARM_MS);
     // It fails only if the object is about to be reset.
-    storage.setAlarm(Date.now() + ms).catch(() => this.forget());
+    storage.setAlarm(wallClock.now() + ms).catch(() => this.forget());
     this.#at = now + ms;
   }
 }

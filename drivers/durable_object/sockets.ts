@@ -5,6 +5,7 @@
  */
 
 import type { WatchTarget } from "../../core/driver/driver.ts";
+import { wallClock } from "../../core/time/clock.ts";
 import type { ObjectContext, ObjectSocket } from "./platform.ts";
 import { PING, PING_MS, PONG } from "./protocol.ts";
 
@@ -36,7 +37,7 @@ export class Sockets {
     const { 0: client, 1: server } = new WebSocketPair();
     this.#context.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
     this.#context.acceptWebSocket(server, [toTag(target)]);
-    server.serializeAttachment(Date.now());
+    server.serializeAttachment(wallClock.now());
     return new Response(null, { status: 101, webSocket: client } as ResponseInit);
   }
 
@@ -57,7 +58,7 @@ export class Sockets {
     const openedAt = socket.deserializeAttachment();
     const pingedAt = this.#context.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0;
     const heardAt = Math.max(typeof openedAt === "number" ? openedAt : 0, pingedAt);
-    return Date.now() - heardAt > MAX_SILENCE_MS;
+    return wallClock.now() - heardAt > MAX_SILENCE_MS;
   }
 }
 

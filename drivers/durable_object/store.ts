@@ -96,7 +96,7 @@ export class ObjectStore {
     } catch (error) {
       console.error(driverError("Durable Object: alarm", error));
       this.#opened?.alarm.forget();
-      void this.#context.storage.setAlarm(Date.now() + 1_000);
+      void this.#context.storage.setAlarm(wallClock.now() + 1_000);
     }
   }
 
