@@ -55,8 +55,9 @@ Deno.test("every local link in the documents leads to a file", () => {
   assert.deepEqual(dead, []);
 });
 
-Deno.test("the README shows code that runs before line 30", () => {
-  const lines = read("README.md").split("\n");
+Deno.test("the README has at most 150 lines, and shows code that runs before line 30", () => {
+  const lines = read("README.md").trimEnd().split("\n");
+  assert(lines.length <= 150, `${lines.length} lines`);
   const start = lines.indexOf("```ts ignore");
   const end = lines.indexOf("```", start);
   assert(start > 0 && end < 30, `the first example ends at line ${end + 1}`);
