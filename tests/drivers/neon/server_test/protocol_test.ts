@@ -126,18 +126,21 @@ neonTest(
   },
 );
 
-neonTest("protocol: the statement of a client that goes away is cancelled", async ({ post, running, table, count }) => {
-  for (const batch of [false, true]) {
-    const statement = { query: `with tick as (select pg_sleep(20)) insert into ${table} select from tick` };
-    const controller = new AbortController();
-    const sent = post(batch ? { queries: [statement] } : statement, {}, controller.signal);
-    while (await running("with tick") === 0);
-    controller.abort();
-    await rejection(sent);
-    while (await running("with tick") > 0);
-  }
-  assert.equal(await count(), 0);
-});
+neonTest(
+  "protocol: the statement of a client that goes away is cancelled",
+  async ({ post, sleeping, table, count }) => {
+    for (const batch of [false, true]) {
+      const statement = { query: `with tick as (select pg_sleep(20)) insert into ${table} select from tick` };
+      const controller = new AbortController();
+      const sent = post(batch ? { queries: [statement] } : statement, {}, controller.signal);
+      while (await sleeping("with tick") === 0);
+      controller.abort();
+      await rejection(sent);
+      while (await sleeping("with tick") > 0);
+    }
+    assert.equal(await count(), 0);
+  },
+);
 
 Deno.test("protocol: a refused login becomes the error that Neon reports", () => {
   const refused = (code: string) => {

@@ -25,8 +25,11 @@ export interface Setting {
   readonly table: string;
   /** How many rows the table has, read through another server. */
   count(): Promise<number>;
-  /** How many sessions run a statement that begins like this, read through another server. */
-  running(statement: string): Promise<number>;
+  /**
+   * How many sessions sleep in a statement that begins like this, read through another server. A
+   * session that is about to begin it ignores a request to cancel.
+   */
+  sleeping(statement: string): Promise<number>;
   /** Opens a client over a WebSocket, which is closed after the test. */
   connect(): Promise<Client>;
   /** Sends a `POST /sql` to the server itself. */
@@ -55,9 +58,9 @@ export function neonTest(name: string, run: (setting: Setting) => Promise<void>)
         sql,
         table,
         count: async () => Number((await direct(`select count(*) from ${table}`)).rows[0].count),
-        running: async (statement) => {
+        sleeping: async (statement) => {
           const query =
-            "select count(*) from pg_stat_activity where state = 'active' and pid <> pg_backend_pid() and starts_with(query, $1)";
+            "select count(*) from pg_stat_activity where wait_event = 'PgSleep' and pid <> pg_backend_pid() and starts_with(query, $1)";
           return Number((await direct(query, statement)).rows[0].count);
         },
         async connect() {

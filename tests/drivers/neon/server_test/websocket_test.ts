@@ -77,20 +77,20 @@ neonTest("WebSocket: a session that PostgreSQL ends causes an error and an end",
 
 neonTest(
   "WebSocket: a cut connection rejects without an Error, and its statement is cancelled",
-  async ({ connect, relay, running, server }) => {
+  async ({ connect, relay, sleeping, server }) => {
     const client = await connect();
     const errors: unknown[] = [];
     client.on("error", (error: object) => errors.push(error instanceof Error ? error.message : error.constructor.name));
     const ended = new Promise<void>((resolve) => client.once("end", () => resolve()));
     const query = rejection(client.query("select pg_sleep(20) as cut"));
-    while (await running("select pg_sleep(20) as cut") === 0);
+    while (await sleeping("select pg_sleep(20) as cut") === 0);
     await relay.cut("reset");
     const error = await query;
     assert(!(error instanceof Error));
     await ended;
     assert.deepEqual(errors, ["ErrorEvent", "Connection terminated unexpectedly"]);
     await closed(server);
-    assert.equal(await running("select pg_sleep(20) as cut"), 0);
+    assert.equal(await sleeping("select pg_sleep(20) as cut"), 0);
   },
 );
 
