@@ -44,7 +44,7 @@ export class Alarm {
   #at: number | null | undefined;
   /** Until when what was due was offered to the Worker. */
   #offeredAt = 0;
-  /** Whether this instance has looked for what is due. */
+  /** Whether this instance has looked for what is due, and has known its alarm since. */
   #hasLooked = false;
 
   constructor(options: AlarmOptions) {
@@ -56,18 +56,24 @@ export class Alarm {
     this.#at = at === null ? null : at - wallClock.now() + this.#options.now();
   }
 
-  /** Forgets what is known of the alarm, after a transaction that may have set it was undone. */
+  /**
+   * Forgets what is known of the alarm, after a transaction that may have set it was undone. What the
+   * alarm was set for is then unknown too, so the next call looks at all workflows.
+   */
   forget(): void {
     this.#at = undefined;
+    this.#hasLooked = false;
   }
 
-  /** Looks at all workflows, once, because the instance before may have ended at any moment. */
+  /**
+   * Looks at all workflows, once, because the instance before may have ended at any moment. What was
+   * offered to the Worker is offered again when it would have been.
+   */
   look(): void {
     if (this.#hasLooked) return;
     const { database, now } = this.#options;
     const { newest, next } = dueOverview(database, now());
-    this.#arm(newest === null ? next : now());
-    this.#arm(wakeAt(database));
+    this.#arm(Math.min(next, this.#offerAt(newest), wakeAt(database)));
     this.#hasLooked = true;
   }
 
@@ -97,9 +103,8 @@ export class Alarm {
     const { newest, next } = dueOverview(database, now);
     const isTime = wakeAt(database) <= now;
     if (isTime) setWakeAt(database, now + MAX_AGAIN_MS);
-    const again = newest === null ? Infinity : now + Math.min(Math.max(now - newest, MIN_AGAIN_MS), MAX_AGAIN_MS);
-    this.#arm(Math.min(next, again, wakeAt(database)));
     this.#offeredAt = now;
+    this.#arm(Math.min(next, this.#offerAt(newest), wakeAt(database)));
     this.#hasLooked = true;
     return newest !== null || isTime;
   }
@@ -110,6 +115,13 @@ export class Alarm {
     if (wakeAt(database) === at) return;
     setWakeAt(database, at);
     this.#arm(at);
+  }
+
+  /** When to offer what is due, by when the newest of it became due. What was not offered yet is offered at once. */
+  #offerAt(newest: number | null): number {
+    if (newest === null) return Infinity;
+    const offeredAt = this.#offeredAt;
+    return newest > offeredAt ? newest : offeredAt + Math.min(Math.max(offeredAt - newest, MIN_AGAIN_MS), MAX_AGAIN_MS);
   }
 
   /** Sets the alarm, unless it fires earlier. One that is set to its own instant would never fire. */

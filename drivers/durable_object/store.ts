@@ -72,7 +72,6 @@ export class ObjectStore {
       if (this.#entrypoint) opened.alarm.look();
       return { value: this.#run(opened, method, args) };
     } catch (error) {
-      this.#opened?.alarm.forget();
       const found = this.#opened ? rowError(this.#opened.database, method, args[0], error) : error;
       const shown = driverError(`Durable Object: ${method}`, found);
       // The Worker gets no cause. It shows only the place of a mistake in this driver.
@@ -90,21 +89,20 @@ export class ObjectStore {
   alarm(): void {
     if (!this.#entrypoint) return;
     try {
-      const { database, alarm } = this.#open();
-      if (!database.write(() => alarm.fired())) return;
+      const opened = this.#open();
+      if (!this.#write(opened, () => opened.alarm.fired())) return;
       this.#context.waitUntil(this.#callBack(this.#entrypoint).catch((error) => console.error(error)));
     } catch (error) {
       console.error(driverError("Durable Object: alarm", error));
-      this.#opened?.alarm.forget();
       void this.#context.storage.setAlarm(wallClock.now() + 1_000);
     }
   }
 
   /** The Worker answers before it begins. If it does not, the next alarm calls it again. */
   async #callBack(entrypoint: EntrypointStub): Promise<void> {
-    const { database, alarm } = this.#open();
+    const opened = this.#open();
     const { nextAt } = await entrypoint.continueDue({ object: this.#name ?? "", now: this.#now() });
-    database.write(() => alarm.wakeAt(nextAt ?? Infinity));
+    this.#write(opened, () => opened.alarm.wakeAt(nextAt ?? Infinity));
   }
 
   #open(): Opened {
@@ -135,8 +133,19 @@ export class ObjectStore {
     this.#name = name;
   }
 
-  #run({ database, alarm }: Opened, method: ObjectCall["method"], args: readonly unknown[]): unknown {
-    if (method === "migrate") return this.#entrypoint && database.write(() => alarm.wakeAt(0));
+  /** Runs a transaction, which may set the alarm. */
+  #write<T>({ database, alarm }: Opened, run: () => T): T {
+    try {
+      return database.write(run);
+    } catch (error) {
+      alarm.forget();
+      throw error;
+    }
+  }
+
+  #run(opened: Opened, method: ObjectCall["method"], args: readonly unknown[]): unknown {
+    const { database, alarm } = opened;
+    if (method === "migrate") return this.#entrypoint && this.#write(opened, () => alarm.wakeAt(0));
     const [name, request] = [method, args[0] as { leaseMs?: number | null } | undefined];
     if (Object.hasOwn(READS, name)) {
       const read = READS[name as keyof typeof READS] as AnyMethod;
@@ -144,7 +153,7 @@ export class ObjectStore {
     }
     if (!Object.hasOwn(WRITES, name)) throw unknownMethod(name);
     const write = WRITES[name as keyof typeof WRITES] as AnyMethod;
-    const [result, changed] = database.write(() => {
+    const [result, changed] = this.#write(opened, () => {
       const tx = new Transaction(database, this.#now());
       const result = write(tx, ...args);
       tx.save();

@@ -25,12 +25,14 @@ interface Invocation {
 /** An operation on the object with a name. */
 export interface Wish {
   readonly object: string;
-  readonly do: "start" | "send" | "look" | "open" | "reset" | "counts" | "migrate";
+  readonly do: "start" | "send" | "fail" | "look" | "open" | "reset" | "counts" | "migrate";
   /** Of `start`. */
   readonly workflow?: string;
   /** Inputs by workflow IDs, or the ID for one message. */
   readonly inputs?: Readonly<Record<string, unknown>>;
   readonly enqueue?: boolean;
+  /** When the workflows begin, from now, in milliseconds. */
+  readonly delay?: number;
   /** Whether the platform is to wait for the runs. Without that they die with the request. */
   readonly waitUntil?: boolean;
 }
@@ -127,12 +129,12 @@ export const ParleyEntrypoint = parleyEntrypoint((env: Env, context, name) => {
 });
 
 async function carryOut(wish: Wish, env: Env, context: Invocation): Promise<unknown> {
-  const { object, workflow = "waiter", inputs = {}, enqueue = false, waitUntil = true } = wish;
+  const { object, workflow = "waiter", inputs = {}, enqueue = false, delay, waitUntil = true } = wish;
   const parley = parleyFor(env, object, (work) => waitUntil && context.waitUntil(work));
   switch (wish.do) {
     case "start":
       for (const [workflowId, input] of Object.entries(inputs)) {
-        await parley.start(workflow, input, { workflowId, enqueue });
+        await parley.start(workflow, input, { workflowId, enqueue, ...(delay !== undefined && { delay }) });
       }
       if (waitUntil) await parley.idle();
       return {};
@@ -141,6 +143,17 @@ async function carryOut(wish: Wish, env: Env, context: Invocation): Promise<unkn
         await parley.send(workflowId, message, { topic: "news", idempotencyKey: "k" });
       }
       return {};
+    case "fail": {
+      // A write that SQLite refuses, and a read.
+      const driver = durableObjectDriver(env.STORE, { name: object });
+      const input = "x".repeat(2_300_000);
+      const query = { statuses: null, name: null, problem: false, values: false, limit: 1, cursor: "no cursor" };
+      const calls = [
+        driver.create({ workflowId: "too large", name: "waiter", input, owner: "nobody", leaseMs: null }),
+        driver.listWorkflows(query),
+      ];
+      return (await Promise.allSettled(calls)).map(({ status }) => status);
+    }
     case "look":
       return await look(durableObjectDriver(env.STORE, { name: object }));
     case "open": {
