@@ -138,12 +138,12 @@ export class SystemDatabaseClient implements DbosClient {
     checkName(workflowId, "workflow ID");
     checkTraceparent(options.traceparent);
     const schema = typeof workflow === "string" ? undefined : workflow.input;
-    const start = { workflowId, name, queue, limit, options };
+    const args = { name, limit, options };
     // Without a schema, the input is encoded before the call returns.
-    const args = schema
-      ? encodeArguments({ ...start, input: await validate(schema, snapshot(input), describeInput(name)) })
-      : encodeArguments({ ...start, input });
-    const created = await startDbosWorkflow(calls, { ...start, input }, args);
+    const encoded = schema
+      ? encodeArguments({ ...args, input: await validate(schema, snapshot(input), describeInput(name)) })
+      : encodeArguments({ ...args, input });
+    const created = await startDbosWorkflow(calls, { workflowId, name, queue, options }, encoded);
     // An ID that was made up here was unused. If it exists, an earlier try has inserted it.
     return Handle.started<O>(this, workflowId, created || options.workflowId === undefined);
   }

@@ -26,7 +26,10 @@ export interface DbosOptions {
   queue?: string;
   /** How long a statement may take, 1 ms or more. Default `"10s"`. */
   requestTimeout?: Duration;
-  /** The largest size of a message or an input, in bytes. Above 0. Default 1 MiB. */
+  /**
+   * The largest size of a message, or of all arguments of a start together, in bytes. Above 0.
+   * Default 1 MiB.
+   */
   maxValueBytes?: number;
   /**
    * Decodes the values of other formats, by the name that DBOS keeps beside each value. `""` is the

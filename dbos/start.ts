@@ -27,25 +27,37 @@ const MAX_PRIORITY = 2 ** 31 - 1;
 export interface DbosStart {
   readonly workflowId: string;
   readonly name: string;
-  /** The input as the caller has it, checked. */
-  readonly input: unknown;
   readonly queue: string;
-  readonly limit: number;
   readonly options: DbosStartOptions;
 }
 
-/** Encodes the arguments. @throws {ValidationError} If an input and arguments are given. */
-export function encodeArguments(start: Pick<DbosStart, "name" | "input" | "limit" | "options">): string {
-  const { name, input, limit, options: { positionalArgs, namedArgs } } = start;
-  if (positionalArgs !== undefined && input !== undefined) {
+/** The arguments of a start. */
+export interface DbosArguments {
+  /** The name of the workflow, for errors. */
+  readonly name: string;
+  /** The input as the caller has it, checked. */
+  readonly input: unknown;
+  /** The largest size of all arguments together, encoded, in bytes. */
+  readonly limit: number;
+  readonly options: Pick<DbosStartOptions, "positionalArgs" | "namedArgs">;
+}
+
+/**
+ * Encodes the arguments.
+ *
+ * @throws {ValidationError} If an input and `positionalArgs` are given, `positionalArgs` is no list,
+ * or portable JSON cannot show an argument.
+ * @throws {ValueTooLargeError} If all together are larger than the limit.
+ */
+export function encodeArguments({ name, input, limit, options }: DbosArguments): string {
+  const { positionalArgs = input === undefined ? [] : [input], namedArgs = {} } = options;
+  if (options.positionalArgs !== undefined && input !== undefined) {
     throw new ValidationError("Starting a workflow with an input and positionalArgs: there must be only one of them");
   }
-  const what = `input of workflow ${JSON.stringify(name)}`;
-  const positional = positionalArgs ?? (input === undefined ? [] : [input]);
-  // One by one, because an input that came over HTTP is still encoded.
-  const texts = Array.from(positional, (it) => toPortable(it, what, limit));
-  const named = toPortable(namedArgs ?? {}, what, limit);
-  return `{"positionalArgs":[${texts.join(",")}],"namedArgs":${named}}`;
+  if (!Array.isArray(positionalArgs)) {
+    throw new ValidationError(`Starting a workflow with positionalArgs of type ${typeof positionalArgs}: use a list`);
+  }
+  return toPortable({ positionalArgs, namedArgs }, `input of workflow ${JSON.stringify(name)}`, limit);
 }
 
 /**

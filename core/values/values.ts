@@ -262,7 +262,7 @@ function bare(error: unknown): Error {
  * Returns the length of a text in UTF-8. If the text fits the limit even at 3 bytes for each UTF-16
  * unit, only its units are counted.
  */
-function utf8Length(text: string, limit: number): number {
+export function utf8Length(text: string, limit: number): number {
   return text.length * 3 <= limit ? text.length : new TextEncoder().encode(text).length;
 }
 

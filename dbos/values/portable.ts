@@ -5,7 +5,7 @@
  */
 
 import { ValidationError, ValueTooLargeError } from "../../core/errors.ts";
-import { EncodedValue } from "../../core/values/values.ts";
+import { utf8Length } from "../../core/values/values.ts";
 
 /** The name of the format, beside each value. */
 export const PORTABLE = "portable_json";
@@ -22,9 +22,8 @@ export const PORTABLE = "portable_json";
  * @throws {ValueTooLargeError} If it is larger than the limit.
  */
 export function toPortable(value: unknown, what: string, limit: number): string {
-  const plain = EncodedValue.is(value) ? value.decode(what) : value;
-  const text = stringify(plain, what);
-  const bytes = text.length * 3 <= limit ? text.length : new TextEncoder().encode(text).length;
+  const text = stringify(value, what);
+  const bytes = utf8Length(text, limit);
   if (bytes > limit) throw new ValueTooLargeError(what, bytes, limit);
   return text;
 }
@@ -46,7 +45,9 @@ function stringify(value: unknown, what: string): string {
 /** Says why JSON cannot show a value. */
 class Refusal extends Error {}
 
-function replace(_key: string, value: unknown): unknown {
+function replace(this: Readonly<Record<string, unknown>>, key: string, value: unknown): unknown {
+  // A `Buffer` of Node has become a plain object before, by its `toJSON`.
+  refuseBinary(this[key]);
   switch (typeof value) {
     case "bigint":
       return value.toString();
@@ -69,8 +70,11 @@ function plainObject(value: object): unknown {
   if (value instanceof Set) return [...value];
   if (value instanceof Error) return { name: value.name, message: value.message };
   if (value instanceof RegExp) throw new Refusal("it has a regular expression");
+  return value;
+}
+
+function refuseBinary(value: unknown): void {
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) {
     throw new Refusal("it has binary data; make a text of it, for example in base64");
   }
-  return value;
 }

@@ -18,11 +18,14 @@ import { looksLikeSuperjson, readSuperjson } from "./superjson.ts";
  */
 export type DbosDecoders = Readonly<Record<string, (text: string) => unknown>>;
 
+/** Go's default format, which is base64 of JSON. */
+const GO_JSON = "DBOS_JSON";
+
 /** The formats that can be read here. */
 const READERS: DbosDecoders = {
   [PORTABLE]: JSON.parse,
   js_superjson: readSuperjson,
-  DBOS_JSON: readGoJson,
+  [GO_JSON]: readGoJson,
 };
 
 /** What writes the formats that cannot be read here. */
@@ -86,6 +89,8 @@ function shaped({ kind, format }: Stored, value: unknown): unknown {
 
 /** The only argument of a workflow; all of them if there is another number or some have names. */
 function toInput(value: unknown, format: string): unknown {
+  // A workflow in Go has one argument, which is not in a list.
+  if (format === GO_JSON) return value;
   const { positionalArgs, namedArgs } = Object(value) as { positionalArgs?: unknown; namedArgs?: unknown };
   const isPortable = format === PORTABLE && (Array.isArray(positionalArgs) || namedArgs !== undefined);
   if (isPortable && Object.keys(Object(namedArgs)).length > 0) return value;
@@ -94,25 +99,56 @@ function toInput(value: unknown, format: string): unknown {
   return args.length === 0 ? undefined : args.length === 1 ? args[0] : args;
 }
 
-/** How deep causes are followed. */
-const MAX_CAUSES = 10;
+/** What errors and their parts have become, by what they were. A value may hold itself. */
+type Converted = Map<unknown, unknown>;
 
-/** An error as an `Error`, without the stack of the app. */
-function toError(value: unknown, depth = 0): Error {
+/** An error as an `Error`. Neither it nor an error within it has the stack of the app. */
+function toError(value: unknown, converted: Converted = new Map()): Error {
+  const error = new Error();
+  converted.set(value, error);
   // Old versions of the TypeScript SDK leave a mark of their own in an error.
   const { name, message, stack: _, cause, errors: __, dbos_already_logged: ___, ...fields } = Object(
     typeof value === "string" ? { message: value } : value,
   );
   const known = Object.entries(fields as Record<string, unknown>)
-    .filter(([, field]) => field !== undefined && field !== null);
+    .filter(([, field]) => field !== undefined && field !== null)
+    .map(([key, field]) => [key, withoutStacks(field, converted)]);
   return reviveError({
     name: typeof name === "string" ? name : "Error",
     message: typeof message === "string" ? message : "",
-    ...(cause !== undefined && depth < MAX_CAUSES && { cause: isErrorLike(cause) ? toError(cause, depth + 1) : cause }),
+    ...(cause !== undefined && { cause: toCause(cause, converted) }),
     ...(known.length > 0 && { fields: Object.fromEntries(known) }),
-  });
+  }, error);
 }
 
-function isErrorLike(value: unknown): boolean {
-  return typeof value === "object" && value !== null && ("message" in value || "stack" in value);
+/** A cause needs no stack to be an error. */
+function toCause(cause: unknown, converted: Converted): unknown {
+  const isError = typeof cause === "object" && cause !== null && "message" in cause && !converted.has(cause);
+  return isError ? toError(cause, converted) : withoutStacks(cause, converted);
+}
+
+/** Converts the errors in a field, or in lists and objects of it. Without a stack, an object may be data. */
+function withoutStacks(value: unknown, converted: Converted): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (converted.has(value)) return converted.get(value);
+  if (value instanceof Error || "stack" in value) return toError(value, converted);
+  if (Array.isArray(value)) {
+    const items: unknown[] = [];
+    converted.set(value, items);
+    for (const item of value) items.push(withoutStacks(item, converted));
+    return items;
+  }
+  if (Object.getPrototypeOf(value) !== Object.prototype) return value;
+  const members: Record<string, unknown> = {};
+  converted.set(value, members);
+  for (const [key, member] of Object.entries(value)) {
+    // A plain assignment would set the prototype, if the key is "__proto__".
+    Object.defineProperty(members, key, {
+      value: withoutStacks(member, converted),
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
+  }
+  return members;
 }

@@ -40,16 +40,17 @@ postgresTest("a database without DBOS, or with one that is too old, is refused b
 Deno.test("bad input is refused before any statement", async () => {
   const statements: string[] = [];
   const queryable = { query: (text: string) => (statements.push(text), pool.query(text)) };
-  const client = dbosClient(queryable, { maxValueBytes: 10 });
+  const client = dbosClient(queryable, { maxValueBytes: 50 });
   const refused: [() => Promise<unknown>, string][] = [
     [() => client.send("", 1), "invalid_value"],
     [() => client.send("w", () => {}), "invalid_value"],
-    [() => client.send("w", "x".repeat(20)), "value_too_large"],
+    [() => client.send("w", "x".repeat(50)), "value_too_large"],
     [() => client.send("w", 1, { topic: "x\0" }), "invalid_value"],
     [() => client.start("flow", 1, { priority: -1 }), "invalid_value"],
     [() => client.start("flow", 1, { delay: 1, at: 1 }), "invalid_value"],
     [() => client.start("flow", 1, { positionalArgs: [1] }), "invalid_value"],
     [() => client.start("flow", 1, { queue: "" }), "invalid_value"],
+    [() => client.start("flow", "x".repeat(20)), "value_too_large"],
     [() => client.getEvent("w", "e", { timeout: -1 }), "invalid_value"],
     [() => client.list({ limit: 0 }), "invalid_value"],
     [() => client.resume("w", { from: 1 }), "unsupported"],

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { encodeArguments } from "../../dbos/start.ts";
 import { toPortable } from "../../dbos/values/portable.ts";
 import { toStored } from "../../dbos/values/stored.ts";
 import { DbosValues } from "../../dbos/values/values.ts";
@@ -43,6 +45,8 @@ Deno.test("toPortable() refuses what portable JSON cannot show, and shows nothin
       new Map([[1, "secret"]]),
       /secret/,
       new Uint8Array(1),
+      Buffer.from("secret"),
+      { a: [new Map([["b", Buffer.from("secret")]])] },
       cycle,
       secret,
       deep,
@@ -57,6 +61,31 @@ Deno.test("toPortable() refuses what portable JSON cannot show, and shows nothin
   }
   assert.throws(() => portable("x".repeat(LIMIT)), { code: "value_too_large", bytes: LIMIT + 2, limit: LIMIT });
   assert.throws(() => portable("€".repeat(LIMIT / 3)), { code: "value_too_large" });
+});
+
+Deno.test("all arguments of a start are one input, with one limit", () => {
+  const encode = (options: Parameters<typeof encodeArguments>[0]["options"], input?: unknown) =>
+    encodeArguments({ name: "flow", input, limit: LIMIT, options });
+  assert.equal(encode({}), '{"positionalArgs":[],"namedArgs":{}}');
+  assert.equal(encode({}, new Date(0)), '{"positionalArgs":["1970-01-01T00:00:00.000Z"],"namedArgs":{}}');
+  // deno-lint-ignore no-sparse-arrays
+  const options = { positionalArgs: [1, , undefined, 2n], namedArgs: { a: null, b: undefined } };
+  assert.equal(encode(options), '{"positionalArgs":[1,null,null,"2"],"namedArgs":{"a":null}}');
+  const half = "€".repeat(LIMIT / 6);
+  for (const large of [{ positionalArgs: [half, half] }, { positionalArgs: [half], namedArgs: { half } }]) {
+    assert.throws(() => encode(large), { code: "value_too_large", limit: LIMIT });
+  }
+  const bytes = new TextEncoder().encode(encode({ positionalArgs: [half] })).length;
+  assert(bytes > LIMIT / 2 && bytes < LIMIT);
+  assert.throws(() => encode({ positionalArgs: [1] }, 1), { code: "invalid_value" });
+  assert.throws(() => encode({ positionalArgs: 1 as never }), { code: "invalid_value" });
+  assert.throws(() => encode({ positionalArgs: [() => {}] }), { code: "invalid_value" });
+});
+
+Deno.test("the input of a Go workflow is its only argument, also if it is a list", () => {
+  for (const input of [[1], [], [1, 2], { positionalArgs: [1] }]) {
+    assert.deepEqual(values.decode(toStored(btoa(JSON.stringify(input)), "DBOS_JSON", "input")), input);
+  }
 });
 
 Deno.test("values of superjson come back with their types", () => {
@@ -134,4 +163,52 @@ Deno.test("errors of the native format come without the stack of the app, their 
     undefined,
   ]);
   assert.deepEqual(Object.keys(error), ["code"]);
+});
+
+Deno.test("errors within an error come without the stack of the app, wherever they are", () => {
+  const inner = (name: string) => ({ name, message: "inner", stack: "secret at /app" });
+  const shared = inner("SharedError");
+  const error = values.decode(toStored(
+    JSON.stringify({
+      json: {
+        ...inner("TypeError"),
+        cause: { ...inner("RangeError"), reasons: [{ ...inner("Error"), cause: inner("Deep") }] },
+        reason: inner("SyntaxError"),
+        list: [1, [shared], { at: shared }],
+        data: { message: "no error", at: 1 },
+        plain: "1970-01-01T00:00:00.000Z",
+        native: { name: "Error", message: "inner" },
+      },
+      meta: { values: { plain: ["Date"], native: ["Error"] } },
+      __dbos_serializer: "superjson",
+    }),
+    "js_superjson",
+    "error",
+  )) as Error & Record<string, unknown>;
+  const [, [first], { at: second }] = error.list as [number, [Error], { at: Error }];
+  const { cause, reason, native } = error as unknown as Record<string, Error & { reasons: Error[] }>;
+  const found = [error, cause, cause!.reasons[0], cause!.reasons[0]!.cause, reason, first, second, native] as Error[];
+  assert.deepEqual(
+    found.map((it) => [it instanceof Error, it.name, it.message, it.stack]),
+    [
+      "TypeError",
+      "RangeError",
+      "Error",
+      "Deep",
+      "SyntaxError",
+      "SharedError",
+      "SharedError",
+      "Error",
+    ].map((name) => [true, name, "inner", undefined]),
+  );
+  assert.deepEqual([error.data, error.plain], [{ message: "no error", at: 1 }, new Date(0)]);
+});
+
+Deno.test("an error that holds itself is read", () => {
+  const json = { name: "Error", message: "outer", stack: "secret", self: null, in: { list: [null] } };
+  const meta = { referentialEqualities: [["self", "in.list.0"]] };
+  const text = JSON.stringify({ json, meta, __dbos_serializer: "superjson" });
+  const error = values.decode(toStored(text, "js_superjson", "error")) as Error & { self: Error; in: unknown };
+  assert.equal(error.self, error);
+  assert.deepEqual([error.in, error.stack], [{ list: [error] }, undefined]);
 });
