@@ -226,6 +226,23 @@ export const claim: Rules = {
     assert.equal(await nextDueMs({ workflowIds: ["due"] }), null, "it is taken");
   },
 
+  "claim() sees the next lease that lapses behind many that it may not take": async ({ drivers: [a, b], advance }) => {
+    const except = Array.from({ length: 12 }, (_, index) => `lapsed-${index}`);
+    for (const workflowId of except) {
+      await begin(a, workflowId);
+      await a.create(createRequest(`other ${workflowId}`, { name: "other" }));
+    }
+    // They lapsed a moment ago, then some time ago, then several leases ago.
+    for (const ms of [LEASE_MS + 2_000, LEASE_MS / 2, 4 * LEASE_MS]) {
+      await advance(ms);
+      const run = await begin(a, `held-${ms}`);
+      const { claimed, unknown, nextDueMs } = await b.claim(claimRequest({ except }));
+      assert.deepEqual([claimed, unknown], [[], ["other"]]);
+      assertAbout(nextDueMs, LEASE_MS);
+      await run.end();
+    }
+  },
+
   "claim() by ID says when the next of those becomes due that it leaves": async ({ drivers: [a, b], advance }) => {
     const nextDueMs = async (workflowIds: string[], options: Partial<ClaimRequest> = {}) => {
       const result = await b.claim(claimRequest({ workflowIds, ...options }));

@@ -124,24 +124,26 @@ function unknownNames(tx: Transaction, { names, except }: ClaimRequest): string[
 }
 
 /**
- * Parameters: the time, twice. Due times of leases are too early by up to a third of a lease, so the
- * first few decide.
+ * Parameters: the time, five times. The due time of a lease is its end, or too early by up to a third of
+ * its length, so a lease whose due time has passed may still be held. Due times that come say no more
+ * than that no lease lapses before them.
  */
 const NEXT_DUE = `with recursive ${LENGTHS}
   select min(at) as at from (
     select min(due_at) as at from parley_workflows where phase = 'waiting' and due_at > ?
     union all
     select (
-      select min(held.until) from (
-        select ${LEASE_END} as until from parley_workflows as w
-        where w.phase = 'running' and w.lease_ms = lengths.ms order by w.due_at limit 20
-      ) as held where held.until > ?
+      select min(w.due_at) from parley_workflows as w
+      where w.phase = 'running' and w.lease_ms = lengths.ms and w.due_at > ?
     ) from lengths
-  )`;
+    union all
+    select ${LEASE_END} from lengths cross join parley_workflows as w
+    where w.phase = 'running' and w.lease_ms = lengths.ms and w.due_at > ? - (lengths.ms + 2) / 3 and w.due_at <= ?
+  ) where at > ?`;
 
 /** The time until the next workflow becomes due, or the next lease lapses. */
 function nextDueMs({ database, now }: Transaction): number | null {
-  const [row] = database.all<{ at: number | null }>(NEXT_DUE, now, now);
+  const [row] = database.all<{ at: number | null }>(NEXT_DUE, now, now, now, now, now);
   return typeof row?.at === "number" ? row.at - now : null;
 }
 
