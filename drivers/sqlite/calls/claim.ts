@@ -4,10 +4,11 @@
  * @module
  */
 
-import type { Claimed, ClaimRequest, ClaimResult } from "../../../core/driver/driver.ts";
+import type { Claimed, ClaimRequest, ClaimResult, JournalPage } from "../../../core/driver/driver.ts";
 import { LEASE_END } from "../schema.ts";
 import { journalPage, openEntries } from "./journal.ts";
-import { readRecord } from "./read.ts";
+import { readRecord, readTexts } from "./read.ts";
+import type { WorkflowTexts } from "./row.ts";
 import type { ChangedRow, Transaction } from "./transaction.ts";
 
 const FIRST_PAGE = 1_000;
@@ -77,12 +78,12 @@ function takeFitting(tx: Transaction, due: readonly ChangedRow[], { owner, lease
   const claimed: Claimed[] = [];
   let bytes = 0;
   for (const row of due) {
-    const page = readClaimed(tx, row);
-    bytes += page.bytes;
+    const values = readValues(tx, row);
+    bytes += values.bytes;
     if (claimed.length > 0 && bytes > ANSWER_BYTES) break;
     if (row.phase === "running") row.recoveryAttempts += 1;
     tx.lease(row, { owner, leaseMs, fresh: false });
-    claimed.push(toClaimed(tx, row));
+    claimed.push(toClaimed(tx, row, values));
   }
   return claimed;
 }
@@ -155,17 +156,24 @@ function nextDueMsOf(tx: Transaction, { workflowIds, names }: ClaimRequest): num
   return times.length > 0 ? Math.min(...times) - tx.now : null;
 }
 
-/** The texts of a workflow and the first page of its journal, with their size. */
-function readClaimed(tx: Transaction, row: ChangedRow): Pick<Claimed, "workflow" | "journal"> & { bytes: number } {
-  const workflow = readRecord(tx, row);
-  const room = Math.max(0, ANSWER_BYTES - workflow.input.length);
-  const page = { workflowId: row.workflowId, after: 0, limit: FIRST_PAGE, room };
-  const journal = journalPage(tx.database, page);
-  const values = journal.entries.reduce((sum, { outcome }) => sum + (outcome.value?.length ?? 0), 0);
-  return { workflow, journal, bytes: workflow.input.length + (workflow.problem?.length ?? 0) + values };
+/** What a claim brings of a workflow and does not change. */
+interface Values {
+  readonly texts: WorkflowTexts | undefined;
+  readonly journal: JournalPage;
+  readonly bytes: number;
 }
 
-function toClaimed(tx: Transaction, row: ChangedRow): Claimed {
-  const { workflow, journal } = readClaimed(tx, row);
+/** Reads the texts of a workflow and the first page of its journal. */
+function readValues(tx: Transaction, row: ChangedRow): Values {
+  const texts = readTexts(tx, row);
+  const input = texts?.input.length ?? 0;
+  const room = Math.max(0, ANSWER_BYTES - input);
+  const journal = journalPage(tx.database, { workflowId: row.workflowId, after: 0, limit: FIRST_PAGE, room });
+  const values = journal.entries.reduce((sum, { outcome }) => sum + (outcome.value?.length ?? 0), 0);
+  return { texts, journal, bytes: input + (row.problem?.length ?? 0) + values };
+}
+
+function toClaimed(tx: Transaction, row: ChangedRow, { texts, journal }: Values = readValues(tx, row)): Claimed {
+  const workflow = readRecord(tx, row, texts);
   return { workflow, epoch: row.epoch, now: tx.now, journal, open: openEntries(tx, row.workflowId) };
 }

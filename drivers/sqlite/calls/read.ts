@@ -22,10 +22,14 @@ import { countUnread } from "./inbox.ts";
 import type { WorkflowTexts } from "./row.ts";
 import type { ChangedRow, Transaction } from "./transaction.ts";
 
-/** A row as callers see it. The call has not changed its long texts. */
-export function readRecord(tx: Transaction, row: ChangedRow): WorkflowRecord {
+/** Reads the long texts of a row. The call has not changed them. */
+export function readTexts({ database }: Transaction, { workflowId }: ChangedRow): WorkflowTexts | undefined {
   const sql = "select input, output, error from parley_workflows where id = ?";
-  const [texts] = tx.database.all<WorkflowTexts>(sql, row.workflowId);
+  return database.all<WorkflowTexts>(sql, workflowId)[0];
+}
+
+/** A row as callers see it. */
+export function readRecord(tx: Transaction, row: ChangedRow, texts = readTexts(tx, row)): WorkflowRecord {
   return { ...toListed(tx, row, texts), input: texts?.input ?? "" };
 }
 
