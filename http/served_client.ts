@@ -30,7 +30,8 @@ export function toServedClient(client: Partial<ServedClient>): ServedClient {
     spent: new AbortController().signal,
     readStreamPages: (workflowId, key, options) => readerPages(served, workflowId, key, options),
   };
-  const served = new Proxy(client as ServedClient, {
+  // The target is another object, because a proxy must hand out the members of a frozen target as they are.
+  const served = new Proxy({} as ServedClient, {
     get(_, name: keyof ServedClient) {
       const owner = client[name] === undefined ? additions : client;
       return name === "spent" || name === "needsDecoded" ? owner[name] : operationOf(owner, name);

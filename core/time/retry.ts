@@ -33,7 +33,8 @@ export function withRetries(
   onTry: () => void = () => {},
   watcher?: RequestWatcher,
 ): Driver {
-  return new Proxy(driver, {
+  // The target is another object, because a proxy must hand out the members of a frozen target as they are.
+  return new Proxy({} as Driver, {
     get(_, name) {
       const member = Reflect.get(driver, name);
       if (typeof member !== "function") return member;

@@ -133,6 +133,17 @@ Deno.test("a client with some of the operations serves those, and the inspector'
   assert.equal((await ask("GET /inspector")).status, 200);
 });
 
+Deno.test("a frozen client, as options that nobody may change, serves what it has", async () => {
+  await using parley = new Parley({ driver: memoryDriver(), workflows: [listener] });
+  await parley.start(listener, undefined, { workflowId: "w" });
+  const client: Partial<Client> = Object.freeze({ send: parley.send.bind(parley), status: parley.status.bind(parley) });
+  const ask = over(client);
+  assert.equal((await (await ask("GET /workflows/w")).json()).status, "PENDING");
+  assert.equal((await ask("POST /workflows/w/messages", { body: { message: 1, topic: "news" } })).status, 201);
+  assert.equal((await ask("GET /workflows/w/streams/log")).status, 501);
+  assert.equal(await parley.result("w"), 1);
+});
+
 Deno.test("a live stream over a client goes from what is there to what comes, and ends with the stream", async () => {
   await using parley = new Parley({ driver: memoryDriver(), workflows: [scribe] });
   await parley.start(scribe, undefined, { workflowId: "w" });

@@ -96,3 +96,8 @@ Deno.test("withRetries() treats a synchronous throw like a rejection, and keeps 
   const { watch: _, ...poll } = memoryDriver({ clock });
   assert.equal("watch" in withRetries(poll, clock), false);
 });
+
+Deno.test("withRetries() wraps a driver that is frozen", async () => {
+  const driver = withRetries(Object.freeze({ ...memoryDriver() }), new ManualClock());
+  assert.deepEqual(await driver.purge({ olderThanMs: 0, limit: 1 }), { purged: 0 });
+});
