@@ -102,10 +102,11 @@ export async function openFile(path: string): Promise<Store> {
     import("node:fs/promises"),
   ]);
   // A database that is not there would be created.
-  await stat(path).catch(() => {
+  await stat(path).catch((error) => {
+    if (!["ENOENT", "ENOTDIR"].includes(error.code)) throw cannotOpen();
     throw new CliError("Reading the store: there is no such file", EXIT_CODES.notFound);
   });
-  const database = new Database(path);
+  const database = opened(Database, path);
   const close = () => Promise.resolve(database.close());
   try {
     // The driver would create its tables, which is not for somebody who looks at the wrong file.
@@ -121,6 +122,19 @@ export async function openFile(path: string): Promise<Store> {
 
 /** A database of `node:sqlite` or `bun:sqlite`. */
 type SqliteFile = SqliteClient & { close(): void };
+
+/** Opens a path, which may be that of a folder, or of a file that this user may not read. */
+function opened(Database: new (path: string) => SqliteFile, path: string): SqliteFile {
+  try {
+    return new Database(path);
+  } catch {
+    throw cannotOpen();
+  }
+}
+
+function cannotOpen(): CliError {
+  return new CliError("Reading the store: it cannot be opened. It must be a file that you may read and write");
+}
 
 /**
  * Loads the SQLite of the runtime. Its name is no literal, because neither bundlers nor type checkers

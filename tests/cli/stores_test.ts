@@ -171,6 +171,21 @@ Deno.test("the command line creates nothing in a file that Parley has not used, 
   await Deno.remove(folder, { recursive: true });
 });
 
+Deno.test("a store that is a folder, or that cannot be opened, is named as such, without the runtime's own error", async () => {
+  const folder = await Deno.makeTempDir();
+  // Not even an administrator can follow a link to itself.
+  await Deno.symlink(`${folder}/loop.db`, `${folder}/loop.db`);
+  for (const path of [folder, `${folder}/loop.db`]) {
+    const { code, stdout, stderr } = await run(["list", "--store", `sqlite:${path}`], { env: {} });
+    assert.deepEqual([code, stdout], [2, ""]);
+    assert.equal(
+      stderr,
+      "parley: Reading the store: it cannot be opened. It must be a file that you may read and write\n",
+    );
+  }
+  await Deno.remove(folder, { recursive: true });
+});
+
 Deno.test("the command line creates nothing in a database that Parley has not used", async () => {
   const schema = `Cli ${crypto.randomUUID()}`;
   const read = async () => {
