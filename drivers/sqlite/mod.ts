@@ -21,7 +21,8 @@ export type { SqliteDriverOptions } from "./open.ts";
  * clock of the process that makes a call.
  *
  * While another connection writes, a call waits without stopping the process. A call never becomes
- * part of a transaction of the caller. It waits until that transaction is over.
+ * part of a transaction of the caller. It waits until that transaction is over. The one exception is
+ * the asynchronous `ctx.storage.transaction` of a Durable Object, in which no call may be made.
  *
  * Hints reach waits in the same process at once. Commits of other processes are noticed within
  * about 20 ms, while something waits.

@@ -208,8 +208,12 @@ class Calls {
   /**
    * Runs a function, again and again while the database is busy. SQLite's own wait would stop the
    * whole process, and is not fair.
+   *
+   * An object does not tell whether its code is in `transactionSync`, which is over once the caller's
+   * code has returned.
    */
   async call<T>(name: string, run: () => T): Promise<T> {
+    if (!this.#database.isShared) await undefined;
     let begun: number | undefined;
     for (let repeats = 0;; repeats++) {
       try {

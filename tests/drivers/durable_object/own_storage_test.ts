@@ -20,3 +20,7 @@ Deno.test("sqliteDriver keeps a store in the storage of an object, beside the ob
   assert.deepEqual(await ask("POST"), { status: "SUCCESS", output, values, visits: 2 });
   assert.deepEqual(await ask("GET"), { status: "SUCCESS", output, values, visits: 3 });
 });
+
+Deno.test("a call never becomes part of a transaction that the object rolls back", async () => {
+  assert.deepEqual(await ask("DELETE"), { status: "PENDING", unread: 1, visits: 0 });
+});

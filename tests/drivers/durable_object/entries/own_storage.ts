@@ -25,6 +25,7 @@ export class Shop {
   }
 
   async fetch(request: Request): Promise<Response> {
+    if (request.method === "DELETE") return Response.json(await this.#rollBack());
     this.#storage.sql.exec("insert into visits values (1)").toArray();
     await using parley = new Parley({ driver: sqliteDriver(this.#storage), workflows: [checkout], hotWait: 0 });
     if (request.method === "PUT") await parley.start(checkout, "a lamp", { workflowId: "order-1" });
@@ -39,6 +40,27 @@ export class Shop {
     const visits = this.#storage.sql.exec("select at from visits").toArray().length;
     return Response.json({ status, output, values, visits });
   }
+
+  /** Makes calls in a transaction that the object itself rolls back. */
+  async #rollBack(): Promise<unknown> {
+    const driver = sqliteDriver(this.#storage);
+    const calls: Promise<unknown>[] = [];
+    const message = { destinationId: "w", topic: "", messageId: "m", dedupeKey: "m", value: "1" };
+    try {
+      this.#storage.transactionSync(() => {
+        this.#storage.sql.exec("insert into visits values (1)").toArray();
+        calls.push(driver.create({ workflowId: "w", name: "w", input: "null", owner: "o", leaseMs: 60_000 }));
+        calls.push(driver.send([message]));
+        throw new Error("rolled back");
+      });
+    } catch {
+      // The object gives up.
+    }
+    await Promise.all(calls);
+    const workflow = await driver.readWorkflow("w", { counts: true });
+    const visits = this.#storage.sql.exec("select at from visits").toArray().length;
+    return { status: workflow?.status, unread: workflow?.unread, visits };
+  }
 }
 
 interface Env {
@@ -47,7 +69,8 @@ interface Env {
 
 export default {
   async fetch(request: Request, env: Env): Promise<Response> {
-    const shop = env.SHOP.get(env.SHOP.idFromName("shop")) as Pick<Shop, "fetch">;
+    const name = request.method === "DELETE" ? "rolled back" : "shop";
+    const shop = env.SHOP.get(env.SHOP.idFromName(name)) as Pick<Shop, "fetch">;
     return await shop.fetch(request);
   },
 };
