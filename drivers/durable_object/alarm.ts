@@ -5,6 +5,7 @@
  */
 
 import { wallClock } from "../../core/time/clock.ts";
+import type { Transaction } from "../sqlite/calls/transaction.ts";
 import type { Database } from "../sqlite/database.ts";
 import { dueOverview, dueSince } from "./due.ts";
 import type { ObjectStorage } from "./platform.ts";
@@ -80,14 +81,16 @@ export class Alarm {
   /**
    * Sets the alarm for what a call has changed, in the call's transaction.
    *
-   * @param now The time of the transaction.
+   * @param tx The transaction.
    * @param leaseMs The length of the leases that the call has given or renewed.
    */
-  changed(now: number, leaseMs: number | null): void {
+  changed({ now, isOverdue }: Transaction, leaseMs: number | null): void {
     const since = Math.min(this.#offeredAt, now);
     const { ready, waiting } = dueSince(this.#options.database, since);
     if (ready !== null) this.#arm(ready + GRACE_MS);
     if (waiting !== null) this.#arm(waiting);
+    // Its due time may be before the last offer.
+    if (isOverdue) this.#arm(now + GRACE_MS);
     if (leaseMs !== null) this.#arm(now + leaseMs);
   }
 

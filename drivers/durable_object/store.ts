@@ -157,7 +157,7 @@ export class ObjectStore {
       const tx = new Transaction(database, this.#now());
       const result = write(tx, ...args);
       tx.save();
-      if (this.#entrypoint) alarm.changed(tx.now, givesLease(result) ? request?.leaseMs ?? null : null);
+      if (this.#entrypoint) alarm.changed(tx, givesLease(result) ? request?.leaseMs ?? null : null);
       return [result, tx.changed] as const;
     });
     this.#sockets.hint(changed);

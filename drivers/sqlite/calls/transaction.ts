@@ -26,6 +26,8 @@ export class Transaction {
   readonly now: number;
   /** What to hint at, once the transaction is committed. */
   readonly changed: Set<WatchTarget> = new Set();
+  /** Whether a row was scheduled for a time that has passed. */
+  isOverdue = false;
   readonly #rows = new Map<string, LoadedRow | null>();
 
   constructor(database: Database, now: number) {
@@ -110,7 +112,9 @@ export class Transaction {
     row.phase = "waiting";
     row.fresh = 0;
     row.dueAt = dueAt;
-    if (dueAt !== null && dueAt - this.now < NEAR_MS) this.hint("due");
+    if (dueAt === null) return;
+    if (dueAt - this.now < NEAR_MS) this.hint("due");
+    if (dueAt <= this.now) this.isOverdue = true;
   }
 
   /** Makes a row due, whatever the clock shows later. */

@@ -54,6 +54,14 @@ Deno.test("an enqueued workflow begins, without a cron trigger", async () => {
   assert.equal((await worker.ended(object, 1)).length, 1);
 });
 
+Deno.test("a workflow that is to begin at a time before the last alarm begins, without a cron trigger", async () => {
+  const object = "past";
+  await worker.ask({ object, do: "migrate" });
+  await until(async () => (await worker.counts(object)).calls > 0);
+  await worker.ask({ object, do: "start", beginIn: -60_000, inputs: { w: 1 } });
+  await until(async () => (await worker.look(object)).some(({ status }) => status === "SUCCESS"));
+});
+
 Deno.test("a workflow whose run has died continues when the lease has lapsed", async () => {
   const object = "lapsed";
   await worker.ask({ object, do: "start", workflow: "hanging", waitUntil: false, inputs: { [object]: null } });
@@ -68,7 +76,7 @@ Deno.test("a dead run's workflow continues, also if a call fails and a workflow 
   await until(async () => (await worker.counts(object)).calls > 0);
   await worker.ask({ object, do: "start", workflow: "hanging", waitUntil: false, inputs: { [object]: null } });
   assert.deepEqual(await worker.ask({ object, do: "fail" }), ["rejected", "rejected"]);
-  await worker.ask({ object, do: "start", delay: 3_600_000, inputs: { later: 1 } });
+  await worker.ask({ object, do: "start", beginIn: 3_600_000, inputs: { later: 1 } });
   const ended = async () => (await worker.look(object)).find(({ status }) => status === "SUCCESS");
   await until(async () => await ended() !== undefined);
   const seen = await ended();

@@ -31,8 +31,8 @@ export interface Wish {
   /** Inputs by workflow IDs, or the ID for one message. */
   readonly inputs?: Readonly<Record<string, unknown>>;
   readonly enqueue?: boolean;
-  /** When the workflows begin, from now, in milliseconds. */
-  readonly delay?: number;
+  /** When the workflows begin, from now, in milliseconds; negative for a time that has passed. */
+  readonly beginIn?: number;
   /** Whether the platform is to wait for the runs. Without that they die with the request. */
   readonly waitUntil?: boolean;
 }
@@ -129,12 +129,13 @@ export const ParleyEntrypoint = parleyEntrypoint((env: Env, context, name) => {
 });
 
 async function carryOut(wish: Wish, env: Env, context: Invocation): Promise<unknown> {
-  const { object, workflow = "waiter", inputs = {}, enqueue = false, delay, waitUntil = true } = wish;
+  const { object, workflow = "waiter", inputs = {}, enqueue = false, beginIn, waitUntil = true } = wish;
   const parley = parleyFor(env, object, (work) => waitUntil && context.waitUntil(work));
   switch (wish.do) {
     case "start":
       for (const [workflowId, input] of Object.entries(inputs)) {
-        await parley.start(workflow, input, { workflowId, enqueue, ...(delay !== undefined && { delay }) });
+        const at = beginIn === undefined ? {} : { at: Date.now() + beginIn };
+        await parley.start(workflow, input, { workflowId, enqueue, ...at });
       }
       if (waitUntil) await parley.idle();
       return {};
