@@ -43,13 +43,18 @@ export class Sockets {
 
   /**
    * Hints at the targets. Messages leave only once what the call has written is durable. A socket
-   * whose Worker has gone away without closing it is closed.
+   * whose Worker has gone away without closing it is closed. So is one that fails, because it is
+   * closing already: the call has been committed, and must not fail.
    */
   hint(targets: Iterable<WatchTarget>): void {
     for (const target of targets) {
       for (const socket of this.#context.getWebSockets(toTag(target)) as ObjectSocket[]) {
-        if (this.#isSilent(socket)) close(socket);
-        else socket.send("");
+        try {
+          if (this.#isSilent(socket)) close(socket);
+          else socket.send("");
+        } catch {
+          close(socket);
+        }
       }
     }
   }

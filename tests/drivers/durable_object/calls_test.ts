@@ -26,6 +26,10 @@ Deno.test("a wait in memory has one socket, which also carries hints after a res
   assert.equal(asleep!.hints, 1);
 });
 
+Deno.test("a socket that is closing makes no call fail", async () => {
+  assert.deepEqual(await play("closing"), { sockets: 1, answer: ["value"] });
+});
+
 Deno.test("with shards, what needs one object is refused if it has several", async () => {
   assert.deepEqual(await play("shards"), {
     apart: "invalid_value",

@@ -12,6 +12,7 @@ import {
   type ObjectNamespace,
   ParleyObject,
 } from "@parley/parley/durable-object";
+import { newMessage } from "../../../../conformance/requests.ts";
 
 interface Env {
   readonly STORE: ObjectNamespace;
@@ -39,6 +40,12 @@ export class Store extends ParleyObject {
 
   sockets(): number {
     return this.#context.getWebSockets().length;
+  }
+
+  /** Begins to close all sockets, and makes a call before the platform has let go of them. */
+  callWhileClosing(call: unknown): { sockets: number; answer: unknown } {
+    for (const socket of this.#context.getWebSockets()) socket.close(1000);
+    return { sockets: this.sockets(), answer: this.parley(call) };
   }
 }
 
@@ -99,6 +106,21 @@ const SCENES: Record<string, (env: Env) => Promise<unknown>> = {
       refused: errors.map(codeOf),
       listed: (await ofA.list()).workflows.map(({ workflowId, status }) => `${workflowId} ${status}`).toSorted(),
     };
+  },
+
+  async closing({ STORE }) {
+    const name = "closing";
+    const driver = durableObjectDriver(STORE, { name });
+    await parleyAt(driver).start(waiter, null, { workflowId: "w", enqueue: true });
+    const watch = driver.watch!("inbox:w", () => {});
+    for (let tries = 0; !watch.live && tries < 100; tries++) await pause(50);
+    const object = STORE.get(STORE.idFromName(name)) as {
+      callWhileClosing(call: unknown): Promise<{ sockets: number; answer: Record<string, unknown> }>;
+    };
+    const args = [[newMessage("w", { topic: "news" })]];
+    const { sockets, answer } = await object.callWhileClosing({ object: name, method: "send", args });
+    watch.close();
+    return { sockets, answer: Object.keys(answer) };
   },
 
   async large({ STORE }) {
