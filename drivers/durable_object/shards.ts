@@ -97,7 +97,9 @@ export class Shards {
   async claim(call: CallObject, request: ClaimRequest): Promise<ClaimResult> {
     if (request.workflowIds === null) return await call(this.ownFor("Claiming what is due"), "claim", request);
     const groups = Map.groupBy(request.workflowIds, (workflowId) => this.of(workflowId));
-    if (groups.size <= 1) return await call([...groups.keys()][0] ?? this.own ?? "", "claim", request);
+    const [first] = groups.keys();
+    if (first === undefined) return { claimed: [], unknown: [], nextDueMs: null, now: null, more: false };
+    if (groups.size === 1) return await call(first, "claim", request);
     const results: ClaimResult[] = [];
     let claimed = 0;
     for (const [object, workflowIds] of groups) {
