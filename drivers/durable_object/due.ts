@@ -19,7 +19,11 @@ export function dueSince(database: Database, since: number): { ready: number | n
   return database.all<{ ready: number | null; waiting: number | null }>(SINCE, since, since)[0]!;
 }
 
-/** Parameter 1 is the time. Only the leases of running workflows are read row by row. */
+/**
+ * Parameter 1 is the time. Only the leases of running workflows are read row by row. `lease_until` is
+ * the end of a lease only because an object makes no light commits, which leave the row as it is.
+ * Otherwise it would be `LEASE_END`, which reads an entry of the journal for each row.
+ */
 const OVERVIEW = `select
   (select max(due_at) from parley_workflows where phase = 'ready') as ready,
   (select max(due_at) from parley_workflows where phase = 'waiting' and due_at is not null and due_at <= ?1) as passed,
