@@ -7,19 +7,20 @@
 import { DriverError, type ParleyError, ValidationError, ValueTooLargeError } from "../../core/errors.ts";
 import { textMember } from "../foreign_error.ts";
 import { isProgrammingError, programmingError } from "../programming_error.ts";
+import { WORKFLOW_VALUES } from "./limits.ts";
 
 /** An error of an object, as plain data. */
 export type Failure =
   | { readonly code: "driver"; readonly message: string; readonly retryable: boolean }
   | { readonly code: "invalid_value"; readonly message: string }
-  | { readonly code: "value_too_large"; readonly what: string; readonly bytes: number; readonly limit: number };
+  | { readonly code: "value_too_large"; readonly bytes: number; readonly limit: number };
 
 /** Turns an error of an object into plain data. */
 export function toFailure(error: ParleyError): Failure {
   if (error instanceof DriverError) return { code: "driver", message: error.message, retryable: error.retryable };
+  // The core refuses every other value that is too large before it calls.
   if (error instanceof ValueTooLargeError) {
-    const what = /^Encoding the (.*): it has \d+ bytes/.exec(error.message)?.[1] ?? "value";
-    return { code: "value_too_large", what, bytes: error.bytes, limit: error.limit };
+    return { code: "value_too_large", bytes: error.bytes, limit: error.limit };
   }
   return { code: "invalid_value", message: error.message };
 }
@@ -32,7 +33,7 @@ export function failureError(failure: Failure): ParleyError {
     case "invalid_value":
       return new ValidationError(failure.message);
     case "value_too_large":
-      return new ValueTooLargeError(failure.what, failure.bytes, failure.limit);
+      return new ValueTooLargeError(WORKFLOW_VALUES, failure.bytes, failure.limit);
   }
 }
 

@@ -10,6 +10,9 @@
  */
 export const MAX_VALUES_BYTES = 2_000_000;
 
+/** What is too large, in the error for a row of a workflow that has more. */
+export const WORKFLOW_VALUES = "input and output of the workflow together";
+
 /** The bytes of a value, as SQLite counts them. */
 export function bytesOf(text: string): number {
   return new TextEncoder().encode(text).length;

@@ -15,7 +15,7 @@ import { type MethodName, READS, WRITES } from "../sqlite/methods.ts";
 import { migrate } from "../sqlite/schema.ts";
 import { Alarm } from "./alarm.ts";
 import { toFailure } from "./failure.ts";
-import { bytesOf, MAX_VALUES_BYTES } from "./limits.ts";
+import { bytesOf, MAX_VALUES_BYTES, WORKFLOW_VALUES } from "./limits.ts";
 import type { ObjectContext } from "./platform.ts";
 import type { EntrypointStub, ObjectAnswer, ObjectCall } from "./protocol.ts";
 import { Sockets } from "./sockets.ts";
@@ -197,7 +197,7 @@ function rowError(database: Database, method: string, request: unknown, error: u
     ? [transition.problem]
     : [];
   const bytes = texts.reduce((sum, text) => sum + bytesOf(text ?? ""), input);
-  return new ValueTooLargeError("input and output of the workflow together", bytes, MAX_VALUES_BYTES);
+  return new ValueTooLargeError(WORKFLOW_VALUES, bytes, MAX_VALUES_BYTES);
 }
 
 /** Whether a call has given a lease or renewed one, by its result. */

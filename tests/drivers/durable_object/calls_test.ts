@@ -39,6 +39,8 @@ Deno.test("with shards, what needs one object is refused if it has several", asy
     sweep: "invalid_value",
     purge: "invalid_value",
     none: "invalid_value",
+    // It calls no object.
+    claimOfNone: { claimed: [], unknown: [], nextDueMs: null, now: null, more: false },
     // A claim by IDs goes to all objects of the workflows.
     woken: { claimed: 3, finished: 3, suspended: 0 },
     // The rest of one object, of which one workflow sends to another object.
@@ -48,11 +50,18 @@ Deno.test("with shards, what needs one object is refused if it has several", asy
   });
 });
 
-Deno.test("a value that a row cannot hold is refused, and two of 1 MiB fit", async () => {
+Deno.test("a value that a row cannot hold is refused, and input and output of 1 MiB fit, but not two messages", async () => {
   const { together: [together], ...others } = await play("large");
-  assert.deepEqual(others, { mebibyte: 2 ** 20 - 10, refused: "value_too_large", status: "PENDING" });
-  const { bytes, ...error } = together;
+  assert.deepEqual(others, {
+    mebibyte: 2 ** 20 - 10,
+    refused: "value_too_large",
+    status: "PENDING",
+    sentAlone: "done",
+    sentTogether: "value_too_large",
+  });
+  const { bytes, message, ...error } = together;
   assert.deepEqual(error, { code: "value_too_large", limit: 2_000_000 });
+  assert.match(message, /^Encoding the input and output of the workflow together: it has \d+ bytes/);
   assert(bytes > 3_000_000 && bytes < 3_000_100);
 });
 

@@ -12,7 +12,7 @@ import {
   type ObjectNamespace,
   ParleyObject,
 } from "@parley/parley/durable-object";
-import { newMessage } from "../../../../conformance/requests.ts";
+import { claimRequest, newMessage } from "../../../../conformance/requests.ts";
 
 interface Env {
   readonly STORE: ObjectNamespace;
@@ -86,7 +86,8 @@ const SCENES: Record<string, (env: Env) => Promise<unknown>> = {
 
   async shards({ STORE }) {
     const shard = (workflowId: string) => workflowId.slice(0, 1);
-    const parley = parleyAt(durableObjectDriver(STORE, { shard }));
+    const sharded = durableObjectDriver(STORE, { shard });
+    const parley = parleyAt(sharded);
     for (const workflowId of ["a1", "a2", "b1"]) await parley.start(waiter, null, { workflowId, enqueue: true });
     await parley.start(courier, "b1", { workflowId: "a3", enqueue: true });
     await parley.start(courier, "a1", { workflowId: "a4", enqueue: true });
@@ -101,6 +102,7 @@ const SCENES: Record<string, (env: Env) => Promise<unknown>> = {
       sweep: await codeFrom(parley.sweep()),
       purge: await codeFrom(parley.purge({ olderThan: "1d" })),
       none: await codeFrom(parleyAt(durableObjectDriver(STORE, { shard: () => "" })).status("a1")),
+      claimOfNone: await sharded.claim(claimRequest({ workflowIds: [] })),
       woken: await parley.wake(["a1", "b1", "a4"]),
       swept: (await ofA.sweep()).claimed,
       refused: errors.map(codeOf),
@@ -139,10 +141,11 @@ const SCENES: Record<string, (env: Env) => Promise<unknown>> = {
       mebibyte: await result("mebibyte", 2 ** 20 - 10),
       refused: await codeFrom(parley.start(echo, text(2_000_001), { workflowId: "refused" })),
       together: errors.map((error) => {
-        const { code, bytes, limit } = error as Record<string, unknown>;
-        return { code, bytes, limit };
+        const { code, bytes, limit, message } = error as Record<string, unknown>;
+        return { code, bytes, limit, message };
       }),
       status: (await parley.status("both")).status,
+      ...await sendLarge(driver),
     };
   },
 
@@ -169,6 +172,17 @@ const SCENES: Record<string, (env: Env) => Promise<unknown>> = {
     };
   },
 };
+
+/** Sends messages of just below 1 MiB with the default limit, one by one and together. */
+async function sendLarge(driver: Driver): Promise<Record<"sentAlone" | "sentTogether", string>> {
+  const parley = parleyAt(driver);
+  for (const workflowId of ["x", "y"]) await parley.start(waiter, null, { workflowId, enqueue: true });
+  const message = (destinationId: string) => ({ destinationId, message: "m".repeat(2 ** 20 - 10), topic: "news" });
+  return {
+    sentAlone: await codeFrom(parley.sendAll([message("x")])),
+    sentTogether: await codeFrom(parley.sendAll([message("x"), message("y")])),
+  };
+}
 
 async function waitHot({ STORE }: Env, isReset: boolean): Promise<unknown> {
   const name = isReset ? "hot and reset" : "hot";
