@@ -258,8 +258,16 @@ export function operationsSuite(settings: readonly Setting[]): void {
     assert.deepEqual(workflows.map(({ input }) => input), [4, 3, 2, 1, 0]);
     assert.equal(more, undefined);
     assert.equal((await client.list({ ...options, status: ["SUCCESS", "ERROR"] })).workflows.length, 0);
-    const since = { createdAfter: workflows[1]!.createdAt - 1, createdBefore: workflows[1]!.createdAt + 1 };
-    assert((await client.list({ ...options, ...since })).workflows.length >= 1);
+    const times = workflows.map(({ createdAt }) => createdAt);
+    const listTimes = async (range: { createdAfter?: number; createdBefore?: number }) =>
+      (await client.list({ ...options, ...range })).workflows.map(({ createdAt }) => createdAt);
+    // The bounds themselves are left out.
+    for (const bound of times) {
+      assert.deepEqual(await listTimes({ createdAfter: bound }), times.filter((time) => time > bound));
+      assert.deepEqual(await listTimes({ createdBefore: bound }), times.filter((time) => time < bound));
+      const both = { createdAfter: bound - 1, createdBefore: bound + 1 };
+      assert.deepEqual(await listTimes(both), times.filter((time) => time === bound));
+    }
     await assert.rejects(client.list({ problem: true }), { code: "unsupported" });
     await assert.rejects(client.list({ due: true }), { code: "unsupported" });
   });
