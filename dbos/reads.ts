@@ -28,7 +28,6 @@ import {
   fromStatus,
   isStreamEnd,
   type MessageRow,
-  NO_TOPIC,
   type OperationRow,
   type StreamRow,
   toEventRecord,
@@ -39,6 +38,7 @@ import {
   toWorkflow,
   type WorkflowRow,
 } from "./records.ts";
+import { NO_TOPIC } from "./sql/names.ts";
 import {
   eventsStatement,
   eventStatement,
@@ -149,13 +149,18 @@ export class DbosReads implements ReadDriver {
   ): Promise<GappedSnapshot> {
     const row = await this.#calls.callPlain<{
       status: string;
-      last: [offset: number, value: string | null, format: string | null] | null;
+      last: [offset: number, value: string | null] | null;
       rows: [offset: number, value: string, format: string | null][];
-      // One row more shows whether the stream ends behind the page.
-    }>("readStream", streamStatement, [workflowId, key, `${Math.min(from, MAX_OFFSET)}`, `${limit + 1}`]);
+      // One row more shows whether the stream ends behind the page. A page without rows is of the end only.
+    }>("readStream", streamStatement, [
+      workflowId,
+      key,
+      `${Math.min(from, MAX_OFFSET)}`,
+      `${limit === 0 ? 0 : limit + 1}`,
+    ]);
     if (row === undefined) return { values: [], tail: 0, closed: false, status: null };
     const { last, rows } = row;
-    const start = Math.max(from, limit > 0 ? rows[0]?.[0] ?? from : from);
+    const start = Math.max(from, rows[0]?.[0] ?? from);
     const values: string[] = [];
     let end = last === null ? undefined : isStreamEnd(last[1]) ? last[0] : undefined;
     for (const [offset, value, format] of rows) {

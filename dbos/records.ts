@@ -13,6 +13,7 @@ import type {
   WorkflowStatus,
 } from "../core/driver/driver.ts";
 import { STATUSES } from "../core/driver/statuses.ts";
+import { NO_TOPIC } from "./sql/names.ts";
 import { toStored, toStoredOrNull } from "./values/stored.ts";
 
 /** The statuses that only DBOS has, and what they mean here. */
@@ -124,9 +125,6 @@ export function toOperation(row: OperationRow): HistoryRecord {
     deadline: null,
   };
 }
-
-/** The topic of messages without one. */
-export const NO_TOPIC = "__null__topic__";
 
 /** Between the idempotency key and the destination, in the ID of a message. */
 const KEY_SEPARATOR = "::";

@@ -6,11 +6,12 @@
 
 import type { SendReceipt } from "../core/channel.ts";
 import type { Recipient } from "../core/context/messages.ts";
-import { DriverError, quote, WorkflowNotFoundError } from "../core/errors.ts";
+import { type ParleyError, quote, WorkflowNotFoundError } from "../core/errors.ts";
 import { check } from "../core/values/values.ts";
 import { snapshot } from "../core/values/snapshot.ts";
 import type { DbosCalls } from "./calls.ts";
-import { keyedMessageId, NO_TOPIC } from "./records.ts";
+import { keyedMessageId } from "./records.ts";
+import { NO_TOPIC } from "./sql/names.ts";
 import { sendStatement, unknownStatement } from "./sql/writes.ts";
 import { toPortable } from "./values/portable.ts";
 
@@ -70,9 +71,8 @@ export async function sendDbosMessages(calls: DbosCalls, messages: readonly Dbos
     "send",
     (of) => sendStatement(of, isNamed),
     [JSON.stringify(rows)],
-  ).catch(async (error) => {
-    throw isUnknownDestination(error) ? await notFound(calls, error, messages) : error;
-  });
+    { refused: (error, state) => state === NO_DESTINATION ? notFound(calls, error, messages) : error },
+  );
   const { stamps } = answer!;
   const stored = new Set(answer!.stored);
   messages.forEach(({ destination }, index) => keepFloor(floors, destination, stamps[index]! + 1));
@@ -88,16 +88,17 @@ function keepFloor(floors: Map<string, number>, destination: string, floor: numb
   if (floors.size > MAX_FLOORS) floors.delete(floors.keys().next().value!);
 }
 
-/** The messages have only one foreign key, that of the destination. */
-function isUnknownDestination(error: unknown): boolean {
-  return error instanceof DriverError && error.message.includes("SQLSTATE 23503");
-}
+/** The SQLSTATE of a row without its parent. Messages have only one foreign key, that of the destination. */
+const NO_DESTINATION = "23503";
 
-/** The error that names a destination that does not exist. If there are several, it has to look. */
-async function notFound(calls: DbosCalls, error: unknown, messages: readonly DbosMessage[]): Promise<unknown> {
+/**
+ * The error that names a destination that does not exist. If there are several, it has to look. The
+ * role may not be able to, or all may exist by now. Then it is the error of the send.
+ */
+async function notFound(calls: DbosCalls, error: ParleyError, messages: readonly DbosMessage[]): Promise<ParleyError> {
   const destinations = [...new Set(messages.map(({ destination }) => destination))];
   const [unknown] = destinations.length === 1
     ? destinations
-    : await calls.callPlain<string[]>("send", unknownStatement, [JSON.stringify(destinations)]) ?? [];
+    : await calls.callPlain<string[]>("send", unknownStatement, [JSON.stringify(destinations)]).catch(() => []) ?? [];
   return unknown === undefined ? error : new WorkflowNotFoundError(unknown);
 }

@@ -14,7 +14,8 @@ import {
 } from "../core/errors.ts";
 import { checkName, checkWholeNumber, toPositiveMilliseconds } from "../core/values/checks.ts";
 import { toDueTime } from "../core/values/due_time.ts";
-import type { DbosCalls, Write } from "./calls.ts";
+import { deleting } from "../core/time/retry.ts";
+import type { CallOptions, DbosCalls, Write } from "./calls.ts";
 import type { DbosStartOptions } from "./options.ts";
 import { toStatus } from "./records.ts";
 import { cancelStatement, deleteStatement, resumeStatement, type StartColumn, startStatement } from "./sql/writes.ts";
@@ -74,7 +75,8 @@ export async function startDbosWorkflow(
   const { priority = 0, partitionKey = null, runTimeout, className = null, configName = null } = options;
   const { applicationVersion = null, applicationName = null } = options;
   checkWholeNumber(priority, "priority", 0, MAX_PRIORITY);
-  checkName(queue, "queue");
+  const names = { queue, partitionKey, className, configName, applicationVersion, applicationName };
+  for (const [what, text] of Object.entries(names)) if (text !== null) checkName(text, what);
   const due = toDueTime(options);
   const columns: Partial<Record<StartColumn, string | number | null>> = {
     workflow_uuid: workflowId,
@@ -138,7 +140,10 @@ export async function resumeDbosWorkflow(calls: DbosCalls, workflowId: string): 
 
 /** Deletes a workflow. See `Client.delete`. */
 export async function deleteDbosWorkflow(calls: DbosCalls, workflowId: string): Promise<void> {
-  const before = await change(calls, "delete", deleteStatement, workflowId, (status) => !isActive(status));
+  const tries: CallOptions<Changed>["tries"] = (send) =>
+    deleting(send, (answer) => answer?.before === null && !answer.changed, { before: null, changed: true });
+  const allows = (status: string) => !isActive(status);
+  const before = await change(calls, "delete", deleteStatement, workflowId, allows, { tries });
   if (before !== null) throw new WorkflowActiveError(workflowId, toStatus(before));
 }
 
@@ -155,9 +160,10 @@ async function change(
   write: Write,
   workflowId: string,
   allows: (status: string) => boolean,
+  options: CallOptions<Changed> = {},
 ): Promise<string | null> {
   for (let tries = 1;; tries++) {
-    const { before, changed } = (await calls.call<Changed>(operation, write, [workflowId]))!;
+    const { before, changed } = (await calls.call<Changed>(operation, write, [workflowId], options))!;
     if (changed) return null;
     if (before === null) throw new WorkflowNotFoundError(workflowId);
     if (!allows(before) || tries === MAX_TRIES) return before;

@@ -7,7 +7,7 @@
 
 import { backoffMs } from "./backoff.ts";
 import { type Clock, delay } from "./clock.ts";
-import type { DeleteResult, Driver } from "../driver/driver.ts";
+import type { Driver } from "../driver/driver.ts";
 import { DriverError, ParleyError } from "../errors.ts";
 
 /**
@@ -43,7 +43,9 @@ export function withRetries(
       return (...args: unknown[]) => {
         let tries = 0;
         const plain = () => member.apply(driver, args);
-        const call = name === "delete" ? deleting(plain) : plain;
+        const call = name === "delete"
+          ? deleting(plain, ({ state }) => state === "not_found", { state: "done" })
+          : plain;
         if (!watcher) return attempt(() => (onTry(), call()), clock);
         return attempt(() => (onTry(), watcher.request(String(name), ++tries, async () => await call())), clock);
       };
@@ -54,13 +56,21 @@ export function withRetries(
 /**
  * The tries of a delete. If a later try finds no workflow, an earlier one has deleted it, and its
  * answer was lost.
+ *
+ * @param call Makes a try.
+ * @param isGone Whether an answer says that there is no workflow.
+ * @param done The answer of a delete that has deleted.
  */
-function deleting(call: () => Promise<DeleteResult>): () => Promise<DeleteResult> {
+export function deleting<Answer>(
+  call: () => Promise<Answer>,
+  isGone: (answer: Answer) => boolean,
+  done: Answer,
+): () => Promise<Answer> {
   let tries = 0;
   return async () => {
     const isRepeat = tries++ > 0;
-    const result = await call();
-    return isRepeat && result.state === "not_found" ? { state: "done" } : result;
+    const answer = await call();
+    return isRepeat && isGone(answer) ? done : answer;
   };
 }
 

@@ -1,21 +1,53 @@
 /**
- * What a system database has. Each version of DBOS adds to it, so a client asks once.
+ * What a system database has. Each version of DBOS adds to it.
  *
  * @module
  */
 
 import { UnsupportedError } from "../../core/errors.ts";
 import { literal } from "../../drivers/postgres/sql/schema_name.ts";
-import type { TableOf } from "./names.ts";
+import type { Table, TableOf } from "./names.ts";
+
+/** The columns of `workflow_status` that statements use where they exist. */
+const WORKFLOW_COLUMNS = [
+  "workflow_uuid",
+  "name",
+  "class_name",
+  "config_name",
+  "queue_name",
+  "priority",
+  "queue_partition_key",
+  "application_version",
+  "application_name",
+  "workflow_timeout_ms",
+  "workflow_deadline_epoch_ms",
+  "authenticated_user",
+  "creator_xid",
+  "owner_xid",
+  "deduplication_id",
+  "delay_until_epoch_ms",
+  "started_at_epoch_ms",
+  "updated_at",
+  "completed_at",
+  "recovery_attempts",
+] as const;
+
+/** The columns of `notifications` that statements use where they exist. */
+const MESSAGE_COLUMNS = ["consumed", "consumed_by_function_id"] as const;
+
+/** A column of `workflow_status` that may be missing. */
+export type WorkflowColumn = typeof WORKFLOW_COLUMNS[number];
 
 /** The parts of a system database that statements depend on. */
 export interface Catalogue {
   /** Whether inputs and outputs have tables of their own. */
   readonly hasPayloadTables: boolean;
   /** The columns of `workflow_status`. */
-  readonly workflow: ReadonlySet<string>;
+  readonly workflow: ReadonlySet<WorkflowColumn>;
   /** The columns of `notifications`. */
-  readonly message: ReadonlySet<string>;
+  readonly message: ReadonlySet<typeof MESSAGE_COLUMNS[number]>;
+  /** Whether it has everything that statements can use. */
+  readonly isWhole: boolean;
 }
 
 /** The answer of {@linkcode catalogueStatement}. */
@@ -31,9 +63,21 @@ export function catalogueStatement(of: TableOf): string {
     `(select json_agg(attname::text) from pg_attribute where attrelid = to_regclass(${literal(table)}) ` +
     `and attnum > 0 and not attisdropped)`;
   return `select json_build_object(
-    'payloads', to_regclass(${literal(of("workflow_input"))}) is not null,
+    'payloads', ${movedExpression(of)},
     'workflow', ${columns(of("workflow_status"))},
     'message', ${columns(of("notifications"))})::text as result`;
+}
+
+function exists(of: TableOf, table: Table): string {
+  return `to_regclass(${literal(of(table))}) is not null`;
+}
+
+/**
+ * Whether the app has moved inputs and outputs to tables of their own since the client asked for the
+ * catalogue. Without the tables, each answer that depends on them has this as its member `moved`.
+ */
+export function movedExpression(of: TableOf): string {
+  return `(${exists(of, "workflow_input")} and ${exists(of, "workflow_output")})`;
 }
 
 /**
@@ -56,5 +100,12 @@ export function readCatalogue({ payloads, workflow, message }: CatalogueAnswer, 
         "the app must use a newer DBOS",
     );
   }
-  return { hasPayloadTables: payloads, workflow: new Set(workflow), message: new Set(message) };
+  const columns = WORKFLOW_COLUMNS.filter((column) => workflow.includes(column));
+  const ofMessages = MESSAGE_COLUMNS.filter((column) => message.includes(column));
+  return {
+    hasPayloadTables: payloads,
+    workflow: new Set(columns),
+    message: new Set(ofMessages),
+    isWhole: payloads && columns.length === WORKFLOW_COLUMNS.length && ofMessages.length === MESSAGE_COLUMNS.length,
+  };
 }

@@ -4,8 +4,10 @@
  * @module
  */
 
-import { ValidationError } from "../../core/errors.ts";
-import { schemaName } from "../../drivers/postgres/sql/schema_name.ts";
+import { checkSchemaName, schemaName } from "../../drivers/postgres/sql/schema_name.ts";
+
+/** The topic of messages without one. Old ones have `NULL` in its place. */
+export const NO_TOPIC = "__null__topic__";
 
 /** The tables of a system database that a client uses. */
 export type Table =
@@ -27,12 +29,7 @@ export type TableOf = (table: Table) => string;
  * @throws {ValidationError} If PostgreSQL cannot have a schema of that name.
  */
 export function tablesOf(schema: string): TableOf {
-  const bytes = new TextEncoder().encode(schema).length;
-  if (bytes < 1 || bytes > 63 || !schema.isWellFormed() || schema.includes("\0")) {
-    throw new ValidationError(
-      `Using the schema ${JSON.stringify(schema)}: its name must have 1 to 63 bytes and no NUL`,
-    );
-  }
+  checkSchemaName(schema);
   const { identifier } = schemaName(schema);
   return (table) => `${identifier}.${table}`;
 }

@@ -5,8 +5,8 @@
  * @module
  */
 
-import type { Catalogue } from "./catalogue.ts";
-import type { TableOf } from "./names.ts";
+import { type Catalogue, movedExpression } from "./catalogue.ts";
+import { NO_TOPIC, type TableOf } from "./names.ts";
 import { ACTIVE } from "./writes.ts";
 
 /** About how many bytes of values a page has. A list with values has four times as many. */
@@ -40,7 +40,7 @@ left join ${of("workflow_events")} e on e.workflow_uuid = q.id and e.key = $2`;
 export function streamStatement(of: TableOf): string {
   const part = `from ${of("streams")} where workflow_uuid = $1 and key = $2`;
   return `select json_build_object('status', w.status,
-  'last', (select json_build_array("offset", case when length(value) <= ${MAX_MARK_LENGTH} then value end, serialization)
+  'last', (select json_build_array("offset", case when length(value) <= ${MAX_MARK_LENGTH} then value end)
     ${part} order by "offset" desc limit 1),
   'rows', (select coalesce(json_agg(json_build_array("offset", value, serialization) order by "offset"), '[]') from (
     select *, sum(octet_length(value)) over (order by "offset") - octet_length(value) as before
@@ -53,11 +53,9 @@ from ${of("workflow_status")} w where w.workflow_uuid = $1`;
 function workflowMembers(catalogue: Catalogue, { output = "output", error = "error" } = {}): string {
   const { workflow } = catalogue;
   const ended = workflow.has("completed_at") ? "coalesce(w.completed_at, w.updated_at)" : "w.updated_at";
-  const extra = ["queue_name", "class_name", "application_version", "application_name", "executor_id"]
-    .filter((column) => workflow.has(column)).map((column) => `, '${column}', w.${column}`).join("");
   return `'id', w.workflow_uuid, 'name', w.name, 'status', w.status, 'created', w.created_at, 'updated', w.updated_at,
   'ended', case when w.status not in ${ACTIVE} then ${ended} end, 'attempts', w.recovery_attempts,
-  'format', w.serialization, 'output', ${output}, 'error', ${error}${extra}`;
+  'format', w.serialization, 'output', ${output}, 'error', ${error}`;
 }
 
 /** Payloads of rows that are older than their tables are still in the row itself. */
@@ -71,6 +69,11 @@ function payloads(of: TableOf, { hasPayloadTables }: Catalogue) {
   };
 }
 
+/** A member that says whether payloads are elsewhere now. See {@linkcode movedExpression}. */
+function movedMember(of: TableOf, { hasPayloadTables }: Catalogue): string {
+  return hasPayloadTables ? "" : `, 'moved', ${movedExpression(of)}`;
+}
+
 /** The workflow `$1`. With `whole` it has its input, and the number of its unread messages. */
 export function workflowStatement(of: TableOf, catalogue: Catalogue, whole: boolean): string {
   const { input, output, error, joinInput, joinOutput } = payloads(of, catalogue);
@@ -80,7 +83,9 @@ export function workflowStatement(of: TableOf, catalogue: Catalogue, whole: bool
       of("notifications")
     } where destination_uuid = $1${consumed})`
     : "";
-  return `select json_build_object(${workflowMembers(catalogue, { output, error })}${more})::text as result
+  return `select json_build_object(${workflowMembers(catalogue, { output, error })}${more}${
+    movedMember(of, catalogue)
+  })::text as result
 from ${of("workflow_status")} w ${joinOutput} ${whole ? joinInput : ""} where w.workflow_uuid = $1`;
 }
 
@@ -126,7 +131,9 @@ export function listStatement(
   from p w ${joinOutput} ${values ? joinInput : ""} window newest as (order by w.created_at desc, w.workflow_uuid desc)
 )
 select json_build_object('found', (select count(*) from p),
-  'rows', (select coalesce(json_agg(item order by n), '[]') from q where before < ${4 * PAGE_BYTES}))::text as result`;
+  'rows', (select coalesce(json_agg(item order by n), '[]') from q where before < ${4 * PAGE_BYTES})${
+    movedMember(of, catalogue)
+  })::text as result`;
 }
 
 /**
@@ -173,7 +180,7 @@ export function messagesStatement(of: TableOf, { message }: Catalogue): string {
     row_number() over (order by created_at_epoch_ms, message_uuid) as n
     from ${of("notifications")} m where destination_uuid = $1) m
   where n > coalesce($2::bigint, 0) and ($4::text = 'all' or is_consumed = ($4::text = 'received'))
-    and ($5::text is null or topic = $5::text) order by n limit $3::int`,
+    and ($5::text is null or coalesce(topic, '${NO_TOPIC}') = $5::text) order by n limit $3::int`,
   );
 }
 
@@ -202,7 +209,7 @@ export function eventsStatement(of: TableOf): string {
 export function streamsStatement(of: TableOf): string {
   return pageStatement(
     of,
-    `select json_build_object('key', s.key, 'rows', s.rows, 'format', l.serialization,
+    `select json_build_object('key', s.key, 'rows', s.rows,
     'last', case when length(l.value) <= ${MAX_MARK_LENGTH} then l.value end,
     'updated', coalesce(${endOf(of, "l.function_id")}, w.updated_at)) as item, s.key collate "C" as place, 0 as size
   from (select key, count(*) as rows, max("offset") as last from ${of("streams")}

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Catalogue } from "./catalogue.ts";
+import { type Catalogue, movedExpression, type WorkflowColumn } from "./catalogue.ts";
 import type { TableOf } from "./names.ts";
 
 /** The time of the database in epoch milliseconds. `now()` is the start of the transaction. */
@@ -67,7 +67,7 @@ const START_COLUMNS = {
   workflow_timeout_ms: "bigint",
   authenticated_user: "text",
   creator_xid: "text",
-} as const;
+} as const satisfies Partial<Record<WorkflowColumn, string>>;
 
 /** What a start may say, by column. */
 export type StartColumn = keyof typeof START_COLUMNS;
@@ -80,7 +80,7 @@ export type StartColumn = keyof typeof START_COLUMNS;
  * have `creator_xid`, a repeat of the call says so too.
  */
 export function startStatement(of: TableOf, { workflow, hasPayloadTables }: Catalogue): string {
-  const columns = Object.entries(START_COLUMNS).filter(([column]) => workflow.has(column));
+  const columns = Object.entries(START_COLUMNS).filter(([column]) => workflow.has(column as StartColumn));
   const names = columns.map(([column]) => column).join(", ");
   const values = columns.map(([column]) => `r.${column}`).join(", ");
   const delayed = workflow.has("delay_until_epoch_ms");
@@ -114,8 +114,8 @@ select json_build_object('name', name, 'class', class_name, 'config', config_nam
 }
 
 /** Sets columns that this database has. */
-function assignments({ workflow }: Catalogue, values: Readonly<Record<string, string>>): string {
-  return Object.entries(values).filter(([column]) => workflow.has(column))
+function assignments({ workflow }: Catalogue, values: Partial<Record<WorkflowColumn, string>>): string {
+  return Object.entries(values).filter(([column]) => workflow.has(column as WorkflowColumn))
     .map(([column, value]) => `${column} = ${value}`).join(", ");
 }
 
@@ -158,7 +158,10 @@ select json_build_object('before', (select status from ${status} where workflow_
   'changed', exists (select 1 from u))::text as result`;
 }
 
-/** Removes `$1`, if it has ended. Rows of tables without a foreign key are removed by name. */
+/**
+ * Removes `$1`, if it has ended. Rows of tables without a foreign key are removed by name. It removes
+ * nothing if the app has got tables since that this statement does not name.
+ */
 export function deleteStatement(of: TableOf, { hasPayloadTables }: Catalogue): string {
   const status = of("workflow_status");
   const tables = [
@@ -169,8 +172,10 @@ export function deleteStatement(of: TableOf, { hasPayloadTables }: Catalogue): s
     `, d${index} as (delete from ${of(table)} where workflow_uuid = $1 and exists (select 1 from d))`
   );
   return `with d as (
-  delete from ${status} where workflow_uuid = $1 and status not in ${ACTIVE} returning 1
+  delete from ${status} where workflow_uuid = $1 and status not in ${ACTIVE}${
+    hasPayloadTables ? "" : ` and not ${movedExpression(of)}`
+  } returning 1
 )${parts.join("")}
 select json_build_object('before', (select status from ${status} where workflow_uuid = $1),
-  'changed', exists (select 1 from d))::text as result`;
+  'changed', exists (select 1 from d)${hasPayloadTables ? "" : `, 'moved', ${movedExpression(of)}`})::text as result`;
 }

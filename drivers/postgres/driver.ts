@@ -6,12 +6,12 @@
  */
 
 import type { Driver, DriverLimits, ListPage, ListQuery } from "../../core/driver/driver.ts";
-import { ValidationError } from "../../core/errors.ts";
 import { parseListCursor } from "../../core/values/list_cursor.ts";
 import { GroupedCalls } from "./calls/grouped_calls.ts";
 import { POSTGRES_LIMITS } from "./limits.ts";
 import { shortSend } from "./calls/short_calls.ts";
 import { type RunQuery, SqlCalls } from "./calls/sql_calls.ts";
+import { checkSchemaName } from "./sql/schema_name.ts";
 
 /** The whole contract except `watch`. */
 export type SqlDriver = Omit<Driver, "watch">;
@@ -44,7 +44,8 @@ export function sqlDriver(
   query: RunQuery,
   { store, schema, limits = POSTGRES_LIMITS, connections, isAlone, short = true }: SqlDriverOptions,
 ): SqlDriver {
-  const calls = new SqlCalls(query, store, checkedSchema(schema), isAlone);
+  checkSchemaName(schema);
+  const calls = new SqlCalls(query, store, schema, isAlone);
   const grouped = new GroupedCalls(calls, connections, short);
   return {
     contract: 1,
@@ -83,15 +84,4 @@ async function listWorkflows(calls: SqlCalls, query: ListQuery): Promise<ListPag
   const cursor = parseListCursor(query.cursor);
   const page = await calls.call<Omit<ListPage, "cursor"> & { cursor: unknown }>("listWorkflows", { ...query, cursor });
   return { workflows: page.workflows, cursor: page.cursor === null ? null : JSON.stringify(page.cursor) };
-}
-
-/** Checks a schema's name. Postgres cuts longer names off, so two of them could mean one schema. */
-function checkedSchema(schema: string): string {
-  const bytes = new TextEncoder().encode(schema).length;
-  if (bytes >= 1 && bytes <= 63 && schema.isWellFormed() && !schema.includes("\0") && !schema.startsWith("pg_")) {
-    return schema;
-  }
-  throw new ValidationError(
-    `Using the schema ${JSON.stringify(schema)}: its name must have 1 to 63 bytes, no NUL, and not begin with "pg_"`,
-  );
 }

@@ -1,9 +1,11 @@
 /**
- * Quoting for the SQL in this folder. Everything is quoted, because a schema may have any name that
- * Postgres allows.
+ * The names of schemas, and quoting for SQL. Everything is quoted, because a schema may have any
+ * name that Postgres allows.
  *
  * @module
  */
+
+import { ValidationError } from "../../../core/errors.ts";
 
 /** A schema's name as SQL writes it. */
 export interface SchemaName {
@@ -13,6 +15,19 @@ export interface SchemaName {
   readonly literal: string;
   /** The channel of its hints, which needs no quotes. */
   readonly channel: string;
+}
+
+/**
+ * Checks a schema's name. Postgres cuts longer names off, so two of them could mean one schema.
+ *
+ * @throws {ValidationError} If Postgres cannot have a schema of that name.
+ */
+export function checkSchemaName(schema: string): void {
+  const bytes = new TextEncoder().encode(schema).length;
+  if (bytes >= 1 && bytes <= 63 && schema.isWellFormed() && !schema.includes("\0") && !schema.startsWith("pg_")) return;
+  throw new ValidationError(
+    `Using the schema ${JSON.stringify(schema)}: its name must have 1 to 63 bytes, no NUL, and not begin with "pg_"`,
+  );
 }
 
 /** Quotes a schema's name for both places where SQL can have it. */

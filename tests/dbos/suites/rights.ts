@@ -27,6 +27,11 @@ export function rightsSuite(settings: readonly Setting[], neon: SharedServer): v
     const more = [2, 3].map((message) => ({ destinationId: id, message, topic: "t" }));
     assert.equal((await sender.sendAll(more)).length, 2);
     await assert.rejects(sender.send("nobody", 1), { code: "workflow_not_found", workflowId: "nobody" });
+    const two = [id, "nobody"].map((destinationId) => ({ destinationId, message: 1, topic: "other" }));
+    await assert.rejects(sender.sendAll(two), { code: "driver", retryable: false, message: /send failed.*23503/ });
+    await pool.query(`grant select (workflow_uuid) on dbos.workflow_status to ${GUEST}`);
+    await assert.rejects(sender.sendAll(two), { code: "workflow_not_found", workflowId: "nobody" });
+    await pool.query(`revoke select (workflow_uuid) on dbos.workflow_status from ${GUEST}`);
     await assert.rejects(sender.status(id), { code: "driver", retryable: false });
     await assert.rejects(sender.getEvent(id, "got", { timeout: 0 }), { code: "driver", retryable: false });
     await assert.rejects(sender.cancel(id), { code: "driver", retryable: false });
