@@ -40,19 +40,22 @@ listenTest("any number of watches share one connection, from the first to the la
   assert.equal(await listeners(), 0);
 });
 
-listenTest("the connection does not count for the pool, which may end at any time", async ({ schema, connections }) => {
-  const small = new pg.Pool({ connectionString: url, max: 1, application_name: schema });
-  {
-    await using parley = new Parley({ driver: postgresDriver(small, { schema, listen: true }) });
-    const stop = new AbortController();
-    const waiting = assert.rejects(parley.getEvent("w", "k", { signal: stop.signal }));
-    await until(async () => await connections() === 2);
-    stop.abort();
-    await waiting;
-  }
-  await small.end();
-  await until(async () => await connections() === 0);
-});
+listenTest(
+  "the connection does not count for the pool, which may end at any time",
+  async ({ schema, open, connections }) => {
+    const small = new pg.Pool({ connectionString: url, max: 1, application_name: schema });
+    {
+      await using parley = new Parley({ driver: open({ queryable: small, listen: true }).driver });
+      const stop = new AbortController();
+      const waiting = assert.rejects(parley.getEvent("w", "k", { signal: stop.signal }));
+      await until(async () => await connections() === 2);
+      stop.abort();
+      await waiting;
+    }
+    await small.end();
+    await until(async () => await connections() === 0);
+  },
+);
 
 for (const ending of ["fin", "reset"] as const) {
   listenTest(
