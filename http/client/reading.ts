@@ -27,6 +27,20 @@ interface StreamAnswer<T> {
   closed: boolean;
 }
 
+/** A value of a stream, with its offset. */
+interface StreamEntry<T> {
+  offset: number;
+  value: T;
+}
+
+/** Called with each place that may be the end of a stream. The last one is. */
+type OnEnd = (end: { nextOffset: number; closed?: boolean }) => void;
+
+/** The values of a page with their offsets. A gap may lie before the first one, but not between them. */
+function toEntries<T>({ values, nextOffset }: StreamAnswer<T>): StreamEntry<T>[] {
+  return values.map((value, index) => ({ offset: nextOffset - values.length + index, value }));
+}
+
 function toAnswer<T>(answer: StreamAnswer<unknown>): StreamAnswer<T> {
   return { ...answer, values: answer.values.map(decodeValue) as T[] };
 }
@@ -59,7 +73,7 @@ export interface Place {
 }
 
 /** A stream behind the adapter. */
-export class RemoteStream<T> extends EndableIterable<T, { offset: number; value: T }> implements StreamReader<T> {
+export class RemoteStream<T> extends EndableIterable<T, StreamEntry<T>> implements StreamReader<T> {
   readonly #transport: ClientTransport;
   readonly #place: Place & { kind: "stream" };
   readonly #path: string;
@@ -78,18 +92,17 @@ export class RemoteStream<T> extends EndableIterable<T, { offset: number; value:
 
   async collect(): Promise<{ values: T[]; closed: boolean; nextOffset: number }> {
     const values: T[] = [];
-    let closed = this.#wait;
-    const collecting = this.#wait ? this : this.iterate((signal) => this.#pageValues(signal, (it) => closed = it));
-    for await (const value of collecting) values.push(value);
-    return { values, closed, nextOffset: this.#from + values.length };
+    let end: Parameters<OnEnd>[0] = { nextOffset: this.#from };
+    for await (const { value } of this.iterate((signal) => this.#entries(signal, (it) => end = it))) values.push(value);
+    return { values, closed: this.#wait || end.closed === true, nextOffset: end.nextOffset };
   }
 
-  async *#pageValues(signal: AbortSignal, onClosed: (closed: boolean) => void): AsyncGenerator<T, void, undefined> {
+  async *#pages(signal: AbortSignal, onEnd: OnEnd): AsyncGenerator<StreamEntry<T>, void, undefined> {
     for (let from = this.#from;;) {
       const page = await this.#page(from, signal);
-      yield* page.values;
+      yield* toEntries(page);
       from = page.nextOffset;
-      onClosed(page.closed);
+      onEnd(page);
       if (page.closed || page.values.length === 0) return;
     }
   }
@@ -99,39 +112,40 @@ export class RemoteStream<T> extends EndableIterable<T, { offset: number; value:
     return this.#transport.call<StreamAnswer<T>>({ operation: "readStream", path, signal, read: toAnswer });
   }
 
-  #source(from: number): Source<{ offset: number; value: T }> {
+  #source(from: number, onEnd: OnEnd): Source<StreamEntry<T>> {
     const operation = "readStream";
     const path = (last?: { offset: number }) => `${this.#path}?from=${last === undefined ? from : last.offset + 1}`;
     return {
       operation,
       path,
       poll: async (last, waitMs, signal) => {
-        const { values, nextOffset, closed } = await this.#transport.once<StreamAnswer<T>>({
+        const page = await this.#transport.once<StreamAnswer<T>>({
           operation,
           path: `${path(last)}&wait=${Math.ceil(waitMs)}ms`,
           waitMs,
           signal,
           read: toAnswer,
         });
-        return {
-          entries: values.map((value, index) => ({ offset: nextOffset - values.length + index, value })),
-          ended: closed,
-        };
+        onEnd(page);
+        return { entries: toEntries(page), ended: page.closed };
       },
+      onEnd,
     };
   }
 
-  protected async *read(signal: AbortSignal): AsyncGenerator<{ offset: number; value: T }, void, undefined> {
-    if (this.#wait) {
-      return yield* shared<{ offset: number; value: T }>(this.#transport, {
-        ...this.#place,
-        position: this.#from,
-        after: ({ offset }) => offset + 1,
-        alone: (from) => resumed(this.#transport, this.#source(from), signal),
-      }, signal);
-    }
-    let offset = this.#from;
-    for await (const value of this.#pageValues(signal, () => {})) yield { offset: offset++, value };
+  protected read(signal: AbortSignal): AsyncGenerator<StreamEntry<T>, void, undefined> {
+    return this.#entries(signal, () => {});
+  }
+
+  #entries(signal: AbortSignal, onEnd: OnEnd): AsyncGenerator<StreamEntry<T>, void, undefined> {
+    if (!this.#wait) return this.#pages(signal, onEnd);
+    return shared<StreamEntry<T>>(this.#transport, {
+      ...this.#place,
+      position: this.#from,
+      after: ({ offset }) => offset + 1,
+      alone: (from) => resumed(this.#transport, this.#source(from, onEnd), signal),
+      onEnd,
+    }, signal);
   }
 }
 

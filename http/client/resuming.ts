@@ -37,6 +37,8 @@ const MAX_FOREIGN_ANSWERS = 8;
 /** The last line, which says that nothing more will come. Without it, the connection was cut. */
 interface End {
   end: true;
+  /** Where a stream ends. */
+  nextOffset: number;
 }
 
 /** A source that is read entry by entry. */
@@ -47,6 +49,8 @@ export interface Source<Entry> {
   path(last: Entry | undefined): string;
   /** Requests the entries after another one, and waits for them. */
   poll(last: Entry | undefined, waitMs: number, signal: AbortSignal): Promise<{ entries: Entry[]; ended: boolean }>;
+  /** Called with the last line. */
+  onEnd?(line: End): void;
 }
 
 /** An answer of a server that answers 200 to everything, such as the page of a gateway. */
@@ -85,7 +89,7 @@ export async function* resumed<Entry extends object>(
       for await (const entry of lines<Entry>(transport, { operation, path: source.path(last) }, signal)) {
         outage.over();
         brief = 0;
-        if ("end" in entry) return;
+        if ("end" in entry) return source.onEnd?.(entry);
         yield last = entry;
       }
       // The server cut the connection, as it does with every connection in time. If it does so at

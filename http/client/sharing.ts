@@ -39,10 +39,12 @@ export interface Reading<Entry> {
   after(entry: Entry): number;
   /** Reads from a position over connections of its own. */
   alone(position: number): AsyncGenerator<Entry, void, undefined>;
+  /** Called with the line that says that the stream has ended. */
+  onEnd?(line: { nextOffset: number }): void;
 }
 
 /** A line of a shared connection. */
-type SharedLine = { stream?: string; event?: string; closed?: true; value?: unknown };
+type SharedLine = { stream?: string; event?: string; closed?: true; nextOffset: number; value?: unknown };
 
 /** The path of a stream or an event. */
 export function pathOf({ workflow, kind, key }: Pick<Reading<never>, "workflow" | "kind" | "key">): string {
@@ -143,7 +145,8 @@ class SharedConnection {
 
   /** Removes a reader. The others go on without it. */
   leave(reader: SharedReader<object>): void {
-    if (!reader.ended) this.#part("parted");
+    // If all have ended, nobody reads the last line.
+    if (!reader.ended || [...this.#readers.values()].every(({ ended }) => ended)) this.#part("parted");
   }
 
   async #advance(): Promise<void> {
@@ -161,8 +164,10 @@ class SharedConnection {
     const reader = this.#readers.get(
       nameOf({ kind: stream === undefined ? "event" : "stream", key: stream ?? event! }),
     );
-    if (entry.closed) reader!.ended = true;
-    else reader!.take(entry);
+    if (entry.closed) {
+      reader!.ended = true;
+      reader!.reading.onEnd?.(entry);
+    } else reader!.take(entry);
     if (reader!.waiting.length >= MAX_WAITING) this.#part("parted");
   }
 

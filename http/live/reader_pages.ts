@@ -44,18 +44,25 @@ export async function* readerPages<T>(
   }
 }
 
-/** The values from an offset on that are there now. */
+/** The values from an offset on that are there now, up to the first gap between them. */
 async function nextPage<T>(read: Read<T>, from: number, limit: number): Promise<StreamPage<T>> {
   const values: T[] = [];
-  for await (const value of read(from, false)) {
-    const count = values.push(value);
-    if (count === limit) return { from, values, nextOffset: from + count, atEnd: false, closed: false };
+  let nextOffset = from;
+  const page = () => ({ from: nextOffset - values.length, values, nextOffset });
+  for await (const { offset, value } of read(from, false).entries()) {
+    const isBehindGap = values.length > 0 && offset > nextOffset;
+    if (!isBehindGap) {
+      values.push(value);
+      nextOffset = offset + 1;
+    }
+    if (isBehindGap || values.length === limit) return { ...page(), atEnd: false, closed: false };
   }
-  const nextOffset = from + values.length;
   // Only `collect` says whether the stream is closed.
   const rest = await read(nextOffset, false).collect();
+  // A gap may lie before the end, too.
+  if (values.length + rest.values.length === 0) ({ nextOffset } = rest);
   const atEnd = rest.nextOffset === nextOffset;
-  return { from, values, nextOffset, atEnd, closed: atEnd && rest.closed };
+  return { ...page(), atEnd, closed: atEnd && rest.closed };
 }
 
 /** The end of a stream, or 0 if the client cannot say without reading all of it. */

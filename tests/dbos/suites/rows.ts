@@ -6,6 +6,7 @@
 
 import assert from "node:assert/strict";
 import { dbosClient } from "../../../dbos/mod.ts";
+import { connected } from "../../http/support/hop.ts";
 import { type Setting, testEach } from "../support/setting.ts";
 
 /** Go's default format. */
@@ -161,6 +162,12 @@ export function rowsSuite(settings: readonly Setting[]): void {
       const later = await Array.fromAsync(client.readStream("fork", "s", { from: 3 }).entries());
       assert.deepEqual(later.map(({ offset }) => offset), [5, 6, 9]);
       assert.equal((await client.readStream("fork", "s", { from: 10 }).collect()).nextOffset, 10);
+      const remote = connected(client);
+      for (const wait of [true, false]) {
+        assert.deepEqual(await Array.fromAsync(remote.readStream("fork", "s", { wait }).entries()), entries);
+        const { values, nextOffset } = await remote.readStream("fork", "s", { from: 3, wait }).collect();
+        assert.deepEqual([values, nextOffset], [["v5", "v6", "v9"], 10]);
+      }
     },
   );
 
