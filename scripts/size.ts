@@ -42,10 +42,10 @@ export const BUNDLES: readonly Bundle[] = [
     name: "dbos, without Neon's WebSocket",
     code: `export { dbosClient } from "@parley/parley/dbos";`,
     external: ["@neondatabase/serverless"],
-    limit: 38_500,
+    limit: 35_000,
   },
   { name: "otel", code: `export { otel } from "@parley/parley/otel";`, limit: 3_100 },
-  { name: "client", code: `export { connect } from "@parley/parley/client";`, limit: 17_200 },
+  { name: "client", code: `export { connect } from "@parley/parley/client";`, limit: 16_900 },
   { name: "browser", code: `export { followLive } from "@parley/parley/browser";`, limit: 960 },
 ];
 

@@ -92,7 +92,7 @@ export const devalueCodec: Codec = {
     if (NOT_JSON.test(text)) prove(text);
     return text;
   },
-  decode: (text) => decodeParts(JSON.parse(text)),
+  decode,
 };
 
 /**
@@ -103,8 +103,13 @@ export const devalueCodec: Codec = {
  */
 export const wireCodec: Codec = {
   encode: (value) => stringify(value, reducers),
-  decode: devalueCodec.decode,
+  decode,
 };
+
+/** A function of its own, because bundlers keep a constant that reads a member of another one. */
+function decode(text: string): unknown {
+  return decodeParts(JSON.parse(text));
+}
 
 /**
  * Decodes a text of {@linkcode devalueCodec} that is already parsed as JSON. It throws if the text
