@@ -14,7 +14,7 @@ import type { Driver } from "../../core/driver/driver.ts";
 import { postgresDriver } from "../../drivers/postgres/mod.ts";
 import { sqliteDriver } from "../../drivers/sqlite/mod.ts";
 import { median } from "../case.ts";
-import { type Call, CALLS, TOGETHER, VALUE } from "./calls.ts";
+import { CALLS, type Calls, timed, TOGETHER, VALUE } from "./calls.ts";
 
 const ROUNDS = 12;
 
@@ -22,16 +22,6 @@ const ROUNDS = 12;
 const COUNTS: Readonly<Record<string, number>> = { sqlite: 200, PGlite: 40, PostgreSQL: 40 };
 
 const mean = (times: readonly number[]) => times.reduce((sum, time) => sum + time, 0) / times.length;
-
-async function timed(count: number, call: Call): Promise<number[]> {
-  const times: number[] = [];
-  for (let number = 0; number < count; number++) {
-    const begun = performance.now();
-    await call(number);
-    times.push(performance.now() - begun);
-  }
-  return times;
-}
 
 const directory = await Deno.makeTempDir({ prefix: "parley-bench-sqlite-" });
 const database = new DatabaseSync(`${directory}/store.db`);
@@ -49,23 +39,25 @@ database.exec("create table bare (id integer primary key, value text not null) s
 const [begin, insert, commit] = ["begin immediate", "insert into bare (value) values (?)", "commit"].map((sql) =>
   database.prepare(sql)
 );
+const bareInserts: Calls = {
+  call() {
+    begin!.run();
+    const result = insert!.run(VALUE);
+    commit!.run();
+    return Promise.resolve({ changes: result.changes });
+  },
+  answer: ["changes", 1],
+};
 
 const times = new Map<string, number[]>();
 const note = (name: string, more: readonly number[]) => times.set(name, [...times.get(name) ?? [], ...more]);
 for (let round = 0; round < ROUNDS; round++) {
   for (const [name, prepare] of Object.entries(CALLS)) {
-    note(
-      "bare",
-      await timed(COUNTS.sqlite!, () => {
-        begin!.run();
-        insert!.run(VALUE);
-        commit!.run();
-        return Promise.resolve();
-      }),
-    );
+    note("bare", await timed(bareInserts, COUNTS.sqlite!));
     const parts = name.includes("each") ? TOGETHER : 1;
     for (const [store, driver] of Object.entries(drivers)) {
-      const all = await timed(COUNTS[store]!, await prepare(driver));
+      const count = COUNTS[store]!;
+      const all = await timed(await prepare(driver, count), count);
       // The first round only warms up.
       if (round > 0) note(`${store} ${name}`, all.map((time) => time / parts));
     }

@@ -7,6 +7,7 @@
 import type { Clock } from "../../core/time/clock.ts";
 import type { Watch, WatchTarget } from "../../core/driver/driver.ts";
 import { DeferredHints } from "../deferred_hints.ts";
+import { WORKFLOW } from "./schema.ts";
 import { LAST_NUMBER } from "./calls/inbox.ts";
 import type { Database } from "./database.ts";
 
@@ -24,9 +25,10 @@ const STATUS = `coalesce(
 const STATES: Readonly<Record<string, string>> = {
   inbox:
     `select coalesce(${LAST_NUMBER}, 0) || ' ' || coalesce(ended_at, '') || ' ' || status as state from parley_workflows where id = ?`,
-  event: `select coalesce(sum(version), 0) || ' ' || ${STATUS} as state from parley_events where workflow_id = ?`,
+  event:
+    `select coalesce(sum(version), 0) || ' ' || ${STATUS} as state from parley_events where workflow = ${WORKFLOW}`,
   stream:
-    `select coalesce(sum(tail + closed), 0) || ' ' || ${STATUS} as state from parley_streams where workflow_id = ?`,
+    `select coalesce(sum(tail + closed), 0) || ' ' || ${STATUS} as state from parley_streams where workflow = ${WORKFLOW}`,
   result: `select ${STATUS} as state`,
 };
 
@@ -60,9 +62,13 @@ export class Changes {
     this.#clock = clock;
   }
 
+  /** Whether anybody watches. */
+  get isWatched(): boolean {
+    return this.#watched.size > 0;
+  }
+
   /** Notes what a call of this process has changed. */
   changed(targets: Iterable<WatchTarget>): void {
-    if (this.#watched.size === 0) return;
     for (const target of targets) {
       const watched = this.#watched.get(target);
       if (!watched) continue;

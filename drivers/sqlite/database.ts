@@ -52,6 +52,12 @@ export interface SqliteObjectStorage {
   transactionSync<T>(run: () => T): T;
 }
 
+/** What every client says of a statement that has written. */
+interface Written {
+  readonly changes: number;
+  readonly lastInsertRowid: number;
+}
+
 /** What a parameter may be. Nothing else means the same to all clients. */
 export type Param = string | number | null;
 
@@ -63,6 +69,8 @@ export interface Database {
   run(sql: string, ...params: Param[]): void;
   /** Carries out an insert, an update or a delete. Returns whether it has written a row. */
   change(sql: string, ...params: Param[]): boolean;
+  /** Carries out an insert of one row. Returns the row's number; `null` if no row was written. */
+  insert(sql: string, ...params: Param[]): number | null;
   /** Runs one statement that is a transaction by itself. It saves the time of `begin` and `commit`. */
   alone<T>(run: () => T): T;
   /** Runs reads and writes, all or none, while no other connection writes. */
@@ -76,9 +84,6 @@ export interface Database {
   /** Returns a number that changes with the commits of other connections. */
   version(): number;
 }
-
-/** How long SQLite itself may wait for a lock, in milliseconds. The whole process stands still meanwhile. */
-const BUSY_TIMEOUT_MS = 3;
 
 /**
  * After how many pages of the log a commit copies them to the file. SQLite's 1,000 are about 500
@@ -131,13 +136,18 @@ function clientDatabase(client: SqliteClient): Database {
   return {
     all: <Row>(sql: string, ...params: Param[]) => prepared(sql).all(...params) as Row[],
     run: (sql, ...params) => void prepared(sql).run(...params),
-    change: (sql, ...params) => (prepared(sql).run(...params) as { changes: number }).changes > 0,
+    change: (sql, ...params) => (prepared(sql).run(...params) as Written).changes > 0,
+    insert(sql, ...params) {
+      const { changes, lastInsertRowid } = prepared(sql).run(...params) as Written;
+      return changes > 0 ? lastInsertRowid : null;
+    },
     alone,
     // A transaction that reads before it writes would fail at once if another one is writing.
     write: (run) => transaction("begin immediate", run),
     read: (run) => transaction("begin", run),
     configure(synchronous) {
-      alone(() => client.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}`));
+      // The whole process would stand still while SQLite waits for a lock.
+      alone(() => client.exec("pragma busy_timeout = 0"));
       client.exec("pragma journal_mode = wal");
       client.exec(`pragma synchronous = ${synchronous}`);
       client.exec(`pragma wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
@@ -152,14 +162,19 @@ function clientDatabase(client: SqliteClient): Database {
 function objectDatabase(storage: SqliteObjectStorage): Database {
   const { sql } = storage;
   const transaction = <T>(run: () => T): T => storage.transactionSync(run);
+  const change = (text: string, ...params: Param[]) => {
+    const cursor = sql.exec(text, ...params);
+    cursor.toArray();
+    return cursor.rowsWritten > 0;
+  };
   return {
     all: <Row>(text: string, ...params: Param[]) => sql.exec(text, ...params).toArray() as Row[],
     // An object fails on a cursor of `returning` that nobody reads.
     run: (text, ...params) => void sql.exec(text, ...params).toArray(),
-    change(text, ...params) {
-      const cursor = sql.exec(text, ...params);
-      cursor.toArray();
-      return cursor.rowsWritten > 0;
+    change,
+    insert(text, ...params) {
+      if (!change(text, ...params)) return null;
+      return (sql.exec("select last_insert_rowid() as number").toArray() as { number: number }[])[0]!.number;
     },
     alone: (run) => run(),
     write: transaction,

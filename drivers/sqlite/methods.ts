@@ -8,10 +8,9 @@ import type { Driver } from "../../core/driver/driver.ts";
 import { claim } from "./calls/claim.ts";
 import { commit } from "./calls/commit.ts";
 import { sendAll } from "./calls/inbox.ts";
-import { journalPage } from "./calls/journal.ts";
 import { control, create, deleteWorkflow, purge } from "./calls/lifecycle.ts";
 import { listEvents, listMessages, listStreams, readHistory } from "./calls/look.ts";
-import { listWorkflows, readEvent, readStream, readWorkflow } from "./calls/read.ts";
+import { listWorkflows, readEvent, readJournal, readStream, readWorkflow } from "./calls/read.ts";
 import type { Transaction } from "./calls/transaction.ts";
 
 /** The names of the methods that call the store, without `migrate`. */
@@ -37,7 +36,7 @@ export const READS: Methods<
   | "listEvents"
   | "listStreams"
 > = {
-  readJournal: (tx, request) => journalPage(tx.database, { ...request, room: Infinity }),
+  readJournal,
   readWorkflow,
   listWorkflows,
   readEvent,

@@ -58,7 +58,7 @@ export interface SqliteInternals {
 }
 
 /** The pauses before a call is repeated because the database was busy. */
-const BUSY_PAUSES = { firstMs: 0.5, maxMs: 8, spread: 0.75 };
+export const BUSY_PAUSES = { firstMs: 0.5, maxMs: 4, spread: 0.75 };
 
 /** Makes the driver, and what notices the commits of other connections. */
 export function openSqlite(
@@ -202,7 +202,7 @@ class Calls {
   }
 
   #begin(): Transaction {
-    return new Transaction(this.#database, this.#options.now());
+    return new Transaction(this.#database, this.#options.now(), this.#options.changes.isWatched);
   }
 
   /**

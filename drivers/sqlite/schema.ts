@@ -12,9 +12,10 @@
 import type { Database } from "./database.ts";
 
 /**
- * One row per workflow. It has a rowid, because a table without one would move the input of a
- * workflow with each commit.
+ * One row per workflow.
  *
+ * - number rises with the starts. The rows of its parts have it in place of the ID. It is shorter, and what the newest
+ *   workflow appends comes last in each table, where SQLite need not move the rows of others to fill pages.
  * - phase is `ready` (due now), `waiting` (due at due_at, if that is not null), `running` (held by
  *   a run) or `ended`.
  * - due_at is what claims look at. lease_until is exact and changes with every commit. due_at has
@@ -30,6 +31,7 @@ import type { Database } from "./database.ts";
  */
 const WORKFLOWS = `
 create table parley_workflows (
+  number integer primary key,
   id text not null unique,
   name text not null,
   parent text,
@@ -78,6 +80,8 @@ create index parley_workflows_parent on parley_workflows (parent) where parent i
  * - inbox: the messages that wait. One more row of each workflow has the empty blob as its topic,
  *   which comes after all texts, and as last_number how many messages the workflow was sent. It is
  *   next to the newest message, so that a send writes one page for both.
+ * - is_new is 1 for what was sent, and null for a message that a rewind has made unread again and for the count.
+ * - message_id is null where the message has no dedupe key of its own, and is the dedupe key then.
  * - sent has every message, because of its dedupe key, and without its value. The journal has the
  *   values of received messages.
  * - streams: tail is the offset of the next value.
@@ -86,7 +90,7 @@ create index parley_workflows_parent on parley_workflows (parent) where parent i
  */
 const PARTS = `
 create table parley_journal (
-  workflow_id text not null,
+  workflow integer not null,
   position integer not null,
   seq integer,
   commit_number integer,
@@ -99,51 +103,52 @@ create table parley_journal (
   topic text,
   message_key text,
   value text,
-  primary key (workflow_id, position)
+  primary key (workflow, position)
 ) strict, without rowid;
 create table parley_inbox (
-  workflow_id text not null,
+  workflow integer not null,
   topic any not null,
   number integer not null,
   last_number integer,
+  is_new integer,
   dedupe_key text not null,
   message_id text,
   sent_at integer not null,
   value text not null,
-  primary key (workflow_id, topic, number)
+  primary key (workflow, topic, number)
 ) strict, without rowid;
 create table parley_sent (
-  workflow_id text not null,
+  workflow integer not null,
   dedupe_key text not null,
   number integer not null,
   topic text not null,
-  message_id text not null,
+  message_id text,
   sent_at integer not null,
-  primary key (workflow_id, dedupe_key)
+  primary key (workflow, dedupe_key)
 ) strict, without rowid;
 create table parley_events (
-  workflow_id text not null,
+  workflow integer not null,
   key text not null,
   version integer not null,
   first_set_at integer not null,
   updated_at integer not null,
   value text not null,
-  primary key (workflow_id, key)
+  primary key (workflow, key)
 ) strict, without rowid;
 create table parley_streams (
-  workflow_id text not null,
+  workflow integer not null,
   key text not null,
   tail integer not null,
   closed integer not null,
   updated_at integer not null,
-  primary key (workflow_id, key)
+  primary key (workflow, key)
 ) strict, without rowid;
 create table parley_stream_values (
-  workflow_id text not null,
+  workflow integer not null,
   key text not null,
   place integer not null,
   value text not null,
-  primary key (workflow_id, key, place)
+  primary key (workflow, key, place)
 ) strict, without rowid;
 create table parley_waiters (
   signal text not null,
@@ -158,38 +163,41 @@ create index parley_waiters_of on parley_waiters (waiter_id);
  * A send is an insert into the inbox, and a light receive an insert into a view. Triggers do the rest, so
  * that each is one statement. The journal itself has no trigger, which would make each step slower.
  *
- * - send: a message whose key is known is not inserted. Every other one is counted and remembered. A
- *   message that a rewind makes unread again has no message_id, because it is remembered already.
- * - receive: the message is taken out of the inbox.
+ * - send: a message whose key is known is not inserted, and none without a workflow. Every other one is remembered and
+ *   counted.
+ * - receive: the message is taken out of the inbox, unless the journal already has the position.
  */
 const TRIGGERS = `
-create trigger parley_send before insert on parley_inbox when new.message_id is not null
+create trigger parley_send before insert on parley_inbox when new.is_new = 1
 begin
-  select raise(ignore) where exists (
-    select 1 from parley_sent where workflow_id = new.workflow_id and dedupe_key = new.dedupe_key
-  );
-  insert into parley_sent (workflow_id, dedupe_key, number, topic, message_id, sent_at)
-  values (new.workflow_id, new.dedupe_key, new.number, new.topic, new.message_id, new.sent_at);
-  insert into parley_inbox (workflow_id, topic, number, last_number, dedupe_key, sent_at, value)
-  values (new.workflow_id, x'', 0, new.number, '', 0, '')
-  on conflict (workflow_id, topic, number) do update set last_number = excluded.last_number;
+  select raise(ignore) where new.workflow is null;
+  insert into parley_sent (workflow, dedupe_key, number, topic, message_id, sent_at)
+  values (new.workflow, new.dedupe_key, new.number, new.topic, new.message_id, new.sent_at) on conflict do nothing;
+  select raise(ignore) where changes() = 0;
+  insert into parley_inbox (workflow, topic, number, last_number, dedupe_key, sent_at, value)
+  values (new.workflow, x'', 0, new.number, '', 0, '')
+  on conflict (workflow, topic, number) do update set last_number = excluded.last_number;
 end;
 create view parley_received as
-  select workflow_id, position, seq, commit_number, started_at, ended_at, label, topic, message_key, value, 0 as number
+  select workflow, position, seq, commit_number, started_at, ended_at, label, topic, message_key, value, 0 as number
   from parley_journal where message_key is not null;
 create trigger parley_receive instead of insert on parley_received
 begin
-  insert into parley_journal (workflow_id, position, seq, commit_number, started_at, ended_at, attempts, label, tag, topic,
+  insert into parley_journal (workflow, position, seq, commit_number, started_at, ended_at, attempts, label, tag, topic,
     message_key, value)
-  values (new.workflow_id, new.position, new.seq, new.commit_number, new.started_at, new.ended_at, 0, new.label, 'message',
-    new.topic, new.message_key, new.value);
-  delete from parley_inbox where workflow_id = new.workflow_id and topic = new.topic and number = new.number;
+  values (new.workflow, new.position, new.seq, new.commit_number, new.started_at, new.ended_at, 0, new.label, 'message',
+    new.topic, new.message_key, new.value) on conflict do nothing;
+  select raise(ignore) where changes() = 0;
+  delete from parley_inbox where workflow = new.workflow and topic = new.topic and number = new.number;
 end;
 `;
 
+/** The number of a workflow, for a statement that has its ID as a parameter here. */
+export const WORKFLOW = "(select number from parley_workflows where id = ?)";
+
 /** When the lease of a running workflow \`w\` ends. */
 export const LEASE_END = `coalesce((
-  select ended_at + w.lease_ms from parley_journal where workflow_id = w.id and position > w.top_position
+  select ended_at + w.lease_ms from parley_journal where workflow = w.number and position > w.top_position
   order by position desc limit 1
 ), w.lease_until)`.replace(/\s+/g, " ");
 

@@ -32,11 +32,11 @@ const LENGTHS = `lengths (ms) as (
 const DUE = (names: string) =>
   `with recursive ${LENGTHS},
   due as (
-    select id, name, due_at, rowid as place from parley_workflows where phase = 'ready'
+    select id, name, due_at, number as place from parley_workflows where phase = 'ready'
     union all
-    select id, name, due_at, rowid from parley_workflows where phase = 'waiting' and due_at <= ?
+    select id, name, due_at, number from parley_workflows where phase = 'waiting' and due_at <= ?
     union all
-    select w.id, w.name, w.due_at, w.rowid from lengths cross join parley_workflows as w
+    select w.id, w.name, w.due_at, w.number from lengths cross join parley_workflows as w
     where w.phase = 'running' and w.lease_ms = lengths.ms and w.due_at <= ? and ${LEASE_END} <= ?
   )
   select ${names} from due
@@ -100,7 +100,7 @@ function correctLeases(tx: Transaction): void {
 function leasedTo(tx: Transaction, owner: string): ChangedRow[] {
   const leased = tx.database.all<{ id: string }>(
     `select w.id from parley_workflows as w
-    where w.phase = 'running' and w.fresh = 0 and w.owner = ? and ${LEASE_END} > ? order by w.rowid`,
+    where w.phase = 'running' and w.fresh = 0 and w.owner = ? and ${LEASE_END} > ? order by w.number`,
     owner,
     tx.now,
   );
@@ -168,12 +168,12 @@ function readValues(tx: Transaction, row: ChangedRow): Values {
   const texts = readTexts(tx, row);
   const input = texts?.input.length ?? 0;
   const room = Math.max(0, ANSWER_BYTES - input);
-  const journal = journalPage(tx.database, { workflowId: row.workflowId, after: 0, limit: FIRST_PAGE, room });
+  const journal = journalPage(tx.database, { workflow: row.number, after: 0, limit: FIRST_PAGE, room });
   const values = journal.entries.reduce((sum, { outcome }) => sum + (outcome.value?.length ?? 0), 0);
   return { texts, journal, bytes: input + (row.problem?.length ?? 0) + values };
 }
 
 function toClaimed(tx: Transaction, row: ChangedRow, { texts, journal }: Values = readValues(tx, row)): Claimed {
   const workflow = readRecord(tx, row, texts);
-  return { workflow, epoch: row.epoch, now: tx.now, journal, open: openEntries(tx, row.workflowId) };
+  return { workflow, epoch: row.epoch, now: tx.now, journal, open: openEntries(tx, row) };
 }

@@ -25,7 +25,8 @@ export function commit(tx: Transaction, request: CommitRequest): CommitResult {
   }
   if (request.number > row.lastCommit + 1) return { state: "lost" };
   checkPositions(request);
-  const scope: CommitScope = { tx, row, workflowId: row.workflowId, woken: new Set(), repeated, entries: new Map() };
+  const { workflowId, number: workflow } = row;
+  const scope: CommitScope = { tx, row, workflowId, workflow, woken: new Set(), repeated, entries: new Map() };
   const { results, deferredFrom } = applyAll(scope, request);
   let state: "held" | "released" = answersReleased ? "released" : "held";
   if (!repeated) {
@@ -84,7 +85,7 @@ function continueAsNew(tx: Transaction, row: ChangedRow, input: string): void {
   row.generation += 1;
   row.recoveryAttempts = 0;
   row.topPosition = -1;
-  tx.database.run("delete from parley_journal where workflow_id = ?", row.workflowId);
+  tx.database.run("delete from parley_journal where workflow = ?", row.number);
   tx.makeDue(row);
 }
 

@@ -8,7 +8,8 @@ import type { NewMessage, Outcome, SendResult, WorkflowStatus } from "../../../c
 import { isActive } from "../../../core/driver/statuses.ts";
 import { messageSignal } from "../../signals.ts";
 import type { Database } from "../database.ts";
-import type { Transaction } from "./transaction.ts";
+import { WORKFLOW } from "../schema.ts";
+import type { ChangedRow, Transaction } from "./transaction.ts";
 
 type SendRefusal = Extract<SendResult, { state: "refused" }>["reason"];
 
@@ -29,29 +30,32 @@ export interface WaitingMessage {
 // SQLite 3.54 prepares a statement again at each call if a parameter is compared with a column and
 // there is an `order by`. It does not if the parameter is part of an expression.
 const HEAD_PLACE = `select number, sent_at as sentAt from parley_inbox
-  where workflow_id = cast(? as text) and topic = cast(? as text) order by number limit 1`;
+  where workflow = cast(? as integer) and topic = cast(? as text) order by number limit 1`;
 const HEAD = `select number, dedupe_key as dedupeKey, sent_at as sentAt, value from parley_inbox
-  where workflow_id = cast(? as text) and topic = cast(? as text) order by number limit 1`;
-const TAKE = "delete from parley_inbox where workflow_id = ? and topic = ? and number = ?";
-const COUNT = "select count(*) as count from parley_inbox where workflow_id = ? and last_number is null";
-const SENT = "select message_id as messageId, topic from parley_sent where workflow_id = ? and dedupe_key = ?";
-const DESTINATION = "select status, suspended from parley_workflows where id = ?";
+  where workflow = cast(? as integer) and topic = cast(? as text) order by number limit 1`;
+const TAKE = "delete from parley_inbox where workflow = ? and topic = ? and number = ?";
+const COUNT = "select count(*) as count from parley_inbox where workflow = ? and last_number is null";
+const SENT =
+  "select coalesce(message_id, dedupe_key) as messageId, topic from parley_sent where workflow = ? and dedupe_key = ?";
+const DESTINATION = "select number, status, suspended from parley_workflows where id = ?";
 
 /** How many messages a workflow was sent. */
 export const LAST_NUMBER =
-  "(select last_number from parley_inbox where workflow_id = ? and topic = x'' and number = 0)";
+  `(select last_number from parley_inbox where workflow = ${WORKFLOW} and topic = x'' and number = 0)`;
 
-/** Adds a message, unless its key is known. */
-const DELIVER = `insert into parley_inbox (workflow_id, topic, number, dedupe_key, message_id, sent_at, value)
-  values (?, ?, coalesce(${LAST_NUMBER}, 0) + 1, ?, ?, ?, ?)`;
-
-/** The same, if the destination exists, has not ended, and is not suspended. */
-const SEND = `insert into parley_inbox (workflow_id, topic, number, dedupe_key, message_id, sent_at, value)
-  select id, ?, coalesce(${LAST_NUMBER}, 0) + 1, ?, ?, ?, ? from parley_workflows
-  where id = ? and suspended = 0 and status in ('PENDING', 'ENQUEUED')`;
+/**
+ * Adds a message, unless its key is known, or the destination does not exist, has ended, or is suspended and may not
+ * be. It has values and no `select`, which would go through a temporary table because of the trigger.
+ */
+const DELIVER =
+  `insert into parley_inbox (workflow, topic, number, is_new, dedupe_key, message_id, sent_at, value) values (
+  (select number from parley_workflows where id = ? and suspended <= ? and status in ('PENDING', 'ENQUEUED')),
+  ?, coalesce(${LAST_NUMBER}, 0) + 1, 1, ?, ?, ?, ?
+)`;
 
 /** A workflow to which a message is sent. */
 interface Destination {
+  readonly number: number;
   readonly status: WorkflowStatus;
   readonly suspended: number;
 }
@@ -78,11 +82,8 @@ export function sendAll(tx: Transaction, messages: readonly NewMessage[]): SendR
 export function sendAlone(tx: Transaction, messages: readonly NewMessage[]): SendResult | null {
   const [message] = messages;
   if (messages.length !== 1 || message === undefined) return null;
-  const { destinationId, topic, messageId, dedupeKey, value } = message;
-  const isSent = tx.database.change(SEND, topic, destinationId, dedupeKey, messageId, tx.now, value, destinationId);
-  if (!isSent) return null;
-  tx.hint(`inbox:${destinationId}`);
-  return { state: "sent", receipts: [{ messageId, duplicate: false }], woken: [] };
+  if (!insertMessage(tx, message, { suspended: 0 })) return null;
+  return { state: "sent", receipts: [{ messageId: message.messageId, duplicate: false }], woken: [] };
 }
 
 /** A send as an operation of a workflow. */
@@ -106,47 +107,47 @@ export function sentBefore(tx: Transaction, message: NewMessage): Outcome {
  */
 export function oldestMessage(
   { database }: Transaction,
-  workflowId: string,
+  workflow: number,
   topics: readonly string[],
   until: number,
 ): WaitingMessage | null {
   const [only] = topics;
-  if (topics.length === 1 && only !== undefined) return headOf(database, workflowId, only, until);
+  if (topics.length === 1 && only !== undefined) return headOf(database, workflow, only, until);
   // The values of the other heads are not read, because they may be large.
   let oldest: { topic: string; number: number } | null = null;
   for (const topic of topics) {
-    const [head] = database.all<{ number: number; sentAt: number }>(HEAD_PLACE, workflowId, topic);
+    const [head] = database.all<{ number: number; sentAt: number }>(HEAD_PLACE, workflow, topic);
     if (head && head.sentAt <= until && (oldest === null || head.number < oldest.number)) {
       oldest = { topic, number: head.number };
     }
   }
-  return oldest && headOf(database, workflowId, oldest.topic, until);
+  return oldest && headOf(database, workflow, oldest.topic, until);
 }
 
-function headOf(database: Database, workflowId: string, topic: string, until: number): WaitingMessage | null {
-  const [head] = database.all<Omit<WaitingMessage, "topic"> & { sentAt: number }>(HEAD, workflowId, topic);
+function headOf(database: Database, workflow: number, topic: string, until: number): WaitingMessage | null {
+  const [head] = database.all<Omit<WaitingMessage, "topic"> & { sentAt: number }>(HEAD, workflow, topic);
   return head && head.sentAt <= until ? { ...head, topic } : null;
 }
 
 /** How many messages wait. */
-export function countUnread({ database }: Transaction, workflowId: string): number {
-  return database.all<{ count: number }>(COUNT, workflowId)[0]?.count ?? 0;
+export function countUnread({ database }: Transaction, { number }: ChangedRow): number {
+  return database.all<{ count: number }>(COUNT, number)[0]?.count ?? 0;
 }
 
 /** Takes a message out of the inbox. The caller records it in the journal. */
-export function takeMessage({ database }: Transaction, workflowId: string, { topic, number }: WaitingMessage): void {
-  database.run(TAKE, workflowId, topic, number);
+export function takeMessage({ database }: Transaction, workflow: number, { topic, number }: WaitingMessage): void {
+  database.run(TAKE, workflow, topic, number);
 }
 
 /** Makes the messages unread again that entries from a position on have received, each in its old place. */
-export function restoreMessages({ database }: Transaction, workflowId: string, from: number): void {
+export function restoreMessages({ database }: Transaction, { number }: ChangedRow, from: number): void {
   database.run(
-    `insert into parley_inbox (workflow_id, topic, number, dedupe_key, sent_at, value)
-    select s.workflow_id, s.topic, s.number, s.dedupe_key, s.sent_at, j.value
+    `insert into parley_inbox (workflow, topic, number, dedupe_key, sent_at, value)
+    select s.workflow, s.topic, s.number, s.dedupe_key, s.sent_at, j.value
     from parley_journal as j
-    join parley_sent as s on s.workflow_id = j.workflow_id and s.dedupe_key = j.message_key
-    where j.workflow_id = ? and j.position >= ? and j.message_key is not null`,
-    workflowId,
+    join parley_sent as s on s.workflow = j.workflow and s.dedupe_key = j.message_key
+    where j.workflow = ? and j.position >= ? and j.message_key is not null`,
+    number,
     from,
   );
 }
@@ -186,7 +187,7 @@ function judge(
   destination: Destination | null = findDestination(tx, message.destinationId),
 ): Verdict {
   if (!destination) return { is: "refused", reason: "workflow_not_found", status: null };
-  const params = [message.destinationId, message.dedupeKey] as const;
+  const params = [destination.number, message.dedupeKey] as const;
   const [stored] = tx.database.all<{ messageId: string; topic: string }>(SENT, ...params);
   const first = stored ?? earlier;
   if (first) {
@@ -206,21 +207,25 @@ function findDestination(tx: Transaction, workflowId: string): Destination | nul
 
 /** Adds a message, unless it is refused or a repeat. */
 function deliver(tx: Transaction, message: NewMessage, woken: Set<string>): Verdict {
-  const { destinationId, topic, messageId, dedupeKey, value } = message;
+  const { destinationId, topic } = message;
   const destination = findDestination(tx, destinationId);
   if (!destination || !isActive(destination.status)) return judge(tx, message, undefined, destination);
-  const isNew = tx.database.change(
-    DELIVER,
-    destinationId,
-    topic,
-    destinationId,
-    dedupeKey,
-    messageId,
-    tx.now,
-    value,
-  );
-  if (!isNew) return judge(tx, message, undefined, destination);
+  // The call may have started the destination.
+  if (tx.loaded(destinationId)?.number === 0) tx.save();
+  if (!insertMessage(tx, message, { suspended: 1 })) return judge(tx, message, undefined, destination);
   if (destination.suspended === 1) tx.signal(messageSignal(destinationId, topic), woken);
-  tx.hint(`inbox:${destinationId}`);
   return { is: "delivered" };
+}
+
+/** Adds a message and gives a hint. `suspended: 0` refuses a destination that is suspended. */
+function insertMessage(
+  tx: Transaction,
+  { destinationId, topic, messageId, dedupeKey, value }: NewMessage,
+  { suspended }: { suspended: 0 | 1 },
+): boolean {
+  const otherId = messageId === dedupeKey ? null : messageId;
+  const params = [destinationId, suspended, topic, destinationId, dedupeKey, otherId, tx.now, value] as const;
+  const isNew = tx.database.change(DELIVER, ...params);
+  if (isNew) tx.hint(`inbox:${destinationId}`);
+  return isNew;
 }

@@ -38,11 +38,11 @@ export function outcomeOf({ tag, value, topic }: OutcomeColumns): Outcome | null
   return value !== null || tag === "value" || tag === "error" ? { tag, value } : { tag };
 }
 
-const FIND_ENTRY = `select ${ENTRY} from parley_journal where workflow_id = ? and position = ?`;
+const FIND_ENTRY = `select ${ENTRY} from parley_journal where workflow = ? and position = ?`;
 
 /** Reads the entry at a position. */
-export function findEntry({ database }: Transaction, workflowId: string, position: number): Entry | undefined {
-  return database.all<Entry>(FIND_ENTRY, workflowId, position)[0];
+export function findEntry({ database }: Transaction, workflow: number, position: number): Entry | undefined {
+  return database.all<Entry>(FIND_ENTRY, workflow, position)[0];
 }
 
 /** An entry that is not in the journal yet. */
@@ -73,13 +73,13 @@ export function completeEntry(tx: Transaction, row: ChangedRow, entry: Entry, ou
 }
 
 const WRITE_ENTRY =
-  `insert or replace into parley_journal (workflow_id, position, label, seq, started_at, ended_at, deadline, attempts,
+  `insert or replace into parley_journal (workflow, position, label, seq, started_at, ended_at, deadline, attempts,
   message_key, tag, topic, value) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 function writeEntry({ database }: Transaction, row: ChangedRow, entry: Entry): void {
   database.run(
     WRITE_ENTRY,
-    row.workflowId,
+    row.number,
     entry.position,
     entry.label,
     entry.seq,
@@ -101,12 +101,12 @@ function writeEntry({ database }: Transaction, row: ChangedRow, entry: Entry): v
  */
 export function journalPage(
   database: Database,
-  { workflowId, after, limit, room }: { workflowId: string; after: number; limit: number; room: number },
+  { workflow, after, limit, room }: { workflow: number; after: number; limit: number; room: number },
 ): JournalPage {
   const sizes = database.all<{ seq: number; size: number }>(
     `select seq, coalesce(octet_length(value), 0) as size from parley_journal
-    where workflow_id = ? and seq > ? order by seq limit ?`,
-    workflowId,
+    where workflow = ? and seq > ? order by seq limit ?`,
+    workflow,
     after,
     limit + 1,
   );
@@ -116,8 +116,8 @@ export function journalPage(
   if (!last) return { entries: [], more: sizes.length > 0 };
   const entries = database.all<OutcomeColumns & { position: number; label: string; seq: number }>(
     `select position, label, seq, tag, topic, value from parley_journal
-    where workflow_id = ? and seq > ? and seq <= ? order by seq`,
-    workflowId,
+    where workflow = ? and seq > ? and seq <= ? order by seq`,
+    workflow,
     after,
     last.seq,
   ).flatMap(({ position, label, seq, ...columns }) => {
@@ -128,10 +128,10 @@ export function journalPage(
 }
 
 /** Reads the open entries of a workflow, by position. */
-export function openEntries({ database, now }: Transaction, workflowId: string): OpenEntry[] {
+export function openEntries({ database, now }: Transaction, { number }: ChangedRow): OpenEntry[] {
   const open = database.all<Pick<Entry, "position" | "label" | "attempts" | "deadline">>(
-    "select position, label, attempts, deadline from parley_journal where workflow_id = ? and seq is null order by position",
-    workflowId,
+    "select position, label, attempts, deadline from parley_journal where workflow = ? and seq is null order by position",
+    number,
   );
   return open.map(({ deadline, ...entry }) => ({
     ...entry,

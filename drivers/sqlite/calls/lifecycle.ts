@@ -59,28 +59,28 @@ export function deleteWorkflow(tx: Transaction, { workflowId }: { workflowId: st
   const row = tx.find(workflowId);
   if (!row) return { state: "not_found" };
   if (isActive(row.status)) return { state: "active", status: row.status };
-  remove(tx, workflowId);
+  remove(tx, row);
   return { state: "done" };
 }
 
 /** `Driver.purge`. A child stays while its parent may still ask for its result. */
 export function purge(tx: Transaction, request: { olderThanMs: number; limit: number }): { purged: number } {
-  const purged = tx.database.all<{ id: string }>(
-    `select w.id from parley_workflows as w
+  const purged = tx.database.all<{ number: number; workflowId: string }>(
+    `select w.number, w.id as workflowId from parley_workflows as w
     where w.ended_at <= ? and not exists (
       select 1 from parley_workflows as p where p.id = w.parent and p.phase <> 'ended'
     )
-    order by w.ended_at, w.rowid limit ?`,
+    order by w.ended_at, w.number limit ?`,
     tx.now - request.olderThanMs,
     request.limit,
   );
-  for (const { id } of purged) remove(tx, id);
+  for (const row of purged) remove(tx, row);
   return { purged: purged.length };
 }
 
 /** An ended workflow waits for nothing, so no waiter has to go. */
-function remove(tx: Transaction, workflowId: string): void {
-  for (const part of PARTS) tx.database.run(`delete from parley_${part} where workflow_id = ?`, workflowId);
+function remove(tx: Transaction, { number, workflowId }: { number: number; workflowId: string }): void {
+  for (const part of PARTS) tx.database.run(`delete from parley_${part} where workflow = ?`, number);
   // A later workflow with this ID is not their parent.
   tx.database.run("update parley_workflows set parent = null where parent = ?", workflowId);
   tx.remove(workflowId);
@@ -143,9 +143,9 @@ function resume(
 
 /** Drops the entries of the journal from a position on. */
 function rewind(tx: Transaction, row: ChangedRow, from: number): void {
-  restoreMessages(tx, row.workflowId, from);
-  const sql = "delete from parley_journal where workflow_id = ? and position >= ? returning position";
-  if (tx.database.all(sql, row.workflowId, from).length > 0) row.rewinds += 1;
+  restoreMessages(tx, row, from);
+  const sql = "delete from parley_journal where workflow = ? and position >= ? returning position";
+  if (tx.database.all(sql, row.number, from).length > 0) row.rewinds += 1;
   row.topPosition = Math.min(row.topPosition, from - 1);
 }
 

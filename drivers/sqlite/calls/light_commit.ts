@@ -28,6 +28,7 @@ const MAX_RUNS = 10_000;
 
 /** A run as its last commit left it, if nobody else has written since. */
 export interface RunState {
+  readonly workflow: number;
   readonly epoch: number;
   readonly owner: string;
   readonly lastCommit: number;
@@ -49,19 +50,20 @@ export class KnownRuns {
   /** Remembers the run that a call has left with the workflow, if it has. */
   note(tx: Transaction, workflowId: string): void {
     const row = tx.loaded(workflowId);
-    if (row?.phase === "running" && row.owner !== null) this.set(workflowId, { ...row, owner: row.owner });
-    else this.#runs.delete(workflowId);
+    if (row?.phase === "running" && row.owner !== null) {
+      this.set(workflowId, { ...row, workflow: row.number, owner: row.owner });
+    } else this.#runs.delete(workflowId);
   }
 
   /** Remembers a run. */
-  set(workflowId: string, { epoch, owner, lastCommit, lastSeq, topPosition }: RunState): void {
+  set(workflowId: string, { workflow, epoch, owner, lastCommit, lastSeq, topPosition }: RunState): void {
     if (this.#runs.size >= MAX_RUNS && !this.#runs.has(workflowId)) {
       for (const oldest of this.#runs.keys()) {
         this.#runs.delete(oldest);
         break;
       }
     }
-    this.#runs.set(workflowId, { epoch, owner, lastCommit, lastSeq, topPosition });
+    this.#runs.set(workflowId, { workflow, epoch, owner, lastCommit, lastSeq, topPosition });
   }
 }
 
@@ -91,27 +93,26 @@ export function isOneStatement({ operations }: CommitRequest): boolean {
  * the last entry, as `LEASE_END` has it, and `due_at` follows when less than two thirds are left.
  */
 const FENCE =
-  `w.id = ? and w.epoch = ? and w.owner = ? and w.phase = 'running' and w.status = 'PENDING' and w.last_commit < ?
+  `w.number = ? and w.epoch = ? and w.owner = ? and w.phase = 'running' and w.status = 'PENDING' and w.last_commit < ?
   and w.lease_ms = ? and w.due_at >= ? and w.due_at <= ?
   and w.recovery_attempts = 0 and w.parks = 0 and w.problem is null`;
 
 const INSERT = `insert into parley_journal
-  (workflow_id, position, seq, commit_number, started_at, ended_at, attempts, label, tag, topic, message_key, value)`;
-const IF_NEW = "on conflict (workflow_id, position) do nothing";
+  (workflow, position, seq, commit_number, started_at, ended_at, attempts, label, tag, topic, message_key, value)`;
+const IF_NEW = "on conflict (workflow, position) do nothing";
 
 /** Appends an entry, if the fence lets it. */
 const APPEND =
-  `${INSERT} select w.id, ?, ?, ?, ?, ?, ?, ?, ?, ?, null, ? from parley_workflows as w where ${FENCE} ${IF_NEW}`;
+  `${INSERT} select w.number, ?, ?, ?, ?, ?, ?, ?, ?, ?, null, ? from parley_workflows as w where ${FENCE} ${IF_NEW}`;
 
 /** Appends an entry after the first one of a commit. */
 const APPEND_MORE = `${INSERT} values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, null, ?) ${IF_NEW}`;
 
 /** Appends the oldest message of a topic, if there is one and the fence lets it. */
 const RECEIVE = `insert into parley_received
-  (workflow_id, position, seq, commit_number, started_at, ended_at, label, topic, message_key, value, number)
-  select w.id, ?, ?, ?, ?, ?, ?, m.topic, m.dedupe_key, m.value, m.number from parley_workflows as w cross join parley_inbox as m
-  where ${FENCE} and m.workflow_id = w.id and m.topic = cast(? as text)
-    and not exists (select 1 from parley_journal where workflow_id = w.id and position = ?)
+  (workflow, position, seq, commit_number, started_at, ended_at, label, topic, message_key, value, number)
+  select w.number, ?, ?, ?, ?, ?, ?, m.topic, m.dedupe_key, m.value, m.number from parley_workflows as w cross join parley_inbox as m
+  where ${FENCE} and m.workflow = w.number and m.topic = cast(? as text)
   order by m.number limit 1 returning value`;
 
 /** Says that a commit is not light after all. It is one object, because no stack is needed. */
@@ -128,14 +129,16 @@ export function lightCommit(
   request: CommitRequest,
   run: RunState,
 ): { result: CommitResult; run: RunState } {
-  const scope: EffectScope = { tx, workflowId: request.workflowId, woken: new Set() };
+  const scope: EffectScope = { tx, workflowId: request.workflowId, workflow: run.workflow, woken: new Set() };
   let { lastSeq, topPosition } = run;
   const results = request.operations.map((operation, index): OperationResult => {
     const place = { index, seq: lastSeq += 1 };
     topPosition = operation.position ?? topPosition;
-    if (operation.type === "receive") return { outcome: receive(tx, request, operation, place.seq) };
+    if (operation.type === "receive") {
+      return { outcome: receive(tx, request, operation, { workflow: run.workflow, seq: place.seq }) };
+    }
     const outcome = perform(scope, operation as Effect);
-    append(tx, request, operation, { ...place, outcome });
+    append(tx, request, operation, { ...place, workflow: run.workflow, outcome });
     return { outcome };
   });
   return {
@@ -148,7 +151,7 @@ function append(
   { database, now }: Transaction,
   request: CommitRequest,
   operation: Operation,
-  { index, seq, outcome }: { index: number; seq: number; outcome: Outcome },
+  { index, workflow, seq, outcome }: { index: number; workflow: number; seq: number; outcome: Outcome },
 ): void {
   const entry = [
     operation.position,
@@ -163,8 +166,8 @@ function append(
     outcome.value ?? null,
   ];
   const written = index === 0
-    ? database.change(APPEND, ...entry, ...fence(request, now))
-    : database.change(APPEND_MORE, request.workflowId, ...entry);
+    ? database.change(APPEND, ...entry, ...fence(request, workflow, now))
+    : database.change(APPEND_MORE, workflow, ...entry);
   if (!written) throw NOT_LIGHT;
 }
 
@@ -172,7 +175,7 @@ function receive(
   { database, now }: Transaction,
   request: CommitRequest,
   { position, label, ageMs = 0, topics: [topic = ""] }: Extract<Operation, { type: "receive" }>,
-  seq: number,
+  { workflow, seq }: { workflow: number; seq: number },
 ): Outcome {
   const [message] = database.all<{ value: string }>(
     RECEIVE,
@@ -182,16 +185,15 @@ function receive(
     now - ageMs,
     now,
     label,
-    ...fence(request, now),
+    ...fence(request, workflow, now),
     topic,
-    position,
   );
   if (!message) throw NOT_LIGHT;
   return { tag: "message", value: message.value, topic };
 }
 
 /** The parameters of the fence. */
-function fence({ workflowId, epoch, owner, number, leaseMs }: CommitRequest, now: number): Param[] {
+function fence({ epoch, owner, number, leaseMs }: CommitRequest, workflow: number, now: number): Param[] {
   const length = Math.ceil(leaseMs);
-  return [workflowId, epoch, owner, number, length, now + leaseMs * 2 / 3, now + length];
+  return [workflow, epoch, owner, number, length, now + leaseMs * 2 / 3, now + length];
 }

@@ -16,14 +16,14 @@ import type {
 import { PAGE_LENGTH, pageSize } from "../../page_size.ts";
 import type { Param } from "../database.ts";
 import { type Entry, outcomeOf } from "./journal.ts";
-import { statusOf } from "./read.ts";
+import { stateOf } from "./read.ts";
 import type { Transaction } from "./transaction.ts";
 
 /** `Driver.readHistory`. */
 export function readHistory(tx: Transaction, query: PartQuery<number>): PartPage<HistoryRecord> {
   return page(tx, query, {
-    from: "(select *, position as place from parley_journal where workflow_id = ?)",
-    params: [query.workflowId],
+    from: "(select *, position as place from parley_journal where workflow = ?)",
+    params: (workflow) => [workflow],
     first: -1,
     columns: "position, label, started_at as startedAt, ended_at as endedAt, attempts, deadline, tag, value, topic",
     toItem: (entry: Entry): HistoryRecord => ({
@@ -40,10 +40,10 @@ export function readHistory(tx: Transaction, query: PartQuery<number>): PartPage
 
 /** What waits is in the inbox, and what was received is in the journal. */
 const UNREAD = `select number as place, topic, dedupe_key, sent_at, value, null as position, null as received_at
-  from parley_inbox where workflow_id = ? and last_number is null`;
+  from parley_inbox where workflow = ? and last_number is null`;
 const RECEIVED = `select s.number, s.topic, s.dedupe_key, s.sent_at, j.value, j.position, j.ended_at
-  from parley_journal as j join parley_sent as s on s.workflow_id = j.workflow_id and s.dedupe_key = j.message_key
-  where j.workflow_id = ? and j.message_key is not null`;
+  from parley_journal as j join parley_sent as s on s.workflow = j.workflow and s.dedupe_key = j.message_key
+  where j.workflow = ? and j.message_key is not null`;
 
 const MESSAGES = {
   unread: UNREAD,
@@ -58,11 +58,12 @@ interface MessageColumns extends Omit<MessageRecord, "received"> {
 
 /** `Driver.listMessages`. */
 export function listMessages(tx: Transaction, query: MessageQuery): PartPage<MessageRecord> {
-  const { workflowId, state, topic } = query;
-  const id = "(select message_id from parley_sent as s where s.workflow_id = ? and s.dedupe_key = m.dedupe_key)";
+  const { state, topic } = query;
+  const id = `(select coalesce(s.message_id, s.dedupe_key) from parley_sent as s
+    where s.workflow = ? and s.dedupe_key = m.dedupe_key)`;
   return page(tx, query, {
     from: `(select m.*, ${id} as message_id from (${MESSAGES[state]}) as m where ? is null or topic = ?)`,
-    params: [workflowId, workflowId, ...state === "unread" ? [] : [workflowId], topic, topic],
+    params: (workflow) => [workflow, workflow, ...state === "unread" ? [] : [workflow], topic, topic],
     first: 0,
     columns: `place as number, message_id as messageId, topic, dedupe_key as dedupeKey, value, sent_at as sentAt,
       position, received_at as receivedAt`,
@@ -76,8 +77,8 @@ export function listMessages(tx: Transaction, query: MessageQuery): PartPage<Mes
 /** `Driver.listEvents`. */
 export function listEvents(tx: Transaction, query: PartQuery<string>): PartPage<EventRecord> {
   return page(tx, query, {
-    from: "(select *, key as place from parley_events where workflow_id = ?)",
-    params: [query.workflowId],
+    from: "(select *, key as place from parley_events where workflow = ?)",
+    params: (workflow) => [workflow],
     first: "",
     columns: "key, version, value, updated_at as updatedAt",
     toItem: (event: EventRecord): EventRecord => ({ ...event }),
@@ -87,8 +88,8 @@ export function listEvents(tx: Transaction, query: PartQuery<string>): PartPage<
 /** `Driver.listStreams`. */
 export function listStreams(tx: Transaction, query: PartQuery<string>): PartPage<StreamRecord> {
   return page(tx, query, {
-    from: "(select *, key as place, '' as value from parley_streams where workflow_id = ?)",
-    params: [query.workflowId],
+    from: "(select *, key as place, '' as value from parley_streams where workflow = ?)",
+    params: (workflow) => [workflow],
     first: "",
     columns: "key, tail as length, closed, updated_at as updatedAt",
     toItem: ({ closed, ...stream }: Omit<StreamRecord, "closed"> & { closed: number }): StreamRecord => ({
@@ -101,7 +102,8 @@ export function listStreams(tx: Transaction, query: PartQuery<string>): PartPage
 /** What a page consists of: rows with a `place` and a `value`. No item is at the place `first`. */
 interface Part<Columns, Item> {
   readonly from: string;
-  readonly params: readonly Param[];
+  /** The parameters of `from`, for the number of the workflow. */
+  params(workflow: number): Param[];
   readonly first: number | string;
   readonly columns: string;
   toItem(columns: Columns): Item;
@@ -113,11 +115,12 @@ function page<Columns, Item>(
   { workflowId, after, limit }: PartQuery<number | string>,
   { from, params, first, columns, toItem }: Part<Columns, Item>,
 ): PartPage<Item> {
-  const status = statusOf(database, workflowId);
-  if (status === null) return { status, items: [], more: false };
+  const workflow = stateOf(database, workflowId);
+  if (!workflow) return { status: null, items: [], more: false };
+  const { number, status } = workflow;
   const sizes = database.all<{ place: number | string; size: number }>(
     `select place, coalesce(octet_length(value), 0) as size from ${from} where place > ? order by place limit ?`,
-    ...params,
+    ...params(number),
     after ?? first,
     limit + 1,
   );
@@ -126,7 +129,7 @@ function page<Columns, Item>(
   if (!last) return { status, items: [], more: sizes.length > 0 };
   const rows = database.all<Columns>(
     `select ${columns} from ${from} where place > ? and place <= ? order by place`,
-    ...params,
+    ...params(number),
     after ?? first,
     last.place,
   );

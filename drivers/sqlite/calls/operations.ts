@@ -23,7 +23,7 @@ export function apply(scope: CommitScope, operation: Operation, answer: AnswerSi
   if (operation.position === null) return { outcome: applyInStep(scope, operation) };
   const { tx, row, entries } = scope;
   const { position, label } = operation;
-  const entry = entries.get(position) ?? findEntry(tx, row.workflowId, position);
+  const entry = entries.get(position) ?? findEntry(tx, row.number, position);
   if (entry) entries.set(position, entry);
   if (isWait(operation)) return wait(scope, { position, label, operation, entry, answer });
   const recorded = entry && outcomeOf(entry);
@@ -48,7 +48,7 @@ function applyInStep(scope: CommitScope, operation: Operation): Outcome {
   }
   // `checkPositions` has refused waits without a position.
   if (!repeated) return perform(scope, operation as Effect);
-  const closed = operation.type === "writeStream" && findStream(tx, row.workflowId, operation.key)?.closed === 1;
+  const closed = operation.type === "writeStream" && findStream(tx, row.number, operation.key)?.closed === 1;
   return { tag: closed ? "stream_closed" : "done" };
 }
 
@@ -71,33 +71,34 @@ export function perform(scope: EffectScope, effect: Effect): Outcome {
 }
 
 const SET_EVENT =
-  `insert into parley_events (workflow_id, key, version, first_set_at, updated_at, value) values (?, ?, 1, ?, ?, ?)
-  on conflict (workflow_id, key) do update
+  `insert into parley_events (workflow, key, version, first_set_at, updated_at, value) values (?, ?, 1, ?, ?, ?)
+  on conflict (workflow, key) do update
   set version = version + 1, updated_at = excluded.updated_at, value = excluded.value`;
-const ADD_VALUE = "insert into parley_stream_values (workflow_id, key, place, value) values (?, ?, ?, ?)";
-const FIND_STREAM = "select tail, closed from parley_streams where workflow_id = ? and key = ?";
+const ADD_VALUE = "insert into parley_stream_values (workflow, key, place, value) values (?, ?, ?, ?)";
+const FIND_STREAM = "select tail, closed from parley_streams where workflow = ? and key = ?";
 const PUT_STREAM =
-  "insert or replace into parley_streams (workflow_id, key, tail, closed, updated_at) values (?, ?, ?, ?, ?)";
+  "insert or replace into parley_streams (workflow, key, tail, closed, updated_at) values (?, ?, ?, ?, ?)";
 
-function setEvent({ tx, workflowId, woken }: EffectScope, key: string, value: string): Outcome {
-  tx.database.run(SET_EVENT, workflowId, key, tx.now, tx.now, value);
+function setEvent({ tx, workflowId, workflow, woken }: EffectScope, key: string, value: string): Outcome {
+  tx.database.run(SET_EVENT, workflow, key, tx.now, tx.now, value);
   tx.signal(eventSignal(workflowId, key), woken);
   tx.hint(`event:${workflowId}`);
   return { tag: "done" };
 }
 
-function writeStream({ tx, workflowId }: EffectScope, key: string, value: string): Outcome {
-  const stream = findStream(tx, workflowId, key);
+function writeStream(scope: EffectScope, key: string, value: string): Outcome {
+  const { tx, workflow } = scope;
+  const stream = findStream(tx, workflow, key);
   if (stream?.closed === 1) return { tag: "stream_closed" };
   const tail = stream?.tail ?? 0;
-  tx.database.run(ADD_VALUE, workflowId, key, tail, value);
-  return putStream(tx, workflowId, key, { tail: tail + 1, closed: 0 });
+  tx.database.run(ADD_VALUE, workflow, key, tail, value);
+  return putStream(scope, key, { tail: tail + 1, closed: 0 });
 }
 
-function closeStream({ tx, workflowId }: EffectScope, key: string): Outcome {
-  const stream = findStream(tx, workflowId, key);
+function closeStream(scope: EffectScope, key: string): Outcome {
+  const stream = findStream(scope.tx, scope.workflow, key);
   if (stream?.closed === 1) return { tag: "stream_closed" };
-  return putStream(tx, workflowId, key, { tail: stream?.tail ?? 0, closed: 1 });
+  return putStream(scope, key, { tail: stream?.tail ?? 0, closed: 1 });
 }
 
 interface Stream {
@@ -105,12 +106,12 @@ interface Stream {
   readonly closed: number;
 }
 
-function findStream({ database }: Transaction, workflowId: string, key: string): Stream | undefined {
-  return database.all<Stream>(FIND_STREAM, workflowId, key)[0];
+function findStream({ database }: Transaction, workflow: number, key: string): Stream | undefined {
+  return database.all<Stream>(FIND_STREAM, workflow, key)[0];
 }
 
-function putStream(tx: Transaction, workflowId: string, key: string, { tail, closed }: Stream): Outcome {
-  tx.database.run(PUT_STREAM, workflowId, key, tail, closed, tx.now);
+function putStream({ tx, workflowId, workflow }: EffectScope, key: string, { tail, closed }: Stream): Outcome {
+  tx.database.run(PUT_STREAM, workflow, key, tail, closed, tx.now);
   tx.hint(`stream:${workflowId}`);
   return { tag: "done" };
 }

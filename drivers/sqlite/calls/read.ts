@@ -6,6 +6,7 @@
 
 import type {
   EventSnapshot,
+  JournalPage,
   ListedWorkflow,
   ListPage,
   ListQuery,
@@ -16,9 +17,10 @@ import type {
 } from "../../../core/driver/driver.ts";
 import { parseListCursor } from "../../../core/values/list_cursor.ts";
 import { LIST_LENGTH, MAX_LISTED_ERROR_LENGTH, PAGE_LENGTH, pageSize } from "../../page_size.ts";
-import type { Param } from "../database.ts";
+import type { Database, Param } from "../database.ts";
 import { LEASE_END } from "../schema.ts";
 import { countUnread } from "./inbox.ts";
+import { journalPage } from "./journal.ts";
 import type { WorkflowTexts } from "./row.ts";
 import type { ChangedRow, Transaction } from "./transaction.ts";
 
@@ -41,8 +43,18 @@ export function readWorkflow(
 ): WorkflowSnapshot | null {
   const row = tx.find(workflowId);
   if (!row) return null;
-  const unread = counts ? countUnread(tx, workflowId) : null;
+  const unread = counts ? countUnread(tx, row) : null;
   return { ...readRecord(tx, row), unread, ...(now && { now: tx.now }) };
+}
+
+/** `Driver.readJournal`. */
+export function readJournal(
+  { database }: Transaction,
+  { workflowId, ...page }: { workflowId: string; after: number; limit: number },
+): JournalPage {
+  const workflow = stateOf(database, workflowId);
+  if (!workflow) return { entries: [], more: false };
+  return journalPage(database, { ...page, workflow: workflow.number, room: Infinity });
 }
 
 /** `Driver.readEvent`. */
@@ -50,19 +62,25 @@ export function readEvent(
   tx: Transaction,
   { workflowId, key, now }: { workflowId: string; key: string; now?: boolean | undefined },
 ): EventSnapshot {
-  const sql = "select version, value from parley_events where workflow_id = ? and key = ?";
-  const [event] = tx.database.all<{ version: number; value: string }>(sql, workflowId, key);
+  const workflow = stateOf(tx.database, workflowId);
+  const sql = "select version, value from parley_events where workflow = ? and key = ?";
+  const [event] = workflow ? tx.database.all<{ version: number; value: string }>(sql, workflow.number, key) : [];
   return {
     event: event ? { version: event.version, value: event.value } : null,
-    status: statusOf(tx.database, workflowId),
+    status: workflow?.status ?? null,
     ...(now && { now: tx.now }),
   };
 }
 
-/** Reads only the status of a workflow. */
-export function statusOf({ all }: Transaction["database"], workflowId: string): WorkflowStatus | null {
-  const sql = "select status from parley_workflows where id = ?";
-  return all<{ status: WorkflowStatus }>(sql, workflowId)[0]?.status ?? null;
+/** What a read of the parts of a workflow needs of its row. */
+export interface WorkflowState {
+  readonly number: number;
+  readonly status: WorkflowStatus;
+}
+
+/** Reads only the state of a workflow. */
+export function stateOf({ all }: Database, workflowId: string): WorkflowState | undefined {
+  return all<WorkflowState>("select number, status from parley_workflows where id = ?", workflowId)[0];
 }
 
 /** `Driver.readStream`. */
@@ -70,23 +88,26 @@ export function readStream(
   { database }: Transaction,
   { workflowId, key, from, limit }: { workflowId: string; key: string; from: number; limit: number },
 ): StreamSnapshot {
+  const workflow = stateOf(database, workflowId);
+  if (!workflow) return { values: [], tail: 0, closed: false, status: null };
+  const { number, status } = workflow;
   const [stream] = database.all<{ tail: number; closed: number }>(
-    "select tail, closed from parley_streams where workflow_id = ? and key = ?",
-    workflowId,
+    "select tail, closed from parley_streams where workflow = ? and key = ?",
+    number,
     key,
   );
   const sizes = database.all<{ size: number }>(
     `select octet_length(value) as size from parley_stream_values
-    where workflow_id = ? and key = ? and place >= ? order by place limit ?`,
-    workflowId,
+    where workflow = ? and key = ? and place >= ? order by place limit ?`,
+    number,
     key,
     from,
     limit,
   );
   const count = pageSize({ available: sizes.length, limit, length: PAGE_LENGTH }, (index) => sizes[index]?.size ?? 0);
   const values = count === 0 ? [] : database.all<{ value: string }>(
-    `select value from parley_stream_values where workflow_id = ? and key = ? and place >= ? order by place limit ?`,
-    workflowId,
+    "select value from parley_stream_values where workflow = ? and key = ? and place >= ? order by place limit ?",
+    number,
     key,
     from,
     count,
@@ -95,7 +116,7 @@ export function readStream(
     values: values.map(({ value }) => value),
     tail: stream?.tail ?? 0,
     closed: stream?.closed === 1,
-    status: statusOf(database, workflowId),
+    status,
   };
 }
 
@@ -165,13 +186,11 @@ function toListed(
     workflowId: row.workflowId,
     name: row.name,
     status: row.status,
-    waiting: row.suspended === 1
-      ? { operations: openLabels(database, row.workflowId), until: row.suspendedUntil }
-      : null,
+    waiting: row.suspended === 1 ? { operations: openLabels(database, row), until: row.suspendedUntil } : null,
     input: texts?.input ?? null,
     output: texts?.output ?? null,
     error: texts?.error ?? null,
-    failed: row.failedPosition === null ? null : failedEntry(database, row.workflowId, row.failedPosition),
+    failed: row.failedPosition === null ? null : failedEntry(database, row, row.failedPosition),
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
     endedAt: row.endedAt,
@@ -184,17 +203,17 @@ function toListed(
   };
 }
 
-function openLabels({ all }: Transaction["database"], workflowId: string): string[] {
-  const sql = "select label from parley_journal where workflow_id = ? and seq is null order by position";
-  return all<{ label: string }>(sql, workflowId).map(({ label }) => label);
+function openLabels({ all }: Database, { number }: ChangedRow): string[] {
+  const sql = "select label from parley_journal where workflow = ? and seq is null order by position";
+  return all<{ label: string }>(sql, number).map(({ label }) => label);
 }
 
 function failedEntry(
-  { all }: Transaction["database"],
-  workflowId: string,
+  { all }: Database,
+  { number }: ChangedRow,
   position: number,
 ): WorkflowRecord["failed"] {
-  const sql = "select label from parley_journal where workflow_id = ? and position = ?";
-  const [entry] = all<{ label: string }>(sql, workflowId, position);
+  const sql = "select label from parley_journal where workflow = ? and position = ?";
+  const [entry] = all<{ label: string }>(sql, number, position);
   return entry ? { position, label: entry.label } : null;
 }

@@ -9,6 +9,8 @@ import type { Database, Param } from "../database.ts";
 
 /** A row of `parley_workflows`, as a call changes it. `schema.ts` explains the columns. */
 export interface WorkflowRow {
+  /** 0 until the row is written. */
+  number: number;
   readonly workflowId: string;
   readonly name: string;
   parent: string | null;
@@ -49,6 +51,7 @@ type Members = WorkflowRow & Partial<WorkflowTexts>;
 
 /** The columns by their members. */
 const COLUMNS: Readonly<Record<keyof WorkflowRow | keyof WorkflowTexts, string>> = {
+  number: "number",
   workflowId: "id",
   name: "name",
   parent: "parent",
@@ -88,8 +91,9 @@ const TEXTS: readonly string[] = ["input", "output", "error"];
 export const ROW = MEMBERS.filter((member) => !TEXTS.includes(member)).map((it) => `${COLUMNS[it]} as ${it}`).join();
 
 const SELECT = `select ${ROW} from parley_workflows where id = ?`;
-const INSERT = `insert into parley_workflows (${Object.values(COLUMNS).join()}) values (${
-  MEMBERS.map(() => "?").join()
+const INSERTED = MEMBERS.filter((member) => member !== "number");
+const INSERT = `insert into parley_workflows (${INSERTED.map((it) => COLUMNS[it]).join()}) values (${
+  INSERTED.map(() => "?").join()
 })`;
 
 /** A row that its start has leased. The other columns have their defaults. */
@@ -102,7 +106,7 @@ const INSERT_LEASED = `insert into parley_workflows
  * from preparing the statement again at each call, as in `inbox.ts`.
  */
 const TAIL = `select position, seq, commit_number as number, ended_at as endedAt from parley_journal
-  where workflow_id = cast(? as text) and position > cast(? as integer) order by position desc limit 1`;
+  where workflow = cast(? as integer) and position > cast(? as integer) order by position desc limit 1`;
 
 /**
  * A row. `read` is the row as it was read, and `stored` what the table has of it. They differ after
@@ -114,11 +118,13 @@ export interface LoadedRow {
   stored: Members | null;
 }
 
-/** Writes a new row that its start has leased. Returns `false` if its ID is not new. */
+/** Writes a new row that its start has leased. Returns whether its ID is new. */
 export function insertLeased(database: Database, row: Members): boolean {
   const { workflowId, name, owner, createdAt, updatedAt, leaseMs, leaseUntil, dueAt, input = "" } = row;
   const params = [workflowId, name, owner, createdAt, updatedAt, leaseMs, leaseUntil, dueAt, input];
-  return database.change(INSERT_LEASED, ...params);
+  const number = database.insert(INSERT_LEASED, ...params);
+  row.number = number ?? 0;
+  return number !== null;
 }
 
 /** Reads a row; `null` if there is none. */
@@ -133,7 +139,7 @@ export function loadRow(database: Database, workflowId: string): LoadedRow | nul
 function withTail(database: Database, stored: WorkflowRow): WorkflowRow {
   const [tail] = database.all<{ position: number; seq: number; number: number; endedAt: number }>(
     TAIL,
-    stored.workflowId,
+    stored.number,
     stored.topPosition,
   );
   if (!tail) return stored;
@@ -153,7 +159,7 @@ function withTail(database: Database, stored: WorkflowRow): WorkflowRow {
 export function saveRow(database: Database, loaded: LoadedRow): void {
   const { row, read, stored } = loaded;
   if (read === null || stored === null) {
-    database.run(INSERT, ...MEMBERS.map((member): Param => row[member] ?? null));
+    row.number = database.insert(INSERT, ...INSERTED.map((member): Param => row[member] ?? null)) ?? 0;
   } else {
     if (MEMBERS.every((member) => row[member] === read[member])) return;
     const changed = MEMBERS.filter((member) => row[member] !== stored[member]);

@@ -11,6 +11,8 @@ import type { ChangedRow, Transaction } from "./transaction.ts";
 export interface EffectScope {
   readonly tx: Transaction;
   readonly workflowId: string;
+  /** The number of the workflow. */
+  readonly workflow: number;
   /** The IDs of workflows that the commit makes due. */
   readonly woken: Set<string>;
 }

@@ -101,10 +101,10 @@ function look(scope: CommitScope, operation: Wait, until: number): Found | null 
 }
 
 function lookForMessage({ tx, row }: CommitScope, topics: readonly string[], until: number): Found | null {
-  const message = oldestMessage(tx, row.workflowId, topics, until);
+  const message = oldestMessage(tx, row.number, topics, until);
   if (message === null) return null;
   const take = (entry: Entry) => {
-    takeMessage(tx, row.workflowId, message);
+    takeMessage(tx, row.number, message);
     entry.messageKey = message.dedupeKey;
   };
   return { outcome: { tag: "message", value: message.value, topic: message.topic }, take };
@@ -118,8 +118,8 @@ function observeEvent(
   const row = tx.find(workflowId);
   if (!row) return missing(started);
   const [event] = tx.database.all<{ value: string; firstSetAt: number }>(
-    "select value, first_set_at as firstSetAt from parley_events where workflow_id = ? and key = ?",
-    workflowId,
+    "select value, first_set_at as firstSetAt from parley_events where workflow = ? and key = ?",
+    row.number,
     key,
   );
   if (event) return event.firstSetAt <= until ? { outcome: { tag: "value", value: event.value } } : null;

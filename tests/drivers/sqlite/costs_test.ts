@@ -19,6 +19,12 @@ const VALUE = JSON.stringify("x".repeat(100));
 /** A frame of the log has a page and a header. */
 const FRAME_BYTES = 4_096 + 24;
 
+/** How many other workflows there are. */
+const OTHERS = 200;
+
+/** An ID that is neither above nor below most others, as random ones are. */
+const scattered = (number: number) => (Math.imul(number + 1, 2_654_435_761) >>> 0).toString(16).padStart(36, "0");
+
 /** By how much the mean number of pages may differ, because versions of SQLite split pages differently. */
 const MAX_PAGES_DIFFERENCE = 0.3;
 
@@ -56,7 +62,14 @@ Deno.test("the guide's table has the statements, rows and pages of each operatio
       costs.push([name, means[0]!, means[1]!, (pages / COUNT).toFixed(1)]);
     };
     const runs: DrivenRun[] = [];
-    const run = await begin(driver, "run");
+    for (let number = 0; number < OTHERS; number++) {
+      const other = await begin(driver, `other-${scattered(number)}`);
+      for (let position = 0; position < 5; position++) {
+        await other.held([record(position, VALUE)]);
+        await driver.send([newMessage(other.workflowId, { value: VALUE })]);
+      }
+    }
+    const run = await begin(driver, "other-8");
     await measure("step, `now`, `uuid`", (n) => run.held([record(n, VALUE)]));
     await measure(
       "ten steps issued together",
@@ -64,22 +77,26 @@ Deno.test("the guide's table has the statements, rows and pages of each operatio
     );
     await measure("`setEvent`", (n) => run.held([setEvent(2_000 + n, "state", VALUE)]));
     await measure("`writeStream`", (n) => run.held([writeStream(2_100 + n, "log", VALUE)]));
-    const name = (n: number) => `message-${n}`;
+    const workflowId = (n: number) => `workflow-${scattered(n)}`;
+    const name = (n: number) => `message-${scattered(n)}`;
     await measure(
       "`send` from outside",
-      (n) => driver.send([newMessage("run", { value: VALUE, messageId: name(n), dedupeKey: name(n) })]),
+      (n) => driver.send([newMessage(run.workflowId, { value: VALUE, messageId: name(n), dedupeKey: name(n) })]),
     );
     await measure("`recv` that finds a message", (n) => run.held([receive(2_200 + n, [""])]));
-    await measure("start", async (n) => runs.push(await begin(driver, `workflow-${n}`)));
+    await measure("start", async (n) => runs.push(await begin(driver, workflowId(n))));
     await measure("`recv` that finds nothing", (n) => runs[n]!.held([receive(0, [""])]));
     await measure("suspend", (n) => runs[n]!.released([receive(0, [""])], SUSPEND));
     await measure(
       "`send` to a workflow that is suspended for it",
-      (n) => driver.send([newMessage(`workflow-${n}`, { value: VALUE, messageId: name(n), dedupeKey: name(n) })]),
+      (n) => driver.send([newMessage(workflowId(n), { value: VALUE, messageId: name(n), dedupeKey: name(n) })]),
     );
-    await measure("claim of a workflow by its ID", async (n) => runs[n] = await take(driver, `workflow-${n}`));
+    await measure("claim of a workflow by its ID", async (n) => runs[n] = await take(driver, workflowId(n)));
     await measure("end", (n) => runs[n]!.released([], end()));
-    await measure("start with `enqueue`", (n) => driver.create(createRequest(`queued-${n}`, { leaseMs: null })));
+    await measure(
+      "start with `enqueue`",
+      (n) => driver.create(createRequest(`queued-${scattered(n)}`, { leaseMs: null })),
+    );
     for (const client of [database, other]) client.close();
 
     const guide = await Deno.readTextFile(GUIDE);
