@@ -165,7 +165,7 @@ create index parley_waiters_of on parley_waiters (waiter_id);
  *
  * - send: a message whose key is known is not inserted, and none without a workflow. Every other one is remembered and
  *   counted.
- * - receive: the message is taken out of the inbox, unless the journal already has the position.
+ * - receive: the message is recorded and taken out of the inbox, unless there is none or the journal has the position.
  */
 const TRIGGERS = `
 create trigger parley_send before insert on parley_inbox when new.is_new = 1
@@ -179,14 +179,17 @@ begin
   on conflict (workflow, topic, number) do update set last_number = excluded.last_number;
 end;
 create view parley_received as
-  select workflow, position, seq, commit_number, started_at, ended_at, label, topic, message_key, value, 0 as number
+  select workflow, position, seq, commit_number, started_at, ended_at, label, topic, 0 as number, value
   from parley_journal where message_key is not null;
 create trigger parley_receive instead of insert on parley_received
 begin
+  select raise(ignore) where new.workflow is null or new.number is null;
   insert into parley_journal (workflow, position, seq, commit_number, started_at, ended_at, attempts, label, tag, topic,
     message_key, value)
   values (new.workflow, new.position, new.seq, new.commit_number, new.started_at, new.ended_at, 0, new.label, 'message',
-    new.topic, new.message_key, new.value) on conflict do nothing;
+    new.topic, (
+      select dedupe_key from parley_inbox where workflow = new.workflow and topic = new.topic and number = new.number
+    ), new.value) on conflict do nothing;
   select raise(ignore) where changes() = 0;
   delete from parley_inbox where workflow = new.workflow and topic = new.topic and number = new.number;
 end;

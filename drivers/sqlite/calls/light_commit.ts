@@ -108,12 +108,16 @@ const APPEND =
 /** Appends an entry after the first one of a commit. */
 const APPEND_MORE = `${INSERT} values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, null, ?) ${IF_NEW}`;
 
-/** Appends the oldest message of a topic, if there is one and the fence lets it. */
+const HEAD = (column: string) =>
+  `(select ${column} from parley_inbox where workflow = ? and topic = cast(? as text) order by number limit 1)`;
+
+/** Appends the oldest message of a topic, if there is one and the fence lets it. As in `inbox.ts`, it has values. */
 const RECEIVE = `insert into parley_received
-  (workflow, position, seq, commit_number, started_at, ended_at, label, topic, message_key, value, number)
-  select w.number, ?, ?, ?, ?, ?, ?, m.topic, m.dedupe_key, m.value, m.number from parley_workflows as w cross join parley_inbox as m
-  where ${FENCE} and m.workflow = w.number and m.topic = cast(? as text)
-  order by m.number limit 1 returning value`;
+  (workflow, position, seq, commit_number, started_at, ended_at, label, topic, number, value)
+  values ((select w.number from parley_workflows as w where ${FENCE}), ?, ?, ?, ?, ?, ?, ?, ${HEAD("number")}, ${
+  HEAD("value")
+})
+  returning value`;
 
 /** Says that a commit is not light after all. It is one object, because no stack is needed. */
 export const NOT_LIGHT: Error = new Error("The commit is not light");
@@ -179,14 +183,15 @@ function receive(
 ): Outcome {
   const [message] = database.all<{ value: string }>(
     RECEIVE,
+    ...fence(request, workflow, now),
     position,
     seq,
     request.number,
     now - ageMs,
     now,
     label,
-    ...fence(request, workflow, now),
     topic,
+    ...[workflow, topic, workflow, topic],
   );
   if (!message) throw NOT_LIGHT;
   return { tag: "message", value: message.value, topic };
