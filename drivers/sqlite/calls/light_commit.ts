@@ -89,11 +89,12 @@ export function isOneStatement({ operations }: CommitRequest): boolean {
 }
 
 /**
- * Whether the run holds its workflow, and the lease needs no renewal. The lease ends a full length after
+ * Whether the run holds its workflow, and the lease needs no renewal. It names the ID too, because a later
+ * workflow may have the number of one that was deleted. The lease ends a full length after
  * the last entry, as `LEASE_END` has it, and `due_at` follows when less than two thirds are left.
  */
 const FENCE =
-  `w.number = ? and w.epoch = ? and w.owner = ? and w.phase = 'running' and w.status = 'PENDING' and w.last_commit < ?
+  `w.number = ? and w.id = ? and w.epoch = ? and w.owner = ? and w.phase = 'running' and w.status = 'PENDING' and w.last_commit < ?
   and w.lease_ms = ? and w.due_at >= ? and w.due_at <= ?
   and w.recovery_attempts = 0 and w.parks = 0 and w.problem is null`;
 
@@ -198,7 +199,7 @@ function receive(
 }
 
 /** The parameters of the fence. */
-function fence({ epoch, owner, number, leaseMs }: CommitRequest, workflow: number, now: number): Param[] {
+function fence({ workflowId, epoch, owner, number, leaseMs }: CommitRequest, workflow: number, now: number): Param[] {
   const length = Math.ceil(leaseMs);
-  return [workflow, epoch, owner, number, length, now + leaseMs * 2 / 3, now + length];
+  return [workflow, workflowId, epoch, owner, number, length, now + leaseMs * 2 / 3, now + length];
 }

@@ -37,6 +37,7 @@ Deno.test("a call rejects with a retryable DriverError if another connection kee
     const driver = sqliteDriver(database, { requestTimeout: 50 });
     await driver.migrate();
     other.exec("begin immediate");
+    assert.deepEqual({ ...database.prepare("pragma busy_timeout").all()[0] as object }, { timeout: 0 });
     await assert.rejects(driver.create(createRequest("w", { input: '"secret"' })), (error) => {
       assert(error instanceof DriverError);
       assert.equal(error.retryable, true);

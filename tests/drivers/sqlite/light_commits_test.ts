@@ -5,9 +5,9 @@
  */
 
 import assert from "node:assert/strict";
-import { answers, begin, committed, messageOutcome, valueOutcome } from "../../../conformance/driven_run.ts";
+import { answers, begin, cancel, committed, messageOutcome, valueOutcome } from "../../../conformance/driven_run.ts";
 import { receive, record, send, setEvent } from "../../../conformance/operations.ts";
-import { claimRequest, LEASE_MS, newMessage } from "../../../conformance/requests.ts";
+import { claimRequest, createRequest, LEASE_MS, newMessage } from "../../../conformance/requests.ts";
 import type { CommitRequest, Driver } from "../../../core/driver/driver.ts";
 import { sqliteHarness } from "./support/harness.ts";
 
@@ -118,3 +118,40 @@ Deno.test("a light commit of a run that has lost its workflow changes nothing", 
     }
   }
 });
+
+Deno.test("a light receive that another driver has made takes no further message", async () => {
+  await using harness = await sqliteHarness();
+  const [a, b] = harness.drivers;
+  const run = await begin(a, "w");
+  await run.held([record(0, "1")]);
+  for (const value of ["m1", "m2"]) await a.send([newMessage("w", { value })]);
+  // Both drivers know the run now.
+  const known = run.next([record(1, "2")]);
+  for (const driver of [b, a]) await driver.commit(known);
+  const request = run.next([receive(2, [""])]);
+  for (const driver of [b, a]) {
+    assert.deepEqual(answers(committed(await driver.commit(request), "held")), [messageOutcome("m1")]);
+  }
+  assert.deepEqual(await run.drain(), ["m2"]);
+});
+
+// SQLite gives the number of a deleted workflow to the next one, if it was the highest.
+for (const [workflowId, owner] of [["w", "another"], ["v", "another"], ["v", "the same"]] as const) {
+  Deno.test(`a light commit for a deleted workflow changes nothing in ${workflowId}, which has its number and ${owner} owner`, async () => {
+    await using harness = await sqliteHarness();
+    const [a, b] = harness.drivers;
+    for (const operations of [[record(1, "2")], [receive(1, [""])], [record(1, "2"), setEvent(2, "k", "1")]]) {
+      const run = await begin(a, "w");
+      await run.held([record(0, "1")]);
+      await cancel(b, "w");
+      await b.delete({ workflowId: "w" });
+      await b.create(createRequest(workflowId, owner === "the same" ? { owner: run.owner } : {}));
+      await b.send([newMessage(workflowId)]);
+      assert.equal((await a.commit(run.next(operations))).state, "lost");
+      assert.deepEqual((await a.readJournal({ workflowId, after: 0, limit: 9 })).entries, []);
+      assert.equal((await a.readWorkflow(workflowId, { counts: true }))!.unread, 1);
+      await cancel(b, workflowId);
+      await b.delete({ workflowId });
+    }
+  });
+}
