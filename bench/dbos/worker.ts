@@ -133,6 +133,6 @@ const settings: WorkerSettings = JSON.parse(process.argv.at(-1)!);
 if (settings.role === "app") await runApp(settings.near, PACKAGE);
 else {
   const times = await measure(settings);
-  console.log(`@bench ${JSON.stringify(times)}`);
-  process.exit();
+  // An exit would cut what a pipe has not taken yet.
+  process.stdout.write(`@bench ${JSON.stringify(times)}\n`, () => process.exit());
 }
