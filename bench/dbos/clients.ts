@@ -1,5 +1,5 @@
 /**
- * DBOS's own client and `dbosClient`, as the cases use them. Both use node-postgres.
+ * DBOS's own client, `dbosClient`, and bare statements, as the cases use them. All use node-postgres.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { dbosClient } from "@parley/parley/dbos";
 
 /** What the cases need of a client. */
 export interface BenchClient {
-  readonly name: "dbosClient" | "DBOSClient";
+  readonly name: "dbosClient" | "DBOSClient" | "bare";
   send(workflowId: string, message: unknown): Promise<unknown>;
   sendMany(workflowId: string, messages: readonly unknown[]): Promise<unknown>;
   getEvent(workflowId: string, key: string): Promise<unknown>;
@@ -22,6 +22,9 @@ export interface BenchClient {
   steps(workflowId: string): Promise<unknown>;
   close(): Promise<void>;
 }
+
+/** The operations that one bare statement can do, which no client can be faster than. */
+export type BareClient = Pick<BenchClient, "name" | "send" | "sendMany" | "getEvent" | "readStream" | "close">;
 
 /** The queue that no app takes from. */
 const QUEUE = "nobody";
@@ -86,5 +89,27 @@ export async function openOfficial(url: string, packageName: string): Promise<Be
     resume: (workflowId) => client.resumeWorkflow(workflowId),
     steps: (workflowId) => client.listWorkflowSteps(workflowId),
     close: () => client.destroy(),
+  };
+}
+
+/** Opens a client of bare statements, which check nothing and decode nothing. */
+export function openBare(url: string): BareClient {
+  const pool = new pg.Pool({ connectionString: url, max: 10 });
+  const query = (name: string, text: string, values: unknown[]) => pool.query({ name, text, values });
+  const insert = `insert into dbos.notifications (destination_uuid, topic, message)
+    select $1, $2, message from unnest($3::text[]) as message`;
+  const sendMany = (workflowId: string, messages: readonly unknown[]) =>
+    query("send", insert, [workflowId, TOPIC, messages.map((message) => JSON.stringify(message))]);
+  return {
+    name: "bare",
+    send: (workflowId, message) => sendMany(workflowId, [message]),
+    sendMany,
+    getEvent: (workflowId, key) =>
+      query("event", "select value from dbos.workflow_events where workflow_uuid = $1 and key = $2", [workflowId, key]),
+    readStream: async (workflowId, key) => {
+      const text = `select value from dbos.streams where workflow_uuid = $1 and key = $2 order by "offset" limit 100`;
+      return (await query("stream", text, [workflowId, key])).rows;
+    },
+    close: () => pool.end(),
   };
 }

@@ -1,6 +1,6 @@
 /**
- * `deno task bench:dbos`: `dbosClient` beside DBOS's own client, on one app and one
- * database. Both are in one process of Node and take turns.
+ * `deno task bench:dbos`: `dbosClient` beside DBOS's own client and bare statements, on one app and one
+ * database. All are in one process of Node and take turns.
  *
  * `--rounds N` (31), `--waits N` (5) and `--distance MS,...` (0,20) are as those of `deno task bench`.
  * `DATABASE_URL` names a PostgreSQL to use; otherwise one is started.
@@ -60,9 +60,12 @@ for (const distanceMs of distance.split(",").map(Number)) {
   const text = await output("node", argument({ ...common, role: "clients", url }), folder.path);
   const line = text.split("\n").find((it) => it.startsWith(MARK))!;
   const times: DbosTimes = JSON.parse(line.slice(MARK.length));
-  console.log(`\n| +${distanceMs} ms | DBOSClient | dbosClient | times as fast |\n| --- | --- | --- | --- |`);
-  for (const [name, { dbosClient, DBOSClient }] of Object.entries(times)) {
+  console.log(
+    `\n| +${distanceMs} ms | DBOSClient | dbosClient | times as fast | bare statement |\n| --- | --- | --- | --- | --- |`,
+  );
+  for (const [name, { dbosClient, DBOSClient, bare }] of Object.entries(times)) {
     const [ours, theirs] = [median(dbosClient), median(DBOSClient)];
-    console.log(`| ${name} | ${theirs.toFixed(2)} | ${ours.toFixed(2)} | ${(theirs / ours).toFixed(2)} |`);
+    const cells = [theirs.toFixed(2), ours.toFixed(2), (theirs / ours).toFixed(2)];
+    console.log(`| ${name} | ${cells.join(" | ")} | ${bare.length > 0 ? median(bare).toFixed(2) : ""} |`);
   }
 }

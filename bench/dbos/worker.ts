@@ -9,7 +9,7 @@ import process from "node:process";
 import pg from "pg";
 import { dbosClient } from "@parley/parley/dbos";
 import { runApp } from "./app.ts";
-import { type BenchClient, openOfficial, openParley } from "./clients.ts";
+import { type BareClient, type BenchClient, openBare, openOfficial, openParley } from "./clients.ts";
 
 const PACKAGE = "@dbos-inc/dbos-sdk";
 /** The rounds that warm up: PostgreSQL makes up its mind about a prepared statement in the sixth. */
@@ -42,12 +42,10 @@ interface Workflows {
 }
 
 /** A case: it prepares, and returns what is measured. */
-type DbosCase = (
-  client: BenchClient,
-  workflows: Workflows,
-) => (() => Promise<unknown>) | Promise<() => Promise<unknown>>;
+type DbosCase<C> = (client: C, workflows: Workflows) => (() => Promise<unknown>) | Promise<() => Promise<unknown>>;
 
-const CASES: Readonly<Record<string, DbosCase>> = {
+/** The cases that a bare statement can do, too. */
+const BARE_CASES: Readonly<Record<string, DbosCase<BareClient>>> = {
   "send": (client, { waiting }) => () => client.send(waiting, { n: 1 }),
   "100 sends": (client, { waiting }) => {
     const messages = Array.from({ length: MANY }, (_, n) => ({ n }));
@@ -57,6 +55,9 @@ const CASES: Readonly<Record<string, DbosCase>> = {
   "100 stream values": (client, { published }) => async () => {
     assert.equal((await client.readStream(published, "log")).length, MANY);
   },
+};
+
+const CASES: Readonly<Record<string, DbosCase<BenchClient>>> = {
   "start": (client) => () => client.start(crypto.randomUUID()),
   "start again": async (client) => {
     const id = await started(client);
@@ -86,8 +87,8 @@ async function started(client: BenchClient): Promise<string> {
 class Times {
   readonly all: DbosTimes = {};
 
-  record(name: string, client: BenchClient, ms: number): void {
-    const of = this.all[name] ??= { dbosClient: [], DBOSClient: [] };
+  record(name: string, client: Pick<BenchClient, "name">, ms: number): void {
+    const of = this.all[name] ??= { dbosClient: [], DBOSClient: [], bare: [] };
     of[client.name].push(ms);
   }
 }
@@ -96,6 +97,7 @@ async function measure({ near, url, rounds, waits }: WorkerSettings): Promise<Db
   const pool = new pg.Pool({ connectionString: near });
   const app = dbosClient(pool);
   const clients = [await openParley(url), await openOfficial(url, PACKAGE)];
+  const bare = openBare(url);
   const done = await app.start("publish", { values: MANY });
   const workflows: Workflows = {
     published: done.workflowId,
@@ -105,14 +107,22 @@ async function measure({ near, url, rounds, waits }: WorkerSettings): Promise<Db
   await done.result();
   const times = new Times();
   for (let round = -WARM_ROUNDS; round < rounds; round++) {
-    for (const [name, prepare] of Object.entries(CASES)) {
-      for (const client of round % 2 === 0 ? clients : clients.toReversed()) {
-        const run = await prepare(client, workflows);
-        const begin = performance.now();
-        await run();
-        if (round >= 0) times.record(name, client, performance.now() - begin);
+    const isEven = round % 2 === 0;
+    const measureAll = async <C extends BareClient>(
+      cases: Readonly<Record<string, DbosCase<C>>>,
+      all: readonly C[],
+    ) => {
+      for (const [name, prepare] of Object.entries(cases)) {
+        for (const client of isEven ? all : all.toReversed()) {
+          const run = await prepare(client, workflows);
+          const begin = performance.now();
+          await run();
+          if (round >= 0) times.record(name, client, performance.now() - begin);
+        }
       }
-    }
+    };
+    await measureAll(BARE_CASES, [...clients, bare]);
+    await measureAll(CASES, clients);
   }
   for (let round = 0; round < waits; round++) {
     for (const client of clients) {
@@ -124,7 +134,7 @@ async function measure({ near, url, rounds, waits }: WorkerSettings): Promise<Db
       times.record("wait for an event from outside", client, await seen);
     }
   }
-  await Promise.all(clients.map((client) => client.close()));
+  await Promise.all([...clients, bare].map((client) => client.close()));
   await pool.end();
   return times.all;
 }
