@@ -1,10 +1,8 @@
 import { differential } from "../support/differential/mod.ts";
 import { pgliteHarness, pgliteTest } from "./postgres/support/pglite.ts";
 import { redisUrl } from "./upstash/support/redis_server.ts";
-import { sqliteHarness } from "./sqlite/support/harness.ts";
 import { upstashHarness } from "./upstash/support/harness.ts";
 
 const upstash = upstashHarness(await redisUrl(), { push: false });
 differential((name, run) => Deno.test(`Upstash: ${name}`, run), upstash, { runs: 100 });
 differential((name, run) => pgliteTest(`Postgres: ${name}`, run), pgliteHarness, { runs: 60 });
-differential((name, run) => Deno.test(`SQLite: ${name}`, run), sqliteHarness, { runs: 200 });
