@@ -162,19 +162,20 @@ function clientDatabase(client: SqliteClient): Database {
 function objectDatabase(storage: SqliteObjectStorage): Database {
   const { sql } = storage;
   const transaction = <T>(run: () => T): T => storage.transactionSync(run);
-  const change = (text: string, ...params: Param[]) => {
-    const cursor = sql.exec(text, ...params);
-    cursor.toArray();
-    return cursor.rowsWritten > 0;
-  };
+  const all = <Row>(text: string, ...params: Param[]) => sql.exec(text, ...params).toArray() as Row[];
   return {
-    all: <Row>(text: string, ...params: Param[]) => sql.exec(text, ...params).toArray() as Row[],
+    all,
     // An object fails on a cursor of `returning` that nobody reads.
     run: (text, ...params) => void sql.exec(text, ...params).toArray(),
-    change,
+    change(text, ...params) {
+      const cursor = sql.exec(text, ...params);
+      cursor.toArray();
+      return cursor.rowsWritten > 0;
+    },
     insert(text, ...params) {
-      if (!change(text, ...params)) return null;
-      return (sql.exec("select last_insert_rowid() as number").toArray() as { number: number }[])[0]!.number;
+      all(text, ...params);
+      const [row] = all<{ number: number }>("select last_insert_rowid() as number where changes() > 0");
+      return row?.number ?? null;
     },
     alone: (run) => run(),
     write: transaction,

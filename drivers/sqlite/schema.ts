@@ -170,26 +170,22 @@ create index parley_waiters_of on parley_waiters (waiter_id);
 const TRIGGERS = `
 create trigger parley_send before insert on parley_inbox when new.is_new = 1
 begin
-  select raise(ignore) where new.workflow is null;
   insert into parley_sent (workflow, dedupe_key, number, topic, message_id, sent_at)
-  values (new.workflow, new.dedupe_key, new.number, new.topic, new.message_id, new.sent_at) on conflict do nothing;
+  select new.workflow, new.dedupe_key, new.number, new.topic, new.message_id, new.sent_at
+  where new.workflow is not null on conflict do nothing;
   select raise(ignore) where changes() = 0;
   insert into parley_inbox (workflow, topic, number, last_number, dedupe_key, sent_at, value)
   values (new.workflow, x'', 0, new.number, '', 0, '')
-  on conflict (workflow, topic, number) do update set last_number = excluded.last_number;
+  on conflict do update set last_number = excluded.last_number;
 end;
-create view parley_received as
-  select workflow, position, seq, commit_number, started_at, ended_at, label, topic, 0 as number, value
-  from parley_journal where message_key is not null;
+create view parley_received as select *, 0 as number from parley_journal where message_key is not null;
 create trigger parley_receive instead of insert on parley_received
 begin
-  select raise(ignore) where new.workflow is null or new.number is null;
   insert into parley_journal (workflow, position, seq, commit_number, started_at, ended_at, attempts, label, tag, topic,
     message_key, value)
-  values (new.workflow, new.position, new.seq, new.commit_number, new.started_at, new.ended_at, 0, new.label, 'message',
-    new.topic, (
-      select dedupe_key from parley_inbox where workflow = new.workflow and topic = new.topic and number = new.number
-    ), new.value) on conflict do nothing;
+  select workflow, new.position, new.seq, new.commit_number, new.started_at, new.ended_at, 0, new.label, 'message', topic,
+    dedupe_key, value
+  from parley_inbox where workflow = new.workflow and topic = new.topic and number = new.number on conflict do nothing;
   select raise(ignore) where changes() = 0;
   delete from parley_inbox where workflow = new.workflow and topic = new.topic and number = new.number;
 end;

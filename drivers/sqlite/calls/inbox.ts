@@ -9,6 +9,7 @@ import { isActive } from "../../../core/driver/statuses.ts";
 import { messageSignal } from "../../signals.ts";
 import type { Database } from "../database.ts";
 import { WORKFLOW } from "../schema.ts";
+import { stateOf, type WorkflowState } from "./row.ts";
 import type { ChangedRow, Transaction } from "./transaction.ts";
 
 type SendRefusal = Extract<SendResult, { state: "refused" }>["reason"];
@@ -27,17 +28,21 @@ export interface WaitingMessage {
   readonly value: string;
 }
 
-// SQLite 3.54 prepares a statement again at each call if a parameter is compared with a column and
-// there is an `order by`. It does not if the parameter is part of an expression.
-const HEAD_PLACE = `select number, sent_at as sentAt from parley_inbox
+/**
+ * Reads columns of the oldest message of a topic. SQLite 3.54 prepares a statement again at each call if a
+ * parameter is compared with a column and there is an `order by`. It does not if the parameter is part of an
+ * expression.
+ */
+export const head = (columns: string): string =>
+  `select ${columns} from parley_inbox
   where workflow = cast(? as integer) and topic = cast(? as text) order by number limit 1`;
-const HEAD = `select number, dedupe_key as dedupeKey, sent_at as sentAt, value from parley_inbox
-  where workflow = cast(? as integer) and topic = cast(? as text) order by number limit 1`;
+
+const HEAD_PLACE = head("number, sent_at as sentAt");
+const HEAD = head("number, dedupe_key as dedupeKey, sent_at as sentAt, value");
 const TAKE = "delete from parley_inbox where workflow = ? and topic = ? and number = ?";
 const COUNT = "select count(*) as count from parley_inbox where workflow = ? and last_number is null";
 const SENT =
   "select coalesce(message_id, dedupe_key) as messageId, topic from parley_sent where workflow = ? and dedupe_key = ?";
-const DESTINATION = "select number, status, suspended from parley_workflows where id = ?";
 
 /** How many messages a workflow was sent. */
 export const LAST_NUMBER =
@@ -52,13 +57,6 @@ const DELIVER =
   (select number from parley_workflows where id = ? and suspended <= ? and status in ('PENDING', 'ENQUEUED')),
   ?, coalesce(${LAST_NUMBER}, 0) + 1, 1, ?, ?, ?, ?
 )`;
-
-/** A workflow to which a message is sent. */
-interface Destination {
-  readonly number: number;
-  readonly status: WorkflowStatus;
-  readonly suspended: number;
-}
 
 /** `Driver.send`: looks at all messages before the first write. A single one needs no look before. */
 export function sendAll(tx: Transaction, messages: readonly NewMessage[]): SendResult {
@@ -184,7 +182,7 @@ function judge(
   tx: Transaction,
   message: NewMessage,
   earlier?: { messageId: string; topic: string },
-  destination: Destination | null = findDestination(tx, message.destinationId),
+  destination: WorkflowState | null = findDestination(tx, message.destinationId),
 ): Verdict {
   if (!destination) return { is: "refused", reason: "workflow_not_found", status: null };
   const params = [destination.number, message.dedupeKey] as const;
@@ -199,10 +197,9 @@ function judge(
 }
 
 /** Finds a destination without its row, or with the row that the call has changed. */
-function findDestination(tx: Transaction, workflowId: string): Destination | null {
-  const { database } = tx;
+function findDestination(tx: Transaction, workflowId: string): WorkflowState | null {
   const row = tx.loaded(workflowId);
-  return row === undefined ? database.all<Destination>(DESTINATION, workflowId)[0] ?? null : row;
+  return row === undefined ? stateOf(tx.database, workflowId) ?? null : row;
 }
 
 /** Adds a message, unless it is refused or a repeat. */

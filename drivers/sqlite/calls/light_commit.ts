@@ -19,6 +19,7 @@ import type {
 } from "../../../core/driver/driver.ts";
 import { isWait } from "../../../core/driver/operations.ts";
 import type { Param } from "../database.ts";
+import { head } from "./inbox.ts";
 import { perform } from "./operations.ts";
 import type { EffectScope } from "./scope.ts";
 import type { Transaction } from "./transaction.ts";
@@ -100,7 +101,7 @@ const FENCE =
 
 const INSERT = `insert into parley_journal
   (workflow, position, seq, commit_number, started_at, ended_at, attempts, label, tag, topic, message_key, value)`;
-const IF_NEW = "on conflict (workflow, position) do nothing";
+const IF_NEW = "on conflict do nothing";
 
 /** Appends an entry, if the fence lets it. */
 const APPEND =
@@ -109,15 +110,12 @@ const APPEND =
 /** Appends an entry after the first one of a commit. */
 const APPEND_MORE = `${INSERT} values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, null, ?) ${IF_NEW}`;
 
-const HEAD = (column: string) =>
-  `(select ${column} from parley_inbox where workflow = ? and topic = cast(? as text) order by number limit 1)`;
-
-/** Appends the oldest message of a topic, if there is one and the fence lets it. As in `inbox.ts`, it has values. */
+/** Appends the oldest message of a topic, if there is one and the fence lets it. It has values, as `DELIVER` has. */
 const RECEIVE = `insert into parley_received
   (workflow, position, seq, commit_number, started_at, ended_at, label, topic, number, value)
-  values ((select w.number from parley_workflows as w where ${FENCE}), ?, ?, ?, ?, ?, ?, ?, ${HEAD("number")}, ${
-  HEAD("value")
-})
+  values ((select w.number from parley_workflows as w where ${FENCE}), ?, ?, ?, ?, ?, ?, ?, (${head("number")}), (${
+  head("value")
+}))
   returning value`;
 
 /** Says that a commit is not light after all. It is one object, because no stack is needed. */
@@ -137,13 +135,11 @@ export function lightCommit(
   const scope: EffectScope = { tx, workflowId: request.workflowId, workflow: run.workflow, woken: new Set() };
   let { lastSeq, topPosition } = run;
   const results = request.operations.map((operation, index): OperationResult => {
-    const place = { index, seq: lastSeq += 1 };
+    const seq = lastSeq += 1;
     topPosition = operation.position ?? topPosition;
-    if (operation.type === "receive") {
-      return { outcome: receive(tx, request, operation, { workflow: run.workflow, seq: place.seq }) };
-    }
+    if (operation.type === "receive") return { outcome: receive(scope, request, operation, seq) };
     const outcome = perform(scope, operation as Effect);
-    append(tx, request, operation, { ...place, workflow: run.workflow, outcome });
+    append(scope, request, operation, { index, seq, outcome });
     return { outcome };
   });
   return {
@@ -153,10 +149,10 @@ export function lightCommit(
 }
 
 function append(
-  { database, now }: Transaction,
+  { tx: { database, now }, workflow }: EffectScope,
   request: CommitRequest,
   operation: Operation,
-  { index, workflow, seq, outcome }: { index: number; workflow: number; seq: number; outcome: Outcome },
+  { index, seq, outcome }: { index: number; seq: number; outcome: Outcome },
 ): void {
   const entry = [
     operation.position,
@@ -177,10 +173,10 @@ function append(
 }
 
 function receive(
-  { database, now }: Transaction,
+  { tx: { database, now }, workflow }: EffectScope,
   request: CommitRequest,
   { position, label, ageMs = 0, topics: [topic = ""] }: Extract<Operation, { type: "receive" }>,
-  { workflow, seq }: { workflow: number; seq: number },
+  seq: number,
 ): Outcome {
   const [message] = database.all<{ value: string }>(
     RECEIVE,

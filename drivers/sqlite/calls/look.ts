@@ -16,7 +16,7 @@ import type {
 import { PAGE_LENGTH, pageSize } from "../../page_size.ts";
 import type { Param } from "../database.ts";
 import { type Entry, outcomeOf } from "./journal.ts";
-import { stateOf } from "./read.ts";
+import { stateOf } from "./row.ts";
 import type { Transaction } from "./transaction.ts";
 
 /** `Driver.readHistory`. */

@@ -13,7 +13,6 @@ import type {
   StreamSnapshot,
   WorkflowRecord,
   WorkflowSnapshot,
-  WorkflowStatus,
 } from "../../../core/driver/driver.ts";
 import { parseListCursor } from "../../../core/values/list_cursor.ts";
 import { LIST_LENGTH, MAX_LISTED_ERROR_LENGTH, PAGE_LENGTH, pageSize } from "../../page_size.ts";
@@ -21,7 +20,7 @@ import type { Database, Param } from "../database.ts";
 import { LEASE_END } from "../schema.ts";
 import { countUnread } from "./inbox.ts";
 import { journalPage } from "./journal.ts";
-import type { WorkflowTexts } from "./row.ts";
+import { stateOf, type WorkflowTexts } from "./row.ts";
 import type { ChangedRow, Transaction } from "./transaction.ts";
 
 /** Reads the long texts of a row. The call has not changed them. */
@@ -70,17 +69,6 @@ export function readEvent(
     status: workflow?.status ?? null,
     ...(now && { now: tx.now }),
   };
-}
-
-/** What a read of the parts of a workflow needs of its row. */
-export interface WorkflowState {
-  readonly number: number;
-  readonly status: WorkflowStatus;
-}
-
-/** Reads only the state of a workflow. */
-export function stateOf({ all }: Database, workflowId: string): WorkflowState | undefined {
-  return all<WorkflowState>("select number, status from parley_workflows where id = ?", workflowId)[0];
 }
 
 /** `Driver.readStream`. */

@@ -49,50 +49,64 @@ export interface WorkflowTexts {
 
 type Members = WorkflowRow & Partial<WorkflowTexts>;
 
-/** The columns by their members. */
-const COLUMNS: Readonly<Record<keyof WorkflowRow | keyof WorkflowTexts, string>> = {
-  number: "number",
-  workflowId: "id",
-  name: "name",
-  parent: "parent",
-  status: "status",
-  phase: "phase",
-  epoch: "epoch",
-  owner: "owner",
-  fresh: "fresh",
-  lastCommit: "last_commit",
-  released: "released",
-  deferredFrom: "deferred_from",
-  lastSeq: "last_seq",
-  topPosition: "top_position",
-  createdAt: "created_at",
-  updatedAt: "updated_at",
-  endedAt: "ended_at",
-  leaseMs: "lease_ms",
-  leaseUntil: "lease_until",
-  dueAt: "due_at",
-  suspended: "suspended",
-  suspendedUntil: "suspended_until",
-  recoveryAttempts: "recovery_attempts",
-  generation: "generation",
-  rewinds: "rewinds",
-  parks: "parks",
-  failedPosition: "failed_position",
-  problem: "problem",
-  input: "input",
-  output: "output",
-  error: "error",
-};
+/** A row that is not written yet, and is neither due nor leased. */
+export function newRow(
+  { workflowId, name, input, parent, status, owner, createdAt }: Pick<
+    WorkflowRow & WorkflowTexts,
+    "workflowId" | "name" | "input" | "parent" | "status" | "owner" | "createdAt"
+  >,
+): WorkflowRow & WorkflowTexts {
+  return {
+    number: 0,
+    workflowId,
+    name,
+    input,
+    parent,
+    status,
+    owner,
+    createdAt,
+    phase: "waiting",
+    epoch: 0,
+    fresh: 0,
+    lastCommit: 0,
+    released: 0,
+    deferredFrom: null,
+    lastSeq: 0,
+    topPosition: -1,
+    updatedAt: createdAt,
+    endedAt: null,
+    leaseMs: null,
+    leaseUntil: null,
+    dueAt: null,
+    suspended: 0,
+    suspendedUntil: null,
+    recoveryAttempts: 0,
+    generation: 0,
+    rewinds: 0,
+    parks: 0,
+    failedPosition: null,
+    problem: null,
+    output: null,
+    error: null,
+  };
+}
 
-const MEMBERS = Object.keys(COLUMNS) as (keyof Members)[];
+const MEMBERS = Object.keys(
+  newRow({ workflowId: "", name: "", input: "", parent: null, status: "PENDING", owner: null, createdAt: 0 }),
+) as (keyof Members)[];
 const TEXTS: readonly string[] = ["input", "output", "error"];
 
-/** The columns of a row without its long texts, for a `select`. */
-export const ROW = MEMBERS.filter((member) => !TEXTS.includes(member)).map((it) => `${COLUMNS[it]} as ${it}`).join();
+/** The column of a member. */
+function toColumn(member: keyof Members): string {
+  return member === "workflowId" ? "id" : member.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
 
-const SELECT = `select ${ROW} from parley_workflows where id = ?`;
+/** Reads a row without its long texts. */
+const SELECT = `select ${
+  MEMBERS.filter((member) => !TEXTS.includes(member)).map((it) => `${toColumn(it)} as ${it}`).join()
+} from parley_workflows where id = ?`;
 const INSERTED = MEMBERS.filter((member) => member !== "number");
-const INSERT = `insert into parley_workflows (${INSERTED.map((it) => COLUMNS[it]).join()}) values (${
+const INSERT = `insert into parley_workflows (${INSERTED.map(toColumn).join()}) values (${
   INSERTED.map(() => "?").join()
 })`;
 
@@ -125,6 +139,14 @@ export function insertLeased(database: Database, row: Members): boolean {
   const number = database.insert(INSERT_LEASED, ...params);
   row.number = number ?? 0;
   return number !== null;
+}
+
+/** What a call needs that reads or writes the parts of a workflow, and not its row. */
+export type WorkflowState = Readonly<Pick<WorkflowRow, "number" | "status" | "suspended">>;
+
+/** Reads only the state of a workflow. */
+export function stateOf({ all }: Database, workflowId: string): WorkflowState | undefined {
+  return all<WorkflowState>("select number, status, suspended from parley_workflows where id = ?", workflowId)[0];
 }
 
 /** Reads a row; `null` if there is none. */
@@ -163,7 +185,7 @@ export function saveRow(database: Database, loaded: LoadedRow): void {
   } else {
     if (MEMBERS.every((member) => row[member] === read[member])) return;
     const changed = MEMBERS.filter((member) => row[member] !== stored[member]);
-    const sets = changed.map((member) => `${COLUMNS[member]} = ?`).join();
+    const sets = changed.map((member) => `${toColumn(member)} = ?`).join();
     const values = changed.map((member): Param => row[member] ?? null);
     database.run(`update parley_workflows set ${sets} where id = ?`, ...values, row.workflowId);
   }

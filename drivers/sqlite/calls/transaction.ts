@@ -8,7 +8,7 @@ import type { NewWorkflow, WatchTarget, WorkflowStatus } from "../../../core/dri
 import { statusTargets } from "../../../core/time/subscriptions.ts";
 import { resultSignal } from "../../signals.ts";
 import type { Database } from "../database.ts";
-import { type LoadedRow, loadRow, saveRow, type WorkflowRow, type WorkflowTexts } from "./row.ts";
+import { type LoadedRow, loadRow, newRow, saveRow, type WorkflowRow, type WorkflowTexts } from "./row.ts";
 
 /** Setting a deadline that is nearer than this gives a hint. */
 const NEAR_MS = 10_000;
@@ -72,7 +72,7 @@ export class Transaction {
     { workflowId, name, input }: NewWorkflow,
     start: Pick<WorkflowRow, "status" | "owner" | "parent">,
   ): ChangedRow {
-    const row = newRow(workflowId, name, input, { ...start, now: this.now });
+    const row = newRow({ workflowId, name, input, ...start, createdAt: this.now });
     this.#rows.set(workflowId, { row, read: null, stored: null });
     this.hint(...statusTargets(workflowId));
     return row;
@@ -228,45 +228,4 @@ export class Transaction {
     this.signal(resultSignal(row.workflowId), woken, row.status === "SUCCESS");
     this.hint(...statusTargets(row.workflowId));
   }
-}
-
-function newRow(
-  workflowId: string,
-  name: string,
-  input: string,
-  { status, owner, parent, now }: Pick<WorkflowRow, "status" | "owner" | "parent"> & { now: number },
-): WorkflowRow & WorkflowTexts {
-  return {
-    number: 0,
-    workflowId,
-    name,
-    parent,
-    status,
-    phase: "waiting",
-    epoch: 0,
-    owner,
-    fresh: 0,
-    lastCommit: 0,
-    released: 0,
-    deferredFrom: null,
-    lastSeq: 0,
-    topPosition: -1,
-    createdAt: now,
-    updatedAt: now,
-    endedAt: null,
-    leaseMs: null,
-    leaseUntil: null,
-    dueAt: null,
-    suspended: 0,
-    suspendedUntil: null,
-    recoveryAttempts: 0,
-    generation: 0,
-    rewinds: 0,
-    parks: 0,
-    failedPosition: null,
-    problem: null,
-    input,
-    output: null,
-    error: null,
-  };
 }
