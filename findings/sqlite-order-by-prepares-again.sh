@@ -12,6 +12,9 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 npm init -y >/dev/null
+npm install --silent node@24.21.0 >/dev/null
+# better-sqlite3 13 needs Node 22 or later, also to be installed.
+export PATH="$folder/node_modules/.bin:$PATH"
 npm install --silent better-sqlite3@13.2.0 >/dev/null
 cat >run.mjs <<'JS'
 import Database from "better-sqlite3";
